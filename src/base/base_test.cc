@@ -1,0 +1,96 @@
+#include <gtest/gtest.h>
+
+#include "base/bytes.h"
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/money.h"
+#include "base/time.h"
+
+namespace drover {
+namespace {
+
+TEST(Json, KeepsNumbersOrderAndUnknownFields) {
+  const std::string text = R"({"b":1.50,"a":[true,null,"é\n\"x"],"n":18446744073709551616,"e":{}})";
+  auto parsed = Json::parse(text);
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(parsed->dump(), text);
+}
+
+TEST(Json, Scalars) {
+  EXPECT_EQ(Json::parse(" 12 ")->integer(), 12);
+  EXPECT_EQ(*Json::parse("\"x\"")->string(), "x");
+  EXPECT_TRUE(Json::parse("null")->is_null());
+  EXPECT_EQ(Json::parse("true")->boolean(), true);
+  EXPECT_EQ(Json::parse("[]")->dump(), "[]");
+  EXPECT_EQ(Json::parse("3e0")->integer(), 3);
+}
+
+TEST(Json, RefusesWhatIsNotJson) {
+  for (const char* bad : {"", " ", "{", "[1,]", "1 2", "{\"a\":1}x", "nul", "01", "1.", "-", "+1",
+                          "\"\\x\"", "{\"a\" 1}", "[1],[2]", "]", "1]", "\"\xff\"", "{a:1}", "NaN",
+                          "],[", "\"a\nb\""}) {
+    auto parsed = Json::parse(bad);
+    EXPECT_FALSE(parsed) << bad << " -> " << (parsed ? parsed->dump() : "");
+  }
+  std::string deep(300, '[');
+  deep += std::string(300, ']');
+  EXPECT_FALSE(Json::parse(deep));
+}
+
+TEST(Json, SameValueIgnoresOrderAndNumberSpelling) {
+  EXPECT_TRUE(Json::parse(R"({"a":1,"b":[2.0]})")->same_value(*Json::parse(R"({"b":[2],"a":1})")));
+  EXPECT_FALSE(Json::parse(R"({"a":1})")->same_value(*Json::parse(R"({"a":"1"})")));
+}
+
+TEST(Money, ReadsAndWritesExactly) {
+  EXPECT_EQ(Money::parse_usd("2.5e-06")->usd(), "0.0000025");
+  EXPECT_EQ(Money::parse_usd("3.75e-08")->usd(), "0.0000000375");
+  EXPECT_EQ((*Money::parse_usd("0.1") + *Money::parse_usd("0.2")).usd(), "0.3");
+  EXPECT_EQ(Money().usd(), "0");
+  EXPECT_EQ(Money::parse_usd("-12.5")->usd(), "-12.5");
+  EXPECT_FALSE(Money::parse_usd("1e-13"));
+  EXPECT_FALSE(Money::parse_usd("abc"));
+  EXPECT_EQ(Money::parse_usd("12.344")->pretty(), "$12.34");
+}
+
+TEST(Time, RoundTrips) {
+  auto t = parse_rfc3339("2026-11-23T09:20:00.123456Z");
+  ASSERT_TRUE(t);
+  EXPECT_EQ(format_rfc3339(*t), "2026-11-23T09:20:00.123456Z");
+  EXPECT_EQ(format_rfc3339(*parse_rfc3339("2026-11-23T10:20:00+01:00")),
+            "2026-11-23T09:20:00.000000Z");
+  EXPECT_EQ(format_amz_date(*t), "20261123T092000Z");
+  EXPECT_EQ(format_http_date(*t), "Mon, 23 Nov 2026 09:20:00 GMT");
+  EXPECT_EQ(unix_seconds(*parse_http_date("Mon, 23 Nov 2026 09:20:00 GMT")), unix_seconds(*t));
+  EXPECT_FALSE(parse_rfc3339("2026-13-01T00:00:00Z"));
+  EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
+  EXPECT_FALSE(parse_duration("5 parsecs"));
+}
+
+TEST(Bytes, RoundTrips) {
+  EXPECT_EQ(to_base64("foob"), "Zm9vYg==");
+  EXPECT_EQ(*from_base64("Zm9vYg=="), "foob");
+  EXPECT_FALSE(from_base64("Zm9vYg="));
+  EXPECT_EQ(*from_base64url(to_base64url(std::string("\xff\x00\x10", 3))),
+            std::string("\xff\x00\x10", 3));
+  EXPECT_EQ(*from_hex(to_hex("az")), "az");
+  EXPECT_EQ(percent_encode("a b/ü"), "a%20b%2F%C3%BC");
+  EXPECT_EQ(*percent_decode("a%20b"), "a b");
+  EXPECT_TRUE(is_utf8("ü€😀"));
+  EXPECT_FALSE(is_utf8("\xc0\x80"));
+  EXPECT_FALSE(is_utf8("\xed\xa0\x80"));
+  EXPECT_FALSE(is_utf8("\xe2\x82"));
+}
+
+TEST(Ids, SortByTimeAndParse) {
+  SeededRandom random(1);
+  SessionId a = SessionId::make(wall_from_unix_millis(1000), random);
+  SessionId b = SessionId::make(wall_from_unix_millis(2000), random);
+  EXPECT_LT(a, b);
+  EXPECT_TRUE(SessionId::parse(a.str()));
+  EXPECT_FALSE(SessionId::parse("evt_1"));
+  EXPECT_FALSE(SessionId::parse("ses_../x"));
+}
+
+}  // namespace
+}  // namespace drover

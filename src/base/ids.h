@@ -1,0 +1,67 @@
+#pragma once
+// Identifiers. Each kind is its own type; the text form carries a prefix that says what it names
+// ("ses_01K…"). The rest is a ULID: 48 bits of milliseconds and 80 random bits in Crockford's
+// base 32, so ids sort by time of making.
+
+#include <compare>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace drover {
+
+/// 26 characters, time-ordered.
+std::string make_ulid(WallTime now, Random& random);
+
+template <typename Tag>
+class Id {
+ public:
+  Id() = default;
+  explicit Id(std::string text) : text_(std::move(text)) {}
+  static Id make(WallTime now, Random& random) {
+    return Id(std::string(Tag::kPrefix) + "_" + make_ulid(now, random));
+  }
+  /// Accepts "<prefix>_" followed by 1 to 64 of [0-9A-Za-z_-].
+  static Result<Id> parse(std::string_view text);
+  const std::string& str() const { return text_; }
+  bool empty() const { return text_.empty(); }
+  auto operator<=>(const Id&) const = default;
+
+ private:
+  std::string text_;
+};
+
+bool is_id_text(std::string_view text, std::string_view prefix);
+
+template <typename Tag>
+Result<Id<Tag>> Id<Tag>::parse(std::string_view text) {
+  if (!is_id_text(text, Tag::kPrefix)) {
+    return fail(Code::kInvalidArgument, "not an id of the form " + std::string(Tag::kPrefix) +
+                                            "_…: '" + std::string(text.substr(0, 80)) + "'");
+  }
+  return Id(std::string(text));
+}
+
+struct SessionTag { static constexpr std::string_view kPrefix = "ses"; };
+struct EventTag { static constexpr std::string_view kPrefix = "evt"; };
+struct KeyTag { static constexpr std::string_view kPrefix = "key"; };
+struct TenantTag { static constexpr std::string_view kPrefix = "ten"; };
+struct CallTag { static constexpr std::string_view kPrefix = "call"; };
+
+using SessionId = Id<SessionTag>;
+using EventId = Id<EventTag>;
+using KeyId = Id<KeyTag>;
+using TenantId = Id<TenantTag>;
+/// A stateless gateway call.
+using CallId = Id<CallTag>;
+
+}  // namespace drover
+
+template <typename Tag>
+struct std::hash<drover::Id<Tag>> {
+  size_t operator()(const drover::Id<Tag>& id) const { return std::hash<std::string>()(id.str()); }
+};

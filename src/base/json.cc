@@ -1,0 +1,241 @@
+#include "base/json.h"
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+namespace drover {
+namespace {
+
+void pretty_to(const Json& value, int depth, std::string& out) {
+  auto indent = [&](int d) { out.append(static_cast<size_t>(d) * 2, ' '); };
+  if (const Json::Array* items = value.array_items(); items != nullptr && !items->empty()) {
+    out += "[\n";
+    for (size_t i = 0; i < items->size(); ++i) {
+      indent(depth + 1);
+      pretty_to((*items)[i], depth + 1, out);
+      out += i + 1 < items->size() ? ",\n" : "\n";
+    }
+    indent(depth);
+    out += ']';
+  } else if (const Json::Object* members = value.members();
+             members != nullptr && !members->empty()) {
+    out += "{\n";
+    for (size_t i = 0; i < members->size(); ++i) {
+      indent(depth + 1);
+      append_json_string(out, (*members)[i].first);
+      out += ": ";
+      pretty_to((*members)[i].second, depth + 1, out);
+      out += i + 1 < members->size() ? ",\n" : "\n";
+    }
+    indent(depth);
+    out += '}';
+  } else {
+    value.dump_to(out);
+  }
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  size_t clean_from = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned char c = static_cast<unsigned char>(text[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, clean_from, i - clean_from);
+    clean_from = i + 1;
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default: {
+        char buf[8];
+        std::snprintf(buf, sizeof buf, "\\u%04x", c);
+        out += buf;
+      }
+    }
+  }
+  out.append(text, clean_from, text.size() - clean_from);
+  out += '"';
+}
+
+Json::Json(double v) {
+  if (!std::isfinite(v)) return;  // JSON has no infinities: null
+  char buf[32];
+  auto end = std::to_chars(buf, buf + sizeof buf, v).ptr;
+  value_ = Number{std::string(buf, end)};
+}
+
+std::string_view Json::type_name() const {
+  switch (value_.index()) {
+    case 0: return "null";
+    case 1: return "boolean";
+    case 2: return "number";
+    case 3: return "string";
+    case 4: return "array";
+    default: return "object";
+  }
+}
+
+std::optional<bool> Json::boolean() const {
+  const bool* v = std::get_if<bool>(&value_);
+  return v == nullptr ? std::nullopt : std::optional<bool>(*v);
+}
+
+std::optional<int64_t> Json::integer() const {
+  const Number* n = raw_number();
+  if (n == nullptr) return std::nullopt;
+  int64_t v = 0;
+  const char* end = n->text.data() + n->text.size();
+  auto [p, ec] = std::from_chars(n->text.data(), end, v);
+  if (ec == std::errc() && p == end) return v;
+  double d = std::strtod(n->text.c_str(), nullptr);
+  if (std::floor(d) == d && std::fabs(d) < 9.0e15) return static_cast<int64_t>(d);
+  return std::nullopt;
+}
+
+std::optional<double> Json::number() const {
+  const Number* n = raw_number();
+  if (n == nullptr) return std::nullopt;
+  return std::strtod(n->text.c_str(), nullptr);
+}
+
+const Json* Json::find(std::string_view key) const {
+  const Object* object = members();
+  if (object == nullptr) return nullptr;
+  for (const Member& m : *object) {
+    if (m.first == key) return &m.second;
+  }
+  return nullptr;
+}
+Json* Json::find(std::string_view key) {
+  return const_cast<Json*>(static_cast<const Json*>(this)->find(key));
+}
+
+std::optional<std::string_view> Json::get_string(std::string_view key) const {
+  const Json* v = find(key);
+  const std::string* s = v == nullptr ? nullptr : v->string();
+  return s == nullptr ? std::nullopt : std::optional<std::string_view>(*s);
+}
+std::optional<int64_t> Json::get_int(std::string_view key) const {
+  const Json* v = find(key);
+  return v == nullptr ? std::nullopt : v->integer();
+}
+std::optional<bool> Json::get_bool(std::string_view key) const {
+  const Json* v = find(key);
+  return v == nullptr ? std::nullopt : v->boolean();
+}
+std::optional<double> Json::get_number(std::string_view key) const {
+  const Json* v = find(key);
+  return v == nullptr ? std::nullopt : v->number();
+}
+
+Json& Json::set(std::string key, Json value) & {
+  if (is_null()) value_ = Object{};
+  Object* object = members();
+  if (object == nullptr) return *this;
+  if (Json* old = find(key)) {
+    *old = std::move(value);
+  } else {
+    object->emplace_back(std::move(key), std::move(value));
+  }
+  return *this;
+}
+Json&& Json::set(std::string key, Json value) && {
+  set(std::move(key), std::move(value));
+  return std::move(*this);
+}
+
+bool Json::erase(std::string_view key) {
+  Object* object = members();
+  return object != nullptr &&
+         std::erase_if(*object, [&](const Member& m) { return m.first == key; }) > 0;
+}
+
+Json& Json::push(Json value) {
+  if (is_null()) value_ = Array{};
+  if (Array* items = array_items()) items->push_back(std::move(value));
+  return *this;
+}
+
+void Json::dump_to(std::string& out) const {
+  switch (value_.index()) {
+    case 0: out += "null"; break;
+    case 1: out += std::get<bool>(value_) ? "true" : "false"; break;
+    case 2: out += std::get<Number>(value_).text; break;
+    case 3: append_json_string(out, std::get<std::string>(value_)); break;
+    case 4: {
+      out += '[';
+      bool first = true;
+      for (const Json& item : std::get<Array>(value_)) {
+        if (!first) out += ',';
+        first = false;
+        item.dump_to(out);
+      }
+      out += ']';
+      break;
+    }
+    default: {
+      out += '{';
+      bool first = true;
+      for (const Member& m : std::get<Object>(value_)) {
+        if (!first) out += ',';
+        first = false;
+        append_json_string(out, m.first);
+        out += ':';
+        m.second.dump_to(out);
+      }
+      out += '}';
+    }
+  }
+}
+
+std::string Json::dump() const {
+  std::string out;
+  dump_to(out);
+  return out;
+}
+
+std::string Json::pretty() const {
+  std::string out;
+  pretty_to(*this, 0, out);
+  return out;
+}
+
+bool Json::same_value(const Json& other) const {
+  if (value_.index() != other.value_.index()) return false;
+  if (const Number* a = raw_number()) {
+    const Number* b = other.raw_number();
+    if (a->text == b->text) return true;
+    auto x = integer();
+    auto y = other.integer();
+    if (x && y) return *x == *y;
+    return *number() == *other.number();
+  }
+  if (const Array* a = array_items()) {
+    const Array* b = other.array_items();
+    if (a->size() != b->size()) return false;
+    for (size_t i = 0; i < a->size(); ++i) {
+      if (!(*a)[i].same_value((*b)[i])) return false;
+    }
+    return true;
+  }
+  if (const Object* a = members()) {
+    const Object* b = other.members();
+    if (a->size() != b->size()) return false;
+    for (const Member& m : *a) {
+      const Json* peer = other.find(m.first);
+      if (peer == nullptr || !m.second.same_value(*peer)) return false;
+    }
+    return true;
+  }
+  return *this == other;
+}
+
+}  // namespace drover

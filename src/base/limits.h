@@ -1,0 +1,81 @@
+#pragma once
+// Every bound of the program, in one place: what it limits, its unit, and what happens when it is
+// reached. Those a user may change are also settings in drover.yaml; these are their defaults.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace drover::limits {
+
+// --- JSON ---
+/// Nesting levels of a JSON document; deeper is refused with invalid_argument.
+inline constexpr int kJsonDepthMax = 128;
+/// Bytes of one JSON document; larger is refused.
+inline constexpr size_t kJsonBytesMax = 64u << 20;
+
+// --- HTTP ---
+/// Bytes of a request line and all headers together; larger: 431.
+inline constexpr size_t kHttpHeaderBytesMax = 64u << 10;
+/// Number of headers; more: 431.
+inline constexpr size_t kHttpHeaderCountMax = 100;
+/// Bytes of a request body the gateway accepts; larger: 413.
+inline constexpr size_t kHttpBodyBytesMax = 32u << 20;
+/// Bytes of one buffered answer of an upstream; larger: the attempt fails.
+inline constexpr size_t kHttpAnswerBytesMax = 64u << 20;
+/// Open client connections of one listener; further ones wait in the kernel's backlog.
+inline constexpr size_t kHttpConnectionsMax = 16'384;
+/// Idle upstream connections kept per origin; the oldest is closed.
+inline constexpr size_t kHttpIdlePerOriginMax = 256;
+/// Concurrent streams of one HTTP/2 connection.
+inline constexpr uint32_t kHttp2StreamsMax = 256;
+/// A client must have sent its headers, and each part of its body, within this time.
+inline constexpr Duration kHttpReadTimeout = 30s;
+/// A kept-alive connection without a request is closed after this time.
+inline constexpr Duration kHttpIdleTimeout = 120s;
+/// Redirects followed by the tool client; each one is checked again.
+inline constexpr int kHttpRedirectsMax = 5;
+
+// --- Streams ---
+/// Bytes of one server-sent event; larger: the stream fails.
+inline constexpr size_t kSseEventBytesMax = 8u << 20;
+/// Bytes of one AWS event-stream message (the service's own limit is 16 MiB).
+inline constexpr size_t kEventStreamBytesMax = 16u << 20;
+/// Bytes of one JSON-RPC line on a tool's standard output; larger: the tool is ended.
+inline constexpr size_t kJsonRpcLineBytesMax = 32u << 20;
+
+// --- Road ---
+inline constexpr Duration kConnectTimeout = 5s;
+inline constexpr Duration kHeadersTimeout = 60s;
+inline constexpr Duration kFirstTokenTimeout = 60s;
+inline constexpr Duration kBetweenTokensTimeout = 30s;
+inline constexpr Duration kCallTimeout = 600s;
+/// Attempts of one model call over all endpoints; then the last error is the answer.
+inline constexpr int kAttemptsMax = 6;
+/// After a client left, the provider is still read this long, to its usage.
+inline constexpr Duration kDrainTimeout = 20s;
+
+// --- Sessions ---
+/// Steps of a session without a limit of its own; then it pauses.
+inline constexpr int64_t kSessionStepsMax = 500;
+/// Tool calls of one turn that run at once; further ones queue.
+inline constexpr size_t kParallelToolCallsMax = 32;
+/// Bytes of one tool result; larger is cut and marked.
+inline constexpr size_t kToolResultBytesMax = 4u << 20;
+inline constexpr Duration kToolCallTimeout = 120s;
+/// Sessions run at once by one process; further ones queue.
+inline constexpr size_t kSessionsActiveMax = 4'096;
+/// Subscribers of one live event stream.
+inline constexpr size_t kSubscribersMax = 64;
+
+// --- Memory ---
+inline constexpr size_t kMemoryKeyBytesMax = 1'024;
+inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
+inline constexpr size_t kMemorySearchResultsMax = 100;
+
+// --- Shutdown ---
+/// What is in flight at SIGTERM may take this long.
+inline constexpr Duration kDrainDeadline = 30s;
+
+}  // namespace drover::limits

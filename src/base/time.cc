@@ -1,0 +1,220 @@
+#include "base/time.h"
+
+#include <time.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+namespace drover {
+namespace {
+
+constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+struct tm to_tm(WallTime t, int64_t* nanos) {
+  int64_t total = unix_nanos(t);
+  int64_t seconds = total / 1'000'000'000;
+  *nanos = total % 1'000'000'000;
+  if (*nanos < 0) {
+    *nanos += 1'000'000'000;
+    --seconds;
+  }
+  time_t secs = static_cast<time_t>(seconds);
+  struct tm out {};
+  gmtime_r(&secs, &out);
+  return out;
+}
+
+bool digits(std::string_view text, size_t at, size_t count, int* out) {
+  if (at + count > text.size()) return false;
+  int value = 0;
+  for (size_t i = at; i < at + count; ++i) {
+    if (text[i] < '0' || text[i] > '9') return false;
+    value = value * 10 + (text[i] - '0');
+  }
+  *out = value;
+  return true;
+}
+
+Result<WallTime> from_parts(struct tm parts, int64_t nanos, int64_t offset_seconds) {
+  if (parts.tm_mon < 0 || parts.tm_mon > 11 || parts.tm_mday < 1 || parts.tm_mday > 31 ||
+      parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60) {
+    return fail(Code::kInvalidArgument, "a field of the time is out of range");
+  }
+  time_t secs = timegm(&parts);
+  return wall_from_unix_nanos((static_cast<int64_t>(secs) - offset_seconds) * 1'000'000'000 +
+                              nanos);
+}
+
+}  // namespace
+
+std::string format_rfc3339(WallTime t) {
+  int64_t nanos = 0;
+  struct tm p = to_tm(t, &nanos);
+  char buf[48];
+  std::snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", p.tm_year + 1900,
+                p.tm_mon + 1, p.tm_mday, p.tm_hour, p.tm_min, p.tm_sec,
+                static_cast<int>(nanos / 1000));
+  return buf;
+}
+
+Result<WallTime> parse_rfc3339(std::string_view text) {
+  auto bad = [&] {
+    return fail(Code::kInvalidArgument, "not an RFC 3339 time: '" + std::string(text) + "'");
+  };
+  struct tm p {};
+  int year = 0;
+  int month = 0;
+  if (!digits(text, 0, 4, &year) || !digits(text, 5, 2, &month) || !digits(text, 8, 2, &p.tm_mday) ||
+      !digits(text, 11, 2, &p.tm_hour) || !digits(text, 14, 2, &p.tm_min) ||
+      !digits(text, 17, 2, &p.tm_sec) || text[4] != '-' || text[7] != '-' ||
+      (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
+      text[16] != ':') {
+    return bad();
+  }
+  p.tm_year = year - 1900;
+  p.tm_mon = month - 1;
+  size_t at = 19;
+  int64_t nanos = 0;
+  if (at < text.size() && text[at] == '.') {
+    ++at;
+    int64_t unit = 100'000'000;
+    size_t first = at;
+    while (at < text.size() && text[at] >= '0' && text[at] <= '9') {
+      nanos += (text[at] - '0') * unit;
+      unit /= 10;
+      ++at;
+    }
+    if (at == first || at - first > 9) return bad();
+  }
+  int64_t offset = 0;
+  if (at < text.size() && (text[at] == 'Z' || text[at] == 'z')) {
+    ++at;
+  } else if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
+    int hours = 0;
+    int minutes = 0;
+    if (!digits(text, at + 1, 2, &hours) || at + 3 >= text.size() || text[at + 3] != ':' ||
+        !digits(text, at + 4, 2, &minutes)) {
+      return bad();
+    }
+    offset = (hours * 60 + minutes) * 60 * (text[at] == '-' ? -1 : 1);
+    at += 6;
+  } else {
+    return bad();
+  }
+  if (at != text.size()) return bad();
+  return from_parts(p, nanos, offset);
+}
+
+std::string format_amz_date(WallTime t) {
+  int64_t nanos = 0;
+  struct tm p = to_tm(t, &nanos);
+  char buf[32];
+  std::snprintf(buf, sizeof buf, "%04d%02d%02dT%02d%02d%02dZ", p.tm_year + 1900, p.tm_mon + 1,
+                p.tm_mday, p.tm_hour, p.tm_min, p.tm_sec);
+  return buf;
+}
+
+std::string format_http_date(WallTime t) {
+  int64_t nanos = 0;
+  struct tm p = to_tm(t, &nanos);
+  char buf[48];
+  std::snprintf(buf, sizeof buf, "%s, %02d %s %04d %02d:%02d:%02d GMT",
+                kDays[static_cast<size_t>(p.tm_wday)], p.tm_mday,
+                kMonths[static_cast<size_t>(p.tm_mon)], p.tm_year + 1900, p.tm_hour, p.tm_min,
+                p.tm_sec);
+  return buf;
+}
+
+Result<WallTime> parse_http_date(std::string_view text) {
+  // IMF-fixdate only: "Mon, 23 Nov 2026 09:20:00 GMT" (RFC 9110 section 5.6.7).
+  struct tm p {};
+  int year = 0;
+  bool ok = text.size() == 29 && digits(text, 5, 2, &p.tm_mday) && digits(text, 12, 4, &year) &&
+            digits(text, 17, 2, &p.tm_hour) && digits(text, 20, 2, &p.tm_min) &&
+            digits(text, 23, 2, &p.tm_sec) && text.substr(25) == " GMT";
+  p.tm_mon = -1;
+  if (ok) {
+    for (size_t i = 0; i < kMonths.size(); ++i) {
+      if (text.substr(8, 3) == kMonths[i]) p.tm_mon = static_cast<int>(i);
+    }
+  }
+  if (!ok || p.tm_mon < 0) {
+    return fail(Code::kInvalidArgument, "not an HTTP date: '" + std::string(text) + "'");
+  }
+  p.tm_year = year - 1900;
+  return from_parts(p, 0, 0);
+}
+
+std::string format_duration(Duration d) {
+  char buf[48];
+  double ns = static_cast<double>(d.count());
+  if (ns < 0) return "-" + format_duration(-d);
+  if (ns < 1e3) {
+    std::snprintf(buf, sizeof buf, "%.0f ns", ns);
+  } else if (ns < 1e6) {
+    std::snprintf(buf, sizeof buf, "%.*f µs", ns < 1e4 ? 1 : 0, ns / 1e3);
+  } else if (ns < 1e9) {
+    std::snprintf(buf, sizeof buf, "%.*f ms", ns < 1e7 ? 1 : 0, ns / 1e6);
+  } else if (ns < 120e9) {
+    std::snprintf(buf, sizeof buf, "%.*f s", ns < 10e9 ? 2 : 1, ns / 1e9);
+  } else if (ns < 7200e9) {
+    std::snprintf(buf, sizeof buf, "%.0f min", ns / 60e9);
+  } else {
+    int64_t minutes = d.count() / 60'000'000'000;
+    std::snprintf(buf, sizeof buf, "%lld h %lld min", static_cast<long long>(minutes / 60),
+                  static_cast<long long>(minutes % 60));
+  }
+  return buf;
+}
+
+Result<Duration> parse_duration(std::string_view text) {
+  size_t at = 0;
+  double value = 0;
+  double scale = 1;
+  bool fraction = false;
+  bool any = false;
+  for (; at < text.size(); ++at) {
+    char c = text[at];
+    if (c >= '0' && c <= '9') {
+      any = true;
+      if (fraction) {
+        scale /= 10;
+        value += (c - '0') * scale;
+      } else {
+        value = value * 10 + (c - '0');
+      }
+    } else if (c == '.' && !fraction) {
+      fraction = true;
+    } else {
+      break;
+    }
+  }
+  std::string_view unit = text.substr(at);
+  double factor = 0;
+  if (unit.empty() || unit == "s") factor = 1e9;
+  else if (unit == "ns") factor = 1;
+  else if (unit == "us" || unit == "µs") factor = 1e3;
+  else if (unit == "ms") factor = 1e6;
+  else if (unit == "m" || unit == "min") factor = 60e9;
+  else if (unit == "h") factor = 3600e9;
+  else if (unit == "d") factor = 86400e9;
+  if (!any || factor == 0 || value * factor > 9e18) {
+    return fail(Code::kInvalidArgument,
+                "not a duration: '" + std::string(text) + "' (write 250ms, 30s, 5m, 2h or 1d)");
+  }
+  return Duration(static_cast<int64_t>(value * factor));
+}
+
+MonoTime SystemClock::mono() {
+  return MonoTime(std::chrono::duration_cast<Duration>(
+      std::chrono::steady_clock::now().time_since_epoch()));
+}
+WallTime SystemClock::wall() {
+  return WallTime(std::chrono::duration_cast<Duration>(
+      std::chrono::system_clock::now().time_since_epoch()));
+}
+
+}  // namespace drover
