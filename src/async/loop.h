@@ -1,0 +1,29 @@
+#pragma once
+// The event loop as an interface: time, timers, and a queue of things to run. Two forms: the real
+// one (net/asio_loop.h) and the simulated one on virtual time (async/sim_loop.h). All state of a
+// session or connection belongs to one loop; post() is the only call allowed from other threads.
+
+#include <cstdint>
+#include <functional>
+
+#include "base/time.h"
+
+namespace drover::async {
+
+class Loop : public Clock {
+ public:
+  using TimerId = uint64_t;  // 0 means none
+
+  /// Runs fn soon, on this loop's thread. Any thread may call it.
+  virtual void post(std::function<void()> fn) = 0;
+  /// Runs fn at or after t, on this loop. Loop thread only.
+  virtual TimerId call_at(MonoTime t, std::function<void()> fn) = 0;
+  /// Forgets a timer; harmless if it has run. Loop thread only.
+  virtual void cancel_timer(TimerId id) = 0;
+
+  TimerId call_after(Duration d, std::function<void()> fn) {
+    return call_at(mono() + d, std::move(fn));
+  }
+};
+
+}  // namespace drover::async

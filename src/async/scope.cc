@@ -1,0 +1,27 @@
+#include "async/scope.h"
+
+#include "async/sim_loop.h"
+
+namespace drover::async {
+
+Scope::~Scope() { DROVER_DASSERT(running_ == 0); }
+
+Task<void> Scope::drive(Scope* self, Task<void> task) {
+  co_await std::move(task);
+  if (--self->running_ == 0) self->done_.wake_all();
+}
+
+void Scope::spawn(Task<void> task) {
+  ++running_;
+  detail::start_detached(drive(this, std::move(task)));
+}
+
+Task<void> Scope::join() {
+  Context quiet = context().detached();
+  while (running_ > 0) {
+    Wake wake = co_await done_.wait(quiet);
+    (void)wake;
+  }
+}
+
+}  // namespace drover::async

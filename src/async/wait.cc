@@ -1,0 +1,85 @@
+#include "async/wait.h"
+
+namespace drover::async {
+
+Error wake_error(Wake wake, const Context& ctx) {
+  if (wake == Wake::kCancelled) return Error(Code::kCancelled, ctx.cancel_state()->reason());
+  return Error(Code::kDeadlineExceeded, "the deadline has passed");
+}
+
+Waiter::~Waiter() {
+  disarm();
+  if (linked_) queue_->unlink(this);
+}
+
+bool Waiter::await_ready() {
+  if (ctx_.cancelled()) {
+    wake_ = Wake::kCancelled;
+  } else if (ctx_.has_deadline() && ctx_.loop().mono() >= ctx_.deadline()) {
+    wake_ = Wake::kDeadline;
+  }
+  return wake_ != Wake::kPending;
+}
+
+void Waiter::await_suspend(std::coroutine_handle<> h) {
+  handle_ = h;
+  if (queue_ != nullptr) queue_->link(this);
+  if (ctx_.has_deadline()) {
+    timer_ = ctx_.loop().call_at(ctx_.deadline(), [this] {
+      timer_ = 0;
+      finish(Wake::kDeadline);
+    });
+  }
+  registration_ = ctx_.cancel_state()->add([this] {
+    registered_ = false;
+    finish(Wake::kCancelled);
+  });
+  registered_ = true;
+}
+
+void Waiter::disarm() {
+  if (timer_ != 0) ctx_.loop().cancel_timer(std::exchange(timer_, 0));
+  if (registered_) ctx_.cancel_state()->remove(registration_);
+  registered_ = false;
+}
+
+void Waiter::finish(Wake wake) {
+  if (wake_ != Wake::kPending) return;
+  wake_ = wake;
+  disarm();
+  if (linked_) queue_->unlink(this);
+  // Through the loop's queue: the waker's stack stays shallow and its state is settled first.
+  ctx_.loop().post([h = handle_] { h.resume(); });
+}
+
+WaitQueue::~WaitQueue() {
+  while (head_ != nullptr) unlink(head_);
+}
+
+void WaitQueue::link(Waiter* w) {
+  w->linked_ = true;
+  w->prev_ = tail_;
+  w->next_ = nullptr;
+  (tail_ == nullptr ? head_ : tail_->next_) = w;
+  tail_ = w;
+}
+
+void WaitQueue::unlink(Waiter* w) {
+  (w->prev_ == nullptr ? head_ : w->prev_->next_) = w->next_;
+  (w->next_ == nullptr ? tail_ : w->next_->prev_) = w->prev_;
+  w->linked_ = false;
+  w->prev_ = w->next_ = nullptr;
+}
+
+bool WaitQueue::wake_one() {
+  if (head_ == nullptr) return false;
+  head_->finish(Wake::kWoken);
+  return true;
+}
+
+void WaitQueue::wake_all() {
+  while (wake_one()) {
+  }
+}
+
+}  // namespace drover::async

@@ -1,0 +1,34 @@
+#pragma once
+// A fixed pool of threads for work that blocks: SQLite, files, compression, name resolution.
+// Bounded queue: submit() waits on the calling thread only when `queue_max` jobs are pending,
+// which the callers' own limits prevent. Ends its threads, after the queued work, when destroyed.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "async/sync.h"
+
+namespace drover::async {
+
+class WorkerPool final : public Executor {
+ public:
+  explicit WorkerPool(size_t threads, size_t queue_max = 65'536);
+  ~WorkerPool() override;
+  void submit(std::function<void()> work) override;
+
+ private:
+  void run();
+  size_t queue_max_;
+  std::mutex mutex_;
+  std::condition_variable more_;
+  std::condition_variable room_;
+  std::deque<std::function<void()>> queue_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace drover::async
