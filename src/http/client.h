@@ -1,0 +1,68 @@
+#pragma once
+// The HTTP client with kept-alive pools per origin (HTTP/1.1). One call, one answer whose body is
+// read in parts. A connection goes back to the pool only after its body was read to the end.
+// A request on a reused connection that dies before any byte of an answer is sent again once on a
+// fresh connection if it is idempotent or its body was not yet accepted by the peer.
+//
+// Errors: kUnavailable/kOtherTarget with reason "connect", "reset", "tls", "protocol";
+// kDeadlineExceeded with reason "connect", "headers", "body". Loop thread only.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "http/message.h"
+#include "net/stream.h"
+
+namespace drover::http {
+
+using async::Context;
+using async::Task;
+
+struct ClientRequest {
+  std::string method = "POST";
+  Url url;
+  Headers headers;  // Host, Content-Length are added
+  std::string body;
+  net::TlsClientOptions tls;  // `enabled` follows the URL
+  net::AddressPolicy policy;
+  Duration connect_timeout;
+  /// From the request sent to the answer's head.
+  Duration headers_timeout;
+  ClientRequest();
+};
+
+/// When the parts of a call happened, for traces. Zero if it did not happen.
+struct ClientTiming {
+  MonoTime started;
+  MonoTime connected;  // == started on a reused connection
+  MonoTime sent;
+  MonoTime first_byte;
+  bool reused = false;
+};
+
+class ClientResponse {
+ public:
+  virtual ~ClientResponse() = default;
+  virtual const ResponseHead& head() const = 0;
+  virtual const ClientTiming& timing() const = 0;
+  /// The next part of the body; empty at its proper end. A body cut short is an error
+  /// (kUnavailable, reason "cut"), never an end. The view lives until the next call.
+  virtual Task<Result<std::string_view>> read_some(Context ctx) = 0;
+  /// The whole rest; kResourceExhausted beyond max_bytes.
+  virtual Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) = 0;
+  /// Gives the connection up (closed, not pooled). The destructor does the same if unread.
+  virtual void abort() = 0;
+};
+
+class Client {
+ public:
+  virtual ~Client() = default;
+  virtual Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, ClientRequest request) = 0;
+  /// Closes idle connections.
+  virtual void clear_idle() = 0;
+};
+
+std::unique_ptr<Client> make_client(async::Loop& loop, net::Dialer& dialer);
+
+}  // namespace drover::http
