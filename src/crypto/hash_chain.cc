@@ -1,0 +1,52 @@
+#include "crypto/hash_chain.h"
+
+#include <cstring>
+
+#include "base/assert.h"
+#include "base/bytes.h"
+#include "crypto/hmac.h"
+
+namespace drover::crypto {
+namespace {
+
+using namespace std::string_view_literals;
+// The final NUL keeps a label from being a prefix of another.
+constexpr std::string_view kChainLabel = "drover.chain.v1\0"sv;
+constexpr std::string_view kContentLabel = "drover.content.v1\0"sv;
+
+}  // namespace
+
+std::string make_salt(Random& random) { return random.bytes(kSaltBytes); }
+
+Secret make_content_key(Random& random) { return Secret(random.bytes(kContentKeyBytes)); }
+
+Digest payload_commitment(std::string_view salt, std::string_view payload) {
+  DROVER_ASSERT(salt.size() >= kSaltBytes);
+  return hmac_sha256(salt, payload);
+}
+
+Digest chain_start(std::string_view session_id) {
+  return Sha256().update(kChainLabel).update(session_id).finish();
+}
+
+Digest chain_next(const Digest& previous, std::string_view envelope, const Digest& commitment) {
+  thread_local Sha256 hasher;
+  return hasher.update(previous.view()).update(envelope).update(commitment.view()).finish();
+}
+
+Result<Digest> parse_digest(std::string_view hex) {
+  TRY(std::string bytes, from_hex(hex));
+  Digest out;
+  if (bytes.size() != out.bytes.size()) {
+    return fail(Code::kInvalidArgument, "a SHA-256 digest has 64 hex digits");
+  }
+  std::memcpy(out.bytes.data(), bytes.data(), bytes.size());
+  return out;
+}
+
+std::string content_name(const Secret& session_key, std::string_view content) {
+  DROVER_ASSERT(session_key.size() >= kContentKeyBytes);
+  return HmacSha256(session_key.reveal()).update(kContentLabel).update(content).finish().hex();
+}
+
+}  // namespace drover::crypto
