@@ -1,0 +1,66 @@
+# Drover's commands. `make help` lists them; each is one script under scripts/.
+# Every target works from a fresh Debian 12 clone and says what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# The targets share folders under build/, so they never run beside each other.
+.NOTPARALLEL:
+
+.PHONY: help run build test test-unit test-e2e test-engine asan tsan gcc fuzz lint format \
+        bench-gateway package fresh clean distclean
+
+help:           ## this list
+	@scripts/help.sh
+
+run: build      ## build, then run the main job: a day on three simulated clouds
+	@build/drover demo
+
+build:          ## build the program: build/drover
+	@scripts/build.sh program
+
+test:           ## everything that must be green: build, unit, checks, sanitizers, fuzz, e2e
+	@scripts/test.sh
+
+test-unit:      ## only the unit tests (LAYER=http for one folder, FILTER='Json*' for some tests)
+	@scripts/test.sh unit
+
+test-e2e:       ## only the end-to-end suites (SUITE=name for one)
+	@scripts/test.sh e2e
+
+test-engine:    ## sessions on a real model: llama.cpp with a small model from PyPI
+	@scripts/test.sh engine
+
+asan:           ## unit tests under AddressSanitizer and UBSan
+	@scripts/test.sh asan
+
+tsan:           ## unit tests under ThreadSanitizer
+	@scripts/test.sh tsan
+
+gcc:            ## build and unit tests with g++ 12
+	@scripts/test.sh gcc
+
+fuzz:           ## fuzz for long (SECONDS_EACH=600, TARGET=json for one target)
+	@scripts/test.sh fuzz
+
+lint:           ## layers, coroutine rules, formatting, shell syntax
+	@scripts/test.sh lint
+
+format:         ## rewrite the C++ sources with clang-format
+	@scripts/format.sh
+
+bench-gateway:  ## the gateway beside nginx: requests a second, CPU a request, added latency
+	@scripts/build.sh program
+	@bench/gateway/run.sh
+
+package:        ## a Debian package with a systemd unit: build/*.deb
+	@scripts/package.sh
+
+fresh:          ## prove `make run` and `make test` on a new Debian 12 (as root, takes long)
+	@scripts/fresh.sh
+
+clean:          ## remove what was built; what was downloaded stays
+	@scripts/clean.sh
+
+distclean:      ## remove the whole of build/
+	@rm -rf build

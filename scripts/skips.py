@@ -1,0 +1,58 @@
+"""Which skips count as skips. On a developer's machine all do; in CI a skip is a failure unless
+what it needs is really out of reach, and that is looked at here, not believed.
+
+A skip's message names what is missing by one of these words:
+    npm       the npm registry could not be reached
+    pypi      the Python package index could not be reached
+    shared    the recorded data beside the repository (../shared) is not there
+Anything else is a failure in CI.
+"""
+
+import functools
+import os
+import re
+import subprocess
+
+from testlib import BUILD, IN_CI, ROOT, Outcome
+
+PROBE_SECONDS_MAX = 40
+REGISTRIES = ("npm", "pypi")
+
+
+@functools.cache
+def reachable(registry):
+    """Asks the registry's ordinary client, once for each run."""
+    venv = BUILD / "venv/bin"
+    if registry == "npm" and (venv / "npm").exists():
+        command = [venv / "npm", "ping", "--fetch-retries=0", "--fetch-timeout=15000"]
+    elif (venv / "python").exists():
+        # npm itself comes from the Python index: without it, that is the registry to ask.
+        command = [venv / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
+                   "--retries", "0", "--dest", BUILD / "probe", "six"]
+    else:
+        return True  # a venv is made without any network, so its absence is no excuse
+    try:
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              timeout=PROBE_SECONDS_MAX)
+    except (subprocess.TimeoutExpired, OSError):
+        return False
+    return done.returncode == 0
+
+
+def shared_is_there():
+    return os.path.isdir(os.environ.get("DROVER_SHARED") or ROOT.parent / "shared")
+
+
+def judge(name, message):
+    """The Outcome of a skip with this message."""
+    text = " ".join(message.split())[:200] or "no reason given"
+    skip = Outcome(skipped=1, detail=[f"skipped {name}: {text}"])
+    if not IN_CI:
+        return skip
+    kind = re.search(r"\b(npm|pypi|shared)\b", text)
+    what = kind.group(1) if kind else ""
+    if what == "shared" and not shared_is_there() or what in REGISTRIES and not reachable(what):
+        return skip
+    return Outcome(failed=1, detail=[f"skipped {name} in CI, where nothing that it needs is out "
+                                     f"of reach: {text}"])
