@@ -1,0 +1,60 @@
+#pragma once
+// Endpoints: each place a model can be called, and what is known of it. Values; made from
+// drover.yaml by src/app or by the demo.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/money.h"
+#include "base/time.h"
+#include "contract/chat.h"
+
+namespace drover::catalog {
+
+/// USD per token, exact, by token class. A class without a price of its own costs as its parent:
+/// cache reads and writes as input, reasoning as output.
+struct Price {
+  Money input;
+  Money output;
+  std::optional<Money> cache_read;
+  std::optional<Money> cache_write;
+  std::optional<Money> cache_write_1h;
+  std::optional<Money> reasoning;
+  bool known = false;
+  /// What a call cost. Classes that are part of another (cached in input, reasoning in output) are
+  /// counted once.
+  Money cost(const contract::Usage& usage) const;
+};
+
+/// Where the secret of an endpoint comes from; the value itself is read by src/cloud.
+struct CredentialRef {
+  /// "env:NAME", "file:PATH", "aws:default", "aws:profile=NAME", or "" for none.
+  std::string source;
+};
+
+struct Endpoint {
+  std::string id;        // unique, "aws-us-east-1/claude-sonnet"
+  std::string provider;  // name in the provider table: "aws-bedrock", "azure-openai", …
+  std::string model;     // what callers and ladders say
+  std::string upstream_model;  // what the provider says; model if empty
+  std::string region;
+  std::string partition;  // "aws", "aws-us-gov", "aws-eusc", "azure", "coreweave", …
+  std::string zone;       // legal zone; empty: not stated
+  std::string base_url;   // overrides the provider's own
+  std::string deployment;   // Azure
+  std::string api_version;  // Azure; empty: the /openai/v1 form
+  std::string dialect;      // overrides the provider's own ("openai" on Bedrock's /openai/v1)
+  CredentialRef credentials;
+  std::string ca_file;
+  Price price;
+  std::string pool = "serverless";  // "reserved", "warm", "serverless", "spot"
+  std::optional<int64_t> context_window;
+  std::optional<int64_t> output_tokens_max;
+  bool images = true;
+  bool tools = true;
+  std::map<std::string, std::string> options;  // provider-specific, checked by the provider
+};
+
+}  // namespace drover::catalog

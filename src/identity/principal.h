@@ -1,0 +1,44 @@
+#pragma once
+// Who asks. A principal is made from a key (or is the process itself) and passes the one authorise
+// function before anything is done for it.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+
+namespace drover::identity {
+
+enum class Scope : uint8_t { kCall, kSessions, kAdmin };
+std::string_view scope_name(Scope scope);  // "call", "sessions", "admin"
+
+struct Principal {
+  TenantId tenant;
+  KeyId key;           // empty for the process itself
+  std::string name;    // the key's label, for actors and logs
+  std::vector<Scope> scopes;
+  bool has(Scope scope) const;
+  /// The process itself (demo, recovery): every scope, the given tenant.
+  static Principal system(TenantId tenant);
+};
+
+/// What is asked for. Extended by later policy; every surface calls authorise() and nothing else.
+enum class Action : uint8_t {
+  kCallModel,
+  kCreateSession,
+  kReadSession,
+  kWriteSession,
+  kReadMemory,
+  kWriteMemory,
+  kReadTrace,
+  kManageKeys,
+  kManageServer,  // reload, backup, metrics of all tenants
+};
+
+/// Allows or says why not. `owner` is the tenant of the thing asked for (the principal's own for new
+/// things). Another tenant's thing is kNotFound, so that its existence is not told.
+Result<void> authorise(const Principal& principal, Action action, const TenantId& owner);
+
+}  // namespace drover::identity

@@ -1,0 +1,139 @@
+#pragma once
+// A provider turns one endpoint of the catalog into calls on the wire: URL, authentication,
+// dialect, framing, error classes. One folder each, one line in table.cc. One call here is one
+// attempt: no retry, no failover (that is the road's).
+//
+// Same dialect in and out copies bytes: a Prompt that came as an OpenAI body goes to an
+// OpenAI-like endpoint spliced, not re-encoded, and its answer comes back as bytes.
+// Loop thread only.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/context.h"
+#include "async/task.h"
+#include "catalog/endpoint.h"
+#include "contract/chat.h"
+#include "dialect/openai_scan.h"
+#include "http/client.h"
+
+namespace drover::providers {
+
+using async::Context;
+using async::Task;
+
+/// What is asked: a neutral request, or a caller's OpenAI body that is decoded only if needed.
+class Prompt {
+ public:
+  static Prompt from_chat(contract::ChatRequest request);
+  static Prompt from_openai(std::string body, dialect::OpenAiScan scan);
+
+  const std::string& model() const;
+  bool stream() const;
+  bool include_usage() const;
+  std::optional<int64_t> max_tokens() const;
+  /// The caller's own bytes, if it came as OpenAI.
+  const std::string* openai_body() const { return body_ ? &*body_ : nullptr; }
+  const dialect::OpenAiScan* scan() const { return body_ ? &scan_ : nullptr; }
+  /// The neutral form, decoded at the first call.
+  Result<const contract::ChatRequest*> chat();
+
+ private:
+  std::optional<std::string> body_;
+  dialect::OpenAiScan scan_;
+  std::optional<contract::ChatRequest> chat_;
+};
+
+/// Receives a streamed answer while it arrives. Its tasks are awaited: back-pressure.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  /// True if the sink would rather have an OpenAI-like endpoint's server-sent events as bytes.
+  virtual bool wants_raw() const { return false; }
+  virtual Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) = 0;
+  /// One whole event's data (without "data: " and line ends) of an OpenAI-like stream.
+  virtual Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) {
+    co_return fail(Code::kInternal, "this sink takes no raw events");
+  }
+};
+
+/// Where the time of one attempt went.
+struct AttemptTiming {
+  Duration connect{};      // zero on a kept connection
+  Duration headers{};      // request sent to answer's head: the model's thinking and the network
+  Duration first_token{};  // from the start of the attempt to the first visible delta
+  Duration total{};
+};
+
+struct Answer {
+  /// Without raw forwarding: complete. With it: everything but the message (id, model, usage …).
+  contract::ChatResponse response;
+  /// A non-streamed answer's own bytes when prompt and endpoint both speak OpenAI.
+  std::optional<std::string> openai_body;
+  AttemptTiming timing;
+  /// Visible output was handed to the sink.
+  bool visible = false;
+};
+
+struct AttemptOptions {
+  std::string idempotency_key;  // sent where the provider takes one
+  int attempt = 1;
+  Duration connect_timeout;
+  Duration headers_timeout;
+  Duration first_token_timeout;
+  Duration between_tokens_timeout;
+  AttemptOptions();
+};
+
+/// A failed attempt: the error, and whether something visible had already gone to the sink (then
+/// nobody may fail over silently).
+struct AttemptError {
+  Error error;
+  bool visible = false;
+  /// Usage known so far (a cut stream after its usage event).
+  contract::Usage usage;
+  AttemptTiming timing;
+};
+
+class Provider {
+ public:
+  virtual ~Provider() = default;
+  virtual std::string_view name() const = 0;
+  /// gen_ai.provider.name: "aws.bedrock", "azure.ai.openai", "openai", …
+  virtual std::string_view otel_name() const = 0;
+  /// Checks an endpoint's configuration (at load), naming the field and the remedy.
+  virtual Result<void> check(const catalog::Endpoint& endpoint) const = 0;
+  /// One attempt. With a sink the call is streamed upstream; without, it is not.
+  virtual Task<tl::expected<Answer, AttemptError>> call(Context ctx,
+                                                        const catalog::Endpoint& endpoint,
+                                                        Prompt& prompt, Sink* sink,
+                                                        AttemptOptions options) = 0;
+};
+
+/// What providers need of the process; outlives them.
+struct ProviderEnvironment {
+  http::Client* client = nullptr;
+  Random* random = nullptr;
+  /// Reads an environment variable; nullopt if unset.
+  std::function<std::optional<std::string>(const std::string&)> getenv;
+  /// Reads a small file (secrets, AWS profiles).
+  std::function<Result<std::string>(const std::string&)> read_file;
+};
+
+/// All providers, by name. Made once.
+class ProviderTable {
+ public:
+  explicit ProviderTable(ProviderEnvironment environment);
+  ~ProviderTable();
+  Provider* find(std::string_view name) const;
+  std::vector<std::string> names() const;
+
+ private:
+  std::vector<std::unique_ptr<Provider>> providers_;
+};
+
+}  // namespace drover::providers

@@ -1,0 +1,106 @@
+#pragma once
+// The road: admit → place → attempt → settle → record. Every model call passes here, the gateway's
+// stateless one and the session's step alike; tools and memory pass their own functions of it.
+//
+// Endpoints are tried in the ladder's order (models in order; within a model, healthy endpoints
+// first), with failover until the first visible delta; after it, an error is an error. Attempts
+// are capped, endpoints visited once. Settlement takes the provider's usage; without it an
+// estimate, marked. A client that leaves does not stop the reading to the usage event (bounded).
+// Loop thread only.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/scope.h"
+#include "catalog/endpoint.h"
+#include "contract/chat.h"
+#include "identity/principal.h"
+#include "providers/provider.h"
+
+namespace drover::road {
+
+using async::Context;
+using async::Task;
+
+/// Where the time of one effect went; the parts sum to total.
+struct LatencyParts {
+  Duration queue{};      // admission
+  Duration placement{};
+  Duration network{};    // connecting, failed attempts' connects
+  Duration model{};      // waiting for and reading the answer
+  Duration tool{};
+  Duration store{};
+  Duration sync{};
+  Duration other{};      // Drover's own work
+  Duration total() const {
+    return queue + placement + network + model + tool + store + sync + other;
+  }
+};
+
+/// An endpoint that was not (or not yet) allowed, and why.
+struct Rejection {
+  std::string endpoint;
+  std::string reason;
+};
+
+/// The ordered list of endpoints allowed for a call.
+struct Placement {
+  std::vector<const catalog::Endpoint*> endpoints;
+  std::vector<Rejection> rejected;
+};
+
+struct AttemptRecord {
+  std::string endpoint;
+  std::string provider;
+  std::string region;
+  int attempt = 0;
+  bool ok = false;
+  Error error;  // if not ok
+  Duration took{};
+};
+
+struct ModelCall {
+  identity::Principal principal;
+  /// Models in the order to try; one for a gateway call.
+  std::vector<std::string> ladder;
+  providers::Prompt prompt;
+  std::string session;  // empty for a stateless call
+  std::string agent;
+  /// Session and sequence; the same over all attempts.
+  std::string idempotency_key;
+};
+
+struct ModelOutcome {
+  providers::Answer answer;
+  const catalog::Endpoint* endpoint = nullptr;
+  std::string provider;
+  Money cost;
+  bool cost_known = false;
+  LatencyParts latency;
+  Duration first_token{};
+  Placement placement;
+  std::vector<AttemptRecord> attempts;  // failed ones first, the accepted one last
+};
+
+/// A failed call with everything that was tried.
+struct ModelFailure {
+  Error error;
+  bool visible = false;
+  Placement placement;
+  std::vector<AttemptRecord> attempts;
+  LatencyParts latency;
+};
+
+class Road {
+ public:
+  virtual ~Road() = default;
+  virtual Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
+                                                                    providers::Sink* sink) = 0;
+  /// Which endpoints such a call may use now, and why not the others.
+  virtual Placement place(const std::vector<std::string>& ladder) const = 0;
+  /// The models that can be asked for, sorted.
+  virtual std::vector<std::string> models() const = 0;
+};
+
+}  // namespace drover::road

@@ -1,0 +1,31 @@
+#pragma once
+// Small named JSON documents in collections ("keys", "agents", "ledger"): what Drover itself
+// configures and counts. Durable on return. Loop thread only.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "async/context.h"
+#include "async/task.h"
+#include "base/json.h"
+
+namespace drover::store {
+
+using async::Context;
+using async::Task;
+
+class Documents {
+ public:
+  virtual ~Documents() = default;
+  virtual Task<Result<void>> put(Context ctx, std::string collection, std::string name,
+                                 Json value) = 0;
+  virtual Task<Result<std::optional<Json>>> get(Context ctx, std::string collection,
+                                                std::string name) = 0;
+  virtual Task<Result<bool>> remove(Context ctx, std::string collection, std::string name) = 0;
+  virtual Task<Result<std::vector<std::pair<std::string, Json>>>> list(Context ctx,
+                                                                       std::string collection) = 0;
+};
+
+}  // namespace drover::store

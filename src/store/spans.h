@@ -1,0 +1,41 @@
+#pragma once
+// Finished spans, kept for `drover trace` and the pages. Written in batches, visible within a
+// second; bounded by age and number (oldest go first). Loop thread only.
+
+#include <string>
+#include <vector>
+
+#include "async/context.h"
+#include "async/task.h"
+#include "base/ids.h"
+#include "base/json.h"
+#include "base/span.h"
+
+namespace drover::store {
+
+using async::Context;
+using async::Task;
+
+struct SpanRow {
+  SpanContext context;
+  std::string parent_span_id;  // hex; empty for a root
+  TenantId tenant;
+  std::string session;  // gen_ai.conversation.id; empty for a stateless call
+  std::string name;     // "chat gpt-4o", "execute_tool get_weather"
+  std::string span_kind;  // "CLIENT", "INTERNAL", "SERVER"
+  WallTime start;
+  Duration duration{};
+  bool error = false;
+  Json attributes;  // object, OpenTelemetry names
+  Json events;      // array of {name, time, attributes}
+};
+
+class Spans {
+ public:
+  virtual ~Spans() = default;
+  virtual Task<Result<void>> write(Context ctx, std::vector<SpanRow> spans) = 0;
+  virtual Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) = 0;
+  virtual Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) = 0;
+};
+
+}  // namespace drover::store

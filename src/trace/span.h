@@ -1,0 +1,54 @@
+#pragma once
+// Spans: what happened, when, below what. Finished spans go to a SpanSink (the store, OTLP later);
+// names and attributes follow OpenTelemetry's GenAI conventions (trace/genai.h). A Span is a value
+// owned by one task; end() hands it over once. Content of messages is never recorded unless the
+// operator opted in.
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "async/context.h"
+#include "base/span.h"
+#include "base/random.h"
+#include "store/spans.h"
+
+namespace drover::trace {
+
+class SpanSink {
+ public:
+  virtual ~SpanSink() = default;
+  /// Never blocks; bounded; drops (counted) rather than waits.
+  virtual void emit(store::SpanRow span) = 0;
+};
+
+class Span {
+ public:
+  Span() = default;
+  /// Starts a child of ctx's span (a root if it has none).
+  Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+       std::string span_kind = "INTERNAL");
+  Span(Span&&) = default;
+  Span& operator=(Span&&) = default;
+  ~Span();
+
+  /// ctx under this span.
+  async::Context context() const;
+  void set(std::string key, Json value);
+  void set_tenant(TenantId tenant) { row_.tenant = std::move(tenant); }
+  void set_session(std::string session) { row_.session = std::move(session); }
+  void rename(std::string name) { row_.name = std::move(name); }
+  void event(std::string name, Json attributes);
+  /// Marks it failed: error.type and the message.
+  void fail(const Error& error);
+  void end();
+  const SpanContext& id() const { return row_.context; }
+
+ private:
+  std::optional<async::Context> parent_;
+  SpanSink* sink_ = nullptr;
+  MonoTime started_;
+  store::SpanRow row_;
+};
+
+}  // namespace drover::trace
