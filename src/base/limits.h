@@ -42,6 +42,8 @@ inline constexpr int kHttpRedirectsMax = 5;
 inline constexpr size_t kSseEventBytesMax = 8u << 20;
 /// Bytes of one AWS event-stream message (the service's own limit is 16 MiB).
 inline constexpr size_t kEventStreamBytesMax = 16u << 20;
+/// Bytes of all headers of one AWS event-stream message (the service's own limit).
+inline constexpr size_t kEventStreamHeaderBytesMax = 128u << 10;
 /// Bytes of one JSON-RPC line on a tool's standard output; larger: the tool is ended.
 inline constexpr size_t kJsonRpcLineBytesMax = 32u << 20;
 
