@@ -15,6 +15,12 @@ inline constexpr int kJsonDepthMax = 128;
 /// Bytes of one JSON document; larger is refused.
 inline constexpr size_t kJsonBytesMax = 64u << 20;
 
+// --- Network ---
+/// Name look-ups under way at once in one loop; further ones wait.
+inline constexpr size_t kResolvesMax = 64;
+/// Addresses of one name that are tried; the rest is ignored.
+inline constexpr size_t kResolvedAddressesMax = 16;
+
 // --- HTTP ---
 /// Bytes of a request line and all headers together; larger: 431.
 inline constexpr size_t kHttpHeaderBytesMax = 64u << 10;

@@ -21,8 +21,8 @@ struct ProcessOptions {
 };
 
 struct ExitStatus {
-  int code = -1;    // exit code, or -1
-  int signal = 0;   // the signal that ended it, or 0
+  int code = -1;   // exit code, or -1
+  int signal = 0;  // the signal that ended it, or 0
   bool ok() const { return code == 0; }
 };
 

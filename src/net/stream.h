@@ -48,6 +48,11 @@ class Stream {
   virtual Task<Result<void>> shutdown_write(Context ctx) = 0;
   /// Closes at once; pending reads and writes end with kCancelled. Idempotent.
   virtual void close() = 0;
+  /// Closes so that the peer sees a reset, never an orderly end: for answers that broke off.
+  virtual void reset() { close(); }
+  /// Completes what must precede alpn() (the server side of TLS); nothing on plain streams. read
+  /// and write do it by themselves; who needs alpn() first calls this, in the connection's task.
+  virtual Task<Result<void>> handshake(Context ctx);
   virtual Endpoint remote() const = 0;
   /// "h2", "http/1.1" or "" (no TLS or nothing negotiated).
   virtual std::string_view alpn() const { return {}; }

@@ -1,0 +1,47 @@
+#pragma once
+// Private to the asio_*.cc files: TCP streams and listeners on FdCore.
+
+#include <memory>
+
+#include "net/asio_impl.h"
+
+namespace drover::net {
+
+class TcpStream final : public Stream {
+ public:
+  TcpStream(std::shared_ptr<FdCore> core, Endpoint remote)
+      : core_(std::move(core)), remote_(std::move(remote)) {}
+  ~TcpStream() override { core_->close(); }
+  Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
+    return fd_read(core_, std::move(ctx), buffer);
+  }
+  Task<Result<void>> write(Context ctx, std::string_view data) override {
+    return fd_write(core_, std::move(ctx), data);
+  }
+  Task<Result<void>> shutdown_write(Context ctx) override;
+  void close() override { core_->close(); }
+  void reset() override { core_->close_with_reset(); }
+  Endpoint remote() const override { return remote_; }
+
+ private:
+  std::shared_ptr<FdCore> core_;
+  Endpoint remote_;
+};
+
+/// Nothing waits in the kernel to be joined with later bytes: requests and tokens leave at once.
+void set_no_delay(int fd);
+
+/// Opens a listening socket.
+Result<std::shared_ptr<FdCore>> open_listener(AsioLoop& loop, const Endpoint& local);
+/// What accept gave: the connection and who it is from.
+struct Accepted {
+  std::shared_ptr<FdCore> core;
+  Endpoint remote;
+};
+Task<Result<Accepted>> accept_on(std::shared_ptr<FdCore> listener, Context ctx);
+Endpoint local_endpoint(int fd);
+
+/// Connects to one address within the context. Reason "connect".
+Task<Result<std::shared_ptr<FdCore>>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint);
+
+}  // namespace drover::net
