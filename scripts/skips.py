@@ -23,8 +23,10 @@ REGISTRIES = ("npm", "pypi")
 def reachable(registry):
     """Asks the registry's ordinary client, once for each run."""
     venv = BUILD / "venv/bin"
-    if registry == "npm" and (venv / "npm").exists():
-        command = [venv / "npm", "ping", "--fetch-retries=0", "--fetch-timeout=15000"]
+    node = BUILD / "node/bin/node"
+    if registry == "npm" and node.exists():
+        # Node by name, npm by file: whatever stands first in PATH has no say in this.
+        command = [node, BUILD / "node/bin/npm", "ping", "--fetch-retries=0", "--fetch-timeout=15000"]
     elif (venv / "python").exists():
         # npm itself comes from the Python index: without it, that is the registry to ask.
         command = [venv / "python", "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",

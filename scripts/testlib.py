@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 LOGS = BUILD / "logs"
 JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 2)
+GRACE_SECONDS = 15
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -60,6 +61,15 @@ def _kill_group(process):
         pass
 
 
+def _ask_to_end(process):
+    """Lets a suite end what it started and tidy up, for a while."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=GRACE_SECONDS)
+    except (ProcessLookupError, subprocess.TimeoutExpired):
+        pass
+
+
 def stop_all():
     """Ends every process group this run started; for Ctrl-C and the overall limit."""
     with _lock:
@@ -85,6 +95,7 @@ def run(command, log, seconds, env=None, cwd=ROOT):
             process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             timed_out = True
+            _ask_to_end(process)
         finally:
             _kill_group(process)
             process.wait()
