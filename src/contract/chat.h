@@ -26,14 +26,18 @@ std::optional<Role> parse_role(std::string_view name);
 
 struct TextPart {
   std::string text;
+  /// Members of the part nobody here operates on (prompt_cache_breakpoint, cache_control).
+  Json::Object extra = {};
   bool operator==(const TextPart&) const = default;
 };
-/// An image by URL (https or data:), or bytes with a media type. Exactly one of url and data.
+/// An image by URL, or bytes with a media type. Exactly one of url and data. A data: URL in
+/// canonical base64 becomes bytes on the way in, and bytes become such a URL on the way out.
 struct ImagePart {
   std::string url;
   std::string data;        // raw bytes, not base64
   std::string media_type;  // "image/png"
   std::string detail;      // OpenAI's "low", "high", "auto"; may be empty
+  Json::Object extra = {};
   bool operator==(const ImagePart&) const = default;
 };
 /// A part of a kind we do not know, as it came (OpenAI's wire form). Only a dialect of the same
@@ -46,6 +50,7 @@ struct OtherPart {
 struct ReasoningPart {
   std::string text;
   std::string signature;
+  std::string redacted = {};  // raw bytes of reasoning the provider keeps to itself
   bool operator==(const ReasoningPart&) const = default;
 };
 using Part = std::variant<TextPart, ImagePart, ReasoningPart, OtherPart>;
@@ -54,19 +59,24 @@ struct ToolCall {
   std::string id;  // may repeat within a session: results belong to calls by position
   std::string name;
   std::string arguments;  // JSON text; empty means {}
+  /// Unknown members. A call of a kind other than "function" stands here whole (with its "type"),
+  /// and name and arguments are empty.
+  Json::Object extra = {};
   bool operator==(const ToolCall&) const = default;
 };
 
 struct Message {
   Role role = Role::kUser;
-  std::vector<Part> parts;            // may be empty (assistant with tool calls only)
-  std::vector<ToolCall> tool_calls;   // assistant only
-  std::string tool_call_id;           // tool only
-  std::string name;                   // optional participant or tool name
-  bool tool_error = false;            // tool only: the tool reported an error
-  std::string refusal;                // assistant only
+  std::vector<Part> parts;           // may be empty (assistant with tool calls only)
+  std::vector<ToolCall> tool_calls;  // assistant only
+  std::string tool_call_id;          // tool only
+  std::string name;                  // optional participant or tool name
+  bool tool_error = false;           // tool only: the tool reported an error
+  std::string refusal;               // assistant only
   /// Content was present though empty ("" as opposed to null or absent).
   bool empty_text = false;
+  /// Unknown members, as they came.
+  Json::Object extra = {};
 
   /// All text parts joined.
   std::string text() const;
@@ -79,6 +89,8 @@ struct ToolDefinition {
   std::string description;
   Json parameters;  // JSON Schema object; null means no parameters
   std::optional<bool> strict;
+  /// As for ToolCall: unknown members, or the whole of a tool of another kind than "function".
+  Json::Object extra = {};
   bool operator==(const ToolDefinition&) const = default;
 };
 
@@ -96,6 +108,9 @@ struct ChatRequest {
   ToolChoice tool_choice;
   std::optional<bool> parallel_tool_calls;
   std::optional<int64_t> max_tokens;
+  /// The name it came under ("max_tokens" or "max_completion_tokens"), or the one an endpoint
+  /// wants; "" leaves the choice to the dialect.
+  std::string max_tokens_name;
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::vector<std::string> stop;
@@ -154,23 +169,54 @@ struct ChatResponse {
   std::string native_finish_reason;
   Usage usage;
   std::string service_tier;
-  /// Fields of the answer nobody here operates on (logprobs, content filter results …).
+  /// Fields of the answer nobody here operates on. Those that OpenAI puts beside the message
+  /// (logprobs, content_filter_results) stand together in the member "choice".
   Json::Object extra;
 };
 
 /// One piece of a streamed answer. Several may come from one wire event.
-struct StreamStart { std::string id; std::string model; std::string system_fingerprint; int64_t created = 0; };
-struct TextDelta { std::string text; };
-struct ReasoningDelta { std::string text; std::string signature; };
-struct RefusalDelta { std::string text; };
+struct StreamStart {
+  std::string id;
+  std::string model;
+  std::string system_fingerprint;
+  int64_t created = 0;
+  std::string service_tier = {};
+};
+/// Deltas of one kind and block make one part; dialects without blocks leave block at 0.
+struct TextDelta {
+  std::string text;
+  int block = 0;
+};
+struct ReasoningDelta {
+  std::string text;
+  std::string signature = {};
+  int block = 0;
+  std::string redacted = {};
+};
+struct RefusalDelta {
+  std::string text;
+};
 /// First delta of an index carries id and name; arguments come in fragments.
-struct ToolCallDelta { int index = 0; std::string id; std::string name; std::string arguments; };
-struct FinishDelta { FinishReason reason = FinishReason::kUnknown; std::string native; };
-struct UsageDelta { Usage usage; };
-/// Anything else worth carrying for the same dialect (content filter results).
-struct OtherDelta { Json raw; };
-using StreamDelta = std::variant<StreamStart, TextDelta, ReasoningDelta, RefusalDelta, ToolCallDelta,
-                                 FinishDelta, UsageDelta, OtherDelta>;
+struct ToolCallDelta {
+  int index = 0;
+  std::string id;
+  std::string name;
+  std::string arguments;
+  Json::Object extra = {};
+};
+struct FinishDelta {
+  FinishReason reason = FinishReason::kUnknown;
+  std::string native;
+};
+struct UsageDelta {
+  Usage usage;
+};
+/// Anything else worth carrying: members of ChatResponse::extra, in its form.
+struct OtherDelta {
+  Json raw;
+};
+using StreamDelta = std::variant<StreamStart, TextDelta, ReasoningDelta, RefusalDelta,
+                                 ToolCallDelta, FinishDelta, UsageDelta, OtherDelta>;
 /// True for content, reasoning, refusal and tool-call deltas: after the first of these there is no
 /// failover.
 bool is_visible(const StreamDelta& delta);
@@ -186,17 +232,26 @@ class StreamAssembler {
   ChatResponse take();
 
  private:
+  template <typename P>
+  P& part_of(int block);
+
   ChatResponse response_;
-  std::string text_;
-  ReasoningPart reasoning_;
+  std::vector<int> blocks_;  // the block of each part of response_.message
   bool has_text_ = false;
   bool finished_ = false;
   bool visible_ = false;
 };
 
-/// The neutral types as JSON, OpenAI's message form: the form journals, exports and recordings use.
+/// The neutral types as JSON: the form journals, exports and recordings use. Messages are OpenAI's
+/// with three additions: a content part {"type":"reasoning","text","signature","redacted"} where
+/// `reasoning_content` would lose something, and `tool_error` on results. Exact both ways. Unknown
+/// members are kept, but for those that are null. Errors begin with the member at fault
+/// ("content must be …") and have the reason "invalid_message".
 Json to_json(const Message& message);
 Result<Message> message_from_json(const Json& json);
+Json to_json(const ToolCall& call);
+Result<ToolCall> tool_call_from_json(const Json& json);
+/// Members are the names of Usage without absent ones; negative counts read as absent.
 Json to_json(const Usage& usage);
 Usage usage_from_json(const Json& json);
 
