@@ -240,7 +240,11 @@ def _suite(script, name, seconds=SUITE_SECONDS_MAX):
     if counts and (int(counts.group(2)) or int(counts.group(1)) == 0):
         return Outcome(failed=1, detail=[f"exit code 0, but its last line is: {last}"])
     if counts:
-        return Outcome(passed=int(counts.group(1)), skipped=int(counts.group(3) or 0))
+        outcome = Outcome(passed=int(counts.group(1)))
+        reasons = re.findall(r"^skip(?:ped)?[: ]+(.*)", done.output, re.M)
+        for i in range(int(counts.group(3) or 0)):
+            outcome.add(skips.judge(name, reasons[i] if i < len(reasons) else ""))
+        return outcome
     return Outcome(passed=1, note=last[:100])
 
 

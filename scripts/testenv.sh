@@ -11,6 +11,11 @@ export PYTHON="$_testenv_root/build/venv/bin/python"
 export NODE="$_testenv_root/build/node/bin/node"
 export NPM="$_testenv_root/build/node/bin/npm"
 export PATH="$_testenv_root/build/node/bin:$_testenv_root/build/venv/bin:$PATH"
+# pip and Node bring certificates of their own; the machine's hold those of its site as well.
+if [ -f /etc/ssl/certs/ca-certificates.crt ]; then
+  export PIP_CERT="${PIP_CERT:-/etc/ssl/certs/ca-certificates.crt}"
+  export NODE_EXTRA_CA_CERTS="${NODE_EXTRA_CA_CERTS:-/etc/ssl/certs/ca-certificates.crt}"
+fi
 # Recorded data beside the repository; empty where there is none.
 SHARED="${DROVER_SHARED:-$_testenv_root/../shared}"
 [ -d "$SHARED" ] && SHARED="$(cd "$SHARED" && pwd)" || SHARED=""

@@ -3,7 +3,8 @@
 #   source "$(dirname "$0")/../lib.sh"
 #
 # A suite exits with 0 when all passed, 77 to be skipped (`skip` says why), anything else on failure.
-# Its last line may be "N passed, N failed, N skipped": then those are counted, else it is one test.
+# Its last line may be "N passed, N failed, N skipped": then those are counted, else it is one test;
+# each skip among them prints a line "skip: why".
 #
 # Sets NODE, NPM, PYTHON, DROVER, SHARED (see scripts/testenv.sh), HERE (the suite's folder) and
 # WORK (a new folder, removed at the end). Whatever `start` began is ended with the suite.
