@@ -77,6 +77,12 @@ inline constexpr size_t kSessionsActiveMax = 4'096;
 /// Subscribers of one live event stream.
 inline constexpr size_t kSubscribersMax = 64;
 
+// --- Clouds ---
+/// Derived signing keys kept by one signer or verifier; the oldest is replaced.
+inline constexpr size_t kSigningKeysMax = 32;
+/// How far the date of a signed request may be from the verifier's clock (as AWS has it).
+inline constexpr Duration kSignatureSkewMax = 5min;
+
 // --- Memory ---
 inline constexpr size_t kMemoryKeyBytesMax = 1'024;
 inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
