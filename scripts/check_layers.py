@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "catalog": layers("base-contract", "store"),
     "attest": layers("base", "crypto"),
     "policy": layers("base", "contract", "identity-attest"),
-    "providers": layers("base-contract", "http", "cloud", "dialect"),
+    "providers": layers("base-contract", "http", "cloud", "dialect", "catalog"),
     "memory": layers("base-contract", "store"),
     "tools": layers("base-http"),
     "road": layers("base-tools"),

@@ -64,6 +64,47 @@ inline constexpr int kAttemptsMax = 6;
 /// After a client left, the provider is still read this long, to its usage.
 inline constexpr Duration kDrainTimeout = 20s;
 
+/// From a request sent to the head of an answer that is not streamed: the whole generation.
+inline constexpr Duration kAnswerTimeout = 300s;
+/// Calls read on to their usage after the client left; further ones are cut and estimated.
+inline constexpr size_t kDrainsMax = 256;
+/// A provider's Retry-After counts up to this; what is longer is cut to it.
+inline constexpr Duration kRetryAfterMax = 300s;
+/// A call waits for an endpoint that asked for a pause only this long, and only with no other left.
+inline constexpr Duration kRetryWaitMax = 5s;
+/// Bytes of an error answer that are read; the rest is left unread.
+inline constexpr size_t kErrorAnswerBytesMax = 64u << 10;
+/// Bytes of a stream held back before its first visible delta; more: the attempt fails.
+inline constexpr size_t kHeldBackBytesMax = 1u << 20;
+
+// --- Catalog ---
+/// Endpoints of one catalog; more are refused at load.
+inline constexpr size_t kEndpointsMax = 10'000;
+/// Endpoints and credentials whose health is remembered; beyond it the ones longest untouched are
+/// forgotten (they count as healthy).
+inline constexpr size_t kHealthEntriesMax = 20'000;
+/// Failures in a row that open an endpoint's circuit.
+inline constexpr int kCircuitFailures = 3;
+/// The first pause of an open circuit; doubles with each failed probe up to the maximum.
+inline constexpr Duration kCircuitPause = 5s;
+inline constexpr Duration kCircuitPauseMax = 120s;
+
+// --- Trace and ledger ---
+/// Finished spans kept in memory; the oldest go first.
+inline constexpr size_t kSpanRingMax = 4'096;
+/// Spans waiting to be written; further ones are dropped and counted.
+inline constexpr size_t kSpanQueueMax = 16'384;
+/// Spans of one write.
+inline constexpr size_t kSpanBatchMax = 512;
+/// A finished span is on its way to the store after this time.
+inline constexpr Duration kSpanFlushInterval = 250ms;
+/// Events of one span; further ones are counted only.
+inline constexpr size_t kSpanEventsMax = 64;
+/// Label sets of one metric; further ones are counted under "other".
+inline constexpr size_t kMetricSeriesMax = 2'000;
+/// Rows of the ledger in memory; beyond it calls are summed under session "*".
+inline constexpr size_t kLedgerRowsMax = 100'000;
+
 // --- Sessions ---
 /// Steps of a session without a limit of its own; then it pauses.
 inline constexpr int64_t kSessionStepsMax = 500;

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/money.h"
@@ -13,8 +14,22 @@
 
 namespace drover::catalog {
 
+/// Other rates of the same model: above a size of input (the whole call is then billed at them),
+/// under a service tier ("priority", "flex", "batches"), or both. A rate that is absent is the
+/// price's own.
+struct PriceTier {
+  int64_t above_input_tokens = 0;  // 0: whatever the size
+  std::string service_tier;        // "": whatever the tier
+  std::optional<Money> input;
+  std::optional<Money> output;
+  std::optional<Money> cache_read;
+  std::optional<Money> cache_write;
+  std::optional<Money> cache_write_1h;
+  std::optional<Money> reasoning;
+};
+
 /// USD per token, exact, by token class. A class without a price of its own costs as its parent:
-/// cache reads and writes as input, reasoning as output.
+/// cache reads and writes as input, reasoning as output, audio as text.
 struct Price {
   Money input;
   Money output;
@@ -22,10 +37,14 @@ struct Price {
   std::optional<Money> cache_write;
   std::optional<Money> cache_write_1h;
   std::optional<Money> reasoning;
+  std::optional<Money> audio_input;
+  std::optional<Money> audio_output;
   bool known = false;
+  std::vector<PriceTier> tiers;
   /// What a call cost. Classes that are part of another (cached in input, reasoning in output) are
-  /// counted once.
-  Money cost(const contract::Usage& usage) const;
+  /// counted once. `service_tier` is the one the provider says it used; OpenAI's "default" and
+  /// "auto" are the price's own rates.
+  Money cost(const contract::Usage& usage, std::string_view service_tier = {}) const;
 };
 
 /// Where the secret of an endpoint comes from; the value itself is read by src/cloud.
@@ -35,14 +54,14 @@ struct CredentialRef {
 };
 
 struct Endpoint {
-  std::string id;        // unique, "aws-us-east-1/claude-sonnet"
-  std::string provider;  // name in the provider table: "aws-bedrock", "azure-openai", …
-  std::string model;     // what callers and ladders say
+  std::string id;              // unique, "aws-us-east-1/claude-sonnet"
+  std::string provider;        // name in the provider table: "aws-bedrock", "azure-openai", …
+  std::string model;           // what callers and ladders say
   std::string upstream_model;  // what the provider says; model if empty
   std::string region;
-  std::string partition;  // "aws", "aws-us-gov", "aws-eusc", "azure", "coreweave", …
-  std::string zone;       // legal zone; empty: not stated
-  std::string base_url;   // overrides the provider's own
+  std::string partition;    // "aws", "aws-us-gov", "aws-eusc", "azure", "coreweave", …
+  std::string zone;         // legal zone; empty: not stated
+  std::string base_url;     // overrides the provider's own
   std::string deployment;   // Azure
   std::string api_version;  // Azure; empty: the /openai/v1 form
   std::string dialect;      // overrides the provider's own ("openai" on Bedrock's /openai/v1)

@@ -1,0 +1,262 @@
+#include "catalog/catalog.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "base/limits.h"
+#include "catalog/health.h"
+#include "catalog/price_import.h"
+
+namespace drover::catalog {
+namespace {
+
+Money usd(std::string_view text) { return *Money::parse_usd(text); }
+
+Price sonnet() {
+  Price p;
+  p.known = true;
+  p.input = usd("0.000003");
+  p.output = usd("0.000015");
+  p.cache_read = usd("3e-07");
+  p.cache_write = usd("3.75e-06");
+  p.cache_write_1h = usd("6e-06");
+  return p;
+}
+
+Endpoint endpoint(std::string id, std::string model = "m", std::string credentials = "env:KEY") {
+  Endpoint e;
+  e.id = std::move(id);
+  e.model = std::move(model);
+  e.provider = "openai";
+  e.credentials.source = std::move(credentials);
+  return e;
+}
+
+TEST(Price, CountsEachClassOnce) {
+  contract::Usage u;
+  u.input_tokens = 1'000'000;
+  u.cache_read_tokens = 600'000;
+  u.cache_write_tokens = 300'000;
+  u.cache_write_1h_tokens = 100'000;
+  u.output_tokens = 10'000;
+  u.reasoning_tokens = 4'000;
+  // 100k plain, 600k read, 200k written for 5 min, 100k for an hour, 10k out (reasoning as output).
+  EXPECT_EQ(sonnet().cost(u).usd(), "1.98");  // 0.3 + 0.18 + 0.75 + 0.6 + 0.15
+  Price dear = sonnet();
+  dear.reasoning = usd("0.0001");
+  EXPECT_EQ(dear.cost(u).usd(), "2.32");  // 0.4 for 4k reasoning, 0.09 for 6k text
+}
+
+TEST(Price, ClassesWithoutAPriceCostAsTheirParent) {
+  Price p;
+  p.known = true;
+  p.input = usd("0.001");
+  p.output = usd("0.002");
+  contract::Usage u;
+  u.input_tokens = 10;
+  u.cache_read_tokens = 5;
+  u.cache_write_tokens = 2;
+  u.cache_write_1h_tokens = 2;
+  u.output_tokens = 3;
+  u.reasoning_tokens = 3;
+  EXPECT_EQ(p.cost(u).usd(), "0.016");
+}
+
+TEST(Price, ZeroAndUnknown) {
+  contract::Usage zero;
+  zero.input_tokens = 0;
+  zero.output_tokens = 0;
+  EXPECT_TRUE(sonnet().cost(zero).is_zero());
+  contract::Usage some;
+  some.input_tokens = 5;
+  Price unknown = sonnet();
+  unknown.known = false;
+  EXPECT_TRUE(unknown.cost(some).is_zero());
+}
+
+TEST(Price, PartsBeyondTheWholeAreBilledAsTheWhole) {
+  contract::Usage u;
+  u.input_tokens = 10;
+  u.cache_read_tokens = 1'000;
+  u.output_tokens = -5;
+  EXPECT_EQ(sonnet().cost(u), usd("3e-07") * 10);
+}
+
+TEST(Price, TiersBySizeAndService) {
+  auto entry = Json::parse(R"({"input_cost_per_token":1e-06,"output_cost_per_token":4e-06,
+    "input_cost_per_token_priority":3e-06,"input_cost_per_token_above_200k_tokens":2e-06,
+    "output_cost_per_token_above_200k_tokens":6e-06,"input_cost_per_token_flex":5e-07,
+    "input_cost_per_token_above_200k_tokens_priority":5e-06})");
+  auto facts = read_model_facts(*entry);
+  ASSERT_TRUE(facts) << facts.error().to_string();
+  auto cost = [&](int64_t in, int64_t out, std::string_view tier) {
+    contract::Usage u;
+    u.input_tokens = in;
+    u.output_tokens = out;
+    return facts->price.cost(u, tier).usd();
+  };
+  EXPECT_EQ(cost(200'000, 0, ""), "0.2");
+  EXPECT_EQ(cost(200'001, 1, "default"), "0.400008");
+  EXPECT_EQ(cost(1'000, 1, "priority"), "0.003004");
+  EXPECT_EQ(cost(300'000, 0, "priority"), "1.5");
+  EXPECT_EQ(cost(1'000, 0, "flex"), "0.0005");
+  EXPECT_EQ(cost(300'000, 0, "flex"), "0.6");  // no rate for both: the dearer
+}
+
+TEST(PriceImport, NamesWhatItCannotRead) {
+  auto table = import_litellm_prices(R"({"sample_spec":{"input_cost_per_token":"text"},
+    "a":{"input_cost_per_token":1.23456789e-06,"output_cost_per_token":1e-05},
+    "b":{"input_cost_per_token":1.2e-06},
+    "c":{"input_cost_per_token":-1,"output_cost_per_token":1},
+    "d":{"input_cost_per_token":"free","output_cost_per_token":1},
+    "e":{"input_cost_per_token":0,"output_cost_per_token":0.0},"f":3,
+    "g":{"mode":"embedding","max_input_tokens":8192}})");
+  ASSERT_TRUE(table);
+  EXPECT_EQ(table->models.size(), 7u);
+  ASSERT_EQ(table->problems.size(), 4u);
+  EXPECT_EQ(table->problems[0].rfind("a: input_cost_per_token: not an amount", 0), 0u);
+  EXPECT_EQ(table->problems[1].rfind("c: input_cost_per_token: a price cannot", 0), 0u);
+  EXPECT_EQ(table->problems[2].rfind("d: input_cost_per_token: a number", 0), 0u);
+  EXPECT_EQ(table->problems[3].rfind("f: ", 0), 0u);
+  EXPECT_FALSE(table->find("b")->price.known);  // half a price is none
+  EXPECT_TRUE(table->find("e")->price.known);   // zero is a price
+  EXPECT_EQ(table->find("g")->context_window, 8192);
+  EXPECT_FALSE(import_litellm_prices("[]"));
+}
+
+TEST(PriceImport, ReadsTheSharedTable) {
+  const char* shared = std::getenv("DROVER_SHARED");
+  std::filesystem::path root = shared != nullptr ? shared : DROVER_SOURCE_DIR "/../shared";
+  std::ifstream file(root / "data/prices/model_prices_and_context_window.json");
+  if (!file) GTEST_SKIP() << "no price table in " << root;
+  std::ostringstream text;
+  text << file.rdbuf();
+  auto table = import_litellm_prices(text.str());
+  ASSERT_TRUE(table);
+  EXPECT_TRUE(table->problems.empty()) << table->problems[0];
+  EXPECT_GT(table->models.size(), 200u);
+  const ModelFacts* gpt = table->find("gpt-4o");
+  ASSERT_NE(gpt, nullptr);
+  EXPECT_EQ(gpt->price.input.usd(), "0.0000025");
+  EXPECT_EQ(gpt->price.cache_read->usd(), "0.00000125");
+  const ModelFacts* claude = table->find("claude-sonnet-4-5");
+  ASSERT_NE(claude, nullptr);
+  contract::Usage u;
+  u.input_tokens = 300'000;
+  u.cache_write_tokens = 300'000;
+  u.cache_write_1h_tokens = 300'000;
+  EXPECT_EQ(claude->price.cost(u).usd(), "3.6");  // 1.2e-05 above 200k, kept for an hour
+  Endpoint e = endpoint("x", "gpt-4o");
+  apply_facts(*table, e);
+  EXPECT_TRUE(e.price.known);
+  EXPECT_EQ(e.context_window, 128'000);
+}
+
+TEST(Catalog, FindsByIdAndModelAndKeepsOldSnapshots) {
+  CatalogHolder holder;
+  EXPECT_EQ(holder.get()->epoch(), 0u);
+  ASSERT_TRUE(holder.replace({endpoint("a", "x"), endpoint("b", "y"), endpoint("c", "x")}));
+  std::shared_ptr<const Catalog> before = holder.get();
+  const Endpoint* b = before->find("b");
+  ASSERT_NE(b, nullptr);
+  EXPECT_EQ(before->serving("x").size(), 2u);
+  EXPECT_EQ(before->serving("x")[1]->id, "c");
+  EXPECT_TRUE(before->serving("z").empty());
+  EXPECT_EQ(before->models(), (std::vector<std::string>{"x", "y"}));
+  ASSERT_TRUE(holder.replace({endpoint("d", "x")}));
+  EXPECT_EQ(holder.get()->epoch(), 2u);
+  EXPECT_EQ(holder.get()->find("b"), nullptr);
+  EXPECT_EQ(b->model, "y");  // the call in flight still has it
+  auto bad = holder.replace({endpoint("d"), endpoint("d")});
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("'d'"), std::string::npos);
+  EXPECT_EQ(holder.get()->epoch(), 2u);
+}
+
+TEST(Health, OpensAfterFailuresProbesAndCloses) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint e = endpoint("a");
+  Error down(Code::kUnavailable, "connection refused", Retry::kOtherTarget);
+  EXPECT_FALSE(health.failed(e, down));
+  EXPECT_FALSE(health.failed(e, down));
+  EXPECT_EQ(health.check(e).circuit, Circuit::kClosed);
+  EXPECT_TRUE(health.failed(e, down));
+  EXPECT_EQ(health.check(e).circuit, Circuit::kOpen);
+  EXPECT_EQ(health.check(e).wait, limits::kCircuitPause);
+  clock.advance(limits::kCircuitPause);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kHalfOpen);
+  health.started(e);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kOpen) << "one probe at a time";
+  EXPECT_FALSE(health.failed(e, down));
+  EXPECT_EQ(health.check(e).wait, 2 * limits::kCircuitPause);
+  clock.advance(2 * limits::kCircuitPause);
+  health.started(e);
+  health.succeeded(e);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kClosed);
+  EXPECT_EQ(health.size(), 0u);
+}
+
+TEST(Health, HonoursAndCapsRetryAfter) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint e = endpoint("a");
+  Error limited(Code::kResourceExhausted, "slow down", Retry::kAfter);
+  limited.reason = "rate_limited";
+  limited.retry_after = 7s;
+  EXPECT_TRUE(health.failed(e, limited));
+  EXPECT_EQ(health.check(e).wait, Duration(7s));
+  EXPECT_EQ(health.check(e).reason, "rate_limited");
+  EXPECT_EQ(health.check(endpoint("b")).circuit, Circuit::kClosed) << "another endpoint, same key";
+  limited.retry_after = 100'000s;
+  health.failed(e, limited);
+  EXPECT_EQ(health.check(e).wait, limits::kRetryAfterMax);
+}
+
+TEST(Health, CredentialFailuresHitAllWhoUseIt) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint a = endpoint("a", "m", "env:ONE");
+  Endpoint b = endpoint("b", "m", "env:ONE");
+  Endpoint c = endpoint("c", "m", "env:TWO");
+  health.failed(a, Error(Code::kUnauthenticated, "bad key"));
+  EXPECT_FALSE(health.check(a).usable());
+  EXPECT_FALSE(health.check(b).usable());
+  EXPECT_TRUE(health.check(c).usable());
+  Error quota(Code::kResourceExhausted, "pay");
+  quota.reason = "insufficient_quota";
+  health.failed(c, quota);
+  EXPECT_FALSE(health.check(endpoint("d", "m", "env:TWO")).usable());
+}
+
+TEST(Health, CallersFaultsDoNotCountAndFreeTheProbe) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint e = endpoint("a");
+  for (int i = 0; i < 10; ++i) health.failed(e, Error(Code::kInvalidArgument, "bad request"));
+  EXPECT_EQ(health.size(), 0u);
+  health.failed(e, Error(Code::kNotFound, "no such deployment"));
+  clock.advance(limits::kCircuitPause);
+  health.started(e);
+  EXPECT_FALSE(health.check(e).usable());
+  health.failed(e, Error(Code::kCancelled, "client gone"));
+  EXPECT_EQ(health.check(e).circuit, Circuit::kHalfOpen);
+}
+
+TEST(Health, IsBounded) {
+  ManualClock clock;
+  Health health(clock);
+  for (size_t i = 0; i < limits::kHealthEntriesMax + 100; ++i) {
+    health.failed(endpoint(std::to_string(i)), Error(Code::kNotFound, "gone"));
+  }
+  EXPECT_EQ(health.size(), limits::kHealthEntriesMax);
+  EXPECT_TRUE(health.check(endpoint("0")).usable());
+  EXPECT_FALSE(health.check(endpoint(std::to_string(limits::kHealthEntriesMax))).usable());
+}
+
+}  // namespace
+}  // namespace drover::catalog

@@ -1,0 +1,191 @@
+#include "catalog/health.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace drover::catalog {
+namespace {
+
+/// A probe that never reported back (its call was dropped) frees the circuit after this time.
+constexpr Duration kProbeMax = limits::kCallTimeout;
+
+Duration pause_after(int openings) {
+  Duration pause = limits::kCircuitPause;
+  for (int i = 1; i < openings && pause < limits::kCircuitPauseMax; ++i) pause *= 2;
+  return std::min(pause, limits::kCircuitPauseMax);
+}
+
+/// One answer of this kind is enough; more tries would give the same.
+bool opens_at_once(const Error& error) {
+  return error.code == Code::kNotFound || error.code == Code::kPermissionDenied ||
+         error.code == Code::kUnauthenticated || error.code == Code::kResourceExhausted ||
+         error.retry_after.has_value();
+}
+
+}  // namespace
+
+std::string_view circuit_name(Circuit circuit) {
+  switch (circuit) {
+    case Circuit::kClosed:
+      return "closed";
+    case Circuit::kHalfOpen:
+      return "half_open";
+    case Circuit::kOpen:
+      return "open";
+  }
+  return "closed";
+}
+
+Blame blame_of(const Error& error) {
+  switch (error.code) {
+    case Code::kUnauthenticated:
+      return Blame::kCredential;
+    case Code::kResourceExhausted:
+      return error.reason == "insufficient_quota" ? Blame::kCredential : Blame::kEndpoint;
+    case Code::kUnavailable:
+    case Code::kDeadlineExceeded:
+    case Code::kDataLoss:
+    case Code::kInternal:
+    case Code::kAborted:
+    case Code::kNotFound:
+    case Code::kPermissionDenied:
+      return Blame::kEndpoint;
+    case Code::kCancelled:
+    case Code::kInvalidArgument:
+    case Code::kAlreadyExists:
+    case Code::kFailedPrecondition:
+    case Code::kOutOfRange:
+    case Code::kUnimplemented:
+      return Blame::kNobody;
+  }
+  return Blame::kNobody;
+}
+
+std::string Health::credential_key(const Endpoint& endpoint) {
+  if (endpoint.credentials.source.empty()) return {};
+  // The same key at two providers is two credentials.
+  return "c:" + endpoint.provider + "|" + endpoint.credentials.source;
+}
+
+const Health::Entry* Health::find(const std::string& key) const {
+  auto it = entries_.find(key);
+  return it == entries_.end() ? nullptr : &*it->second;
+}
+
+Health::Entry& Health::touch(const std::string& key) {
+  auto it = entries_.find(key);
+  if (it != entries_.end()) {
+    order_.splice(order_.begin(), order_, it->second);
+    return *it->second;
+  }
+  if (entries_.size() >= limits::kHealthEntriesMax) {
+    entries_.erase(order_.back().key);
+    order_.pop_back();
+  }
+  order_.emplace_front().key = key;
+  entries_[key] = order_.begin();
+  return order_.front();
+}
+
+Verdict Health::check(const Entry& entry) const {
+  Verdict out;
+  if (!entry.open) return out;
+  out.reason = entry.reason;
+  MonoTime now = clock_->mono();
+  if (now < entry.open_until) {
+    out.circuit = Circuit::kOpen;
+    out.wait = entry.open_until - now;
+  } else if (entry.probing && now < entry.probe_started + kProbeMax) {
+    out.circuit = Circuit::kOpen;
+    out.wait = Duration::zero();
+    out.reason = "a probe is under way (" + entry.reason + ")";
+  } else {
+    out.circuit = Circuit::kHalfOpen;
+  }
+  return out;
+}
+
+Verdict Health::check(const Endpoint& endpoint) const {
+  if (entries_.empty()) return Verdict();
+  Verdict out;
+  if (const Entry* entry = find(endpoint_key(endpoint))) out = check(*entry);
+  std::string key = credential_key(endpoint);
+  const Entry* credential = key.empty() ? nullptr : find(key);
+  if (credential == nullptr) return out;
+  Verdict other = check(*credential);
+  if (other.circuit > out.circuit || (other.circuit == out.circuit && other.wait > out.wait)) {
+    return other;
+  }
+  return out;
+}
+
+void Health::probe(const std::string& key) {
+  auto it = entries_.find(key);
+  if (it == entries_.end() || !it->second->open) return;
+  it->second->probing = true;
+  it->second->probe_started = clock_->mono();
+}
+
+void Health::started(const Endpoint& endpoint) {
+  if (entries_.empty()) return;
+  probe(endpoint_key(endpoint));
+  probe(credential_key(endpoint));
+}
+
+void Health::heal(const std::string& key) {
+  // Healthy is the same as unknown: nothing to remember.
+  auto it = entries_.find(key);
+  if (it == entries_.end()) return;
+  order_.erase(it->second);
+  entries_.erase(it);
+}
+
+void Health::succeeded(const Endpoint& endpoint) {
+  if (entries_.empty()) return;
+  heal(endpoint_key(endpoint));
+  heal(credential_key(endpoint));
+}
+
+void Health::open(Entry& entry, Duration pause, std::string reason) {
+  entry.open = true;
+  entry.probing = false;
+  entry.open_until = clock_->mono() + pause;
+  entry.reason = std::move(reason);
+}
+
+bool Health::failed(const Endpoint& endpoint, const Error& error) {
+  Blame blame = blame_of(error);
+  std::string key = blame == Blame::kCredential ? credential_key(endpoint) : endpoint_key(endpoint);
+  if (key.empty()) key = endpoint_key(endpoint);
+  if (blame == Blame::kNobody) {
+    // The endpoint answered, if only to say no; and an unfinished probe proves nothing: let the
+    // next one try.
+    if (entries_.empty()) return false;
+    for (const std::string& probed : {endpoint_key(endpoint), credential_key(endpoint)}) {
+      auto it = entries_.find(probed);
+      if (it != entries_.end()) it->second->probing = false;
+    }
+    return false;
+  }
+  Entry& entry = touch(key);
+  bool was_open = entry.open;
+  ++entry.failures;
+  if (!was_open && entry.failures < limits::kCircuitFailures && !opens_at_once(error)) return false;
+  ++entry.openings;
+  Duration pause = pause_after(entry.openings);
+  if (error.retry_after) {
+    pause = std::clamp(*error.retry_after, Duration::zero(), limits::kRetryAfterMax);
+  }
+  std::string reason = error.reason.empty() ? std::string(code_name(error.code)) : error.reason;
+  if (entry.failures > 1) reason = std::to_string(entry.failures) + " failures in a row: " + reason;
+  open(entry, pause, std::move(reason));
+  // The probe of the other circuit did not decide anything.
+  std::string other =
+      blame == Blame::kCredential ? endpoint_key(endpoint) : credential_key(endpoint);
+  auto it = entries_.find(other);
+  if (it != entries_.end() && it->first != key) it->second->probing = false;
+  return !was_open;
+}
+
+}  // namespace drover::catalog

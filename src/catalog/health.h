@@ -1,0 +1,86 @@
+#pragma once
+// Health: what calls have learnt of endpoints and credentials. A circuit each: closed (use it),
+// open (leave it alone until a time), half-open (the time is over: one probe decides).
+//
+// What opens a circuit:
+//   an endpoint    failures in a row that are its own (unreachable, cut, timed out, 5xx, garbage),
+//                  or one answer that says so: 429 (for Retry-After), model or deployment missing
+//   a credential   401, and an exhausted quota: every endpoint that uses it is left alone
+// The caller's own faults (400, content filter, cancelled) say nothing about health.
+//
+// The time is handed in; a pause grows with failed probes (limits::kCircuitPause doubling up to
+// kCircuitPauseMax); Retry-After is honoured up to kRetryAfterMax. Nothing is stored: a restart
+// begins with everyone healthy. Bounded by limits::kHealthEntriesMax. Loop thread only.
+
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "catalog/endpoint.h"
+
+namespace drover::catalog {
+
+enum class Circuit : uint8_t { kClosed, kHalfOpen, kOpen };
+std::string_view circuit_name(Circuit circuit);
+
+/// Whose failure an error is.
+enum class Blame : uint8_t { kNobody, kEndpoint, kCredential };
+Blame blame_of(const Error& error);
+
+/// May this endpoint be used now?
+struct Verdict {
+  Circuit circuit = Circuit::kClosed;
+  /// While open: how long still.
+  Duration wait{};
+  /// Why it is not closed: "rate_limited", "3 failures in a row: connection refused".
+  std::string reason;
+  bool usable() const { return circuit != Circuit::kOpen; }
+};
+
+class Health {
+ public:
+  /// `clock` outlives this.
+  explicit Health(Clock& clock) : clock_(&clock) {}
+
+  Verdict check(const Endpoint& endpoint) const;
+  /// Before an attempt: on a half-open circuit it takes the one probe, so that others wait for its
+  /// outcome. Every started attempt ends with succeeded() or failed().
+  void started(const Endpoint& endpoint);
+  void succeeded(const Endpoint& endpoint);
+  /// True if this failure opened a circuit.
+  bool failed(const Endpoint& endpoint, const Error& error);
+
+  size_t size() const { return entries_.size(); }
+
+ private:
+  struct Entry {
+    std::string key;
+    int failures = 0;  // in a row
+    int openings = 0;  // in a row without a success between
+    MonoTime open_until{};
+    bool open = false;
+    bool probing = false;
+    MonoTime probe_started{};
+    std::string reason;
+  };
+  using List = std::list<Entry>;
+
+  static std::string endpoint_key(const Endpoint& endpoint) { return "e:" + endpoint.id; }
+  /// Empty when the endpoint needs none.
+  static std::string credential_key(const Endpoint& endpoint);
+  const Entry* find(const std::string& key) const;
+  Entry& touch(const std::string& key);
+  Verdict check(const Entry& entry) const;
+  void open(Entry& entry, Duration pause, std::string reason);
+  void probe(const std::string& key);
+  void heal(const std::string& key);
+
+  Clock* clock_;
+  List order_;  // most recently touched first
+  std::unordered_map<std::string, List::iterator> entries_;
+};
+
+}  // namespace drover::catalog

@@ -1,0 +1,92 @@
+#include <algorithm>
+
+#include "catalog/endpoint.h"
+
+namespace drover::catalog {
+namespace {
+
+struct Rates {
+  Money input;
+  Money output;
+  Money cache_read;
+  Money cache_write;
+  Money cache_write_1h;
+  Money reasoning;
+};
+
+/// What is more specific wins: both size and tier, then either alone. Where a call is above the
+/// size and under a tier but no rate names both, the dearer one is taken: never billed too low.
+std::optional<Money> pick(const std::vector<PriceTier>& tiers, int64_t input_tokens,
+                          std::string_view service_tier, std::optional<Money> PriceTier::* rate) {
+  std::optional<Money> by_both, by_size, by_tier;
+  int64_t size_of_both = 0;
+  int64_t size_of_size = 0;
+  for (const PriceTier& tier : tiers) {
+    const std::optional<Money>& value = tier.*rate;
+    if (!value || input_tokens <= tier.above_input_tokens) continue;
+    bool sized = tier.above_input_tokens > 0;
+    bool named = !tier.service_tier.empty();
+    if (named && tier.service_tier != service_tier) continue;
+    if (sized && named && tier.above_input_tokens >= size_of_both) {
+      by_both = value;
+      size_of_both = tier.above_input_tokens;
+    } else if (sized && !named && tier.above_input_tokens >= size_of_size) {
+      by_size = value;
+      size_of_size = tier.above_input_tokens;
+    } else if (named && !sized) {
+      by_tier = value;
+    }
+  }
+  if (by_both) return by_both;
+  if (by_size && by_tier) return std::max(*by_size, *by_tier);
+  return by_size ? by_size : by_tier;
+}
+
+Rates rates_for(const Price& price, int64_t input_tokens, std::string_view service_tier) {
+  auto rate = [&](std::optional<Money> PriceTier::* field, std::optional<Money> own) {
+    if (price.tiers.empty()) return own;
+    std::optional<Money> special = pick(price.tiers, input_tokens, service_tier, field);
+    return special ? special : own;
+  };
+  Rates out;
+  out.input = *rate(&PriceTier::input, price.input);
+  out.output = *rate(&PriceTier::output, price.output);
+  out.cache_read = rate(&PriceTier::cache_read, price.cache_read).value_or(out.input);
+  out.cache_write = rate(&PriceTier::cache_write, price.cache_write).value_or(out.input);
+  out.cache_write_1h =
+      rate(&PriceTier::cache_write_1h, price.cache_write_1h).value_or(out.cache_write);
+  out.reasoning = rate(&PriceTier::reasoning, price.reasoning).value_or(out.output);
+  return out;
+}
+
+/// Takes `wanted` out of `left`, never below nothing: a provider whose parts exceed the whole is
+/// billed for the whole.
+int64_t take(int64_t& left, std::optional<int64_t> wanted) {
+  int64_t n = std::clamp<int64_t>(wanted.value_or(0), 0, left);
+  left -= n;
+  return n;
+}
+
+}  // namespace
+
+Money Price::cost(const contract::Usage& usage, std::string_view service_tier) const {
+  if (!known) return Money();
+  int64_t input_left = std::max<int64_t>(usage.input_tokens.value_or(0), 0);
+  int64_t output_left = std::max<int64_t>(usage.output_tokens.value_or(0), 0);
+  Rates rates = rates_for(*this, input_left, service_tier);
+
+  Money total;
+  total += rates.cache_read * take(input_left, usage.cache_read_tokens);
+  int64_t written = take(input_left, usage.cache_write_tokens);
+  total += rates.cache_write_1h * take(written, usage.cache_write_1h_tokens);
+  total += rates.cache_write * written;
+  if (audio_input) total += *audio_input * take(input_left, usage.audio_input_tokens);
+  total += rates.input * input_left;
+
+  total += rates.reasoning * take(output_left, usage.reasoning_tokens);
+  if (audio_output) total += *audio_output * take(output_left, usage.audio_output_tokens);
+  total += rates.output * output_left;
+  return total;
+}
+
+}  // namespace drover::catalog
