@@ -21,6 +21,14 @@ inline constexpr size_t kResolvesMax = 64;
 /// Addresses of one name that are tried; the rest is ignored.
 inline constexpr size_t kResolvedAddressesMax = 16;
 
+// --- Child processes ---
+/// The newest part of a child's standard error that is kept for messages; older text is dropped.
+inline constexpr size_t kProcessStderrBytesMax = 8u << 10;
+/// Children of one spawner at once; further ones are refused with resource_exhausted.
+inline constexpr size_t kProcessesMax = 256;
+/// After SIGKILL a child is waited for this long (it may hang in the kernel).
+inline constexpr Duration kProcessReapTimeout = 10s;
+
 // --- HTTP ---
 /// Bytes of a request line and all headers together; larger: 431.
 inline constexpr size_t kHttpHeaderBytesMax = 64u << 10;
