@@ -1,0 +1,69 @@
+#include "session/draft.h"
+
+#include "base/bytes.h"
+#include "crypto/hash_chain.h"
+
+namespace drover::session {
+namespace {
+
+Result<crypto::Digest> previous_digest(const SessionId& session, const std::string& last_hash) {
+  if (last_hash.empty()) return crypto::chain_start(session.str());
+  return crypto::parse_digest(last_hash);
+}
+
+}  // namespace
+
+Result<uint64_t> Batch::add(Draft draft) {
+  contract::Event event;
+  WallTime now = clock_.wall();
+  event.id = EventId::make(now, random_);
+  event.session = state_.id;
+  event.sequence = state_.last_sequence + 1;
+  event.time = now;
+  event.kind = std::move(draft.kind);
+  event.causation = draft.causation;
+  event.attempt = draft.attempt;
+  event.actor = std::move(draft.actor);
+  event.payload = draft.payload.dump();
+  std::string salt = crypto::make_salt(random_);
+  crypto::Digest commitment = crypto::payload_commitment(salt, event.payload);
+  event.salt = to_hex(salt);
+  event.commitment = commitment.hex();
+  TRY(crypto::Digest previous, previous_digest(state_.id, state_.last_hash));
+  event.previous_hash = previous.hex();
+  event.hash = crypto::chain_next(previous, contract::envelope_bytes(event), commitment).hex();
+  TRY_VOID(fold(state_, event));
+  events_.push_back(std::move(event));
+  return events_.back().sequence;
+}
+
+Result<void> verify_chain(const SessionId& session, const std::vector<contract::Event>& events) {
+  crypto::Digest previous = crypto::chain_start(session.str());
+  uint64_t expected = 1;
+  for (const contract::Event& event : events) {
+    auto broken = [&](std::string_view why) {
+      return fail(Code::kDataLoss, "event " + std::to_string(event.sequence) + " of " +
+                                       session.str() + ": " + std::string(why));
+    };
+    if (event.session != session) return broken("belongs to another session");
+    if (event.sequence != expected) {
+      return broken("expected sequence " + std::to_string(expected));
+    }
+    if (event.previous_hash != previous.hex()) return broken("does not follow its predecessor");
+    TRY(crypto::Digest commitment, crypto::parse_digest(event.commitment));
+    bool purged = event.payload.empty() && event.salt.empty();
+    if (!purged && event.payload_ref.empty()) {
+      TRY(std::string salt, from_hex(event.salt));
+      if (salt.size() < crypto::kSaltBytes) return broken("its salt is too short");
+      if (crypto::payload_commitment(salt, event.payload).hex() != event.commitment) {
+        return broken("its payload was changed");
+      }
+    }
+    previous = crypto::chain_next(previous, contract::envelope_bytes(event), commitment);
+    if (previous.hex() != event.hash) return broken("its envelope was changed");
+    ++expected;
+  }
+  return {};
+}
+
+}  // namespace drover::session

@@ -1,0 +1,167 @@
+#include "contract/chat.h"
+#include "session/effects.h"
+
+namespace drover::session {
+namespace {
+
+/// A session takes the whole answer; its stream is read only so that cuts and stalls are seen
+/// early.
+class DiscardSink final : public providers::Sink {
+ public:
+  Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
+    co_return Result<void>();
+  }
+};
+
+int64_t micros(Duration d) { return d.count() / 1000; }
+
+Json latency_json(const road::LatencyParts& parts) {
+  Json out = Json::object();
+  out.set("queue", micros(parts.queue));
+  out.set("placement", micros(parts.placement));
+  out.set("network", micros(parts.network));
+  out.set("model", micros(parts.model));
+  out.set("tool", micros(parts.tool));
+  out.set("store", micros(parts.store));
+  out.set("sync", micros(parts.sync));
+  out.set("other", micros(parts.other));
+  return out;
+}
+
+Json error_json(const Error& error) {
+  Json out = Json::object();
+  out.set("code", code_name(error.code));
+  if (!error.reason.empty()) out.set("reason", error.reason);
+  out.set("message", error.message);
+  out.set("retry", retry_name(error.retry));
+  return out;
+}
+
+Draft draft_for(const ModelTask& task, std::string_view kind, Json payload) {
+  Draft d;
+  d.kind = std::string(kind);
+  d.payload = std::move(payload);
+  d.causation = task.sequence;
+  d.attempt = task.attempt;
+  d.actor.type = "system";
+  return d;
+}
+
+Json placement_json(const road::Placement& placement) {
+  Json endpoints = Json::array();
+  for (const catalog::Endpoint* e : placement.endpoints) endpoints.push(e->id);
+  Json rejected = Json::array();
+  for (const road::Rejection& r : placement.rejected) {
+    rejected.push(Json::object().set("endpoint", r.endpoint).set("reason", r.reason));
+  }
+  return Json::object().set("endpoints", std::move(endpoints)).set("rejected", std::move(rejected));
+}
+
+/// One failover event for each failed attempt that another one followed.
+void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>& attempts,
+                   std::vector<Draft>& out) {
+  for (size_t i = 0; i + 1 < attempts.size(); ++i) {
+    if (attempts[i].ok) continue;
+    Json payload = Json::object();
+    payload.set("from", attempts[i].endpoint);
+    payload.set("to", attempts[i + 1].endpoint);
+    payload.set("error", error_json(attempts[i].error));
+    payload.set("took_us", micros(attempts[i].took));
+    out.push_back(draft_for(task, contract::kind::kFailover, std::move(payload)));
+  }
+}
+
+Json result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
+  const contract::ChatResponse& response = outcome.answer.response;
+  Json out = Json::object();
+  out.set("message", contract::to_json(response.message));
+  out.set("finish_reason", contract::finish_reason_name(response.finish_reason));
+  out.set("model", response.model);
+  out.set("provider", outcome.provider);
+  out.set("endpoint", outcome.endpoint->id);
+  out.set("region", outcome.endpoint->region);
+  if (!response.id.empty()) out.set("response_id", response.id);
+  if (!response.request_id.empty()) out.set("request_id", response.request_id);
+  if (!response.system_fingerprint.empty()) {
+    out.set("system_fingerprint", response.system_fingerprint);
+  }
+  out.set("prompt_hash", task.prompt_hash);
+  out.set("usage", contract::to_json(response.usage));
+  if (outcome.cost_known) out.set("cost_usd", outcome.cost.usd());
+  out.set("first_token_us", micros(outcome.first_token));
+  out.set("latency_us", latency_json(outcome.latency));
+  out.set("attempts", static_cast<int64_t>(outcome.attempts.size()));
+  return out;
+}
+
+contract::ChatRequest make_request(ModelTask& task, std::vector<contract::ToolDefinition> tools) {
+  contract::ChatRequest request;
+  request.model = task.agent.models.front();
+  request.messages = std::move(task.messages);
+  request.tools = std::move(tools);
+  request.max_tokens = task.agent.output_tokens_max;
+  request.temperature = task.agent.temperature;
+  request.top_p = task.agent.top_p;
+  request.seed = task.agent.seed;
+  request.stream = task.agent.stream;
+  request.include_usage = task.agent.stream;
+  return request;
+}
+
+EffectResult failed(const ModelTask& task, const Error& error, EffectResult out) {
+  Json payload = Json::object();
+  payload.set("error", error_json(error));
+  out.drafts.push_back(draft_for(task, contract::kind::kModelResult, std::move(payload)));
+  out.retry = error.retry != Retry::kNever;
+  return out;
+}
+
+}  // namespace
+
+std::string idempotency_key(const SessionId& session, uint64_t sequence) {
+  return session.str() + "/" + std::to_string(sequence);
+}
+
+Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task) {
+  EffectResult out;
+  std::vector<contract::ToolDefinition> tools;
+  if (!task.agent.tools.empty()) {
+    auto listed = co_await services.tools->list(ctx, task.agent.tools);
+    if (!listed) {
+      Error error = std::move(listed).error();
+      error.note("listing the agent's tools");
+      co_return failed(task, error, std::move(out));
+    }
+    for (tools::BoundTool& tool : *listed) tools.push_back(std::move(tool.definition));
+  }
+  if (services.memory != nullptr && !task.agent.memory_namespace.empty()) {
+    for (contract::ToolDefinition& d : services.memory->definitions())
+      tools.push_back(std::move(d));
+  }
+  road::ModelCall call{identity::Principal::system(task.tenant),
+                       task.agent.models,
+                       providers::Prompt::from_chat(make_request(task, std::move(tools))),
+                       task.session.str(),
+                       task.agent.name,
+                       idempotency_key(task.session, task.sequence)};
+  DiscardSink discard;
+  providers::Sink* sink = task.agent.stream ? &discard : nullptr;
+  auto outcome = co_await services.road->call_model(ctx, std::move(call), sink);
+  if (!outcome) {
+    const road::ModelFailure& failure = outcome.error();
+    out.drafts.push_back(
+        draft_for(task, contract::kind::kPlacementDecided, placement_json(failure.placement)));
+    add_failovers(task, failure.attempts, out.drafts);
+    co_return failed(task, failure.error, std::move(out));
+  }
+  out.drafts.push_back(
+      draft_for(task, contract::kind::kPlacementDecided, placement_json(outcome->placement)));
+  add_failovers(task, outcome->attempts, out.drafts);
+  Draft result = draft_for(task, contract::kind::kModelResult, result_json(task, *outcome));
+  result.actor.type = "agent";
+  result.actor.id = task.agent.name;
+  out.drafts.push_back(std::move(result));
+  co_return out;
+}
+
+}  // namespace drover::session

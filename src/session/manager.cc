@@ -1,0 +1,238 @@
+#include "session/manager.h"
+
+#include "base/log.h"
+
+namespace drover::session {
+namespace {
+
+using identity::Action;
+using identity::Principal;
+
+constexpr size_t kNotifierSweep = 1024;
+constexpr int kCommandTries = 3;
+
+contract::Actor actor_of(const Principal& who, std::string_view type) {
+  contract::Actor a;
+  a.type = std::string(type);
+  a.id = who.key.empty() ? who.name : who.key.str();
+  return a;
+}
+
+Json message_payload(const contract::Message& message) {
+  return Json::object().set("message", contract::to_json(message));
+}
+
+}  // namespace
+
+SessionManager::SessionManager(Services services, const Context& parent)
+    : services_(services), scope_(parent) {}
+
+SessionManager::~SessionManager() = default;
+
+std::shared_ptr<Notifier> SessionManager::notifier(const SessionId& id) {
+  if (auto found = notifiers_[id].lock()) return found;
+  auto made = std::make_shared<Notifier>();
+  notifiers_[id] = made;
+  if (notifiers_.size() % kNotifierSweep == 0) {
+    std::erase_if(notifiers_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  return made;
+}
+
+std::shared_ptr<Actor> SessionManager::wake(const SessionId& id, const TenantId& tenant) {
+  auto it = actors_.find(id);
+  if (it != actors_.end()) return it->second;
+  auto actor = std::make_shared<Actor>(services_, id, tenant, notifier(id));
+  actors_.emplace(id, actor);
+  scope_.spawn(drive(scope_.context(), actor, id));
+  return actor;
+}
+
+Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id) {
+  co_await actor->run(ctx);
+  auto it = actors_.find(id);
+  if (it != actors_.end() && it->second == actor) actors_.erase(it);
+}
+
+Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, TenantId tenant,
+                                               Command command) {
+  for (int tries = 1;; ++tries) {
+    if (actors_.size() >= limits::kSessionsActiveMax && actors_.count(id) == 0) {
+      co_return fail(Code::kResourceExhausted, "too many sessions are awake; try again in a moment",
+                     Retry::kAfter);
+    }
+    auto answer = std::make_shared<async::OneShot<Result<uint64_t>>>();
+    Command copy = command;
+    copy.answer = answer;
+    std::shared_ptr<Actor> actor = wake(id, tenant);
+    if (actor->send(std::move(copy))) {
+      CO_TRY(auto outcome, co_await answer->take(ctx));
+      bool asleep = !outcome && outcome.error().code == Code::kAborted &&
+                    outcome.error().retry == Retry::kSameTarget;
+      if (!asleep || tries >= kCommandTries) co_return outcome;
+    } else if (tries >= kCommandTries) {
+      co_return fail(Code::kResourceExhausted, "the session's inbox is full; try again in a moment",
+                     Retry::kAfter);
+    }
+    CO_TRY_VOID(co_await async::sleep_for(ctx, 10ms));
+  }
+}
+
+Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principal who, SessionId id,
+                                                           Action action) {
+  CO_TRY(auto row, co_await services_.journal->find(ctx, id));
+  CO_TRY_VOID(identity::authorise(who, action, row.tenant));
+  co_return row;
+}
+
+Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSession spec) {
+  CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
+  SessionId id = SessionId::make(services_.loop->wall(), *services_.random);
+  SpanContext trace = SpanContext::make_root(*services_.random);
+  Command start;
+  start.kind = Command::Kind::kStart;
+  start.actor = actor_of(who, "user");
+  start.payload.set("agent", spec.agent.to_json());
+  start.payload.set("tenant", who.tenant.str());
+  start.payload.set("trace_id", trace.trace_id_hex());
+  if (!spec.labels.is_null()) start.payload.set("labels", std::move(spec.labels));
+  CO_TRY(uint64_t sequence, co_await command(ctx, id, who.tenant, std::move(start)));
+  DROVER_EXPECT(sequence == 1);
+  if (spec.message) {
+    CO_TRY_VOID(co_await post_message(ctx, who, id, std::move(*spec.message)));
+  }
+  co_return id;
+}
+
+Task<Result<uint64_t>> SessionManager::post_message(Context ctx, Principal who, SessionId id,
+                                                    contract::Message message) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  Command c;
+  c.kind = Command::Kind::kMessage;
+  c.actor = actor_of(who, "user");
+  c.payload = message_payload(message);
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+Task<Result<uint64_t>> SessionManager::reward(Context ctx, Principal who, SessionId id,
+                                              Json payload) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  Command c;
+  c.kind = Command::Kind::kReward;
+  c.actor = actor_of(who, "user");
+  c.payload = std::move(payload);
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+Task<Result<uint64_t>> SessionManager::cancel(Context ctx, Principal who, SessionId id,
+                                              std::string why) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  Command c;
+  c.kind = Command::Kind::kCancel;
+  c.actor = actor_of(who, "user");
+  c.payload.set("reason", "cancelled");
+  if (!why.empty()) c.payload.set("explanation", std::move(why));
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+Task<Result<store::SessionRow>> SessionManager::find(Context ctx, Principal who, SessionId id) {
+  co_return co_await authorised(ctx, who, id, Action::kReadSession);
+}
+
+Task<Result<std::vector<store::SessionRow>>> SessionManager::list(Context ctx, Principal who,
+                                                                  store::SessionFilter filter) {
+  CO_TRY_VOID(identity::authorise(who, Action::kReadSession, who.tenant));
+  filter.tenant = who.tenant;
+  co_return co_await services_.journal->list(ctx, std::move(filter));
+}
+
+Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
+  State state;
+  state.id = id;
+  while (state.last_sequence < row.last_sequence) {
+    CO_TRY(auto events, co_await services_.journal->read(ctx, id, state.last_sequence + 1, 512));
+    if (events.empty()) break;
+    for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
+  }
+  co_return state;
+}
+
+Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, Principal who,
+                                                                  SessionId id, uint64_t from,
+                                                                  size_t max) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
+  (void)row;
+  co_return co_await services_.journal->read(ctx, id, from, max);
+}
+
+Task<Result<std::vector<contract::Event>>> SessionManager::follow(Context ctx, Principal who,
+                                                                  SessionId id, uint64_t from,
+                                                                  size_t max) {
+  std::shared_ptr<Notifier> news = notifier(id);
+  for (;;) {
+    uint64_t seen = news->version;
+    CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
+    CO_TRY(auto events, co_await services_.journal->read(ctx, id, from, max));
+    if (!events.empty() || row.status == "ended") co_return events;
+    if (news->version != seen) continue;
+    async::Wake wake = co_await news->queue.wait(ctx);
+    if (wake != async::Wake::kWoken) co_return fail(async::wake_error(wake, ctx));
+  }
+}
+
+Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
+                                               std::vector<contract::Event> events) {
+  CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
+  if (events.empty()) co_return fail(Code::kInvalidArgument, "the export holds no event");
+  SessionId id = events.front().session;
+  CO_TRY_VOID(verify_chain(id, events));
+  State state;
+  state.id = id;
+  for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
+  if (state.tenant != who.tenant) {
+    co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
+  }
+  store::SessionRow row;
+  row.id = id;
+  row.tenant = state.tenant;
+  row.agent = state.agent.name;
+  row.agent_version = state.agent.version;
+  row.status = state.status == Status::kEnded ? "ended" : "waiting";
+  if (state.status == Status::kEnded) row.end_reason = state.reason;
+  row.created = events.front().time;
+  row.updated = events.back().time;
+  row.last_sequence = state.last_sequence;
+  row.last_hash = state.last_hash;
+  row.trace_id = state.trace_id;
+  CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
+  co_return id;
+}
+
+Task<Result<size_t>> SessionManager::recover(Context ctx) {
+  size_t woken = 0;
+  store::SessionFilter filter;
+  filter.status = "running";
+  filter.limit = 500;
+  for (;;) {
+    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
+    for (const store::SessionRow& row : rows) {
+      // The rest stays in the journal as it is and is taken up as places become free.
+      while (actors_.size() >= limits::kSessionsActiveMax) {
+        CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
+      }
+      wake(row.id, row.tenant);
+      ++woken;
+    }
+    if (rows.size() < filter.limit) break;
+    filter.before = rows.back().id;
+  }
+  co_return woken;
+}
+
+Task<void> SessionManager::stop() {
+  scope_.cancel("the server is stopping");
+  co_await scope_.join();
+}
+
+}  // namespace drover::session

@@ -1,0 +1,48 @@
+#pragma once
+// What the shell of a session needs of the process: handed in by src/app (real) or a test.
+
+#include <string>
+#include <vector>
+
+#include "async/loop.h"
+#include "base/random.h"
+#include "road/road.h"
+#include "store/journal.h"
+#include "tools/tool_set.h"
+#include "trace/span.h"
+
+namespace drover::session {
+
+using async::Context;
+using async::Task;
+
+/// One memory effect done on behalf of a model's tool call.
+struct MemoryOutcome {
+  std::string content;  // what the model is told
+  bool is_error = false;
+  /// contract::kind::kMemoryRead or kMemoryWrite, and the event's payload.
+  std::string event_kind;
+  Json event_payload;
+};
+
+/// The agent's memory as tools. Implemented over src/memory.
+class MemoryHost {
+ public:
+  virtual ~MemoryHost() = default;
+  virtual std::vector<contract::ToolDefinition> definitions() const = 0;
+  virtual bool offers(std::string_view tool) const = 0;
+  virtual Task<Result<MemoryOutcome>> call(Context ctx, TenantId tenant, std::string name_space,
+                                           SessionId session, contract::ToolCall call) = 0;
+};
+
+struct Services {
+  async::Loop* loop = nullptr;
+  Random* random = nullptr;
+  store::Journal* journal = nullptr;
+  road::Road* road = nullptr;
+  tools::ToolSet* tools = nullptr;
+  MemoryHost* memory = nullptr;      // may be null: no memory tools
+  trace::SpanSink* spans = nullptr;  // may be null
+};
+
+}  // namespace drover::session
