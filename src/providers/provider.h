@@ -52,6 +52,8 @@ class Prompt {
 class Sink {
  public:
   virtual ~Sink() = default;
+  /// Called before each attempt: what an earlier attempt sent that was not visible is void.
+  virtual void begin_attempt(const catalog::Endpoint& endpoint) {}
   /// True if the sink would rather have an OpenAI-like endpoint's server-sent events as bytes.
   virtual bool wants_raw() const { return false; }
   virtual Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) = 0;
