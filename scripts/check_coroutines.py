@@ -157,9 +157,9 @@ class Checker:
             return self.lambda_(i, st, body)
         if token == "[[":
             return self.closing(i) + 1
-        if token in SUSPENDS:
+        if token in SUSPENDS and self.token(i - 1) != "operator":
             st.suspends = self.lines[i]
-        if token in COROUTINE and body is not None:
+        if token in COROUTINE and self.token(i - 1) != "operator" and body is not None:
             body.coroutine = True
         if token in LOCKS:
             st.lock = True

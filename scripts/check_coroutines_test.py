@@ -120,6 +120,9 @@ class Others(unittest.TestCase):
          private:
           std::map<int, int> b_{};
         };
+        struct Awaitable {
+          auto operator co_await() && noexcept { return Awaiter{this}; }
+        };
         constexpr int kTable[] = {1, 2, 3};
         }
         """
