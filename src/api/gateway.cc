@@ -1,0 +1,209 @@
+#include "api/gateway.h"
+
+#include "base/limits.h"
+#include "dialect/dialect.h"
+
+namespace drover::api {
+namespace {
+
+/// Writes a streamed answer to the client as OpenAI's server-sent events.
+class GatewaySink final : public providers::Sink {
+ public:
+  GatewaySink(Exchange& exchange, const providers::Prompt& prompt) : exchange_(exchange) {
+    request_.model = prompt.model();
+    request_.stream = true;
+    request_.include_usage = prompt.include_usage();
+    encoder_ = dialect::openai().make_stream_encoder(request_);
+  }
+
+  void begin_attempt(const catalog::Endpoint& endpoint) override {
+    // Only reached while nothing was visible: what is held back belongs to a failed attempt.
+    held_.clear();
+    encoded_ = false;
+    endpoint_ = endpoint.id;
+    encoder_ = dialect::openai().make_stream_encoder(request_);
+  }
+  bool wants_raw() const override { return true; }
+
+  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override {
+    if (data == "[DONE]") co_return Result<void>();
+    append(data);
+    if (visible || exchange_.response.started()) co_return co_await flush(ctx);
+    co_return Result<void>();
+  }
+
+  Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
+    encode(delta);
+    if (contract::is_visible(delta) || exchange_.response.started()) co_return co_await flush(ctx);
+    co_return Result<void>();
+  }
+
+  /// The proper end. `encoded`: the deltas came one by one, so the end is the encoder's to write.
+  Task<Result<void>> finish(Context ctx, bool encoded) {
+    if (encoded) {
+      std::vector<dialect::WireEvent> events;
+      encoder_->finish(events);
+      for (const dialect::WireEvent& e : events) append(e.data);
+    } else {
+      append("[DONE]");
+    }
+    CO_TRY_VOID(co_await flush(ctx));
+    co_return co_await exchange_.response.finish(ctx);
+  }
+
+  /// Ends a begun stream with an error event.
+  Task<void> fail_stream(Context ctx, const Error& error) {
+    append(error_body(error));
+    auto flushed = co_await flush(ctx);
+    if (!flushed) co_return;
+    auto finished = co_await exchange_.response.finish(ctx);
+    (void)finished;
+  }
+
+  bool encoded() const { return encoded_; }
+
+ private:
+  void append(std::string_view data) {
+    held_ += "data: ";
+    held_ += data;
+    held_ += "\n\n";
+  }
+  void encode(const contract::StreamDelta& delta) {
+    encoded_ = true;
+    std::vector<dialect::WireEvent> events;
+    encoder_->encode(delta, events);
+    for (const dialect::WireEvent& e : events) append(e.data);
+  }
+  Task<Result<void>> flush(Context ctx) {
+    if (!exchange_.response.started()) {
+      http::ResponseHead head;
+      head.headers.add("content-type", "text/event-stream; charset=utf-8");
+      head.headers.add("cache-control", "no-cache");
+      head.headers.add("x-request-id", exchange_.request_id);
+      head.headers.add("x-drover-endpoint", endpoint_);
+      CO_TRY_VOID(co_await exchange_.response.start(ctx, std::move(head)));
+    }
+    if (held_.empty()) co_return Result<void>();
+    writing_.swap(held_);
+    held_.clear();
+    co_return co_await exchange_.response.write(ctx, writing_);
+  }
+
+  Exchange& exchange_;
+  contract::ChatRequest request_;
+  std::unique_ptr<dialect::StreamEncoder> encoder_;
+  std::string held_;
+  std::string writing_;
+  std::string endpoint_;
+  bool encoded_ = false;
+};
+
+road::ModelCall make_call(const Exchange& exchange, std::string body, dialect::OpenAiScan scan) {
+  std::vector<std::string> ladder;
+  ladder.push_back(scan.model);
+  road::ModelCall call{exchange.principal,
+                       std::move(ladder),
+                       providers::Prompt::from_openai(std::move(body), std::move(scan)),
+                       "",
+                       "",
+                       exchange.request_id};
+  return call;
+}
+
+http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome) {
+  http::ResponseHead head;
+  head.headers.add("content-type", "application/json");
+  head.headers.add("x-request-id", exchange.request_id);
+  head.headers.add("x-drover-endpoint", outcome.endpoint->id);
+  head.headers.add("x-drover-attempts", std::to_string(outcome.attempts.size()));
+  if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
+  return head;
+}
+
+Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services,
+                       road::ModelCall call) {
+  GatewaySink sink(exchange, call.prompt);
+  auto outcome = co_await services.road->call_model(ctx, std::move(call), &sink);
+  if (outcome) {
+    auto done = co_await sink.finish(ctx, sink.encoded());
+    (void)done;
+  } else if (exchange.response.started()) {
+    co_await sink.fail_stream(ctx, outcome.error().error);
+  } else {
+    co_await respond_error(ctx, exchange, outcome.error().error);
+  }
+}
+
+Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
+  auto body = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
+  if (!body) {
+    co_await respond_error(ctx, exchange, std::move(body).error());
+    co_return;
+  }
+  auto scan = dialect::scan_openai_request(*body);
+  if (!scan) {
+    co_await respond_error(ctx, exchange, std::move(scan).error());
+    co_return;
+  }
+  bool stream = scan->stream;
+  road::ModelCall call = make_call(exchange, std::move(*body), std::move(*scan));
+  if (stream) {
+    co_await stream_chat(ctx, exchange, services, std::move(call));
+    co_return;
+  }
+  auto outcome = co_await services.road->call_model(ctx, std::move(call), nullptr);
+  if (!outcome) {
+    co_await respond_error(ctx, exchange, outcome.error().error);
+    co_return;
+  }
+  std::string text = outcome->answer.openai_body
+                         ? std::move(*outcome->answer.openai_body)
+                         : dialect::openai().encode_response(outcome->answer.response);
+  http::ResponseHead head = success_head(exchange, *outcome);
+  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
+  (void)sent;
+}
+
+Json model_json(const std::string& name) {
+  Json model = Json::object();
+  model.set("id", name);
+  model.set("object", "model");
+  model.set("created", 0);
+  model.set("owned_by", "drover");
+  return model;
+}
+
+Task<void> list_models(Context ctx, Exchange& exchange, GatewayServices services) {
+  Json data = Json::array();
+  for (const std::string& name : services.road->models()) data.push(model_json(name));
+  Json body = Json::object().set("object", "list").set("data", std::move(data));
+  co_await respond_json(ctx, exchange, 200, std::move(body));
+}
+
+Task<void> show_model(Context ctx, Exchange& exchange, GatewayServices services) {
+  const std::string& wanted = exchange.param("model");
+  for (const std::string& name : services.road->models()) {
+    if (name != wanted) continue;
+    co_await respond_json(ctx, exchange, 200, model_json(name));
+    co_return;
+  }
+  Error error(Code::kNotFound, "the model '" + wanted + "' does not exist");
+  error.reason = "model_not_found";
+  co_await respond_error(ctx, exchange, std::move(error));
+}
+
+}  // namespace
+
+void add_gateway_routes(Router& router, GatewayServices services) {
+  router.add("POST", "/v1/chat/completions", [services](Context ctx, Exchange& exchange) {
+    return chat_completions(ctx, exchange, services);
+  });
+  router.add("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {
+    return list_models(ctx, exchange, services);
+  });
+  router.add("GET", "/v1/models/{model}", [services](Context ctx, Exchange& exchange) {
+    return show_model(ctx, exchange, services);
+  });
+}
+
+}  // namespace drover::api

@@ -1,0 +1,79 @@
+#pragma once
+// Routes requests to handlers: a table of method and path pattern ("/v1/sessions/{id}/events"),
+// with authentication before every handler that does not say it is open. Failures become OpenAI's
+// error shape, the one SDKs know: {"error":{"message","type","param","code"}}.
+//
+// Loop thread only; the table is made once, before the server starts.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "http/server.h"
+#include "identity/principal.h"
+
+namespace drover::api {
+
+using async::Context;
+using async::Task;
+
+/// One request on its way through a handler.
+struct Exchange {
+  http::ServerRequest& request;
+  http::ServerResponse& response;
+  identity::Principal principal;
+  /// Values of {name} parts, percent-decoded.
+  std::map<std::string, std::string, std::less<>> params;
+  std::string request_id;
+
+  const std::string& param(std::string_view name) const;
+};
+
+/// Finds the principal of a presented key; kUnauthenticated if there is none.
+using Authenticate =
+    std::function<Result<identity::Principal>(std::string_view key, const net::Endpoint& remote)>;
+
+using RouteHandler = std::function<Task<void>(Context ctx, Exchange& exchange)>;
+
+class Router {
+ public:
+  Router(Authenticate authenticate, Random& random, Clock& clock)
+      : authenticate_(std::move(authenticate)), random_(random), clock_(clock) {}
+
+  void add(std::string method, std::string pattern, RouteHandler handler);
+  /// A route that needs no key (health).
+  void add_open(std::string method, std::string pattern, RouteHandler handler);
+
+  /// For http::Server.
+  Task<void> handle(Context ctx, http::ServerRequest& request, http::ServerResponse& response);
+
+ private:
+  struct Route {
+    std::string method;
+    std::vector<std::string> parts;
+    RouteHandler handler;
+    bool open = false;
+  };
+  const Route* match(const http::RequestHead& head, Exchange& exchange, bool* path_known) const;
+
+  Authenticate authenticate_;
+  Random& random_;
+  Clock& clock_;
+  std::vector<Route> routes_;
+};
+
+/// The HTTP status for an error.
+int http_status(const Error& error);
+/// OpenAI's error body. Details of other tenants or secrets never get here.
+std::string error_body(const Error& error);
+
+Task<void> respond_error(Context ctx, Exchange& exchange, Error error);
+Task<void> respond_json(Context ctx, Exchange& exchange, int status, Json body);
+
+/// Reads and parses a JSON body; an empty one is an empty object.
+Task<Result<Json>> read_json(Context ctx, Exchange& exchange);
+
+}  // namespace drover::api

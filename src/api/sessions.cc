@@ -1,0 +1,340 @@
+#include "api/sessions.h"
+
+#include <charconv>
+
+#include "http/sse.h"
+
+namespace drover::api {
+namespace {
+
+constexpr size_t kEventsSlice = 256;
+constexpr size_t kEventsMost = 1000;
+constexpr Duration kKeepAlive = 15s;
+
+Json row_json(const store::SessionRow& row) {
+  Json out = Json::object();
+  out.set("id", row.id.str());
+  out.set("object", "session");
+  out.set("agent", row.agent);
+  out.set("agent_version", row.agent_version);
+  out.set("status", row.status);
+  if (!row.end_reason.empty()) out.set("end_reason", row.end_reason);
+  out.set("created", format_rfc3339(row.created));
+  out.set("updated", format_rfc3339(row.updated));
+  out.set("events", row.last_sequence);
+  out.set("trace_id", row.trace_id);
+  return out;
+}
+
+Json state_json(const session::State& state) {
+  Json out = Json::object();
+  Json messages = Json::array();
+  for (const contract::Message& m : state.messages) messages.push(contract::to_json(m));
+  if (state.status == session::Status::kWaiting) out.set("waiting_for", state.reason);
+  if (!state.labels.is_null()) out.set("labels", state.labels);
+  out.set("steps", state.steps);
+  out.set("usage", contract::to_json(state.usage));
+  out.set("cost_usd", state.cost.usd());
+  out.set("messages", std::move(messages));
+  return out;
+}
+
+Result<uint64_t> read_position(std::string_view text, std::string_view what) {
+  uint64_t value = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) {
+    return fail(Code::kInvalidArgument, std::string(what) + " must be a whole number");
+  }
+  return value;
+}
+
+Result<contract::Message> read_message(const Json& value) {
+  if (const std::string* text = value.string()) {
+    return contract::Message::of_text(contract::Role::kUser, *text);
+  }
+  if (!value.is_object()) {
+    return fail(Code::kInvalidArgument, "a message is a text or an object with 'content'");
+  }
+  Json message = value;
+  if (message.find("role") == nullptr) message.set("role", "user");
+  TRY(contract::Message parsed, contract::message_from_json(message));
+  if (parsed.role != contract::Role::kUser) {
+    return fail(Code::kInvalidArgument, "only messages of role 'user' can be posted");
+  }
+  return parsed;
+}
+
+Result<session::AgentSpec> read_agent(const Json& body, const SessionServices& services) {
+  const Json* agent = body.find("agent");
+  if (agent == nullptr) {
+    return fail(Code::kInvalidArgument, "'agent' is missing: a configured name or a description");
+  }
+  if (const std::string* name = agent->string()) return services.find_agent(*name);
+  TRY(session::AgentSpec spec, session::AgentSpec::from_json(*agent));
+  TRY_VOID(services.check_agent(spec));
+  return spec;
+}
+
+Result<session::NewSession> read_new_session(const Json& body, const SessionServices& services) {
+  session::NewSession out;
+  TRY(out.agent, read_agent(body, services));
+  if (const Json* message = body.find("message"); message != nullptr && !message->is_null()) {
+    TRY(out.message, read_message(*message));
+  }
+  if (const Json* labels = body.find("labels"); labels != nullptr && !labels->is_null()) {
+    if (!labels->is_object()) return fail(Code::kInvalidArgument, "'labels' must be an object");
+    out.labels = *labels;
+  }
+  return out;
+}
+
+Task<Result<Json>> create(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY(auto spec, read_new_session(body, services));
+  CO_TRY(SessionId id,
+         co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  co_return row_json(row);
+}
+
+Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& services) {
+  const http::RequestHead& head = exchange.request.head();
+  store::SessionFilter filter;
+  filter.agent = head.query_param("agent").value_or("");
+  filter.status = head.query_param("status").value_or("");
+  if (auto before = head.query_param("before")) {
+    CO_TRY(filter.before, SessionId::parse(*before));
+  }
+  if (auto limit = head.query_param("limit")) {
+    CO_TRY(uint64_t n, read_position(*limit, "limit"));
+    filter.limit = std::clamp<uint64_t>(n, 1, kEventsMost);
+  }
+  size_t wanted = filter.limit;
+  CO_TRY(auto rows, co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
+  Json data = Json::array();
+  for (const store::SessionRow& row : rows) data.push(row_json(row));
+  Json out = Json::object().set("object", "list");
+  out.set("has_more", rows.size() == wanted);
+  out.set("data", std::move(data));
+  co_return out;
+}
+
+Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
+  Json out = row_json(row);
+  Json more = state_json(state);
+  for (Json::Member& m : *more.members()) out.set(m.first, std::move(m.second));
+  co_return out;
+}
+
+Json accepted(uint64_t sequence) {
+  return Json::object().set("accepted", true).set("sequence", sequence);
+}
+
+Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  const Json* wrapped = body.find("message");
+  CO_TRY(auto message, read_message(wrapped != nullptr ? *wrapped : body));
+  CO_TRY(uint64_t sequence,
+         co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message)));
+  co_return accepted(sequence);
+}
+
+Task<Result<Json>> reward(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  const Json* value = body.find("value");
+  if (value == nullptr || !value->is_number() || !body.get_string("name")) {
+    co_return fail(Code::kInvalidArgument, "a reward has a text 'name' and a number 'value'");
+  }
+  CO_TRY(uint64_t sequence, co_await services.sessions->reward(ctx, exchange.principal, id, body));
+  co_return accepted(sequence);
+}
+
+Task<Result<Json>> cancel(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  std::string why(body.get_string("reason").value_or(""));
+  CO_TRY(uint64_t sequence,
+         co_await services.sessions->cancel(ctx, exchange.principal, id, std::move(why)));
+  co_return accepted(sequence);
+}
+
+Task<Result<Json>> import_session(Context ctx, Exchange& exchange,
+                                  const SessionServices& services) {
+  CO_TRY(std::string body, co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax));
+  std::vector<contract::Event> events;
+  std::string_view rest = body;
+  while (!rest.empty()) {
+    size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    if (line.empty()) continue;
+    auto event = contract::decode_event(line);
+    if (!event) {
+      Error error = std::move(event).error();
+      error.message = "line " + std::to_string(events.size() + 1) + ": " + error.message;
+      co_return fail(std::move(error));
+    }
+    events.push_back(std::move(*event));
+  }
+  CO_TRY(SessionId id,
+         co_await services.sessions->import(ctx, exchange.principal, std::move(events)));
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  co_return row_json(row);
+}
+
+Task<Result<Json>> list_events(Context ctx, Exchange& exchange, const SessionServices& services) {
+  const http::RequestHead& head = exchange.request.head();
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  uint64_t from = 1;
+  uint64_t limit = kEventsSlice;
+  if (auto text = head.query_param("from")) {
+    CO_TRY(from, read_position(*text, "from"));
+  }
+  if (auto text = head.query_param("limit")) {
+    CO_TRY(limit, read_position(*text, "limit"));
+  }
+  limit = std::clamp<uint64_t>(limit, 1, kEventsMost);
+  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, id, from, limit));
+  Json data = Json::array();
+  for (const contract::Event& event : events) {
+    CO_TRY(Json parsed, Json::parse(contract::encode_event(event)));
+    data.push(std::move(parsed));
+  }
+  Json out = Json::object().set("object", "list");
+  out.set("has_more", events.size() == limit);
+  out.set("data", std::move(data));
+  co_return out;
+}
+
+http::ResponseHead stream_head(const Exchange& exchange, std::string type) {
+  http::ResponseHead head;
+  head.headers.add("content-type", std::move(type));
+  head.headers.add("cache-control", "no-cache");
+  head.headers.add("x-request-id", exchange.request_id);
+  return head;
+}
+
+/// Live events. The journal is the buffer: a follower that is slow or comes back reads on from its
+/// position, so nothing is kept per follower and nothing is missed or repeated.
+Task<Result<void>> follow_events(Context ctx, Exchange& exchange, SessionServices services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  const http::RequestHead& head = exchange.request.head();
+  uint64_t next = 1;
+  if (auto from = head.query_param("from")) {
+    CO_TRY(next, read_position(*from, "from"));
+  }
+  if (auto last = head.headers.get("last-event-id")) {
+    CO_TRY(uint64_t seen, read_position(*last, "Last-Event-ID"));
+    next = seen + 1;
+  }
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  (void)row;
+  http::ResponseHead answer = stream_head(exchange, "text/event-stream; charset=utf-8");
+  CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(answer)));
+  for (;;) {
+    Context slice = ctx.with_timeout(kKeepAlive);
+    auto events =
+        co_await services.sessions->follow(slice, exchange.principal, id, next, kEventsSlice);
+    std::string text;
+    if (!events) {
+      if (events.error().code != Code::kDeadlineExceeded || ctx.cancelled()) break;
+      http::append_sse_comment(text, "waiting");
+    } else if (events->empty()) {
+      break;
+    } else {
+      for (const contract::Event& event : *events) {
+        http::append_sse_event(text, contract::encode_event(event), event.kind,
+                               std::to_string(event.sequence));
+        next = event.sequence + 1;
+      }
+    }
+    CO_TRY_VOID(co_await exchange.response.write(ctx, text));
+  }
+  co_return co_await exchange.response.finish(ctx);
+}
+
+Task<Result<void>> export_session(Context ctx, Exchange& exchange, SessionServices services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  http::ResponseHead head = stream_head(exchange, "application/jsonl");
+  CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(head)));
+  uint64_t next = 1;
+  while (next <= row.last_sequence) {
+    auto events =
+        co_await services.sessions->events(ctx, exchange.principal, id, next, kEventsSlice);
+    if (!events || events->empty()) {
+      exchange.response.abort();  // half an export must not look like a whole one
+      co_return Result<void>();
+    }
+    std::string text;
+    for (const contract::Event& event : *events) {
+      text += contract::encode_event(event);
+      text += '\n';
+      next = event.sequence + 1;
+    }
+    CO_TRY_VOID(co_await exchange.response.write(ctx, text));
+  }
+  co_return co_await exchange.response.finish(ctx);
+}
+
+using JsonCall = Task<Result<Json>> (*)(Context, Exchange&, const SessionServices&);
+using StreamCall = Task<Result<void>> (*)(Context, Exchange&, SessionServices);
+
+Task<void> answer_json(Context ctx, Exchange& exchange, SessionServices services, JsonCall call,
+                       int status) {
+  auto result = co_await call(ctx, exchange, services);
+  if (result) {
+    co_await respond_json(ctx, exchange, status, std::move(*result));
+  } else {
+    co_await respond_error(ctx, exchange, std::move(result).error());
+  }
+}
+
+Task<void> answer_stream(Context ctx, Exchange& exchange, SessionServices services,
+                         StreamCall call) {
+  auto result = co_await call(ctx, exchange, services);
+  if (!result && !exchange.response.started()) {
+    co_await respond_error(ctx, exchange, std::move(result).error());
+  }
+}
+
+Task<void> events_route(Context ctx, Exchange& exchange, SessionServices services) {
+  auto accept = exchange.request.head().headers.get("accept");
+  bool live = accept && accept->find("text/event-stream") != std::string_view::npos;
+  if (live) {
+    co_await answer_stream(ctx, exchange, services, follow_events);
+  } else {
+    co_await answer_json(ctx, exchange, services, list_events, 200);
+  }
+}
+
+}  // namespace
+
+void add_session_routes(Router& router, SessionServices services) {
+  auto json = [&](std::string method, std::string pattern, JsonCall call, int status) {
+    router.add(std::move(method), std::move(pattern),
+               [services, call, status](Context ctx, Exchange& exchange) {
+                 return answer_json(ctx, exchange, services, call, status);
+               });
+  };
+  json("POST", "/v1/sessions", create, 201);
+  json("GET", "/v1/sessions", list, 200);
+  json("POST", "/v1/sessions/import", import_session, 201);
+  json("GET", "/v1/sessions/{id}", show, 200);
+  json("POST", "/v1/sessions/{id}/messages", post_message, 202);
+  json("POST", "/v1/sessions/{id}/rewards", reward, 202);
+  json("POST", "/v1/sessions/{id}/cancel", cancel, 202);
+  router.add("GET", "/v1/sessions/{id}/events", [services](Context ctx, Exchange& exchange) {
+    return events_route(ctx, exchange, services);
+  });
+  router.add("GET", "/v1/sessions/{id}/export", [services](Context ctx, Exchange& exchange) {
+    return answer_stream(ctx, exchange, services, export_session);
+  });
+}
+
+}  // namespace drover::api

@@ -1,0 +1,34 @@
+#pragma once
+// The sessions API: create, talk, reward, cancel, read, follow live, export, import.
+//
+//   POST /v1/sessions                     {"agent": "name" | {…}, "message": "…", "labels": {…}}
+//   GET  /v1/sessions[?agent=&status=&before=&limit=]
+//   GET  /v1/sessions/{id}
+//   GET  /v1/sessions/{id}/events         JSON; with Accept: text/event-stream live, resumed from
+//                                         Last-Event-ID (an event's id is its sequence)
+//   POST /v1/sessions/{id}/messages       {"content": "…"} or an OpenAI message
+//   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value"}
+//   POST /v1/sessions/{id}/cancel         {"reason": "…"}
+//   GET  /v1/sessions/{id}/export         JSON Lines, byte-identical after import
+//   POST /v1/sessions/import              JSON Lines
+
+#include <functional>
+#include <string>
+
+#include "api/router.h"
+#include "session/manager.h"
+
+namespace drover::api {
+
+struct SessionServices {
+  session::SessionManager* sessions = nullptr;
+  /// The configured agent of that name; kNotFound names those there are.
+  std::function<Result<session::AgentSpec>(const std::string& name)> find_agent;
+  /// Checks an agent given inline: whether its models and tools exist. Tools that run commands come
+  /// from the operator's configuration only, by name.
+  std::function<Result<void>(const session::AgentSpec& agent)> check_agent;
+};
+
+void add_session_routes(Router& router, SessionServices services);
+
+}  // namespace drover::api
