@@ -141,6 +141,36 @@ inline constexpr size_t kMemoryKeyBytesMax = 1'024;
 inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
 inline constexpr size_t kMemorySearchResultsMax = 100;
 
+/// Words of one search that count; further ones are ignored.
+inline constexpr size_t kMemorySearchWordsMax = 32;
+
+// --- Store ---
+/// Writes (and their bytes) that wait for the store's writer; more: unavailable, nothing written.
+inline constexpr size_t kStoreQueueJobsMax = 65'536;
+inline constexpr size_t kStoreQueueBytesMax = 256u << 20;
+/// Writes that share one transaction and its sync; further ones go into the next.
+inline constexpr size_t kGroupCommitJobsMax = 1'024;
+/// Bytes of a journal payload kept in the database; larger ones go to the blob store.
+inline constexpr size_t kInlinePayloadBytesMax = 64u << 10;
+/// Bytes of one blob; larger is refused.
+inline constexpr size_t kBlobBytesMax = 256u << 20;
+/// Bytes of one document of Drover's own; larger is refused.
+inline constexpr size_t kDocumentBytesMax = 4u << 20;
+/// Rows of one answer of the store (sessions, records).
+inline constexpr size_t kStoreRowsMax = 10'000;
+/// Spans kept, and for how long; the oldest go first, at most a slice with each write.
+inline constexpr size_t kSpansMax = 1'000'000;
+inline constexpr Duration kSpanAgeMax = 7 * 24h;
+inline constexpr size_t kSpanPruneSlice = 512;
+/// Spans of one answer; the earliest are kept.
+inline constexpr size_t kSpansPerAnswerMax = 20'000;
+/// Pages of the write-ahead log after which it is copied back into the database file in the
+/// background, and after which the writer itself waits for that.
+inline constexpr int kWalPagesTarget = 2'000;
+inline constexpr int kWalPagesMax = 32'000;
+/// Pages (of 4 KiB) copied by a backup before it lets writers through.
+inline constexpr int kBackupSlicePages = 256;
+
 // --- Shutdown ---
 /// What is in flight at SIGTERM may take this long.
 inline constexpr Duration kDrainDeadline = 30s;

@@ -1,9 +1,11 @@
 #pragma once
 // Small named JSON documents in collections ("keys", "agents", "ledger"): what Drover itself
-// configures and counts. Durable on return. Loop thread only.
+// configures and counts. Durable on return. Loop thread only. A value has at most
+// limits::kDocumentBytesMax bytes; a collection is small: list() returns all of it, by name.
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +17,9 @@ namespace drover::store {
 
 using async::Context;
 using async::Task;
+
+/// What every backend checks of a document before it writes.
+Result<void> check_document(std::string_view collection, std::string_view name, size_t bytes);
 
 class Documents {
  public:

@@ -4,8 +4,11 @@
 // that wait for it: group commit). Only the owner of a session appends; the expected sequence is
 // the fence: a second writer gets kAborted.
 //
+// A write that was begun is not interrupted by its context's deadline or cancellation: its outcome
+// would be unknown. Large payloads go to the blob store and come back inline, unseen by callers.
+//
 // Loop thread only; blocking work happens on the store's executor. Every backend passes
-// store/conformance_test.h.
+// store/conformance_test.cc.
 
 #include <cstdint>
 #include <optional>
@@ -47,13 +50,19 @@ struct SessionFilter {
   size_t limit = 100;
 };
 
+/// What every backend checks of an append before it writes: ids set, sequences without gap.
+Result<void> check_append(const SessionRow& row, uint64_t expected_last,
+                          const std::vector<contract::Event>& events);
+
 class Journal {
  public:
   virtual ~Journal() = default;
-  /// Appends events with sequences expected_last+1… and updates the index row in one commit.
-  /// kAborted when the session's last sequence is not expected_last; kAlreadyExists for a new
-  /// session (expected_last 0) that exists; kResourceExhausted when the disk is full (nothing is
-  /// written then).
+  /// Appends events with sequences expected_last+1… and updates the index row in one commit
+  /// (last_sequence and last_hash are taken from the events; tenant and created never change).
+  /// No events: only the row is updated, under the same fence. kInvalidArgument when the events do
+  /// not belong to the session or their sequences have a gap. kAborted when the session's last
+  /// sequence is not expected_last; kAlreadyExists for a new session (expected_last 0) that exists;
+  /// kResourceExhausted when the disk is full (nothing is written then).
   virtual Task<Result<void>> append(Context ctx, SessionRow row, uint64_t expected_last,
                                     std::vector<contract::Event> events) = 0;
   /// Events with sequence >= from, at most max_events, in order.

@@ -1,11 +1,13 @@
 #pragma once
 // Records: the embedded store behind memory. Namespaced key → (text, JSON value, version, times),
 // with full-text search (BM25). Namespaces belong to a tenant; the caller passes it, always.
-// Loop thread only; durable on return.
+// Loop thread only; durable on return. Limits: limits::kMemoryKeyBytesMax for namespace and key,
+// kMemoryValueBytesMax for text and for value, kMemorySearchResultsMax found, kStoreRowsMax listed.
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/context.h"
@@ -33,14 +35,23 @@ struct Record {
 
 struct Found {
   Record record;
-  double score = 0;  // higher is better (negated bm25())
+  double score = 0;  // higher is better
 };
+
+/// What every backend checks before it writes: names set, sizes within limits, UTF-8.
+Result<void> check_record_name(const TenantId& tenant, std::string_view name_space,
+                               std::string_view key);
+Result<void> check_record(const TenantId& tenant, const Record& record, size_t value_bytes);
+/// The kAborted of a compare-and-set; an actual version of 0 means that there is no record.
+Error version_conflict(std::string_view key, uint64_t expected, uint64_t actual);
 
 class Records {
  public:
   virtual ~Records() = default;
   /// Writes; with `expected_version` only if the stored version is that one (0: must not exist),
-  /// otherwise kAborted with the actual version in the message. Returns the new version.
+  /// otherwise kAborted with the actual version in the message. Returns the new version. A removed
+  /// record that is written again starts at 1. `created` is kept from the first put; both times
+  /// are the loop's.
   virtual Task<Result<uint64_t>> put(Context ctx, TenantId tenant, Record record,
                                      std::optional<uint64_t> expected_version) = 0;
   virtual Task<Result<Record>> get(Context ctx, TenantId tenant, std::string name_space,
@@ -52,7 +63,9 @@ class Records {
   /// False if there was none.
   virtual Task<Result<bool>> remove(Context ctx, TenantId tenant, std::string name_space,
                                     std::string key) = 0;
-  /// Best first. The query is plain words: operators of the engine are not interpreted.
+  /// Best first. The query is plain words, any of which may match: operators of an engine are not
+  /// interpreted. A query without words lists the newest (by update), with score 0. Ranking counts
+  /// the records of this namespace only (store/bm25.h).
   virtual Task<Result<std::vector<Found>>> search(Context ctx, TenantId tenant,
                                                   std::string name_space, std::string query,
                                                   size_t limit) = 0;

@@ -1,6 +1,7 @@
 #pragma once
 // Finished spans, kept for `drover trace` and the pages. Written in batches, visible within a
-// second; bounded by age and number (oldest go first). Loop thread only.
+// second; bounded by age and number (limits::kSpansMax, kSpanAgeMax; oldest go first). An answer is
+// in order of start. Loop thread only.
 
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "async/task.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/limits.h"
 #include "base/span.h"
 
 namespace drover::store {
@@ -20,8 +22,8 @@ struct SpanRow {
   SpanContext context;
   std::string parent_span_id;  // hex; empty for a root
   TenantId tenant;
-  std::string session;  // gen_ai.conversation.id; empty for a stateless call
-  std::string name;     // "chat gpt-4o", "execute_tool get_weather"
+  std::string session;    // gen_ai.conversation.id; empty for a stateless call
+  std::string name;       // "chat gpt-4o", "execute_tool get_weather"
   std::string span_kind;  // "CLIENT", "INTERNAL", "SERVER"
   WallTime start;
   Duration duration{};
@@ -30,12 +32,21 @@ struct SpanRow {
   Json events;      // array of {name, time, attributes}
 };
 
+/// How many spans are kept and how long.
+struct SpanLimits {
+  size_t count_max = limits::kSpansMax;
+  Duration age_max = limits::kSpanAgeMax;
+};
+
 class Spans {
  public:
   virtual ~Spans() = default;
   virtual Task<Result<void>> write(Context ctx, std::vector<SpanRow> spans) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) = 0;
+  /// Removes at most a slice of what is too old or too many; returns how many went. Each write
+  /// does this too; for quiet times, call it now and then until it returns 0.
+  virtual Task<Result<size_t>> prune(Context ctx) = 0;
 };
 
 }  // namespace drover::store

@@ -1,0 +1,141 @@
+#include "store/memory/memory_records.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "store/bm25.h"
+
+namespace drover::store {
+
+void MemoryRecords::restore(const Space& space, const std::string& key, const Stored& before) {
+  if (before.number == 0) {
+    spaces_[space].erase(key);
+  } else {
+    spaces_[space][key] = before;
+  }
+}
+
+Task<Result<uint64_t>> MemoryRecords::put(Context ctx, TenantId tenant, Record record,
+                                          std::optional<uint64_t> expected_version) {
+  CO_TRY_VOID(check_record(tenant, record, record.value.dump().size()));
+  const Space space(tenant, record.name_space);
+  Keys& keys = spaces_[space];
+  auto it = keys.find(record.key);
+  const Stored before = it == keys.end() ? Stored() : it->second;
+  if (expected_version && *expected_version != before.record.version) {
+    co_return fail(version_conflict(record.key, *expected_version, before.record.version));
+  }
+  CO_TRY_VOID(disk_.admit());
+  const uint64_t version = before.record.version + 1;
+  const std::string key = record.key;
+  record.version = version;
+  record.updated = ctx.loop().wall();
+  record.created = before.number == 0 ? record.updated : before.record.created;
+  Stored stored;
+  stored.number = before.number == 0 ? next_number_++ : before.number;
+  stored.record = std::move(record);
+  keys[key] = std::move(stored);
+  std::function<void()> undo = [this, space, key, before] { restore(space, key, before); };
+  CO_TRY_VOID(co_await disk_.commit(ctx, std::move(undo)));
+  co_return version;
+}
+
+Task<Result<Record>> MemoryRecords::get(Context ctx, TenantId tenant, std::string name_space,
+                                        std::string key) {
+  CO_TRY_VOID(check_record_name(tenant, name_space, key));
+  const Space space(tenant, name_space);
+  auto keys = spaces_.find(space);
+  if (keys != spaces_.end()) {
+    auto it = keys->second.find(key);
+    if (it != keys->second.end()) co_return it->second.record;
+  }
+  co_return fail(Code::kNotFound, "no record '" + key + "' in namespace '" + name_space + "'");
+}
+
+Task<Result<std::vector<Record>>> MemoryRecords::list(Context ctx, TenantId tenant,
+                                                      std::string name_space, std::string prefix,
+                                                      std::string after, size_t limit) {
+  std::vector<Record> out;
+  limit = std::min(limit, limits::kStoreRowsMax);
+  const Space space(tenant, name_space);
+  auto keys = spaces_.find(space);
+  if (keys == spaces_.end()) co_return out;
+  auto it = after < prefix ? keys->second.lower_bound(prefix) : keys->second.upper_bound(after);
+  for (; it != keys->second.end() && out.size() < limit; ++it) {
+    if (!it->first.starts_with(prefix)) break;
+    out.push_back(it->second.record);
+  }
+  co_return out;
+}
+
+Task<Result<bool>> MemoryRecords::remove(Context ctx, TenantId tenant, std::string name_space,
+                                         std::string key) {
+  CO_TRY_VOID(check_record_name(tenant, name_space, key));
+  CO_TRY_VOID(disk_.admit());
+  const Space space(tenant, name_space);
+  auto keys = spaces_.find(space);
+  if (keys == spaces_.end()) co_return false;
+  auto it = keys->second.find(key);
+  if (it == keys->second.end()) co_return false;
+  const Stored before = it->second;
+  keys->second.erase(it);
+  std::function<void()> undo = [this, space, key, before] { restore(space, key, before); };
+  CO_TRY_VOID(co_await disk_.commit(ctx, std::move(undo)));
+  co_return true;
+}
+
+std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit) {
+  std::vector<const Stored*> all;
+  for (const auto& [key, stored] : keys) all.push_back(&stored);
+  std::sort(all.begin(), all.end(), [](const Stored* a, const Stored* b) {
+    if (a->record.updated != b->record.updated) return a->record.updated > b->record.updated;
+    return a->number > b->number;
+  });
+  std::vector<Found> out;
+  for (size_t i = 0; i < all.size() && i < limit; ++i) out.push_back(Found{all[i]->record, 0});
+  return out;
+}
+
+std::vector<Found> MemoryRecords::ranked(const Keys& keys, const std::vector<std::string>& words,
+                                         size_t limit) {
+  struct Match {
+    const Stored* stored;
+    int64_t length;
+    std::vector<uint32_t> counts;
+  };
+  std::vector<Match> matches;
+  std::map<int64_t, const Stored*> by_number;
+  int64_t tokens = 0;
+  for (const auto& [key, stored] : keys) {
+    const std::vector<std::string> text = fold_words(stored.record.text);
+    tokens += static_cast<int64_t>(text.size());
+    std::vector<uint32_t> counts;
+    for (const std::string& word : words) {
+      counts.push_back(static_cast<uint32_t>(std::count(text.begin(), text.end(), word)));
+    }
+    if (std::all_of(counts.begin(), counts.end(), [](uint32_t n) { return n == 0; })) continue;
+    matches.push_back(Match{&stored, static_cast<int64_t>(text.size()), std::move(counts)});
+    by_number[stored.number] = &stored;
+  }
+  Bm25 rank(words.size(), static_cast<int64_t>(keys.size()), tokens);
+  for (const Match& m : matches) rank.add(m.stored->number, m.length, m.counts);
+  std::vector<Found> out;
+  for (const auto& [number, score] : rank.best(limit)) {
+    out.push_back(Found{by_number[number]->record, score});
+  }
+  return out;
+}
+
+Task<Result<std::vector<Found>>> MemoryRecords::search(Context ctx, TenantId tenant,
+                                                       std::string name_space, std::string query,
+                                                       size_t limit) {
+  limit = std::min(limit, limits::kMemorySearchResultsMax);
+  const Space space(tenant, name_space);
+  auto keys = spaces_.find(space);
+  if (keys == spaces_.end()) co_return std::vector<Found>();
+  const std::vector<std::string> words = query_words(query);
+  if (words.empty()) co_return newest(keys->second, limit);
+  co_return ranked(keys->second, words, limit);
+}
+
+}  // namespace drover::store
