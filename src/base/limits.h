@@ -42,12 +42,24 @@ inline constexpr size_t kHttpAnswerBytesMax = 64u << 20;
 inline constexpr size_t kHttpConnectionsMax = 16'384;
 /// Idle upstream connections kept per origin; the oldest is closed.
 inline constexpr size_t kHttpIdlePerOriginMax = 256;
+/// Idle upstream connections kept over all origins; the oldest is closed.
+inline constexpr size_t kHttpIdleTotalMax = 4'096;
+/// An idle upstream connection is closed after this time.
+inline constexpr Duration kHttpClientIdleTimeout = 55s;
+/// Interim (1xx) answers before the final one; more: the call fails.
+inline constexpr int kHttpInterimMax = 16;
 /// Concurrent streams of one HTTP/2 connection.
 inline constexpr uint32_t kHttp2StreamsMax = 256;
 /// A client must have sent its headers, and each part of its body, within this time.
 inline constexpr Duration kHttpReadTimeout = 30s;
 /// A kept-alive connection without a request is closed after this time.
 inline constexpr Duration kHttpIdleTimeout = 120s;
+/// A peer must take each part that we write within this time; then the connection is closed.
+inline constexpr Duration kHttpWriteTimeout = 60s;
+/// After an answer that ends a connection, this much and this long is still read and thrown away,
+/// so that the answer is not lost to a reset.
+inline constexpr size_t kHttpLingerBytesMax = 4u << 20;
+inline constexpr Duration kHttpLingerTime = 2s;
 /// Redirects followed by the tool client; each one is checked again.
 inline constexpr int kHttpRedirectsMax = 5;
 

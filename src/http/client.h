@@ -2,10 +2,15 @@
 // The HTTP client with kept-alive pools per origin (HTTP/1.1). One call, one answer whose body is
 // read in parts. A connection goes back to the pool only after its body was read to the end.
 // A request on a reused connection that dies before any byte of an answer is sent again once on a
-// fresh connection if it is idempotent or its body was not yet accepted by the peer.
+// fresh connection if it is idempotent (by method, or by an Idempotency-Key header) or could not be
+// written. Idle connections are watched: one that the peer ends leaves the pool at once.
+// Connections are shared only between requests with the same origin, TLS options and address
+// policy. Redirects are not followed, interim answers are skipped, no content coding is asked for.
 //
 // Errors: kUnavailable/kOtherTarget with reason "connect", "reset", "tls", "protocol";
-// kDeadlineExceeded with reason "connect", "headers", "body". Loop thread only.
+// kDeadlineExceeded with reason "connect", "headers", "body"; kInvalidArgument for a request that
+// no server could read safely (control characters in a header); the dialer's refusals as they are.
+// Limits (base/limits.h): header bytes and count, idle connections. Loop thread only.
 
 #include <memory>
 #include <string>
@@ -22,7 +27,7 @@ using async::Task;
 struct ClientRequest {
   std::string method = "POST";
   Url url;
-  Headers headers;  // Host, Content-Length are added
+  Headers headers;  // Host (unless given) and Content-Length are added
   std::string body;
   net::TlsClientOptions tls;  // `enabled` follows the URL
   net::AddressPolicy policy;
@@ -58,11 +63,14 @@ class ClientResponse {
 class Client {
  public:
   virtual ~Client() = default;
-  virtual Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, ClientRequest request) = 0;
+  virtual Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx,
+                                                             ClientRequest request) = 0;
   /// Closes idle connections.
   virtual void clear_idle() = 0;
+  virtual size_t idle_connections() const = 0;
 };
 
+/// The loop and the dialer must outlive the client; responses may outlive it.
 std::unique_ptr<Client> make_client(async::Loop& loop, net::Dialer& dialer);
 
 }  // namespace drover::http

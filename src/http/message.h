@@ -1,6 +1,10 @@
 #pragma once
 // HTTP messages as values, the same for HTTP/1.1 and HTTP/2, client and server.
 
+//
+// Values, no shared state. Sources: RFC 9110 (semantics), RFC 3986 (URLs).
+
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,7 +15,13 @@
 
 namespace drover::http {
 
-/// Header fields in order; names compare without case. Values never hold CR, LF or NUL.
+/// True for a token of RFC 9110 section 5.6.2, which a field name must be.
+bool is_token(std::string_view text);
+/// True if the text may travel as a field value: no control characters but TAB.
+bool is_field_value(std::string_view text);
+
+/// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
+/// NUL; what we are asked to send is checked by check().
 class Headers {
  public:
   using Field = std::pair<std::string, std::string>;
@@ -29,6 +39,9 @@ class Headers {
   /// All of that name joined by ", " (RFC 9110 section 5.3).
   std::string get_joined(std::string_view name) const;
   bool has(std::string_view name) const { return get(name).has_value(); }
+  /// kInvalidArgument if a name is no token or a value could end its line (header injection).
+  Result<void> check() const;
+  void clear() { fields_.clear(); }
   const std::vector<Field>& fields() const { return fields_; }
   size_t size() const { return fields_.size(); }
 

@@ -4,7 +4,12 @@
 // and its context ends when the client goes away.
 //
 // Limits (base/limits.h): header bytes and count, body bytes, connections, streams, read and idle
-// times. Violations answer 4xx and close. Loop thread only.
+// times. Violations answer 4xx with a short JSON body and close. Loop thread only.
+// A client that ends its side while its request is being handled counts as gone.
+//
+// stop() must have ended before a Server goes whose handlers use what its owner owns: the
+// destructor only drops the connections, and their handlers end on the loop later. Sources: RFC
+// 9112, RFC 9113.
 
 #include <functional>
 #include <memory>
@@ -42,7 +47,8 @@ class ServerResponse {
   /// Sends status and headers of a streamed answer (chunked on HTTP/1.1 unless the head has a
   /// Content-Length).
   virtual Task<Result<void>> start(Context ctx, ResponseHead head) = 0;
-  /// Sends a part; returns when it is handed to the socket (back-pressure). Fails once the client left.
+  /// Sends a part; returns when it is handed to the socket (back-pressure). Fails once the client
+  /// left.
   virtual Task<Result<void>> write(Context ctx, std::string_view data) = 0;
   virtual Task<Result<void>> finish(Context ctx) = 0;
   /// Ends the answer as broken: connection reset (HTTP/1.1) or RST_STREAM, so that nobody takes a
@@ -51,12 +57,16 @@ class ServerResponse {
   virtual bool started() const = 0;
 };
 
-/// ctx is cancelled when the client goes away. A handler that returns without an answer gets a 500.
-using Handler = std::function<Task<void>(Context ctx, ServerRequest& request, ServerResponse& response)>;
+/// ctx is cancelled when the client goes away. A handler that returns without an answer gets a 500,
+/// or what its failed read of the body asks for (400, 408, 413).
+using Handler =
+    std::function<Task<void>(Context ctx, ServerRequest& request, ServerResponse& response)>;
 
 struct ServerOptions {
   size_t connections_max;
   size_t header_bytes_max;
+  /// Hard ceiling of a request body, whatever read_all() is told; beyond it: 413.
+  size_t body_bytes_max;
   Duration read_timeout;
   Duration idle_timeout;
   ServerOptions();
@@ -80,7 +90,7 @@ class Server {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl_;
 };
 
 }  // namespace drover::http

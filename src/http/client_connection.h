@@ -1,0 +1,71 @@
+#pragma once
+// One HTTP/1.1 connection of the client: writes a request, reads the answer's head and body.
+// While idle in the pool it is watched by a pending read, which becomes the read of the next
+// answer's first bytes. Internal to http.
+
+#include <memory>
+#include <string>
+
+#include "async/scope.h"
+#include "http/client.h"
+#include "http/http1_body.h"
+#include "http/http1_head.h"
+#include "http/input_buffer.h"
+
+namespace drover::http {
+
+class ClientConnection {
+ public:
+  ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream);
+  ~ClientConnection() { close(); }
+
+  void close();
+  bool closed() const { return closed_; }
+
+  Task<Result<void>> write_request(Context ctx, const ClientRequest& request);
+  /// The final answer's head. `first_byte` is set when anything has arrived.
+  Task<Result<ResponseHead>> read_head(Context ctx, bool head_request, MonoTime* first_byte);
+  bool answer_begun() const { return answer_begun_; }
+
+  /// Empty at the end of the body.
+  Task<Result<std::string_view>> read_some(Context ctx);
+  Task<Result<std::string>> read_all(Context ctx, size_t max_bytes);
+  /// The answer was read to its end and the connection can carry another request.
+  bool reusable() const {
+    return !closed_ && keep_alive_ && body_.done() && in_.empty() && answer_complete_;
+  }
+  bool answer_complete() const { return answer_complete_; }
+
+  /// Reads in the background until something arrives or the connection ends; at most one at a time.
+  /// Ends with closed() if the peer ended the connection or spoke without being asked.
+  static Task<void> watch(std::shared_ptr<ClientConnection> self);
+  /// The connection is in use again: what the watch reads is the answer.
+  void leave_pool() { idle_ = false; }
+  void enter_pool();
+  void on_idle_close(std::function<void()> fn) { on_idle_close_ = std::move(fn); }
+  MonoTime idle_since() const { return idle_since_; }
+  bool watching() const { return watching_; }
+
+ private:
+  Task<Result<size_t>> fill(Context ctx, size_t room);
+  Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
+
+  async::Loop& loop_;
+  std::unique_ptr<net::Stream> stream_;
+  InputBuffer in_;
+  std::string out_;
+  HeadParser parser_;
+  BodyDecoder body_;
+  async::WaitQueue arrived_;
+  std::function<void()> on_idle_close_;
+  MonoTime idle_since_{};
+  bool idle_ = false;
+  bool watching_ = false;
+  bool closed_ = false;
+  bool ended_ = false;  // the watch saw the end of the stream
+  bool keep_alive_ = false;
+  bool answer_begun_ = false;
+  bool answer_complete_ = false;
+};
+
+}  // namespace drover::http

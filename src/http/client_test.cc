@@ -1,0 +1,358 @@
+#include "http/client.h"
+
+#include <gtest/gtest.h>
+
+#include "async/scope.h"
+#include "async/sim_loop.h"
+#include "async/sync.h"
+#include "base/limits.h"
+#include "http/memory_net.h"
+
+namespace drover::http {
+namespace {
+
+using async::SimLoop;
+
+/// A server made of text: each connection answers each request with the next script entry.
+class ClientTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    hub_ = std::make_shared<MemoryHub>();
+    dialer_ = std::make_unique<MemoryDialer>(hub_);
+    client_ = make_client(loop_, *dialer_);
+  }
+  void TearDown() override {
+    client_.reset();
+    servers_.clear();
+    hub_->waiting.clear();
+    loop_.run(100'000);
+  }
+
+  static ClientRequest request(std::string method = "POST", std::string body = "{}") {
+    ClientRequest r;
+    r.method = std::move(method);
+    r.url = *Url::parse("http://up.example:8080/v1/x?y");
+    r.body = std::move(body);
+    return r;
+  }
+  /// The server's side of the newest connection.
+  MemoryStream& server() {
+    while (!hub_->waiting.empty()) {
+      servers_.push_back(std::unique_ptr<MemoryStream>(
+          static_cast<MemoryStream*>(hub_->waiting.front().release())));
+      hub_->waiting.pop_front();
+    }
+    return *servers_.back();
+  }
+  void settle() { loop_.run_for(Duration(0)); }
+  void feed(std::string_view text) {
+    server().out()->bytes.append(text);
+    server().out()->readable.wake_all();
+    settle();
+  }
+  void end() {
+    server().out()->ended = true;
+    server().out()->wake();
+    settle();
+  }
+  std::string sent() { return std::exchange(server().in()->bytes, std::string()); }
+
+  using Sent = Result<std::unique_ptr<ClientResponse>>;
+  static Task<void> run_send(Client* client, Context ctx, ClientRequest r,
+                             std::optional<Sent>* out) {
+    *out = co_await client->send(std::move(ctx), std::move(r));
+  }
+  /// Begins a call; its outcome comes to `out`.
+  void begin(ClientRequest r, std::optional<Sent>* out) {
+    async::detail::start_detached(run_send(client_.get(), Context(loop_), std::move(r), out));
+    settle();
+  }
+  /// A whole call whose server answers with `answer`.
+  Sent call(ClientRequest r, std::string_view answer, bool then_end = false) {
+    std::optional<Sent> out;
+    begin(std::move(r), &out);
+    request_text_ = sent();
+    feed(answer);
+    if (then_end) end();
+    if (!out) return fail(Code::kInternal, "no outcome");
+    return std::move(*out);
+  }
+  Result<std::string> body(Sent& sent, size_t max = 100'000) {
+    return loop_.run_task((*sent)->read_all(Context(loop_), max));
+  }
+
+  SimLoop loop_;
+  std::shared_ptr<MemoryHub> hub_;
+  std::unique_ptr<MemoryDialer> dialer_;
+  std::unique_ptr<Client> client_;
+  std::vector<std::unique_ptr<MemoryStream>> servers_;
+  std::string request_text_;
+};
+
+TEST_F(ClientTest, WritesARequestAndReadsItsAnswer) {
+  ClientRequest r = request("POST", "hello");
+  r.headers.add("Authorization", "Bearer k");
+  r.headers.add("Content-Length", "999");  // ours to say
+  Sent sent = call(std::move(r), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-A:  b \r\n\r\nabc");
+  EXPECT_EQ(request_text_,
+            "POST /v1/x?y HTTP/1.1\r\nHost: up.example:8080\r\nAuthorization: Bearer k\r\n"
+            "Content-Length: 5\r\n\r\nhello");
+  EXPECT_EQ(server().in()->writes, 1u);
+  ASSERT_TRUE(sent.has_value());
+  EXPECT_EQ((*sent)->head().status, 200);
+  EXPECT_EQ((*sent)->head().headers.get("x-a"), "b");
+  EXPECT_EQ(body(sent), "abc");
+  EXPECT_EQ(client_->idle_connections(), 1u);
+}
+
+TEST_F(ClientTest, ReusesAConnectionThatWasReadToItsEnd) {
+  for (int i = 0; i < 3; ++i) {
+    Sent sent = call(request(),
+                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "3\r\nabc\r\n0\r\n\r\n");
+    ASSERT_TRUE(sent.has_value());
+    EXPECT_EQ((*sent)->timing().reused, i > 0);
+    EXPECT_EQ(body(sent), "abc");
+  }
+  EXPECT_EQ(hub_->dials, 1);
+  // Without a body at all.
+  Sent none = call(request("GET", ""), "HTTP/1.1 204 No Content\r\n\r\n");
+  EXPECT_EQ(client_->idle_connections(), 1u);
+  Sent head = call(request("HEAD", ""), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+  EXPECT_EQ(body(head), "");
+  EXPECT_EQ(hub_->dials, 1);
+}
+
+TEST_F(ClientTest, NeverReusesWhatCannotBeReused) {
+  {
+    Sent unread = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+    ASSERT_TRUE(unread.has_value());
+  }
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  {
+    Sent closing =
+        call(request(), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na");
+    EXPECT_EQ(body(closing), "a");
+  }
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  {
+    Sent old = call(request(), "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na");
+    EXPECT_EQ(body(old), "a");
+  }
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  {
+    Sent extra =
+        call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\n\r\n");
+    EXPECT_EQ(body(extra), "a");
+  }
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  {
+    Sent aborted = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na");
+    (*aborted)->abort();
+    EXPECT_FALSE(body(aborted).has_value());
+  }
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, KeepsPoolsApart) {
+  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(client_->idle_connections(), 1u);
+  // The same origin under another address policy must be checked again.
+  ClientRequest strict = request();
+  strict.policy.allow_private = true;
+  Sent b = call(std::move(strict), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(hub_->dials, 2);
+  ClientRequest other = request();
+  other.url.port = 1;
+  Sent c = call(std::move(other), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(hub_->dials, 3);
+  EXPECT_EQ(client_->idle_connections(), 3u);
+  client_->clear_idle();
+  settle();
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, AnIdleConnectionThatThePeerEndsLeavesThePool) {
+  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(client_->idle_connections(), 1u);
+  end();
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  Sent b = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_TRUE(b.has_value());
+  feed("HTTP/1.1 408 Request Timeout\r\n\r\n");  // unasked
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, IdleConnectionsAreClosedInTime) {
+  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  loop_.run_for(limits::kHttpClientIdleTimeout + 1s);
+  EXPECT_EQ(client_->idle_connections(), 0u);
+  EXPECT_TRUE(server().in()->ended);
+}
+
+TEST_F(ClientTest, RepeatsAStaleRequestOnlyIfThatIsSafe) {
+  Sent first = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  std::optional<Sent> out;
+  begin(request("GET", ""), &out);
+  end();  // the reused connection dies unanswered
+  EXPECT_FALSE(out.has_value());
+  EXPECT_EQ(hub_->dials, 2);
+  EXPECT_TRUE(sent().starts_with("GET "));
+  feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(out.has_value() && out->has_value());
+  EXPECT_FALSE((**out)->timing().reused);
+  // A POST may have been carried out.
+  out.reset();
+  begin(request("POST"), &out);
+  end();
+  ASSERT_TRUE(out.has_value() && !out->has_value());
+  EXPECT_EQ(out->error().reason, "reset");
+  EXPECT_EQ(out->error().retry, Retry::kOtherTarget);
+  EXPECT_EQ(hub_->dials, 2);
+}
+
+TEST_F(ClientTest, AFreshConnectionIsNotTriedTwice) {
+  std::optional<Sent> out;
+  begin(request("GET", ""), &out);
+  end();
+  ASSERT_TRUE(out.has_value() && !out->has_value());
+  EXPECT_EQ(out->error().reason, "reset");
+  EXPECT_EQ(hub_->dials, 1);
+}
+
+TEST_F(ClientTest, ACutBodyIsAnError) {
+  Sent sent = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab", true);
+  ASSERT_TRUE(sent.has_value());
+  Result<std::string> all = body(sent);
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().reason, "cut");
+  EXPECT_EQ(all.error().code, Code::kUnavailable);
+  Sent chunked =
+      call(request(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", true);
+  all = body(chunked);
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().reason, "cut");
+  // Until close is the one form whose end is the end.
+  Sent until = call(request(), "HTTP/1.1 200 OK\r\n\r\nabc", true);
+  EXPECT_EQ(body(until), "abc");
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, TakesAnAnswerSplitAnywhere) {
+  const std::string answer =
+      "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n4\r\ndefg\r\n0\r\nT: v\r\n\r\n";
+  for (size_t at = 0; at <= answer.size(); ++at) {
+    std::optional<Sent> out;
+    begin(request(), &out);
+    feed(std::string_view(answer).substr(0, at));
+    std::string rest = answer.substr(at);
+    feed(rest);
+    ASSERT_TRUE(out.has_value() && out->has_value()) << at;
+    EXPECT_EQ((**out)->head().status, 200);
+    EXPECT_EQ(body(*out), "abcdefg") << at;
+  }
+  EXPECT_EQ(hub_->dials, 1);
+}
+
+TEST_F(ClientTest, RefusesAnswersThatAreNotProper) {
+  for (const char* bad :
+       {"SSH-2.0-x\r\n", "HTTP/1.1 99 Low\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxx",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
+    Sent sent = call(request(), bad);
+    ASSERT_FALSE(sent.has_value()) << bad;
+    EXPECT_EQ(sent.error().reason, "protocol") << bad;
+  }
+  std::string many = "HTTP/1.1 200 OK\r\n";
+  for (int i = 0; i < 200; ++i) many += "A: b\r\n";
+  EXPECT_EQ(call(request(), many + "\r\n").error().reason, "protocol");
+  std::string interim;
+  for (int i = 0; i < 20; ++i) interim += "HTTP/1.1 100 Continue\r\n\r\n";
+  EXPECT_EQ(call(request(), interim).error().reason, "protocol");
+  Sent bad_chunk = call(request(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+  EXPECT_EQ(body(bad_chunk).error().reason, "protocol");
+}
+
+TEST_F(ClientTest, RefusesInjection) {
+  ClientRequest r = request();
+  r.headers.add("X", "a\r\nEvil: b");
+  Sent sent = loop_.run_task(client_->send(Context(loop_), std::move(r)));
+  EXPECT_EQ(sent.error().code, Code::kInvalidArgument);
+  ClientRequest target = request();
+  target.url.target = "/a b";
+  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), std::move(target))).has_value());
+  ClientRequest method = request("GET /");
+  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), std::move(method))).has_value());
+  EXPECT_EQ(hub_->dials, 0);
+}
+
+TEST_F(ClientTest, NamesTheTimeLimitThatPassed) {
+  ClientRequest r = request();
+  r.headers_timeout = 3s;
+  std::optional<Sent> out;
+  MonoTime before = loop_.mono();
+  begin(std::move(r), &out);
+  while (!out && loop_.step()) {
+  }
+  ASSERT_TRUE(out.has_value() && !out->has_value());
+  EXPECT_EQ(out->error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(out->error().reason, "headers");
+  EXPECT_EQ(loop_.mono() - before, Duration(3s));
+
+  Sent stalled = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
+  Context ctx = Context(loop_).with_timeout(2s);
+  Result<std::string> all = loop_.run_task((*stalled)->read_all(ctx, 100));
+  ASSERT_FALSE(all.has_value());
+  EXPECT_EQ(all.error().code, Code::kDeadlineExceeded);
+  EXPECT_EQ(all.error().reason, "body");
+
+  // On a reused connection too, whose read was pending before the request.
+  Sent warm = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ClientRequest again = request();
+  again.headers_timeout = 3s;
+  out.reset();
+  begin(std::move(again), &out);
+  while (!out && loop_.step()) {
+  }
+  EXPECT_EQ(out->error().reason, "headers");
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, BoundsABufferedAnswer) {
+  Sent sent = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nab");
+  EXPECT_EQ(body(sent, 100).error().code, Code::kResourceExhausted);
+  Sent chunked = call(request(),
+                      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                      "5\r\nabcde\r\n5\r\nabcde\r\n0\r\n\r\n");
+  EXPECT_EQ(body(chunked, 9).error().code, Code::kResourceExhausted);
+  EXPECT_EQ(client_->idle_connections(), 0u);
+}
+
+TEST_F(ClientTest, TakesAnEarlyAnswerToARequestThatCannotBeWritten) {
+  // The server answers and goes while the body is still being written.
+  hub_->capacity_up = 50'000;
+  std::optional<Sent> out;
+  begin(request("POST", std::string(100'000, 'x')), &out);
+  EXPECT_FALSE(out.has_value());
+  feed("HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\n\r\n");
+  server().in()->broken = true;
+  server().in()->wake();
+  settle();
+  ASSERT_TRUE(out.has_value() && out->has_value());
+  EXPECT_EQ((**out)->head().status, 413);
+}
+
+TEST_F(ClientTest, AnAnswerMayOutliveItsClient) {
+  Sent sent = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na");
+  client_.reset();
+  feed("bc");
+  EXPECT_EQ(body(sent), "abc");
+  settle();
+  EXPECT_TRUE(server().in()->ended) << "not pooled any more";
+}
+
+}  // namespace
+}  // namespace drover::http

@@ -1,0 +1,321 @@
+#include "http/http1_connection.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace drover::http {
+namespace {
+
+constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+bool is_target_text(std::string_view target) {
+  for (unsigned char c : target) {
+    if (c <= 0x20 || c >= 0x7f || c == '#') return false;
+  }
+  return !target.empty();
+}
+
+}  // namespace
+
+Http1Connection::Http1Connection(ServerCore& core, const Context& parent,
+                                 std::unique_ptr<net::Stream> stream)
+    : core_(core),
+      stream_(std::move(stream)),
+      scope_(parent),
+      io_(std::in_place, parent),
+      parser_(HeadParser::Kind::kRequest, core.options.header_bytes_max) {}
+
+Http1Connection::~Http1Connection() {
+  if (timer_ != 0) core_.loop.cancel_timer(timer_);
+}
+
+Task<void> Http1Connection::run() {
+  while (!gone_) {
+    Outcome outcome = co_await read_head();
+    if (outcome == Outcome::kHttp2) wants_http2_ = true;
+    if (outcome != Outcome::kRequest) break;
+    handling_ = true;
+    ++core_.in_flight;
+    scope_.spawn(serve());
+    while (handling_) {
+      if (!body_buffered() || gone_) {
+        co_await wait_progress();
+      } else {
+        co_await watch();
+      }
+    }
+    if (!keep_alive_) break;
+  }
+  disarm();
+  if (wants_http2_) {
+    co_await scope_.join();
+    co_return;
+  }
+  if (linger_ && !gone_) co_await linger();
+  gone_ = true;
+  stream_->close();
+  scope_.cancel("the connection is closed");
+  co_await scope_.join();
+}
+
+Task<Http1Connection::Outcome> Http1Connection::read_head() {
+  parser_.reset();
+  bool waiting_for_first = true;
+  for (;;) {
+    if (!in_.empty()) {
+      if (first_ && kHttp2Preface.starts_with(in_.pending().substr(0, kHttp2Preface.size()))) {
+        if (in_.size() >= kHttp2Preface.size()) co_return Outcome::kHttp2;
+      } else {
+        HeadParser::Status status = parser_.feed(in_.pending());
+        if (status == HeadParser::Status::kDone) break;
+        if (status == HeadParser::Status::kTooLarge) {
+          co_await refuse(431, "the request's headers are too large or too many");
+          co_return Outcome::kClosed;
+        }
+        if (status == HeadParser::Status::kMalformed) {
+          co_await refuse(400, std::string("not a proper HTTP/1.1 request: ") + parser_.fault());
+          co_return Outcome::kClosed;
+        }
+      }
+    }
+    if (draining_ && in_.empty()) co_return Outcome::kClosed;
+    if (waiting_for_first) {
+      // The whole head must come within read_timeout of its first byte (slow senders).
+      bool idle = in_.empty() && !first_;
+      arm(idle ? core_.options.idle_timeout : core_.options.read_timeout);
+      waiting_for_first = idle;
+      if (idle) in_.shrink();
+    }
+    std::span<char> room = in_.make_room(InputBuffer::kSmall / 2);
+    Result<size_t> n = co_await stream_->read(io_->context(), room);
+    if (!n || *n == 0) {
+      if (timed_out_ && !in_.empty()) {
+        co_await refuse(408, "the request's headers did not arrive in time");
+      }
+      co_return Outcome::kClosed;
+    }
+    in_.commit(*n);
+  }
+  disarm();
+  first_ = false;
+  Refusal refusal = accept_head(in_.pending());
+  if (refusal.status != 0) {
+    co_await refuse(refusal.status, refusal.why);
+    co_return Outcome::kClosed;
+  }
+  in_.consume(parser_.head_bytes());
+  co_return Outcome::kRequest;
+}
+
+/// Takes the parsed head over; what it may not hold is answered with the status returned.
+Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
+  if (parser_.version_major() != 1 || parser_.version_minor() > 1) {
+    return Refusal{505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here"};
+  }
+  head_.method = parser_.method();
+  if (head_.method == "CONNECT" || head_.method == "PRI") {
+    return Refusal{501, "this method is not supported"};
+  }
+  std::string_view target = parser_.target(raw);
+  if (!is_target_text(target)) return Refusal{400, "the request target is malformed"};
+  // llhttp lets more than one space pass on either side of the target.
+  size_t at = static_cast<size_t>(target.data() - raw.data());
+  if (raw[at - 2] == ' ' || raw[at + target.size() + 1] == ' ') {
+    return Refusal{400, "the request line is malformed"};
+  }
+  head_.target = target;
+  head_.headers.clear();
+  head_.authority.clear();
+  int hosts = 0;
+  send_continue_ = false;
+  for (const HeadParser::Field& field : parser_.fields()) {
+    std::string_view name = HeadParser::view(raw, field.name);
+    std::string_view value = trim(HeadParser::view(raw, field.value));
+    if (name.empty()) return Refusal{400, "a header has no name"};
+    if (!is_field_value(value)) return Refusal{400, "a header value holds a control character"};
+    if (name.size() == 4 && iequals(name, "host")) {
+      ++hosts;
+      head_.authority = value;
+    } else if (name.size() == 6 && iequals(name, "expect")) {
+      if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
+      send_continue_ = parser_.version_minor() == 1;
+    }
+    head_.headers.add(std::string(name), std::string(value));
+  }
+  if (hosts > 1 || (hosts == 0 && parser_.version_minor() == 1)) {
+    return Refusal{400, "exactly one Host header is required"};
+  }
+  if (target[0] != '/' && !(target == "*" && head_.method == "OPTIONS")) {
+    // Absolute form: its authority wins over Host (RFC 9112 section 3.2.2).
+    Result<Url> url = Url::parse(target);
+    if (!url) return Refusal{400, "the request target is malformed"};
+    head_.authority = url->authority();
+    head_.target = std::move(url->target);
+  }
+  if (parser_.has_transfer_encoding()) {
+    // llhttp sees to it that chunked is the last coding; we speak no other, so it must be alone.
+    Refusal unsupported{501, "only the transfer coding chunked is supported"};
+    std::string codings = head_.headers.get_joined("transfer-encoding");
+    if (parser_.has_content_length()) return Refusal{400, "both a length and a transfer coding"};
+    if (!iequals(codings, "chunked")) return unsupported;
+    if (parser_.version_minor() == 0) return Refusal{400, "a transfer coding needs HTTP/1.1"};
+    body_.start_chunked();
+  } else if (parser_.has_content_length()) {
+    body_.start_length(parser_.content_length());
+  } else {
+    body_.start_none();
+  }
+  keep_alive_ = parser_.keep_alive();
+  is_head_ = head_.method == "HEAD";
+  fail_status_ = 0;
+  body_bytes_ = 0;
+  answer_ = Answer::kNone;
+  return Refusal();
+}
+
+Task<void> Http1Connection::serve() {
+  ServerRequest& request = *this;
+  ServerResponse& response = *this;
+  co_await core_.handler(scope_.context(), request, response);
+  if (answer_ == Answer::kStreaming) {
+    // Ended without finish(): nobody may take it for whole.
+    abort();
+  } else if (answer_ == Answer::kNone && !gone_) {
+    int status = fail_status_ != 0 ? fail_status_ : 500;
+    std::string body = error_body(status, "the request could not be served");
+    ResponseHead head;
+    head.status = status;
+    head.headers.add("Content-Type", "application/json");
+    Context ctx = scope_.context();
+    Result<void> sent = co_await respond(std::move(ctx), std::move(head), std::move(body));
+    (void)sent;
+  }
+  end_request();
+}
+
+void Http1Connection::end_request() {
+  handling_ = false;
+  --core_.in_flight;
+  if (gone_ || answer_ != Answer::kDone) keep_alive_ = false;
+  if (draining_) keep_alive_ = false;
+  if (keep_alive_) {
+    arm(core_.options.idle_timeout);
+    // The next request is here already: run() must not wait for more bytes before it serves it.
+    if (watching_ && !in_.empty()) {
+      interrupted_ = true;
+      io_->cancel("the next request is here");
+    }
+  } else {
+    if (!gone_) linger_ = true;
+    io_->cancel("the connection is ending");
+  }
+  progress_.wake_all();
+}
+
+/// While a handler works: waits for more bytes (the next request, kept for later) or for the end.
+Task<void> Http1Connection::watch() {
+  std::span<char> room = in_.tail();
+  if (room.empty()) {
+    // Full of pipelined requests: no more is read until the handler is done.
+    co_await wait_progress();
+    co_return;
+  }
+  Context ctx = io_->context();
+  watching_ = true;
+  Result<size_t> n = co_await stream_->read(std::move(ctx), room);
+  watching_ = false;
+  if (n && *n > 0) in_.commit(*n);
+  if (interrupted_) {
+    interrupted_ = false;
+    io_.emplace(scope_.context());
+    co_return;
+  }
+  if (n && *n > 0) co_return;
+  if (handling_) {
+    client_left();
+  } else if (keep_alive_) {
+    gone_ = true;  // an orderly end between two requests, or the idle timeout
+  }
+}
+
+Task<void> Http1Connection::wait_progress() {
+  if (!handling_) co_return;
+  Context quiet = scope_.context().detached();
+  async::Wake wake = co_await progress_.wait(std::move(quiet));
+  (void)wake;
+}
+
+void Http1Connection::client_left() {
+  if (gone_) return;
+  gone_ = true;
+  keep_alive_ = false;
+  scope_.cancel("the client has left");
+}
+
+Task<void> Http1Connection::refuse(int status, std::string why) {
+  keep_alive_ = false;
+  is_head_ = false;
+  linger_ = true;
+  answer_ = Answer::kNone;
+  body_.start_none();
+  ResponseHead head;
+  head.status = status;
+  head.headers.add("Content-Type", "application/json");
+  std::string body = error_body(status, why);
+  Context ctx = scope_.context();
+  Result<void> sent = co_await respond(std::move(ctx), std::move(head), std::move(body));
+  if (!sent) gone_ = true;
+}
+
+/// Ends our side and reads on for a while: closing at once with unread bytes would send a reset
+/// that may overtake the answer.
+Task<void> Http1Connection::linger() {
+  Context ctx = scope_.context().with_timeout(limits::kHttpLingerTime);
+  Result<void> ended = co_await stream_->shutdown_write(ctx);
+  if (!ended) co_return;
+  size_t total = 0;
+  while (total < limits::kHttpLingerBytesMax) {
+    in_.consume(in_.size());
+    std::span<char> room = in_.make_room(InputBuffer::kSmall / 2);
+    Result<size_t> n = co_await stream_->read(ctx, room);
+    if (!n || *n == 0) co_return;
+    total += *n;
+  }
+}
+
+void Http1Connection::drain() {
+  draining_ = true;
+  if (!handling_ && in_.empty()) {
+    gone_ = true;
+    if (stream_ != nullptr) stream_->close();
+  }
+}
+
+void Http1Connection::drop() {
+  client_left();
+  if (stream_ != nullptr) stream_->close();
+}
+
+/// One timer per connection, moved lazily: a request that comes at once costs no timer.
+void Http1Connection::arm(Duration d) {
+  deadline_ = core_.loop.mono() + d;
+  if (timer_ != 0 && armed_ <= deadline_) return;
+  if (timer_ != 0) core_.loop.cancel_timer(timer_);
+  armed_ = deadline_;
+  timer_ = core_.loop.call_at(deadline_, [this] { on_timer(); });
+}
+
+void Http1Connection::on_timer() {
+  timer_ = 0;
+  if (deadline_ == Context::kNoDeadline) return;
+  if (core_.loop.mono() < deadline_) {
+    armed_ = deadline_;
+    timer_ = core_.loop.call_at(deadline_, [this] { on_timer(); });
+    return;
+  }
+  timed_out_ = true;
+  io_->cancel("timed out");
+}
+
+}  // namespace drover::http

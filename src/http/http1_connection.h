@@ -1,0 +1,123 @@
+#pragma once
+// One HTTP/1.1 connection of the server. Internal to http.
+//
+// Two tasks at most: run() reads heads and, while a handler works, watches for the client's
+// leaving; serve() runs the handler. The handler reads the body itself, straight from the stream;
+// run() reads only when the body is complete, so that there is never more than one read. Requests
+// that arrive while another is being answered wait in the buffer (bounded) and are served in order.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "async/scope.h"
+#include "http/http1_body.h"
+#include "http/http1_head.h"
+#include "http/input_buffer.h"
+#include "http/server_core.h"
+
+namespace drover::http {
+
+class Http1Connection final : public Connection, private ServerRequest, private ServerResponse {
+ public:
+  Http1Connection(ServerCore& core, const Context& parent, std::unique_ptr<net::Stream> stream);
+  ~Http1Connection() override;
+
+  Task<void> run() override;
+  void drain() override;
+  void drop() override;
+
+  /// After run(): the client spoke HTTP/2 with prior knowledge; the stream is open and handed over.
+  bool wants_http2() const { return wants_http2_; }
+  std::unique_ptr<net::Stream> take_stream() { return std::move(stream_); }
+  std::string take_input() { return std::string(in_.pending()); }
+
+ private:
+  enum class Outcome { kRequest, kClosed, kHttp2 };
+  struct Refusal {
+    int status = 0;
+    const char* why = "";
+  };
+
+  // ServerRequest
+  const RequestHead& head() const override { return head_; }
+  net::Endpoint remote() const override { return stream_->remote(); }
+  bool is_tls() const override { return stream_->is_tls(); }
+  Task<Result<std::string_view>> read_some(Context ctx) override;
+  Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) override;
+
+  // ServerResponse
+  Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) override;
+  Task<Result<void>> start(Context ctx, ResponseHead head) override;
+  Task<Result<void>> write(Context ctx, std::string_view data) override;
+  Task<Result<void>> finish(Context ctx) override;
+  void abort() override;
+  bool started() const override { return answer_ != Answer::kNone; }
+
+  // http1_connection.cc
+  Task<Outcome> read_head();
+  Refusal accept_head(std::string_view raw);
+  Task<void> serve();
+  void end_request();
+  Task<void> watch();
+  Task<void> wait_progress();
+  Task<void> refuse(int status, std::string why);
+  Task<void> linger();
+  void arm(Duration d);
+  void disarm() { deadline_ = Context::kNoDeadline; }
+  void on_timer();
+  void client_left();
+
+  // http1_body_io.cc
+  /// The handler will not need to read from the stream any more.
+  bool body_buffered() const {
+    return body_.done() || (body_.has_length() && body_.remaining() <= in_.size());
+  }
+  Task<Result<size_t>> read_body_bytes(Context ctx, std::span<char> room);
+  tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
+
+  // http1_response.cc
+  Result<void> put_head(const ResponseHead& head, std::string_view framing);
+  void decide_keep_alive(bool may_skip_body);
+  Task<Result<void>> flush(Context ctx);
+  Task<Result<void>> send(Context ctx, std::string_view data);
+
+  ServerCore& core_;
+  std::unique_ptr<net::Stream> stream_;
+  async::Scope scope_;
+  std::optional<async::CancelSource> io_;  // for run()'s own reads
+  InputBuffer in_;
+  std::string out_;
+  HeadParser parser_;
+  BodyDecoder body_;
+  RequestHead head_;
+  async::WaitQueue progress_;  // the handler ended or the body is complete
+
+  // The request being served
+  bool handling_ = false;
+  bool keep_alive_ = false;
+  bool send_continue_ = false;
+  bool is_head_ = false;
+  int fail_status_ = 0;
+  uint64_t body_bytes_ = 0;
+  enum class Answer { kNone, kStreaming, kDone, kAborted };
+  Answer answer_ = Answer::kNone;
+  enum class Framing { kNone, kLength, kChunked, kUntilClose };
+  Framing framing_ = Framing::kNone;
+  uint64_t answer_left_ = 0;
+
+  // The connection
+  bool first_ = true;
+  bool draining_ = false;
+  bool gone_ = false;
+  bool linger_ = false;
+  bool timed_out_ = false;
+  bool watching_ = false;
+  bool interrupted_ = false;
+  bool wants_http2_ = false;
+  MonoTime deadline_ = Context::kNoDeadline;
+  MonoTime armed_{};
+  async::Loop::TimerId timer_ = 0;
+};
+
+}  // namespace drover::http

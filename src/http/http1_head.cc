@@ -1,0 +1,101 @@
+#include "http/http1_head.h"
+
+#include "base/limits.h"
+
+namespace drover::http {
+
+HeadParser::HeadParser(Kind kind, size_t header_bytes_max) : bytes_max_(header_bytes_max) {
+  llhttp_init(&parser_, kind == Kind::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, settings());
+  parser_.data = this;
+}
+
+/// Grows a span by the next piece of it; false if it is not its direct continuation (a folded
+/// line).
+bool HeadParser::extend(Span& span, const char* at, size_t length) {
+  uint32_t offset = static_cast<uint32_t>(at - base_);
+  if (span.length == 0) {
+    span.at = offset;
+  } else if (span.at + span.length != offset) {
+    return false;
+  }
+  span.length += static_cast<uint32_t>(length);
+  return true;
+}
+
+const llhttp_settings_t* HeadParser::settings() {
+  static const llhttp_settings_t kSettings = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_url = [](llhttp_t* p, const char* at, size_t n) {
+      return self(p).extend(self(p).url_, at, n) ? 0 : -1;
+    };
+    s.on_header_field = [](llhttp_t* p, const char* at, size_t n) {
+      HeadParser& me = self(p);
+      if (me.in_value_) {
+        if (me.fields_.size() >= limits::kHttpHeaderCountMax) {
+          me.too_many_ = true;
+          return -1;
+        }
+        me.fields_.emplace_back();
+        me.in_value_ = false;
+      }
+      return me.extend(me.fields_.back().name, at, n) ? 0 : -1;
+    };
+    s.on_header_value = [](llhttp_t* p, const char* at, size_t n) {
+      HeadParser& me = self(p);
+      if (n == 0) return 0;
+      return me.extend(me.fields_.back().value, at, n) ? 0 : -1;
+    };
+    s.on_header_value_complete = [](llhttp_t* p) {
+      self(p).in_value_ = true;
+      return 0;
+    };
+    s.on_headers_complete = [](llhttp_t* p) {
+      self(p).complete_ = true;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    return s;
+  }();
+  return &kSettings;
+}
+
+void HeadParser::reset() {
+  llhttp_reset(&parser_);
+  seen_ = 0;
+  head_bytes_ = 0;
+  complete_ = false;
+  too_many_ = false;
+  in_value_ = true;
+  url_ = Span();
+  fields_.clear();
+}
+
+HeadParser::Status HeadParser::feed(std::string_view head) {
+  base_ = head.data();
+  // One byte more than allowed is enough to know that it is too large.
+  std::string_view fresh = head.substr(0, bytes_max_ + 1).substr(seen_);
+  llhttp_errno_t error = llhttp_execute(&parser_, fresh.data(), fresh.size());
+  if (complete_ && error == HPE_PAUSED) {
+    head_bytes_ = static_cast<size_t>(llhttp_get_error_pos(&parser_) - base_);
+    if (head_bytes_ > bytes_max_) return Status::kTooLarge;
+    return Status::kDone;
+  }
+  if (too_many_) return Status::kTooLarge;
+  if (error != HPE_OK) {
+    fault_ = llhttp_errno_name(error);
+    return Status::kMalformed;
+  }
+  seen_ += fresh.size();
+  return seen_ > bytes_max_ ? Status::kTooLarge : Status::kNeedMore;
+}
+
+std::string_view HeadParser::method() const {
+  return llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
+}
+
+bool HeadParser::keep_alive() const {
+  if ((parser_.flags & F_CONNECTION_CLOSE) != 0) return false;
+  return parser_.http_minor > 0 || (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
+}
+
+}  // namespace drover::http

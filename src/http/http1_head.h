@@ -1,0 +1,81 @@
+#pragma once
+// Reads the head of an HTTP/1.1 message (start line and fields) with llhttp in strict mode, in
+// place: fields are offsets into the caller's buffer, which must hold the head contiguously but may
+// move between calls. The body's framing is http1_body.h's business.
+//
+// Refused, because two parsers could read it in two ways (request smuggling): Content-Length beside
+// Transfer-Encoding, repeated or malformed Content-Length, a transfer coding other than a lone
+// "chunked", folded lines, bare CR or LF, space before a colon. Source: RFC 9112.
+
+#include <llhttp.h>
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace drover::http {
+
+class HeadParser {
+ public:
+  enum class Kind { kRequest, kResponse };
+  enum class Status { kNeedMore, kDone, kMalformed, kTooLarge };
+
+  HeadParser(Kind kind, size_t header_bytes_max);
+  HeadParser(const HeadParser&) = delete;
+  HeadParser& operator=(const HeadParser&) = delete;
+
+  /// Ready for the next message.
+  void reset();
+  /// Looks at the bytes after those already seen; `head` begins where the message begins.
+  Status feed(std::string_view head);
+  /// After kMalformed: llhttp's name for the fault.
+  const char* fault() const { return fault_; }
+
+  // After kDone:
+  size_t head_bytes() const { return head_bytes_; }
+  int version_minor() const { return parser_.http_minor; }
+  int version_major() const { return parser_.http_major; }
+  int status() const { return parser_.status_code; }
+  std::string_view method() const;
+  std::string_view target(std::string_view head) const { return head.substr(url_.at, url_.length); }
+  bool chunked() const { return (parser_.flags & F_CHUNKED) != 0; }
+  bool has_transfer_encoding() const { return (parser_.flags & F_TRANSFER_ENCODING) != 0; }
+  bool has_content_length() const { return (parser_.flags & F_CONTENT_LENGTH) != 0; }
+  uint64_t content_length() const { return parser_.content_length; }
+  /// By the version and the Connection header.
+  bool keep_alive() const;
+
+  struct Span {
+    uint32_t at = 0;
+    uint32_t length = 0;
+  };
+  struct Field {
+    Span name;
+    Span value;
+  };
+  const std::vector<Field>& fields() const { return fields_; }
+  static std::string_view view(std::string_view head, Span span) {
+    return head.substr(span.at, span.length);
+  }
+
+ private:
+  static const llhttp_settings_t* settings();
+  static HeadParser& self(llhttp_t* p) { return *static_cast<HeadParser*>(p->data); }
+  bool extend(Span& span, const char* at, size_t length);
+
+  llhttp_t parser_;
+  size_t bytes_max_;
+  const char* base_ = nullptr;
+  size_t seen_ = 0;
+  size_t head_bytes_ = 0;
+  const char* fault_ = "";
+  bool complete_ = false;
+  bool too_many_ = false;
+  bool in_value_ = true;
+  Span url_;
+  std::vector<Field> fields_;
+};
+
+}  // namespace drover::http

@@ -1,0 +1,201 @@
+// The answering half of an HTTP/1.1 connection: heads, framing, and few writes.
+#include <array>
+#include <charconv>
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "http/http1_connection.h"
+
+namespace drover::http {
+namespace {
+
+/// Up to here a copy is cheaper than another write.
+constexpr size_t kCoalesceMax = 16u << 10;
+
+bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
+/// Framing belongs to the connection, whatever the handler set.
+bool is_framing(std::string_view name) {
+  return (name.size() == 14 && iequals(name, "content-length")) ||
+         (name.size() == 17 && iequals(name, "transfer-encoding")) ||
+         (name.size() == 10 && (iequals(name, "connection") || iequals(name, "keep-alive"))) ||
+         (name.size() == 7 && iequals(name, "upgrade"));
+}
+
+void append_number(std::string& out, uint64_t n, int base) {
+  std::array<char, 20> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), n, base);
+  out.append(digits.data(), end.ptr);
+}
+
+}  // namespace
+
+/// Whether the connection can carry another request after this answer.
+void Http1Connection::decide_keep_alive(bool may_skip_body) {
+  if (core_.stopping || draining_) keep_alive_ = false;
+  if (!keep_alive_ || body_.done()) return;
+  if (may_skip_body) {
+    // What has arrived already is skipped; nothing is waited for.
+    while (!body_.done() && !in_.empty()) {
+      Result<BodyDecoder::Step> step = body_.next(in_.pending());
+      if (!step) break;
+      in_.consume(step->used);
+    }
+    if (body_.done()) progress_.wake_all();
+  }
+  if (!body_buffered()) keep_alive_ = false;
+}
+
+Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing) {
+  out_ += "HTTP/1.1 ";
+  append_number(out_, static_cast<uint64_t>(head.status), 10);
+  out_ += ' ';
+  out_ += reason_phrase(head.status);
+  out_ += "\r\n";
+  bool has_date = false;
+  for (const Headers::Field& field : head.headers.fields()) {
+    if (!is_token(field.first) || !is_field_value(field.second)) {
+      out_.clear();
+      return fail(Code::kInvalidArgument, "the answer's header " +
+                                              to_lower(field.first.substr(0, 64)) +
+                                              " holds what no header may hold");
+    }
+    if (is_framing(field.first)) continue;
+    if (field.first.size() == 4 && iequals(field.first, "date")) has_date = true;
+    out_ += field.first;
+    out_ += ": ";
+    out_ += field.second;
+    out_ += "\r\n";
+  }
+  if (!has_date) {
+    out_ += "Date: ";
+    out_ += core_.date();
+    out_ += "\r\n";
+  }
+  out_ += framing;
+  if (!keep_alive_) {
+    out_ += "Connection: close\r\n";
+  } else if (parser_.version_minor() == 0) {
+    out_ += "Connection: keep-alive\r\n";
+  }
+  return {};
+}
+
+Task<Result<void>> Http1Connection::send(Context ctx, std::string_view data) {
+  if (gone_) co_return fail(Code::kCancelled, "the client has left");
+  Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
+  Result<void> written = co_await stream_->write(bounded, data);
+  if (!written) {
+    // A part may be out already: nothing sensible can follow on this connection.
+    client_left();
+    stream_->close();
+  }
+  co_return written;
+}
+
+Task<Result<void>> Http1Connection::flush(Context ctx) {
+  Result<void> sent = co_await send(std::move(ctx), out_);
+  out_.clear();
+  if (out_.capacity() > 4 * kCoalesceMax) out_.shrink_to_fit();
+  co_return sent;
+}
+
+Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
+  if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
+  decide_keep_alive(true);
+  bool bare = has_no_body(head.status);
+  out_.clear();
+  CO_TRY_VOID(put_head(head, {}));
+  if (!bare) {
+    out_ += "Content-Length: ";
+    append_number(out_, body.size(), 10);
+    out_ += "\r\n";
+  }
+  out_ += "\r\n";
+  answer_ = Answer::kDone;
+  bool with_body = !bare && !is_head_ && !body.empty();
+  bool together = with_body && body.size() <= kCoalesceMax;
+  if (together) out_ += body;
+  CO_TRY_VOID(co_await flush(ctx));
+  if (with_body && !together) CO_TRY_VOID(co_await send(ctx, body));
+  co_return Result<void>();
+}
+
+Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head) {
+  if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
+  decide_keep_alive(false);
+  std::string framing;
+  std::optional<std::string_view> length = head.headers.get("content-length");
+  if (is_head_ || has_no_body(head.status)) {
+    framing_ = Framing::kNone;
+    if (is_head_ && !length) framing = "Transfer-Encoding: chunked\r\n";
+  } else if (length) {
+    framing_ = Framing::kLength;
+  } else if (parser_.version_minor() == 0) {
+    framing_ = Framing::kUntilClose;
+    keep_alive_ = false;
+  } else {
+    framing_ = Framing::kChunked;
+    framing = "Transfer-Encoding: chunked\r\n";
+  }
+  if (length) {
+    auto end = std::from_chars(length->data(), length->data() + length->size(), answer_left_);
+    if (end.ec != std::errc() || end.ptr != length->data() + length->size()) {
+      co_return fail(Code::kInvalidArgument, "the answer's Content-Length is not a number");
+    }
+    if (!has_no_body(head.status)) framing = "Content-Length: " + std::string(*length) + "\r\n";
+  }
+  out_.clear();
+  CO_TRY_VOID(put_head(head, framing));
+  out_ += "\r\n";
+  answer_ = Answer::kStreaming;
+  co_return co_await flush(std::move(ctx));
+}
+
+Task<Result<void>> Http1Connection::write(Context ctx, std::string_view data) {
+  if (answer_ != Answer::kStreaming) {
+    co_return fail(Code::kFailedPrecondition, "the answer is not open for writing");
+  }
+  if (data.empty() || framing_ == Framing::kNone) co_return Result<void>();
+  if (framing_ == Framing::kLength) {
+    if (data.size() > answer_left_) {
+      abort();
+      co_return fail(Code::kInternal, "the answer is longer than its Content-Length");
+    }
+    answer_left_ -= data.size();
+  }
+  if (framing_ != Framing::kChunked) co_return co_await send(std::move(ctx), data);
+  append_number(out_, data.size(), 16);
+  out_ += "\r\n";
+  if (data.size() <= kCoalesceMax) {
+    out_ += data;
+    out_ += "\r\n";
+    co_return co_await flush(std::move(ctx));
+  }
+  CO_TRY_VOID(co_await flush(ctx));
+  CO_TRY_VOID(co_await send(ctx, data));
+  co_return co_await send(ctx, "\r\n");
+}
+
+Task<Result<void>> Http1Connection::finish(Context ctx) {
+  if (answer_ != Answer::kStreaming) {
+    co_return fail(Code::kFailedPrecondition, "the answer is not open for writing");
+  }
+  if (framing_ == Framing::kLength && answer_left_ != 0) {
+    abort();
+    co_return fail(Code::kInternal, "the answer is shorter than its Content-Length");
+  }
+  answer_ = Answer::kDone;
+  if (framing_ != Framing::kChunked) co_return Result<void>();
+  co_return co_await send(std::move(ctx), "0\r\n\r\n");
+}
+
+void Http1Connection::abort() {
+  if (answer_ == Answer::kDone || answer_ == Answer::kAborted) return;
+  answer_ = Answer::kAborted;
+  gone_ = true;
+  keep_alive_ = false;
+  stream_->close();
+}
+
+}  // namespace drover::http

@@ -1,0 +1,223 @@
+#include "http/message.h"
+
+#include <array>
+
+#include "base/bytes.h"
+
+namespace drover::http {
+namespace {
+
+constexpr std::array<bool, 256> make_token_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[c] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
+  for (char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+    table[static_cast<unsigned char>(c)] = true;
+  }
+  return table;
+}
+constexpr std::array<bool, 256> kToken = make_token_table();
+
+}  // namespace
+
+bool is_token(std::string_view text) {
+  for (unsigned char c : text) {
+    if (!kToken[c]) return false;
+  }
+  return !text.empty();
+}
+
+bool is_field_value(std::string_view text) {
+  for (unsigned char c : text) {
+    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
+  }
+  return true;
+}
+
+void Headers::set(std::string_view name, std::string value) {
+  for (size_t i = 0; i < fields_.size(); ++i) {
+    if (!iequals(fields_[i].first, name)) continue;
+    fields_[i].second = std::move(value);
+    for (size_t j = fields_.size(); --j > i;) {
+      if (iequals(fields_[j].first, name)) fields_.erase(fields_.begin() + static_cast<long>(j));
+    }
+    return;
+  }
+  fields_.emplace_back(std::string(name), std::move(value));
+}
+
+void Headers::remove(std::string_view name) {
+  std::erase_if(fields_, [name](const Field& f) { return iequals(f.first, name); });
+}
+
+std::optional<std::string_view> Headers::get(std::string_view name) const {
+  for (const Field& f : fields_) {
+    if (iequals(f.first, name)) return std::string_view(f.second);
+  }
+  return std::nullopt;
+}
+
+std::string Headers::get_joined(std::string_view name) const {
+  std::string out;
+  bool first = true;
+  for (const Field& f : fields_) {
+    if (!iequals(f.first, name)) continue;
+    if (!first) out += ", ";
+    out += f.second;
+    first = false;
+  }
+  return out;
+}
+
+Result<void> Headers::check() const {
+  for (const Field& f : fields_) {
+    if (!is_token(f.first)) return fail(Code::kInvalidArgument, "a header name is not a token");
+    if (!is_field_value(f.second)) {
+      return fail(Code::kInvalidArgument,
+                  "the value of header " + f.first + " holds a control character");
+    }
+  }
+  return {};
+}
+
+std::string_view RequestHead::path() const {
+  std::string_view t = target;
+  return t.substr(0, t.find('?'));
+}
+
+std::string_view RequestHead::query() const {
+  std::string_view t = target;
+  size_t mark = t.find('?');
+  return mark == std::string_view::npos ? std::string_view() : t.substr(mark + 1);
+}
+
+std::optional<std::string> RequestHead::query_param(std::string_view name) const {
+  std::string_view rest = query();
+  while (!rest.empty()) {
+    size_t end = rest.find('&');
+    std::string_view pair = rest.substr(0, end);
+    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
+    size_t eq = pair.find('=');
+    std::string_view raw = eq == std::string_view::npos ? std::string_view() : pair.substr(eq + 1);
+    Result<std::string> key = percent_decode(pair.substr(0, eq), true);
+    if (!key || *key != name) continue;
+    Result<std::string> value = percent_decode(raw, true);
+    if (!value) return std::nullopt;
+    return std::move(*value);
+  }
+  return std::nullopt;
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 203:
+      return "Non-Authoritative Information";
+    case 204:
+      return "No Content";
+    case 205:
+      return "Reset Content";
+    case 206:
+      return "Partial Content";
+    case 300:
+      return "Multiple Choices";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 407:
+      return "Proxy Authentication Required";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 423:
+      return "Locked";
+    case 424:
+      return "Failed Dependency";
+    case 425:
+      return "Too Early";
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 451:
+      return "Unavailable For Legal Reasons";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
+    case 529:
+      return "Site Is Overloaded";
+    default:
+      return "Unknown";
+  }
+}
+
+}  // namespace drover::http

@@ -1,0 +1,108 @@
+#include "http/message.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::http {
+namespace {
+
+TEST(Headers, CompareNamesWithoutCaseAndKeepOrder) {
+  Headers h;
+  h.add("Accept", "a");
+  h.add("X-One", "1");
+  h.add("accept", "b");
+  EXPECT_EQ(h.get("ACCEPT"), "a");
+  EXPECT_EQ(h.get_joined("Accept"), "a, b");
+  EXPECT_FALSE(h.get("X-Two").has_value());
+  h.set("accept", "c");
+  ASSERT_EQ(h.size(), 2u);
+  EXPECT_EQ(h.fields()[0].second, "c");
+  EXPECT_EQ(h.fields()[1].first, "X-One");
+  h.remove("ACCEPT");
+  EXPECT_EQ(h.size(), 1u);
+}
+
+TEST(Headers, RefuseInjection) {
+  EXPECT_TRUE((Headers{{"A-b", "x\ty"}}).check());
+  EXPECT_FALSE((Headers{{"A", "x\r\nB: y"}}).check());
+  EXPECT_FALSE((Headers{{"A", std::string("x\0y", 3)}}).check());
+  EXPECT_FALSE((Headers{{"A b", "x"}}).check());
+  EXPECT_FALSE((Headers{{"", "x"}}).check());
+}
+
+TEST(RequestHead, SplitsItsTarget) {
+  RequestHead head;
+  head.target = "/v1/a%20b?x=1&y=a+b%26&x=2&flag&bad=%zz";
+  EXPECT_EQ(head.path(), "/v1/a%20b");
+  EXPECT_EQ(head.query_param("x"), "1");
+  EXPECT_EQ(head.query_param("y"), "a b&");
+  EXPECT_EQ(head.query_param("flag"), "");
+  EXPECT_FALSE(head.query_param("bad").has_value());
+  EXPECT_FALSE(head.query_param("none").has_value());
+  head.target = "/plain";
+  EXPECT_EQ(head.path(), "/plain");
+  EXPECT_EQ(head.query(), "");
+}
+
+struct UrlCase {
+  const char* text;
+  const char* host;
+  int port;
+  const char* target;
+  const char* origin;
+};
+
+TEST(Url, ReadsWhatIsProper) {
+  const UrlCase cases[] = {
+      {"http://example.com", "example.com", 80, "/", "http://example.com"},
+      {"HTTPS://Example.COM/a/b?c=d", "example.com", 443, "/a/b?c=d", "https://example.com"},
+      {"http://h:8080?x", "h", 8080, "/?x", "http://h:8080"},
+      {"https://h:443/", "h", 443, "/", "https://h"},
+      {"http://[::1]:90/x", "::1", 90, "/x", "http://[::1]:90"},
+      {"http://[2001:DB8::1]/", "2001:db8::1", 80, "/", "http://[2001:db8::1]"},
+      {"http://a_b.c-d.e/p@q", "a_b.c-d.e", 80, "/p@q", "http://a_b.c-d.e"},
+  };
+  for (const UrlCase& c : cases) {
+    Result<Url> url = Url::parse(c.text);
+    ASSERT_TRUE(url.has_value()) << c.text;
+    EXPECT_EQ(url->host, c.host) << c.text;
+    EXPECT_EQ(url->port, c.port) << c.text;
+    EXPECT_EQ(url->target, c.target) << c.text;
+    EXPECT_EQ(url->origin(), c.origin) << c.text;
+  }
+}
+
+TEST(Url, RefusesWhatCouldBeReadInTwoWays) {
+  for (const char* text : {"",
+                           "example.com",
+                           "//example.com/",
+                           "ftp://x/",
+                           "http:///x",
+                           "http://",
+                           "http://u@h/",
+                           "http://user:secret@h/",
+                           "http://h:0/",
+                           "http://h:65536/",
+                           "http://h:/",
+                           "http://h:8x/",
+                           "http://h:80:90/",
+                           "http://h/#frag",
+                           "http://h\\@evil/",
+                           "http://h /",
+                           "http://h/\r\nX: y",
+                           "http://[::1",
+                           "http://[::1]x/",
+                           "http://[fe80::1%25eth0]/",
+                           "http://[127.0.0.1]/",
+                           "http://h%41/",
+                           "http://b\xc3\xa9/",
+                           "http://h/\x7f",
+                           "javascript://h/"}) {
+    EXPECT_FALSE(Url::parse(text).has_value()) << text;
+  }
+  Result<Url> secret = Url::parse("http://user:canary@h/");
+  ASSERT_FALSE(secret.has_value());
+  EXPECT_EQ(secret.error().to_string().find("canary"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace drover::http

@@ -1,0 +1,43 @@
+#pragma once
+// What a server's connections share, and a connection as the server sees it. Internal to http.
+
+#include <memory>
+#include <string>
+
+#include "async/wait.h"
+#include "http/server.h"
+
+namespace drover::http {
+
+struct ServerCore {
+  ServerCore(async::Loop& l, Handler h, ServerOptions o)
+      : loop(l), handler(std::move(h)), options(o) {}
+  async::Loop& loop;
+  Handler handler;
+  ServerOptions options;
+  bool stopping = false;
+  size_t in_flight = 0;
+
+  /// The Date header's value, made once a second.
+  const std::string& date();
+
+ private:
+  int64_t date_second_ = INT64_MIN;
+  std::string date_;
+};
+
+class Connection {
+ public:
+  virtual ~Connection() = default;
+  /// Serves until the connection is over; the stream is closed and no handler runs afterwards.
+  virtual Task<void> run() = 0;
+  /// Ends after what is in flight.
+  virtual void drain() = 0;
+  /// Ends at once; handlers are cancelled.
+  virtual void drop() = 0;
+};
+
+/// {"error":{"code":"bad_request","message":"..."}}
+std::string error_body(int status, std::string_view message);
+
+}  // namespace drover::http
