@@ -29,6 +29,10 @@ inline constexpr size_t kProcessesMax = 256;
 /// After SIGKILL a child is waited for this long (it may hang in the kernel).
 inline constexpr Duration kProcessReapTimeout = 10s;
 
+// --- Configuration ---
+/// Bytes of drover.yaml or an agent's file; larger is refused.
+inline constexpr size_t kConfigBytesMax = 4u << 20;
+
 // --- HTTP ---
 /// Bytes of a request line and all headers together; larger: 431.
 inline constexpr size_t kHttpHeaderBytesMax = 64u << 10;

@@ -1,0 +1,90 @@
+#pragma once
+// drover.yaml as a checked value. Reading it never stops at the first fault: every fault is
+// reported with its line and its remedy (`drover config check`).
+//
+//   data: ./drover-data            # journal, memory, traces
+//   listen: 127.0.0.1:7070
+//   tls: {cert: server.pem, key: server.key}
+//   behind_tls_proxy: false        # beyond loopback without `tls`
+//   log: {level: info, format: text}
+//   endpoints:
+//     - id: aws-frankfurt
+//       provider: aws-bedrock      # aws-bedrock, azure-openai, openai, coreweave, vllm, …
+//       model: claude-sonnet       # what callers say
+//       upstream_model: eu.anthropic.claude-sonnet-4-20250514-v1:0
+//       region: eu-central-1
+//       credentials: aws:default   # or env:NAME, file:PATH, aws:profile=NAME
+//       price_per_million: {input: 3, output: 15, cache_read: 0.3}   # US dollars
+//   tools:
+//     - name: orders
+//       command: [/usr/bin/orders-mcp, --stdio]
+//       environment: {ORDERS_KEY: env:ORDERS_KEY}
+//     - name: search
+//       url: https://tools.example.com/mcp
+//       headers: {authorization: env:SEARCH_TOKEN}
+//   agents: [agents/support.yaml]  # files, or descriptions in place
+//
+// Secrets are references only; a literal one is a fault. Values, no shared state.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "base/log.h"
+#include "base/yaml.h"
+#include "catalog/endpoint.h"
+#include "session/agent.h"
+#include "tools/tool_set.h"
+
+namespace drover::app {
+
+struct ConfigFault {
+  std::string file;
+  int line = 0;
+  std::string message;            // what is wrong
+  std::string remedy;             // what to write instead; may be empty
+  std::string to_string() const;  // "drover.yaml:12: … (write …)"
+};
+
+struct Config {
+  std::string file;  // empty: defaults, no file
+  std::string data = "drover-data";
+  std::string listen_host = "127.0.0.1";
+  uint16_t listen_port = 7070;
+  std::string tls_cert;
+  std::string tls_key;
+  bool behind_tls_proxy = false;
+  LogLevel log_level = LogLevel::kInfo;
+  LogFormat log_format = LogFormat::kText;
+  std::vector<catalog::Endpoint> endpoints;
+  /// Environment and header values are still references ("env:NAME").
+  std::vector<tools::ToolServer> tools;
+  std::map<std::string, session::AgentSpec> agents;
+
+  bool tls() const { return !tls_cert.empty(); }
+  /// "http://127.0.0.1:7070".
+  std::string url() const;
+};
+
+/// Reads a file by path; handed in so that tests need no disk.
+using ReadFile = std::function<Result<std::string>(const std::string& path)>;
+
+struct ConfigOutcome {
+  Config config;
+  std::vector<ConfigFault> faults;
+};
+
+ConfigOutcome read_config(const std::string& path, const ReadFile& read_file);
+/// The same on text; paths inside are relative to `path`'s folder.
+ConfigOutcome parse_config(const std::string& path, std::string_view text,
+                           const ReadFile& read_file);
+
+/// An agent's own file (`drover run AGENT.yaml`).
+Result<session::AgentSpec> read_agent_file(const std::string& path, const ReadFile& read_file);
+
+/// "env:NAME" or "file:PATH" resolved; anything else is taken as it stands. The error names the
+/// reference, never a value.
+Result<std::string> resolve_secret(const std::string& reference, const ReadFile& read_file);
+
+}  // namespace drover::app

@@ -1,0 +1,41 @@
+#include "base/yaml.h"
+
+#include <gtest/gtest.h>
+
+namespace drover {
+namespace {
+
+TEST(Yaml, ReadsTypesAndRemembersLines) {
+  auto doc = YamlDocument::parse(
+      "listen: 127.0.0.1:7070\n"
+      "endpoints:\n"
+      "  - id: a\n"
+      "    price: {input: 2.5e-6, output: '0.1'}\n"
+      "  - id: b\n"
+      "    on: true\n"
+      "    none: ~\n");
+  ASSERT_TRUE(doc) << doc.error().message;
+  EXPECT_EQ(doc->root().dump(),
+            R"({"listen":"127.0.0.1:7070","endpoints":[{"id":"a","price":{"input":2.5e-6,)"
+            R"("output":"0.1"}},{"id":"b","on":true,"none":null}]})");
+  EXPECT_EQ(doc->line("endpoints[1].on"), 6);
+  EXPECT_EQ(doc->line("endpoints[0].price.input"), 4);
+  EXPECT_EQ(doc->line("endpoints[1].missing"), 5);
+}
+
+TEST(Yaml, RefusesWithTheLine) {
+  EXPECT_EQ(YamlDocument::parse("a: 1\nb: [1, 2\n").error().message.rfind("line ", 0), 0u);
+  EXPECT_EQ(YamlDocument::parse("a: 1\na: 2\n").error().message.rfind("line 2", 0), 0u);
+  EXPECT_EQ(YamlDocument::parse("a: &x [1]\nb: *x\n").error().message.rfind("line 2", 0), 0u);
+  EXPECT_FALSE(YamlDocument::parse(std::string(5 << 20, 'a')));
+  EXPECT_TRUE(YamlDocument::parse("text: 2 * 3 = *bold*\nq: \"*x\"\n"));
+}
+
+TEST(Yaml, ReadsJson) {
+  auto doc = YamlDocument::parse("{\"a\": [1, \"x\", null, true]}");
+  ASSERT_TRUE(doc);
+  EXPECT_EQ(doc->root().dump(), R"({"a":[1,"x",null,true]})");
+}
+
+}  // namespace
+}  // namespace drover
