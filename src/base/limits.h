@@ -77,6 +77,9 @@ inline constexpr size_t kEventStreamHeaderBytesMax = 128u << 10;
 /// Bytes of one JSON-RPC line on a tool's standard output; larger: the tool is ended.
 inline constexpr size_t kJsonRpcLineBytesMax = 32u << 20;
 
+/// Tool calls of one model answer; more: the answer is refused as malformed.
+inline constexpr int kToolCallsPerAnswerMax = 256;
+
 // --- Road ---
 inline constexpr Duration kConnectTimeout = 5s;
 inline constexpr Duration kHeadersTimeout = 60s;

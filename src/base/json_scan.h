@@ -1,0 +1,89 @@
+#pragma once
+// A forward-only reader of JSON for hot paths that look at a few fields of a large body and carry
+// the rest untouched: no tree, no copy, offsets into the text as given. It checks what it passes
+// over (grammar, escapes, numbers, depth), so a body that was scanned to its end is JSON.
+//
+//   JsonScanner scan(body);
+//   std::string_view key;
+//   if (!scan.enter_object()) return fail(scan.error());
+//   while (scan.next_key(key)) {
+//     if (key == "model") scan.read_string(model); else scan.skip_value();
+//   }
+//   TRY_VOID(scan.finish());
+//
+// The first fault sticks: every later call returns false. UTF-8 is not checked here; see
+// is_utf8_fast. Limit: limits::kJsonDepthMax levels. One thread; the text must outlive the scanner.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace drover {
+
+class JsonScanner {
+ public:
+  explicit JsonScanner(std::string_view text)
+      : begin_(text.data()), p_(text.data()), end_(text.data() + text.size()) {}
+
+  /// The first byte of the next value (white space is passed over); 0 at the end.
+  char peek();
+  /// Offset of the next byte to be read; after peek(), of the value itself.
+  size_t offset() const { return static_cast<size_t>(p_ - begin_); }
+
+  bool enter_object();
+  /// The next key, unescaped; the view holds until the next call. False at the object's end (which
+  /// is consumed) or on a fault.
+  bool next_key(std::string_view& key);
+  bool enter_array();
+  /// True if another item follows; false at the array's end (consumed) or on a fault.
+  bool next_item();
+
+  bool skip_value();
+  /// Reads a string value, unescaped.
+  bool read_string(std::string& out);
+  /// Passes over a string value; `empty` says whether it was "".
+  bool skip_string(bool& empty);
+  /// Each reads a value of that type; null reads as nullopt; any other type is a fault.
+  bool read_bool(std::optional<bool>& out);
+  bool read_int(std::optional<int64_t>& out);
+  bool read_optional_string(std::optional<std::string>& out);
+
+  /// Nothing but white space may follow.
+  Result<void> finish();
+  bool failed() const { return fault_ != nullptr; }
+  /// invalid_argument naming the byte.
+  Error error() const;
+
+ private:
+  struct Level {
+    bool object;
+    bool first;
+  };
+  bool fault(const char* what);
+  void space();
+  bool literal(std::string_view word);
+  bool pass_string(std::string_view& raw, bool& escaped);
+  bool pass_number();
+  bool pass_scalar();
+  bool pass_container();
+  bool open(bool object);
+
+  const char* begin_;
+  const char* p_;
+  const char* end_;
+  const char* fault_ = nullptr;
+  Level levels_[8] = {};  // of the containers entered by the caller
+  int entered_ = 0;
+  std::string key_;
+};
+
+/// The text of a JSON string token's inside, escapes resolved; a lone surrogate is an error.
+Result<std::string> unescape_json(std::string_view inside);
+
+/// Well-formed UTF-8, by simdjson's validator.
+bool is_utf8_fast(std::string_view text);
+
+}  // namespace drover

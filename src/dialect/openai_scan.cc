@@ -1,0 +1,347 @@
+#include "dialect/openai_scan.h"
+
+#include "base/json_scan.h"
+#include "dialect/openai_wire.h"
+
+namespace drover::dialect {
+namespace {
+
+tl::unexpected<Error> bad(std::string message, const char* reason) {
+  return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(reason));
+}
+
+tl::unexpected<Error> bad_json(const JsonScanner& scan) {
+  return bad("the body is " + scan.error().message, "invalid_json");
+}
+
+// The fields we operate on. Standing twice they would mean one thing to us and another to the
+// server behind, so that is refused.
+enum Field : unsigned {
+  kModel = 1,
+  kMessages = 2,
+  kStream = 4,
+  kStreamOptions = 8,
+  kMaxTokens = 16,
+  kMaxCompletionTokens = 32,
+  kN = 64,
+  kUser = 128,
+};
+
+unsigned field_of(std::string_view key) {
+  switch (key.size()) {
+    case 1:
+      return key == "n" ? kN : 0;
+    case 4:
+      return key == "user" ? kUser : 0;
+    case 5:
+      return key == "model" ? kModel : 0;
+    case 6:
+      return key == "stream" ? kStream : 0;
+    case 8:
+      return key == "messages" ? kMessages : 0;
+    case 10:
+      return key == "max_tokens" ? kMaxTokens : 0;
+    case 14:
+      return key == "stream_options" ? kStreamOptions : 0;
+    case 21:
+      return key == "max_completion_tokens" ? kMaxCompletionTokens : 0;
+    default:
+      return 0;
+  }
+}
+
+void scan_messages(JsonScanner& scan, OpenAiScan& out, const char*& wrong) {
+  if (scan.peek() != '[') {
+    wrong = "messages must be an array";
+    return;
+  }
+  scan.enter_array();
+  while (scan.next_item()) {
+    if (scan.peek() != '{') {
+      wrong = "messages must hold objects";
+      return;
+    }
+    if (!scan.skip_value()) return;
+    ++out.messages;
+  }
+  if (!scan.failed() && out.messages == 0) wrong = "messages must not be empty";
+}
+
+void scan_stream_options(JsonScanner& scan, OpenAiScan& out, const char*& wrong) {
+  char c = scan.peek();
+  out.has_stream_options = true;
+  out.stream_options_begin = scan.offset();
+  if (c == 'n') {
+    scan.skip_value();
+  } else if (c == '{') {
+    scan.enter_object();
+    std::string_view key;
+    while (scan.next_key(key)) {
+      if (key != "include_usage") {
+        scan.skip_value();
+        continue;
+      }
+      char first = scan.peek();
+      if (first != 't' && first != 'f' && first != 'n') {
+        wrong = "stream_options.include_usage must be a boolean";
+        return;
+      }
+      std::optional<bool> flag;
+      scan.read_bool(flag);
+      out.include_usage = flag.value_or(false);
+    }
+  } else {
+    wrong = "stream_options must be an object";
+    return;
+  }
+  out.stream_options_end = scan.offset();
+}
+
+// Reads the value of one of our fields; `wrong` says what is wrong with its type.
+void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*& wrong) {
+  char c = scan.peek();
+  switch (field) {
+    case kModel:
+      if (c != '"') {
+        wrong = "model must be a string";
+        return;
+      }
+      out.model_begin = scan.offset();
+      scan.read_string(out.model);
+      out.model_end = scan.offset();
+      return;
+    case kMessages:
+      scan_messages(scan, out, wrong);
+      return;
+    case kStreamOptions:
+      scan_stream_options(scan, out, wrong);
+      return;
+    case kStream: {
+      if (c != 't' && c != 'f' && c != 'n') {
+        wrong = "stream must be a boolean";
+        return;
+      }
+      std::optional<bool> flag;
+      scan.read_bool(flag);
+      out.stream = flag.value_or(false);
+      return;
+    }
+    case kUser: {
+      if (c != '"' && c != 'n') {
+        wrong = "user must be a string";
+        return;
+      }
+      std::optional<std::string> user;
+      if (scan.read_optional_string(user)) out.user = std::move(user).value_or("");
+      return;
+    }
+    default: {
+      std::optional<int64_t> number;
+      if (!scan.read_int(number)) {
+        wrong = field == kN ? "n must be an integer" : "max_tokens must be an integer";
+      } else if (field == kN) {
+        out.n = number;
+      } else if (number) {
+        out.max_tokens = number;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+Result<OpenAiScan> scan_openai_request(std::string_view body) {
+  if (!is_utf8_fast(body)) return bad("the body is not valid UTF-8", "invalid_json");
+  JsonScanner scan(body);
+  OpenAiScan out;
+  if (scan.peek() != '{') {
+    JsonScanner whole(body);
+    bool json = whole.skip_value() && whole.finish().has_value();
+    if (json) return bad("the body must be a JSON object", "invalid_type");
+    return bad_json(whole);
+  }
+  scan.enter_object();
+  unsigned seen = 0;
+  std::string_view key;
+  const char* wrong = nullptr;
+  while (scan.next_key(key)) {
+    unsigned field = field_of(key);
+    if (field == 0) {
+      scan.skip_value();
+      continue;
+    }
+    if ((seen & field) != 0) return bad(std::string(key) + " stands twice", "invalid_value");
+    seen |= field;
+    scan_field(scan, field, out, wrong);
+    if (wrong != nullptr) return bad(wrong, "invalid_type");
+  }
+  if (!scan.finish()) return bad_json(scan);
+  if ((seen & kModel) == 0) return bad("model is required", "missing_field");
+  if ((seen & kMessages) == 0) return bad("messages is required", "missing_field");
+  return out;
+}
+
+std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
+                                  std::string_view model, bool ask_usage) {
+  struct Edit {
+    size_t begin;
+    size_t end;
+    std::string text;
+  };
+  Edit edits[2];
+  size_t count = 0;
+  bool ask = ask_usage && scan.stream && !scan.include_usage;
+  if (ask && scan.has_stream_options) {
+    std::string_view old =
+        body.substr(scan.stream_options_begin, scan.stream_options_end - scan.stream_options_begin);
+    Json options = Json::parse(old).value_or(Json());
+    options.set("include_usage", true);
+    edits[count++] = Edit{scan.stream_options_begin, scan.stream_options_end, options.dump()};
+  } else if (ask) {
+    size_t at = body.find('{') + 1;
+    edits[count++] = Edit{at, at, "\"stream_options\":{\"include_usage\":true},"};
+  }
+  if (model != scan.model) {
+    std::string name;
+    append_json_string(name, model);
+    edits[count++] = Edit{scan.model_begin, scan.model_end, std::move(name)};
+  }
+  if (count == 2 && edits[1].begin < edits[0].begin) std::swap(edits[0], edits[1]);
+  std::string out;
+  out.reserve(body.size() + model.size() + 64);
+  size_t from = 0;
+  for (size_t i = 0; i < count; ++i) {
+    out.append(body, from, edits[i].begin - from);
+    out += edits[i].text;
+    from = edits[i].end;
+  }
+  out.append(body, from);
+  return out;
+}
+
+namespace {
+
+// True if the value that follows is a string with text in it.
+bool scan_text(JsonScanner& scan) {
+  if (scan.peek() != '"') {
+    scan.skip_value();
+    return false;
+  }
+  bool empty = true;
+  scan.skip_string(empty);
+  return !empty;
+}
+
+bool scan_filled_array(JsonScanner& scan) {
+  if (scan.peek() != '[') {
+    scan.skip_value();
+    return false;
+  }
+  bool any = false;
+  scan.enter_array();
+  while (scan.next_item()) {
+    any = true;
+    if (!scan.skip_value()) return false;
+  }
+  return any;
+}
+
+void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
+  if (scan.peek() != '{') {
+    scan.skip_value();
+    return;
+  }
+  scan.enter_object();
+  std::string_view key;
+  while (scan.next_key(key)) {
+    if (key == "content" && scan.peek() == '[') {
+      out.visible = scan_filled_array(scan) || out.visible;
+    } else if (key == "content" || key == "reasoning_content" || key == "reasoning" ||
+               key == "refusal") {
+      out.visible = scan_text(scan) || out.visible;
+    } else if (key == "tool_calls") {
+      out.visible = scan_filled_array(scan) || out.visible;
+    } else if (key == "function_call" && scan.peek() == '{') {
+      out.visible = true;
+      scan.skip_value();
+    } else {
+      scan.skip_value();
+    }
+  }
+}
+
+void glance_choices(JsonScanner& scan, OpenAiGlance& out) {
+  if (scan.peek() != '[') {
+    scan.skip_value();
+    return;
+  }
+  scan.enter_array();
+  out.choices_empty = true;
+  while (scan.next_item()) {
+    out.choices_empty = false;
+    if (scan.peek() != '{') {
+      scan.skip_value();
+      continue;
+    }
+    scan.enter_object();
+    std::string_view key;
+    while (scan.next_key(key)) {
+      if (key == "delta" || key == "message") {
+        glance_delta(scan, out);
+      } else if (key == "finish_reason" && scan.peek() == '"') {
+        scan.read_string(out.native_finish_reason);
+        out.finish_reason = openai_wire::finish_of_word(out.native_finish_reason);
+      } else {
+        scan.skip_value();
+      }
+    }
+  }
+}
+
+void glance_string(JsonScanner& scan, std::string& out) {
+  if (scan.peek() == '"') {
+    scan.read_string(out);
+  } else {
+    scan.skip_value();
+  }
+}
+
+}  // namespace
+
+Result<OpenAiGlance> glance_openai(std::string_view json) {
+  JsonScanner scan(json);
+  OpenAiGlance out;
+  if (scan.peek() != '{') return fail(malformed_answer("not a JSON object"));
+  scan.enter_object();
+  std::string_view key;
+  std::string word;
+  while (scan.next_key(key)) {
+    if (key == "id") {
+      glance_string(scan, out.id);
+    } else if (key == "model") {
+      glance_string(scan, out.model);
+    } else if (key == "system_fingerprint") {
+      glance_string(scan, out.system_fingerprint);
+    } else if (key == "choices") {
+      glance_choices(scan, out);
+    } else if (key == "usage" && scan.peek() == '{') {
+      size_t begin = scan.offset();
+      if (!scan.skip_value()) break;
+      Result<Json> usage = Json::parse(json.substr(begin, scan.offset() - begin));
+      if (usage) out.usage = openai_wire::usage_from_json(*usage);
+    } else if (key == "error") {
+      out.is_error = out.is_error || scan.peek() != 'n';
+      scan.skip_value();
+    } else if (key == "object" || key == "type") {
+      word.clear();
+      glance_string(scan, word);
+      out.is_error = out.is_error || word == "error";
+    } else {
+      scan.skip_value();
+    }
+  }
+  if (!scan.finish()) return fail(malformed_answer(scan.error().message));
+  return out;
+}
+
+}  // namespace drover::dialect

@@ -1,0 +1,152 @@
+#include "dialect/openai_scan.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "base/json_scan.h"
+
+namespace drover::dialect {
+namespace {
+
+TEST(Scan, FindsWhatTheRoadNeeds) {
+  const std::string body =
+      R"( { "messages" : [ {"role":"user","content":"hi \"there\" \\"} , {"role":"user","content":[]}],)"
+      R"("stream":true,"stream_options":{"include_usage":false,"x":1},"model":"gpt-4o","n":2,)"
+      R"("max_completion_tokens":77,"user":"u\u00e9","unknown":[{"a":{}},[],-1.5e3,null]})";
+  auto scan = scan_openai_request(body);
+  ASSERT_TRUE(scan) << scan.error().message;
+  EXPECT_EQ(scan->model, "gpt-4o");
+  EXPECT_EQ(body.substr(scan->model_begin, scan->model_end - scan->model_begin), "\"gpt-4o\"");
+  EXPECT_TRUE(scan->stream);
+  EXPECT_FALSE(scan->include_usage);
+  EXPECT_EQ(scan->messages, 2u);
+  EXPECT_EQ(scan->n, 2);
+  EXPECT_EQ(scan->max_tokens, 77);
+  EXPECT_EQ(scan->user, "u\xc3\xa9");
+
+  auto again = scan_openai_request(splice_openai_request(body, *scan, "llama \"3\"", true));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->model, "llama \"3\"");
+  EXPECT_TRUE(again->include_usage);
+  EXPECT_EQ(splice_openai_request(body, *scan, "gpt-4o", false), body);
+}
+
+TEST(Scan, SplicesUsageWhereThereWereNoOptions) {
+  const std::string body = R"({"stream":true,"model":"a","messages":[{}]})";
+  auto scan = scan_openai_request(body);
+  ASSERT_TRUE(scan);
+  EXPECT_EQ(
+      splice_openai_request(body, *scan, "b", true),
+      R"({"stream_options":{"include_usage":true},"stream":true,"model":"b","messages":[{}]})");
+  const std::string plain = R"({"model":"a","messages":[{}]})";
+  EXPECT_EQ(splice_openai_request(plain, *scan_openai_request(plain), "b", true),
+            R"({"model":"b","messages":[{}]})");
+  const std::string null_options =
+      R"({"model":"a","stream_options":null,"messages":[{}],"stream":true})";
+  EXPECT_EQ(
+      splice_openai_request(null_options, *scan_openai_request(null_options), "a", true),
+      R"({"model":"a","stream_options":{"include_usage":true},"messages":[{}],"stream":true})");
+}
+
+TEST(Scan, RefusesWhatIsNoRequest) {
+  struct Case {
+    const char* body;
+    const char* reason;
+    const char* says;
+  };
+  const Case cases[] = {
+      {"", "invalid_json", "byte 0"},
+      {"[]", "invalid_type", "object"},
+      {"{\"model\":\"a\",\"messages\":[{}]", "invalid_json", "byte"},
+      {"{\"model\":\"a\",\"messages\":[{}]}x", "invalid_json", "after"},
+      {"{\"model\":1,\"messages\":[{}]}", "invalid_type", "model"},
+      {"{\"messages\":[{}]}", "missing_field", "model"},
+      {"{\"model\":\"a\"}", "missing_field", "messages"},
+      {"{\"model\":\"a\",\"messages\":{}}", "invalid_type", "messages"},
+      {"{\"model\":\"a\",\"messages\":[]}", "invalid_type", "empty"},
+      {"{\"model\":\"a\",\"messages\":[1]}", "invalid_type", "objects"},
+      {"{\"model\":\"a\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_type", "stream"},
+      {"{\"model\":\"a\",\"messages\":[{}],\"n\":1.5}", "invalid_type", "n must"},
+      {"{\"model\":\"a\",\"mod\\u0065l\":\"b\",\"messages\":[{}]}", "invalid_value", "twice"},
+      {"{\"model\":\"a\",\"messages\":[{\"content\":\"\\ud800\"}]}", "invalid_json", "escape"},
+      {"{\"model\":\"a\",\"messages\":[{\"content\":\"\xff\"}]}", "invalid_json", "UTF-8"},
+      {"{\"model\":\"a\",\"messages\":[{\"content\":01}]}", "invalid_json", "byte"},
+      {"{\"model\":\"a\",\"messages\":[{\"content\":[1,]}]}", "invalid_json", "byte"},
+      {"{\"model\":\"a\",\"messages\":[{}],}", "invalid_json", "key"},
+  };
+  for (const Case& c : cases) {
+    auto scan = scan_openai_request(c.body);
+    ASSERT_FALSE(scan) << c.body;
+    EXPECT_EQ(scan.error().reason, c.reason) << c.body << ": " << scan.error().message;
+    EXPECT_NE(scan.error().message.find(c.says), std::string::npos) << scan.error().message;
+  }
+  std::string deep =
+      R"({"model":"a","messages":[{"x":)" + std::string(300, '[') + std::string(300, ']') + "}]}";
+  EXPECT_EQ(scan_openai_request(deep).error().reason, "invalid_json");
+}
+
+TEST(Scan, AgreesWithTheTreeParser) {
+  const char* texts[] = {"{}",         "[]",      "[[],{}]",       "{\"a\":[1,2,{\"b\":null}]}",
+                         "[1,2",       "{\"a\"}", "{\"a\":}",      "[,1]",
+                         "[1 2]",      "{,}",     "[\"\\u12g4\"]", "[\"\\ud83d\\ude00\"]",
+                         "[-]",        "[1e]",    "[.5]",          "[0.5e+3]",
+                         "[truex]",    "[nul]",   "[\"a\nb\"]",    "[\"\\q\"]",
+                         "{\"a\":1,}", "[]]",     "{\"a\":1}}",    "[{\"a\":[}]"};
+  for (const char* text : texts) {
+    JsonScanner scan(text);
+    bool ok = scan.skip_value() && scan.finish().has_value();
+    EXPECT_EQ(ok, Json::parse(text).has_value()) << text;
+  }
+}
+
+TEST(Glance, ReadsChunksAndBodies) {
+  auto first = glance_openai(
+      R"({"id":"c1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null})");
+  ASSERT_TRUE(first);
+  EXPECT_FALSE(first->visible);
+  EXPECT_EQ(first->id, "c1");
+  EXPECT_FALSE(first->usage);
+  auto text = glance_openai(R"({"choices":[{"delta":{"content":"x"}}]})");
+  EXPECT_TRUE(text->visible);
+  auto call = glance_openai(R"({"choices":[{"delta":{"tool_calls":[{"index":0}]}}]})");
+  EXPECT_TRUE(call->visible);
+  auto reasoning = glance_openai(R"({"choices":[{"delta":{"reasoning":"x"}}]})");
+  EXPECT_TRUE(reasoning->visible);
+  auto last = glance_openai(
+      R"({"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":0,"prompt_tokens_details":{"cached_tokens":4}}})");
+  EXPECT_TRUE(last->choices_empty);
+  ASSERT_TRUE(last->usage);
+  EXPECT_EQ(last->usage->input_tokens, 9);
+  EXPECT_EQ(last->usage->output_tokens, 0);  // zero is a value
+  EXPECT_EQ(last->usage->cache_read_tokens, 4);
+  EXPECT_FALSE(last->usage->reasoning_tokens);
+  auto body = glance_openai(
+      R"({"choices":[{"message":{"content":null,"tool_calls":[{}]},"finish_reason":"tool_calls"}]})");
+  EXPECT_EQ(body->finish_reason, contract::FinishReason::kToolCalls);
+  EXPECT_TRUE(body->visible);
+  EXPECT_TRUE(glance_openai(R"({"error":{"message":"x"}})")->is_error);
+  EXPECT_TRUE(glance_openai(R"({"object":"error","message":"x"})")->is_error);
+  EXPECT_FALSE(glance_openai(R"({"error":null})")->is_error);
+  EXPECT_FALSE(glance_openai("garbage"));
+}
+
+// Not a benchmark, only a guard against an accidental factor of ten (the aim is 1.5 µs a KiB).
+TEST(Scan, IsQuick) {
+  std::string body = R"({"model":"gpt-4o","stream":true,"messages":[{"role":"user","content":")" +
+                     std::string(900, 'x') + R"("}],"max_tokens":100})";
+  using Clock = std::chrono::steady_clock;
+  auto best = Clock::duration::max();
+  for (int round = 0; round < 20; ++round) {
+    auto start = Clock::now();
+    for (int i = 0; i < 1000; ++i) ASSERT_TRUE(scan_openai_request(body));
+    best = std::min(best, Clock::now() - start);
+  }
+  double us = std::chrono::duration<double, std::micro>(best).count() / 1000;
+  RecordProperty("us_per_scan", std::to_string(us));
+  printf("scan of %zu bytes: %.3f us\n", body.size(), us);
+  EXPECT_LT(us, 50);
+}
+
+}  // namespace
+}  // namespace drover::dialect
