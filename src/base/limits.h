@@ -132,6 +132,10 @@ inline constexpr size_t kMetricSeriesMax = 2'000;
 /// Rows of the ledger in memory; beyond it calls are summed under session "*".
 inline constexpr size_t kLedgerRowsMax = 100'000;
 
+// --- Events ---
+/// Members of an event's envelope that this version does not know; more: the event is refused.
+inline constexpr size_t kEventUnknownMembersMax = 64;
+
 // --- Sessions ---
 /// Steps of a session without a limit of its own; then it pauses.
 inline constexpr int64_t kSessionStepsMax = 500;

@@ -83,10 +83,17 @@ struct Event {
   Json::Object extra;
 };
 
-/// One line of an export: canonical member order, payload embedded as it stands (byte for byte).
+/// One line of an export, without its line break. Members stand in this order, those without a
+/// value left out: id, session, sequence, time, kind, causation, attempt, actor, data_class,
+/// payload, payload_ref, salt, commitment, previous_hash, hash, then the unknown ones. The payload
+/// stands byte for byte. REQUIRES: the payload is JSON text without line breaks.
 std::string encode_event(const Event& event);
+/// Reads such a line; the order of members does not matter. A line that encode_event wrote gives
+/// the same bytes again. Errors (kInvalidArgument, reason "invalid_event") name the member.
 Result<Event> decode_event(std::string_view line);
-/// The bytes that the chain hash covers besides the predecessor's hash and the commitment.
+/// The bytes that the chain hash covers besides the predecessor's hash and the commitment: the
+/// line without payload, payload_ref, salt, commitment and hashes, so that a payload can move or
+/// be purged. Time counts to the microsecond.
 std::string envelope_bytes(const Event& event);
 
 }  // namespace drover::contract
