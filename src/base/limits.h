@@ -20,6 +20,8 @@ inline constexpr size_t kJsonBytesMax = 64u << 20;
 inline constexpr size_t kResolvesMax = 64;
 /// Addresses of one name that are tried; the rest is ignored.
 inline constexpr size_t kResolvedAddressesMax = 16;
+/// Sets of trusted certificates kept read; beyond, all are read anew when next needed.
+inline constexpr size_t kTlsTrustsMax = 32;
 
 // --- Child processes ---
 /// The newest part of a child's standard error that is kept for messages; older text is dropped.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <cstring>
 
@@ -10,6 +11,7 @@
 #include "base/limits.h"
 #include "net/address.h"
 #include "net/asio_tcp.h"
+#include "net/asio_tls.h"
 
 namespace drover::net {
 namespace {
@@ -20,24 +22,32 @@ using async::Semaphore;
 
 class TcpListener final : public Listener {
  public:
-  explicit TcpListener(std::shared_ptr<FdCore> core)
-      : core_(std::move(core)), local_(local_endpoint(core_->fd())) {}
+  TcpListener(std::shared_ptr<FdCore> core, std::shared_ptr<TlsContext> tls)
+      : core_(std::move(core)), tls_(std::move(tls)), local_(local_endpoint(core_->fd())) {}
   ~TcpListener() override { core_->close(); }
 
   Task<Result<std::unique_ptr<Stream>>> accept(Context ctx) override {
-    return accept_stream(core_, std::move(ctx));
+    return accept_stream(core_, tls_, std::move(ctx));
   }
   Endpoint local() const override { return local_; }
   void close() override { core_->close(); }
 
  private:
   static Task<Result<std::unique_ptr<Stream>>> accept_stream(std::shared_ptr<FdCore> core,
+                                                             std::shared_ptr<TlsContext> tls,
                                                              Context ctx) {
     CO_TRY(auto accepted, co_await accept_on(core, ctx));
+    if (tls != nullptr) {
+      // The handshake is the connection's own business: a slow client must not hold the others up.
+      auto session =
+          make_tls_session(accepted.core, tls, tls->accept_session(), accepted.remote.to_string());
+      co_return std::make_unique<TlsStream>(std::move(session), std::move(accepted.remote));
+    }
     co_return std::make_unique<TcpStream>(std::move(accepted.core), std::move(accepted.remote));
   }
 
   std::shared_ptr<FdCore> core_;
+  std::shared_ptr<TlsContext> tls_;
   Endpoint local_;
 };
 
@@ -134,16 +144,52 @@ class TcpDialer final : public Dialer {
   TcpDialer(AsioLoop& loop, Executor& blocking) : loop_(&loop), resolver_(blocking) {}
 
   Task<Result<std::unique_ptr<Stream>>> dial(Context ctx, DialTarget target) override {
+    std::shared_ptr<TlsContext> tls;
+    if (target.tls.enabled) {
+      CO_TRY(tls, trust(target.tls.ca_file));
+    }
     CO_TRY(auto addresses, co_await resolver_.resolve(ctx, target.host));
     CO_TRY_VOID(keep_allowed(target, &addresses));
     CO_TRY(auto connected, co_await connect_first(loop_, ctx, std::move(addresses), target.port));
     if (target.tls.enabled) {
-      co_return fail(Code::kUnimplemented, "TLS");
+      co_return co_await start_tls(std::move(connected), std::move(tls), ctx, target);
     }
     co_return std::make_unique<TcpStream>(std::move(connected.core), std::move(connected.remote));
   }
 
  private:
+  static Task<Result<std::unique_ptr<Stream>>> start_tls(Accepted connected,
+                                                         std::shared_ptr<TlsContext> tls,
+                                                         Context ctx, DialTarget target) {
+    CO_TRY(auto ssl, tls->connect_session(target.host, target.tls));
+    auto session = make_tls_session(connected.core, tls, std::move(ssl), target.host);
+    auto stream = std::make_unique<TlsStream>(std::move(session), std::move(connected.remote));
+    auto done = co_await stream->handshake(ctx);
+    if (!done) {
+      Error error = std::move(done.error());
+      if (error.reason != "tls") error.note("during the TLS handshake with " + target.host);
+      error.reason = "tls";
+      co_return fail(std::move(error));
+    }
+    co_return stream;
+  }
+
+  /// Reading the roots takes milliseconds, so contexts are kept; a bundle that changed is read
+  /// anew.
+  Result<std::shared_ptr<TlsContext>> trust(const std::string& ca_file) {
+    struct stat info{};
+    std::string key = ca_file;
+    if (!ca_file.empty() && ::stat(ca_file.c_str(), &info) == 0) {
+      key += "@" + std::to_string(info.st_mtim.tv_sec) + "." + std::to_string(info.st_mtim.tv_nsec);
+    }
+    auto it = trusts_.find(key);
+    if (it != trusts_.end()) return it->second;
+    TRY(auto context, TlsContext::client(ca_file));
+    if (trusts_.size() >= limits::kTlsTrustsMax) trusts_.clear();
+    trusts_.emplace(std::move(key), context);
+    return context;
+  }
+
   static Result<void> keep_allowed(const DialTarget& target, std::vector<std::string>* addresses) {
     std::erase_if(*addresses, [&](const std::string& ip) {
       return !address_allowed(target.policy, target.host, target.port, ip);
@@ -176,6 +222,7 @@ class TcpDialer final : public Dialer {
 
   AsioLoop* loop_;
   BlockingResolver resolver_;
+  std::map<std::string, std::shared_ptr<TlsContext>> trusts_;
 };
 
 class AsioNetwork final : public Network {
@@ -183,9 +230,12 @@ class AsioNetwork final : public Network {
   AsioNetwork(AsioLoop& loop, Executor& blocking) : loop_(&loop), dialer_(loop, blocking) {}
 
   Result<std::unique_ptr<Listener>> listen(Endpoint local, TlsServerOptions tls) override {
-    if (tls.enabled) return fail(Code::kUnimplemented, "TLS");
+    std::shared_ptr<TlsContext> context;
+    if (tls.enabled) {
+      TRY(context, TlsContext::server(tls));
+    }
     TRY(auto core, open_listener(*loop_, local));
-    return std::make_unique<TcpListener>(std::move(core));
+    return std::make_unique<TcpListener>(std::move(core), std::move(context));
   }
   Dialer& dialer() override { return dialer_; }
 

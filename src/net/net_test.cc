@@ -1,74 +1,16 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
-#include "async/scope.h"
-#include "async/worker_pool.h"
-#include "net/asio_loop.h"
+#include "net/test_net.h"
 
 namespace drover::net {
 namespace {
 
-struct RealNet {
-  AsioLoop loop;
-  async::WorkerPool pool{2};
-  std::unique_ptr<Network> network = make_asio_network(loop, pool);
-  Context ctx{loop};
-};
+using async::Scope;
 
-Endpoint any_port() {
-  Endpoint e;
-  e.ip = "127.0.0.1";
-  return e;
-}
-
-DialTarget target_of(const Endpoint& e) {
-  DialTarget t;
-  t.host = e.ip;
-  t.port = e.port;
-  t.policy.allow_private = true;
-  return t;
-}
-
-Task<void> echo_one(Context ctx, std::unique_ptr<Stream> stream) {
-  std::vector<char> buffer(16 << 10);
-  for (;;) {
-    auto n = co_await stream->read(ctx, buffer);
-    if (!n || *n == 0) break;
-    auto written = co_await stream->write(ctx, std::string_view(buffer.data(), *n));
-    if (!written) break;
-  }
-}
-
-Task<void> echo_server(Context ctx, Listener* listener) {
-  async::Scope scope(ctx);
-  for (;;) {
-    auto stream = co_await listener->accept(ctx);
-    if (!stream) break;
-    scope.spawn(echo_one(scope.context(), std::move(*stream)));
-  }
-  scope.cancel();
-  co_await scope.join();
-}
-
-Task<Result<std::string>> read_n(Context ctx, Stream* stream, size_t n) {
-  std::string out;
-  std::vector<char> buffer(64 << 10);
-  while (out.size() < n) {
-    CO_TRY(size_t got, co_await stream->read(ctx, buffer));
-    if (got == 0) break;
-    out.append(buffer.data(), got);
-  }
-  co_return out;
-}
-
-Task<Result<std::string>> ask(Context ctx, Dialer* dialer, DialTarget target, std::string text) {
-  CO_TRY(auto stream, co_await dialer->dial(ctx, target));
-  CO_TRY_VOID(co_await stream->write(ctx, text));
-  co_return co_await read_n(ctx, stream.get(), text.size());
-}
-
-Task<Result<std::string>> echo_once(Context ctx, Network* network) {
-  CO_TRY(auto listener, network->listen(any_port(), TlsServerOptions()));
-  async::Scope scope(ctx);
+Task<Result<std::string>> echo_once(Context ctx, Network* network, Endpoint at) {
+  CO_TRY(auto listener, network->listen(at, TlsServerOptions()));
+  Scope scope(ctx);
   scope.spawn(echo_server(scope.context(), listener.get()));
   auto answer = co_await ask(ctx, &network->dialer(), target_of(listener->local()), "hello");
   listener->close();
@@ -78,9 +20,311 @@ Task<Result<std::string>> echo_once(Context ctx, Network* network) {
 
 TEST(AsioNet, Echo) {
   RealNet net;
-  auto r = net.loop.run_task(echo_once(net.ctx.with_timeout(5s), net.network.get()));
+  auto r = net.loop.run_task(echo_once(net.ctx, net.network.get(), any_port()));
   ASSERT_TRUE(r) << r.error().to_string();
   EXPECT_EQ(*r, "hello");
+}
+
+TEST(AsioNet, EchoOnIpv6) {
+  RealNet net;
+  auto r = net.loop.run_task(echo_once(net.ctx, net.network.get(), any_port("::1")));
+  if (!r && r.error().message.find("listen") != std::string::npos) {
+    GTEST_SKIP() << "no IPv6 here: " << r.error().to_string();
+  }
+  ASSERT_TRUE(r) << r.error().to_string();
+  EXPECT_EQ(*r, "hello");
+}
+
+Task<void> ask_rounds(Context ctx, Dialer* dialer, DialTarget target, int id, int* good) {
+  auto stream = co_await dialer->dial(ctx, target);
+  if (!stream) co_return;
+  for (int round = 0; round < 3; ++round) {
+    std::string text = "client " + std::to_string(id) + " round " + std::to_string(round);
+    auto written = co_await (*stream)->write(ctx, text);
+    auto answer = co_await read_n(ctx, stream->get(), text.size());
+    if (!written || !answer || *answer != text) co_return;
+  }
+  ++*good;
+}
+
+Task<int> many_clients(Context ctx, Network* network, int clients) {
+  auto listener = network->listen(any_port(), TlsServerOptions());
+  int good = 0;
+  Scope servers(ctx);
+  servers.spawn(echo_server(servers.context(), listener->get()));
+  Scope asking(ctx);
+  for (int i = 0; i < clients; ++i) {
+    asking.spawn(ask_rounds(asking.context(), &network->dialer(), target_of((*listener)->local()),
+                            i, &good));
+  }
+  co_await asking.join();
+  servers.cancel();
+  co_await servers.join();
+  co_return good;
+}
+
+TEST(AsioNet, AThousandConnectionsAtOnce) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < 2'200) {
+    files.rlim_cur = std::min<rlim_t>(files.rlim_max, 4'096);
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  RealNet net;
+  EXPECT_EQ(net.loop.run_task(many_clients(net.ctx, net.network.get(), 1'000)), 1'000);
+}
+
+Task<Result<size_t>> read_some(Context ctx, Stream* stream) {
+  std::vector<char> buffer(100);
+  co_return co_await stream->read(ctx, buffer);
+}
+
+TEST(AsioNet, DeadlineEndsAReadAndTheStreamLivesOn) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  for (int i = 0; i < 3; ++i) {
+    auto r = net.loop.run_task(read_some(net.ctx.with_timeout(5ms), pair->client.get()));
+    ASSERT_FALSE(r);
+    EXPECT_EQ(r.error().code, Code::kDeadlineExceeded);
+  }
+  ASSERT_TRUE(net.loop.run_task(pair->server->write(net.ctx, "late")));
+  auto r = net.loop.run_task(read_some(net.ctx, pair->client.get()));
+  ASSERT_TRUE(r);
+  EXPECT_EQ(*r, 4u);
+}
+
+TEST(AsioNet, AnOverdueContextReadsNothing) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  ASSERT_TRUE(net.loop.run_task(pair->server->write(net.ctx, "ready")));
+  auto r = net.loop.run_task(read_some(net.ctx.with_timeout(-1s), pair->client.get()));
+  ASSERT_FALSE(r);
+  EXPECT_EQ(r.error().code, Code::kDeadlineExceeded);
+}
+
+TEST(AsioNet, CancelEndsAReadAnAcceptAndAWrite) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  auto listener = net.network->listen(any_port(), TlsServerOptions());
+  async::CancelSource source(net.ctx);
+  net.loop.call_after(10ms, [&] { source.cancel("enough"); });
+  auto read = net.loop.run_task(read_some(source.context(), pair->client.get()));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCancelled);
+  EXPECT_EQ(read.error().message, "enough");
+
+  async::CancelSource second(net.ctx);
+  net.loop.call_after(10ms, [&] { second.cancel(); });
+  auto accepted = net.loop.run_task((*listener)->accept(second.context()));
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Code::kCancelled);
+
+  async::CancelSource third(net.ctx);
+  net.loop.call_after(10ms, [&] { third.cancel(); });
+  std::string large(64 << 20, 'x');  // nobody reads
+  auto written = net.loop.run_task(pair->client->write(third.context(), large));
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Code::kCancelled);
+}
+
+TEST(AsioNet, CloseEndsPendingReadsAndWrites) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  net.loop.call_after(10ms, [&] { pair->client->close(); });
+  auto read = net.loop.run_task(read_some(net.ctx, pair->client.get()));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCancelled);
+  EXPECT_FALSE(net.loop.run_task(read_some(net.ctx, pair->client.get())));
+  EXPECT_FALSE(net.loop.run_task(pair->client->write(net.ctx, "x")));
+  pair->client->close();  // idempotent
+  auto end = net.loop.run_task(read_some(net.ctx, pair->server.get()));
+  ASSERT_TRUE(end);
+  EXPECT_EQ(*end, 0u);
+}
+
+TEST(AsioNet, AStreamMayGoWhileItIsRead) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  net.loop.call_after(10ms, [&] { pair->client.reset(); });
+  auto read = net.loop.run_task(read_some(net.ctx, pair->client.get()));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kCancelled);
+}
+
+TEST(AsioNet, ClosingAListenerEndsAccept) {
+  RealNet net;
+  auto listener = net.network->listen(any_port(), TlsServerOptions());
+  ASSERT_TRUE(listener);
+  net.loop.call_after(10ms, [&] { (*listener)->close(); });
+  auto accepted = net.loop.run_task((*listener)->accept(net.ctx));
+  ASSERT_FALSE(accepted);
+  EXPECT_EQ(accepted.error().code, Code::kCancelled);
+}
+
+TEST(AsioNet, HalfCloseLeavesTheOtherHalf) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  ASSERT_TRUE(net.loop.run_task(pair->client->write(net.ctx, "question")));
+  ASSERT_TRUE(net.loop.run_task(pair->client->shutdown_write(net.ctx)));
+  auto all = net.loop.run_task(read_n(net.ctx, pair->server.get(), 1'000));
+  ASSERT_TRUE(all);
+  EXPECT_EQ(*all, "question");
+  ASSERT_TRUE(net.loop.run_task(pair->server->write(net.ctx, "answer")));
+  pair->server->close();
+  all = net.loop.run_task(read_n(net.ctx, pair->client.get(), 1'000));
+  ASSERT_TRUE(all);
+  EXPECT_EQ(*all, "answer");
+}
+
+TEST(AsioNet, ResetIsAnErrorToThePeer) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  pair->server->reset();
+  auto read = net.loop.run_task(read_some(net.ctx, pair->client.get()));
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Code::kUnavailable);
+  EXPECT_EQ(read.error().reason, "reset");
+  EXPECT_EQ(read.error().retry, Retry::kOtherTarget);
+}
+
+Task<void> write_all(Context ctx, Stream* stream, const std::string* data, size_t* done) {
+  // In parts, so that `done` shows how far it got.
+  for (size_t at = 0; at < data->size(); at += 65'536) {
+    auto written = co_await stream->write(ctx, std::string_view(*data).substr(at, 65'536));
+    if (!written) break;
+    *done = std::min(at + 65'536, data->size());
+  }
+  auto ended = co_await stream->shutdown_write(ctx);
+  (void)ended;
+}
+
+struct SlowRead {
+  std::string got;
+  size_t written_before_reading = 0;
+};
+
+Task<SlowRead> read_slowly(Context ctx, Pair* pair, const std::string* data) {
+  SlowRead out;
+  size_t done = 0;
+  Scope scope(ctx);
+  scope.spawn(write_all(scope.context(), pair->server.get(), data, &done));
+  auto slept = co_await async::sleep_for(ctx, 50ms);
+  (void)slept;
+  out.written_before_reading = done;
+  std::vector<char> buffer(50'000);
+  for (;;) {
+    auto n = co_await pair->client->read(ctx, buffer);
+    if (!n || *n == 0) break;
+    out.got.append(buffer.data(), *n);
+  }
+  co_await scope.join();
+  co_return out;
+}
+
+TEST(AsioNet, AWriterWaitsForASlowReader) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  std::string data(48 << 20, ' ');
+  for (size_t i = 0; i < data.size(); ++i) data[i] = static_cast<char>(i * 7 + i / 999);
+  SlowRead r = net.loop.run_task(read_slowly(net.ctx, &*pair, &data));
+  EXPECT_TRUE(r.got == data);
+  EXPECT_LT(r.written_before_reading, data.size() / 2);  // the kernel's buffers, not all of it
+}
+
+TEST(AsioNet, DialsANameThroughTheResolver) {
+  RealNet net;
+  auto listener = net.network->listen(any_port(), TlsServerOptions());
+  ASSERT_TRUE(listener);
+  DialTarget target = target_of((*listener)->local());
+  target.host = "localhost";  // ::1 may come first and be refused: the next address is tried
+  auto stream = net.loop.run_task(net.network->dialer().dial(net.ctx, target));
+  ASSERT_TRUE(stream) << stream.error().to_string();
+  EXPECT_EQ((*stream)->remote(), (*listener)->local());
+}
+
+TEST(AsioNet, SaysWhyADialFailed) {
+  RealNet net;
+  auto listener = net.network->listen(any_port(), TlsServerOptions());
+  ASSERT_TRUE(listener);
+  DialTarget closed = target_of((*listener)->local());
+  listener->reset();
+  auto refused = net.loop.run_task(net.network->dialer().dial(net.ctx, closed));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+  EXPECT_EQ(refused.error().reason, "connect");
+  DialTarget unknown;
+  unknown.host = "no-such-name.invalid";
+  unknown.port = 80;
+  auto none = net.loop.run_task(net.network->dialer().dial(net.ctx, unknown));
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().reason, "dns");
+  unknown.host = "";
+  EXPECT_FALSE(net.loop.run_task(net.network->dialer().dial(net.ctx, unknown)));
+}
+
+TEST(AsioNet, NoSpellingOfAnInsideAddressPassesThePolicy) {
+  RealNet net;
+  // Whatever getaddrinfo understands is judged by what it becomes.
+  for (const char* host : {"127.0.0.1",
+                           "localhost",
+                           "127.1",
+                           "0177.0.0.1",
+                           "0x7f.0.0.1",
+                           "2130706433",
+                           "0x7f000001",
+                           "0",
+                           "0.0.0.0",
+                           "::",
+                           "::1",
+                           "::ffff:127.0.0.1",
+                           "::ffff:7f00:1",
+                           "169.254.169.254",
+                           "2852039166",
+                           "10.0.0.1",
+                           "192.168.1.1",
+                           "172.16.0.1",
+                           "100.64.0.1",
+                           "fd00::8",
+                           "fe80::1",
+                           "fe80::1%lo",
+                           "64:ff9b::7f00:1",
+                           "64:ff9b::a9fe:a9fe",
+                           "2002:7f00:1::",
+                           "224.0.0.1",
+                           "255.255.255.255",
+                           "168.63.129.16",
+                           "fd00:ec2::254",
+                           "localhost."}) {
+    DialTarget target;
+    target.host = host;
+    target.port = 9;
+    auto r = net.loop.run_task(net.network->dialer().dial(net.ctx, target));
+    ASSERT_FALSE(r) << host;
+    // A spelling that the resolver does not know is as good.
+    if (r.error().reason == "dns") continue;
+    EXPECT_EQ(r.error().code, Code::kPermissionDenied) << host;
+    EXPECT_EQ(r.error().reason, "address_forbidden") << host;
+  }
+}
+
+TEST(AsioNet, TwoListenersOnOnePortAreRefused) {
+  RealNet net;
+  auto first = net.network->listen(any_port(), TlsServerOptions());
+  ASSERT_TRUE(first);
+  auto second = net.network->listen((*first)->local(), TlsServerOptions());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Code::kAlreadyExists);
+  auto odd = net.network->listen(any_port("not an address"), TlsServerOptions());
+  ASSERT_FALSE(odd);
+  EXPECT_EQ(odd.error().code, Code::kInvalidArgument);
 }
 
 }  // namespace

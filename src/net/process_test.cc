@@ -214,7 +214,8 @@ TEST(Process, SignalsAndIgnoredSigpipeAreNotInherited) {
   auto text = s.loop.run_task(talk(s.ctx, p->get(), ""));
   ASSERT_TRUE(text);
   ASSERT_TRUE(text->starts_with("SigIgn:\t")) << *text;
-  // Only SIGPIPE is looked at: under make, glibc's own signals 32 and 33 are ignored from the start.
+  // Only SIGPIPE is looked at: under make, glibc's own signals 32 and 33 are ignored from the
+  // start.
   const uint64_t ignored = std::stoull(text->substr(8), nullptr, 16);
   EXPECT_EQ(ignored & (uint64_t{1} << (SIGPIPE - 1)), 0u) << *text;
 }

@@ -1,0 +1,175 @@
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <map>
+#include <thread>
+
+#include "async/sync.h"
+#include "base/random.h"
+#include "net/asio_loop.h"
+#include "net/timer_heap.h"
+
+namespace drover::net {
+namespace {
+
+MonoTime at(int64_t n) { return MonoTime(Duration(n)); }
+
+TEST(TimerHeap, AgreesWithASortedMap) {
+  SeededRandom random(11);
+  TimerHeap heap;
+  std::map<std::pair<int64_t, uint64_t>, int> model;  // (time, order) -> value
+  std::map<int, TimerHeap::Id> ids;
+  std::map<int, std::pair<int64_t, uint64_t>> keys;
+  std::vector<TimerHeap::Id> old;
+  int last_run = -1;
+  uint64_t order = 0;
+  int64_t now = 0;
+  for (int step = 0; step < 50'000; ++step) {
+    uint64_t dice = random.below(100);
+    if (dice < 45) {
+      int64_t t = now + static_cast<int64_t>(random.below(500));
+      int value = step;
+      ids[value] = heap.add(at(t), [&last_run, value] { last_run = value; });
+      ASSERT_NE(ids[value], 0u);
+      keys[value] = {t, order++};
+      model[keys[value]] = value;
+    } else if (dice < 80 && !ids.empty()) {
+      auto it = std::next(ids.begin(), static_cast<long>(random.below(ids.size())));
+      ASSERT_TRUE(heap.cancel(it->second));
+      ASSERT_FALSE(heap.cancel(it->second));
+      old.push_back(it->second);
+      model.erase(keys[it->first]);
+      ids.erase(it);
+    } else if (dice < 85 && !old.empty()) {
+      ASSERT_FALSE(heap.cancel(old[random.below(old.size())]));
+    } else {
+      now += static_cast<int64_t>(random.below(60));
+      while (auto fn = heap.pop_due(at(now))) {
+        (*fn)();
+        ASSERT_FALSE(model.empty());
+        ASSERT_EQ(last_run, model.begin()->second);
+        ASSERT_LE(model.begin()->first.first, now);
+        old.push_back(ids[last_run]);
+        ids.erase(last_run);
+        model.erase(model.begin());
+      }
+      if (!model.empty()) ASSERT_GT(model.begin()->first.first, now);
+    }
+    ASSERT_EQ(heap.size(), model.size());
+    if (!model.empty()) ASSERT_EQ(heap.earliest(), at(model.begin()->first.first));
+  }
+}
+
+TEST(TimerHeap, IdsOfNobodyCancelNothing) {
+  TimerHeap heap;
+  EXPECT_FALSE(heap.cancel(0));
+  EXPECT_FALSE(heap.cancel(1));
+  EXPECT_FALSE(heap.cancel(UINT64_MAX));
+}
+
+TEST(AsioLoop, TimersRunInOrderAndNotBefore) {
+  AsioLoop loop;
+  Context ctx(loop);
+  std::vector<int> order;
+  MonoTime start = loop.mono();
+  MonoTime third{};
+  loop.call_after(30ms, [&] {
+    order.push_back(3);
+    third = loop.mono();
+    loop.stop();
+  });
+  loop.call_after(10ms, [&] { order.push_back(1); });
+  loop.call_after(20ms, [&] { order.push_back(2); });
+  auto dead = loop.call_after(15ms, [&] { order.push_back(99); });
+  loop.cancel_timer(dead);
+  loop.cancel_timer(dead);
+  loop.run();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+  EXPECT_GE(third - start, Duration(30ms));
+}
+
+TEST(AsioLoop, AnEarlierTimerMovesTheAlarm) {
+  AsioLoop loop;
+  loop.call_after(10s, [] {});
+  bool ran = false;
+  loop.post([&] {
+    loop.call_after(5ms, [&] {
+      ran = true;
+      loop.stop();
+    });
+  });
+  loop.run();
+  EXPECT_TRUE(ran);
+}
+
+TEST(AsioLoop, PostsFromThreadsAllArrive) {
+  AsioLoop loop;
+  int got = 0;  // touched on the loop only
+  constexpr int kThreads = 4;
+  constexpr int kPosts = 20'000;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < kPosts; ++i) {
+        loop.post([&] {
+          if (++got == kThreads * kPosts) loop.stop();
+        });
+      }
+    });
+  }
+  loop.run();
+  for (auto& t : threads) t.join();
+  EXPECT_EQ(got, kThreads * kPosts);
+}
+
+TEST(AsioLoop, StopFromAnotherThreadWakesIt) {
+  AsioLoop loop;
+  std::thread t([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    loop.stop();
+  });
+  loop.run();
+  t.join();
+}
+
+TEST(AsioLoop, SignalsRunOnTheLoop) {
+  AsioLoop loop;
+  std::vector<int> seen;
+  loop.on_signal({SIGUSR1, SIGUSR2}, [&](int s) {
+    seen.push_back(s);
+    if (seen.size() == 2) loop.stop();
+  });
+  loop.post([] { ::raise(SIGUSR1); });
+  loop.call_after(10ms, [] { ::raise(SIGUSR2); });
+  loop.run();
+  EXPECT_EQ(seen, (std::vector<int>{SIGUSR1, SIGUSR2}));
+}
+
+TEST(AsioLoop, PostedWorkDoesNotStarveTimers) {
+  AsioLoop loop;
+  bool fired = false;
+  std::function<void()> again;
+  again = [&] {
+    if (!fired) loop.post(again);
+  };
+  loop.post(again);
+  loop.call_after(5ms, [&] {
+    fired = true;
+    loop.stop();
+  });
+  loop.run();
+  EXPECT_TRUE(fired);
+}
+
+TEST(AsioLoop, GoesWithWorkLeft) {
+  auto witness = std::make_shared<int>(1);
+  {
+    AsioLoop loop;
+    loop.post([witness] {});
+    loop.call_after(1h, [witness] {});
+  }
+  EXPECT_EQ(witness.use_count(), 1);
+}
+
+}  // namespace
+}  // namespace drover::net
