@@ -1,0 +1,24 @@
+#include <cstdio>
+
+#include "app/commands.h"
+
+namespace drover::app {
+namespace {
+
+int run(const Arguments&) {
+  std::fputs(bash_completion().c_str(), stdout);
+  return kExitOk;
+}
+
+}  // namespace
+
+Command completion_command() {
+  Command c;
+  c.name = "completion";
+  c.summary = "Print a bash completion script";
+  c.details = "Load it with: source <(drover completion)";
+  c.run = run;
+  return c;
+}
+
+}  // namespace drover::app

@@ -1,0 +1,44 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/config.h"
+#include "app/files.h"
+
+namespace drover::app {
+namespace {
+
+int run(const Arguments& arguments) {
+  std::string path = arguments.get("FILE").empty() ? "drover.yaml" : arguments.get("FILE");
+  ConfigOutcome outcome = read_config(path, read_small_file);
+  for (const ConfigFault& fault : outcome.faults) {
+    std::fprintf(stderr, "%s\n", fault.to_string().c_str());
+  }
+  if (!outcome.faults.empty()) {
+    std::fprintf(stderr, "%zu fault%s\n", outcome.faults.size(),
+                 outcome.faults.size() == 1 ? "" : "s");
+    return kExitFailed;
+  }
+  const Config& c = outcome.config;
+  std::printf("%s is fine: %zu endpoints, %zu tool servers, %zu agents, listening on %s\n",
+              path.c_str(), c.endpoints.size(), c.tools.size(), c.agents.size(), c.url().c_str());
+  return kExitOk;
+}
+
+}  // namespace
+
+Command config_check_command() {
+  Command c;
+  c.name = "config check";
+  c.summary = "Check drover.yaml: every fault with its line and its remedy";
+  c.details =
+      "Example: drover config check /etc/drover/drover.yaml\nExit code 1 if there is a fault.";
+  Positional file;
+  file.name = "FILE";
+  file.help = "the configuration (default: drover.yaml)";
+  file.required = false;
+  c.positionals.push_back(file);
+  c.run = run;
+  return c;
+}
+
+}  // namespace drover::app

@@ -1,0 +1,37 @@
+#include "app/files.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "base/limits.h"
+
+namespace drover::app {
+
+bool file_exists(const std::string& path) {
+  struct stat s{};
+  return stat(path.c_str(), &s) == 0;
+}
+
+Result<std::string> read_small_file(const std::string& path) {
+  struct stat s{};
+  if (stat(path.c_str(), &s) != 0) {
+    Code code = errno == ENOENT ? Code::kNotFound : Code::kPermissionDenied;
+    return fail(code, path + ": " + std::strerror(errno));
+  }
+  if (S_ISDIR(s.st_mode)) return fail(Code::kInvalidArgument, path + " is a folder, not a file");
+  if (static_cast<size_t>(s.st_size) > limits::kConfigBytesMax) {
+    return fail(Code::kInvalidArgument,
+                path + " is larger than " + std::to_string(limits::kConfigBytesMax) + " bytes");
+  }
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (!in) return fail(Code::kPermissionDenied, path + ": cannot be read");
+  return text.str();
+}
+
+}  // namespace drover::app

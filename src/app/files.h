@@ -1,0 +1,13 @@
+#pragma once
+// Small files, read whole. Errors name the path and what to do.
+
+#include <string>
+
+#include "base/result.h"
+
+namespace drover::app {
+
+Result<std::string> read_small_file(const std::string& path);
+bool file_exists(const std::string& path);
+
+}  // namespace drover::app

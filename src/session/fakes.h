@@ -1,0 +1,95 @@
+#pragma once
+// A road and tools that do as told, for tests of sessions.
+
+#include <deque>
+#include <functional>
+#include <map>
+
+#include "async/sync.h"
+#include "road/road.h"
+#include "tools/tool_set.h"
+
+namespace drover::session {
+
+using async::Task;
+
+class FakeRoad final : public road::Road {
+ public:
+  /// Answers a request; set by the test.
+  std::function<Result<contract::Message>(const contract::ChatRequest&)> answer;
+  Duration think{10ms};
+  int calls = 0;
+  std::vector<std::string> keys;
+  std::vector<contract::ChatRequest> requests;
+
+  FakeRoad() { endpoint_.id = "fake/m"; }
+
+  Task<tl::expected<road::ModelOutcome, road::ModelFailure>> call_model(
+      async::Context ctx, road::ModelCall call, providers::Sink* sink) override {
+    ++calls;
+    keys.push_back(call.idempotency_key);
+    auto slept = co_await async::sleep_for(ctx, think);
+    road::ModelFailure failure;
+    if (!slept) {
+      failure.error = slept.error();
+      co_return tl::unexpected<road::ModelFailure>(std::move(failure));
+    }
+    auto request = call.prompt.chat();
+    DROVER_ASSERT(request);
+    requests.push_back(**request);
+    auto message = answer(**request);
+    if (!message) {
+      failure.error = message.error();
+      co_return tl::unexpected<road::ModelFailure>(std::move(failure));
+    }
+    road::ModelOutcome out;
+    out.answer.response.message = std::move(*message);
+    out.answer.response.model = "fake-1";
+    out.answer.response.usage.input_tokens = 10;
+    out.answer.response.usage.output_tokens = 5;
+    out.endpoint = &endpoint_;
+    out.provider = "fake";
+    out.cost = Money::from_pico_usd(1000);
+    out.cost_known = true;
+    co_return out;
+  }
+  road::Placement place(const std::vector<std::string>&) const override { return {}; }
+  std::vector<std::string> models() const override { return {"m"}; }
+
+ private:
+  catalog::Endpoint endpoint_;
+};
+
+class FakeTools final : public tools::ToolSet {
+ public:
+  std::map<std::string, Duration> latency;
+  std::vector<tools::ToolInvocation> calls;
+  /// The next calls fail without an answer.
+  int failures = 0;
+
+  Task<Result<std::vector<tools::BoundTool>>> list(async::Context ctx,
+                                                   std::vector<std::string> servers) override {
+    std::vector<tools::BoundTool> out;
+    for (const auto& [name, d] : latency) {
+      tools::BoundTool tool;
+      tool.definition.name = name;
+      tool.server = "fake";
+      out.push_back(std::move(tool));
+    }
+    co_return out;
+  }
+  Task<Result<tools::ToolOutcome>> call(async::Context ctx,
+                                        tools::ToolInvocation invocation) override {
+    calls.push_back(invocation);
+    CO_TRY_VOID(co_await async::sleep_for(ctx, latency[invocation.tool]));
+    if (failures > 0) {
+      --failures;
+      co_return fail(Code::kUnavailable, "the tool server is gone", Retry::kSameTarget);
+    }
+    tools::ToolOutcome out;
+    out.content = invocation.tool + ":" + invocation.arguments;
+    co_return out;
+  }
+};
+
+}  // namespace drover::session

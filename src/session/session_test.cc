@@ -1,0 +1,328 @@
+#include <gtest/gtest.h>
+
+#include "async/sim_loop.h"
+#include "session/fakes.h"
+#include "session/manager.h"
+#include "store/memory/memory_store.h"
+
+namespace drover::session {
+namespace {
+
+using contract::Message;
+using contract::Role;
+namespace kind = contract::kind;
+
+Message call_tools(std::vector<std::string> names) {
+  Message m;
+  m.role = Role::kAssistant;
+  for (std::string& name : names) {
+    contract::ToolCall call;
+    call.id = "call_" + name;
+    call.name = std::move(name);
+    call.arguments = "{}";
+    m.tool_calls.push_back(std::move(call));
+  }
+  return m;
+}
+
+Message say(std::string text) { return Message::of_text(Role::kAssistant, std::move(text)); }
+
+struct World {
+  async::SimLoop loop;
+  Context ctx{loop};
+  SeededRandom random{7};
+  store::MemoryStore store{random};
+  FakeRoad road;
+  FakeTools tools;
+  std::unique_ptr<SessionManager> manager;
+  identity::Principal who = identity::Principal::system(TenantId("ten_a"));
+
+  World() { start(); }
+  ~World() { loop.run_task(manager->stop()); }
+
+  Services services() {
+    Services s;
+    s.loop = &loop;
+    s.random = &random;
+    s.journal = &store.journal();
+    s.road = &road;
+    s.tools = &tools;
+    return s;
+  }
+  void start() { manager = std::make_unique<SessionManager>(services(), ctx); }
+  void restart() {
+    loop.run_task(manager->stop());
+    start();
+    auto recovered = loop.run_task(manager->recover(ctx));
+    ASSERT_TRUE(recovered) << recovered.error().message;
+  }
+
+  SessionId create(std::string_view agent_json, std::string message) {
+    NewSession spec;
+    auto agent = AgentSpec::from_json(*Json::parse(agent_json));
+    EXPECT_TRUE(agent) << agent.error().message;
+    spec.agent = *agent;
+    spec.message = Message::of_text(Role::kUser, std::move(message));
+    auto id = loop.run_task(manager->create(ctx, who, std::move(spec)));
+    EXPECT_TRUE(id) << id.error().message;
+    return *id;
+  }
+  std::vector<std::string> kinds(const SessionId& id) {
+    std::vector<std::string> out;
+    for (const contract::Event& e : events(id)) {
+      if (e.kind != kind::kPlacementDecided) out.push_back(e.kind);
+    }
+    return out;
+  }
+  std::vector<contract::Event> events(const SessionId& id) {
+    auto got = loop.run_task(manager->events(ctx, who, id, 1, 1000));
+    EXPECT_TRUE(got);
+    return got ? *got : std::vector<contract::Event>();
+  }
+  State state(const SessionId& id) {
+    auto got = loop.run_task(manager->state(ctx, who, id));
+    EXPECT_TRUE(got) << got.error().message;
+    return got ? *got : State();
+  }
+};
+
+constexpr std::string_view kAgent =
+    R"({"name":"a","instructions":"Be kind.","models":["m"],"tools":["fake"]})";
+
+TEST(Session, OneTurnIsJournalledInOrderAndChained) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    EXPECT_EQ(r.messages.size(), 2u);
+    return say("Hello");
+  };
+  SessionId id = w.create(kAgent, "Hi");
+  w.loop.run_for(1s);
+  std::vector<std::string> expected = {"session.started", "observation", "model.call",
+                                       "model.result"};
+  EXPECT_EQ(w.kinds(id), expected);
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+  State s = w.state(id);
+  EXPECT_EQ(s.messages.back().text(), "Hello");
+  EXPECT_EQ(status_name(s.status), "waiting");
+  EXPECT_EQ(s.cost.pico_usd(), 1000);
+}
+
+TEST(Session, ParallelToolsKeepTheOrderOfTheCalls) {
+  World w;
+  w.tools.latency["slow"] = 5s;
+  w.tools.latency["fast"] = 1s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role == Role::kUser) return call_tools({"slow", "fast"});
+    EXPECT_EQ(r.messages.size(), 5u);
+    EXPECT_EQ(r.messages[3].text(), "slow:{}");
+    EXPECT_EQ(r.messages[4].text(), "fast:{}");
+    return say("done");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(30s);
+  std::vector<std::string> expected = {
+      "session.started", "observation", "model.call",  "model.result", "tool.call",
+      "tool.call",       "tool.result", "tool.result", "model.call",   "model.result"};
+  EXPECT_EQ(w.kinds(id), expected);
+  EXPECT_EQ(w.tools.calls.size(), 2u);
+  EXPECT_NE(w.tools.calls[0].idempotency_key, w.tools.calls[1].idempotency_key);
+}
+
+TEST(Session, ResumesAtTheEffectItWasIn) {
+  World w;
+  w.tools.latency["t"] = 10s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role == Role::kUser) return call_tools({"t"});
+    return say("done");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(5s);  // the tool is under way
+  w.restart();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.road.calls, 2) << "a finished model call must not be repeated";
+  ASSERT_EQ(w.tools.calls.size(), 2u);
+  EXPECT_EQ(w.tools.calls[0].idempotency_key, w.tools.calls[1].idempotency_key);
+  EXPECT_EQ(w.tools.calls[0].attempt, 1);
+  EXPECT_EQ(w.tools.calls[1].attempt, 2);
+  EXPECT_EQ(w.state(id).messages.back().text(), "done");
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Session, AFullDiskStopsNothingForGood) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "one");
+  w.loop.run_for(5s);
+  w.store.disk().fail_next(Error(Code::kResourceExhausted, "the disk is full"), 1);
+  auto refused = w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "two")));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  w.loop.run_for(5s);
+  auto accepted = w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "three")));
+  ASSERT_TRUE(accepted) << accepted.error().message;
+  w.loop.run_for(5s);
+  State s = w.state(id);
+  ASSERT_EQ(s.messages.size(), 5u);
+  EXPECT_EQ(s.messages[3].text(), "three");
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Session, AFailedCommitOfAResultIsTriedAgain) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  w.road.think = 2s;
+  SessionId id = w.create(kAgent, "one");
+  w.loop.run_for(1s);
+  w.store.disk().fail_next(Error(Code::kResourceExhausted, "the disk is full"), 2);
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "ok");
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+  EXPECT_GE(w.road.calls, 2);
+  EXPECT_EQ(w.road.keys.front(), w.road.keys.back());
+}
+
+TEST(Session, AMessageDuringATurnFollowsIt) {
+  World w;
+  w.tools.latency["t"] = 5s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.size() == 2) return call_tools({"t"});
+    EXPECT_EQ(r.messages[3].role, Role::kTool);
+    EXPECT_EQ(r.messages[4].text(), "also this");
+    return say("both");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(2s);
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "also this"))));
+  w.loop.run_for(30s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "both");
+  EXPECT_EQ(w.road.calls, 2);
+}
+
+TEST(Session, AnUnavailableModelIsAskedAgainLater) {
+  World w;
+  int asked = 0;
+  w.road.answer = [&](const contract::ChatRequest&) -> Result<Message> {
+    if (++asked < 4) return fail(Code::kUnavailable, "all endpoints are down", Retry::kOtherTarget);
+    return say("back");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(120s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "back");
+  EXPECT_EQ(asked, 4);
+}
+
+TEST(Session, ARefusedCallWaitsForAPersonAndGoesOn) {
+  World w;
+  bool broken = true;
+  w.road.answer = [&](const contract::ChatRequest&) -> Result<Message> {
+    if (broken) return fail(Code::kInvalidArgument, "no such model");
+    return say("fine now");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(120s);
+  EXPECT_EQ(w.road.calls, 1);
+  EXPECT_EQ(w.state(id).reason, "model");
+  broken = false;
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "again"))));
+  w.loop.run_for(10s);
+  State s = w.state(id);
+  EXPECT_EQ(s.messages.back().text(), "fine now");
+  EXPECT_EQ(s.messages[2].text(), "again");
+}
+
+TEST(Session, CancelEndsItAndALateResultIsIgnored) {
+  World w;
+  w.tools.latency["t"] = 5s;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return call_tools({"t"}); };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(2s);
+  ASSERT_TRUE(w.loop.run_task(w.manager->cancel(w.ctx, w.who, id, "changed my mind")));
+  w.loop.run_for(30s);
+  State s = w.state(id);
+  EXPECT_EQ(s.status, Status::kEnded);
+  EXPECT_EQ(s.reason, "cancelled");
+  auto late = w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "hello?")));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kFailedPrecondition);
+  EXPECT_TRUE(w.loop.run_task(
+      w.manager->reward(w.ctx, w.who, id, Json::object().set("name", "x").set("value", 1))));
+}
+
+TEST(Session, StepLimitPausesOrEnds) {
+  World w;
+  w.tools.latency["t"] = 1ms;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return call_tools({"t"}); };
+  SessionId paused =
+      w.create(R"({"name":"a","models":["m"],"tools":["fake"],"limits":{"steps":3}})", "go");
+  SessionId ended = w.create(
+      R"({"name":"a","models":["m"],"tools":["fake"],"limits":{"steps":2,"at_limit":"end"}})",
+      "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(paused).reason, "limit");
+  EXPECT_EQ(status_name(w.state(paused).status), "waiting");
+  EXPECT_EQ(w.state(paused).steps, 3);
+  State s = w.state(ended);
+  EXPECT_EQ(s.status, Status::kEnded);
+  EXPECT_EQ(s.reason, "limit");
+  EXPECT_EQ(s.messages.back().role, Role::kTool) << "the last result is journalled";
+}
+
+TEST(Session, AnotherTenantSeesNothing) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "secret");
+  identity::Principal other = identity::Principal::system(TenantId("ten_b"));
+  auto seen = w.loop.run_task(w.manager->state(w.ctx, other, id));
+  ASSERT_FALSE(seen);
+  EXPECT_EQ(seen.error().code, Code::kNotFound);
+  auto rows = w.loop.run_task(w.manager->list(w.ctx, other, store::SessionFilter()));
+  ASSERT_TRUE(rows);
+  EXPECT_TRUE(rows->empty());
+}
+
+Task<std::vector<uint64_t>> follow_all(World* w, SessionId id) {
+  std::vector<uint64_t> out;
+  uint64_t next = 1;
+  for (;;) {
+    auto events = co_await w->manager->follow(w->ctx, w->who, id, next, 2);
+    EXPECT_TRUE(events);
+    if (!events || events->empty()) break;
+    for (const contract::Event& e : *events) out.push_back(e.sequence);
+    next = out.back() + 1;
+  }
+  co_return out;
+}
+
+TEST(Session, AFollowerMissesAndRepeatsNothing) {
+  World w;
+  w.tools.latency["t"] = 1s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.size() < 6 ? call_tools({"t"}) : say("done");
+  };
+  SessionId id =
+      w.create(R"({"name":"a","models":["m"],"tools":["fake"],"end_after_answer":true})", "go");
+  auto seen = w.loop.run_task(follow_all(&w, id));
+  ASSERT_FALSE(seen.empty());
+  for (size_t i = 0; i < seen.size(); ++i) EXPECT_EQ(seen[i], i + 1);
+  EXPECT_EQ(seen.size(), w.events(id).size());
+}
+
+TEST(Session, AChangedEventBreaksTheChain) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "Hi");
+  w.loop.run_for(1s);
+  std::vector<contract::Event> events = w.events(id);
+  events[1].payload[12] ^= 1;
+  auto checked = verify_chain(id, events);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().code, Code::kDataLoss);
+}
+
+}  // namespace
+}  // namespace drover::session
