@@ -84,7 +84,7 @@ CALLS = [
     (r"(?<![\w.>:])(::)?(getrandom|arc4random)\s*\(", [r"src/base/random\.cc"], "take a Random"),
     (r"\bRAND_bytes\b", [r"src/base/random\.cc", r"src/crypto/.*"], "take a Random"),
     (r"\bstd::this_thread::sleep_(for|until)\b|(?<![\w.>:])(::)?(usleep|nanosleep)\s*\(",
-     [r"src/base/time\.cc", r"src/net/.*", r".*_test\.cc", r"bench/.*", r"tests/.*"],
+     [r"src/base/time\.cc", r"src/net/.*", r".*_test(_\w+)?\.(cc|h)", r"bench/.*", r"tests/.*"],
      "wait by a timer on the loop"),
 ]
 # Tests may read the real clock to bound themselves, but not chance: a failure must repeat.

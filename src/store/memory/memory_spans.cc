@@ -50,7 +50,9 @@ Task<Result<std::vector<SpanRow>>> MemorySpans::by_trace(Context ctx, std::strin
 }
 
 Task<Result<std::vector<SpanRow>>> MemorySpans::by_session(Context ctx, SessionId session) {
-  co_return in_order(spans_, [&](const SpanRow& row) { return row.session == session.str(); });
+  co_return in_order(spans_, [&](const SpanRow& row) {
+    return !row.session.empty() && row.session == session.str();
+  });
 }
 
 Task<Result<size_t>> MemorySpans::prune(Context ctx) {

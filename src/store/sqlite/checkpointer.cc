@@ -1,0 +1,48 @@
+#include "store/sqlite/checkpointer.h"
+
+#include <sqlite3.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+
+namespace drover::store::sqlite {
+namespace {
+
+void copy_back(Db& db) {
+  // Passive: takes what no reader still needs, waits for nobody. A failure is no loss: the log
+  // keeps everything, and the next commit asks again.
+  const int code =
+      sqlite3_wal_checkpoint_v2(db.handle(), nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+    LOG_WARN("the database's log could not be copied back: {}",
+             db.error_of("checkpoint").to_string());
+  }
+}
+
+}  // namespace
+
+Checkpointer::Checkpointer(Db& writer, Db& own, async::Executor& executor)
+    : writer_(writer), own_(own), executor_(executor) {
+  // Replaces SQLite's own automatic checkpoint, which would run inside COMMIT.
+  sqlite3_wal_hook(
+      writer.handle(),
+      [](void* self, sqlite3*, const char*, int pages) {
+        static_cast<Checkpointer*>(self)->wal_pages_ = pages;
+        return SQLITE_OK;
+      },
+      this);
+}
+
+void Checkpointer::committed() {
+  if (wal_pages_ >= limits::kWalPagesMax) {
+    copy_back(writer_);
+    return;
+  }
+  if (wal_pages_ < limits::kWalPagesTarget || running_.exchange(true)) return;
+  executor_.submit([this] {
+    copy_back(own_);
+    running_.store(false);
+  });
+}
+
+}  // namespace drover::store::sqlite

@@ -1,0 +1,141 @@
+#include "store/sqlite/event_rows.h"
+
+namespace drover::store::sqlite {
+namespace {
+
+Result<contract::Event> read_event(const Statement& row, const SessionId& session,
+                                   const BlobFiles& files) {
+  contract::Event e;
+  e.session = session;
+  e.sequence = static_cast<uint64_t>(row.integer(0));
+  e.id = EventId(row.text(1));
+  e.time = wall_from_unix_nanos(row.integer(2));
+  e.kind = row.text(3);
+  e.causation = static_cast<uint64_t>(row.integer(4));
+  e.attempt = static_cast<uint32_t>(row.integer(5));
+  e.actor.type = row.text(6);
+  e.actor.id = row.text(7);
+  e.data_class = row.text(8);
+  e.payload_ref = row.text(9);
+  e.salt = row.text_or_hex(10);
+  e.commitment = row.text_or_hex(11);
+  e.previous_hash = row.text_or_hex(12);
+  e.hash = row.text_or_hex(13);
+  if (!row.is_null(14)) {
+    TRY(Json extra, Json::parse(row.bytes(14)));
+    if (extra.members() != nullptr) e.extra = std::move(*extra.members());
+  }
+  e.payload = row.text(15);
+  if (!row.is_null(16)) {
+    Result<std::string> payload = files.get(session, row.text_or_hex(16));
+    if (!payload && payload.error().code == Code::kNotFound) {
+      return fail(Code::kDataLoss, "the payload of event " + std::to_string(e.sequence) + " of " +
+                                       session.str() +
+                                       " is missing in the blobs folder: restore it from a backup");
+    }
+    TRY(e.payload, std::move(payload));
+  }
+  return e;
+}
+
+}  // namespace
+
+Result<std::optional<StoredSession>> find_stored(Db& db, const SessionId& id) {
+  TRY(Statement s,
+      db.use("SELECT number, last_sequence, tenant, last_hash FROM sessions WHERE id = ?"));
+  s.bind(id.str());
+  TRY(bool found, s.step());
+  if (!found) return std::nullopt;
+  StoredSession out;
+  out.number = s.integer(0);
+  out.last_sequence = static_cast<uint64_t>(s.integer(1));
+  out.tenant = s.text(2);
+  out.last_hash = s.text_or_hex(3);
+  return out;
+}
+
+Result<int64_t> insert_session(Db& db, const SessionRow& row) {
+  TRY(Statement s,
+      db.use("INSERT INTO sessions (id, tenant, agent, agent_version, status, end_reason, created, "
+             "updated, last_sequence, last_hash, trace_id) VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+  s.bind(row.id.str()).bind(row.tenant.str()).bind(row.agent).bind(row.agent_version);
+  s.bind(row.status).bind(row.end_reason);
+  s.bind(unix_nanos(row.created)).bind(unix_nanos(row.updated));
+  s.bind(row.last_sequence).bind_hex(row.last_hash).bind(row.trace_id);
+  TRY_VOID(s.run());
+  return db.last_row_id();
+}
+
+Result<void> update_session(Db& db, int64_t number, const SessionRow& row) {
+  TRY(Statement s, db.use("UPDATE sessions SET agent = ?, agent_version = ?, status = ?, "
+                          "end_reason = ?, updated = ?, last_sequence = ?, last_hash = ?, "
+                          "trace_id = ? WHERE number = ?"));
+  s.bind(row.agent).bind(row.agent_version).bind(row.status).bind(row.end_reason);
+  s.bind(unix_nanos(row.updated)).bind(row.last_sequence).bind_hex(row.last_hash);
+  s.bind(row.trace_id).bind(number);
+  return s.run();
+}
+
+Result<void> insert_event(Db& db, int64_t session, const contract::Event& e,
+                          std::string_view blob_ref) {
+  TRY(Statement s,
+      db.use("INSERT INTO events (session, sequence, id, time, kind, causation, attempt, "
+             "actor_type, actor_id, data_class, payload_ref, salt, commitment, previous_hash, "
+             "hash, extra, payload, blob) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+  s.bind(session).bind(e.sequence).bind(e.id.str()).bind(unix_nanos(e.time)).bind(e.kind);
+  s.bind(e.causation).bind(static_cast<int64_t>(e.attempt)).bind(e.actor.type).bind(e.actor.id);
+  s.bind(e.data_class).bind(e.payload_ref).bind_hex(e.salt).bind_hex(e.commitment);
+  s.bind_hex(e.previous_hash).bind_hex(e.hash);
+  std::string extra;
+  if (e.extra.empty()) {
+    s.bind_null();
+  } else {
+    extra = Json(e.extra).dump();
+    s.bind(extra);
+  }
+  if (blob_ref.empty()) {
+    s.bind(e.payload).bind_null();
+  } else {
+    s.bind_null().bind_hex(blob_ref);
+  }
+  return s.run();
+}
+
+SessionRow read_session(const Statement& row) {
+  SessionRow out;
+  out.id = SessionId(row.text(0));
+  out.tenant = TenantId(row.text(1));
+  out.agent = row.text(2);
+  out.agent_version = row.text(3);
+  out.status = row.text(4);
+  out.end_reason = row.text(5);
+  out.created = wall_from_unix_nanos(row.integer(6));
+  out.updated = wall_from_unix_nanos(row.integer(7));
+  out.last_sequence = static_cast<uint64_t>(row.integer(8));
+  out.last_hash = row.text_or_hex(9);
+  out.trace_id = row.text(10);
+  return out;
+}
+
+Result<std::vector<contract::Event>> select_events(Db& db, const BlobFiles& files,
+                                                   const SessionId& session, uint64_t from,
+                                                   size_t max_events) {
+  TRY(auto stored, find_stored(db, session));
+  if (!stored) return fail(Code::kNotFound, "no session " + session.str());
+  TRY(Statement s,
+      db.use("SELECT sequence, id, time, kind, causation, attempt, actor_type, actor_id, "
+             "data_class, payload_ref, salt, commitment, previous_hash, hash, extra, payload, blob "
+             "FROM events WHERE session = ? AND sequence >= ? ORDER BY sequence LIMIT ?"));
+  s.bind(stored->number)
+      .bind(from)
+      .bind(static_cast<int64_t>(std::min<size_t>(max_events, INT64_MAX)));
+  std::vector<contract::Event> out;
+  for (;;) {
+    TRY(bool row, s.step());
+    if (!row) return out;
+    TRY(contract::Event event, read_event(s, session, files));
+    out.push_back(std::move(event));
+  }
+}
+
+}  // namespace drover::store::sqlite

@@ -1,0 +1,166 @@
+#include "store/sqlite/schema.h"
+
+#include <iterator>
+
+namespace drover::store::sqlite {
+namespace {
+
+// How to change the format: append a migration, never edit one that was released. Each runs on the
+// tables that the ones before it left.
+
+// 1: documents alone (Drover's own settings and keys).
+constexpr std::string_view kDocuments = R"sql(
+CREATE TABLE documents (
+  collection TEXT NOT NULL,
+  name TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (collection, name)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+// 2: sessions and events. `position` orders events over all sessions, so that appends of many
+// sessions fill the same last page; the payload stands apart from the envelope, so that a purge
+// can remove it and its salt. Columns of type ANY hold hex as bytes (Statement::bind_hex).
+constexpr std::string_view kJournal = R"sql(
+CREATE TABLE sessions (
+  number INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  tenant TEXT NOT NULL,
+  agent TEXT NOT NULL,
+  agent_version TEXT NOT NULL,
+  status TEXT NOT NULL,
+  end_reason TEXT NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  last_sequence INTEGER NOT NULL,
+  last_hash ANY NOT NULL,
+  trace_id TEXT NOT NULL
+) STRICT;
+CREATE INDEX sessions_by_tenant ON sessions (tenant, id);
+CREATE INDEX sessions_by_status ON sessions (status, id);
+CREATE TABLE events (
+  position INTEGER PRIMARY KEY,
+  session INTEGER NOT NULL REFERENCES sessions (number),
+  sequence INTEGER NOT NULL,
+  id TEXT NOT NULL,
+  time INTEGER NOT NULL,
+  kind TEXT NOT NULL,
+  causation INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  actor_type TEXT NOT NULL,
+  actor_id TEXT NOT NULL,
+  data_class TEXT NOT NULL,
+  payload_ref TEXT NOT NULL,
+  salt ANY,
+  commitment ANY NOT NULL,
+  previous_hash ANY NOT NULL,
+  hash ANY NOT NULL,
+  extra TEXT,
+  payload TEXT,
+  blob ANY
+) STRICT;
+CREATE UNIQUE INDEX events_by_session ON events (session, sequence);
+)sql";
+
+// 3: memory records with their full-text index, and spans. The index holds each record's namespace
+// as one word of its own column, so that a search never walks another tenant's records.
+constexpr std::string_view kRecordsAndSpans = R"sql(
+CREATE TABLE name_spaces (
+  number INTEGER PRIMARY KEY,
+  tenant TEXT NOT NULL,
+  name TEXT NOT NULL,
+  records INTEGER NOT NULL DEFAULT 0,
+  words INTEGER NOT NULL DEFAULT 0,
+  UNIQUE (tenant, name)
+) STRICT;
+CREATE TABLE records (
+  number INTEGER PRIMARY KEY,
+  name_space INTEGER NOT NULL REFERENCES name_spaces (number),
+  key TEXT NOT NULL,
+  scope TEXT NOT NULL,
+  text TEXT NOT NULL,
+  words INTEGER NOT NULL,
+  value TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  created INTEGER NOT NULL,
+  updated INTEGER NOT NULL,
+  source TEXT NOT NULL,
+  UNIQUE (name_space, key)
+) STRICT;
+CREATE INDEX records_by_update ON records (name_space, updated, number);
+CREATE VIRTUAL TABLE records_text USING fts5 (
+  scope, text, content = 'records', content_rowid = 'number',
+  tokenize = 'unicode61 remove_diacritics 2'
+);
+CREATE TRIGGER records_added AFTER INSERT ON records BEGIN
+  INSERT INTO records_text (rowid, scope, text) VALUES (new.number, new.scope, new.text);
+END;
+CREATE TRIGGER records_removed AFTER DELETE ON records BEGIN
+  INSERT INTO records_text (records_text, rowid, scope, text)
+    VALUES ('delete', old.number, old.scope, old.text);
+END;
+CREATE TRIGGER records_changed AFTER UPDATE OF text ON records BEGIN
+  INSERT INTO records_text (records_text, rowid, scope, text)
+    VALUES ('delete', old.number, old.scope, old.text);
+  INSERT INTO records_text (rowid, scope, text) VALUES (new.number, new.scope, new.text);
+END;
+CREATE TABLE spans (
+  number INTEGER PRIMARY KEY,
+  trace BLOB NOT NULL,
+  span BLOB NOT NULL,
+  parent TEXT NOT NULL,
+  sampled INTEGER NOT NULL,
+  tenant TEXT NOT NULL,
+  session TEXT NOT NULL,
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  start INTEGER NOT NULL,
+  duration INTEGER NOT NULL,
+  error INTEGER NOT NULL,
+  attributes TEXT NOT NULL,
+  events TEXT NOT NULL
+) STRICT;
+CREATE INDEX spans_by_trace ON spans (trace, start);
+CREATE INDEX spans_by_session ON spans (session, start) WHERE session <> '';
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans};
+
+Result<void> apply(Db& db, int from, int target) {
+  TRY_VOID(db.exec("BEGIN IMMEDIATE"));
+  for (int version = from; version < target; ++version) {
+    TRY_VOID(db.exec(std::string(kMigrations[version])));
+  }
+  TRY_VOID(db.exec("PRAGMA user_version = " + std::to_string(target)));
+  return db.exec("COMMIT");
+}
+
+}  // namespace
+
+int schema_version() { return static_cast<int>(std::size(kMigrations)); }
+
+Result<int> read_version(Db& db) {
+  TRY(Statement version, db.use("PRAGMA user_version"));
+  TRY(bool row, version.step());
+  return row ? static_cast<int>(version.integer(0)) : 0;
+}
+
+Result<void> migrate(Db& db, int target) {
+  if (target == 0) target = schema_version();
+  TRY(int found, read_version(db));
+  if (found > target) {
+    return fail(Code::kFailedPrecondition,
+                "the data folder has format version " + std::to_string(found) +
+                    ", this program knows up to " + std::to_string(target) +
+                    "; use the newer drover that wrote it");
+  }
+  if (found == target) return {};
+  Result<void> done = apply(db, found, target);
+  if (!done && db.in_transaction()) {
+    Result<void> undone = db.exec("ROLLBACK");
+    if (!undone) return fail(std::move(done.error()).note(undone.error().to_string()));
+  }
+  return done;
+}
+
+}  // namespace drover::store::sqlite

@@ -1,0 +1,287 @@
+#include "store/sqlite/sqlite_records.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "store/bm25.h"
+#include "store/sqlite/word_counts.h"
+
+namespace drover::store::sqlite {
+namespace {
+
+struct Space {
+  int64_t number = 0;
+  int64_t records = 0;
+  int64_t words = 0;
+};
+
+Result<std::optional<Space>> find_space(Db& db, const TenantId& tenant, std::string_view name) {
+  TRY(Statement s,
+      db.use("SELECT number, records, words FROM name_spaces WHERE tenant = ? AND name = ?"));
+  s.bind(tenant.str()).bind(name);
+  TRY(bool found, s.step());
+  if (!found) return std::optional<Space>();
+  Space out;
+  out.number = s.integer(0);
+  out.records = s.integer(1);
+  out.words = s.integer(2);
+  return std::optional<Space>(out);
+}
+
+Result<int64_t> make_space(Db& db, const TenantId& tenant, std::string_view name) {
+  TRY(auto found, find_space(db, tenant, name));
+  if (found) return found->number;
+  TRY(Statement s, db.use("INSERT INTO name_spaces (tenant, name) VALUES (?, ?)"));
+  s.bind(tenant.str()).bind(name);
+  TRY_VOID(s.run());
+  return db.last_row_id();
+}
+
+Result<void> count_in_space(Db& db, int64_t space, int64_t records, int64_t words) {
+  TRY(Statement s, db.use("UPDATE name_spaces SET records = records + ?, words = words + ? "
+                          "WHERE number = ?"));
+  s.bind(records).bind(words).bind(space);
+  return s.run();
+}
+
+/// The namespace as one word of the index's first column.
+std::string scope_of(int64_t space) { return "n" + std::to_string(space); }
+
+struct Existing {
+  int64_t number = 0;
+  uint64_t version = 0;
+  int64_t words = 0;
+};
+
+Result<Existing> find_existing(Db& db, int64_t space, std::string_view key) {
+  TRY(Statement s,
+      db.use("SELECT number, version, words FROM records WHERE name_space = ? AND key = ?"));
+  s.bind(space).bind(key);
+  TRY(bool found, s.step());
+  Existing out;
+  if (!found) return out;
+  out.number = s.integer(0);
+  out.version = static_cast<uint64_t>(s.integer(1));
+  out.words = s.integer(2);
+  return out;
+}
+
+struct Put {
+  TenantId tenant;
+  Record record;
+  std::string value;
+  std::optional<uint64_t> expected;
+  int64_t words = 0;
+  WallTime now;
+};
+
+Result<void> insert_record(Db& db, int64_t space, const Put& put) {
+  TRY(Statement s,
+      db.use("INSERT INTO records (name_space, key, scope, text, words, value, version, created, "
+             "updated, source) VALUES (?,?,?,?,?,?,1,?,?,?)"));
+  const std::string scope = scope_of(space);
+  s.bind(space).bind(put.record.key).bind(scope).bind(put.record.text).bind(put.words);
+  s.bind(put.value).bind(unix_nanos(put.now)).bind(unix_nanos(put.now));
+  s.bind(put.record.source.str());
+  return s.run();
+}
+
+Result<void> update_record(Db& db, const Existing& before, const Put& put) {
+  TRY(Statement s, db.use("UPDATE records SET text = ?, words = ?, value = ?, version = ?, "
+                          "updated = ?, source = ? WHERE number = ?"));
+  s.bind(put.record.text).bind(put.words).bind(put.value).bind(before.version + 1);
+  s.bind(unix_nanos(put.now)).bind(put.record.source.str()).bind(before.number);
+  return s.run();
+}
+
+Result<uint64_t> run_put(Db& db, const Put& put) {
+  // The fence first: a lost compare-and-set must not have changed anything.
+  TRY(auto known, find_space(db, put.tenant, put.record.name_space));
+  Existing before;
+  if (known) {
+    TRY(before, find_existing(db, known->number, put.record.key));
+  }
+  if (put.expected && *put.expected != before.version) {
+    return fail(version_conflict(put.record.key, *put.expected, before.version));
+  }
+  TRY(int64_t space, make_space(db, put.tenant, put.record.name_space));
+  TRY_VOID(count_in_space(db, space, before.number == 0 ? 1 : 0, put.words - before.words));
+  if (before.number == 0) {
+    TRY_VOID(insert_record(db, space, put));
+  } else {
+    TRY_VOID(update_record(db, before, put));
+  }
+  return before.version + 1;
+}
+
+constexpr std::string_view kGet =
+    "SELECT key, text, value, version, created, updated, source FROM records "
+    "WHERE name_space = ? AND key = ?";
+constexpr std::string_view kByNumber =
+    "SELECT key, text, value, version, created, updated, source FROM records WHERE number = ?";
+constexpr std::string_view kNewest =
+    "SELECT key, text, value, version, created, updated, source FROM records "
+    "WHERE name_space = ? ORDER BY updated DESC, number DESC LIMIT ?";
+constexpr std::string_view kFrom =
+    "SELECT key, text, value, version, created, updated, source FROM records "
+    "WHERE name_space = ?1 AND key >= ?2 AND key > ?3 ORDER BY key LIMIT ?4";
+
+Result<Record> read_record(const Statement& s, const std::string& name_space) {
+  Record out;
+  out.name_space = name_space;
+  out.key = s.text(0);
+  out.text = s.text(1);
+  TRY(out.value, Json::parse(s.bytes(2)));
+  out.version = static_cast<uint64_t>(s.integer(3));
+  out.created = wall_from_unix_nanos(s.integer(4));
+  out.updated = wall_from_unix_nanos(s.integer(5));
+  out.source = SessionId(s.text(6));
+  return out;
+}
+
+/// {scope} : "n12" AND {text} : ("word" OR "word"). Words hold no quote (fold_words).
+std::string match_of(int64_t space, const std::vector<std::string>& words) {
+  std::string out = "{scope} : \"" + scope_of(space) + "\" AND {text} : (";
+  for (size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) out += " OR ";
+    out += '"' + words[i] + '"';
+  }
+  return out + ")";
+}
+
+Result<Bm25> rank(Db& db, const Space& space, const std::vector<std::string>& words) {
+  TRY(Statement s, db.use("SELECT rowid, drover_counts(records_text) FROM records_text "
+                          "WHERE records_text MATCH ?"));
+  const std::string match = match_of(space.number, words);
+  s.bind(match);
+  Bm25 out(words.size(), space.records, space.words);
+  for (;;) {
+    TRY(bool row, s.step());
+    if (!row) return out;
+    std::vector<uint32_t> counts = read_word_counts(s.bytes(1));
+    // First the length, then the scope's own phrase, then the words.
+    if (counts.size() != words.size() + 2) {
+      return fail(Code::kInternal, "the full-text index gave an unexpected number of phrases");
+    }
+    const int64_t length = counts[0];
+    counts.erase(counts.begin(), counts.begin() + 2);
+    out.add(s.integer(0), length, counts);
+  }
+}
+
+Result<std::vector<Found>> select_newest(Db& db, int64_t space, const std::string& name_space,
+                                         size_t limit) {
+  TRY(Statement s, db.use(kNewest));
+  s.bind(space).bind(static_cast<int64_t>(limit));
+  std::vector<Found> out;
+  for (;;) {
+    TRY(bool row, s.step());
+    if (!row) return out;
+    Found found;
+    TRY(found.record, read_record(s, name_space));
+    out.push_back(std::move(found));
+  }
+}
+
+Result<std::vector<Found>> select_found(Db& db, const TenantId& tenant,
+                                        const std::string& name_space,
+                                        const std::vector<std::string>& words, size_t limit) {
+  TRY(auto space, find_space(db, tenant, name_space));
+  if (!space) return std::vector<Found>();
+  if (words.empty()) return select_newest(db, space->number, name_space, limit);
+  TRY(Bm25 ranking, rank(db, *space, words));
+  std::vector<Found> out;
+  for (const auto& [number, score] : ranking.best(limit)) {
+    TRY(Statement s, db.use(kByNumber));
+    s.bind(number);
+    TRY(bool there, s.step());
+    if (!there) continue;
+    Found found;
+    TRY(found.record, read_record(s, name_space));
+    found.score = score;
+    out.push_back(std::move(found));
+  }
+  return out;
+}
+
+}  // namespace
+
+Task<Result<uint64_t>> SqliteRecords::put(Context ctx, TenantId tenant, Record record,
+                                          std::optional<uint64_t> expected_version) {
+  auto put = std::make_shared<Put>();
+  put->value = record.value.dump();
+  CO_TRY_VOID(check_record(tenant, record, put->value.size()));
+  put->tenant = std::move(tenant);
+  put->record = std::move(record);
+  put->expected = expected_version;
+  put->words = static_cast<int64_t>(fold_words(put->record.text).size());
+  put->now = ctx.loop().wall();
+  const size_t bytes = put->value.size() + put->record.text.size() + sizeof(Put);
+  auto job = [put](Db& db) { return run_put(db, *put); };
+  co_return co_await writer_.write<uint64_t>(ctx, bytes, std::move(job));
+}
+
+Task<Result<Record>> SqliteRecords::get(Context ctx, TenantId tenant, std::string name_space,
+                                        std::string key) {
+  CO_TRY_VOID(check_record_name(tenant, name_space, key));
+  auto query = [tenant, name_space, key](Db& db) -> Result<Record> {
+    TRY(auto space, find_space(db, tenant, name_space));
+    if (space) {
+      TRY(Statement s, db.use(kGet));
+      s.bind(space->number).bind(key);
+      TRY(bool found, s.step());
+      if (found) return read_record(s, name_space);
+    }
+    return fail(Code::kNotFound, "no record '" + key + "' in namespace '" + name_space + "'");
+  };
+  co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<std::vector<Record>>> SqliteRecords::list(Context ctx, TenantId tenant,
+                                                      std::string name_space, std::string prefix,
+                                                      std::string after, size_t limit) {
+  limit = std::min(limit, limits::kStoreRowsMax);
+  auto query = [tenant, name_space, prefix, after, limit](Db& db) -> Result<std::vector<Record>> {
+    std::vector<Record> out;
+    TRY(auto space, find_space(db, tenant, name_space));
+    if (!space) return out;
+    TRY(Statement s, db.use(kFrom));
+    s.bind(space->number).bind(prefix).bind(after).bind(static_cast<int64_t>(limit));
+    for (;;) {
+      TRY(bool row, s.step());
+      if (!row || !s.bytes(0).starts_with(prefix)) return out;
+      TRY(Record record, read_record(s, name_space));
+      out.push_back(std::move(record));
+    }
+  };
+  co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<bool>> SqliteRecords::remove(Context ctx, TenantId tenant, std::string name_space,
+                                         std::string key) {
+  CO_TRY_VOID(check_record_name(tenant, name_space, key));
+  auto job = [tenant, name_space, key](Db& db) -> Result<bool> {
+    TRY(auto space, find_space(db, tenant, name_space));
+    if (!space) return false;
+    TRY(Existing before, find_existing(db, space->number, key));
+    if (before.number == 0) return false;
+    TRY_VOID(count_in_space(db, space->number, -1, -before.words));
+    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
+    s.bind(before.number);
+    TRY_VOID(s.run());
+    return true;
+  };
+  co_return co_await writer_.write<bool>(ctx, 0, std::move(job));
+}
+
+Task<Result<std::vector<Found>>> SqliteRecords::search(Context ctx, TenantId tenant,
+                                                       std::string name_space, std::string query,
+                                                       size_t limit) {
+  limit = std::min(limit, limits::kMemorySearchResultsMax);
+  auto work = [tenant, name_space, words = query_words(query), limit](Db& db) {
+    return select_found(db, tenant, name_space, words, limit);
+  };
+  co_return co_await searcher_.read(ctx, std::move(work));
+}
+
+}  // namespace drover::store::sqlite
