@@ -24,11 +24,11 @@ Http1Connection::Http1Connection(ServerCore& core, const Context& parent,
       stream_(std::move(stream)),
       scope_(parent),
       io_(std::in_place, parent),
-      parser_(HeadParser::Kind::kRequest, core.options.header_bytes_max) {}
-
-Http1Connection::~Http1Connection() {
-  if (timer_ != 0) core_.loop.cancel_timer(timer_);
-}
+      parser_(HeadParser::Kind::kRequest, core.options.header_bytes_max),
+      limit_(core.loop, [this] {
+        timed_out_ = true;
+        io_->cancel("timed out");
+      }) {}
 
 Task<void> Http1Connection::run() {
   while (!gone_) {
@@ -47,7 +47,7 @@ Task<void> Http1Connection::run() {
     }
     if (!keep_alive_) break;
   }
-  disarm();
+  limit_.clear();
   if (wants_http2_) {
     co_await scope_.join();
     co_return;
@@ -83,7 +83,7 @@ Task<Http1Connection::Outcome> Http1Connection::read_head() {
     if (waiting_for_first) {
       // The whole head must come within read_timeout of its first byte (slow senders).
       bool idle = in_.empty() && !first_;
-      arm(idle ? core_.options.idle_timeout : core_.options.read_timeout);
+      limit_.set(idle ? core_.options.idle_timeout : core_.options.read_timeout);
       waiting_for_first = idle;
       if (idle) in_.shrink();
     }
@@ -97,7 +97,7 @@ Task<Http1Connection::Outcome> Http1Connection::read_head() {
     }
     in_.commit(*n);
   }
-  disarm();
+  limit_.clear();
   first_ = false;
   Refusal refusal = accept_head(in_.pending());
   if (refusal.status != 0) {
@@ -200,7 +200,7 @@ void Http1Connection::end_request() {
   if (gone_ || answer_ != Answer::kDone) keep_alive_ = false;
   if (draining_) keep_alive_ = false;
   if (keep_alive_) {
-    arm(core_.options.idle_timeout);
+    limit_.set(core_.options.idle_timeout);
     // The next request is here already: run() must not wait for more bytes before it serves it.
     if (watching_ && !in_.empty()) {
       interrupted_ = true;
@@ -295,27 +295,6 @@ void Http1Connection::drain() {
 void Http1Connection::drop() {
   client_left();
   if (stream_ != nullptr) stream_->close();
-}
-
-/// One timer per connection, moved lazily: a request that comes at once costs no timer.
-void Http1Connection::arm(Duration d) {
-  deadline_ = core_.loop.mono() + d;
-  if (timer_ != 0 && armed_ <= deadline_) return;
-  if (timer_ != 0) core_.loop.cancel_timer(timer_);
-  armed_ = deadline_;
-  timer_ = core_.loop.call_at(deadline_, [this] { on_timer(); });
-}
-
-void Http1Connection::on_timer() {
-  timer_ = 0;
-  if (deadline_ == Context::kNoDeadline) return;
-  if (core_.loop.mono() < deadline_) {
-    armed_ = deadline_;
-    timer_ = core_.loop.call_at(deadline_, [this] { on_timer(); });
-    return;
-  }
-  timed_out_ = true;
-  io_->cancel("timed out");
 }
 
 }  // namespace drover::http

@@ -14,6 +14,7 @@
 #include "http/http1_body.h"
 #include "http/http1_head.h"
 #include "http/input_buffer.h"
+#include "http/lazy_timer.h"
 #include "http/server_core.h"
 
 namespace drover::http {
@@ -21,7 +22,6 @@ namespace drover::http {
 class Http1Connection final : public Connection, private ServerRequest, private ServerResponse {
  public:
   Http1Connection(ServerCore& core, const Context& parent, std::unique_ptr<net::Stream> stream);
-  ~Http1Connection() override;
 
   Task<void> run() override;
   void drain() override;
@@ -63,9 +63,6 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   Task<void> wait_progress();
   Task<void> refuse(int status, std::string why);
   Task<void> linger();
-  void arm(Duration d);
-  void disarm() { deadline_ = Context::kNoDeadline; }
-  void on_timer();
   void client_left();
 
   // http1_body_io.cc
@@ -115,9 +112,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool watching_ = false;
   bool interrupted_ = false;
   bool wants_http2_ = false;
-  MonoTime deadline_ = Context::kNoDeadline;
-  MonoTime armed_{};
-  async::Loop::TimerId timer_ = 0;
+  LazyTimer limit_;
 };
 
 }  // namespace drover::http

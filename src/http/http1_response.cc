@@ -195,7 +195,7 @@ void Http1Connection::abort() {
   answer_ = Answer::kAborted;
   gone_ = true;
   keep_alive_ = false;
-  stream_->close();
+  stream_->reset();
 }
 
 }  // namespace drover::http

@@ -85,6 +85,10 @@ class MemoryStream final : public net::Stream {
     in_->wake();
     out_->wake();
   }
+  void reset() override {
+    if (!*closed_) out_->broken = true;
+    close();
+  }
   net::Endpoint remote() const override { return net::Endpoint{"127.0.0.1", 40'000}; }
   std::string_view alpn() const override { return alpn_; }
   void set_alpn(std::string alpn) { alpn_ = std::move(alpn); }

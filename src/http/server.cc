@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "http/http1_connection.h"
+#include "http/http2_connection.h"
 #include "http/server_core.h"
 
 namespace drover::http {
@@ -48,6 +49,8 @@ struct Server::Impl {
 
   static Task<void> accept_loop(Impl* self);
   static Task<void> serve(Impl* self, std::unique_ptr<net::Stream> stream);
+  static Task<void> serve_protocols(Impl* self, std::unique_ptr<net::Stream> stream);
+  static Task<void> run_connection(Impl* self, Connection* connection);
   /// Keeps the state alive until the last handler has ended.
   static Task<void> reap(std::shared_ptr<Impl> self) { co_await self->scope.join(); }
 
@@ -67,13 +70,14 @@ struct Server::Impl {
   std::unordered_set<Connection*> connections;
   async::WaitQueue room;   // a connection has ended
   async::WaitQueue ended;  // the last connection has ended
+  size_t open = 0;         // connections, those that shake hands included
   bool started = false;
 };
 
 Task<void> Server::Impl::accept_loop(Impl* self) {
   Context ctx = self->scope.context();
   while (!self->core.stopping) {
-    if (self->connections.size() >= self->core.options.connections_max) {
+    if (self->open >= self->core.options.connections_max) {
       async::Wake wake = co_await self->room.wait(ctx);
       if (wake != async::Wake::kWoken) co_return;
       continue;
@@ -92,13 +96,33 @@ Task<void> Server::Impl::accept_loop(Impl* self) {
   }
 }
 
-Task<void> Server::Impl::serve(Impl* self, std::unique_ptr<net::Stream> stream) {
-  {
-    Http1Connection connection(self->core, self->scope.context(), std::move(stream));
-    self->connections.insert(&connection);
-    co_await connection.run();
-    self->connections.erase(&connection);
+Task<void> Server::Impl::run_connection(Impl* self, Connection* connection) {
+  self->connections.insert(connection);
+  co_await connection->run();
+  self->connections.erase(connection);
+}
+
+Task<void> Server::Impl::serve_protocols(Impl* self, std::unique_ptr<net::Stream> stream) {
+  Context ctx = self->scope.context();
+  Context bounded = ctx.with_timeout(self->core.options.read_timeout);
+  Result<void> shaken = co_await stream->handshake(std::move(bounded));
+  if (!shaken) co_return;
+  std::string input;
+  if (stream->alpn() != "h2") {
+    Http1Connection connection(self->core, ctx, std::move(stream));
+    co_await run_connection(self, &connection);
+    if (!connection.wants_http2()) co_return;
+    stream = connection.take_stream();
+    input = connection.take_input();
   }
+  Http2Connection connection(self->core, ctx, std::move(stream), std::move(input));
+  co_await run_connection(self, &connection);
+}
+
+Task<void> Server::Impl::serve(Impl* self, std::unique_ptr<net::Stream> stream) {
+  ++self->open;
+  co_await serve_protocols(self, std::move(stream));
+  --self->open;
   self->room.wake_one();
   if (self->connections.empty()) self->ended.wake_all();
 }
@@ -140,7 +164,7 @@ Task<size_t> Server::stop(Context ctx, Duration deadline) {
 }
 
 void Server::drop_connections() { impl_->drop_all(); }
-size_t Server::open_connections() const { return impl_->connections.size(); }
+size_t Server::open_connections() const { return impl_->open; }
 size_t Server::in_flight() const { return impl_->core.in_flight; }
 
 }  // namespace drover::http
