@@ -62,6 +62,11 @@ Result<void> append_header(std::string& out, const EventHeader& header) {
   if (header.name.empty() || header.name.size() > kNameBytesMax) {
     return fail(Code::kInvalidArgument, "event stream: a header name has 1 to 255 bytes");
   }
+  // Readers refuse a whole stream for one such header, ours among them.
+  if (!is_utf8(header.name) ||
+      (header.type == EventHeaderType::kString && !is_utf8(header.bytes))) {
+    return fail(Code::kInvalidArgument, "event stream: a header is not UTF-8");
+  }
   put(out, header.name.size(), 1);
   out += header.name;
   put(out, static_cast<uint8_t>(header.type), 1);

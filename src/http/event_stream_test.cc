@@ -329,6 +329,8 @@ TEST(EventStream, EncoderRefusesWhatCannotBeFramed) {
       EventHeader::text("", "x"),
       EventHeader::text(long_name, "x"),
       EventHeader::text("n", long_value),
+      EventHeader::text("\xff", "x"),
+      EventHeader::text("n", "\xc3"),
       {"n", EventHeaderType::kByte, 128, {}},
       {"n", EventHeaderType::kInt16, -32'769, {}},
       {"n", EventHeaderType::kInt32, 1LL << 31, {}},

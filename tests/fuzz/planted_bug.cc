@@ -1,5 +1,5 @@
-// Not a test of Drover but of its fuzzing: behind the real JSON parser stands a bug, a read past the
-// end of a buffer, that only documents of one shape reach. `make test` fails unless it is found
+// Not a test of Drover but of its fuzzing: behind the real JSON parser stands a bug, a read past
+// the end of a buffer, that only documents of one shape reach. `make test` fails unless it is found
 // from the seeds of the JSON target within a bound. If this goes unfound, so would a real one.
 
 #include <cstddef>
