@@ -47,7 +47,7 @@ std::string snake_case(std::string_view name) {
 }
 
 const Dialect* find(std::string_view name) {
-  for (const Dialect* dialect : {&openai(), &azure()}) {
+  for (const Dialect* dialect : {&openai(), &azure(), &converse()}) {
     if (dialect->name() == name) return dialect;
   }
   return nullptr;

@@ -78,6 +78,29 @@ Json message_to_json(const Message& m, OpenAiFlavor flavor, bool& dropped_reason
   return contract::to_json(copy);
 }
 
+// Blocks and tools of Converse that have no neutral form.
+Result<void> refuse_foreign(const ChatRequest& r) {
+  for (size_t i = 0; i < r.messages.size(); ++i) {
+    for (const Part& part : r.messages[i].parts) {
+      const contract::OtherPart* other = std::get_if<contract::OtherPart>(&part);
+      if (other == nullptr || other->raw.get_string("type") != "converse") continue;
+      const Json* block = other->raw.find("block");
+      bool named = block != nullptr && block->is_object() && !block->members()->empty();
+      return fail(unsupported("messages[" + std::to_string(i) + "]: the block '" +
+                              (named ? block->members()->front().first : "?") +
+                              "' has no form in chat completions"));
+    }
+  }
+  for (const ToolDefinition& tool : r.tools) {
+    for (const Json::Member& m : tool.extra) {
+      if (m.first == "type" && m.second == Json("converse")) {
+        return fail(unsupported("a tool of Converse's own has no form in chat completions"));
+      }
+    }
+  }
+  return {};
+}
+
 void add_sampling(const ChatRequest& r, OpenAiFlavor flavor, Json::Object& out) {
   if (r.max_tokens) {
     // Reasoning models of OpenAI and Azure know only the new name; other servers often only the
@@ -255,6 +278,7 @@ Result<void> read_member(const Json::Member& member, ChatRequest& out) {
 
 Result<EncodedRequest> openai_wire::encode_request(const ChatRequest& r, OpenAiFlavor flavor) {
   EncodedRequest encoded;
+  TRY_VOID(refuse_foreign(r));
   bool dropped_reasoning = false;
   bool dropped_error_mark = false;
   Json::Array messages;
