@@ -37,9 +37,9 @@ done
 
 as_root=()
 if [ "$(id -u)" -ne 0 ]; then
-  # -n: never stop to ask for a password in the middle of a build.
-  if command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root=(sudo -n)
+  # sudo may ask for the password of somebody who sits there; a script is never kept waiting.
+  if command -v sudo >/dev/null && { sudo -n true 2>/dev/null || { [ -t 0 ] && sudo -v; }; }; then
+    as_root=(sudo)
   else
     die 2 "Some Debian packages are missing, and installing them needs root. Please run:
 

@@ -226,8 +226,22 @@ def e2e_environment():
     return Outcome(failed=1, detail=done.tail())
 
 
-def _suite(script, name, seconds=SUITE_SECONDS_MAX):
-    done = run([script], f"e2e/{name}", seconds)
+def program():
+    """The binary is there and starts: everything after this stands on it."""
+    return _command([BUILD / "drover", "--version"], "program", CHECK_SECONDS_MAX)
+
+
+def _time_limit(script):
+    """The suite's own limit, if it names one ("# time limit: 900 s") in its first lines."""
+    head = script.read_text(encoding="utf-8", errors="replace")[:2000]
+    named = re.search(r"^# time limit: (\d+) s", head, re.M)
+    return int(named.group(1)) if named else SUITE_SECONDS_MAX
+
+
+def _suite(script, name):
+    if not script.exists():
+        return Outcome(failed=1, detail=[f"there is no {script.relative_to(ROOT)}"])
+    done = run([script], f"e2e/{name}", _time_limit(script))
     last = done.last_line()
     counts = re.search(r"(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", last)
     if done.status == 77:
@@ -261,4 +275,4 @@ def e2e_suites(report, only=""):
 
 
 def engine():
-    return _suite(ROOT / "tests/e2e/engine.sh", "engine", 1200)
+    return _suite(ROOT / "tests/e2e/engine.sh", "engine")

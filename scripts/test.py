@@ -25,6 +25,7 @@ def everything(report):
     if built.failed:
         environment.join()
         return
+    report.stage("program starts", stages.program)
     report.stage("unit tests", lambda: stages.unit_tests("tests"))
     report.stage("e2e environment", environment.join)
     stages.e2e_suites(report)

@@ -6,6 +6,8 @@
 # Its last line may be "N passed, N failed, N skipped": then those are counted, else it is one test;
 # each skip among them prints a line "skip: why".
 #
+# It has 600 seconds, or as many as a comment "# time limit: 900 s" among its first lines says.
+#
 # Sets NODE, NPM, PYTHON, DROVER, SHARED (see scripts/testenv.sh), HERE (the suite's folder) and
 # WORK (a new folder, removed at the end). Whatever `start` began is ended with the suite.
 set -euo pipefail
