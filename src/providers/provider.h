@@ -27,6 +27,7 @@ using async::Context;
 using async::Task;
 
 /// What is asked: a neutral request, or a caller's OpenAI body that is decoded only if needed.
+/// Belongs to one call; attempts use it one after another.
 class Prompt {
  public:
   static Prompt from_chat(contract::ChatRequest request);
@@ -39,10 +40,19 @@ class Prompt {
   /// The caller's own bytes, if it came as OpenAI.
   const std::string* openai_body() const { return body_ ? &*body_ : nullptr; }
   const dialect::OpenAiScan* scan() const { return body_ ? &scan_ : nullptr; }
-  /// The neutral form, decoded at the first call.
+  /// The neutral form, decoded at the first call. Its model is what the last attempt was sent as.
   Result<const contract::ChatRequest*> chat();
+  /// The neutral form as it goes to one endpoint: its model name, streamed or not, usage asked for.
+  /// Changed in place: a long conversation is not copied for each attempt.
+  Result<const contract::ChatRequest*> chat_as(std::string_view upstream_model, bool stream);
+  /// About how many tokens the input is, where no usage says it: bytes of text / 4.
+  int64_t estimated_input_tokens() const;
 
  private:
+  std::string model_;
+  bool stream_ = false;
+  bool include_usage_ = false;
+  std::optional<int64_t> max_tokens_;
   std::optional<std::string> body_;
   dialect::OpenAiScan scan_;
   std::optional<contract::ChatRequest> chat_;
@@ -57,7 +67,9 @@ class Sink {
   /// True if the sink would rather have an OpenAI-like endpoint's server-sent events as bytes.
   virtual bool wants_raw() const { return false; }
   virtual Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) = 0;
-  /// One whole event's data (without "data: " and line ends) of an OpenAI-like stream.
+  /// One whole event's data (without "data: " and line ends) of an OpenAI-like stream, in order;
+  /// not the closing "[DONE]", which is the answer's end. A usage chunk that the caller did not ask
+  /// for is left out.
   virtual Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) {
     co_return fail(Code::kInternal, "this sink takes no raw events");
   }
@@ -79,6 +91,12 @@ struct Answer {
   AttemptTiming timing;
   /// Visible output was handed to the sink.
   bool visible = false;
+  /// Names of request fields that the endpoint's dialect has no place for.
+  std::vector<std::string> dropped;
+  /// The answer's x-ratelimit-* headers, as they came.
+  http::Headers rate_limits;
+  /// What the provider says of where it ran: x-ms-region, x-ms-deployment-name and the like.
+  http::Headers facts;
 };
 
 struct AttemptOptions {
@@ -86,6 +104,7 @@ struct AttemptOptions {
   int attempt = 1;
   Duration connect_timeout;
   Duration headers_timeout;
+  Duration answer_timeout;  // to the head of an answer that is not streamed
   Duration first_token_timeout;
   Duration between_tokens_timeout;
   AttemptOptions();
@@ -126,15 +145,25 @@ struct ProviderEnvironment {
   std::function<Result<std::string>(const std::string&)> read_file;
 };
 
+/// Where the road gets its providers: the table below, or a test's own.
+class Providers {
+ public:
+  virtual ~Providers() = default;
+  /// nullptr if there is none of that name.
+  virtual Provider* find(std::string_view name) const = 0;
+};
+
 /// All providers, by name. Made once.
-class ProviderTable {
+class ProviderTable final : public Providers {
  public:
   explicit ProviderTable(ProviderEnvironment environment);
-  ~ProviderTable();
-  Provider* find(std::string_view name) const;
+  ~ProviderTable() override;
+  Provider* find(std::string_view name) const override;
   std::vector<std::string> names() const;
 
  private:
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
   std::vector<std::unique_ptr<Provider>> providers_;
 };
 

@@ -4,13 +4,14 @@
 // owned by one task; end() hands it over once. Content of messages is never recorded unless the
 // operator opted in.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "async/context.h"
-#include "base/span.h"
 #include "base/random.h"
+#include "base/span.h"
 #include "store/spans.h"
 
 namespace drover::trace {
@@ -28,17 +29,22 @@ class Span {
   /// Starts a child of ctx's span (a root if it has none).
   Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
        std::string span_kind = "INTERNAL");
-  Span(Span&&) = default;
-  Span& operator=(Span&&) = default;
+  Span(Span&& other) noexcept;
+  Span& operator=(Span&& other) noexcept;
+  /// Ends it, if nobody did.
   ~Span();
 
   /// ctx under this span.
   async::Context context() const;
-  void set(std::string key, Json value);
+  /// Sets an attribute; a key is set once (a second value of the same key stands beside the first).
+  void set(std::string_view key, Json value);
   void set_tenant(TenantId tenant) { row_.tenant = std::move(tenant); }
   void set_session(std::string session) { row_.session = std::move(session); }
+  const TenantId& tenant() const { return row_.tenant; }
+  const std::string& session() const { return row_.session; }
   void rename(std::string name) { row_.name = std::move(name); }
-  void event(std::string name, Json attributes);
+  /// At most limits::kSpanEventsMax; further ones only count in "drover.dropped_events".
+  void event(std::string_view name, Json attributes);
   /// Marks it failed: error.type and the message.
   void fail(const Error& error);
   void end();
@@ -48,6 +54,7 @@ class Span {
   std::optional<async::Context> parent_;
   SpanSink* sink_ = nullptr;
   MonoTime started_;
+  int64_t dropped_events_ = 0;
   store::SpanRow row_;
 };
 

@@ -1,0 +1,48 @@
+#pragma once
+// One attempt on the wire, the same for every provider: send, tell errors apart, read the answer or
+// the stream, and know a cut one from a finished one. A provider prepares a WireCall (URL, headers,
+// authentication, dialect) and hands it here.
+//
+// What can go wrong, besides what the dialect's classify_error says:
+//   unavailable/cut               the stream ended before the dialect's own end
+//   deadline_exceeded/first_token, between_tokens, headers, connect    other target next
+//   deadline_exceeded/total, cancelled                                 the caller's own; no retry
+//   unavailable/wrong_content_type, redirect                           not an answer of this API
+//   resource_exhausted/answer_too_large                                limits::kHttpAnswerBytesMax
+// Secrets named in WireCall::secrets never stand in an error, even if the provider quotes them.
+// Loop thread only.
+
+#include <string>
+#include <vector>
+
+#include "base/secret.h"
+#include "dialect/dialect.h"
+#include "providers/provider.h"
+
+namespace drover::providers {
+
+struct WireCall {
+  http::ClientRequest request;
+  const dialect::Dialect* dialect = nullptr;
+  bool stream = false;
+  /// The body is the caller's own OpenAI bytes, and so may the answer be.
+  bool passthrough = false;
+  std::vector<std::string> dropped;
+  std::vector<Secret> secrets;
+};
+
+/// The body for an endpoint: spliced where prompt and dialect both speak OpenAI, encoded otherwise.
+Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream);
+
+/// `prompt`, `client` and `sink` outlive the task.
+Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* client,
+                                                     WireCall call, const Prompt& prompt,
+                                                     Sink* sink, AttemptOptions options);
+
+/// An attempt that failed before anything was sent.
+tl::unexpected<AttemptError> attempt_failed(Error error);
+
+/// True for the dialects whose requests and answers are OpenAI's bytes.
+bool speaks_openai(const dialect::Dialect& dialect);
+
+}  // namespace drover::providers

@@ -1,0 +1,31 @@
+#pragma once
+// Internal to src/providers: how failures of one attempt become Errors. Pure.
+
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "dialect/dialect.h"
+#include "providers/provider.h"
+
+namespace drover::providers {
+
+/// A failure while sending or reading. What the caller's own deadline or cancellation caused is
+/// kNever; what an attempt's own timeout caused is for another target, `phase` as its reason if the
+/// transport named none.
+Error transport_error(Error error, const Context& ctx, std::string_view phase);
+
+/// An answer that is no success: non-2xx, or of a media type that is not this API's.
+Error refusal(const dialect::Dialect& dialect, const http::ResponseHead& head,
+              std::string_view body, WallTime now);
+
+/// An error in place of an answer, under status 200.
+Error error_in_answer(const dialect::Dialect& dialect, std::string_view body);
+
+/// Bytes that are not the dialect's: another endpoint may do better.
+Error malformed(Error error);
+
+/// The error with every secret in its texts replaced.
+Error without_secrets(Error error, const std::vector<Secret>& secrets);
+
+}  // namespace drover::providers

@@ -1,0 +1,237 @@
+#include "providers/attempt_stream.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+#include "providers/attempt_errors.h"
+
+namespace drover::providers {
+namespace {
+
+constexpr std::string_view kDone = "[DONE]";
+/// How long the end of the body may follow the end of the stream.
+constexpr Duration kTailTimeout = 100ms;
+
+dialect::WireEvent wire_event(const http::SseEvent& event) {
+  dialect::WireEvent out;
+  out.type = event.event;
+  out.data = event.data;
+  return out;
+}
+
+dialect::WireEvent wire_event(const http::EventMessage& message) {
+  dialect::WireEvent out;
+  std::string_view kind = message.text(":message-type");
+  out.exception = kind == "exception" || kind == "error";
+  out.data = message.payload;
+  if (kind == "exception") {
+    out.type = message.text(":exception-type");
+  } else if (kind == "error") {
+    // Not modelled by the service: code and text are headers, there is no payload.
+    out.type = message.text(":error-code");
+    out.data = Json::object().set("message", message.text(":error-message")).dump();
+  } else {
+    out.type = message.text(":event-type");
+  }
+  return out;
+}
+
+}  // namespace
+
+StreamReader::StreamReader(const Context& ctx, const WireCall& call, const Prompt& prompt,
+                           Sink* sink, const AttemptOptions& options, MonoTime started)
+    : ctx_(ctx),
+      call_(call),
+      prompt_(prompt),
+      sink_(sink),
+      options_(options),
+      started_(started),
+      raw_(call.passthrough && sink != nullptr && sink->wants_raw()),
+      last_event_(started) {}
+
+bool StreamReader::ended() const { return raw_ ? raw_ended_ : decoder_->ended(); }
+
+Error StreamReader::cut(std::string_view how) const {
+  Error out(Code::kUnavailable,
+            "the provider's stream was cut: " + std::string(how) +
+                (answer_->visible ? " (part of the answer had been delivered)" : ""),
+            Retry::kOtherTarget);
+  out.reason = "cut";
+  return out;
+}
+
+Context StreamReader::read_context() const {
+  if (!answer_->visible) return ctx_.with_deadline(started_ + options_.first_token_timeout);
+  return ctx_.with_deadline(last_event_ + options_.between_tokens_timeout);
+}
+
+void StreamReader::note_visible(bool visible) {
+  if (!visible || answer_->visible) return;
+  answer_->visible = true;
+  answer_->timing.first_token = ctx_.loop().mono() - started_;
+}
+
+Task<Result<void>> StreamReader::read(http::ClientResponse* response, Answer* answer) {
+  answer_ = answer;
+  std::string request_id = answer->response.request_id;
+  if (!raw_) decoder_ = call_.dialect->make_stream_decoder();
+  bool sse = call_.dialect->framing() == dialect::Framing::kSse;
+  Result<void> outcome;
+  while (!ended()) {
+    Context wait = read_context();
+    Result<std::string_view> part = co_await response->read_some(wait);
+    if (!part) {
+      Error error = std::move(part).error();
+      if (error.reason == "cut") error = cut("the connection ended inside the body");
+      outcome = fail(transport_error(std::move(error), ctx_,
+                                     answer_->visible ? "between_tokens" : "first_token"));
+      break;
+    }
+    bytes_ += part->size();
+    if (bytes_ > limits::kHttpAnswerBytesMax) {
+      Error error(Code::kResourceExhausted, "the provider's stream is larger than allowed");
+      error.reason = "answer_too_large";
+      outcome = fail(std::move(error));
+      break;
+    }
+    if (part->empty()) {
+      outcome = co_await at_end();
+      break;
+    }
+    if (sse) {
+      sse_.feed(*part);
+      outcome = co_await take_sse();
+    } else {
+      messages_.feed(*part);
+      outcome = co_await take_messages();
+    }
+    if (!outcome) break;
+  }
+  if (outcome) {
+    co_await finish_body(response);
+  } else {
+    response->abort();
+  }
+  if (!raw_) answer->response = assembler_.take();
+  if (answer->response.request_id.empty()) answer->response.request_id = std::move(request_id);
+  co_return outcome;
+}
+
+Task<Result<void>> StreamReader::take_sse() {
+  while (!ended()) {
+    Result<const http::SseEvent*> next = sse_.next();
+    if (!next) co_return fail(malformed(std::move(next).error()));
+    const http::SseEvent* event = *next;
+    if (event == nullptr) break;
+    Result<void> taken;
+    if (raw_) {
+      taken = co_await on_raw(event->data);
+    } else {
+      dialect::WireEvent wire = wire_event(*event);
+      taken = co_await on_event(std::move(wire));
+    }
+    if (!taken) co_return taken;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> StreamReader::take_messages() {
+  while (!ended()) {
+    Result<const http::EventMessage*> next = messages_.next();
+    if (!next) {
+      // A wrong CRC or length: what follows cannot be trusted.
+      Error error = std::move(next).error();
+      error.retry = Retry::kOtherTarget;
+      if (error.reason.empty()) error.reason = "malformed_response";
+      co_return fail(std::move(error));
+    }
+    const http::EventMessage* message = *next;
+    if (message == nullptr) break;
+    dialect::WireEvent wire = wire_event(*message);
+    Result<void> taken = co_await on_event(std::move(wire));
+    if (!taken) co_return taken;
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> StreamReader::on_event(dialect::WireEvent event) {
+  deltas_.clear();
+  Result<void> fed = decoder_->feed(event, deltas_);
+  for (size_t i = 0; i < deltas_.size(); ++i) {
+    assembler_.add(deltas_[i]);
+    if (const auto* usage = std::get_if<contract::UsageDelta>(&deltas_[i])) {
+      answer_->response.usage = usage->usage;
+    }
+    note_visible(contract::is_visible(deltas_[i]));
+    if (sink_ == nullptr) continue;
+    Result<void> taken = co_await sink_->delta(ctx_, deltas_[i]);
+    if (!taken) co_return taken;
+  }
+  // Counted from when the sink had taken it: a slow reader is not the provider's stall.
+  last_event_ = ctx_.loop().mono();
+  if (!fed) co_return fail(malformed(std::move(fed).error()));
+  co_return Result<void>();
+}
+
+Task<Result<void>> StreamReader::on_raw(std::string_view data) {
+  if (trim(data) == kDone) {
+    raw_ended_ = true;
+    co_return Result<void>();
+  }
+  Result<dialect::OpenAiGlance> glance = dialect::glance_openai(data);
+  if (!glance) co_return fail(malformed(std::move(glance).error()));
+  if (glance->is_error) co_return fail(error_in_answer(*call_.dialect, data));
+  contract::ChatResponse& response = answer_->response;
+  // Azure's first chunk has an empty id and model: the first that says something counts.
+  if (response.id.empty()) response.id = std::move(glance->id);
+  if (response.model.empty()) response.model = std::move(glance->model);
+  if (response.system_fingerprint.empty()) {
+    response.system_fingerprint = std::move(glance->system_fingerprint);
+  }
+  if (glance->finish_reason) {
+    response.finish_reason = *glance->finish_reason;
+    response.native_finish_reason = std::move(glance->native_finish_reason);
+  }
+  bool has_usage = glance->usage.has_value();
+  if (has_usage) response.usage = *glance->usage;
+  note_visible(glance->visible);
+  // Usage was asked for so that the call can be settled; the caller sees it only on request.
+  if (has_usage && glance->choices_empty && !prompt_.include_usage()) {
+    last_event_ = ctx_.loop().mono();
+    co_return Result<void>();
+  }
+  Result<void> taken = co_await sink_->raw(ctx_, data, glance->visible);
+  last_event_ = ctx_.loop().mono();
+  co_return taken;
+}
+
+Task<Result<void>> StreamReader::at_end() {
+  if (call_.dialect->framing() == dialect::Framing::kEventStream) {
+    if (Result<void> whole = messages_.finish(); !whole) {
+      co_return fail(cut("it ended inside a message"));
+    }
+    co_return fail(cut("it ended before the last message"));
+  }
+  // Some servers end with "data: [DONE]" and no blank line after it.
+  std::string_view rest = trim(sse_.unfinished_data());
+  if (rest == kDone) {
+    if (raw_) {
+      raw_ended_ = true;
+      co_return Result<void>();
+    }
+    dialect::WireEvent done;
+    done.data = kDone;
+    Result<void> taken = co_await on_event(std::move(done));
+    if (!taken) co_return taken;
+    if (ended()) co_return Result<void>();
+  }
+  co_return fail(cut(rest.empty() ? "it ended without its end mark" : "it ended inside an event"));
+}
+
+Task<void> StreamReader::finish_body(http::ClientResponse* response) {
+  Context tail = ctx_.with_timeout(kTailTimeout);
+  Result<std::string_view> part = co_await response->read_some(tail);
+  // Anything but a prompt end: the connection is not worth keeping, the answer is complete.
+  if (!part || !part->empty()) response->abort();
+}
+
+}  // namespace drover::providers

@@ -1,0 +1,56 @@
+#pragma once
+// Internal to src/providers: reads one streamed answer: bytes → frames (server-sent events or AWS
+// event stream) → the dialect's deltas, or the caller's own bytes, → the sink. Knows the proper
+// end, a cut, a stall before the first token and one between tokens.
+
+#include <memory>
+#include <vector>
+
+#include "http/event_stream.h"
+#include "http/sse.h"
+#include "providers/attempt.h"
+
+namespace drover::providers {
+
+class StreamReader {
+ public:
+  /// All references outlive the reader.
+  StreamReader(const Context& ctx, const WireCall& call, const Prompt& prompt, Sink* sink,
+               const AttemptOptions& options, MonoTime started);
+
+  /// Reads to the end. What was learnt stands in `answer` even if it fails.
+  Task<Result<void>> read(http::ClientResponse* response, Answer* answer);
+
+ private:
+  Context read_context() const;
+  Task<Result<void>> take_sse();
+  Task<Result<void>> take_messages();
+  Task<Result<void>> on_event(dialect::WireEvent event);
+  Task<Result<void>> on_raw(std::string_view data);
+  Task<Result<void>> at_end();
+  /// Reads what follows the proper end, so that the connection can be used again.
+  Task<void> finish_body(http::ClientResponse* response);
+  bool ended() const;
+  void note_visible(bool visible);
+  Error cut(std::string_view how) const;
+
+  const Context& ctx_;
+  const WireCall& call_;
+  const Prompt& prompt_;
+  Sink* sink_;
+  const AttemptOptions& options_;
+  const MonoTime started_;
+  bool raw_;
+
+  Answer* answer_ = nullptr;
+  MonoTime last_event_;
+  bool raw_ended_ = false;
+  size_t bytes_ = 0;
+  http::SseParser sse_;
+  http::EventStreamDecoder messages_;
+  std::unique_ptr<dialect::StreamDecoder> decoder_;
+  contract::StreamAssembler assembler_;
+  std::vector<contract::StreamDelta> deltas_;
+};
+
+}  // namespace drover::providers

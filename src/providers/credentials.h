@@ -1,0 +1,38 @@
+#pragma once
+// Reads the secret that a CredentialRef names: "env:NAME", "file:PATH", or none. ("aws:…" is the
+// aws provider's own.) A failure names the variable or the file, never a value.
+// Secrets read from files are kept for kReadAgainAfter, so that the loop rarely touches the disk
+// and a rotated file is seen soon; refused() forgets one at once. Loop thread only.
+
+#include <map>
+#include <string>
+
+#include "base/secret.h"
+#include "providers/provider.h"
+
+namespace drover::providers {
+
+class Credentials {
+ public:
+  static constexpr Duration kReadAgainAfter = 30s;
+  explicit Credentials(const ProviderEnvironment& environment) : environment_(&environment) {}
+
+  /// Empty for an endpoint without credentials.
+  Result<Secret> get(const Context& ctx, const std::string& source);
+  /// The provider refused it: read it anew next time.
+  void refused(const std::string& source) { cached_.erase(source); }
+
+ private:
+  struct Entry {
+    Secret secret;
+    MonoTime read;
+  };
+  Result<Secret> read(const std::string& source) const;
+  const ProviderEnvironment* environment_;
+  std::map<std::string, Entry> cached_;
+};
+
+/// Checks the form of a reference at load: kInvalidArgument names what is allowed.
+Result<void> check_credential_source(const std::string& source, bool aws_allowed);
+
+}  // namespace drover::providers

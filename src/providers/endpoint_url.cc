@@ -1,0 +1,102 @@
+#include "providers/endpoint_url.h"
+
+#include "base/bytes.h"
+
+namespace drover::providers {
+namespace {
+
+constexpr std::string_view kHeaderOption = "header:";
+constexpr std::string_view kUserAgent = "drover/0.1";
+
+/// Headers that an option must not set: they are authentication or framing.
+bool is_reserved_header(std::string_view name) {
+  for (std::string_view reserved : {"authorization", "api-key", "host", "content-length",
+                                    "content-type", "transfer-encoding", "connection", "cookie"}) {
+    if (iequals(name, reserved)) return true;
+  }
+  return false;
+}
+
+tl::unexpected<Error> bad(const catalog::Endpoint& endpoint, const std::string& what) {
+  return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "': " + what);
+}
+
+}  // namespace
+
+Result<http::Url> join_url(std::string_view base, std::string_view path) {
+  while (base.ends_with('/')) base.remove_suffix(1);
+  while (path.starts_with('/')) path.remove_prefix(1);
+  std::string text(base);
+  text += '/';
+  text += path;
+  return http::Url::parse(text);
+}
+
+Result<void> check_base_url(const catalog::Endpoint& endpoint) {
+  if (endpoint.base_url.empty()) return {};
+  Result<http::Url> url = http::Url::parse(endpoint.base_url);
+  if (!url) return bad(endpoint, "base_url: " + url.error().message);
+  if (url->target.find('?') != std::string::npos) {
+    return bad(endpoint, "base_url must have no query; it ends before \"/chat/completions\"");
+  }
+  return {};
+}
+
+Result<void> check_options(const catalog::Endpoint& endpoint,
+                           std::initializer_list<std::string_view> known) {
+  for (const auto& [key, value] : endpoint.options) {
+    bool found = false;
+    std::string names;
+    for (std::string_view name : known) {
+      found = found || key == name || (name.ends_with(':') && key.starts_with(name));
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!found) {
+      return bad(endpoint, "unknown option '" + key + "'; " +
+                               (names.empty() ? "this provider has none" : "known: " + names));
+    }
+    if (key.starts_with(kHeaderOption)) {
+      std::string name = key.substr(kHeaderOption.size());
+      if (name.empty() || is_reserved_header(name)) {
+        return bad(endpoint, "option '" + key + "' may not set this header");
+      }
+      if (value.find_first_of("\r\n") != std::string::npos) {
+        return bad(endpoint, "option '" + key + "' has a line end in its value");
+      }
+    }
+  }
+  return {};
+}
+
+const std::string& upstream_model(const catalog::Endpoint& endpoint) {
+  return endpoint.upstream_model.empty() ? endpoint.model : endpoint.upstream_model;
+}
+
+void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream) {
+  http::ClientRequest& request = call.request;
+  request.method = "POST";
+  request.headers.add("content-type", "application/json");
+  bool event_stream = call.dialect->framing() == dialect::Framing::kEventStream;
+  request.headers.add("accept", !stream        ? "application/json"
+                                : event_stream ? "application/vnd.amazon.eventstream"
+                                               : "text/event-stream");
+  request.headers.add("user-agent", std::string(kUserAgent));
+  request.tls.ca_file = endpoint.ca_file;
+  // Operators name endpoints; they may stand on private networks.
+  request.policy.allow_private = true;
+}
+
+void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint) {
+  for (const auto& [key, value] : endpoint.options) {
+    if (!key.starts_with(kHeaderOption)) continue;
+    call.request.headers.set(std::string_view(key).substr(kHeaderOption.size()), value);
+  }
+}
+
+void put_bearer(WireCall& call, const Secret& token) {
+  if (token.empty()) return;
+  call.request.headers.add("authorization", "Bearer " + std::string(token.reveal()));
+  call.secrets.push_back(token);
+}
+
+}  // namespace drover::providers

@@ -1,0 +1,31 @@
+#pragma once
+// Internal to src/providers: what every provider does with an endpoint's facts.
+
+#include "http/client.h"
+#include "providers/attempt.h"
+
+namespace drover::providers {
+
+/// base + path, with exactly one slash between.
+Result<http::Url> join_url(std::string_view base, std::string_view path);
+
+/// Checks a base URL at load, naming the field.
+Result<void> check_base_url(const catalog::Endpoint& endpoint);
+
+/// Refuses an option that is not in `known` (a trailing ':' allows any name after it).
+Result<void> check_options(const catalog::Endpoint& endpoint,
+                           std::initializer_list<std::string_view> known);
+
+/// What the provider calls the model.
+const std::string& upstream_model(const catalog::Endpoint& endpoint);
+
+/// Content-Type, Accept, User-Agent, TLS trust and the address policy of an operator's endpoint.
+void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream);
+
+/// The endpoint's "header:NAME" options as request headers.
+void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint);
+
+/// "Authorization: Bearer", remembered for redaction. Nothing for an empty secret.
+void put_bearer(WireCall& call, const Secret& token);
+
+}  // namespace drover::providers

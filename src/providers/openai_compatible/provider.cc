@@ -1,0 +1,80 @@
+#include "providers/openai_compatible/provider.h"
+
+#include "providers/endpoint_url.h"
+
+namespace drover::providers {
+namespace {
+
+constexpr std::string_view kPath = "/chat/completions";
+
+const std::string* option(const catalog::Endpoint& endpoint, const char* name) {
+  auto it = endpoint.options.find(name);
+  return it == endpoint.options.end() ? nullptr : &it->second;
+}
+
+}  // namespace
+
+Result<void> OpenAiCompatible::check(const catalog::Endpoint& endpoint) const {
+  auto bad = [&](const std::string& what) {
+    return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "': " + what);
+  };
+  if (endpoint.base_url.empty() && profile_.base_url.empty()) {
+    return bad("base_url is missing: provider '" + std::string(name()) +
+               "' runs wherever you run it, such as \"http://127.0.0.1:8000/v1\"");
+  }
+  TRY_VOID(check_base_url(endpoint));
+  TRY_VOID(check_options(endpoint, {"organization", "project", "path", "header:"}));
+  if (Result<void> form = check_credential_source(endpoint.credentials.source, false); !form) {
+    return bad(form.error().message);
+  }
+  if (profile_.needs_credentials && endpoint.credentials.source.empty() &&
+      endpoint.base_url.empty()) {
+    return bad("credentials are missing, such as \"env:OPENAI_API_KEY\"");
+  }
+  if (!endpoint.dialect.empty() && endpoint.dialect != "openai") {
+    return bad("provider '" + std::string(name()) + "' speaks only the dialect \"openai\"");
+  }
+  return {};
+}
+
+Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
+                                           Prompt& prompt, bool stream,
+                                           const AttemptOptions& options) {
+  WireCall call;
+  call.dialect = &dialect::openai();
+  std::string_view base =
+      endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
+  const std::string* path = option(endpoint, "path");
+  TRY(call.request.url, join_url(base, path != nullptr ? std::string_view(*path) : kPath));
+  TRY(Secret key, credentials_.get(ctx, endpoint.credentials.source));
+  put_common(call, endpoint, stream);
+  put_bearer(call, key);
+  if (const std::string* organization = option(endpoint, "organization")) {
+    call.request.headers.add("OpenAI-Organization", *organization);
+  }
+  if (const std::string* project = option(endpoint, "project")) {
+    call.request.headers.add("OpenAI-Project", *project);
+  }
+  if (profile_.idempotency && !options.idempotency_key.empty()) {
+    call.request.headers.add("Idempotency-Key", options.idempotency_key);
+  }
+  put_option_headers(call, endpoint);
+  TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream));
+  return call;
+}
+
+Task<tl::expected<Answer, AttemptError>> OpenAiCompatible::call(Context ctx,
+                                                                const catalog::Endpoint& endpoint,
+                                                                Prompt& prompt, Sink* sink,
+                                                                AttemptOptions options) {
+  Result<WireCall> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
+  if (!call) co_return attempt_failed(std::move(call).error());
+  tl::expected<Answer, AttemptError> answer =
+      co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
+  if (!answer && answer.error().error.code == Code::kUnauthenticated) {
+    credentials_.refused(endpoint.credentials.source);
+  }
+  co_return answer;
+}
+
+}  // namespace drover::providers

@@ -1,0 +1,78 @@
+#include "dialect/dialect.h"
+#include "providers/provider.h"
+
+namespace drover::providers {
+namespace {
+
+/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
+/// call at nothing, and marked as an estimate wherever it is used.
+constexpr int64_t kBytesPerToken = 4;
+
+size_t text_bytes(const contract::ChatRequest& chat) {
+  size_t bytes = 0;
+  for (const contract::Message& message : chat.messages) {
+    for (const contract::Part& part : message.parts) {
+      if (const auto* text = std::get_if<contract::TextPart>(&part)) bytes += text->text.size();
+      if (const auto* r = std::get_if<contract::ReasoningPart>(&part)) bytes += r->text.size();
+    }
+    for (const contract::ToolCall& call : message.tool_calls) {
+      bytes += call.name.size() + call.arguments.size();
+    }
+    bytes += kBytesPerToken * 4;  // role and separators: about four tokens a message
+  }
+  for (const contract::ToolDefinition& tool : chat.tools) {
+    bytes += tool.name.size() + tool.description.size() + tool.parameters.dump().size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+Prompt Prompt::from_chat(contract::ChatRequest request) {
+  Prompt out;
+  out.model_ = request.model;
+  out.stream_ = request.stream;
+  out.include_usage_ = request.include_usage;
+  out.max_tokens_ = request.max_tokens;
+  out.chat_ = std::move(request);
+  return out;
+}
+
+Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan scan) {
+  Prompt out;
+  out.model_ = scan.model;
+  out.stream_ = scan.stream;
+  out.include_usage_ = scan.include_usage;
+  out.max_tokens_ = scan.max_tokens;
+  out.body_ = std::move(body);
+  out.scan_ = std::move(scan);
+  return out;
+}
+
+const std::string& Prompt::model() const { return model_; }
+bool Prompt::stream() const { return stream_; }
+bool Prompt::include_usage() const { return include_usage_; }
+std::optional<int64_t> Prompt::max_tokens() const { return max_tokens_; }
+
+Result<const contract::ChatRequest*> Prompt::chat() {
+  if (!chat_) {
+    TRY(chat_, dialect::openai().decode_request(*body_));
+  }
+  return &*chat_;
+}
+
+Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_model, bool stream) {
+  TRY(const contract::ChatRequest* chat, this->chat());
+  chat_->model = upstream_model;
+  chat_->stream = stream;
+  // A stream whose usage nobody asked for cannot be settled.
+  chat_->include_usage = stream;
+  return chat;
+}
+
+int64_t Prompt::estimated_input_tokens() const {
+  size_t bytes = body_ ? body_->size() : text_bytes(*chat_);
+  return static_cast<int64_t>(bytes / kBytesPerToken) + 1;
+}
+
+}  // namespace drover::providers

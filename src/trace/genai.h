@@ -1,0 +1,64 @@
+#pragma once
+// Attribute, span and metric names of OpenTelemetry's GenAI conventions (v1.41.0), and our own
+// under "drover.". One place, so that a renaming upstream is one edit. Source: open-telemetry/
+// semantic-conventions, docs/gen-ai (gen-ai-spans.md, gen-ai-metrics.md, gen-ai-agent-spans.md).
+
+#include <string_view>
+
+namespace drover::trace::genai {
+
+inline constexpr std::string_view kOperation = "gen_ai.operation.name";
+inline constexpr std::string_view kProvider = "gen_ai.provider.name";
+inline constexpr std::string_view kRequestModel = "gen_ai.request.model";
+inline constexpr std::string_view kRequestMaxTokens = "gen_ai.request.max_tokens";
+inline constexpr std::string_view kRequestStream = "gen_ai.request.stream";
+inline constexpr std::string_view kResponseId = "gen_ai.response.id";
+inline constexpr std::string_view kResponseModel = "gen_ai.response.model";
+inline constexpr std::string_view kFinishReasons = "gen_ai.response.finish_reasons";
+inline constexpr std::string_view kTimeToFirstChunk = "gen_ai.response.time_to_first_chunk";
+inline constexpr std::string_view kInputTokens = "gen_ai.usage.input_tokens";
+inline constexpr std::string_view kOutputTokens = "gen_ai.usage.output_tokens";
+inline constexpr std::string_view kCacheReadTokens = "gen_ai.usage.cache_read.input_tokens";
+inline constexpr std::string_view kCacheWriteTokens = "gen_ai.usage.cache_creation.input_tokens";
+inline constexpr std::string_view kReasoningTokens = "gen_ai.usage.reasoning.output_tokens";
+inline constexpr std::string_view kConversation = "gen_ai.conversation.id";
+inline constexpr std::string_view kAgentName = "gen_ai.agent.name";
+inline constexpr std::string_view kToolName = "gen_ai.tool.name";
+inline constexpr std::string_view kToolType = "gen_ai.tool.type";
+inline constexpr std::string_view kToolCallId = "gen_ai.tool.call.id";
+inline constexpr std::string_view kMemoryStore = "gen_ai.memory.store.id";
+inline constexpr std::string_view kTokenType = "gen_ai.token.type";
+inline constexpr std::string_view kErrorType = "error.type";
+inline constexpr std::string_view kServerAddress = "server.address";
+
+// Values of gen_ai.operation.name.
+inline constexpr std::string_view kChat = "chat";
+inline constexpr std::string_view kInvokeAgent = "invoke_agent";
+inline constexpr std::string_view kExecuteTool = "execute_tool";
+inline constexpr std::string_view kSearchMemory = "search_memory";
+inline constexpr std::string_view kUpsertMemory = "upsert_memory";
+
+}  // namespace drover::trace::genai
+
+namespace drover::trace::own {
+
+inline constexpr std::string_view kErrorMessage = "drover.error.message";
+inline constexpr std::string_view kEndpoint = "drover.endpoint";
+inline constexpr std::string_view kRegion = "drover.region";
+inline constexpr std::string_view kZone = "drover.zone";
+inline constexpr std::string_view kAttempt = "drover.attempt";
+inline constexpr std::string_view kRequestId = "drover.request_id";
+inline constexpr std::string_view kFingerprint = "drover.system_fingerprint";
+inline constexpr std::string_view kFailovers = "drover.failovers";
+/// Exact dollars as text ("0.0000025"): a float would round.
+inline constexpr std::string_view kCost = "drover.cost_usd";
+inline constexpr std::string_view kUsageEstimated = "drover.usage_estimated";
+inline constexpr std::string_view kDroppedEvents = "drover.dropped_events";
+/// Where the time went, in nanoseconds: "drover.latency.model" and so on; the parts sum to the
+/// span's duration.
+inline constexpr std::string_view kLatencyPrefix = "drover.latency.";
+
+inline constexpr std::string_view kFailoverEvent = "drover.failover";
+inline constexpr std::string_view kRetryEvent = "drover.retry";
+
+}  // namespace drover::trace::own

@@ -1,0 +1,90 @@
+#include "trace/span.h"
+
+#include "base/limits.h"
+#include "trace/genai.h"
+
+namespace drover::trace {
+namespace {
+
+/// Appends without looking for the key: a span's keys are set once, and a search for each would be
+/// quadratic on the hot path.
+void append(Json& object, std::string_view key, Json value) {
+  if (!object.is_object()) object = Json::object();
+  object.members()->emplace_back(std::string(key), std::move(value));
+}
+
+}  // namespace
+
+Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+           std::string span_kind)
+    : parent_(ctx), sink_(sink), started_(ctx.loop().mono()) {
+  if (ctx.span().valid()) {
+    row_.context = ctx.span().make_child(random);
+    row_.parent_span_id = ctx.span().span_id_hex();
+  } else {
+    row_.context = SpanContext::make_root(random);
+  }
+  row_.name = std::move(name);
+  row_.span_kind = std::move(span_kind);
+  row_.start = ctx.loop().wall();
+}
+
+Span::Span(Span&& other) noexcept
+    : parent_(std::move(other.parent_)),
+      sink_(std::exchange(other.sink_, nullptr)),
+      started_(other.started_),
+      dropped_events_(other.dropped_events_),
+      row_(std::move(other.row_)) {
+  other.parent_.reset();
+}
+
+Span& Span::operator=(Span&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  parent_ = std::move(other.parent_);
+  other.parent_.reset();
+  sink_ = std::exchange(other.sink_, nullptr);
+  started_ = other.started_;
+  dropped_events_ = other.dropped_events_;
+  row_ = std::move(other.row_);
+  return *this;
+}
+
+Span::~Span() { end(); }
+
+async::Context Span::context() const {
+  DROVER_ASSERT(parent_.has_value());
+  return parent_->with_span(row_.context);
+}
+
+void Span::set(std::string_view key, Json value) { append(row_.attributes, key, std::move(value)); }
+
+void Span::event(std::string_view name, Json attributes) {
+  if (!parent_) return;
+  if (!row_.events.is_array()) row_.events = Json::array();
+  if (row_.events.array_items()->size() >= limits::kSpanEventsMax) {
+    ++dropped_events_;
+    return;
+  }
+  Json event = Json::object();
+  append(event, "name", name);
+  append(event, "time", format_rfc3339(parent_->loop().wall()));
+  append(event, "attributes", std::move(attributes));
+  row_.events.array_items()->push_back(std::move(event));
+}
+
+void Span::fail(const Error& error) {
+  row_.error = true;
+  set(genai::kErrorType, error.reason.empty() ? std::string(code_name(error.code)) : error.reason);
+  set(own::kErrorMessage, error.message);
+}
+
+void Span::end() {
+  if (!parent_) return;
+  if (dropped_events_ > 0) set(own::kDroppedEvents, dropped_events_);
+  row_.duration = parent_->loop().mono() - started_;
+  parent_.reset();
+  if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(std::move(row_));
+}
+
+}  // namespace drover::trace
