@@ -13,10 +13,15 @@
 #include <vector>
 
 #include "async/scope.h"
-#include "catalog/endpoint.h"
+#include "base/limits.h"
+#include "catalog/catalog.h"
+#include "catalog/health.h"
 #include "contract/chat.h"
 #include "identity/principal.h"
 #include "providers/provider.h"
+#include "trace/ledger.h"
+#include "trace/metrics.h"
+#include "trace/span.h"
 
 namespace drover::road {
 
@@ -25,14 +30,14 @@ using async::Task;
 
 /// Where the time of one effect went; the parts sum to total.
 struct LatencyParts {
-  Duration queue{};      // admission
+  Duration queue{};  // admission
   Duration placement{};
-  Duration network{};    // connecting, failed attempts' connects
-  Duration model{};      // waiting for and reading the answer
+  Duration network{};  // connecting, failed attempts' connects
+  Duration model{};    // waiting for and reading the answer
   Duration tool{};
   Duration store{};
   Duration sync{};
-  Duration other{};      // Drover's own work
+  Duration other{};  // Drover's own work
   Duration total() const {
     return queue + placement + network + model + tool + store + sync + other;
   }
@@ -46,6 +51,8 @@ struct Rejection {
 
 /// The ordered list of endpoints allowed for a call.
 struct Placement {
+  /// Keeps the endpoints alive over a reload.
+  std::shared_ptr<const catalog::Catalog> catalog;
   std::vector<const catalog::Endpoint*> endpoints;
   std::vector<Rejection> rejected;
 };
@@ -87,6 +94,10 @@ struct ModelOutcome {
 struct ModelFailure {
   Error error;
   bool visible = false;
+  /// What it cost all the same: a cut stream is billed. Estimated unless the provider said.
+  contract::Usage usage;
+  Money cost;
+  bool cost_known = false;
   Placement placement;
   std::vector<AttemptRecord> attempts;
   LatencyParts latency;
@@ -101,6 +112,27 @@ class Road {
   virtual Placement place(const std::vector<std::string>& ladder) const = 0;
   /// The models that can be asked for, sorted.
   virtual std::vector<std::string> models() const = 0;
+  /// Ends what is still in flight (calls read on after their client left, too) and waits for it.
+  /// Further calls are refused. To be called before the road goes.
+  virtual Task<void> close() { co_return; }
 };
+
+/// What the road is made of; all of it outlives the road. See engine.h for how it works.
+struct RoadParts {
+  async::Loop* loop = nullptr;
+  Random* random = nullptr;
+  catalog::CatalogHolder* catalog = nullptr;
+  catalog::Health* health = nullptr;
+  providers::Providers* providers = nullptr;
+  trace::SpanSink* spans = nullptr;   // may be null
+  trace::Metrics* metrics = nullptr;  // may be null
+  trace::Ledger* ledger = nullptr;    // may be null
+  /// Timeouts of attempts.
+  providers::AttemptOptions attempt;
+  Duration call_timeout = limits::kCallTimeout;
+  Duration drain_timeout = limits::kDrainTimeout;
+  size_t drains_max = limits::kDrainsMax;
+};
+std::unique_ptr<Road> make_road(RoadParts parts);
 
 }  // namespace drover::road

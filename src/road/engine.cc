@@ -1,0 +1,360 @@
+#include "road/engine.h"
+
+#include "base/log.h"
+#include "road/placement.h"
+#include "trace/genai.h"
+
+namespace drover::road {
+namespace {
+
+/// What the caller is told when an endpoint refuses our credentials: it is not his key that is
+/// wrong.
+Error for_caller(Error error) {
+  bool ours = error.code == Code::kUnauthenticated || error.code == Code::kPermissionDenied;
+  if (!ours) return error;
+  Error out(Code::kUnavailable, "the endpoint's own credentials do not work: " + error.message,
+            Retry::kAfter);
+  out.reason = "upstream_auth";
+  out.notes = std::move(error.notes);
+  return out;
+}
+
+void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
+  if (attempts.size() < 2) return;
+  std::string text = "after " + std::to_string(attempts.size()) + " attempts";
+  for (const AttemptRecord& a : attempts) text += "; " + a.endpoint + ": " + error_type(a.error);
+  error.note(std::move(text));
+}
+
+std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
+
+}  // namespace
+
+std::unique_ptr<Road> make_road(RoadParts parts) {
+  return std::make_unique<Engine>(std::move(parts));
+}
+
+Engine::Engine(RoadParts parts)
+    : parts_(std::move(parts)), metrics_(parts_.metrics), scope_(Context(*parts_.loop)) {
+  if (parts_.metrics == nullptr) return;
+  parts_.metrics->gauge_of("drover_calls_in_flight", "Model calls in flight.",
+                           [this] { return static_cast<double>(scope_.running()); });
+  parts_.metrics->gauge_of("drover_drains_in_flight", "Calls read on after their client left.",
+                           [this] { return static_cast<double>(drains_); });
+}
+
+Placement Engine::place(const std::vector<std::string>& ladder) const {
+  return road::place(parts_.catalog->get(), *parts_.health, ladder);
+}
+
+std::vector<std::string> Engine::models() const { return parts_.catalog->get()->models(); }
+
+Result<void> Engine::admit(const ModelCall& call) const {
+  if (closed_) {
+    return fail(Error(Code::kUnavailable, "the server is shutting down", Retry::kAfter)
+                    .with_reason("shutting_down"));
+  }
+  return identity::authorise(call.principal, identity::Action::kCallModel, call.principal.tenant);
+}
+
+Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, ModelCall call,
+                                                                  providers::Sink* sink) {
+  Context base = scope_.context().with_span(ctx.span());
+  auto flight = std::make_shared<Flight>(base, ctx, std::move(call), sink);
+  flight->started = ctx.loop().mono();
+  flight->streamed = sink != nullptr;
+  Result<void> admitted = admit(flight->call);
+  MonoTime placing = ctx.loop().mono();
+  flight->latency.queue = placing - flight->started;
+  if (flight->call.ladder.empty()) {
+    if (admitted) admitted = fail(Code::kInvalidArgument, "no model was named");
+    flight->call.ladder.emplace_back("");
+  }
+  flight->span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight->call), "CLIENT");
+  describe_call(flight->span, *flight);
+  if (!admitted) co_return refuse(*flight, std::move(admitted).error());
+  flight->placement = place(flight->call.ladder);
+  flight->latency.placement = ctx.loop().mono() - placing;
+  if (flight->placement.endpoints.empty()) {
+    co_return refuse(*flight, no_endpoint(flight->call.ladder, flight->placement));
+  }
+
+  scope_.spawn(run(flight));
+  // The worker keeps the deadline; here only the caller's leaving counts.
+  Context watch = ctx.detached().with_cancel(ctx.cancel_state());
+  while (!flight->result && !flight->sink_error && !ctx.cancelled()) {
+    async::Wake wake = co_await flight->done.wait(watch);
+    (void)wake;
+  }
+  if (flight->result) {
+    ModelResult result = std::move(*flight->result);
+    co_return result;
+  }
+  leave(flight);
+  // The caller's sink goes with the caller: wait until the worker is out of it.
+  Context quiet = ctx.detached();
+  while (flight->in_sink) {
+    async::Wake wake = co_await flight->sink_free.wait(quiet);
+    (void)wake;
+  }
+  co_return gone(*flight);
+}
+
+ModelResult Engine::gone(Flight& flight) {
+  ModelFailure out;
+  if (flight.sink_error) {
+    out.error = *flight.sink_error;
+  } else {
+    out.error =
+        Error(Code::kCancelled, "the caller left: " + flight.caller.cancel_state()->reason());
+  }
+  out.error.retry = Retry::kNever;
+  out.visible = flight.visible_events > 0;
+  out.placement = flight.placement;
+  out.attempts = flight.attempts;
+  out.latency = flight.latency;
+  out.latency.other = Duration::zero();
+  out.latency.other = (parts_.loop->mono() - flight.started) - out.latency.total();
+  return tl::unexpected<ModelFailure>(std::move(out));
+}
+
+void Engine::leave(const std::shared_ptr<Flight>& flight) {
+  flight->inner = nullptr;
+  flight->left = true;
+  if (drains_ >= parts_.drains_max) {
+    flight->cancel.cancel("the client left, and too many calls are being read on");
+    return;
+  }
+  ++drains_;
+  flight->draining = true;
+  std::weak_ptr<Flight> weak = flight;
+  flight->drain_timer = parts_.loop->call_after(parts_.drain_timeout, [weak] {
+    std::shared_ptr<Flight> f = weak.lock();
+    if (!f) return;
+    f->drain_timer = 0;
+    f->cancel.cancel("the client left, and the answer took too long to end");
+  });
+}
+
+ModelResult Engine::refuse(Flight& flight, Error error) {
+  // Nothing was tried: model names of a refused call are the caller's words, not ours to count by.
+  metrics_.finished("", "", &error, parts_.loop->mono() - flight.started, Duration::zero(), false);
+  ModelFailure out;
+  out.error = std::move(error);
+  out.placement = std::move(flight.placement);
+  flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
+  out.latency = flight.latency;
+  flight.span.fail(out.error);
+  describe_latency(flight.span, flight.latency);
+  flight.span.end();
+  return tl::unexpected<ModelFailure>(std::move(out));
+}
+
+Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
+    Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
+    GateSink* gate) {
+  Context base = flight->cancel.context().with_span(flight->span.id());
+  base = base.with_deadline(flight->caller.deadline())
+             .with_deadline(flight->started + parts_.call_timeout);
+  trace::Span span(base, parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
+  span.set_tenant(flight->call.principal.tenant);
+  span.set_session(flight->call.session);
+  describe_attempt(span, *endpoint, provider->otel_name(), number);
+  Context ctx = span.context();
+  providers::AttemptOptions options = parts_.attempt;
+  options.idempotency_key = flight->call.idempotency_key;
+  options.attempt = number;
+  providers::Sink* sink = nullptr;
+  if (flight->streamed) {
+    gate->begin_attempt(*endpoint);
+    sink = gate;
+  }
+  parts_.health->started(*endpoint);
+  tl::expected<providers::Answer, providers::AttemptError> answer =
+      co_await provider->call(ctx, *endpoint, flight->call.prompt, sink, std::move(options));
+  if (!answer) span.fail(answer.error().error);
+  span.end();
+  co_return answer;
+}
+
+Task<void> Engine::run(std::shared_ptr<Flight> flight) {
+  Tries tries(flight->placement, *parts_.random);
+  GateSink gate(*flight);
+  NextTry next = tries.first();
+  Error last;
+  bool visible = false;
+  std::string_view otel_provider;
+  while (next.endpoint != nullptr) {
+    const catalog::Endpoint* endpoint = next.endpoint;
+    MonoTime began = parts_.loop->mono();
+    providers::Provider* provider = parts_.providers->find(endpoint->provider);
+    tl::expected<providers::Answer, providers::AttemptError> answer;
+    if (provider == nullptr) {
+      Error unknown(Code::kNotFound, "no provider is called '" + endpoint->provider + "'",
+                    Retry::kOtherTarget);
+      providers::AttemptError error;
+      error.error = std::move(unknown);
+      answer = tl::unexpected<providers::AttemptError>(std::move(error));
+    } else {
+      otel_provider = provider->otel_name();
+      answer = co_await attempt(flight.get(), endpoint, provider, tries.attempts(), &gate);
+    }
+    AttemptRecord record;
+    record.endpoint = endpoint->id;
+    record.provider = endpoint->provider;
+    record.region = endpoint->region;
+    record.attempt = tries.attempts();
+    record.took = parts_.loop->mono() - began;
+    record.ok = answer.has_value();
+    const providers::AttemptTiming& timing = answer ? answer->timing : answer.error().timing;
+    Duration connect = std::min(timing.connect, record.took);
+    flight->latency.network += connect;
+    flight->latency.model += std::min(timing.total, record.took) - connect;
+    if (answer) {
+      if (timing.first_token > Duration::zero()) {
+        flight->first_token = (began - flight->started) + timing.first_token;
+      }
+      flight->attempts.push_back(std::move(record));
+      on_answer(*flight, *endpoint, *provider, std::move(*answer));
+      co_return;
+    }
+    last = answer.error().error;
+    visible = answer.error().visible;
+    record.error = last;
+    flight->attempts.push_back(std::move(record));
+    on_attempt_failed(*flight, *endpoint, endpoint->provider, answer.error());
+    // Nobody waits for a second answer.
+    if (flight->left) break;
+    MonoTime deadline = std::min(flight->caller.deadline(), flight->started + parts_.call_timeout);
+    MonoTime now = parts_.loop->mono();
+    next = tries.next(last, visible, now, deadline - now);
+    if (next.endpoint == nullptr) break;
+    if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, last);
+    Json event = Json::object();
+    event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(last));
+    flight->span.event(
+        next.endpoint == endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
+        std::move(event));
+    if (next.pause > Duration::zero()) {
+      Context pause = flight->cancel.context();
+      Result<void> slept = co_await async::sleep_for(pause, next.pause);
+      flight->latency.queue += parts_.loop->mono() - now;
+      if (!slept || flight->left || flight->caller.cancelled()) break;
+    }
+  }
+  on_failed(*flight, std::move(last), visible, otel_provider);
+}
+
+void Engine::settle(Flight& flight, const catalog::Endpoint& endpoint, std::string_view provider,
+                    const Charge& charge, bool ok) {
+  metrics_.settled(endpoint, provider, charge.usage, charge.cost, charge.cost_known);
+  if (parts_.ledger == nullptr) return;
+  trace::Settlement entry;
+  entry.key.tenant = flight.call.principal.tenant.str();
+  entry.key.agent = flight.call.agent;
+  entry.key.session = flight.call.session;
+  entry.key.model = endpoint.model;
+  entry.key.endpoint = endpoint.id;
+  entry.key.provider = provider;
+  entry.usage = charge.usage;
+  entry.cost = charge.cost;
+  entry.cost_known = charge.cost_known;
+  entry.ok = ok;
+  parts_.ledger->add(std::move(entry));
+}
+
+void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
+                       const providers::Provider& provider, providers::Answer answer) {
+  parts_.health->succeeded(endpoint);
+  metrics_.attempt(endpoint, nullptr);
+  Charge charge = charge_of(endpoint, flight, answer);
+  settle(flight, endpoint, endpoint.provider, charge, true);
+  answer.response.usage = charge.usage;
+
+  ModelOutcome out;
+  out.endpoint = &endpoint;
+  out.provider = endpoint.provider;
+  out.cost = charge.cost + flight.failed_cost;
+  out.cost_known = charge.cost_known && flight.failed_priced;
+  out.first_token = flight.first_token;
+  trace::Span& span = flight.span;
+  describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(flight.attempts.size()));
+  describe_answer(span, answer);
+  describe_usage(span, charge.usage, out.cost, out.cost_known);
+  if (flight.attempts.size() > 1) {
+    span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));
+  }
+  if (flight.streamed && flight.first_token > Duration::zero()) {
+    span.set(trace::genai::kTimeToFirstChunk,
+             static_cast<double>(flight.first_token.count()) * 1e-9);
+  }
+  metrics_.finished(provider.otel_name(), endpoint.model, nullptr,
+                    parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
+  out.answer = std::move(answer);
+  finish(flight, std::move(out));
+}
+
+void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
+                               std::string_view provider, const providers::AttemptError& error) {
+  metrics_.attempt(endpoint, &error.error);
+  // Our own giving up says nothing about the endpoint.
+  bool given_up = error.error.reason == "total";
+  Error blamed = error.error;
+  if (given_up) blamed.code = Code::kCancelled;
+  if (parts_.health->failed(endpoint, blamed)) {
+    metrics_.circuit_opened(endpoint);
+    LOG_WARN("endpoint {} is left alone for a while: {}", endpoint.id, error_type(error.error));
+  }
+  std::optional<Charge> charge = charge_of(endpoint, flight, error);
+  if (!charge) return;
+  settle(flight, endpoint, provider, *charge, false);
+  flight.failed_usage = charge->usage;
+  flight.failed_cost += charge->cost;
+  flight.failed_priced = flight.failed_priced && charge->cost_known;
+}
+
+void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_view provider) {
+  ModelFailure out;
+  out.error = for_caller(std::move(error));
+  out.visible = visible;
+  out.usage = flight.failed_usage;
+  out.cost = flight.failed_cost;
+  out.cost_known = flight.failed_priced && flight.failed_usage.known();
+  note_attempts(flight.attempts, out.error);
+  flight.span.fail(out.error);
+  describe_usage(flight.span, out.usage, out.cost, out.cost_known);
+  metrics_.finished(provider, flight.placement.endpoints.front()->model, &out.error,
+                    parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
+  finish(flight, tl::unexpected<ModelFailure>(std::move(out)));
+}
+
+void Engine::finish(Flight& flight, ModelResult result) {
+  if (flight.drain_timer != 0) parts_.loop->cancel_timer(std::exchange(flight.drain_timer, 0));
+  if (flight.draining) {
+    flight.draining = false;
+    --drains_;
+  }
+  if (flight.left) metrics_.drained(result.has_value());
+  flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
+  describe_latency(flight.span, flight.latency);
+  flight.span.end();
+  if (result) {
+    result->latency = flight.latency;
+    result->placement = std::move(flight.placement);
+    result->attempts = std::move(flight.attempts);
+  } else {
+    result.error().latency = flight.latency;
+    result.error().placement = std::move(flight.placement);
+    result.error().attempts = std::move(flight.attempts);
+  }
+  flight.result = std::move(result);
+  flight.done.wake_all();
+}
+
+Task<void> Engine::close() {
+  closed_ = true;
+  scope_.cancel("the server is shutting down");
+  co_await scope_.join();
+}
+
+}  // namespace drover::road

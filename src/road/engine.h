@@ -1,0 +1,51 @@
+#pragma once
+// Internal to src/road: the road itself. A call is admitted and placed on the caller's task; its
+// attempts run on a worker in a scope of the road's own, so that a caller who leaves gets his
+// answer
+// ("cancelled") at once while the worker reads on to the usage event, for at most drain_timeout and
+// at most drains_max of them, and settles.
+
+#include "async/scope.h"
+#include "road/flight.h"
+#include "road/settle.h"
+#include "road/telemetry.h"
+#include "road/tries.h"
+
+namespace drover::road {
+
+class Engine final : public Road {
+ public:
+  explicit Engine(RoadParts parts);
+  Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
+                                                            providers::Sink* sink) override;
+  Placement place(const std::vector<std::string>& ladder) const override;
+  std::vector<std::string> models() const override;
+  Task<void> close() override;
+
+ private:
+  Result<void> admit(const ModelCall& call) const;
+  Task<void> run(std::shared_ptr<Flight> flight);
+  Task<tl::expected<providers::Answer, providers::AttemptError>> attempt(
+      Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
+      GateSink* gate);
+  void on_answer(Flight& flight, const catalog::Endpoint& endpoint,
+                 const providers::Provider& provider, providers::Answer answer);
+  void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
+                         std::string_view provider, const providers::AttemptError& error);
+  void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
+  void settle(Flight& flight, const catalog::Endpoint& endpoint, std::string_view provider,
+              const Charge& charge, bool ok);
+  /// Fills `other`, ends the span, wakes the caller.
+  void finish(Flight& flight, ModelResult result);
+  void leave(const std::shared_ptr<Flight>& flight);
+  ModelResult refuse(Flight& flight, Error error);
+  ModelResult gone(Flight& flight);
+
+  RoadParts parts_;
+  RoadMetrics metrics_;
+  async::Scope scope_;
+  size_t drains_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace drover::road

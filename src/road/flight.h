@@ -1,0 +1,68 @@
+#pragma once
+// Internal to src/road: one model call in flight, and the sink that stands between a provider and a
+// caller who may leave. Owned jointly by call_model() and the worker; loop thread only.
+
+#include <optional>
+
+#include "async/sync.h"
+#include "road/road.h"
+#include "trace/span.h"
+
+namespace drover::road {
+
+using ModelResult = tl::expected<ModelOutcome, ModelFailure>;
+
+struct Flight {
+  Flight(const Context& scope, Context caller_ctx, ModelCall model_call, providers::Sink* sink)
+      : call(std::move(model_call)), caller(std::move(caller_ctx)), cancel(scope), inner(sink) {}
+
+  ModelCall call;
+  Context caller;
+  /// Ends the worker: the road's close, or the end of a drain.
+  async::CancelSource cancel;
+  /// Null once the caller has left; never touched after that.
+  providers::Sink* inner;
+  bool streamed = false;
+  bool left = false;
+  bool in_sink = false;  // a call into `inner` is under way
+  async::WaitQueue sink_free;
+  std::optional<Error> sink_error;
+
+  MonoTime started;
+  LatencyParts latency;  // `other` is filled at the end
+  Placement placement;
+  std::vector<AttemptRecord> attempts;
+  trace::Span span;
+  Duration first_token{};
+  /// Streamed visible output of the current attempt, for estimates.
+  int64_t visible_events = 0;
+  int64_t visible_bytes = 0;
+  /// Billed for attempts that failed.
+  contract::Usage failed_usage;
+  Money failed_cost;
+  bool failed_priced = true;
+
+  async::Loop::TimerId drain_timer = 0;
+  bool draining = false;
+  async::WaitQueue done;
+  std::optional<ModelResult> result;
+};
+
+/// Hands deltas on to the caller's sink while there is a caller, and counts them. A caller who
+/// left, or whose sink fails, does not stop the reading: the usage comes last.
+class GateSink final : public providers::Sink {
+ public:
+  explicit GateSink(Flight& flight) : flight_(flight) {}
+  void begin_attempt(const catalog::Endpoint& endpoint) override;
+  bool wants_raw() const override;
+  Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override;
+  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override;
+
+ private:
+  Context sink_context(const Context& ctx) const;
+  void after(const Result<void>& taken);
+  Flight& flight_;
+  bool raw_ = false;
+};
+
+}  // namespace drover::road

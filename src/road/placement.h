@@ -1,0 +1,20 @@
+#pragma once
+// Where a model call may run: models in the ladder's order; within a model the healthy endpoints,
+// then those whose circuit is half-open (one probe each), in the catalog's order. What is cooling
+// down is rejected with its reason. If nothing is usable, the endpoint whose pause ends first is
+// tried all the same: a refusal is worse than an attempt that may succeed, and the attempt itself
+// is bounded. Pure, but for reading the health.
+
+#include "road/road.h"
+
+namespace drover::road {
+
+/// A model named twice counts once. Unknown models are rejections; with none known at all the list
+/// is empty.
+Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
+                const std::vector<std::string>& ladder);
+
+/// Why an empty placement is empty, for the caller.
+Error no_endpoint(const std::vector<std::string>& ladder, const Placement& placement);
+
+}  // namespace drover::road

@@ -1,0 +1,63 @@
+#include "road/settle.h"
+
+namespace drover::road {
+namespace {
+
+constexpr int64_t kBytesPerToken = 4;
+
+int64_t streamed_tokens(const Flight& flight) {
+  if (flight.visible_bytes > 0) return flight.visible_bytes / kBytesPerToken + 1;
+  return flight.visible_events;
+}
+
+int64_t answer_tokens(const Flight& flight, const providers::Answer& answer) {
+  if (flight.streamed) return streamed_tokens(flight);
+  if (answer.openai_body) {
+    // An OpenAI body is about 400 bytes around its message.
+    int64_t bytes = static_cast<int64_t>(answer.openai_body->size()) - 400;
+    return bytes > 0 ? bytes / kBytesPerToken + 1 : 1;
+  }
+  const contract::Message& message = answer.response.message;
+  size_t bytes = message.text().size() + message.refusal.size();
+  for (const contract::ToolCall& call : message.tool_calls) {
+    bytes += call.name.size() + call.arguments.size();
+  }
+  return static_cast<int64_t>(bytes) / kBytesPerToken + 1;
+}
+
+void fill(contract::Usage& usage, int64_t input, int64_t output) {
+  if (usage.input_tokens && usage.output_tokens) return;
+  usage.estimated = true;
+  if (!usage.input_tokens) usage.input_tokens = input;
+  if (!usage.output_tokens) usage.output_tokens = output;
+}
+
+Charge priced(const catalog::Endpoint& endpoint, contract::Usage usage, std::string_view tier) {
+  Charge out;
+  out.cost_known = endpoint.price.known;
+  out.cost = endpoint.price.cost(usage, tier);
+  out.usage = std::move(usage);
+  return out;
+}
+
+}  // namespace
+
+Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
+                 const providers::Answer& answer) {
+  contract::Usage usage = answer.response.usage;
+  if (!usage.input_tokens || !usage.output_tokens) {
+    fill(usage, flight.call.prompt.estimated_input_tokens(), answer_tokens(flight, answer));
+  }
+  return priced(endpoint, std::move(usage), answer.response.service_tier);
+}
+
+std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
+                                const providers::AttemptError& error) {
+  bool given_up = error.error.code == Code::kCancelled || error.error.reason == "total";
+  if (!error.usage.known() && !error.visible && !given_up) return std::nullopt;
+  contract::Usage usage = error.usage;
+  fill(usage, flight.call.prompt.estimated_input_tokens(), streamed_tokens(flight));
+  return priced(endpoint, std::move(usage), {});
+}
+
+}  // namespace drover::road

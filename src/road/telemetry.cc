@@ -1,0 +1,182 @@
+#include "road/telemetry.h"
+
+#include "trace/genai.h"
+
+namespace drover::road {
+namespace {
+
+namespace genai = trace::genai;
+namespace own = trace::own;
+
+double seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
+
+struct TokenClass {
+  std::string_view name;
+  std::optional<int64_t> contract::Usage::* count;
+};
+constexpr TokenClass kTokenClasses[] = {
+    {"input", &contract::Usage::input_tokens},
+    {"output", &contract::Usage::output_tokens},
+    {"cache_read", &contract::Usage::cache_read_tokens},
+    {"cache_write", &contract::Usage::cache_write_tokens},
+    {"reasoning", &contract::Usage::reasoning_tokens},
+};
+
+}  // namespace
+
+std::string error_type(const Error& error) {
+  return error.reason.empty() ? std::string(code_name(error.code)) : error.reason;
+}
+
+RoadMetrics::RoadMetrics(trace::Metrics* m) {
+  if (m == nullptr) return;
+  duration_ = &m->histogram(
+      "gen_ai_client_operation_duration_seconds", "Duration of model calls, all attempts included.",
+      {"gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "error_type"},
+      trace::duration_bounds());
+  first_chunk_ =
+      &m->histogram("gen_ai_client_operation_time_to_first_chunk_seconds",
+                    "Time from the call to its first visible output.",
+                    {"gen_ai_provider_name", "gen_ai_request_model"}, trace::duration_bounds());
+  tokens_ = &m->histogram("gen_ai_client_token_usage", "Tokens of one call.",
+                          {"gen_ai_token_type", "gen_ai_provider_name", "gen_ai_request_model"},
+                          trace::token_bounds());
+  attempts_ = &m->counter("drover_attempts_total", "Attempts at endpoints, by outcome.",
+                          {"endpoint", "outcome"});
+  failovers_ = &m->counter("drover_failovers_total", "Calls moved to another endpoint.",
+                           {"from", "to", "reason"});
+  circuits_ = &m->counter("drover_circuits_opened_total", "Endpoints or credentials left alone.",
+                          {"endpoint"});
+  token_total_ =
+      &m->counter("drover_tokens_total",
+                  "Tokens by class; cache classes are part of input, reasoning is part of output.",
+                  {"class", "provider", "model"});
+  cost_total_ = &m->counter("drover_cost_usd_total", "Money spent, where the price is known.",
+                            {"provider", "model"});
+  unpriced_ = &m->counter("drover_unpriced_calls_total", "Calls whose price is unknown.",
+                          {"provider", "model"});
+  estimated_ = &m->counter("drover_usage_estimated_total",
+                           "Calls without usage from their provider: tokens are estimates.",
+                           {"provider", "model"});
+  drains_ =
+      &m->counter("drover_drains_total",
+                  "Calls whose client left, by whether they were read to their end.", {"outcome"});
+}
+
+void RoadMetrics::attempt(const catalog::Endpoint& endpoint, const Error* error) {
+  if (attempts_ == nullptr) return;
+  std::string outcome = error == nullptr ? "ok" : error_type(*error);
+  attempts_->with({endpoint.id, outcome}).add(1);
+}
+
+void RoadMetrics::failover(const catalog::Endpoint& from, const catalog::Endpoint& to,
+                           const Error& error) {
+  if (failovers_ != nullptr) failovers_->with({from.id, to.id, error_type(error)}).add(1);
+}
+
+void RoadMetrics::circuit_opened(const catalog::Endpoint& endpoint) {
+  if (circuits_ != nullptr) circuits_->with({endpoint.id}).add(1);
+}
+
+void RoadMetrics::settled(const catalog::Endpoint& endpoint, std::string_view provider,
+                          const contract::Usage& usage, Money cost, bool cost_known) {
+  if (tokens_ == nullptr) return;
+  for (const TokenClass& c : kTokenClasses) {
+    const std::optional<int64_t>& count = usage.*c.count;
+    if (!count) continue;
+    token_total_->with({c.name, provider, endpoint.model}).add(static_cast<double>(*count));
+    if (c.name == "input" || c.name == "output") {
+      tokens_->with({c.name, provider, endpoint.model}).observe(static_cast<double>(*count));
+    }
+  }
+  if (cost_known) {
+    cost_total_->with({provider, endpoint.model}).add(cost.to_double());
+  } else {
+    unpriced_->with({provider, endpoint.model}).add(1);
+  }
+  if (usage.estimated) estimated_->with({provider, endpoint.model}).add(1);
+}
+
+void RoadMetrics::finished(std::string_view provider, std::string_view model, const Error* error,
+                           Duration took, Duration first_token, bool streamed) {
+  if (duration_ == nullptr) return;
+  std::string type = error == nullptr ? "" : error_type(*error);
+  duration_->with({genai::kChat, provider, model, type}).observe(seconds(took));
+  if (streamed && first_token > Duration::zero()) {
+    first_chunk_->with({provider, model}).observe(seconds(first_token));
+  }
+}
+
+void RoadMetrics::drained(bool to_the_end) {
+  if (drains_ != nullptr) drains_->with({to_the_end ? "complete" : "cut"}).add(1);
+}
+
+void describe_call(trace::Span& span, const Flight& flight) {
+  span.set_tenant(flight.call.principal.tenant);
+  span.set(genai::kOperation, genai::kChat);
+  span.set(genai::kRequestModel, flight.call.ladder.front());
+  if (flight.streamed) span.set(genai::kRequestStream, true);
+  if (auto max = flight.call.prompt.max_tokens()) span.set(genai::kRequestMaxTokens, *max);
+  if (!flight.call.session.empty()) {
+    span.set_session(flight.call.session);
+    span.set(genai::kConversation, flight.call.session);
+  }
+  if (!flight.call.agent.empty()) span.set(genai::kAgentName, flight.call.agent);
+}
+
+void describe_attempt(trace::Span& span, const catalog::Endpoint& endpoint,
+                      std::string_view otel_provider, int attempt) {
+  span.set(genai::kProvider, otel_provider);
+  span.set(own::kEndpoint, endpoint.id);
+  span.set(own::kAttempt, attempt);
+  if (!endpoint.region.empty()) span.set(own::kRegion, endpoint.region);
+  if (!endpoint.zone.empty()) span.set(own::kZone, endpoint.zone);
+}
+
+void describe_answer(trace::Span& span, const providers::Answer& answer) {
+  const contract::ChatResponse& response = answer.response;
+  if (!response.id.empty()) span.set(genai::kResponseId, response.id);
+  if (!response.model.empty()) span.set(genai::kResponseModel, response.model);
+  if (!response.request_id.empty()) span.set(own::kRequestId, response.request_id);
+  if (!response.system_fingerprint.empty()) {
+    span.set(own::kFingerprint, response.system_fingerprint);
+  }
+  Json reasons = Json::array();
+  reasons.push(response.native_finish_reason.empty()
+                   ? std::string(contract::finish_reason_name(response.finish_reason))
+                   : response.native_finish_reason);
+  span.set(genai::kFinishReasons, std::move(reasons));
+}
+
+void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost, bool cost_known) {
+  if (usage.input_tokens) span.set(genai::kInputTokens, *usage.input_tokens);
+  if (usage.output_tokens) span.set(genai::kOutputTokens, *usage.output_tokens);
+  if (usage.cache_read_tokens) span.set(genai::kCacheReadTokens, *usage.cache_read_tokens);
+  if (usage.cache_write_tokens) span.set(genai::kCacheWriteTokens, *usage.cache_write_tokens);
+  if (usage.reasoning_tokens) span.set(genai::kReasoningTokens, *usage.reasoning_tokens);
+  if (usage.estimated) span.set(own::kUsageEstimated, true);
+  if (cost_known) span.set(own::kCost, cost.usd());
+}
+
+void describe_latency(trace::Span& span, const LatencyParts& latency) {
+  struct Part {
+    std::string_view name;
+    Duration LatencyParts::* part;
+  };
+  constexpr Part kParts[] = {
+      {"drover.latency.queue", &LatencyParts::queue},
+      {"drover.latency.placement", &LatencyParts::placement},
+      {"drover.latency.network", &LatencyParts::network},
+      {"drover.latency.model", &LatencyParts::model},
+      {"drover.latency.tool", &LatencyParts::tool},
+      {"drover.latency.store", &LatencyParts::store},
+      {"drover.latency.sync", &LatencyParts::sync},
+      {"drover.latency.other", &LatencyParts::other},
+  };
+  for (const Part& part : kParts) {
+    Duration took = latency.*part.part;
+    if (took != Duration::zero()) span.set(part.name, static_cast<int64_t>(took.count()));
+  }
+}
+
+}  // namespace drover::road

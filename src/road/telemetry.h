@@ -1,0 +1,49 @@
+#pragma once
+// Internal to src/road: what a model call leaves behind in spans and metrics, under OpenTelemetry's
+// names (trace/genai.h). Never content, never credentials.
+
+#include "road/flight.h"
+#include "trace/metrics.h"
+
+namespace drover::road {
+
+class RoadMetrics {
+ public:
+  /// `metrics` may be null: then nothing is counted.
+  explicit RoadMetrics(trace::Metrics* metrics);
+  void attempt(const catalog::Endpoint& endpoint, const Error* error);
+  void failover(const catalog::Endpoint& from, const catalog::Endpoint& to, const Error& error);
+  void circuit_opened(const catalog::Endpoint& endpoint);
+  void settled(const catalog::Endpoint& endpoint, std::string_view provider,
+               const contract::Usage& usage, Money cost, bool cost_known);
+  /// `provider` is empty where no endpoint was tried.
+  void finished(std::string_view provider, std::string_view model, const Error* error,
+                Duration took, Duration first_token, bool streamed);
+  void drained(bool to_the_end);
+
+ private:
+  trace::Family* duration_ = nullptr;
+  trace::Family* first_chunk_ = nullptr;
+  trace::Family* tokens_ = nullptr;
+  trace::Family* attempts_ = nullptr;
+  trace::Family* failovers_ = nullptr;
+  trace::Family* circuits_ = nullptr;
+  trace::Family* token_total_ = nullptr;
+  trace::Family* cost_total_ = nullptr;
+  trace::Family* unpriced_ = nullptr;
+  trace::Family* estimated_ = nullptr;
+  trace::Family* drains_ = nullptr;
+};
+
+/// What is known before anything is tried.
+void describe_call(trace::Span& span, const Flight& flight);
+void describe_attempt(trace::Span& span, const catalog::Endpoint& endpoint,
+                      std::string_view otel_provider, int attempt);
+void describe_answer(trace::Span& span, const providers::Answer& answer);
+void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost, bool cost_known);
+void describe_latency(trace::Span& span, const LatencyParts& latency);
+
+/// "overloaded", or the code's name where there is no reason.
+std::string error_type(const Error& error);
+
+}  // namespace drover::road
