@@ -1,0 +1,163 @@
+#include "contract/payload_fields.h"
+
+namespace drover::contract {
+namespace {
+
+using Type = PayloadType;
+using Need = PayloadNeed;
+
+// clang-format off
+constexpr PayloadField kFields[] = {
+    {"session.started", "agent", Type::kAgent, Need::kAlways},
+    {"session.started", "tenant", Type::kNonempty, Need::kAlways},
+    {"session.started", "trace_id", Type::kString, Need::kOptional},
+    {"session.started", "labels", Type::kObject, Need::kOptional},
+    {"session.started", "user", Type::kString, Need::kOptional},
+    {"session.started", "limits", Type::kObject, Need::kOptional},
+    {"session.started", "recording", Type::kObject, Need::kOptional},
+    {"session.ended", "reason", Type::kNonempty, Need::kAlways},
+    {"session.ended", "explanation", Type::kString, Need::kOptional},
+    {"observation", "message", Type::kMessage, Need::kAlways},
+    {"plan", "effects", Type::kObjects, Need::kAlways},
+    {"plan", "planner", Type::kString, Need::kOptional},
+    {"model.call", "step", Type::kCount, Need::kFirstAttempt},
+    {"model.call", "models", Type::kStrings, Need::kFirstAttempt},
+    {"model.call", "messages", Type::kCount, Need::kFirstAttempt},
+    {"model.call", "prompt_hash", Type::kString, Need::kFirstAttempt},
+    {"model.call", "tools_hash", Type::kString, Need::kOptional},
+    {"model.result", "message", Type::kMessage, Need::kOptional},
+    {"model.result", "finish_reason", Type::kFinish, Need::kOptional},
+    {"model.result", "model", Type::kString, Need::kOptional},
+    {"model.result", "provider", Type::kString, Need::kOptional},
+    {"model.result", "endpoint", Type::kString, Need::kOptional},
+    {"model.result", "region", Type::kString, Need::kOptional},
+    {"model.result", "response_id", Type::kString, Need::kOptional},
+    {"model.result", "request_id", Type::kString, Need::kOptional},
+    {"model.result", "system_fingerprint", Type::kString, Need::kOptional},
+    {"model.result", "prompt_hash", Type::kString, Need::kOptional},
+    {"model.result", "usage", Type::kUsage, Need::kOptional},
+    {"model.result", "cost_usd", Type::kMoney, Need::kOptional},
+    {"model.result", "first_token_us", Type::kCount, Need::kOptional},
+    {"model.result", "latency_us", Type::kCounts, Need::kOptional},
+    {"model.result", "attempts", Type::kCount, Need::kOptional},
+    {"model.result", "error", Type::kError, Need::kOptional},
+    {"tool.call", "index", Type::kCount, Need::kAlways},
+    {"tool.call", "call_index", Type::kCount, Need::kOptional},
+    {"tool.call", "call_id", Type::kString, Need::kFirstAttempt},
+    {"tool.call", "name", Type::kString, Need::kFirstAttempt},
+    {"tool.call", "arguments", Type::kString, Need::kFirstAttempt},
+    {"tool.call", "idempotency_key", Type::kNonempty, Need::kFirstAttempt},
+    {"tool.result", "call_id", Type::kString, Need::kOptional},
+    {"tool.result", "name", Type::kString, Need::kOptional},
+    {"tool.result", "content", Type::kString, Need::kAlways},
+    {"tool.result", "is_error", Type::kBool, Need::kOptional},
+    {"tool.result", "latency_us", Type::kCount, Need::kOptional},
+    {"memory.read", "namespace", Type::kNonempty, Need::kAlways},
+    {"memory.read", "op", Type::kNonempty, Need::kAlways},
+    {"memory.read", "key", Type::kString, Need::kOptional},
+    {"memory.read", "prefix", Type::kString, Need::kOptional},
+    {"memory.read", "query", Type::kString, Need::kOptional},
+    {"memory.read", "found", Type::kCount, Need::kOptional},
+    {"memory.read", "keys", Type::kStrings, Need::kOptional},
+    {"memory.read", "latency_us", Type::kCount, Need::kOptional},
+    {"memory.write", "namespace", Type::kNonempty, Need::kAlways},
+    {"memory.write", "op", Type::kNonempty, Need::kAlways},
+    {"memory.write", "key", Type::kNonempty, Need::kAlways},
+    {"memory.write", "version", Type::kCount, Need::kOptional},
+    {"memory.write", "ok", Type::kBool, Need::kOptional},
+    {"memory.write", "latency_us", Type::kCount, Need::kOptional},
+    {"child.spawned", "child", Type::kNonempty, Need::kAlways},
+    {"child.spawned", "agent", Type::kString, Need::kOptional},
+    {"child.ended", "child", Type::kNonempty, Need::kAlways},
+    {"child.ended", "reason", Type::kNonempty, Need::kAlways},
+    {"child.ended", "result", Type::kString, Need::kOptional},
+    {"wait.started", "for", Type::kNonempty, Need::kAlways},
+    {"wait.started", "wait_id", Type::kString, Need::kOptional},
+    {"wait.started", "until", Type::kTime, Need::kOptional},
+    {"wait.resolved", "wait_id", Type::kString, Need::kOptional},
+    {"wait.resolved", "for", Type::kString, Need::kOptional},
+    {"wait.resolved", "outcome", Type::kNonempty, Need::kAlways},
+    {"budget.reserved", "reservation", Type::kNonempty, Need::kAlways},
+    {"budget.reserved", "cost_usd", Type::kMoney, Need::kOptional},
+    {"budget.reserved", "tokens", Type::kCount, Need::kOptional},
+    {"budget.reserved", "time_ms", Type::kCount, Need::kOptional},
+    {"budget.settled", "reservation", Type::kNonempty, Need::kAlways},
+    {"budget.settled", "cost_usd", Type::kMoney, Need::kOptional},
+    {"budget.settled", "tokens", Type::kCount, Need::kOptional},
+    {"budget.settled", "time_ms", Type::kCount, Need::kOptional},
+    {"budget.exceeded", "budget", Type::kNonempty, Need::kAlways},
+    {"budget.exceeded", "limit", Type::kString, Need::kOptional},
+    {"budget.exceeded", "used", Type::kString, Need::kOptional},
+    {"budget.extension_requested", "request_id", Type::kNonempty, Need::kAlways},
+    {"budget.extension_requested", "budget", Type::kNonempty, Need::kAlways},
+    {"budget.extension_requested", "amount", Type::kString, Need::kAlways},
+    {"budget.extension_requested", "explanation", Type::kString, Need::kOptional},
+    {"budget.extension_decided", "request_id", Type::kNonempty, Need::kAlways},
+    {"budget.extension_decided", "granted", Type::kBool, Need::kAlways},
+    {"budget.extension_decided", "amount", Type::kString, Need::kOptional},
+    {"budget.extension_decided", "explanation", Type::kString, Need::kOptional},
+    {"placement.decided", "endpoints", Type::kStrings, Need::kAlways},
+    {"placement.decided", "rejected", Type::kRejections, Need::kAlways},
+    {"failover", "from", Type::kNonempty, Need::kAlways},
+    {"failover", "to", Type::kNonempty, Need::kAlways},
+    {"failover", "error", Type::kError, Need::kAlways},
+    {"failover", "took_us", Type::kCount, Need::kOptional},
+    {"downgrade", "from", Type::kNonempty, Need::kAlways},
+    {"downgrade", "to", Type::kNonempty, Need::kAlways},
+    {"downgrade", "reason", Type::kNonempty, Need::kAlways},
+    {"reward", "name", Type::kNonempty, Need::kAlways},
+    {"reward", "value", Type::kNumber, Need::kAlways},
+    {"reward", "step", Type::kCount, Need::kOptional},
+    {"reward", "source", Type::kString, Need::kOptional},
+    {"reward", "explanation", Type::kString, Need::kOptional},
+    {"purge", "reason", Type::kNonempty, Need::kAlways},
+    {"purge", "from", Type::kCount, Need::kOptional},
+    {"purge", "to", Type::kCount, Need::kOptional},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const PayloadField> payload_fields() { return kFields; }
+
+std::string_view type_phrase(PayloadType type) {
+  switch (type) {
+    case Type::kString:
+      return "a string";
+    case Type::kNonempty:
+      return "a string that is not empty";
+    case Type::kCount:
+      return "an integer of at least 0";
+    case Type::kNumber:
+      return "a number";
+    case Type::kBool:
+      return "true or false";
+    case Type::kObject:
+      return "an object";
+    case Type::kObjects:
+      return "an array of objects";
+    case Type::kStrings:
+      return "an array of strings";
+    case Type::kCounts:
+      return "an object of integers of at least 0";
+    case Type::kMoney:
+      return "a decimal number in a string";
+    case Type::kTime:
+      return "an RFC 3339 time";
+    case Type::kAgent:
+      return "an object with a name";
+    case Type::kMessage:
+      return "a message";
+    case Type::kUsage:
+      return "an object of token counts";
+    case Type::kError:
+      return "an object with code and message";
+    case Type::kFinish:
+      return "a finish reason";
+    case Type::kRejections:
+      return "an array of {endpoint, reason}";
+  }
+  return "of another type";
+}
+
+}  // namespace drover::contract
