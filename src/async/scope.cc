@@ -4,7 +4,8 @@
 
 namespace drover::async {
 
-Scope::~Scope() { DROVER_DASSERT(running_ == 0); }
+// Always on: a task that outlives its scope would write to freed memory.
+Scope::~Scope() { DROVER_ASSERT(running_ == 0); }
 
 Task<void> Scope::drive(Scope* self, Task<void> task) {
   co_await std::move(task);

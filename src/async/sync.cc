@@ -4,7 +4,9 @@ namespace drover::async {
 
 Task<Result<void>> sleep_for(Context ctx, Duration d) {
   WaitQueue nobody;
-  MonoTime until = ctx.loop().mono() + d;
+  MonoTime now = ctx.loop().mono();
+  // "Forever" must not wrap round to the past.
+  MonoTime until = d < Context::kNoDeadline - now ? now + d : Context::kNoDeadline;
   Context timed = ctx.with_deadline(until);
   Wake wake = co_await nobody.wait(timed);
   if (wake == Wake::kCancelled) co_return fail(wake_error(wake, ctx));

@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
-#include "net/test_certs.h"
 #include "net/test_net.h"
+#include "net/tls_test_certs.h"
 
 namespace drover::net {
 namespace {
