@@ -37,6 +37,8 @@ if command -v ccache >/dev/null; then
   options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
   # The same sources in another folder are the same objects.
   export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
+elif [ "$kind" != gcc ]; then
+  options+=(-DDROVER_PCH=ON)
 fi
 
 mkdir -p "$dir"
