@@ -27,6 +27,19 @@ struct Rig {
   std::multiset<int> sent;
   std::multiset<int> received;
   int ended = 0;
+  int acquiring = 0;
+  int sending = 0;
+  int receiving = 0;
+  bool over = false;
+
+  /// Timers run only when nothing is ready: whoever waits now, waits for something that is not
+  /// there. If it is there, a wake-up was lost. (Without this, close() would rescue the sleepers.)
+  void watch() {
+    EXPECT_FALSE(acquiring > 0 && sem.available() > 0) << "a permit is free, and somebody waits";
+    EXPECT_FALSE(sending > 0 && channel.size() < 3) << "there is room, and a sender waits";
+    EXPECT_FALSE(receiving > 0 && channel.size() > 0) << "there are items, and a receiver waits";
+    if (!over) loop.call_after(500us, [this] { watch(); });
+  }
 
   Duration pause() { return Duration(1'000'000 * static_cast<int64_t>(random.below(20))); }
   /// The context as it is, with a short deadline, or with one that is over.
@@ -38,7 +51,9 @@ struct Rig {
 };
 
 Task<void> hold(Context ctx, Rig* rig) {
+  ++rig->acquiring;
   auto permit = co_await rig->sem.acquire(rig->some_context(ctx));
+  --rig->acquiring;
   if (permit) {
     ++rig->inside;
     EXPECT_LE(rig->inside, rig->permits);
@@ -51,7 +66,9 @@ Task<void> hold(Context ctx, Rig* rig) {
 Task<void> send_some(Context ctx, Rig* rig) {
   for (int i = 0; i < 5; ++i) {
     int value = rig->next++;
+    ++rig->sending;
     auto sent = co_await rig->channel.send(rig->some_context(ctx), value);
+    --rig->sending;
     if (sent) rig->sent.insert(value);
     if (rig->random.chance(0.3)) {
       auto slept = co_await sleep_for(ctx, rig->pause());
@@ -62,7 +79,9 @@ Task<void> send_some(Context ctx, Rig* rig) {
 
 Task<void> receive_some(Context ctx, Rig* rig) {
   for (int i = 0; i < 5; ++i) {
+    ++rig->receiving;
     auto got = co_await rig->channel.receive(rig->some_context(ctx));
+    --rig->receiving;
     if (got && *got) rig->received.insert(**got);
     if (got && !*got) co_return;
   }
@@ -105,8 +124,9 @@ Task<void> program(Context ctx, Rig* rig) {
   auto slept = co_await sleep_for(ctx, rig->pause());
   (void)slept;
   rig->gate.set(1);
-  slept = co_await sleep_for(ctx, rig->pause());
+  slept = co_await sleep_for(ctx, rig->pause() + rig->pause());
   (void)slept;
+  rig->over = true;
   // Half of the programs end by cancellation, half by the channel's end.
   if (rig->random.chance(0.5)) source.cancel("the end");
   rig->channel.close();
@@ -119,7 +139,9 @@ TEST(AsyncStress, RandomProgramsEndAndLoseNothing) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Rig rig(seed);
     // Aborts when the loop runs dry before the program ends.
+    rig.watch();
     rig.loop.run_task(program(Context(rig.loop), &rig));
+    rig.loop.run_for(1ms);  // the watch sees that it is over
     EXPECT_FALSE(rig.loop.step()) << "something is still armed";
     EXPECT_EQ(rig.sem.available(), rig.permits);
     EXPECT_EQ(rig.inside, 0u);
