@@ -112,6 +112,8 @@ int run_cli(int argc, char** argv) {
     auto bound = std::make_unique<Bound>();
     bound->command = &command;
     bound->app = parent->add_subcommand(name, command.summary);
+    // A command may be a group as well: `drover sim` and `drover sim mcp-tools`.
+    if (space == std::string::npos) groups[name] = bound->app;
     bound->app->footer(command.details);
     bind(*bound);
     bounds.push_back(std::move(bound));
@@ -124,8 +126,9 @@ int run_cli(int argc, char** argv) {
     app.exit(e);
     return kExitUsage;
   }
-  for (const auto& bound : bounds) {
-    if (bound->app->parsed()) return bound->command->run(collect(*bound));
+  // From the end, because a group that is a command itself stands before its own commands.
+  for (auto bound = bounds.rbegin(); bound != bounds.rend(); ++bound) {
+    if ((*bound)->app->parsed()) return (*bound)->command->run(collect(**bound));
   }
   return kExitUsage;
 }

@@ -7,5 +7,6 @@ namespace drover::app {
 
 Command completion_command();
 Command config_check_command();
+Command sim_command();
 
 }  // namespace drover::app

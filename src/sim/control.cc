@@ -1,0 +1,109 @@
+// The control API of a simulated cloud, on a port of its own:
+//   GET  /_sim/state?log=N    counts, sums, the newest N requests (100), faults waiting, outages
+//   POST /_sim/faults         one fault or {"faults": [...]} (fault.h); DELETE: forget all of them
+//   POST /_sim/outage         {"on": true, "region": "…"}
+//   POST /_sim/quota          {"requests_per_minute", "tokens_per_minute"}
+//   POST /_sim/cache          {"clear": true}: forget all prompts
+
+#include <charconv>
+
+#include "sim/cloud.h"
+
+namespace drover::sim {
+
+namespace {
+constexpr size_t kControlBodyBytesMax = 4u << 20;
+}
+
+Json SimCloud::state(size_t log_max) const {
+  Json out = Json::object();
+  out.set("name", options_.name).set("kind", cloud_kind_name(options_.kind));
+  Json regions = Json::array();
+  for (const std::unique_ptr<SimSite>& site : sites_) {
+    Json one = Json::object();
+    one.set("region", site->region).set("url", site->url).set("outage", site->outage);
+    if (site->server != nullptr) {
+      one.set("connections", static_cast<uint64_t>(site->server->open_connections()));
+      one.set("in_flight", static_cast<uint64_t>(site->server->in_flight()));
+    }
+    regions.push(std::move(one));
+  }
+  out.set("regions", std::move(regions)).set("misses", misses());
+  out.set("faults", faults_.to_json()).set("faults_happened", faults_.happened());
+  Json books = ledger_.to_json(log_max);
+  for (Json::Member& member : *books.members()) {
+    out.set(std::move(member.first), std::move(member.second));
+  }
+  return out;
+}
+
+Result<Json> SimCloud::control_faults(const Json& body) {
+  const Json* list = body.find("faults");
+  Json::Array one(1, body);
+  const Json::Array* items = list == nullptr ? &one : list->array_items();
+  if (items == nullptr) return fail(Code::kInvalidArgument, "faults must be a list");
+  std::vector<Fault> faults;
+  for (const Json& item : *items) {
+    TRY(Fault fault, Fault::from_json(item));
+    faults.push_back(std::move(fault));
+  }
+  for (Fault& fault : faults) TRY_VOID(faults_.add(std::move(fault)));
+  return Json::object().set("faults", faults_.to_json());
+}
+
+Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string_view body) {
+  std::string_view path = head.path();
+  if (path == "/_sim/state" && head.method == "GET") {
+    size_t log = 100;
+    std::string wish = head.query_param("log").value_or("");
+    std::from_chars(wish.data(), wish.data() + wish.size(), log);
+    return state(log);
+  }
+  if (path == "/_sim/faults" && head.method == "DELETE") {
+    faults_.clear();
+    return Json::object().set("faults", Json::array());
+  }
+  if (head.method != "POST") return fail(Code::kNotFound, "no such control");
+  TRY(Json json, Json::parse(body.empty() ? "{}" : body));
+  if (path == "/_sim/faults") return control_faults(json);
+  if (path == "/_sim/outage") {
+    bool on = json.get_bool("on").value_or(true);
+    set_outage(on, json.get_string("region").value_or(""));
+    return Json::object().set("outage", in_outage(""));
+  }
+  if (path == "/_sim/quota") {
+    QuotaRules rules;
+    rules.requests_per_minute = json.get_int("requests_per_minute").value_or(0);
+    rules.tokens_per_minute = json.get_int("tokens_per_minute").value_or(0);
+    set_quota(rules);
+    return Json::object()
+        .set("requests_per_minute", rules.requests_per_minute)
+        .set("tokens_per_minute", rules.tokens_per_minute);
+  }
+  if (path == "/_sim/cache") {
+    for (std::unique_ptr<SimSite>& site : sites_) site->cache.clear();
+    return Json::object().set("cleared", true);
+  }
+  return fail(Code::kNotFound, "no such control");
+}
+
+async::Task<void> SimCloud::control(async::Context ctx, http::ServerRequest& request,
+                                    http::ServerResponse& response) {
+  Result<std::string> body = co_await request.read_all(ctx, kControlBodyBytesMax);
+  if (!body) co_return;
+  Result<Json> answer = control_answer(request.head(), *body);
+  http::ResponseHead head;
+  head.headers.add("content-type", "application/json");
+  std::string text;
+  if (answer) {
+    text = answer->dump();
+  } else {
+    head.status = answer.error().code == Code::kNotFound ? 404 : 400;
+    text = Json::object().set("error", answer.error().message).dump();
+  }
+  text += "\n";
+  Result<void> sent = co_await response.respond(ctx, std::move(head), std::move(text));
+  (void)sent;  // who asked has left
+}
+
+}  // namespace drover::sim
