@@ -27,6 +27,8 @@ class Decoder final : public StreamDecoder {
       return block_start(*json, out);
     } else if (event.type == "contentBlockDelta") {
       return block_delta(*json, out);
+    } else if (event.type == "contentBlockStop") {
+      return block_stop(*json, out);
     } else if (event.type == "messageStop") {
       stopped_ = true;
       std::string word(json->get_string("stopReason").value_or(""));
@@ -37,8 +39,7 @@ class Decoder final : public StreamDecoder {
     } else if (event.type == "metadata") {
       metadata(*json, out);
     }
-    // contentBlockStop says nothing we need; kinds that are not known yet are passed over.
-    return {};
+    return {};  // kinds that are not known yet are passed over
   }
   bool ended() const override { return stopped_ && metadata_; }
 
@@ -65,7 +66,19 @@ class Decoder final : public StreamDecoder {
     if (!calls_.emplace(block, delta.index).second) {
       return fail(malformed_answer("a content block starts twice"));
     }
+    without_input_.insert(block);
     out.emplace_back(std::move(delta));
+    return {};
+  }
+
+  // A call whose input never came has the input {}, as in an answer that is not streamed.
+  Result<void> block_stop(const Json& json, std::vector<StreamDelta>& out) {
+    TRY(int block, block_of(json));
+    if (without_input_.erase(block) == 0) return {};
+    ToolCallDelta empty;
+    empty.index = calls_.at(block);
+    empty.arguments = "{}";
+    out.emplace_back(std::move(empty));
     return {};
   }
 
@@ -83,6 +96,7 @@ class Decoder final : public StreamDecoder {
       ToolCallDelta fragment;
       fragment.index = call->second;
       fragment.arguments = std::string(use->get_string("input").value_or(""));
+      if (!fragment.arguments.empty()) without_input_.erase(block);
       out.emplace_back(std::move(fragment));
     } else if (const Json* reasoning = delta->find("reasoningContent")) {
       ReasoningDelta part;
@@ -119,6 +133,7 @@ class Decoder final : public StreamDecoder {
 
   static constexpr int64_t kBlockIndexMax = 100'000;
   std::map<int, int> calls_;  // block to tool-call index
+  std::set<int> without_input_;
   bool stopped_ = false;
   bool metadata_ = false;
 };

@@ -25,18 +25,18 @@
 namespace drover::dialect::converse_wire {
 
 /// Tool-use ids must be unique in a request and of [A-Za-z0-9_-]{1,64}; recordings repeat them.
-/// The n-th call with the id X travels as "X--n" (the first as X), ids that look like that
-/// already are marked too, so that restore() is exact. Ids of other alphabets travel as
-/// "call--p<n>" and do not come back: results belong to calls by position.
+/// The n-th call with the id X travels as "X--n", the first as X unless X ends in "--digits"
+/// itself; so ids are unique and restore() is exact. Ids of other alphabets, or too long, travel
+/// as "call--p--<n>" and do not come back: results belong to calls by position.
 class ToolIds {
  public:
   std::string assign(const std::string& original);
-  std::string restore(const std::string& wire);
+  std::string restore(const std::string& wire) const;
 
  private:
-  std::optional<std::string> marked(const std::string& id) const;
+  static std::optional<std::string> marked(const std::string& id);
   std::map<std::string, int> counts_;
-  std::set<std::string> used_;
+  int foreign_ = 0;
 };
 
 /// Content blocks of a message, out. `dropped` collects names of what has no place.
