@@ -1,0 +1,50 @@
+#pragma once
+// MCP's messages as pure functions (specification revisions 2024-11-05 to 2025-11-25, "legacy":
+// a handshake and then requests; and 2026-07-28, "modern": no handshake, each request carries its
+// _meta). Source: https://modelcontextprotocol.io/specification
+//
+// Values; no transport, no clock.
+
+#include <string>
+#include <vector>
+
+#include "contract/chat.h"
+#include "http/json_rpc.h"
+#include "tools/tool_set.h"
+
+namespace drover::tools::mcp {
+
+inline constexpr std::string_view kModernVersion = "2026-07-28";
+inline constexpr std::string_view kLegacyVersion = "2025-11-25";
+/// Revisions whose handshake we accept.
+bool is_legacy_version(std::string_view version);
+
+// Modern error codes (2026-07-28, "Error handling").
+inline constexpr int64_t kHeaderMismatch = -32020;
+inline constexpr int64_t kMissingCapability = -32021;
+inline constexpr int64_t kUnsupportedVersion = -32022;
+
+/// Params of `initialize`.
+Json initialize_params();
+/// The _meta that every modern request carries.
+Json modern_meta();
+/// Adds members to params._meta (made if absent).
+void add_meta(Json& params, const Json::Object& members);
+
+struct ToolPage {
+  std::vector<contract::ToolDefinition> tools;
+  std::string next_cursor;
+};
+Result<ToolPage> parse_tool_page(const Json& result);
+
+/// Params of `tools/call`. Arguments that are no JSON object are kInvalidArgument: MCP carries
+/// objects only.
+Result<Json> call_params(const ToolInvocation& invocation);
+/// Text content joined; other blocks kept apart; isError; structuredContent. An `input_required`
+/// result (the server wants to ask somebody) is kUnimplemented.
+Result<ToolOutcome> parse_call_result(const Json& result);
+
+/// A JSON-RPC error as ours: protocol errors never retry, internal ones may.
+Error to_error(const http::RpcError& error, std::string_view method);
+
+}  // namespace drover::tools::mcp
