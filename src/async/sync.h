@@ -97,6 +97,15 @@ class Channel {
     }
     co_return out;
   }
+  /// The next value if there is one now.
+  std::optional<T> try_receive() {
+    std::optional<T> out;
+    if (items_.empty()) return out;
+    out.emplace(std::move(items_.front()));
+    items_.pop_front();
+    senders_.wake_one();
+    return out;
+  }
   void close() {
     closed_ = true;
     receivers_.wake_all();

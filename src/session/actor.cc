@@ -67,13 +67,17 @@ Task<Result<void>> Actor::load(Context ctx) {
   running_.clear();
   retry_model_ = retry_scheduled_ = false;
   for (;;) {
-    CO_TRY(auto events,
-           co_await services_.journal->read(ctx, id, state_.last_sequence + 1, kLoadSlice));
-    for (const contract::Event& event : events) {
+    auto events = co_await services_.journal->read(ctx, id, state_.last_sequence + 1, kLoadSlice);
+    if (!events) {
+      bool fresh = events.error().code == Code::kNotFound && state_.last_sequence == 0;
+      if (fresh) break;  // about to be started
+      co_return fail(std::move(events).error());
+    }
+    for (const contract::Event& event : *events) {
       if (event.sequence == 1) created_ = event.time;
       CO_TRY_VOID(fold(state_, event));
     }
-    if (events.size() < kLoadSlice) break;
+    if (events->size() < kLoadSlice) break;
   }
   loaded_ = true;
   co_return Result<void>();
@@ -267,9 +271,10 @@ Task<void> Actor::do_model(Context ctx, ModelTask task) {
   finished.attempt = task.attempt;
   finished.model = true;
   finished.result = co_await run_model_call(ctx, services_, std::move(task));
+  if (ctx.cancelled()) co_return;  // the effect stays pending, or its session has ended
   Input input(std::move(finished));
   auto sent = co_await inbox_.send(ctx, std::move(input));
-  (void)sent;  // a cancelled session takes no more results
+  (void)sent;
 }
 
 Task<void> Actor::do_tool(Context ctx, ToolTask task) {
@@ -277,6 +282,7 @@ Task<void> Actor::do_tool(Context ctx, ToolTask task) {
   finished.sequence = task.sequence;
   finished.attempt = task.attempt;
   finished.result = co_await run_tool_call(ctx, services_, std::move(task));
+  if (ctx.cancelled()) co_return;
   Input input(std::move(finished));
   auto sent = co_await inbox_.send(ctx, std::move(input));
   (void)sent;
@@ -311,11 +317,21 @@ void Actor::answer_all(const Result<void>& status) {
   waiting_.clear();
 }
 
+/// While the journal cannot be read nobody is left waiting for it.
+void Actor::refuse_commands(const Error& error) {
+  while (auto input = inbox_.try_receive()) {
+    if (auto* c = std::get_if<Command>(&*input); c != nullptr && c->answer != nullptr) {
+      c->answer->set(fail(error));
+    }
+  }
+}
+
 Task<Actor::Round> Actor::round(Context ctx, async::Scope& effects, bool resumed) {
   Batch batch(state_, *services_.loop, *services_.random);
   Result<void> status;
   if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {
-    status = add_new_attempts(batch);
+    // A call that was given up waits for whoever is at the door; otherwise it is taken up again.
+    if (state_.status == Status::kRunning || inbox_.size() == 0) status = add_new_attempts(batch);
     if (status) status = add_decisions(batch);
   }
   bool nothing_yet = status && batch.empty();
@@ -328,11 +344,7 @@ Task<Actor::Round> Actor::round(Context ctx, async::Scope& effects, bool resumed
     }
     take(std::move(**input), batch, status);
   }
-  while (inbox_.size() > 0) {
-    auto more = co_await inbox_.receive(ctx);
-    if (!more || !more->has_value()) break;
-    take(std::move(**more), batch, status);
-  }
+  while (auto more = inbox_.try_receive()) take(std::move(*more), batch, status);
   if (status) status = add_decisions(batch);
   if (status) status = co_await commit(ctx, batch);
   answer_all(status);
@@ -355,6 +367,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
     LOG_ERROR("session {}: {}", state_.id.str(), loaded.error().to_string());
     // A journal that contradicts itself will not get better: leave it to a person.
     if (loaded.error().code == Code::kDataLoss) round = Round::kSleep;
+    refuse_commands(loaded.error());
   } else {
     bool resumed = true;  // the first round takes up what the journal left unfinished
     round = Round::kAgain;
@@ -381,15 +394,7 @@ Task<void> Actor::run(Context ctx) {
   // Commands that slipped in between are told to come again; the manager does so for them.
   asleep_ = true;
   inbox_.close();
-  Context quiet = ctx.detached();
-  for (;;) {
-    auto rest = co_await inbox_.receive(quiet);
-    if (!rest || !rest->has_value()) break;
-    if (auto* c = std::get_if<Command>(&**rest); c != nullptr && c->answer != nullptr) {
-      Error again(Code::kAborted, "the session's actor went to sleep", Retry::kSameTarget);
-      c->answer->set(fail(std::move(again)));
-    }
-  }
+  refuse_commands(Error(Code::kAborted, "the session's actor went to sleep", Retry::kSameTarget));
 }
 
 }  // namespace drover::session

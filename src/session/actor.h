@@ -80,6 +80,7 @@ class Actor {
   Task<void> do_model(Context ctx, ModelTask task);
   Task<void> do_tool(Context ctx, ToolTask task);
   Task<void> wake_later(Context ctx, Duration d);
+  void refuse_commands(const Error& error);
   void answer_all(const Result<void>& status);
   store::SessionRow row() const;
 

@@ -39,13 +39,16 @@ std::shared_ptr<Notifier> SessionManager::notifier(const SessionId& id) {
   return made;
 }
 
-std::shared_ptr<Actor> SessionManager::wake(const SessionId& id, const TenantId& tenant) {
+bool SessionManager::wake(const SessionId& id, const TenantId& tenant,
+                          std::optional<Command> command) {
   auto it = actors_.find(id);
-  if (it != actors_.end()) return it->second;
+  if (it != actors_.end()) return !command || it->second->send(std::move(*command));
   auto actor = std::make_shared<Actor>(services_, id, tenant, notifier(id));
   actors_.emplace(id, actor);
+  // Before it starts: what it finds at its door decides how it takes up a call that was given up.
+  if (command) actor->send(std::move(*command));
   scope_.spawn(drive(scope_.context(), actor, id));
-  return actor;
+  return true;
 }
 
 Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id) {
@@ -64,8 +67,7 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
     auto answer = std::make_shared<async::OneShot<Result<uint64_t>>>();
     Command copy = command;
     copy.answer = answer;
-    std::shared_ptr<Actor> actor = wake(id, tenant);
-    if (actor->send(std::move(copy))) {
+    if (wake(id, tenant, std::move(copy))) {
       CO_TRY(auto outcome, co_await answer->take(ctx));
       bool asleep = !outcome && outcome.error().code == Code::kAborted &&
                     outcome.error().retry == Retry::kSameTarget;
@@ -221,7 +223,7 @@ Task<Result<size_t>> SessionManager::recover(Context ctx) {
       while (actors_.size() >= limits::kSessionsActiveMax) {
         CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
       }
-      wake(row.id, row.tenant);
+      wake(row.id, row.tenant, std::nullopt);
       ++woken;
     }
     if (rows.size() < filter.limit) break;

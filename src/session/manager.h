@@ -61,7 +61,8 @@ class SessionManager {
 
  private:
   Task<Result<uint64_t>> command(Context ctx, SessionId id, TenantId tenant, Command command);
-  std::shared_ptr<Actor> wake(const SessionId& id, const TenantId& tenant);
+  /// Makes sure that the session has an actor and hands it the command; false if it takes none now.
+  bool wake(const SessionId& id, const TenantId& tenant, std::optional<Command> command);
   Task<void> drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id);
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
