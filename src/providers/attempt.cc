@@ -61,7 +61,10 @@ Task<Result<void>> read_answer(Context ctx, http::ClientResponse* response, cons
   if (call->passthrough) {
     Result<dialect::OpenAiGlance> glance = dialect::glance_openai(*body);
     if (!glance) co_return fail(malformed(std::move(glance).error()));
-    if (glance->is_error) co_return fail(error_in_answer(*call->dialect, *body));
+    if (glance->is_error) {
+      std::string text = without_secrets(std::move(*body), call->secrets);
+      co_return fail(error_in_answer(*call->dialect, text));
+    }
     take_glance(*glance, answer->response);
     answer->openai_body = std::move(*body);
     co_return Result<void>();
@@ -84,6 +87,7 @@ Task<Error> read_refusal(Context ctx, http::ClientResponse* response, const Wire
     if (!part || part->empty()) break;
     body += part->substr(0, limits::kErrorAnswerBytesMax - body.size());
   }
+  body = without_secrets(std::move(body), call->secrets);
   co_return refusal(*call->dialect, response->head(), body, ctx.loop().wall());
 }
 

@@ -25,6 +25,10 @@ Error error_in_answer(const dialect::Dialect& dialect, std::string_view body);
 /// Bytes that are not the dialect's: another endpoint may do better.
 Error malformed(Error error);
 
+/// Bytes with every secret replaced: before they are read as an error, because what is made of them
+/// (a code in snake case, a cut message) may no longer hold the secret's exact bytes.
+std::string without_secrets(std::string text, const std::vector<Secret>& secrets);
+
 /// The error with every secret in its texts replaced.
 Error without_secrets(Error error, const std::vector<Secret>& secrets);
 

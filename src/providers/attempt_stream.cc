@@ -179,7 +179,10 @@ Task<Result<void>> StreamReader::on_raw(std::string_view data) {
   }
   Result<dialect::OpenAiGlance> glance = dialect::glance_openai(data);
   if (!glance) co_return fail(malformed(std::move(glance).error()));
-  if (glance->is_error) co_return fail(error_in_answer(*call_.dialect, data));
+  if (glance->is_error) {
+    std::string text = without_secrets(std::string(data), call_.secrets);
+    co_return fail(error_in_answer(*call_.dialect, text));
+  }
   contract::ChatResponse& response = answer_->response;
   // Azure's first chunk has an empty id and model: the first that says something counts.
   if (response.id.empty()) response.id = std::move(glance->id);

@@ -1,5 +1,7 @@
 // Every provider, one line each. An OpenAI-like one is an entry in openai_compatible/profiles.cc.
 
+#include "providers/aws/provider.h"
+#include "providers/azure/provider.h"
 #include "providers/credentials.h"
 #include "providers/openai_compatible/provider.h"
 #include "providers/provider.h"
@@ -15,8 +17,11 @@ struct ProviderTable::Shared {
 ProviderTable::ProviderTable(ProviderEnvironment environment)
     : shared_(std::make_unique<Shared>(std::move(environment))) {
   const ProviderEnvironment& env = shared_->environment;
+  Credentials& credentials = shared_->credentials;
+  providers_.push_back(std::make_unique<AwsBedrock>(env, credentials));
+  providers_.push_back(std::make_unique<AzureOpenAi>(env, credentials));
   for (const OpenAiProfile& profile : openai_profiles()) {
-    providers_.push_back(std::make_unique<OpenAiCompatible>(profile, env, shared_->credentials));
+    providers_.push_back(std::make_unique<OpenAiCompatible>(profile, env, credentials));
   }
 }
 

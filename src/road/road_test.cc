@@ -1,5 +1,6 @@
 // Failover, retries, streams and settlement of the road, against imposters on virtual time.
 
+#include "road/effects.h"
 #include "road/road_test_fixture.h"
 
 namespace drover::road {
@@ -214,7 +215,7 @@ TEST_F(Road, ARefusedKeyIsNotTriedAgainAndNeverShown) {
   for (const store::SpanRow& span : spans_.spans()) {
     shown += span.name + span.attributes.dump() + span.events.dump();
   }
-  EXPECT_EQ(shown.find("sk-canary"), std::string::npos) << shown;
+  EXPECT_EQ(shown.find("canary"), std::string::npos) << shown;
   EXPECT_EQ(shown.find("sk-other"), std::string::npos) << shown;
 }
 
@@ -402,6 +403,66 @@ TEST_F(Road, WrongContentTypesRedirectsAndGarbageAreNotAnswers) {
   auto out = run(call_for(request_body(false), {"cut"}));
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().error.reason, "cut") << out.error().error.to_string();
+}
+
+Task<Result<int>> slow_tool(Context ctx, bool ok) {
+  CO_TRY_VOID(co_await async::sleep_for(ctx, 30ms));
+  if (!ok) co_return fail(Code::kUnavailable, "the tool is down");
+  co_return 42;
+}
+
+TEST_F(Road, ToolsAndMemoryPassTheSameRoad) {
+  Effects effects(random_, &spans_, &metrics_);
+  Context ctx(loop_);
+  identity::Principal mine = identity::Principal::system(TenantId("ten_1"));
+  auto outcome = loop_.run_task(
+      run_effect<int>(ctx, &effects, tool_effect(mine, "ses_1", "support", "get_order", "call_1"),
+                      [](Context c) { return slow_tool(c, true); }));
+  ASSERT_TRUE(outcome.result);
+  EXPECT_EQ(*outcome.result, 42);
+  EXPECT_EQ(outcome.latency.tool, Duration(30ms));
+  EXPECT_EQ(outcome.latency.total(), Duration(30ms));
+  const store::SpanRow& span = spans_.spans().back();
+  EXPECT_EQ(span.name, "execute_tool get_order");
+  EXPECT_EQ(span.attributes.get_string("gen_ai.tool.call.id"), "call_1");
+  EXPECT_EQ(span.session, "ses_1");
+
+  auto failed = loop_.run_task(
+      run_effect<int>(ctx, &effects, memory_effect(mine, "ses_1", "support", "notes", true),
+                      [](Context c) { return slow_tool(c, false); }));
+  EXPECT_FALSE(failed.result);
+  EXPECT_EQ(failed.latency.store, Duration(30ms));
+  EXPECT_TRUE(spans_.spans().back().error);
+
+  // Another tenant's memory does not exist, and its executor never runs.
+  EffectCall foreign = memory_effect(mine, "ses_1", "support", "notes", false);
+  foreign.owner = TenantId("ten_2");
+  bool ran = false;
+  auto refused = loop_.run_task(run_effect<int>(ctx, &effects, foreign, [&ran](Context c) {
+    ran = true;
+    return slow_tool(c, true);
+  }));
+  ASSERT_FALSE(refused.result);
+  EXPECT_EQ(refused.result.error().code, Code::kNotFound);
+  EXPECT_FALSE(ran);
+  EXPECT_NE(metrics_.expose().find(
+                R"(drover_effects_total{gen_ai_operation_name="execute_tool",outcome="ok"} 1)"),
+            std::string::npos);
+}
+
+TEST_F(Road, ClosingEndsWhatIsInFlight) {
+  add("a.test");
+  ImposterScript silent;
+  imposter("a.test").script(silent);
+  async::Loop::TimerId timer =
+      loop_.call_after(1s, [this] { async::detail::start_detached(road_->close()); });
+  (void)timer;
+  auto out = run(call_for(request_body(false)));
+  ASSERT_FALSE(out);
+  EXPECT_EQ(loop_.mono().time_since_epoch(), Duration(1s));
+  auto refused = run(call_for(request_body(false)));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error.reason, "shutting_down");
 }
 
 }  // namespace

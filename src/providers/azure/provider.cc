@@ -1,0 +1,136 @@
+#include "providers/azure/provider.h"
+
+#include "base/bytes.h"
+#include "providers/endpoint_url.h"
+
+namespace drover::providers {
+namespace {
+
+std::string option(const catalog::Endpoint& endpoint, const char* name) {
+  auto it = endpoint.options.find(name);
+  return it == endpoint.options.end() ? std::string() : it->second;
+}
+
+std::string base_of(const catalog::Endpoint& endpoint) {
+  std::string base = endpoint.base_url;
+  if (base.empty()) return "https://" + option(endpoint, "resource") + ".openai.azure.com";
+  while (base.ends_with('/')) base.pop_back();
+  // People paste either.
+  for (std::string_view tail : {"/openai/v1", "/openai"}) {
+    if (base.ends_with(tail)) base.resize(base.size() - tail.size());
+  }
+  return base;
+}
+
+const std::string& deployment_of(const catalog::Endpoint& endpoint) {
+  return endpoint.deployment.empty() ? upstream_model(endpoint) : endpoint.deployment;
+}
+
+EntraOptions entra_of(const catalog::Endpoint& endpoint) {
+  EntraOptions out;
+  out.tenant_id = option(endpoint, "tenant_id");
+  out.client_id = option(endpoint, "client_id");
+  out.secret_source = endpoint.credentials.source;
+  out.ca_file = endpoint.ca_file;
+  std::string authority = option(endpoint, "authority");
+  std::string scope = option(endpoint, "scope");
+  if (!authority.empty()) out.authority = std::move(authority);
+  if (!scope.empty()) out.scope = std::move(scope);
+  return out;
+}
+
+}  // namespace
+
+Result<void> AzureOpenAi::check(const catalog::Endpoint& endpoint) const {
+  auto bad = [&](const std::string& what) {
+    return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "': " + what);
+  };
+  if (endpoint.base_url.empty() && option(endpoint, "resource").empty()) {
+    return bad("base_url is missing, such as \"https://RESOURCE.openai.azure.com\"");
+  }
+  TRY_VOID(check_base_url(endpoint));
+  TRY_VOID(check_options(
+      endpoint, {"resource", "auth", "tenant_id", "client_id", "authority", "scope", "header:"}));
+  if (Result<void> form = check_credential_source(endpoint.credentials.source, false); !form) {
+    return bad(form.error().message);
+  }
+  if (endpoint.credentials.source.empty()) {
+    return bad("credentials are missing, such as \"env:AZURE_OPENAI_API_KEY\"");
+  }
+  std::string auth = option(endpoint, "auth");
+  if (!auth.empty() && auth != "api-key" && auth != "bearer" && auth != "entra") {
+    return bad("option auth must be \"api-key\", \"bearer\" or \"entra\"");
+  }
+  if (auth == "entra") {
+    if (Result<void> entra = check_entra(entra_of(endpoint)); !entra) {
+      return bad(entra.error().message);
+    }
+  }
+  if (!endpoint.dialect.empty() && endpoint.dialect != "azure") {
+    return bad("provider 'azure-openai' speaks only the dialect \"azure\"");
+  }
+  return {};
+}
+
+AzureOpenAi::Tokens& AzureOpenAi::tokens(const catalog::Endpoint& endpoint) {
+  EntraOptions options = entra_of(endpoint);
+  std::string key = options.authority + '|' + options.tenant_id + '|' + options.client_id + '|' +
+                    options.scope + '|' + options.secret_source;
+  std::unique_ptr<Tokens>& slot = tokens_[key];
+  if (!slot) {
+    slot = std::make_unique<Tokens>(
+        std::make_unique<EntraClientCredentials>(std::move(options), environment_, credentials_));
+  }
+  return *slot;
+}
+
+Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
+                                      bool stream) {
+  WireCall call;
+  call.dialect = &dialect::azure();
+  const std::string& deployment = deployment_of(endpoint);
+  std::string path = "openai/v1/chat/completions";
+  if (!endpoint.api_version.empty()) {
+    path = "openai/deployments/" + percent_encode(deployment) +
+           "/chat/completions?api-version=" + percent_encode(endpoint.api_version);
+  }
+  TRY(call.request.url, join_url(base_of(endpoint), path));
+  put_common(call, endpoint, stream);
+  put_option_headers(call, endpoint);
+  TRY_VOID(put_body(call, prompt, deployment, stream));
+  return call;
+}
+
+Task<tl::expected<Answer, AttemptError>> AzureOpenAi::call(Context ctx,
+                                                           const catalog::Endpoint& endpoint,
+                                                           Prompt& prompt, Sink* sink,
+                                                           AttemptOptions options) {
+  Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr);
+  if (!call) co_return attempt_failed(std::move(call).error());
+  std::string auth = option(endpoint, "auth");
+  Tokens::Value token;
+  if (auth == "entra") {
+    Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
+    if (!got) co_return attempt_failed(std::move(got).error());
+    token = std::move(*got);
+    put_bearer(*call, token->token);
+  } else {
+    Result<Secret> key = credentials_.get(ctx, endpoint.credentials.source);
+    if (!key) co_return attempt_failed(std::move(key).error());
+    if (auth == "bearer") {
+      put_bearer(*call, *key);
+    } else if (!key->empty()) {
+      call->request.headers.add("api-key", std::string(key->reveal()));
+      call->secrets.push_back(*key);
+    }
+  }
+  tl::expected<Answer, AttemptError> answer =
+      co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
+  if (!answer && answer.error().error.code == Code::kUnauthenticated) {
+    if (token) tokens(endpoint).invalidate(token);
+    credentials_.refused(endpoint.credentials.source);
+  }
+  co_return answer;
+}
+
+}  // namespace drover::providers

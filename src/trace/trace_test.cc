@@ -1,0 +1,285 @@
+#include <gtest/gtest.h>
+
+#include "async/sim_loop.h"
+#include "async/sync.h"
+#include "base/random.h"
+#include "store/memory/memory_store.h"
+#include "trace/genai.h"
+#include "trace/ledger.h"
+#include "trace/metrics.h"
+#include "trace/ring_sink.h"
+#include "trace/store_sink.h"
+#include "trace/tree.h"
+
+namespace drover::trace {
+namespace {
+
+using async::Context;
+using async::Task;
+
+TEST(Span, NestsAndIsHandedOverOnce) {
+  async::SimLoop loop;
+  SeededRandom random(1);
+  RingSink ring;
+  Context ctx(loop);
+  {
+    Span root(ctx, &ring, random, "chat m", "CLIENT");
+    root.set_session("ses_1");
+    loop.run_for(5ms);
+    Span child(root.context(), &ring, random, "attempt a");
+    child.fail(Error(Code::kUnavailable, "gone").with_reason("cut"));
+    child.event("retry", Json::object().set("n", 1));
+    loop.run_for(3ms);
+    Span moved = std::move(child);
+    moved.end();
+    moved.end();
+  }
+  ASSERT_EQ(ring.spans().size(), 2u);
+  const store::SpanRow& child = ring.spans()[0];
+  const store::SpanRow& root = ring.spans()[1];
+  EXPECT_EQ(child.parent_span_id, root.context.span_id_hex());
+  EXPECT_EQ(child.context.trace_id, root.context.trace_id);
+  EXPECT_TRUE(root.parent_span_id.empty());
+  EXPECT_EQ(child.duration, Duration(3ms));
+  EXPECT_EQ(root.duration, Duration(8ms));
+  EXPECT_TRUE(child.error);
+  EXPECT_EQ(child.attributes.get_string("error.type"), "cut");
+  EXPECT_EQ(child.events.array_items()->size(), 1u);
+  EXPECT_EQ(ring.by_session("ses_1").size(), 1u);
+}
+
+TEST(Span, EventsAndTheRingAreBounded) {
+  async::SimLoop loop;
+  SeededRandom random(1);
+  RingSink ring(3);
+  {
+    Span span(Context(loop), &ring, random, "s");
+    for (size_t i = 0; i < limits::kSpanEventsMax + 7; ++i) span.event("e", Json::object());
+  }
+  EXPECT_EQ(ring.spans()[0].events.array_items()->size(), limits::kSpanEventsMax);
+  EXPECT_EQ(ring.spans()[0].attributes.get_int("drover.dropped_events"), 7);
+  for (int i = 0; i < 5; ++i) Span(Context(loop), &ring, random, "t");
+  EXPECT_EQ(ring.spans().size(), 3u);
+  EXPECT_EQ(ring.total(), 6u);
+}
+
+TEST(Metrics, ExposesCountersGaugesAndHistograms) {
+  Metrics metrics;
+  Family& calls = metrics.counter("b_total", "Calls, \"all\"\nof them.", {"model", "outcome"});
+  calls.with({"m\"1\\", "ok"}).add(2);
+  calls.with({"m\"1\\", "ok"}).add(1);
+  metrics.gauge("a_gauge", "A gauge.").with({}).set(1.5);
+  metrics.gauge_of("d_gauge", "Read when asked.", [] { return 7.0; });
+  Family& times = metrics.histogram("c_seconds", "Times.", {"op"}, {0.1, 1});
+  times.with({"x"}).observe(0.1);
+  times.with({"x"}).observe(0.5);
+  times.with({"x"}).observe(9);
+  EXPECT_EQ(metrics.expose(),
+            "# HELP a_gauge A gauge.\n# TYPE a_gauge gauge\na_gauge 1.5\n"
+            "# HELP b_total Calls, \"all\"\\nof them.\n# TYPE b_total counter\n"
+            "b_total{model=\"m\\\"1\\\\\",outcome=\"ok\"} 3\n"
+            "# HELP c_seconds Times.\n# TYPE c_seconds histogram\n"
+            "c_seconds_bucket{op=\"x\",le=\"0.1\"} 1\nc_seconds_bucket{op=\"x\",le=\"1\"} 2\n"
+            "c_seconds_bucket{op=\"x\",le=\"+Inf\"} 3\nc_seconds_sum{op=\"x\"} 9.6\n"
+            "c_seconds_count{op=\"x\"} 3\n"
+            "# HELP d_gauge Read when asked.\n# TYPE d_gauge gauge\nd_gauge 7\n");
+}
+
+TEST(Metrics, SeriesAreBounded) {
+  Metrics metrics;
+  Family& family = metrics.counter("x_total", "X.", {"name"});
+  for (size_t i = 0; i < limits::kMetricSeriesMax + 50; ++i) {
+    family.with({std::to_string(i)}).add(1);
+  }
+  EXPECT_EQ(family.series(), limits::kMetricSeriesMax + 1);
+  EXPECT_EQ(family.with({"other"}).value(), 50);
+}
+
+Settlement settlement(std::string session, int64_t in, std::string_view cost) {
+  Settlement out;
+  out.key.tenant = "ten_1";
+  out.key.session = std::move(session);
+  out.key.model = "m";
+  out.usage.input_tokens = in;
+  out.usage.output_tokens = 1;
+  out.cost = *Money::parse_usd(cost);
+  out.cost_known = true;
+  return out;
+}
+
+TEST(Ledger, SumsGroupsAndSurvivesARestart) {
+  async::SimLoop loop;
+  SeededRandom random(1);
+  store::MemoryStore store(random);
+  Ledger ledger(loop);
+  ledger.add(settlement("s1", 10, "0.000000000001"));
+  ledger.add(settlement("s1", 20, "0.1"));
+  ledger.add(settlement("s2", 5, "0.2"));
+  Settlement unpriced = settlement("s2", 7, "5");
+  unpriced.cost_known = false;
+  unpriced.ok = false;
+  unpriced.usage.estimated = true;
+  ledger.add(unpriced);
+  auto rows = ledger.query(LedgerFilter(), {"session"});
+  ASSERT_EQ(rows->size(), 2u);
+  EXPECT_EQ(rows->at(0).sums.cost.usd(), "0.100000000001");
+  EXPECT_EQ(rows->at(1).sums.calls, 1);
+  EXPECT_EQ(rows->at(1).sums.failed, 1);
+  EXPECT_EQ(rows->at(1).sums.estimated, 1);
+  EXPECT_EQ(rows->at(1).sums.unpriced, 1);
+  EXPECT_EQ(rows->at(1).sums.cost.usd(), "0.2");
+  EXPECT_FALSE(ledger.query(LedgerFilter(), {"colour"}));
+  LedgerFilter mine;
+  mine.session = "s1";
+  EXPECT_EQ(ledger.query(mine, {})->at(0).sums.input_tokens, 30);
+
+  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &store.documents())));
+  EXPECT_FALSE(ledger.dirty());
+  Ledger next(loop);
+  ASSERT_TRUE(loop.run_task(next.load(Context(loop), &store.documents())));
+  next.add(settlement("s1", 1, "0.5"));
+  ASSERT_TRUE(loop.run_task(next.flush(Context(loop), &store.documents())));
+  Ledger third(loop);
+  ASSERT_TRUE(loop.run_task(third.load(Context(loop), &store.documents())));
+  EXPECT_EQ(third.query(mine, {})->at(0).sums.cost.usd(), "0.600000000001");
+  EXPECT_EQ(third.query(mine, {})->at(0).sums.calls, 3);
+}
+
+TEST(Ledger, IsBoundedAndLosesNoAmount) {
+  ManualClock clock;
+  Ledger ledger(clock, 10);
+  for (int i = 0; i < 100; ++i) ledger.add(settlement("s" + std::to_string(i), 1, "1"));
+  EXPECT_LE(ledger.rows(), 11u);
+  EXPECT_EQ(ledger.query(LedgerFilter(), {})->at(0).sums.cost.usd(), "100");
+}
+
+store::SpanRow row(int id, int parent, std::string name, Duration took) {
+  store::SpanRow out;
+  out.context.trace_id[0] = 1;
+  out.context.span_id[0] = static_cast<uint8_t>(id);
+  out.context.span_id[1] = static_cast<uint8_t>(id >> 8);
+  if (parent != 0) {
+    SpanContext above;
+    above.trace_id[0] = 1;
+    above.span_id[0] = static_cast<uint8_t>(parent);
+    above.span_id[1] = static_cast<uint8_t>(parent >> 8);
+    out.parent_span_id = above.span_id_hex();
+  }
+  out.name = std::move(name);
+  out.start = wall_from_unix_millis(1000 + id);
+  out.duration = took;
+  return out;
+}
+
+TEST(Tree, SumsTokensMoneyAndTime) {
+  std::vector<store::SpanRow> spans;
+  spans.push_back(row(3, 2, "attempt a", 40ms));
+  spans.push_back(row(2, 1, "chat m", 50ms));
+  spans.back().attributes = Json::object()
+                                .set("gen_ai.usage.input_tokens", 10)
+                                .set("gen_ai.usage.output_tokens", 5)
+                                .set("drover.cost_usd", "0.25")
+                                .set("drover.latency.model", 40'000'000)
+                                .set("drover.latency.other", 10'000'000);
+  spans.push_back(row(4, 1, "execute_tool x", 20ms));
+  spans.back().attributes = Json::object().set("drover.latency.tool", 20'000'000);
+  spans.back().error = true;
+  spans.push_back(row(1, 0, "invoke_agent support", 100ms));
+  TraceTree tree = build_tree(spans);
+  ASSERT_EQ(tree.roots.size(), 1u);
+  const TraceNode& root = tree.roots[0];
+  EXPECT_EQ(root.children.size(), 2u);
+  EXPECT_EQ(root.tokens.input, 10);
+  EXPECT_EQ(root.cost.usd(), "0.25");
+  EXPECT_EQ(root.latency.at("model"), Duration(40ms));
+  EXPECT_EQ(root.latency.at("tool"), Duration(20ms));
+  std::string text = render_text(tree);
+  EXPECT_NE(text.find("├─ chat m  50 ms"), std::string::npos) << text;
+  EXPECT_NE(text.find("│  └─ attempt a"), std::string::npos) << text;
+  EXPECT_NE(text.find("└─ execute_tool x"), std::string::npos) << text;
+  EXPECT_NE(text.find("FAILED"), std::string::npos) << text;
+  Json json = render_json(tree);
+  EXPECT_EQ(json.find("roots")->array_items()->at(0).get_string("cost_usd"), "0.25");
+}
+
+TEST(Tree, TrustsNobody) {
+  std::vector<store::SpanRow> spans;
+  spans.push_back(row(1, 2, "a", 1ms));  // a ring
+  spans.push_back(row(2, 1, "b", 1ms));
+  spans.push_back(row(3, 3, "self", 1ms));
+  spans.push_back(row(4, 99, "orphan", 1ms));
+  TraceTree tree = build_tree(spans);
+  EXPECT_EQ(tree.roots.size(), 3u);
+  std::vector<store::SpanRow> deep;
+  for (int i = 1; i <= 10'000; ++i) deep.push_back(row(i, i - 1, "d", 1ms));
+  TraceTree flat = build_tree(deep);
+  std::string text = render_text(flat);
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 10'000);
+}
+
+/// A store that can be told to fail, and counts.
+class FlakySpans final : public store::Spans {
+ public:
+  Task<Result<void>> write(Context ctx, std::vector<store::SpanRow> spans) override {
+    ++writes;
+    Result<void> slept = co_await async::sleep_for(ctx, took);
+    if (!slept) co_return slept;
+    if (failing) co_return fail(Code::kUnavailable, "disk full");
+    stored += spans.size();
+    co_return Result<void>();
+  }
+  Task<Result<std::vector<store::SpanRow>>> by_trace(Context ctx, std::string id) override {
+    co_return std::vector<store::SpanRow>();
+  }
+  Task<Result<std::vector<store::SpanRow>>> by_session(Context ctx, SessionId id) override {
+    co_return std::vector<store::SpanRow>();
+  }
+  Task<Result<size_t>> prune(Context ctx) override { co_return size_t{0}; }
+  bool failing = false;
+  Duration took = 1ms;
+  int writes = 0;
+  size_t stored = 0;
+};
+
+TEST(StoreSink, BatchesWithinTheInterval) {
+  async::SimLoop loop;
+  FlakySpans spans;
+  StoreSink sink(loop, spans);
+  for (int i = 1; i <= 10; ++i) sink.emit(row(i, 0, "s", 1ms));
+  loop.run_for(200ms);
+  EXPECT_EQ(spans.writes, 0);
+  loop.run_for(60ms);
+  EXPECT_EQ(spans.writes, 1);
+  EXPECT_EQ(spans.stored, 10u);
+  for (size_t i = 1; i <= limits::kSpanBatchMax; ++i) sink.emit(row(1, 0, "s", 1ms));
+  loop.run_for(5ms);
+  EXPECT_EQ(spans.writes, 2) << "a full batch does not wait";
+  sink.emit(row(1, 0, "s", 1ms));
+  loop.run_task(sink.close());
+  EXPECT_EQ(sink.written(), 11u + limits::kSpanBatchMax);
+  EXPECT_EQ(sink.dropped(), 0u);
+}
+
+TEST(StoreSink, AFailingStoreLosesNothingWhileThereIsRoom) {
+  async::SimLoop loop;
+  FlakySpans spans;
+  StoreSink sink(loop, spans, 100);
+  spans.failing = true;
+  for (int i = 0; i < 60; ++i) sink.emit(row(1, 0, "s", 1ms));
+  loop.run_for(5s);
+  EXPECT_EQ(sink.queued(), 60u);
+  for (int i = 0; i < 60; ++i) sink.emit(row(1, 0, "s", 1ms));
+  EXPECT_EQ(sink.dropped(), 20u);
+  spans.failing = false;
+  loop.run_for(5s);
+  EXPECT_EQ(spans.stored, 100u);
+  spans.took = 3600s;  // a store that hangs does not hang the close
+  sink.emit(row(1, 0, "s", 1ms));
+  MonoTime before = loop.mono();
+  loop.run_task(sink.close());
+  EXPECT_LE(loop.mono() - before, Duration(10s));
+  EXPECT_EQ(sink.dropped(), 21u);
+}
+
+}  // namespace
+}  // namespace drover::trace
