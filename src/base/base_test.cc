@@ -63,6 +63,13 @@ TEST(Time, RoundTrips) {
   EXPECT_EQ(format_http_date(*t), "Mon, 23 Nov 2026 09:20:00 GMT");
   EXPECT_EQ(unix_seconds(*parse_http_date("Mon, 23 Nov 2026 09:20:00 GMT")), unix_seconds(*t));
   EXPECT_FALSE(parse_rfc3339("2026-13-01T00:00:00Z"));
+  EXPECT_FALSE(parse_rfc3339("2026-02-29T00:00:00Z"));
+  EXPECT_TRUE(parse_rfc3339("2028-02-29T23:59:60Z"));
+  for (const char* far : {"0000-01-01T00:00:00Z", "1677-12-31T23:59:59Z", "2262-01-01T00:00:00Z",
+                          "9999-12-31T23:59:59-23:59"}) {
+    EXPECT_FALSE(parse_rfc3339(far)) << far;
+  }
+  EXPECT_TRUE(parse_rfc3339("2261-12-31T23:59:59.999999999-23:59"));
   EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
   EXPECT_FALSE(parse_duration("5 parsecs"));
 }

@@ -22,7 +22,7 @@ struct tm to_tm(WallTime t, int64_t* nanos) {
     --seconds;
   }
   time_t secs = static_cast<time_t>(seconds);
-  struct tm out {};
+  struct tm out{};
   gmtime_r(&secs, &out);
   return out;
 }
@@ -43,7 +43,16 @@ Result<WallTime> from_parts(struct tm parts, int64_t nanos, int64_t offset_secon
       parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 60) {
     return fail(Code::kInvalidArgument, "a field of the time is out of range");
   }
+  // Nanoseconds in 64 bits reach from 1677 to 2262.
+  if (parts.tm_year < 1678 - 1900 || parts.tm_year > 2261 - 1900) {
+    return fail(Code::kInvalidArgument, "the time is not between the years 1678 and 2261");
+  }
+  const int day = parts.tm_mday;
+  const bool leap_second = parts.tm_sec == 60;
   time_t secs = timegm(&parts);
+  if (parts.tm_mday != day && !leap_second) {
+    return fail(Code::kInvalidArgument, "the month has no such day");
+  }
   return wall_from_unix_nanos((static_cast<int64_t>(secs) - offset_seconds) * 1'000'000'000 +
                               nanos);
 }
@@ -64,14 +73,14 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
   auto bad = [&] {
     return fail(Code::kInvalidArgument, "not an RFC 3339 time: '" + std::string(text) + "'");
   };
-  struct tm p {};
+  struct tm p{};
   int year = 0;
   int month = 0;
-  if (!digits(text, 0, 4, &year) || !digits(text, 5, 2, &month) || !digits(text, 8, 2, &p.tm_mday) ||
-      !digits(text, 11, 2, &p.tm_hour) || !digits(text, 14, 2, &p.tm_min) ||
-      !digits(text, 17, 2, &p.tm_sec) || text[4] != '-' || text[7] != '-' ||
-      (text[10] != 'T' && text[10] != 't' && text[10] != ' ') || text[13] != ':' ||
-      text[16] != ':') {
+  if (!digits(text, 0, 4, &year) || !digits(text, 5, 2, &month) ||
+      !digits(text, 8, 2, &p.tm_mday) || !digits(text, 11, 2, &p.tm_hour) ||
+      !digits(text, 14, 2, &p.tm_min) || !digits(text, 17, 2, &p.tm_sec) || text[4] != '-' ||
+      text[7] != '-' || (text[10] != 'T' && text[10] != 't' && text[10] != ' ') ||
+      text[13] != ':' || text[16] != ':') {
     return bad();
   }
   p.tm_year = year - 1900;
@@ -130,7 +139,7 @@ std::string format_http_date(WallTime t) {
 
 Result<WallTime> parse_http_date(std::string_view text) {
   // IMF-fixdate only: "Mon, 23 Nov 2026 09:20:00 GMT" (RFC 9110 section 5.6.7).
-  struct tm p {};
+  struct tm p{};
   int year = 0;
   bool ok = text.size() == 29 && digits(text, 5, 2, &p.tm_mday) && digits(text, 12, 4, &year) &&
             digits(text, 17, 2, &p.tm_hour) && digits(text, 20, 2, &p.tm_min) &&
@@ -194,13 +203,20 @@ Result<Duration> parse_duration(std::string_view text) {
   }
   std::string_view unit = text.substr(at);
   double factor = 0;
-  if (unit.empty() || unit == "s") factor = 1e9;
-  else if (unit == "ns") factor = 1;
-  else if (unit == "us" || unit == "µs") factor = 1e3;
-  else if (unit == "ms") factor = 1e6;
-  else if (unit == "m" || unit == "min") factor = 60e9;
-  else if (unit == "h") factor = 3600e9;
-  else if (unit == "d") factor = 86400e9;
+  if (unit.empty() || unit == "s")
+    factor = 1e9;
+  else if (unit == "ns")
+    factor = 1;
+  else if (unit == "us" || unit == "µs")
+    factor = 1e3;
+  else if (unit == "ms")
+    factor = 1e6;
+  else if (unit == "m" || unit == "min")
+    factor = 60e9;
+  else if (unit == "h")
+    factor = 3600e9;
+  else if (unit == "d")
+    factor = 86400e9;
   if (!any || factor == 0 || value * factor > 9e18) {
     return fail(Code::kInvalidArgument,
                 "not a duration: '" + std::string(text) + "' (write 250ms, 30s, 5m, 2h or 1d)");
@@ -209,12 +225,12 @@ Result<Duration> parse_duration(std::string_view text) {
 }
 
 MonoTime SystemClock::mono() {
-  return MonoTime(std::chrono::duration_cast<Duration>(
-      std::chrono::steady_clock::now().time_since_epoch()));
+  return MonoTime(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 WallTime SystemClock::wall() {
-  return WallTime(std::chrono::duration_cast<Duration>(
-      std::chrono::system_clock::now().time_since_epoch()));
+  return WallTime(
+      std::chrono::duration_cast<Duration>(std::chrono::system_clock::now().time_since_epoch()));
 }
 
 }  // namespace drover

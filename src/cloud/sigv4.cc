@@ -56,6 +56,15 @@ Result<void> check(const Request& request, const AwsCredentials& credentials, Wa
   return {};
 }
 
+/// A name that SignedHeaders can carry: an RFC 9110 token, or ":authority".
+bool is_name(std::string_view name) {
+  if (name == ":authority") return true;
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    const bool alphanumeric = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z');
+    return alphanumeric || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
+}
+
 Result<std::vector<SignedHeader>> headers_to_sign(const Request& request) {
   std::vector<SignedHeader> out;
   out.reserve(request.headers.size() + 4);
@@ -63,6 +72,9 @@ Result<std::vector<SignedHeader>> headers_to_sign(const Request& request) {
   for (const auto& [name, value] : request.headers) {
     SignedHeader header{to_lower(name), value};
     if (!is_signable(header.name)) continue;
+    if (!is_name(header.name)) {
+      return fail(Code::kInvalidArgument, "sigv4: a header's name is not a token");
+    }
     if (std::find(kOwn.begin(), kOwn.end(), header.name) != kOwn.end()) continue;
     host |= header.name == "host" || header.name == ":authority";
     out.push_back(std::move(header));

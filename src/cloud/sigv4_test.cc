@@ -130,6 +130,14 @@ TEST(Signer, TheAuthorityStandsInForAHostHeader) {
   EXPECT_FALSE(Signer("r", "s").sign(none.view(), none.keys, kNow));
 }
 
+TEST(Signer, RefusesHeaderNamesThatTheListCannotCarry) {
+  for (const char* name : {"", "a;b", "a,b", "a b", "a\xc3", ":path"}) {
+    Exchange x;
+    x.headers.push_back({name, "v"});
+    EXPECT_FALSE(Signer("us-east-1", "bedrock").sign(x.view(), x.keys, kNow)) << name;
+  }
+}
+
 TEST(Signer, RefusesCredentialsThatCannotWork) {
   Exchange x;
   x.keys.expires = kNow;
@@ -297,6 +305,18 @@ TEST(Verifier, ClocksMayDifferByFiveMinutes) {
   EXPECT_EQ(x.reason(kNow - 300s), "");
   EXPECT_EQ(x.reason(kNow + 301s), "InvalidSignatureException");
   EXPECT_EQ(x.reason(kNow - 301s), "InvalidSignatureException");
+}
+
+TEST(Verifier, DatesBeyondReasonAreRefused) {
+  for (const char* date : {"99991231T235959Z", "00010101T000000Z", "20261332T250000Z"}) {
+    Exchange x;
+    x.headers.push_back({"x-amz-date", date});
+    x.headers.push_back({"authorization", "AWS4-HMAC-SHA256 Credential=AKIDTEST/" +
+                                              std::string(date, 8) +
+                                              "/us-east-1/bedrock/aws4_request, "
+                                              "SignedHeaders=host;x-amz-date, Signature=0"});
+    EXPECT_EQ(x.reason(), "InvalidSignatureException") << date;
+  }
 }
 
 TEST(Verifier, UnsignedPayloadsOnlyWhereAllowed) {
