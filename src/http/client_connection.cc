@@ -169,6 +169,7 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
   for (const HeadParser::Field& field : parser_.fields()) {
     std::string_view name = HeadParser::view(raw, field.name);
     std::string_view value = trim(HeadParser::view(raw, field.value));
+    if (name.empty()) return unavailable("protocol", "a header of the answer has no name");
     if (!is_field_value(value)) {
       return unavailable("protocol", "a header of the answer holds a control character");
     }

@@ -261,7 +261,8 @@ TEST_F(ClientTest, RefusesAnswersThatAreNotProper) {
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxx",
-        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n"}) {
     Sent sent = call(request(), bad);
     ASSERT_FALSE(sent.has_value()) << bad;
     EXPECT_EQ(sent.error().reason, "protocol") << bad;

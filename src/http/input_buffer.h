@@ -39,7 +39,7 @@ class InputBuffer {
       size_t capacity = capacity_ == 0 ? kSmall : capacity_;
       while (capacity < wanted) capacity *= 2;
       std::unique_ptr<char[]> bigger(new char[capacity]);
-      std::memcpy(bigger.get(), data_.get() + pos_, size());
+      if (!empty()) std::memcpy(bigger.get(), data_.get() + pos_, size());
       data_ = std::move(bigger);
       capacity_ = capacity;
     }

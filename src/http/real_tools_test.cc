@@ -59,9 +59,7 @@ Output run(const std::string& command) {
   return out;
 }
 
-bool have(const char* tool) {
-  return run(std::string("sh -c 'command -v ") + tool + "'").code == 0;
-}
+bool have(const std::string& tool) { return run("sh -c 'command -v " + tool + "'").code == 0; }
 
 /// The server on a loop of its own thread.
 class RealTools : public testing::Test {
