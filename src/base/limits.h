@@ -169,6 +169,16 @@ inline constexpr size_t kMemorySearchResultsMax = 100;
 /// Words of one search that count; further ones are ignored.
 inline constexpr size_t kMemorySearchWordsMax = 32;
 
+// --- Keys ---
+/// Keys that one process knows, revoked ones included; more are refused.
+inline constexpr size_t kKeysMax = 100'000;
+/// Failed authentications of one remote address in a burst, and the time that restores one; further
+/// ones are answered with resource_exhausted (a right key always passes).
+inline constexpr int kAuthFailuresMax = 20;
+inline constexpr Duration kAuthFailureRefill = 3s;
+/// Remote addresses remembered for that; the one that failed longest ago is forgotten.
+inline constexpr size_t kAuthRemotesMax = 8'192;
+
 // --- Store ---
 /// Writes (and their bytes) that wait for the store's writer; more: unavailable, nothing written.
 inline constexpr size_t kStoreQueueJobsMax = 65'536;

@@ -2,25 +2,38 @@
 
 #include <algorithm>
 
+#include "identity/tenants.h"
+
 namespace drover::identity {
 namespace {
 
-Scope scope_for(Action action) {
-  switch (action) {
-    case Action::kCallModel:
-      return Scope::kCall;
-    case Action::kCreateSession:
-    case Action::kReadSession:
-    case Action::kWriteSession:
-    case Action::kReadMemory:
-    case Action::kWriteMemory:
-    case Action::kReadTrace:
-      return Scope::kSessions;
-    case Action::kManageKeys:
-    case Action::kManageServer:
-      return Scope::kAdmin;
+struct Rule {
+  Action action;
+  Scope scope;
+  /// Whether the operator's tenant may do it to another tenant's things.
+  bool operator_everywhere;
+  /// Whether only the operator's tenant may do it.
+  bool operator_only;
+};
+
+// The whole of what a key may do.
+constexpr Rule kRules[] = {
+    {Action::kCallModel, Scope::kCall, false, false},
+    {Action::kCreateSession, Scope::kSessions, false, false},
+    {Action::kReadSession, Scope::kSessions, false, false},
+    {Action::kWriteSession, Scope::kSessions, false, false},
+    {Action::kReadMemory, Scope::kSessions, false, false},
+    {Action::kWriteMemory, Scope::kSessions, false, false},
+    {Action::kReadTrace, Scope::kSessions, false, false},
+    {Action::kManageKeys, Scope::kAdmin, true, false},
+    {Action::kManageServer, Scope::kAdmin, true, true},
+};
+
+const Rule* rule_of(Action action) {
+  for (const Rule& rule : kRules) {
+    if (rule.action == action) return &rule;
   }
-  return Scope::kAdmin;
+  return nullptr;
 }
 
 }  // namespace
@@ -34,7 +47,15 @@ std::string_view scope_name(Scope scope) {
     case Scope::kAdmin:
       return "admin";
   }
-  return "admin";
+  return "unknown";
+}
+
+Result<Scope> parse_scope(std::string_view name) {
+  for (Scope scope : {Scope::kCall, Scope::kSessions, Scope::kAdmin}) {
+    if (name == scope_name(scope)) return scope;
+  }
+  return fail(Code::kInvalidArgument, "no scope '" + std::string(name.substr(0, 40)) +
+                                          "': there are call, sessions and admin");
 }
 
 bool Principal::has(Scope scope) const {
@@ -50,14 +71,23 @@ Principal Principal::system(TenantId tenant) {
 }
 
 Result<void> authorise(const Principal& principal, Action action, const TenantId& owner) {
-  if (principal.tenant != owner) {
+  const Rule* rule = rule_of(action);
+  if (rule == nullptr) return fail(Code::kPermissionDenied, "this action has no rule");
+  const bool is_operator = principal.tenant == default_tenant();
+  if (principal.tenant.empty() ||
+      (owner != principal.tenant && !(rule->operator_everywhere && is_operator))) {
     return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
   }
-  Scope needed = scope_for(action);
-  if (principal.has(needed)) return {};
-  return fail(Error(Code::kPermissionDenied,
-                    "this key lacks the scope '" + std::string(scope_name(needed)) + "'")
-                  .with_reason("missing_scope"));
+  if (!principal.has(rule->scope)) {
+    return fail(Error(Code::kPermissionDenied, "this key lacks the scope '" +
+                                                   std::string(scope_name(rule->scope)) +
+                                                   "': ask for a key that has it")
+                    .with_reason("missing_scope"));
+  }
+  if (rule->operator_only && !is_operator) {
+    return fail(Code::kPermissionDenied, "only a key of the operator's tenant may do this");
+  }
+  return {};
 }
 
 }  // namespace drover::identity

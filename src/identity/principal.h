@@ -13,11 +13,12 @@ namespace drover::identity {
 
 enum class Scope : uint8_t { kCall, kSessions, kAdmin };
 std::string_view scope_name(Scope scope);  // "call", "sessions", "admin"
+Result<Scope> parse_scope(std::string_view name);
 
 struct Principal {
   TenantId tenant;
-  KeyId key;           // empty for the process itself
-  std::string name;    // the key's label, for actors and logs
+  KeyId key;         // empty for the process itself
+  std::string name;  // the key's label, for actors and logs
   std::vector<Scope> scopes;
   bool has(Scope scope) const;
   /// The process itself (demo, recovery): every scope, the given tenant.
@@ -37,8 +38,11 @@ enum class Action : uint8_t {
   kManageServer,  // reload, backup, metrics of all tenants
 };
 
-/// Allows or says why not. `owner` is the tenant of the thing asked for (the principal's own for new
-/// things). Another tenant's thing is kNotFound, so that its existence is not told.
+/// Allows or says why not. `owner` is the tenant of the thing asked for (the principal's own for
+/// new things). Another tenant's thing is kNotFound, so that its existence is not told. A missing
+/// scope is kPermissionDenied. The default tenant is the operator's: only its admin keys manage the
+/// server (backup, reload, metrics of all), and they may manage every tenant's keys, but they too
+/// see nothing of another tenant's sessions, memory or traces.
 Result<void> authorise(const Principal& principal, Action action, const TenantId& owner);
 
 }  // namespace drover::identity
