@@ -1,0 +1,73 @@
+#pragma once
+// Memory as agents and the API use it: named records in a namespace, within a tenant. One class
+// over store::Records, so that tiers (hot, warm, cold), vectors and sealing can come behind it
+// without a change for callers.
+//
+// Namespaces are plain text chosen by the agent's configuration ("customers"), with {user} and
+// {agent} and {session} filled in per session (namespace_for): "user:{user}" keeps each user apart.
+//
+// Authorise before calling (Action::kReadMemory, kWriteMemory); the tenant passed here is trusted.
+// Loop thread only. Failure: kInvalidArgument (limits, see store/records.h), kNotFound, kAborted
+// for a lost compare-and-set.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/records.h"
+
+namespace drover::memory {
+
+using async::Context;
+using async::Task;
+
+/// Whose memory, and who touches it.
+struct Scope {
+  TenantId tenant;
+  std::string name_space;
+  SessionId source;  // the session that writes; empty for the API
+};
+
+/// What to remember.
+struct Entry {
+  std::string key;
+  std::string text;  // what search reads
+  Json value;        // anything; null if text says it all
+  /// Write only if the stored version is this one; 0: only if there is none.
+  std::optional<uint64_t> expected_version;
+};
+
+class Memory {
+ public:
+  /// Must outlive it.
+  explicit Memory(store::Records& records) : records_(records) {}
+
+  /// Returns the new version.
+  Task<Result<uint64_t>> write(Context ctx, Scope scope, Entry entry);
+  Task<Result<store::Record>> read(Context ctx, Scope scope, std::string key);
+  Task<Result<std::vector<store::Record>>> list(Context ctx, Scope scope, std::string prefix,
+                                                std::string after, size_t limit);
+  /// False if there was none.
+  Task<Result<bool>> remove(Context ctx, Scope scope, std::string key);
+  Task<Result<std::vector<store::Found>>> search(Context ctx, Scope scope, std::string query,
+                                                 size_t limit);
+
+ private:
+  store::Records& records_;
+};
+
+/// The JSON form of a record in answers of tools and the API: key, text, value (if not null),
+/// version, created, updated, source (if known).
+Json record_json(const store::Record& record);
+
+/// What a namespace's placeholders stand for.
+struct NamespaceParts {
+  std::string user;
+  std::string agent;
+  std::string session;
+};
+/// Fills {user}, {agent} and {session}; kInvalidArgument for another name or one without a value
+/// (two users must never meet in "user:"). A value's own braces and colons are percent-encoded.
+Result<std::string> namespace_for(std::string_view pattern, const NamespaceParts& parts);
+
+}  // namespace drover::memory
