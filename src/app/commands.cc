@@ -6,6 +6,8 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
       config_check_command(),
       sim_command(),
+      sim_mcp_replay_command(),
+      sim_mcp_tools_command(),
       completion_command(),
   };
   return commands;

@@ -8,5 +8,7 @@ namespace drover::app {
 Command completion_command();
 Command config_check_command();
 Command sim_command();
+Command sim_mcp_replay_command();
+Command sim_mcp_tools_command();
 
 }  // namespace drover::app

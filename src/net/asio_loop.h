@@ -71,5 +71,8 @@ T AsioLoop::run_task(Task<T> task) {
 /// Sockets and TLS on that loop. Name resolution runs on `blocking`.
 std::unique_ptr<Network> make_asio_network(AsioLoop& loop, async::Executor& blocking);
 std::unique_ptr<ProcessSpawner> make_process_spawner(AsioLoop& loop);
+/// This process's standard input and output as one stream (pipes or sockets, as a parent process
+/// gives them; not files). To be made once. Closing it closes both.
+std::unique_ptr<Stream> make_stdio_stream(AsioLoop& loop);
 
 }  // namespace drover::net

@@ -1,6 +1,7 @@
 // Child processes on the loop: pipes as a stream, standard error kept as a tail, the end seen
 // through a pidfd.
 
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <cstring>
 
 #include "async/sync.h"
+#include "base/assert.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "net/asio_impl.h"
@@ -227,6 +229,17 @@ class AsioSpawner final : public ProcessSpawner {
 
 std::unique_ptr<ProcessSpawner> make_process_spawner(AsioLoop& loop) {
   return std::make_unique<AsioSpawner>(loop);
+}
+
+std::unique_ptr<Stream> make_stdio_stream(AsioLoop& loop) {
+  int fds[2] = {STDIN_FILENO, STDOUT_FILENO};
+  for (int& fd : fds) {
+    // Copies, so that the stream may close what it owns and nothing else loses its descriptor.
+    fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    DROVER_ASSERT(fd >= 0);
+    ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  }
+  return std::make_unique<PipeStream>(loop, fds[0], fds[1]);
 }
 
 }  // namespace drover::net
