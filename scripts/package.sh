@@ -13,9 +13,9 @@ install -D -m 0755 build/drover "$stage/usr/bin/drover"
 strip --strip-unneeded "$stage/usr/bin/drover"
 install -D -m 0644 deploy/systemd/drover.service "$stage/lib/systemd/system/drover.service"
 install -D -m 0640 deploy/config/drover.yaml "$stage/etc/drover/drover.yaml"
-for completion in deploy/completion/drover.bash; do
-  [ ! -f $completion ] || install -D -m 0644 $completion "$stage/usr/share/bash-completion/completions/drover"
-done
+mkdir -p "$stage/usr/share/bash-completion/completions"
+build/drover completion >"$stage/usr/share/bash-completion/completions/drover"
+chmod 0644 "$stage/usr/share/bash-completion/completions/drover"
 docs="$stage/usr/share/doc/drover"
 install -D -m 0644 LICENSE "$docs/copyright"
 for file in README.md CHANGELOG.md ARCHITECTURE.md; do
