@@ -7,6 +7,11 @@
 namespace drover::road {
 namespace {
 
+constexpr const char* kInFlight = "drover_calls_in_flight";
+constexpr const char* kDraining = "drover_drains_in_flight";
+/// A probe of an endpoint that failed lately must not hold its caller for the usual time.
+constexpr Duration kProbeFirstToken = 20s;
+
 /// What the caller is told when an endpoint refuses our credentials: it is not his key that is
 /// wrong.
 Error for_caller(Error error) {
@@ -37,10 +42,17 @@ std::unique_ptr<Road> make_road(RoadParts parts) {
 Engine::Engine(RoadParts parts)
     : parts_(std::move(parts)), metrics_(parts_.metrics), scope_(Context(*parts_.loop)) {
   if (parts_.metrics == nullptr) return;
-  parts_.metrics->gauge_of("drover_calls_in_flight", "Model calls in flight.",
+  parts_.metrics->gauge_of(kInFlight, "Model calls in flight.",
                            [this] { return static_cast<double>(scope_.running()); });
-  parts_.metrics->gauge_of("drover_drains_in_flight", "Calls read on after their client left.",
+  parts_.metrics->gauge_of(kDraining, "Calls read on after their client left.",
                            [this] { return static_cast<double>(drains_); });
+}
+
+Engine::~Engine() {
+  if (parts_.metrics == nullptr) return;
+  // The registry outlives the road and must not ask it any more.
+  parts_.metrics->forget_gauge(kInFlight);
+  parts_.metrics->forget_gauge(kDraining);
 }
 
 Placement Engine::place(const std::vector<std::string>& ladder) const {
@@ -168,6 +180,10 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
   if (flight->streamed) {
     gate->begin_attempt(*endpoint);
     sink = gate;
+  }
+  if (parts_.health->check(*endpoint).circuit != catalog::Circuit::kClosed) {
+    options.first_token_timeout = std::min(options.first_token_timeout, kProbeFirstToken);
+    span.set("drover.probe", true);
   }
   parts_.health->started(*endpoint);
   tl::expected<providers::Answer, providers::AttemptError> answer =

@@ -16,6 +16,7 @@ namespace drover::road {
 class Engine final : public Road {
  public:
   explicit Engine(RoadParts parts);
+  ~Engine() override;
   Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
                                                             providers::Sink* sink) override;
   Placement place(const std::vector<std::string>& ladder) const override;

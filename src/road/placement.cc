@@ -18,7 +18,6 @@ Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::
   Placement out;
   const catalog::Endpoint* least_bad = nullptr;
   Duration least_wait = Duration::max();
-  std::vector<const catalog::Endpoint*> probes;
   for (size_t i = 0; i < ladder.size(); ++i) {
     const std::string& model = ladder[i];
     if (std::find(ladder.begin(), ladder.begin() + static_cast<ptrdiff_t>(i), model) !=
@@ -30,13 +29,10 @@ Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::
       out.rejected.push_back(Rejection{model, "no endpoint serves this model"});
       continue;
     }
-    probes.clear();
     for (const catalog::Endpoint* endpoint : serving) {
       catalog::Verdict verdict = health.check(*endpoint);
-      if (verdict.circuit == catalog::Circuit::kClosed) {
+      if (verdict.usable()) {
         out.endpoints.push_back(endpoint);
-      } else if (verdict.circuit == catalog::Circuit::kHalfOpen) {
-        probes.push_back(endpoint);
       } else {
         out.rejected.push_back(Rejection{endpoint->id, cooling(verdict)});
         if (verdict.wait < least_wait) {
@@ -45,7 +41,6 @@ Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::
         }
       }
     }
-    out.endpoints.insert(out.endpoints.end(), probes.begin(), probes.end());
   }
   if (out.endpoints.empty() && least_bad != nullptr) {
     out.endpoints.push_back(least_bad);

@@ -1,9 +1,12 @@
 #pragma once
-// Where a model call may run: models in the ladder's order; within a model the healthy endpoints,
-// then those whose circuit is half-open (one probe each), in the catalog's order. What is cooling
-// down is rejected with its reason. If nothing is usable, the endpoint whose pause ends first is
-// tried all the same: a refusal is worse than an attempt that may succeed, and the attempt itself
-// is bounded. Pure, but for reading the health.
+// Where a model call may run: models in the ladder's order; within a model the usable endpoints in
+// the catalog's order. What is cooling down is rejected with its reason. An endpoint whose pause is
+// over (half-open) stands in its own place again: the one call that gets it is the probe, without
+// which traffic would never come back; others see it as still cooling meanwhile.
+//
+// If nothing is usable, the endpoint whose pause ends first is tried all the same: a refusal is
+// worse than an attempt that may succeed, and the attempt itself is bounded. Pure, but for reading
+// health.
 
 #include "road/road.h"
 

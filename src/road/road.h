@@ -2,11 +2,11 @@
 // The road: admit → place → attempt → settle → record. Every model call passes here, the gateway's
 // stateless one and the session's step alike; tools and memory pass their own functions of it.
 //
-// Endpoints are tried in the ladder's order (models in order; within a model, healthy endpoints
-// first), with failover until the first visible delta; after it, an error is an error. Attempts
-// are capped, endpoints visited once. Settlement takes the provider's usage; without it an
-// estimate, marked. A client that leaves does not stop the reading to the usage event (bounded).
-// Loop thread only.
+// Endpoints are tried in the ladder's order (models in order; within a model, usable endpoints in
+// the catalog's order), with failover until the first visible delta; after it, an error is an
+// error. Attempts are capped, endpoints visited once. Settlement takes the provider's usage;
+// without it an estimate, marked. A client that leaves does not stop the reading to the usage event
+// (bounded). Loop thread only.
 
 #include <memory>
 #include <string>

@@ -8,6 +8,13 @@ namespace {
 
 using Road = RoadFixture;
 
+Task<void> call_after(Context ctx, road::Road* road, ModelCall call, std::string* where) {
+  Result<void> slept = co_await async::sleep_for(ctx, 500ms);
+  if (!slept) co_return;
+  auto out = co_await road->call_model(ctx, std::move(call), nullptr);
+  if (out) *where = out->endpoint->id;
+}
+
 TEST_F(Road, PassesAnOpenAiBodyThrough) {
   add("a.test");
   imposter("a.test").script(answer(200, chat_body("Hello"), "x-request-id: req-1\r\n"));
@@ -193,6 +200,27 @@ TEST_F(Road, ABusyEndpointIsPassedOver) {
   auto third = run(call_for(request_body(false)));
   ASSERT_TRUE(third);
   EXPECT_EQ(third->placement.endpoints.size(), 2u);
+}
+
+TEST_F(Road, TrafficComesBackByOneProbe) {
+  add("a.test");
+  add("b.test");
+  Error down(Code::kUnavailable, "down", Retry::kOtherTarget);
+  for (int i = 0; i < limits::kCircuitFailures; ++i) health_.failed(endpoints_[0], down);
+  ImposterScript slow = answer(200, chat_body("ok"));
+  slow.parts[0].pause = 1s;
+  imposter("a.test").script(slow);
+  imposter("b.test").script(answer(200, chat_body("ok")));
+  EXPECT_EQ(run(call_for(request_body(false)))->endpoint->id, "b.test");
+  loop_.run_for(limits::kCircuitPause);
+  async::Scope scope{Context(loop_)};
+  std::string during;
+  Context ctx(loop_);
+  scope.spawn(call_after(ctx, road_.get(), call_for(request_body(false)), &during));
+  EXPECT_EQ(run(call_for(request_body(false)))->endpoint->id, "a.test") << "the probe";
+  loop_.run_task(scope.join());
+  EXPECT_EQ(during, "b.test") << "one probe at a time";
+  EXPECT_EQ(run(call_for(request_body(false)))->endpoint->id, "a.test") << "healed";
 }
 
 TEST_F(Road, ARefusedKeyIsNotTriedAgainAndNeverShown) {

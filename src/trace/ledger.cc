@@ -63,17 +63,26 @@ LedgerSums& LedgerSums::operator+=(const LedgerSums& other) {
   return *this;
 }
 
+const std::string& Ledger::today() {
+  WallTime now = clock_->wall();
+  int64_t number = unix_seconds(now) / 86'400;
+  if (number != day_number_) {
+    day_number_ = number;
+    today_ = format_rfc3339(now).substr(0, 10);
+  }
+  return today_;
+}
+
 void Ledger::make_room() {
-  std::string today = format_rfc3339(clock_->wall()).substr(0, 10);
   // Sorted by day: what is past and stored stands first.
-  for (auto it = rows_.begin(); it != rows_.end() && it->first.day < today;) {
+  for (auto it = rows_.begin(); it != rows_.end() && it->first.day < today();) {
     it = dirty_.contains(it->first) ? std::next(it) : rows_.erase(it);
   }
 }
 
 void Ledger::add(Settlement settlement) {
   LedgerKey& key = settlement.key;
-  key.day = format_rfc3339(clock_->wall()).substr(0, 10);
+  key.day = today();
   auto it = rows_.find(key);
   if (it == rows_.end() && rows_.size() >= rows_max_) {
     make_room();

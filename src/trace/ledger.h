@@ -95,7 +95,11 @@ class Ledger {
 
  private:
   void make_room();
+  /// Today in UTC; its text is made once a day.
+  const std::string& today();
   Clock* clock_;
+  int64_t day_number_ = -1;
+  std::string today_;
   size_t rows_max_;
   std::map<LedgerKey, LedgerSums> rows_;
   std::set<LedgerKey> dirty_;

@@ -75,6 +75,8 @@ class Metrics {
                     std::vector<double> bounds);
   /// A gauge that is read when asked for.
   void gauge_of(std::string name, std::string help, std::function<double()> read);
+  /// To be called before what `read` looks at goes.
+  void forget_gauge(const std::string& name) { readers_.erase(name); }
   /// The whole text, families sorted by name.
   std::string expose() const;
 

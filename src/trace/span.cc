@@ -6,6 +6,9 @@
 namespace drover::trace {
 namespace {
 
+/// Room for what a model call usually has, so that the list does not grow on the hot path.
+constexpr size_t kAttributesUsual = 20;
+
 /// Appends without looking for the key: a span's keys are set once, and a search for each would be
 /// quadratic on the hot path.
 void append(Json& object, std::string_view key, Json value) {
@@ -27,6 +30,9 @@ Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::strin
   row_.name = std::move(name);
   row_.span_kind = std::move(span_kind);
   row_.start = ctx.loop().wall();
+  Json::Object attributes;
+  attributes.reserve(kAttributesUsual);
+  row_.attributes = Json(std::move(attributes));
 }
 
 Span::Span(Span&& other) noexcept
