@@ -1,5 +1,6 @@
 // Converse requests, in.
 #include <algorithm>
+#include <cmath>
 
 #include "dialect/converse_wire.h"
 #include "dialect/openai_wire.h"
@@ -205,6 +206,10 @@ Result<void> read_inference(const Json& config, ChatRequest& out) {
   out.max_tokens = config.get_int("maxTokens");
   out.temperature = config.get_number("temperature");
   out.top_p = config.get_number("topP");
+  for (const std::optional<double>& number : {out.temperature, out.top_p}) {
+    if (number && !std::isfinite(*number))
+      return bad("inferenceConfig holds a number out of range");
+  }
   if (const Json* stops = config.find("stopSequences"); stops != nullptr && stops->is_array()) {
     for (const Json& stop : *stops->array_items()) {
       if (!stop.is_string()) return bad("stopSequences must hold strings");
@@ -257,7 +262,10 @@ Result<ChatRequest> decode_request(std::string_view body) {
   if (json->find("messages") == nullptr) return bad("messages is required");
   ChatRequest out;
   Reader reader(out);
-  for (const Json::Member& member : *json->members()) TRY_VOID(read_member(member, reader, out));
+  for (const Json::Member& member : *json->members()) {
+    if (json->find(member.first) != &member.second) return bad(member.first + " stands twice");
+    TRY_VOID(read_member(member, reader, out));
+  }
   return out;
 }
 

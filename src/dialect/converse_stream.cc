@@ -31,6 +31,8 @@ class Decoder final : public StreamDecoder {
       return block_stop(*json, out);
     } else if (event.type == "messageStop") {
       stopped_ = true;
+      // Blocks that were never stopped end here.
+      while (!without_input_.empty()) give_empty_input(*without_input_.begin(), out);
       std::string word(json->get_string("stopReason").value_or(""));
       out.emplace_back(FinishDelta{finish_of_word(word), word});
       if (const Json* fields = json->find("additionalModelResponseFields")) {
@@ -71,15 +73,19 @@ class Decoder final : public StreamDecoder {
     return {};
   }
 
-  // A call whose input never came has the input {}, as in an answer that is not streamed.
   Result<void> block_stop(const Json& json, std::vector<StreamDelta>& out) {
     TRY(int block, block_of(json));
-    if (without_input_.erase(block) == 0) return {};
+    if (without_input_.contains(block)) give_empty_input(block, out);
+    return {};
+  }
+
+  // A call whose input never came has the input {}, as in an answer that is not streamed.
+  void give_empty_input(int block, std::vector<StreamDelta>& out) {
+    without_input_.erase(block);
     ToolCallDelta empty;
     empty.index = calls_.at(block);
     empty.arguments = "{}";
     out.emplace_back(std::move(empty));
-    return {};
   }
 
   Result<void> block_delta(const Json& json, std::vector<StreamDelta>& out) {

@@ -1,4 +1,6 @@
 // Chat completions requests, both ways.
+#include <cmath>
+
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {
@@ -234,6 +236,12 @@ Result<void> take(std::optional<T> value, const std::string& key, const char* ty
   return {};
 }
 
+// 1e999 is JSON, and no number that can be sent on.
+std::optional<double> finite(const Json& value) {
+  std::optional<double> number = value.number();
+  return number && std::isfinite(*number) ? number : std::nullopt;
+}
+
 Result<void> read_member(const Json::Member& member, ChatRequest& out) {
   const auto& [key, value] = member;
   if (key == "model") {
@@ -249,8 +257,8 @@ Result<void> read_member(const Json::Member& member, ChatRequest& out) {
   if (key == "parallel_tool_calls") {
     return take(value.boolean(), key, "a boolean", out.parallel_tool_calls);
   }
-  if (key == "temperature") return take(value.number(), key, "a number", out.temperature);
-  if (key == "top_p") return take(value.number(), key, "a number", out.top_p);
+  if (key == "temperature") return take(finite(value), key, "a number", out.temperature);
+  if (key == "top_p") return take(finite(value), key, "a number", out.top_p);
   if (key == "seed") return take(value.integer(), key, "an integer", out.seed);
   if (key == "n") return take(value.integer(), key, "an integer", out.n);
   if (key == "max_tokens" || key == "max_completion_tokens") {
@@ -322,7 +330,10 @@ Result<ChatRequest> OpenAiDialect::decode_request(std::string_view body) const {
   if (json->find("model") == nullptr) return bad("model is required", "missing_field");
   if (json->find("messages") == nullptr) return bad("messages is required", "missing_field");
   ChatRequest out;
-  for (const Json::Member& member : *json->members()) TRY_VOID(read_member(member, out));
+  for (const Json::Member& member : *json->members()) {
+    if (json->find(member.first) != &member.second) return bad(member.first + " stands twice");
+    TRY_VOID(read_member(member, out));
+  }
   return out;
 }
 
