@@ -52,9 +52,8 @@ Exchange::Exchange(SimCloud& cloud, SimSite& site, async::Context ctx, http::Ser
 }
 
 LedgerEntry& Exchange::entry() {
-  static LedgerEntry forgotten;  // when more requests than the ledger keeps came meanwhile
   LedgerEntry* found = cloud_.ledger_.find(number_);
-  return found == nullptr ? forgotten : *found;
+  return found == nullptr ? forgotten_ : *found;
 }
 
 async::Task<void> Exchange::run() {

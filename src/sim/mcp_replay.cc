@@ -89,7 +89,10 @@ Result<void> ReplayTools::log_to(const std::string& path) {
     run.taken[text_of(json->find("idempotency_key"))] = static_cast<size_t>(*position);
     ++kept_;
   }
+  before.close();
   log_.open(path, std::ios::binary | std::ios::app);
+  // After a torn last line the next one must not be lost with it; blank lines are skipped.
+  log_ << '\n';
   if (!log_) return fail(Code::kInvalidArgument, "cannot write the log '" + path + "'");
   return {};
 }
