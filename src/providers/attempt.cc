@@ -22,7 +22,9 @@ bool is_expected_type(std::string_view content_type, const WireCall& call) {
 
 void take_headers(const http::ResponseHead& head, Answer& answer) {
   for (const auto& [name, value] : head.headers.fields()) {
-    // Header names arrive in any case; most servers of this kind send lower case.
+    // Header names arrive in any case. All that matter here begin so; the rest is not looked at.
+    char first = name.empty() ? ' ' : static_cast<char>(name[0] | 0x20);
+    if (first != 'x' && first != 'a' && first != 'r') continue;
     std::string lower = to_lower(name);
     if (lower == "x-request-id" || lower == "apim-request-id" || lower == "x-amzn-requestid" ||
         lower == "request-id") {
@@ -128,9 +130,15 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
     return {};
   }
   TRY(const contract::ChatRequest* chat, prompt.chat_as(upstream_model, stream));
-  TRY(dialect::EncodedRequest encoded, call.dialect->encode_request(*chat));
-  call.request.body = std::move(encoded.body);
-  call.dropped = std::move(encoded.dropped);
+  Result<dialect::EncodedRequest> encoded = call.dialect->encode_request(*chat);
+  if (!encoded) {
+    Error error = std::move(encoded).error();
+    // Another endpoint may speak a dialect that has the word.
+    if (error.reason == "unsupported") error.retry = Retry::kOtherTarget;
+    return fail(std::move(error));
+  }
+  call.request.body = std::move(encoded->body);
+  call.dropped = std::move(encoded->dropped);
   return {};
 }
 

@@ -76,6 +76,8 @@ Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, M
   flight->started = ctx.loop().mono();
   flight->streamed = sink != nullptr;
   Result<void> admitted = admit(flight->call);
+  // Nothing is begun for a caller who has already gone.
+  if (admitted) admitted = ctx.check();
   MonoTime placing = ctx.loop().mono();
   flight->latency.queue = placing - flight->started;
   if (flight->call.ladder.empty()) {

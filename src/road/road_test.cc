@@ -367,6 +367,45 @@ TEST_F(Road, AClientThatLeavesIsDrainedToTheUsage) {
   loop_.run_task(scope.join());
 }
 
+TEST_F(Road, NothingIsBegunForACallerWhoHasGone) {
+  add("a.test");
+  imposter("a.test").script(answer(200, chat_body("ok")));
+  async::CancelSource source{Context(loop_)};
+  source.cancel("gone");
+  auto out =
+      loop_.run_task(road_->call_model(source.context(), call_for(request_body(false)), nullptr));
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().error.code, Code::kCancelled);
+  loop_.run_for(1s);
+  EXPECT_TRUE(imposter("a.test").requests().empty());
+  EXPECT_EQ(sums(), trace::LedgerSums());
+}
+
+TEST_F(Road, TooManyDrainsAreCut) {
+  parts_.drains_max = 1;
+  make();
+  add("a.test");
+  ImposterScript slow = stream_head();
+  slow.then(sse(delta_chunk("a")), 1s);
+  slow.then(sse(finish_chunk()) + sse(usage_chunk(100, 50)) + end_of_stream(), 10s);
+  imposter("a.test").script(slow);
+  for (int i = 0; i < 2; ++i) {
+    async::CancelSource source{Context(loop_)};
+    async::Scope scope{Context(loop_)};
+    scope.spawn(leave_after(&source, 2s));
+    CollectSink sink(true);
+    auto out =
+        loop_.run_task(road_->call_model(source.context(), call_for(request_body(true)), &sink));
+    EXPECT_FALSE(out);
+    loop_.run_task(scope.join());
+  }
+  loop_.run_for(1ms);
+  EXPECT_EQ(sums().failed, 1) << "the second is cut at once, and estimated";
+  EXPECT_EQ(sums().estimated, 1);
+  loop_.run_for(20s);
+  EXPECT_EQ(sums().calls, 1) << "the first is read to its usage";
+}
+
 TEST_F(Road, ADrainIsBoundedAndThenEstimated) {
   add("a.test");
   ImposterScript endless = stream_head();
