@@ -4,6 +4,8 @@ namespace drover::app {
 
 const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = {
+      demo_command(),
+      serve_command(),
       config_check_command(),
       sim_command(),
       sim_mcp_replay_command(),

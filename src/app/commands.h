@@ -5,6 +5,8 @@
 
 namespace drover::app {
 
+Command serve_command();
+Command demo_command();
 Command completion_command();
 Command config_check_command();
 Command sim_command();

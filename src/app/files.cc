@@ -16,6 +16,17 @@ bool file_exists(const std::string& path) {
   return stat(path.c_str(), &s) == 0;
 }
 
+Result<void> make_folder(const std::string& path) {
+  for (size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    std::string part = path.substr(0, slash);
+    if (mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      return fail(Code::kPermissionDenied,
+                  "cannot make folder " + part + ": " + std::strerror(errno));
+    }
+    if (slash == std::string::npos) return {};
+  }
+}
+
 Result<std::string> read_small_file(const std::string& path) {
   struct stat s{};
   if (stat(path.c_str(), &s) != 0) {

@@ -8,6 +8,8 @@
 namespace drover::app {
 
 Result<std::string> read_small_file(const std::string& path);
+/// Makes the folder (mode 0700) and its parents.
+Result<void> make_folder(const std::string& path);
 bool file_exists(const std::string& path);
 
 }  // namespace drover::app

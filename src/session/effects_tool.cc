@@ -30,7 +30,7 @@ Json::Object call_meta(const ToolTask& task) {
   meta.emplace_back("drover/session", Json(task.session.str()));
   meta.emplace_back("drover/agent", Json(task.agent_name));
   meta.emplace_back("drover/sequence", Json(task.sequence));
-  meta.emplace_back("drover/call_index", Json(task.call_index));
+  meta.emplace_back("drover/position", Json(task.call_index));
   if (!task.labels.is_null()) meta.emplace_back("drover/labels", task.labels);
   return meta;
 }

@@ -1,0 +1,74 @@
+#include <cstdio>
+
+#include "app/commands.h"
+#include "app/demo/fidelity.h"
+
+namespace drover::app {
+namespace {
+
+int print_report(const FidelityReport& report) {
+  for (const std::string& difference : report.differences) {
+    std::printf("differs  %s\n", difference.c_str());
+  }
+  if (report.fail_wanted && report.failovers == 0) {
+    std::printf(
+        "a cloud failed, but no call was taken over by another: the check proves nothing\n");
+  }
+  std::printf("%llu steps in %s, %llu attempts repeated, %llu sessions taken up again\n",
+              static_cast<unsigned long long>(report.steps), format_duration(report.took).c_str(),
+              static_cast<unsigned long long>(report.repeated),
+              static_cast<unsigned long long>(report.resumed));
+  std::printf("sessions: %zu/%zu identical, failovers: %llu, lost: %llu, duplicated: %llu\n",
+              report.identical, report.sessions, static_cast<unsigned long long>(report.failovers),
+              static_cast<unsigned long long>(report.lost),
+              static_cast<unsigned long long>(report.duplicated));
+  return report.ok() ? kExitOk : kExitFailed;
+}
+
+int run(const Arguments& arguments) {
+  configure_log(arguments.has("verbose") ? LogLevel::kInfo : LogLevel::kError, LogFormat::kText);
+  net::AsioLoop loop;
+  FidelityOptions options;
+  options.file = arguments.get("sessions");
+  options.via = arguments.get("via");
+  options.stream = arguments.has("stream");
+  options.fail = !arguments.has("no-outage");
+  options.data = arguments.get("data");
+  options.quiet = arguments.has("quiet");
+  options.concurrency =
+      static_cast<size_t>(std::max(1, std::atoi(arguments.get("at-once").c_str())));
+  options.sessions_max = static_cast<size_t>(std::atoll(arguments.get("first").c_str()));
+  if (options.via != "mixed" && options.via != "converse" && options.via != "azure" &&
+      options.via != "openai") {
+    std::fprintf(stderr, "drover demo: --via is mixed, converse, azure or openai\n");
+    return kExitUsage;
+  }
+  auto report = run_fidelity(loop, std::move(options));
+  if (report) return print_report(*report);
+  std::fprintf(stderr, "drover demo: %s\n", report.error().to_string().c_str());
+  return kExitFailed;
+}
+
+}  // namespace
+
+Command demo_command() {
+  Command c;
+  c.name = "demo";
+  c.summary = "A day of agents on three simulated clouds, one of which goes down at noon";
+  c.details =
+      "With --sessions FILE: runs recorded sessions live and compares every message:\n"
+      "  drover demo --sessions examples/recordings/support.jsonl --via converse --stream";
+  c.flags = {{"--sessions", "FILE", "recorded sessions (JSON Lines) to run and compare", ""},
+             {"--via", "FORM", "wire form: mixed, converse, azure or openai", "mixed"},
+             {"--stream", "", "stream the models' answers", ""},
+             {"--no-outage", "", "no cloud fails", ""},
+             {"--data", "DIR", "keep the journal there, and continue what is there", ""},
+             {"--at-once", "N", "sessions that run side by side", "24"},
+             {"--first", "N", "only the first N sessions; 0: all", "0"},
+             {"--quiet", "", "no progress", ""},
+             {"--verbose", "", "log what happens", ""}};
+  c.run = run;
+  return c;
+}
+
+}  // namespace drover::app

@@ -1,0 +1,107 @@
+#include "app/demo/clouds.h"
+
+namespace drover::app {
+namespace {
+
+Money per_million(const std::string& dollars) {
+  auto money = Money::parse_usd(dollars + "e-6");
+  DROVER_ASSERT(money.has_value());
+  return *money;
+}
+
+std::string provider_of(sim::CloudKind kind) {
+  switch (kind) {
+    case sim::CloudKind::kAws:
+      return "aws-bedrock";
+    case sim::CloudKind::kAzure:
+      return "azure-openai";
+    case sim::CloudKind::kCoreWeave:
+      return "coreweave";
+    case sim::CloudKind::kOpenAi:
+      return "openai";
+  }
+  return "openai";
+}
+
+}  // namespace
+
+std::string cloud_title(sim::CloudKind kind) {
+  switch (kind) {
+    case sim::CloudKind::kAws:
+      return "AWS";
+    case sim::CloudKind::kAzure:
+      return "Azure";
+    case sim::CloudKind::kCoreWeave:
+      return "CoreWeave";
+    case sim::CloudKind::kOpenAi:
+      return "OpenAI";
+  }
+  return "";
+}
+
+std::vector<catalog::Endpoint> DemoClouds::endpoints(const DemoEndpoint& wanted) {
+  std::vector<catalog::Endpoint> out;
+  sim::SimCloud& where = cloud(wanted.cloud);
+  for (const sim::SimCloud::Place& place : where.places()) {
+    catalog::Endpoint e;
+    e.provider = provider_of(wanted.cloud);
+    e.id = where.name() + "/" + place.region + "/" + wanted.model;
+    if (!wanted.dialect.empty()) e.id += "/" + wanted.dialect;
+    e.model = wanted.model;
+    e.upstream_model = wanted.upstream_model;
+    e.region = place.region;
+    e.base_url = place.url;
+    e.dialect = wanted.dialect;
+    if (wanted.cloud == sim::CloudKind::kAws) {
+      e.credentials.source = "aws:default";
+    } else if (wanted.cloud == sim::CloudKind::kAzure) {
+      e.credentials.source = "env:DEMO_AZURE_KEY";
+      e.deployment = wanted.upstream_model;
+      e.api_version = "2024-10-21";
+    } else {
+      e.credentials.source = "env:DEMO_BEARER_" + where.name();
+      e.base_url += "/v1";
+    }
+    if (!wanted.price_input.empty()) {
+      e.price.input = per_million(wanted.price_input);
+      e.price.output = per_million(wanted.price_output);
+      if (!wanted.price_cached.empty()) e.price.cache_read = per_million(wanted.price_cached);
+      e.price.known = true;
+    }
+    out.push_back(std::move(e));
+  }
+  return out;
+}
+
+std::map<std::string, std::string> DemoClouds::secrets() {
+  std::map<std::string, std::string> out;
+  for (sim::CloudKind kind : {sim::CloudKind::kAws, sim::CloudKind::kAzure,
+                              sim::CloudKind::kCoreWeave, sim::CloudKind::kOpenAi}) {
+    sim::SimCloud* found = clouds_.find(kind);
+    if (found == nullptr) continue;
+    const sim::SimCredentials& c = found->options().credentials;
+    if (!c.access_keys.empty()) {
+      out["AWS_ACCESS_KEY_ID"] = c.access_keys.front().id;
+      out["AWS_SECRET_ACCESS_KEY"] = c.access_keys.front().secret;
+      if (!c.access_keys.front().session_token.empty()) {
+        out["AWS_SESSION_TOKEN"] = c.access_keys.front().session_token;
+      }
+    }
+    if (!c.api_keys.empty()) out["DEMO_AZURE_KEY"] = c.api_keys.front();
+    if (!c.bearer_tokens.empty()) {
+      out["DEMO_BEARER_" + found->name()] = c.bearer_tokens.front();
+    }
+  }
+  return out;
+}
+
+tools::ToolServer own_tool_server(std::string name, std::vector<std::string> arguments) {
+  tools::ToolServer server;
+  server.name = std::move(name);
+  server.command = "/proc/self/exe";
+  server.arguments.push_back("sim");
+  for (std::string& a : arguments) server.arguments.push_back(std::move(a));
+  return server;
+}
+
+}  // namespace drover::app

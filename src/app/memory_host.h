@@ -1,0 +1,14 @@
+#pragma once
+// The agent's memory tools over src/memory, as sessions know them.
+
+#include <memory>
+
+#include "memory/memory.h"
+#include "session/services.h"
+
+namespace drover::app {
+
+/// `memory` must outlive it.
+std::unique_ptr<session::MemoryHost> make_memory_host(memory::Memory& memory);
+
+}  // namespace drover::app

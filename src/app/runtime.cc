@@ -1,0 +1,229 @@
+#include "app/runtime.h"
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "api/gateway.h"
+#include "api/health.h"
+#include "api/sessions.h"
+#include "app/files.h"
+#include "app/memory_host.h"
+#include "store/memory/memory_store.h"
+#include "store/sqlite/sqlite_store.h"
+#include "trace/ring_sink.h"
+
+namespace drover::app {
+namespace {
+
+constexpr size_t kBlockingThreads = 2;
+constexpr Duration kBooksEvery = 1s;
+
+}  // namespace
+
+TenantId default_tenant() { return TenantId("ten_default"); }
+
+Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
+    : loop_(loop), options_(std::move(options)), root_(loop), blocking_(kBlockingThreads) {
+  network_ = net::make_asio_network(loop_, blocking_);
+  spawner_ = net::make_process_spawner(loop_);
+  client_ = http::make_client(loop_, network_->dialer());
+  tool_client_ = http::make_client(loop_, network_->dialer());
+}
+
+Runtime::~Runtime() = default;
+
+providers::ProviderEnvironment Runtime::environment() {
+  providers::ProviderEnvironment e;
+  e.client = client_.get();
+  e.random = &random_;
+  e.getenv = [this](const std::string& name) -> std::optional<std::string> {
+    auto it = options_.secrets.find(name);
+    if (it != options_.secrets.end()) return it->second;
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  e.read_file = read_small_file;
+  return e;
+}
+
+Result<void> Runtime::open_store() {
+  if (options_.in_memory) {
+    store_ = std::make_unique<store::MemoryStore>(random_);
+    return {};
+  }
+  TRY_VOID(make_folder(config_.data));
+  store::SqliteOptions sqlite;
+  sqlite.folder = config_.data;
+  TRY(store_, store::open_sqlite(sqlite, loop_, random_));
+  return {};
+}
+
+Result<void> Runtime::check_endpoints(const Config& config) const {
+  for (const catalog::Endpoint& e : config.endpoints) {
+    const providers::Provider* provider = providers_->find(e.provider);
+    if (provider == nullptr) {
+      std::string known;
+      for (const std::string& name : providers_->names()) {
+        known += (known.empty() ? "" : ", ") + name;
+      }
+      return fail(Code::kInvalidArgument, "endpoint '" + e.id + "': there is no provider '" +
+                                              e.provider + "' (there are: " + known + ")");
+    }
+    auto checked = provider->check(e);
+    if (!checked) {
+      Error error = std::move(checked).error();
+      error.message = "endpoint '" + e.id + "': " + error.message;
+      return fail(std::move(error));
+    }
+  }
+  return {};
+}
+
+Result<std::vector<tools::ToolServer>> Runtime::resolved_tools(const Config& config) const {
+  std::vector<tools::ToolServer> out = config.tools;
+  for (tools::ToolServer& server : out) {
+    for (auto* values : {&server.environment, &server.headers}) {
+      for (auto& [name, value] : *values) {
+        auto secret = resolve_secret(value, read_small_file);
+        if (!secret) {
+          Error error = std::move(secret).error();
+          error.message = "tool server '" + server.name + "', " + name + ": " + error.message;
+          return fail(std::move(error));
+        }
+        value = std::move(*secret);
+      }
+    }
+    // Children get no environment of ours but what they need to be found and to run.
+    for (const char* name : {"PATH", "HOME", "LANG"}) {
+      const char* value = std::getenv(name);
+      if (value != nullptr) server.environment.emplace(name, value);
+    }
+  }
+  return out;
+}
+
+session::Services Runtime::session_services() {
+  session::Services s;
+  s.loop = &loop_;
+  s.random = &random_;
+  s.journal = &store_->journal();
+  s.road = road_.get();
+  s.tools = tools_.get();
+  s.memory = memory_host_.get();
+  s.spans = spans_.get();
+  return s;
+}
+
+Result<void> Runtime::open(Config config) {
+  config_ = std::move(config);
+  TRY_VOID(open_store());
+  keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
+  health_ = std::make_unique<catalog::Health>(loop_);
+  providers_ = std::make_unique<providers::ProviderTable>(environment());
+  TRY_VOID(check_endpoints(config_));
+  TRY_VOID(catalog_.replace(config_.endpoints));
+  spans_ = std::make_unique<trace::RingSink>();
+  ledger_ = std::make_unique<trace::Ledger>(loop_);
+  road::RoadParts parts;
+  parts.loop = &loop_;
+  parts.random = &random_;
+  parts.catalog = &catalog_;
+  parts.health = health_.get();
+  parts.providers = providers_.get();
+  parts.spans = spans_.get();
+  parts.metrics = &metrics_;
+  parts.ledger = ledger_.get();
+  road_ = road::make_road(parts);
+  TRY(auto servers, resolved_tools(config_));
+  tools::mcp::Environment tool_environment;
+  tool_environment.spawner = spawner_.get();
+  tool_environment.client = tool_client_.get();
+  tools_ = std::make_unique<tools::McpToolSet>(tool_environment, std::move(servers));
+  memory_ = std::make_unique<memory::Memory>(store_->records());
+  memory_host_ = make_memory_host(*memory_);
+  sessions_ = std::make_unique<session::SessionManager>(session_services(), root_);
+  background_ = std::make_unique<async::Scope>(root_);
+  return {};
+}
+
+Task<void> Runtime::keep_books(Context ctx) {
+  for (;;) {
+    auto slept = co_await async::sleep_for(ctx, kBooksEvery);
+    if (!slept) co_return;
+    if (!ledger_->dirty()) continue;
+    auto flushed = co_await ledger_->flush(ctx, &store_->documents());
+    if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
+  }
+}
+
+Task<Result<size_t>> Runtime::start(Context ctx) {
+  CO_TRY_VOID(co_await keys_->load(ctx));
+  CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
+  background_->spawn(keep_books(background_->context()));
+  co_return co_await sessions_->recover(ctx);
+}
+
+Task<void> Runtime::stop(Context ctx) {
+  if (sessions_ == nullptr) co_return;
+  co_await sessions_->stop();
+  co_await road_->close();
+  co_await tools_->close(ctx);
+  background_->cancel("stopping");
+  co_await background_->join();
+  auto flushed = co_await ledger_->flush(ctx, &store_->documents());
+  if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
+  client_->clear_idle();
+  tool_client_->clear_idle();
+}
+
+Task<Result<void>> Runtime::reload(Context ctx, Config config) {
+  CO_TRY_VOID(check_endpoints(config));
+  CO_TRY(auto servers, resolved_tools(config));
+  CO_TRY_VOID(catalog_.replace(config.endpoints));
+  co_await tools_->reload(ctx, std::move(servers));
+  config.data = config_.data;  // what cannot change while running stays
+  config.listen_host = config_.listen_host;
+  config.listen_port = config_.listen_port;
+  config_ = std::move(config);
+  configure_log(config_.log_level, config_.log_format);
+  co_return Result<void>();
+}
+
+void Runtime::add_routes(api::Router& router) {
+  api::GatewayServices gateway;
+  gateway.road = road_.get();
+  gateway.clock = &loop_;
+  api::add_gateway_routes(router, gateway);
+  api::SessionServices sessions;
+  sessions.sessions = sessions_.get();
+  sessions.find_agent = [this](const std::string& name) -> Result<session::AgentSpec> {
+    auto it = config_.agents.find(name);
+    if (it != config_.agents.end()) return it->second;
+    std::string known;
+    for (const auto& [other, spec] : config_.agents) known += (known.empty() ? "" : ", ") + other;
+    return fail(Code::kNotFound,
+                "no agent is named '" + name + "'" +
+                    (known.empty() ? "; none is configured" : "; there are: " + known));
+  };
+  sessions.check_agent = [this](const session::AgentSpec& agent) -> Result<void> {
+    std::vector<std::string> models = road_->models();
+    for (const std::string& model : agent.models) {
+      if (std::find(models.begin(), models.end(), model) == models.end()) {
+        return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
+      }
+    }
+    for (const std::string& tool : agent.tools) {
+      bool there = std::any_of(config_.tools.begin(), config_.tools.end(),
+                               [&](const tools::ToolServer& t) { return t.name == tool; });
+      if (!there) return fail(Code::kInvalidArgument, "no tool server is named '" + tool + "'");
+    }
+    return {};
+  };
+  api::add_session_routes(router, sessions);
+  api::HealthServices health;
+  health.draining = [this] { return draining_; };
+  health.metrics = [this] { return metrics_.expose(); };
+  api::add_health_routes(router, health);
+}
+
+}  // namespace drover::app

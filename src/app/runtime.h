@@ -1,0 +1,126 @@
+#pragma once
+// The whole of Drover, wired: loop, store, providers, road, tools, memory, sessions, keys. Each
+// command that runs sessions or serves makes one; `drover serve` adds the HTTP server on top.
+//
+//   Runtime runtime(loop, options);
+//   TRY_VOID(runtime.open(config));                 // opens the data folder, reads keys
+//   auto ready = loop.run_task(runtime.start(ctx)); // takes up what was running
+//   …
+//   loop.run_task(runtime.stop(ctx));
+//
+// Owns everything but the loop. Loop thread only.
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/router.h"
+#include "app/config.h"
+#include "async/worker_pool.h"
+#include "catalog/catalog.h"
+#include "catalog/health.h"
+#include "http/client.h"
+#include "identity/keys.h"
+#include "memory/memory.h"
+#include "memory/memory_tools.h"
+#include "net/asio_loop.h"
+#include "providers/provider.h"
+#include "road/road.h"
+#include "session/manager.h"
+#include "store/store.h"
+#include "tools/mcp_tool_set.h"
+#include "trace/ledger.h"
+#include "trace/metrics.h"
+
+namespace drover::app {
+
+using async::Context;
+using async::Task;
+
+struct RuntimeOptions {
+  /// Keep everything in memory: nothing survives the process.
+  bool in_memory = false;
+  /// Made-up secrets of the simulated clouds, asked before the environment.
+  std::map<std::string, std::string> secrets;
+};
+
+/// The tenant of sessions that the process itself starts.
+TenantId default_tenant();
+
+class Runtime {
+ public:
+  Runtime(net::AsioLoop& loop, RuntimeOptions options);
+  ~Runtime();
+
+  /// Secrets that are asked before the environment (made-up ones of simulated clouds).
+  void add_secrets(const std::map<std::string, std::string>& secrets) {
+    options_.secrets.insert(secrets.begin(), secrets.end());
+  }
+  /// Opens the store and builds everything. Nothing runs yet.
+  Result<void> open(Config config);
+  /// Loads keys and the ledger, wakes running sessions; returns how many.
+  Task<Result<size_t>> start(Context ctx);
+  /// Puts sessions to sleep, closes tools, writes what is left.
+  Task<void> stop(Context ctx);
+  /// Takes a new configuration's endpoints, tools and agents; on error everything stays.
+  Task<Result<void>> reload(Context ctx, Config config);
+
+  /// All HTTP routes.
+  void add_routes(api::Router& router);
+
+  Context context() const { return root_; }
+  net::AsioLoop& loop() { return loop_; }
+  net::Network& network() { return *network_; }
+  http::Client& client() { return *client_; }
+  Random& random() { return random_; }
+  const Config& config() const { return config_; }
+  store::Store& store() { return *store_; }
+  identity::Keys& keys() { return *keys_; }
+  session::SessionManager& sessions() { return *sessions_; }
+  road::Road& road() { return *road_; }
+  memory::Memory& memory() { return *memory_; }
+  trace::Ledger& ledger() { return *ledger_; }
+  trace::Metrics& metrics() { return metrics_; }
+  tools::ToolSet& tools() { return *tools_; }
+
+  /// /readyz says no from now on, while what is in flight is finished.
+  void set_draining() { draining_ = true; }
+  bool draining() const { return draining_; }
+
+ private:
+  struct Memories;
+  Result<void> open_store();
+  Result<std::vector<tools::ToolServer>> resolved_tools(const Config& config) const;
+  Result<void> check_endpoints(const Config& config) const;
+  providers::ProviderEnvironment environment();
+  session::Services session_services();
+  Task<void> keep_books(Context ctx);
+
+  net::AsioLoop& loop_;
+  RuntimeOptions options_;
+  Context root_;
+  Config config_;
+  SystemRandom random_;
+  async::WorkerPool blocking_;
+  std::unique_ptr<net::Network> network_;
+  std::unique_ptr<net::ProcessSpawner> spawner_;
+  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<http::Client> tool_client_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<identity::Keys> keys_;
+  catalog::CatalogHolder catalog_;
+  std::unique_ptr<catalog::Health> health_;
+  std::unique_ptr<providers::ProviderTable> providers_;
+  trace::Metrics metrics_;
+  std::unique_ptr<trace::SpanSink> spans_;
+  std::unique_ptr<trace::Ledger> ledger_;
+  std::unique_ptr<road::Road> road_;
+  std::unique_ptr<tools::McpToolSet> tools_;
+  std::unique_ptr<memory::Memory> memory_;
+  std::unique_ptr<session::MemoryHost> memory_host_;
+  std::unique_ptr<session::SessionManager> sessions_;
+  std::unique_ptr<async::Scope> background_;
+  bool draining_ = false;
+};
+
+}  // namespace drover::app

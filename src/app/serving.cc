@@ -1,0 +1,54 @@
+#include "app/serving.h"
+
+#include "base/bytes.h"
+
+namespace drover::app {
+
+Result<identity::Principal> Serving::authenticate(std::string_view key,
+                                                  const net::Endpoint& remote) {
+  if (!own_key_.empty() && equal_constant_time(key, own_key_)) return own_principal_;
+  TRY(auto principal, runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
+  return *principal;
+}
+
+void Serving::accept(std::string key, identity::Principal principal) {
+  own_key_ = std::move(key);
+  own_principal_ = std::move(principal);
+}
+
+Result<void> Serving::start() {
+  const Config& config = runtime_.config();
+  router_ = std::make_unique<api::Router>(
+      [this](std::string_view key, const net::Endpoint& remote) {
+        return authenticate(key, remote);
+      },
+      runtime_.random(), runtime_.loop());
+  runtime_.add_routes(*router_);
+  net::TlsServerOptions tls;
+  tls.enabled = config.tls();
+  tls.cert_file = config.tls_cert;
+  tls.key_file = config.tls_key;
+  net::Endpoint local;
+  local.ip = config.listen_host;
+  local.port = config.listen_port;
+  auto listener = runtime_.network().listen(local, std::move(tls));
+  if (!listener) {
+    Error error = std::move(listener).error();
+    error.message += "; set `listen` in drover.yaml, or --listen, to another address";
+    return fail(std::move(error));
+  }
+  server_ = std::make_unique<http::Server>(
+      runtime_.loop(), std::move(*listener),
+      [this](Context ctx, http::ServerRequest& request, http::ServerResponse& response) {
+        return router_->handle(ctx, request, response);
+      });
+  server_->start();
+  return {};
+}
+
+Task<size_t> Serving::stop(Context ctx, Duration deadline) {
+  runtime_.set_draining();
+  co_return co_await server_->stop(ctx, deadline);
+}
+
+}  // namespace drover::app

@@ -1,0 +1,35 @@
+#pragma once
+// The HTTP server on top of a Runtime: routes, authentication, graceful stop.
+
+#include <memory>
+
+#include "api/router.h"
+#include "app/runtime.h"
+#include "http/server.h"
+
+namespace drover::app {
+
+class Serving {
+ public:
+  explicit Serving(Runtime& runtime) : runtime_(runtime) {}
+
+  /// Listens where the configuration says; port 0 takes any free one.
+  Result<void> start();
+  /// Finishes what is in flight, up to the deadline; returns how many requests were cut.
+  Task<size_t> stop(Context ctx, Duration deadline);
+  net::Endpoint local() const { return server_->local(); }
+  /// A key accepted for this process alone (commands that talk to a server of their own).
+  void accept(std::string key, identity::Principal principal);
+  const http::Server& server() const { return *server_; }
+
+ private:
+  Result<identity::Principal> authenticate(std::string_view key, const net::Endpoint& remote);
+
+  Runtime& runtime_;
+  std::unique_ptr<api::Router> router_;
+  std::unique_ptr<http::Server> server_;
+  std::string own_key_;
+  identity::Principal own_principal_;
+};
+
+}  // namespace drover::app
