@@ -13,6 +13,9 @@ class Host final : public session::MemoryHost {
     return memory::tool_definitions();
   }
   bool offers(std::string_view tool) const override { return memory::is_memory_tool(tool); }
+  bool writes(std::string_view tool) const override {
+    return tool == "memory_write" || tool == "memory_delete";
+  }
 
   async::Task<Result<session::MemoryOutcome>> call(async::Context ctx, TenantId tenant,
                                                    std::string name_space, SessionId session,

@@ -10,7 +10,6 @@
 #include "app/memory_host.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
-#include "trace/ring_sink.h"
 
 namespace drover::app {
 namespace {
@@ -20,7 +19,6 @@ constexpr Duration kBooksEvery = 1s;
 
 }  // namespace
 
-TenantId default_tenant() { return TenantId("ten_default"); }
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
     : loop_(loop), options_(std::move(options)), root_(loop), blocking_(kBlockingThreads) {
@@ -51,10 +49,10 @@ Result<void> Runtime::open_store() {
     store_ = std::make_unique<store::MemoryStore>(random_);
     return {};
   }
-  TRY_VOID(make_folder(config_.data));
+  TRY(folder_, store::DataFolder::open(config_.data));
   store::SqliteOptions sqlite;
   sqlite.folder = config_.data;
-  TRY(store_, store::open_sqlite(sqlite, loop_, random_));
+  TRY(store_, store::open_sqlite(sqlite, clock_, random_));
   return {};
 }
 
@@ -110,6 +108,7 @@ session::Services Runtime::session_services() {
   s.road = road_.get();
   s.tools = tools_.get();
   s.memory = memory_host_.get();
+  s.effects = effects_.get();
   s.spans = spans_.get();
   return s;
 }
@@ -117,12 +116,13 @@ session::Services Runtime::session_services() {
 Result<void> Runtime::open(Config config) {
   config_ = std::move(config);
   TRY_VOID(open_store());
+  tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
   health_ = std::make_unique<catalog::Health>(loop_);
   providers_ = std::make_unique<providers::ProviderTable>(environment());
   TRY_VOID(check_endpoints(config_));
   TRY_VOID(catalog_.replace(config_.endpoints));
-  spans_ = std::make_unique<trace::RingSink>();
+  spans_ = std::make_unique<trace::StoreSink>(loop_, store_->spans());
   ledger_ = std::make_unique<trace::Ledger>(loop_);
   road::RoadParts parts;
   parts.loop = &loop_;
@@ -134,6 +134,7 @@ Result<void> Runtime::open(Config config) {
   parts.metrics = &metrics_;
   parts.ledger = ledger_.get();
   road_ = road::make_road(parts);
+  effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
   TRY(auto servers, resolved_tools(config_));
   tools::mcp::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
@@ -157,6 +158,7 @@ Task<void> Runtime::keep_books(Context ctx) {
 }
 
 Task<Result<size_t>> Runtime::start(Context ctx) {
+  CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
   background_->spawn(keep_books(background_->context()));
@@ -170,6 +172,7 @@ Task<void> Runtime::stop(Context ctx) {
   co_await tools_->close(ctx);
   background_->cancel("stopping");
   co_await background_->join();
+  co_await spans_->close();
   auto flushed = co_await ledger_->flush(ctx, &store_->documents());
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
   client_->clear_idle();

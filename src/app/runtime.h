@@ -21,16 +21,19 @@
 #include "catalog/health.h"
 #include "http/client.h"
 #include "identity/keys.h"
+#include "identity/tenants.h"
 #include "memory/memory.h"
 #include "memory/memory_tools.h"
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/road.h"
 #include "session/manager.h"
+#include "store/data_folder.h"
 #include "store/store.h"
 #include "tools/mcp_tool_set.h"
 #include "trace/ledger.h"
 #include "trace/metrics.h"
+#include "trace/store_sink.h"
 
 namespace drover::app {
 
@@ -45,7 +48,7 @@ struct RuntimeOptions {
 };
 
 /// The tenant of sessions that the process itself starts.
-TenantId default_tenant();
+using identity::default_tenant;
 
 class Runtime {
  public:
@@ -106,15 +109,19 @@ class Runtime {
   std::unique_ptr<net::ProcessSpawner> spawner_;
   std::unique_ptr<http::Client> client_;
   std::unique_ptr<http::Client> tool_client_;
+  SystemClock clock_;  // for the store's threads
+  std::unique_ptr<store::DataFolder> folder_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
   catalog::CatalogHolder catalog_;
   std::unique_ptr<catalog::Health> health_;
   std::unique_ptr<providers::ProviderTable> providers_;
   trace::Metrics metrics_;
-  std::unique_ptr<trace::SpanSink> spans_;
+  std::unique_ptr<trace::StoreSink> spans_;
   std::unique_ptr<trace::Ledger> ledger_;
   std::unique_ptr<road::Road> road_;
+  std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<tools::McpToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<session::MemoryHost> memory_host_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/log.h"
 
 namespace drover::session {
@@ -232,6 +233,35 @@ void Actor::take(Input input, Batch& batch, Result<void>& status) {
   }
 }
 
+Context Actor::turn_context() {
+  if (!turn_) {
+    // The journal knows the trace's id; its first half stands for the session itself, the parent
+    // of every turn.
+    Context base = effects_->context();
+    if (auto id = from_hex(state_.trace_id); id && id->size() == 16) {
+      SpanContext session;
+      std::copy(id->begin(), id->end(), session.trace_id.begin());
+      std::copy_n(id->begin(), 8, session.span_id.begin());
+      base = base.with_span(session);
+    }
+    turn_.emplace(base, services_.spans, *services_.random, "invoke_agent " + state_.agent.name);
+    turn_->set_tenant(state_.tenant);
+    turn_->set_session(state_.id.str());
+    turn_->set("gen_ai.operation.name", "invoke_agent");
+    turn_->set("gen_ai.agent.name", state_.agent.name);
+    turn_->set("gen_ai.agent.version", state_.agent.version);
+    turn_->set("gen_ai.conversation.id", state_.id.str());
+  }
+  return turn_->context();
+}
+
+void Actor::end_turn() {
+  if (!turn_) return;
+  turn_->set("drover.session.status", status_name(state_.status));
+  turn_->end();
+  turn_.reset();
+}
+
 void Actor::start_effects() {
   if (state_.status == Status::kEnded) return;
   if (state_.model_call && state_.status == Status::kRunning &&
@@ -244,7 +274,7 @@ void Actor::start_effects() {
     task.prompt_hash = state_.prompt_hash;
     task.sequence = state_.model_call->sequence;
     task.attempt = state_.model_call->attempt;
-    effects_->spawn(do_model(effects_->context(), std::move(task)));
+    effects_->spawn(do_model(turn_context(), std::move(task)));
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
@@ -261,7 +291,7 @@ void Actor::start_effects() {
     task.call_index = p.call_index;
     task.sequence = p.sequence;
     task.attempt = p.attempt;
-    effects_->spawn(do_tool(effects_->context(), std::move(task)));
+    effects_->spawn(do_tool(turn_context(), std::move(task)));
   }
 }
 
@@ -355,6 +385,7 @@ Task<Actor::Round> Actor::round(Context ctx, async::Scope& effects, bool resumed
   }
   start_effects();
   schedule_retry();
+  if (state_.status == Status::kWaiting || state_.status == Status::kEnded) end_turn();
   co_return state_.status == Status::kEnded&& inbox_.size() == 0 ? Round::kSleep : Round::kAgain;
 }
 
@@ -378,6 +409,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
   }
   effects.cancel("the session's actor is going to sleep");
   co_await effects.join();
+  end_turn();
   effects_ = nullptr;
   co_return round;
 }

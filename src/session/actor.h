@@ -7,6 +7,7 @@
 // or was idle for a while.
 
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <variant>
@@ -76,6 +77,9 @@ class Actor {
   Result<void> add_new_attempts(Batch& batch);
   bool pending(const Finished& finished) const;
   void start_effects();
+  /// Effects of a turn run under its span, in the session's trace.
+  Context turn_context();
+  void end_turn();
   void schedule_retry();
   Task<void> do_model(Context ctx, ModelTask task);
   Task<void> do_tool(Context ctx, ToolTask task);
@@ -97,6 +101,7 @@ class Actor {
   int model_failures_ = 0;
   WallTime created_{};
   std::vector<Waiting> waiting_;
+  std::optional<trace::Span> turn_;
 };
 
 }  // namespace drover::session

@@ -1,5 +1,4 @@
 #include "session/effects.h"
-#include "trace/span.h"
 
 namespace drover::session {
 namespace {
@@ -35,7 +34,26 @@ Json::Object call_meta(const ToolTask& task) {
   return meta;
 }
 
-Task<Result<tools::ToolOutcome>> call_tool(Context ctx, Services services, const ToolTask* task) {
+/// What an executor hands back through the road.
+struct Done {
+  std::string content;
+  bool is_error = false;
+  std::string event_kind;  // of memory's own event, before the result
+  Json event_payload;
+};
+
+Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* task) {
+  CO_TRY(auto outcome, co_await services.memory->call(ctx, task->tenant, task->memory_namespace,
+                                                      task->session, task->call));
+  Done done;
+  done.content = std::move(outcome.content);
+  done.is_error = outcome.is_error;
+  done.event_kind = std::move(outcome.event_kind);
+  done.event_payload = std::move(outcome.event_payload);
+  co_return done;
+}
+
+Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task) {
   CO_TRY(auto bound, co_await services.tools->list(ctx, task->servers));
   tools::ToolInvocation invocation;
   for (const tools::BoundTool& tool : bound) {
@@ -43,7 +61,7 @@ Task<Result<tools::ToolOutcome>> call_tool(Context ctx, Services services, const
   }
   if (invocation.server.empty()) {
     // The model made a name up: it is told so and may correct itself.
-    tools::ToolOutcome unknown;
+    Done unknown;
     unknown.content = "Error: there is no tool named '" + task->call.name + "'";
     unknown.is_error = true;
     co_return unknown;
@@ -53,56 +71,45 @@ Task<Result<tools::ToolOutcome>> call_tool(Context ctx, Services services, const
   invocation.meta = call_meta(*task);
   invocation.idempotency_key = idempotency_key(task->session, task->sequence);
   invocation.attempt = static_cast<int>(task->attempt);
-  co_return co_await services.tools->call(ctx, std::move(invocation));
+  CO_TRY(auto outcome, co_await services.tools->call(ctx, std::move(invocation)));
+  Done done;
+  done.content = std::move(outcome.content);
+  done.is_error = outcome.is_error;
+  co_return done;
 }
 
 }  // namespace
 
 Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) {
-  MonoTime start = services.loop->mono();
-  trace::Span span(ctx, services.spans, *services.random, "execute_tool " + task.call.name);
-  span.set_tenant(task.tenant);
-  span.set_session(task.session.str());
-  span.set("gen_ai.operation.name", "execute_tool");
-  span.set("gen_ai.tool.name", task.call.name);
-  span.set("gen_ai.tool.call.id", task.call.id);
-  EffectResult out;
-  Context inner = span.context();
   bool memory = services.memory != nullptr && !task.memory_namespace.empty() &&
                 services.memory->offers(task.call.name);
-  std::string content;
-  bool is_error = false;
-  if (memory) {
-    auto done = co_await services.memory->call(inner, task.tenant, task.memory_namespace,
-                                               task.session, task.call);
-    if (done) {
-      content = std::move(done->content);
-      is_error = done->is_error;
-      if (!done->event_kind.empty()) {
-        out.drafts.push_back(draft_for(task, done->event_kind, std::move(done->event_payload)));
-      }
-    } else {
-      content = "Error: " + done.error().message;
-      is_error = true;
-      span.fail(done.error());
-    }
+  identity::Principal who = identity::Principal::system(task.tenant);
+  std::string session = task.session.str();
+  road::EffectCall call =
+      memory ? road::memory_effect(who, session, task.agent_name, task.memory_namespace,
+                                   services.memory->writes(task.call.name))
+             : road::tool_effect(who, session, task.agent_name, task.call.name, task.call.id);
+  const ToolTask* what = &task;
+  std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
+    return memory ? use_memory(below, services, what) : use_tool(below, services, what);
+  };
+  auto outcome = co_await road::run_effect<Done>(ctx, services.effects, std::move(call),
+                                                 std::move(executor));
+  EffectResult out;
+  Done done;
+  if (outcome.result) {
+    done = std::move(*outcome.result);
   } else {
-    auto done = co_await call_tool(inner, services, &task);
-    if (done) {
-      content = std::move(done->content);
-      is_error = done->is_error;
-    } else {
-      out.retry = done.error().retry != Retry::kNever && done.error().code != Code::kCancelled;
-      content = "Error: " + done.error().message;
-      is_error = true;
-      span.fail(done.error());
-    }
+    const Error& error = outcome.result.error();
+    out.retry = error.retry != Retry::kNever && error.code != Code::kCancelled;
+    done.content = "Error: " + error.message;
+    done.is_error = true;
   }
-  if (is_error) span.set("error.type", "tool_error");
-  span.end();
-  Duration took = services.loop->mono() - start;
-  out.drafts.push_back(draft_for(task, contract::kind::kToolResult,
-                                 result_json(task, std::move(content), is_error, took)));
+  if (!done.event_kind.empty()) {
+    out.drafts.push_back(draft_for(task, done.event_kind, std::move(done.event_payload)));
+  }
+  Json result = result_json(task, std::move(done.content), done.is_error, outcome.latency.total());
+  out.drafts.push_back(draft_for(task, contract::kind::kToolResult, std::move(result)));
   co_return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "async/loop.h"
 #include "base/random.h"
+#include "road/effects.h"
 #include "road/road.h"
 #include "store/journal.h"
 #include "tools/tool_set.h"
@@ -31,6 +32,8 @@ class MemoryHost {
   virtual ~MemoryHost() = default;
   virtual std::vector<contract::ToolDefinition> definitions() const = 0;
   virtual bool offers(std::string_view tool) const = 0;
+  /// Whether that tool changes memory.
+  virtual bool writes(std::string_view tool) const = 0;
   virtual Task<Result<MemoryOutcome>> call(Context ctx, TenantId tenant, std::string name_space,
                                            SessionId session, contract::ToolCall call) = 0;
 };
@@ -40,6 +43,7 @@ struct Services {
   Random* random = nullptr;
   store::Journal* journal = nullptr;
   road::Road* road = nullptr;
+  road::Effects* effects = nullptr;  // the road of tools and memory
   tools::ToolSet* tools = nullptr;
   MemoryHost* memory = nullptr;      // may be null: no memory tools
   trace::SpanSink* spans = nullptr;  // may be null

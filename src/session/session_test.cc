@@ -33,6 +33,7 @@ struct World {
   SeededRandom random{7};
   store::MemoryStore store{random};
   FakeRoad road;
+  road::Effects effects{random, nullptr, nullptr};
   FakeTools tools;
   std::unique_ptr<SessionManager> manager;
   identity::Principal who = identity::Principal::system(TenantId("ten_a"));
@@ -47,6 +48,7 @@ struct World {
     s.journal = &store.journal();
     s.road = &road;
     s.tools = &tools;
+    s.effects = &effects;
     return s;
   }
   void start() { manager = std::make_unique<SessionManager>(services(), ctx); }
