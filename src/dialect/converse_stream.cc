@@ -92,6 +92,10 @@ class Decoder final : public StreamDecoder {
     TRY(int block, block_of(json));
     const Json* delta = json.find("delta");
     if (delta == nullptr) return fail(malformed_answer("contentBlockDelta without a delta"));
+    bool is_call = delta->find("toolUse") != nullptr;
+    if (!is_call && calls_.contains(block)) {
+      return fail(malformed_answer("a tool use block that turns into another kind"));
+    }
     if (auto text = delta->get_string("text")) {
       out.emplace_back(TextDelta{std::string(*text), block});
     } else if (const Json* use = delta->find("toolUse")) {
@@ -162,6 +166,7 @@ class Encoder final : public StreamEncoder {
       on_call(*call, out);
     } else if (const auto* finish = std::get_if<FinishDelta>(&delta)) {
       leave(out);
+      close_calls(out);
       stop(finish_word(finish->reason, finish->native), out);
     } else if (const auto* usage = std::get_if<UsageDelta>(&delta)) {
       usage_ = usage->usage;  // goes out last, whenever it came
@@ -173,6 +178,7 @@ class Encoder final : public StreamEncoder {
 
   void finish(std::vector<WireEvent>& out) override {
     leave(out);
+    close_calls(out);
     if (!stopped_) stop("end_turn", out);
     Json body = Json::object();
     body.set("usage", usage_to_json(usage_));
@@ -202,7 +208,7 @@ class Encoder final : public StreamEncoder {
   }
 
  private:
-  enum class Kind : uint8_t { kNone, kText, kReasoning, kCall };
+  enum class Kind : uint8_t { kNone, kText, kReasoning };
 
   void send(const char* type, Json body, std::vector<WireEvent>& out) {
     // The service pads its events so that their length tells nothing.
@@ -225,16 +231,16 @@ class Encoder final : public StreamEncoder {
     leave(out);
     kind_ = kind;
     key_ = key;
+    block_ = next_block_++;
   }
   void leave(std::vector<WireEvent>& out) {
     open(out);
-    if (kind_ == Kind::kCall) {
-      for (int block : open_calls_) close_block(block, out);
-      open_calls_.clear();
-    } else if (kind_ != Kind::kNone) {
-      close_block(block_++, out);
-    }
+    if (kind_ != Kind::kNone) close_block(block_, out);
     kind_ = Kind::kNone;
+  }
+  void close_calls(std::vector<WireEvent>& out) {
+    for (int block : open_calls_) close_block(block, out);
+    open_calls_.clear();
   }
 
   void close_block(int block, std::vector<WireEvent>& out) {
@@ -263,9 +269,8 @@ class Encoder final : public StreamEncoder {
     open(out);
     auto known = calls_.find(call.index);
     if (known == calls_.end()) {
-      if (kind_ != Kind::kCall) leave(out);
-      kind_ = Kind::kCall;
-      known = calls_.emplace(call.index, block_++).first;
+      leave(out);
+      known = calls_.emplace(call.index, next_block_++).first;
       open_calls_.push_back(known->second);
       Json use = Json::object();
       use.set("toolUseId", call.id).set("name", call.name);
@@ -288,7 +293,8 @@ class Encoder final : public StreamEncoder {
   bool stopped_ = false;
   Kind kind_ = Kind::kNone;
   int key_ = 0;
-  int block_ = 0;
+  int block_ = 0;  // of the open text or reasoning block
+  int next_block_ = 0;
   size_t sent_ = 0;
   std::map<int, int> calls_;  // call index to block
   std::vector<int> open_calls_;
