@@ -93,8 +93,10 @@ class ProvidersTest : public ::testing::Test {
     aws_.credentials.source = "aws:default";
   }
   ~ProvidersTest() override {
+    client_->clear_idle();
     loop_.run_task(imposter_->close());
     if (login_) loop_.run_task(login_->close());
+    loop_.run_for(1ms);  // the watchers of idle connections end
   }
 
   static Prompt neutral() {

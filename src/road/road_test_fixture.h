@@ -103,7 +103,9 @@ class RoadFixture : public ::testing::Test {
   }
   ~RoadFixture() override {
     loop_.run_task(road_->close());
+    client_->clear_idle();
     for (auto& [host, imposter] : imposters_) loop_.run_task(imposter->close());
+    loop_.run_for(1ms);  // the watchers of idle connections end
   }
 
   void make() {

@@ -68,6 +68,7 @@ class CloudsRoad : public ::testing::Test {
     loop_.run_task(road_->close());
     client_->clear_idle();
     loop_.run_task(clouds_->stop(Context(loop_)));
+    loop_.run_for(1ms);  // the watchers of idle connections end
   }
 
   catalog::Endpoint aws(const std::string& model, const std::string& dialect = "") {
