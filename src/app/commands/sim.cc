@@ -11,6 +11,7 @@
 #include "base/yaml.h"
 #include "net/asio_loop.h"
 #include "sim/clouds.h"
+#include "sim/demo_script.h"
 #include "sim/recorded_model.h"
 #include "sim/scripted_model.h"
 
@@ -22,6 +23,7 @@ Result<std::shared_ptr<sim::Model>> model_of(const Arguments& arguments, uint64_
     TRY(auto recordings, sim::load_recordings(arguments.get("recordings")));
     return std::make_shared<sim::RecordedModel>(std::move(recordings));
   }
+  if (arguments.get("script") == "day") return sim::make_demo_model(seed);
   if (arguments.has("script")) {
     TRY(std::string text, read_small_file(arguments.get("script")));
     TRY(YamlDocument document, YamlDocument::parse(text));
@@ -117,7 +119,8 @@ Command sim_command() {
   c.flags.push_back(
       flag("--cloud", "NAME", "aws, azure, coreweave or openai; again for more", "", true));
   c.flags.push_back(flag("--recordings", "FILE", "answer as recorded (JSON Lines)"));
-  c.flags.push_back(flag("--script", "FILE", "answer by rules (YAML or JSON)"));
+  c.flags.push_back(
+      flag("--script", "FILE", "answer by rules (YAML or JSON), or 'day': as in the demo"));
   c.flags.push_back(flag("--model", "NAME", "a further model name; again for more", "", true));
   c.flags.push_back(flag("--port", "PORT", "the first port; 0 takes free ones", "0"));
   c.flags.push_back(flag("--seed", "N", "keys, ids, jitter and chances follow from it", "1"));
