@@ -145,21 +145,20 @@ async::Task<Result<void>> Ledger::load(async::Context ctx, store::Documents* doc
 }
 
 async::Task<Result<void>> Ledger::flush(async::Context ctx, store::Documents* documents) {
-  std::set<LedgerKey> batch = std::exchange(dirty_, {});
-  while (!batch.empty()) {
-    auto node = batch.extract(batch.begin());
-    LedgerKey& key = node.value();
+  // A row stays dirty (and so in memory) until what was written is what it holds.
+  std::vector<LedgerKey> batch(dirty_.begin(), dirty_.end());
+  for (const LedgerKey& key : batch) {
+    auto before = rows_.find(key);
+    if (before == rows_.end()) continue;
     LedgerRow row;
     row.key = key;
-    row.sums = rows_[key];
+    row.sums = before->second;
     Json json = to_json(row);
     std::string name = document_name(key);
     Result<void> put = co_await documents->put(ctx, kCollection, std::move(name), std::move(json));
-    if (!put) {
-      dirty_.insert(std::move(key));
-      dirty_.merge(batch);
-      co_return fail(std::move(put).error());
-    }
+    if (!put) co_return fail(std::move(put).error());
+    auto after = rows_.find(key);
+    if (after == rows_.end() || after->second == row.sums) dirty_.erase(key);
   }
   co_return Result<void>();
 }

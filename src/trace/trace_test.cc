@@ -145,6 +145,47 @@ TEST(Ledger, SumsGroupsAndSurvivesARestart) {
   EXPECT_EQ(third.query(mine, {})->at(0).sums.calls, 3);
 }
 
+/// Fails until told otherwise, and lets the ledger go on meanwhile.
+class SlowDocuments final : public store::Documents {
+ public:
+  Task<Result<void>> put(Context ctx, std::string collection, std::string name,
+                         Json value) override {
+    Result<void> slept = co_await async::sleep_for(ctx, 10ms);
+    if (failing) co_return fail(Code::kUnavailable, "disk full");
+    stored[name] = std::move(value);
+    co_return slept;
+  }
+  Task<Result<std::optional<Json>>> get(Context ctx, std::string c, std::string name) override {
+    co_return std::optional<Json>();
+  }
+  Task<Result<bool>> remove(Context ctx, std::string c, std::string name) override {
+    co_return false;
+  }
+  Task<Result<std::vector<std::pair<std::string, Json>>>> list(Context ctx,
+                                                               std::string c) override {
+    co_return std::vector<std::pair<std::string, Json>>();
+  }
+  bool failing = true;
+  std::map<std::string, Json> stored;
+};
+
+TEST(Ledger, WhatChangesDuringAFlushIsWrittenByTheNext) {
+  async::SimLoop loop;
+  SlowDocuments documents;
+  Ledger ledger(loop);
+  ledger.add(settlement("s1", 10, "1"));
+  EXPECT_FALSE(loop.run_task(ledger.flush(Context(loop), &documents)));
+  EXPECT_TRUE(ledger.dirty());
+  documents.failing = false;
+  loop.call_after(5ms, [&] { ledger.add(settlement("s1", 10, "2")); });
+  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &documents)));
+  EXPECT_TRUE(ledger.dirty());
+  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &documents)));
+  EXPECT_FALSE(ledger.dirty());
+  ASSERT_EQ(documents.stored.size(), 1u);
+  EXPECT_EQ(documents.stored.begin()->second.get_string("cost_usd"), "3");
+}
+
 TEST(Ledger, IsBoundedAndLosesNoAmount) {
   ManualClock clock;
   Ledger ledger(clock, 10);
