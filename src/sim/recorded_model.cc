@@ -11,8 +11,8 @@ namespace drover::sim {
 using contract::Message;
 using contract::Role;
 
-RecordedModel::RecordedModel(std::vector<Recording> recordings)
-    : recordings_(std::move(recordings)) {
+RecordedModel::RecordedModel(std::vector<Recording> recordings, Arguments arguments)
+    : recordings_(std::move(recordings)), arguments_(arguments) {
   for (size_t i = 0; i < recordings_.size(); ++i) {
     std::vector<crypto::Digest> keys = conversation_keys(recordings_[i].messages);
     for (size_t n = 0; n < keys.size(); ++n) {
@@ -103,7 +103,7 @@ Result<ModelAnswer> RecordedModel::answer(const ModelQuestion& question) {
     for (const Place& place : found->second) {
       const Message* next = next_message(place);
       if (next == nullptr || next->role != Role::kAssistant) continue;
-      if (question.text_arguments) {
+      if (question.text_arguments && arguments_ == Arguments::kByteForByte) {
         std::string differs = text_difference(question, place);
         if (!differs.empty()) {
           difference = std::move(differs);

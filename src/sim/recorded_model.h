@@ -21,7 +21,11 @@ namespace drover::sim {
 
 class RecordedModel final : public Model {
  public:
-  explicit RecordedModel(std::vector<Recording> recordings);
+  /// How arguments that a dialect carries as text must be equal. kAsJson is for conversations that
+  /// change dialects: an answer that came as an object goes on as that object's text.
+  enum class Arguments : uint8_t { kByteForByte, kAsJson };
+  explicit RecordedModel(std::vector<Recording> recordings,
+                         Arguments arguments = Arguments::kByteForByte);
   Result<ModelAnswer> answer(const ModelQuestion& question) override;
   uint64_t misses() const override { return misses_; }
   /// Conversations that recordings continue in different ways.
@@ -43,6 +47,7 @@ class RecordedModel final : public Model {
   std::string text_difference(const ModelQuestion& question, const Place& place) const;
 
   std::vector<Recording> recordings_;
+  Arguments arguments_;
   /// By the digest's bytes: where each recording stands after a conversation.
   std::map<std::string, Places, std::less<>> places_;
   uint64_t misses_ = 0;

@@ -94,7 +94,9 @@ class Run {
     }
     runtime_ = std::make_unique<Runtime>(loop_, RuntimeOptions());
     sim::SimCloudsOptions clouds;
-    clouds.source = std::make_shared<sim::RecordedModel>(recordings_);
+    clouds.source = std::make_shared<sim::RecordedModel>(
+        recordings_, options_.via == "mixed" ? sim::RecordedModel::Arguments::kAsJson
+                                             : sim::RecordedModel::Arguments::kByteForByte);
     clouds.extra_models = {std::string(kModelName)};
     clouds_ = std::make_unique<DemoClouds>(loop_, runtime_->network(), clouds);
     TRY_VOID(clouds_->start());
