@@ -149,7 +149,10 @@ void AsioLoop::run() {
   while (!impl_->stopping) impl_->turn();
 }
 
-void AsioLoop::run_once() { impl_->turn(); }
+void AsioLoop::run_once() {
+  impl_->stopping = false;  // whoever runs rounds after a stop() still wants them
+  impl_->turn();
+}
 
 void AsioLoop::stop() {
   post([this] { impl_->stopping = true; });
