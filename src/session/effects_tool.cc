@@ -1,3 +1,4 @@
+#include "memory/memory.h"
 #include "session/effects.h"
 
 namespace drover::session {
@@ -42,8 +43,18 @@ struct Done {
   Json event_payload;
 };
 
+/// The namespace with its placeholders filled in: two users never meet in "user:{user}".
+Result<std::string> namespace_of(const ToolTask& task) {
+  memory::NamespaceParts parts;
+  parts.user = std::string(task.labels.get_string("user").value_or(""));
+  parts.agent = task.agent_name;
+  parts.session = task.session.str();
+  return memory::namespace_for(task.memory_namespace, parts);
+}
+
 Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* task) {
-  CO_TRY(auto outcome, co_await services.memory->call(ctx, task->tenant, task->memory_namespace,
+  CO_TRY(std::string name_space, namespace_of(*task));
+  CO_TRY(auto outcome, co_await services.memory->call(ctx, task->tenant, std::move(name_space),
                                                       task->session, task->call));
   Done done;
   done.content = std::move(outcome.content);
@@ -93,8 +104,8 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
   std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
     return memory ? use_memory(below, services, what) : use_tool(below, services, what);
   };
-  auto outcome = co_await road::run_effect<Done>(ctx, services.effects, std::move(call),
-                                                 std::move(executor));
+  auto outcome =
+      co_await road::run_effect<Done>(ctx, services.effects, std::move(call), std::move(executor));
   EffectResult out;
   Done done;
   if (outcome.result) {

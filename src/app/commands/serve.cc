@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "app/commands.h"
+#include "app/demo/clouds.h"
 #include "app/files.h"
 #include "app/serving.h"
 
@@ -41,6 +42,29 @@ std::optional<Config> load(const Arguments& arguments) {
     config.listen_port = listen.config.listen_port;
   }
   return config;
+}
+
+/// Simulated clouds in this process, and an endpoint for each of their models.
+Result<std::unique_ptr<DemoClouds>> add_simulated_clouds(Runtime& runtime, Config& config) {
+  sim::SimCloudsOptions options;
+  options.latency.first_token = 150ms;
+  options.latency.tokens_per_second = 120;
+  auto clouds = std::make_unique<DemoClouds>(runtime.loop(), runtime.network(), options);
+  TRY_VOID(clouds->start());
+  runtime.add_secrets(clouds->secrets());
+  for (sim::CloudKind kind :
+       {sim::CloudKind::kAws, sim::CloudKind::kAzure, sim::CloudKind::kCoreWeave}) {
+    for (const sim::SimModel& model : clouds->cloud(kind).options().models) {
+      DemoEndpoint wanted;
+      wanted.cloud = kind;
+      wanted.model = model.id;
+      wanted.upstream_model = model.id;
+      for (catalog::Endpoint& e : clouds->endpoints(wanted)) {
+        config.endpoints.push_back(std::move(e));
+      }
+    }
+  }
+  return clouds;
 }
 
 Task<Result<void>> print_first_key(Context ctx, Runtime* runtime) {
@@ -92,6 +116,12 @@ int run(const Arguments& arguments) {
   net::AsioLoop loop;
   RuntimeOptions options;
   std::unique_ptr<Runtime> runtime = std::make_unique<Runtime>(loop, options);
+  std::unique_ptr<DemoClouds> clouds;
+  if (arguments.has("sim")) {
+    auto made = add_simulated_clouds(*runtime, *config);
+    if (!made) return complain(made.error());
+    clouds = std::move(*made);
+  }
   auto opened = runtime->open(std::move(*config));
   if (!opened) return complain(opened.error());
   auto resumed = loop.run_task(runtime->start(runtime->context()));
@@ -126,6 +156,7 @@ int run(const Arguments& arguments) {
   });
   loop.run();
   loop.run_task(signals.join());
+  if (clouds != nullptr) loop.run_task(clouds->stop(runtime->context()));
   return kExitOk;
 }
 
@@ -149,6 +180,7 @@ Command serve_command() {
   c.flags = {{"--config", "FILE", "the configuration", ""},
              {"--data", "DIR", "the data folder", ""},
              {"--listen", "ADDRESS", "where to listen, such as 127.0.0.1:7070", ""},
+             {"--sim", "", "offer simulated clouds as endpoints, in this process", ""},
              {"--drain", "TIME", "how long a stop waits for what is in flight", "30s"}};
   c.run = run;
   return c;
