@@ -1,0 +1,105 @@
+#include "app/config.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+namespace drover::app {
+namespace {
+
+Result<std::string> no_files(const std::string& path) {
+  return fail(Code::kNotFound, path + ": no such file");
+}
+
+ConfigOutcome parse(std::string_view text) { return parse_config("drover.yaml", text, no_files); }
+
+constexpr std::string_view kWhole = R"(
+data: /var/lib/drover
+listen: 127.0.0.1:8080
+log: {level: warn, format: json}
+endpoints:
+  - id: frankfurt
+    provider: aws-bedrock
+    model: sonnet
+    upstream_model: eu.anthropic.claude-sonnet-4-20250514-v1:0
+    region: eu-central-1
+    credentials: aws:default
+    price_per_million: {input: 3, output: 15, cache_read: 0.3}
+tools:
+  - name: orders
+    command: [/usr/bin/orders, --stdio]
+    environment: {KEY: env:ORDERS_KEY}
+    timeout: 20s
+agents:
+  - name: support
+    models: [sonnet]
+    tools: [orders]
+)";
+
+TEST(Config, ReadsAWholeFile) {
+  ConfigOutcome outcome = parse(kWhole);
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const Config& c = outcome.config;
+  EXPECT_EQ(c.data, "/var/lib/drover");
+  EXPECT_EQ(c.url(), "http://127.0.0.1:8080");
+  ASSERT_EQ(c.endpoints.size(), 1u);
+  EXPECT_EQ(c.endpoints[0].price.input.usd(), "0.000003");
+  EXPECT_EQ(c.endpoints[0].price.cache_read->usd(), "0.0000003");
+  ASSERT_EQ(c.tools.size(), 1u);
+  EXPECT_EQ(c.tools[0].arguments, std::vector<std::string>{"--stdio"});
+  EXPECT_EQ(c.tools[0].call_timeout, Duration(20s));
+  EXPECT_EQ(c.agents.at("support").tools, std::vector<std::string>{"orders"});
+}
+
+struct Bad {
+  std::string_view text;
+  int line;
+  std::string_view says;
+};
+
+class ConfigFaults : public testing::TestWithParam<Bad> {};
+
+TEST_P(ConfigFaults, NamesLineAndRemedy) {
+  ConfigOutcome outcome = parse(GetParam().text);
+  ASSERT_FALSE(outcome.faults.empty());
+  const ConfigFault& f = outcome.faults.front();
+  EXPECT_EQ(f.line, GetParam().line) << f.to_string();
+  EXPECT_NE(f.to_string().find(GetParam().says), std::string::npos) << f.to_string();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ConfigFaults,
+    testing::Values(
+        Bad{"listen: 127.0.0.1:1\nendpoint: []\n", 2, "unknown setting 'endpoint'"},
+        Bad{"listen: 0.0.0.0:7070\n", 1, "needs TLS"},
+        Bad{"listen: here\n", 1, "not an address"},
+        Bad{"endpoints:\n  - model: m\n", 2, "'provider' is missing"},
+        Bad{"endpoints:\n  - {model: m, provider: openai,\n     credentials: sk-123}\n", 3,
+            "must not stand in the file"},
+        Bad{"endpoints:\n  - {model: m, provider: p, id: x}\n  - {model: n, provider: p, id: x}\n",
+            3, "two endpoints have the id 'x'"},
+        Bad{"endpoints:\n  - model: m\n    provider: p\n    price: {input: cheap, output: 1}\n", 4,
+            "not an amount"},
+        Bad{"tools:\n  - name: t\n", 2, "either 'command' or 'url'"},
+        Bad{"agents:\n  - name: a\n    models: [none]\n", 2, "which no endpoint offers"},
+        Bad{"agents: [missing.yaml]\n", 1, "missing.yaml"},
+        Bad{"agents:\n  - name: a\n    model: m\n    instructons: typo\n", 2, "'instructons'"},
+        Bad{"log: {level: loud}\n", 1, "not a log level"}, Bad{"a: [1\n", 2, ""},
+        Bad{"- a\n- b\n", 1, "must be a mapping"}));
+
+TEST(Config, ReportsEveryFaultNotJustTheFirst) {
+  ConfigOutcome outcome = parse("listen: x\nlog: {level: y}\nzzz: 1\n");
+  EXPECT_EQ(outcome.faults.size(), 3u);
+}
+
+TEST(Config, SecretsAreReferencesAndTheirValuesStayOutOfErrors) {
+  setenv("DROVER_TEST_SECRET", "canary-value", 1);
+  EXPECT_EQ(*resolve_secret("env:DROVER_TEST_SECRET", no_files), "canary-value");
+  unsetenv("DROVER_TEST_SECRET");
+  auto missing = resolve_secret("env:DROVER_TEST_SECRET", no_files);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "the environment variable DROVER_TEST_SECRET is not set");
+}
+
+}  // namespace
+}  // namespace drover::app
