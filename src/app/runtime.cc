@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "api/admin.h"
 #include "api/gateway.h"
 #include "api/health.h"
+#include "api/keys.h"
+#include "api/memory.h"
 #include "api/sessions.h"
+#include "api/traces.h"
 #include "app/files.h"
 #include "app/memory_host.h"
 #include "store/memory/memory_store.h"
@@ -17,8 +21,26 @@ namespace {
 constexpr size_t kBlockingThreads = 2;
 constexpr Duration kBooksEvery = 1s;
 
-}  // namespace
+Task<Result<Json>> backup_answer(Context ctx, Runtime* runtime, std::string path) {
+  CO_TRY(auto report, co_await runtime->backup(ctx, path));
+  Json out = Json::object().set("path", std::move(path));
+  out.set("format_version", report.format_version).set("sessions", report.sessions);
+  out.set("events", report.events).set("blobs", report.blobs).set("bytes", report.bytes);
+  out.set("made", format_rfc3339(report.made));
+  co_return out;
+}
 
+Task<Result<Json>> reload_answer(Context ctx, Runtime* runtime) {
+  CO_TRY_VOID(co_await runtime->reload_file(ctx));
+  const Config& config = runtime->config();
+  Json out = Json::object().set("file", config.file);
+  out.set("endpoints", static_cast<int64_t>(config.endpoints.size()));
+  out.set("tools", static_cast<int64_t>(config.tools.size()));
+  out.set("agents", static_cast<int64_t>(config.agents.size()));
+  co_return out;
+}
+
+}  // namespace
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
     : loop_(loop), options_(std::move(options)), root_(loop), blocking_(kBlockingThreads) {
@@ -162,6 +184,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
   background_->spawn(keep_books(background_->context()));
+  if (!options_.recover) co_return size_t{0};
   co_return co_await sessions_->recover(ctx);
 }
 
@@ -190,6 +213,31 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   config_ = std::move(config);
   configure_log(config_.log_level, config_.log_format);
   co_return Result<void>();
+}
+
+Task<Result<void>> Runtime::reload_file(Context ctx) {
+  if (config_.file.empty()) {
+    co_return fail(Code::kFailedPrecondition, "there is no configuration file to read again");
+  }
+  ConfigOutcome outcome = read_config(config_.file, read_small_file);
+  if (!outcome.faults.empty()) {
+    std::string text;
+    for (const ConfigFault& fault : outcome.faults) {
+      text += (text.empty() ? "" : "\n") + fault.to_string();
+    }
+    co_return fail(Code::kInvalidArgument, std::move(text));
+  }
+  co_return co_await reload(ctx, std::move(outcome.config));
+}
+
+Task<Result<store::BackupReport>> Runtime::backup(Context ctx, std::string to) {
+  if (folder_ == nullptr) {
+    co_return fail(Code::kFailedPrecondition, "this server keeps its data in memory only");
+  }
+  std::string from = folder_->path();
+  WallTime now = loop_.wall();
+  auto copy = [from, to, now] { return store::backup(from, to, now); };
+  co_return co_await async::run_blocking(ctx, blocking_, std::move(copy));
 }
 
 void Runtime::add_routes(api::Router& router) {
@@ -227,6 +275,23 @@ void Runtime::add_routes(api::Router& router) {
   health.draining = [this] { return draining_; };
   health.metrics = [this] { return metrics_.expose(); };
   api::add_health_routes(router, health);
+  api::MemoryServices memory;
+  memory.memory = memory_.get();
+  api::add_memory_routes(router, memory);
+  api::KeyServices keys;
+  keys.keys = keys_.get();
+  keys.tenants = tenants_.get();
+  api::add_key_routes(router, keys);
+  api::TraceServices traces;
+  traces.spans = &store_->spans();
+  traces.sessions = sessions_.get();
+  api::add_trace_routes(router, traces);
+  api::AdminServices admin;
+  admin.backup = [this](Context ctx, std::string path) {
+    return backup_answer(ctx, this, std::move(path));
+  };
+  admin.reload = [this](Context ctx) { return reload_answer(ctx, this); };
+  api::add_admin_routes(router, admin);
 }
 
 }  // namespace drover::app

@@ -29,6 +29,7 @@
 #include "road/road.h"
 #include "session/manager.h"
 #include "store/data_folder.h"
+#include "store/sqlite/backup.h"
 #include "store/store.h"
 #include "tools/mcp_tool_set.h"
 #include "trace/ledger.h"
@@ -45,6 +46,8 @@ struct RuntimeOptions {
   bool in_memory = false;
   /// Made-up secrets of the simulated clouds, asked before the environment.
   std::map<std::string, std::string> secrets;
+  /// Take up sessions that were running. Not for a command that only looks at a folder.
+  bool recover = true;
 };
 
 /// The tenant of sessions that the process itself starts.
@@ -68,6 +71,11 @@ class Runtime {
   /// Takes a new configuration's endpoints, tools and agents; on error everything stays.
   Task<Result<void>> reload(Context ctx, Config config);
 
+  /// Reads the configuration file again; on a fault the old one stays and the fault is the error.
+  Task<Result<void>> reload_file(Context ctx);
+  /// Copies the data folder into the new folder `to` while it is in use.
+  Task<Result<store::BackupReport>> backup(Context ctx, std::string to);
+
   /// All HTTP routes.
   void add_routes(api::Router& router);
 
@@ -79,6 +87,7 @@ class Runtime {
   const Config& config() const { return config_; }
   store::Store& store() { return *store_; }
   identity::Keys& keys() { return *keys_; }
+  identity::Tenants& tenants() { return *tenants_; }
   session::SessionManager& sessions() { return *sessions_; }
   road::Road& road() { return *road_; }
   memory::Memory& memory() { return *memory_; }

@@ -1,0 +1,26 @@
+#include "api/json_route.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace drover::api {
+
+Result<uint64_t> query_limit(const Exchange& exchange, uint64_t fallback, uint64_t most) {
+  auto text = exchange.request.head().query_param("limit");
+  if (!text) return fallback;
+  uint64_t value = 0;
+  auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
+  if (ec != std::errc() || end != text->data() + text->size()) {
+    return fail(Code::kInvalidArgument, "limit must be a whole number");
+  }
+  return std::clamp<uint64_t>(value, 1, most);
+}
+
+Json list_json(Json data, bool has_more) {
+  Json out = Json::object().set("object", "list");
+  out.set("has_more", has_more);
+  out.set("data", std::move(data));
+  return out;
+}
+
+}  // namespace drover::api
