@@ -75,6 +75,24 @@ Result<session::AgentSpec> read_agent(const Json& body, const SessionServices& s
   return spec;
 }
 
+/// Labels travel with every tool call, so they are few and short.
+Result<void> check_labels(const Json& labels) {
+  if (!labels.is_object()) return fail(Code::kInvalidArgument, "'labels' must be an object");
+  if (labels.members()->size() > limits::kLabelsMax) {
+    return fail(Code::kInvalidArgument,
+                "more than " + std::to_string(limits::kLabelsMax) + " labels");
+  }
+  for (const Json::Member& m : *labels.members()) {
+    const std::string* text = m.second.string();
+    if (text == nullptr || text->size() > limits::kLabelBytesMax ||
+        m.first.size() > limits::kLabelBytesMax) {
+      return fail(Code::kInvalidArgument, "a label is a name and a text, each of at most " +
+                                              std::to_string(limits::kLabelBytesMax) + " bytes");
+    }
+  }
+  return {};
+}
+
 Result<session::NewSession> read_new_session(const Json& body, const SessionServices& services) {
   session::NewSession out;
   TRY(out.agent, read_agent(body, services));
@@ -82,7 +100,7 @@ Result<session::NewSession> read_new_session(const Json& body, const SessionServ
     TRY(out.message, read_message(*message));
   }
   if (const Json* labels = body.find("labels"); labels != nullptr && !labels->is_null()) {
-    if (!labels->is_object()) return fail(Code::kInvalidArgument, "'labels' must be an object");
+    TRY_VOID(check_labels(*labels));
     out.labels = *labels;
   }
   return out;

@@ -148,6 +148,9 @@ inline constexpr size_t kToolResultBytesMax = 4u << 20;
 inline constexpr Duration kToolCallTimeout = 120s;
 /// Sessions run at once by one process; further ones queue.
 inline constexpr size_t kSessionsActiveMax = 4'096;
+/// Labels of a session, and bytes of a label's name or text; more are refused.
+inline constexpr size_t kLabelsMax = 32;
+inline constexpr size_t kLabelBytesMax = 512;
 /// Subscribers of one live event stream.
 inline constexpr size_t kSubscribersMax = 64;
 

@@ -1,6 +1,6 @@
 #include "session/manager.h"
 
-#include "base/log.h"
+#include "contract/validate.h"
 
 namespace drover::session {
 namespace {
@@ -188,6 +188,7 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
   if (events.empty()) co_return fail(Code::kInvalidArgument, "the export holds no event");
   SessionId id = events.front().session;
+  for (const contract::Event& event : events) CO_TRY_VOID(contract::validate_event(event));
   CO_TRY_VOID(verify_chain(id, events));
   State state;
   state.id = id;

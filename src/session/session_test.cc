@@ -314,6 +314,34 @@ TEST(Session, AFollowerMissesAndRepeatsNothing) {
   EXPECT_EQ(seen.size(), w.events(id).size());
 }
 
+TEST(Session, AnExportImportsAgainByteForByte) {
+  World w;
+  w.tools.latency["t"] = 1ms;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.size() < 3 ? call_tools({"t"}) : say("done");
+  };
+  SessionId id = w.create(kAgent, "Hi");
+  w.loop.run_for(1s);
+  std::string exported;
+  std::vector<contract::Event> read_back;
+  for (const contract::Event& e : w.events(id)) {
+    std::string line = contract::encode_event(e);
+    exported += line + "\n";
+    auto decoded = contract::decode_event(line);
+    ASSERT_TRUE(decoded) << decoded.error().message;
+    read_back.push_back(std::move(*decoded));
+  }
+  World other;
+  auto imported = other.loop.run_task(other.manager->import(other.ctx, other.who, read_back));
+  ASSERT_TRUE(imported) << imported.error().message;
+  std::string again;
+  for (const contract::Event& e : other.events(id)) again += contract::encode_event(e) + "\n";
+  EXPECT_EQ(again, exported);
+  auto twice = other.loop.run_task(other.manager->import(other.ctx, other.who, read_back));
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().code, Code::kAlreadyExists);
+}
+
 TEST(Session, AChangedEventBreaksTheChain) {
   World w;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
