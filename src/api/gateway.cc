@@ -29,13 +29,13 @@ class GatewaySink final : public providers::Sink {
     if (data == "[DONE]") co_return Result<void>();
     append(data);
     if (visible || exchange_.response.started()) co_return co_await flush(ctx);
-    co_return Result<void>();
+    co_return check_held();
   }
 
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
     encode(delta);
     if (contract::is_visible(delta) || exchange_.response.started()) co_return co_await flush(ctx);
-    co_return Result<void>();
+    co_return check_held();
   }
 
   /// The proper end. `encoded`: the deltas came one by one, so the end is the encoder's to write.
@@ -63,6 +63,11 @@ class GatewaySink final : public providers::Sink {
   bool encoded() const { return encoded_; }
 
  private:
+  /// What is held back until something is visible is bounded.
+  Result<void> check_held() const {
+    if (held_.size() <= limits::kHeldBackBytesMax) return {};
+    return fail(Code::kUnavailable, "the provider sent much and said nothing", Retry::kOtherTarget);
+  }
   void append(std::string_view data) {
     held_ += "data: ";
     held_ += data;

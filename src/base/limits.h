@@ -66,8 +66,6 @@ inline constexpr Duration kHttpWriteTimeout = 60s;
 /// so that the answer is not lost to a reset.
 inline constexpr size_t kHttpLingerBytesMax = 4u << 20;
 inline constexpr Duration kHttpLingerTime = 2s;
-/// Redirects followed by the tool client; each one is checked again.
-inline constexpr int kHttpRedirectsMax = 5;
 
 // --- Streams ---
 /// Bytes of one server-sent event; larger: the stream fails.
@@ -151,8 +149,6 @@ inline constexpr size_t kSessionsActiveMax = 4'096;
 /// Labels of a session, and bytes of a label's name or text; more are refused.
 inline constexpr size_t kLabelsMax = 32;
 inline constexpr size_t kLabelBytesMax = 512;
-/// Subscribers of one live event stream.
-inline constexpr size_t kSubscribersMax = 64;
 
 // --- Clouds ---
 /// Derived signing keys kept by one signer or verifier; the oldest is replaced.
@@ -206,8 +202,6 @@ inline constexpr size_t kSpansPerAnswerMax = 20'000;
 /// background, and after which the writer itself waits for that.
 inline constexpr int kWalPagesTarget = 2'000;
 inline constexpr int kWalPagesMax = 32'000;
-/// Pages (of 4 KiB) copied by a backup before it lets writers through.
-inline constexpr int kBackupSlicePages = 256;
 
 // --- Shutdown ---
 /// What is in flight at SIGTERM may take this long.

@@ -110,7 +110,8 @@ int run(const Arguments& arguments) {
   std::optional<Config> config = load(arguments);
   if (!config) return kExitUsage;
   configure_log(config->log_level, config->log_format);
-  auto deadline = parse_duration(arguments.get("drain"));
+  Result<Duration> deadline = limits::kDrainDeadline;
+  if (arguments.has("drain")) deadline = parse_duration(arguments.get("drain"));
   if (!deadline) return complain(deadline.error());
 
   net::AsioLoop loop;
@@ -181,7 +182,7 @@ Command serve_command() {
              {"--data", "DIR", "the data folder", ""},
              {"--listen", "ADDRESS", "where to listen, such as 127.0.0.1:7070", ""},
              {"--sim", "", "offer simulated clouds as endpoints, in this process", ""},
-             {"--drain", "TIME", "how long a stop waits for what is in flight", "30s"}};
+             {"--drain", "TIME", "how long a stop waits for what is in flight (default: 30s)", ""}};
   c.run = run;
   return c;
 }
