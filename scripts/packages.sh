@@ -16,7 +16,7 @@ gcc="g++"
 lint="clang-format-19"
 package="dpkg-dev"
 fresh="debootstrap"
-bench="nginx-light python3"
+bench="nginx-light wrk python3 procps"
 
 wanted=()
 for set in "$@"; do

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""Makes bench/RESULTS.md from bench/results.jsonl: of each figure the newest, and the one before."""
+
+import json
+import os
+import platform
+import sys
+
+import results
+
+QUESTIONS = {
+    "gateway": "What does a call through `drover serve` cost beside nginx proxying the same bytes?",
+    "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
+    "journal": "How many events a second does the embedded journal make durable?",
+    "http_echo": "What does the HTTP server by itself cost?",
+}
+
+HOW = """# Measured
+
+Made by `bench/report.py` from `bench/results.jsonl`; each benchmark appends there.
+
+How to read it:
+
+- A peer stands in the same run on the same cores, in alternating rounds. **Trust the ratio**
+  (ours ÷ peer's) before the absolute figures: those move with the machine and with what else runs
+  on it.
+- CPU a request is user and system time of the proxy's own processes, all threads, divided by the
+  requests that were answered. It is what capacity costs; requests a second on few cores also
+  measures the load generator and the upstream, which share them.
+- Added latency is that of the call through the proxy minus that of the call without it, percentile
+  by percentile; with one connection on an idle machine it is mostly the kernel's waking of threads.
+- "before" is the same figure of the last earlier commit that was measured. A `+` after a commit:
+  measured with changes that were not committed yet.
+"""
+
+
+def number(value):
+    if value is None:
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+
+
+def machine():
+    model = ""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            for line in lines:
+                if line.startswith("model name"):
+                    model = line.split(":", 1)[1].strip()
+                    break
+    except OSError:
+        pass
+    return ", ".join(p for p in (model, f"{os.cpu_count()} cores", platform.system() + " " +
+                                 platform.release().split("-")[0]) if p)
+
+
+def read(path):
+    """Newest and earlier lines by (bench, case, metric, peer), in order of first appearance."""
+    figures = {}
+    with open(path, encoding="utf-8") as lines:
+        for number_of_line, text in enumerate(lines, 1):
+            if not text.strip():
+                continue
+            try:
+                line = json.loads(text)
+                key = (line["bench"], line["case"], line["metric"], line["peer"])
+            except (ValueError, KeyError) as error:
+                raise SystemExit(f"{path}:{number_of_line}: {error!r}")
+            figures.setdefault(key, []).append(line)
+    return figures
+
+
+def before(lines):
+    """The last figure of another commit than the newest one's."""
+    for line in reversed(lines[:-1]):
+        if line["commit"] != lines[-1]["commit"]:
+            return line["value"]
+    return None
+
+
+def table(keys, figures):
+    out = ["| case | metric | Drover | unit | peer | peer's | ratio | before | date | commit |",
+           "|---|---|---:|---|---|---:|---:|---:|---|---|"]
+    for key in keys:
+        line = figures[key][-1]
+        cells = [line["case"], line["metric"], number(line["value"]), line["unit"],
+                 line["peer"] or "", number(line["peer_value"]),
+                 "" if line["ratio"] is None else f"{line['ratio']:.2f}",
+                 number(before(figures[key])), line["date"][:10], line["commit"]]
+        out.append("| " + " | ".join(cells) + " |")
+    return out
+
+
+def main():
+    path = sys.argv[1] if len(sys.argv) > 1 else results.RESULTS
+    figures = read(path)
+    newest = max(lines[-1]["date"] for lines in figures.values())
+    out = [HOW, f"This file was made on: {machine()}. Newest figure: {newest}.\n"]
+    for bench in dict.fromkeys(key[0] for key in figures):
+        out.append(f"## {bench}\n")
+        if bench in QUESTIONS:
+            out.append(QUESTIONS[bench] + "\n")
+        out += table([key for key in figures if key[0] == bench], figures)
+        out.append("")
+    with open(os.path.join(os.path.dirname(path), "RESULTS.md"), "w", encoding="utf-8") as file:
+        file.write("\n".join(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""One line of bench/results.jsonl: what every benchmark writes and bench/report.py reads."""
+
+import datetime
+import json
+import os
+import subprocess
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+RESULTS = os.path.join(FOLDER, "results.jsonl")
+
+
+def commit():
+    """The commit that was measured; with a `+` if the tree held changes besides the results."""
+
+    def git(*arguments):
+        done = subprocess.run(["git", "-C", FOLDER, *arguments], capture_output=True, text=True)
+        return done.stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":/src", ":/CMakeLists.txt")
+    return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
+
+
+class Book:
+    """Collects the lines of one run and appends them together, with one date."""
+
+    def __init__(self, bench, path=RESULTS):
+        self.bench = bench
+        self.path = path
+        self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self.commit = commit()
+        self.lines = []
+
+    def add(self, case, metric, value, unit, peer=None, peer_value=None):
+        ratio = value / peer_value if peer_value else None
+        self.lines.append({
+            "bench": self.bench, "case": case, "metric": metric, "value": tidy(value),
+            "unit": unit, "peer": peer, "peer_value": tidy(peer_value), "ratio": tidy(ratio),
+            "cores": os.cpu_count(), "date": self.date, "commit": self.commit,
+        })
+
+    def save(self):
+        with open(self.path, "a", encoding="utf-8") as out:
+            for line in self.lines:
+                out.write(json.dumps(line) + "\n")
+
+
+def tidy(value):
+    """Four significant digits: more would be noise."""
+    if value is None:
+        return None
+    value = float(f"{value:.4g}")
+    return int(value) if value == int(value) else value
