@@ -138,7 +138,7 @@ class Run {
   }
 
   Task<void> run_all(Context ctx) {
-    auto known = co_await find_known(ctx);
+    co_await find_known(ctx);
     async::Semaphore places(options_.concurrency);
     async::Scope scope(ctx);
     progress_.begin("sessions", recordings_.size(), !options_.quiet);
@@ -152,7 +152,7 @@ class Run {
   }
 
   /// Sessions of an earlier run in this folder, by recording.
-  Task<bool> find_known(Context ctx) {
+  Task<void> find_known(Context ctx) {
     store::SessionFilter filter;
     filter.agent = "recorded";
     filter.limit = 1000;
@@ -168,7 +168,6 @@ class Run {
       if (rows->size() < filter.limit) break;
       filter.before = rows->back().id;
     }
-    co_return !ids_.empty();
   }
 
   Task<void> run_one(Context ctx, size_t index, async::Semaphore::Permit permit) {
