@@ -1,6 +1,7 @@
 #include "net/process_start.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -87,10 +88,15 @@ struct ChildPlan {
   char* const* envp;
   const char* directory;  // nullptr: stay
   int in, out, err;
+  /// Where the child says why it could not execute; closed by a successful exec. A pipe and not
+  /// shared memory: sanitizers turn vfork into fork.
+  int report;
   pid_t parent;
-  // Set by the child, which shares our memory until it executes.
-  volatile int failed_errno = 0;
-  volatile bool failed_chdir = false;
+};
+
+struct StartFailure {
+  int error = 0;
+  bool in_chdir = false;
 };
 
 void child_default_signals() {
@@ -104,6 +110,15 @@ void child_default_signals() {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
+[[noreturn]] void give_up(const ChildPlan* plan, bool in_chdir) {
+  StartFailure failure;
+  failure.error = errno;
+  failure.in_chdir = in_chdir;
+  ssize_t written = ::write(plan->report, &failure, sizeof failure);
+  (void)written;
+  ::_exit(127);
+}
+
 [[noreturn]] void run_child(ChildPlan* plan) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != plan->parent) ::_exit(127);  // it died before the line above
@@ -111,16 +126,11 @@ void child_default_signals() {
   ::dup2(plan->in, 0);
   ::dup2(plan->out, 1);
   ::dup2(plan->err, 2);
-  ::close_range(3, ~0u, 0);
-  if (plan->directory != nullptr && ::chdir(plan->directory) != 0) {
-    plan->failed_errno = errno;
-    plan->failed_chdir = true;
-    ::_exit(127);
-  }
+  ::close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+  if (plan->directory != nullptr && ::chdir(plan->directory) != 0) give_up(plan, true);
   child_default_signals();
   ::execve(plan->path, plan->argv, plan->envp);
-  plan->failed_errno = errno;
-  ::_exit(127);
+  give_up(plan, false);
 }
 
 __attribute__((noinline)) pid_t vfork_and_exec(ChildPlan* plan) {
@@ -143,9 +153,18 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
   return out;
 }
 
-Error start_error(const ProcessOptions& options, const ChildPlan& plan) {
-  int err = plan.failed_errno;
-  if (plan.failed_chdir) {
+/// False at the end of the pipe.
+bool read_whole(int fd, void* out, size_t size) {
+  ssize_t got = 0;
+  do {
+    got = ::read(fd, out, size);
+  } while (got < 0 && errno == EINTR);
+  return got == static_cast<ssize_t>(size);
+}
+
+Error start_error(const ProcessOptions& options, const StartFailure& failure) {
+  int err = failure.error;
+  if (failure.in_chdir) {
     return Error(Code::kFailedPrecondition,
                  "cannot enter " + options.working_directory + ": " + strerror(err));
   }
@@ -170,6 +189,7 @@ Result<StartedProcess> start_process(const ProcessOptions& options) {
   TRY(Pipe in, make_pipe());
   TRY(Pipe out, make_pipe());
   TRY(Pipe err, make_pipe());
+  TRY(Pipe report, make_pipe());
 
   ChildPlan plan;
   plan.path = path.c_str();
@@ -179,15 +199,19 @@ Result<StartedProcess> start_process(const ProcessOptions& options) {
   plan.in = in.read.value;
   plan.out = out.write.value;
   plan.err = err.write.value;
+  plan.report = report.write.value;
   plan.parent = ::getpid();
   pid_t pid = vfork_and_exec(&plan);
   if (pid < 0) {
     return fail(Code::kResourceExhausted,
                 "cannot start " + options.program + ": " + strerror(errno));
   }
-  if (plan.failed_errno != 0) {
-    ::waitpid(pid, nullptr, 0);  // it has ended already
-    return fail(start_error(options, plan));
+  // Ends at the child's exec or its words: from here on it is in its own process group.
+  report.write = Fd();
+  StartFailure failure;
+  if (read_whole(report.read.value, &failure, sizeof failure)) {
+    ::waitpid(pid, nullptr, 0);  // it is ending
+    return fail(start_error(options, failure));
   }
   StartedProcess started;
   started.pid = pid;
