@@ -144,6 +144,33 @@ inline constexpr size_t kParallelToolCallsMax = 32;
 /// Bytes of one tool result; larger is cut and marked.
 inline constexpr size_t kToolResultBytesMax = 4u << 20;
 inline constexpr Duration kToolCallTimeout = 120s;
+
+// --- Tool servers ---
+/// Calls of one stdio tool server under way; further ones are refused with retry "after".
+inline constexpr size_t kMcpPendingMax = 1'024;
+/// Bytes waiting to be read by one stdio tool server; beyond, calls are refused with retry "after".
+inline constexpr size_t kMcpOutboxBytesMax = 64u << 20;
+/// Tools of one server, and pages of its list; more: the list is refused.
+inline constexpr size_t kMcpToolsMax = 10'000;
+inline constexpr int kMcpPagesMax = 200;
+/// A server that does not answer the probe for the newer era within this time is taken as older.
+inline constexpr Duration kMcpProbeTimeout = 3s;
+/// From the start of a server to its first list.
+inline constexpr Duration kMcpConnectTimeout = 30s;
+/// A list is asked for again after the time that its server names, within these bounds; over HTTP
+/// without such a time after the default.
+inline constexpr Duration kMcpListAgeMin = 30s;
+inline constexpr Duration kMcpListAgeDefault = 5min;
+inline constexpr Duration kMcpListAgeMax = 1h;
+/// Pause after a failed start, doubled with each further one up to the maximum; calls that would
+/// have to wait longer than kMcpPauseWaitMax are refused with retry "after".
+inline constexpr Duration kMcpPause = 250ms;
+inline constexpr Duration kMcpPauseMax = 30s;
+inline constexpr Duration kMcpPauseWaitMax = 1s;
+/// Tries of one tool call by the tool set: after a server's end, or when it asked for a pause.
+inline constexpr int kMcpCallTriesMax = 2;
+/// How often an answer's broken stream is taken up again where it broke.
+inline constexpr int kMcpResumesMax = 5;
 /// Sessions run at once by one process; further ones queue.
 inline constexpr size_t kSessionsActiveMax = 4'096;
 /// Labels of a session, and bytes of a label's name or text; more are refused.

@@ -8,149 +8,171 @@
 namespace drover::tools::mcp {
 namespace {
 
-constexpr Duration kProbeTimeout = 3s;
-constexpr Duration kHandshakeTimeout = 30s;
-constexpr int kPagesMax = 100;
-
-}  // namespace
-
-Json McpClient::with_era(Json params) const {
-  if (facts_.modern) {
+Json with_era(const CallFacts& facts, Json params) {
+  if (facts.modern) {
     Json meta = modern_meta();
     add_meta(params, *meta.members());
   }
   return params;
 }
 
-CallFacts McpClient::facts_for(std::string name) const {
-  CallFacts facts = facts_;
-  facts.name = std::move(name);
-  return facts;
+}  // namespace
+
+class McpClient::InFlight {
+ public:
+  explicit InFlight(McpClient* client) : client_(client) { ++client_->in_flight_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() {
+    if (--client_->in_flight_ == 0) client_->idle_.wake_all();
+  }
+
+ private:
+  McpClient* client_;
+};
+
+bool McpClient::wanted(const std::string& tool) const {
+  return server_.only.empty() ||
+         std::find(server_.only.begin(), server_.only.end(), tool) != server_.only.end();
 }
 
-/// True if the server speaks the modern era. A server that answers the probe with an error of its
-/// own era, or not at all, is taken as legacy (2026-07-28, "Backward compatibility").
-Task<Result<bool>> McpClient::try_modern(Context ctx, Transport& transport) {
-  Context brief = ctx.with_timeout(kProbeTimeout);
-  CallFacts facts;
-  facts.modern = true;
-  Json params = Json::object().set("_meta", modern_meta());
-  auto found = co_await transport.request(brief, "server/discover", std::move(params), facts);
-  if (!found) {
-    if (ctx.cancelled()) co_return fail(found.error());
-    // A refusal in the modern codes comes from a modern server that wants another version.
-    bool modern_refusal = found.error().reason == "rpc_" + std::to_string(kUnsupportedVersion);
-    if (modern_refusal && server_.protocol == kModernVersion) co_return fail(found.error());
-    co_return false;
-  }
-  const Json* versions = found->find("supportedVersions");
-  if (versions == nullptr || !versions->is_array()) co_return false;
-  for (const Json& v : *versions->array_items()) {
-    if (v.string() != nullptr && *v.string() == kModernVersion) co_return true;
-  }
-  co_return false;
+bool McpClient::list_is_fresh(const ConnectionPtr& connection) const {
+  return tools_ && listed_on_.lock() == connection &&
+         connection->transport->list_changes() == listed_at_change_;
 }
 
-Task<Result<void>> McpClient::handshake(Context ctx, Transport& transport) {
-  CallFacts facts;
-  CO_TRY(Json result, co_await transport.request(ctx, "initialize", initialize_params(), facts));
-  auto version = result.get_string("protocolVersion");
-  if (!version || !is_legacy_version(*version)) {
-    co_return fail(Code::kUnimplemented,
-                   "tool server '" + server_.name + "' speaks MCP revision '" +
-                       std::string(version.value_or("")) + "', which drover does not");
+void McpClient::take_tool(contract::ToolDefinition tool, bool http) {
+  if (!wanted(tool.name)) return;
+  for (const contract::ToolDefinition& other : *tools_) {
+    if (other.name == tool.name) return;  // the first of a name counts
   }
-  facts_ = CallFacts();
-  facts_.version = std::string(*version);
-  co_return co_await transport.notify(ctx, "notifications/initialized", Json(), facts_);
-}
-
-Task<Result<std::shared_ptr<Transport>>> McpClient::connect(Context ctx) {
-  CO_TRY(auto permit, co_await connecting_.acquire(ctx));
-  if (transport_ != nullptr && transport_->alive()) co_return transport_;
-  if (transport_ != nullptr) {
-    std::shared_ptr<Transport> old = std::move(transport_);
-    co_await old->close(ctx.detached());
-  }
-  tools_.reset();
-  auto made = server_.command.empty() ? make_http_transport(*environment_.client, server_)
-                                      : make_stdio_transport(ctx, *environment_.spawner, server_);
-  if (!made) co_return fail(std::move(made).error());
-  std::shared_ptr<Transport> transport = std::move(*made);
-  Context bounded = ctx.with_timeout(kHandshakeTimeout);
-  bool modern = false;
-  Result<void> ready;
-  if (server_.protocol != "legacy") {
-    auto probed = co_await try_modern(bounded, *transport);
-    if (!probed) {
-      ready = fail(std::move(probed).error());
-    } else {
-      modern = *probed;
-      if (!modern && server_.protocol == kModernVersion) {
-        ready = fail(Code::kUnimplemented,
-                     "tool server '" + server_.name + "' does not speak MCP 2026-07-28");
-      }
+  if (http) {
+    auto params = header_params(tool.parameters);
+    if (!params) {
+      LOG_WARN("tool '{}' of server '{}' is left out: {}", tool.name, server_.name,
+               params.error().message);
+      return;
     }
+    if (!params->empty()) header_params_[tool.name] = std::move(*params);
   }
-  if (ready && modern) {
-    facts_ = CallFacts();
-    facts_.modern = true;
-    facts_.version = std::string(kModernVersion);
-  } else if (ready) {
-    ready = co_await handshake(bounded, *transport);
+  tools_->push_back(std::move(tool));
+}
+
+Task<Result<void>> McpClient::refresh_list(Context ctx, ConnectionPtr connection) {
+  // Counted before: a change while we read makes us read again.
+  uint64_t changes = connection->transport->list_changes();
+  std::vector<contract::ToolDefinition> all;
+  std::optional<Duration> ttl;
+  std::string cursor;
+  for (int page = 0;; ++page) {
+    if (page == limits::kMcpPagesMax || all.size() > limits::kMcpToolsMax) {
+      co_return fail(Code::kResourceExhausted,
+                     "tool server '" + server_.name + "' lists tools without end");
+    }
+    Json params = Json::object();
+    if (!cursor.empty()) params.set("cursor", cursor);
+    params = with_era(connection->facts, std::move(params));
+    auto result = co_await connection->transport->request(ctx, "tools/list", std::move(params),
+                                                          connection->facts);
+    if (!result && result.error().reason == "rpc_-32601" && page == 0) break;  // it has none
+    if (!result) co_return fail(std::move(result).error());
+    CO_TRY(auto parsed, parse_tool_page(*result));
+    if (parsed.ttl) ttl = std::min(ttl.value_or(*parsed.ttl), *parsed.ttl);
+    for (contract::ToolDefinition& tool : parsed.tools) all.push_back(std::move(tool));
+    if (parsed.next_cursor.empty()) break;
+    cursor = std::move(parsed.next_cursor);
   }
-  if (!ready) {
-    co_await transport->close(ctx.detached());
-    Error error = std::move(ready).error();
-    error.note("connecting to tool server '" + server_.name + "'");
-    co_return fail(std::move(error));
+  tools_.emplace();
+  header_params_.clear();
+  bool http = connection->transport->is_http();
+  for (contract::ToolDefinition& tool : all) {
+    take_tool(std::move(tool), http && connection->facts.modern);
   }
-  transport_ = transport;
-  co_return transport;
+  listed_on_ = connection;
+  listed_at_change_ = changes;
+  list_stale_said_ = false;
+  Duration age = Duration::max();
+  if (connection->facts.modern || http) age = ttl.value_or(limits::kMcpListAgeDefault);
+  age = std::clamp(age, Duration(limits::kMcpListAgeMin), Duration(limits::kMcpListAgeMax));
+  bool told = !connection->facts.modern && !http;  // over stdio a legacy server says it
+  list_until_ = told ? MonoTime::max() : ctx.loop().mono() + age;
+  co_return Result<void>();
 }
 
 Task<Result<std::vector<contract::ToolDefinition>>> McpClient::list(Context ctx) {
+  InFlight in_flight(this);
   CO_TRY(auto permit, co_await listing_.acquire(ctx));
-  CO_TRY(auto transport, co_await connect(ctx));
-  if (tools_ && transport->list_changes() == listed_at_change_) co_return *tools_;
-  listed_at_change_ = transport->list_changes();
-  std::vector<contract::ToolDefinition> all;
-  std::string cursor;
-  for (int page = 0; page < kPagesMax; ++page) {
-    Json params = Json::object();
-    if (!cursor.empty()) params.set("cursor", cursor);
-    params = with_era(std::move(params));
-    CO_TRY(Json result,
-           co_await transport->request(ctx, "tools/list", std::move(params), facts_for("")));
-    CO_TRY(auto parsed, parse_tool_page(result));
-    for (contract::ToolDefinition& tool : parsed.tools) {
-      bool wanted = server_.only.empty() || std::find(server_.only.begin(), server_.only.end(),
-                                                      tool.name) != server_.only.end();
-      if (wanted) all.push_back(std::move(tool));
+  Result<void> done;
+  auto connection = co_await connect(ctx);
+  if (!connection) {
+    done = fail(connection.error());
+  } else if (!list_is_fresh(*connection) || ctx.loop().mono() >= list_until_) {
+    done = co_await refresh_list(ctx, *connection);
+    if (!done && done.error().reason == "gone" && ctx.check().has_value()) {
+      // A forgotten session or a server that just ended: once more on a new connection.
+      connection = co_await connect(ctx);
+      if (connection) done = co_await refresh_list(ctx, *connection);
     }
-    cursor = std::move(parsed.next_cursor);
-    if (cursor.empty()) break;
   }
-  tools_ = all;
-  co_return all;
+  if (!done) {
+    bool ours = !ctx.check().has_value();
+    if (!tools_ || ours) co_return fail(std::move(done).error());
+    if (!std::exchange(list_stale_said_, true)) {
+      LOG_WARN("tool server '{}' cannot be listed, its last list stands: {}", server_.name,
+               done.error().to_string());
+    }
+  }
+  co_return *tools_;
+}
+
+Task<Result<Json>> McpClient::send_call(Context ctx, ConnectionPtr connection,
+                                        const ToolInvocation* invocation) {
+  CO_TRY(Json params, call_params(*invocation));
+  CallFacts facts = connection->facts;
+  facts.name = invocation->tool;
+  if (facts.modern && connection->transport->is_http()) {
+    auto marked = header_params_.find(invocation->tool);
+    const Json* arguments = params.find("arguments");
+    if (marked != header_params_.end() && arguments != nullptr) {
+      facts.headers = param_headers(marked->second, *arguments);
+    }
+  }
+  params = with_era(facts, std::move(params));
+  co_return co_await connection->transport->request(ctx, "tools/call", std::move(params),
+                                                    std::move(facts));
 }
 
 Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation) {
+  InFlight in_flight(this);
+  if (!wanted(invocation.tool)) {
+    co_return fail(Code::kPermissionDenied, "tool '" + invocation.tool + "' of server '" +
+                                                server_.name + "' is not among those allowed");
+  }
   Duration limit =
       server_.call_timeout > Duration::zero() ? server_.call_timeout : limits::kToolCallTimeout;
   Context bounded = ctx.with_timeout(limit);
-  CO_TRY(auto transport, co_await connect(bounded));
-  CO_TRY(Json params, call_params(invocation));
-  params = with_era(std::move(params));
-  std::string tool = invocation.tool;
-  auto result = co_await transport->request(bounded, "tools/call", std::move(params),
-                                            facts_for(std::move(tool)));
+  CO_TRY(auto connection, co_await connect(bounded));
+  bool marks = connection->facts.modern && connection->transport->is_http();
+  if (marks && !list_is_fresh(connection)) {
+    // Which arguments travel as headers stands in the list; without it the server will tell.
+    CO_TRY(auto permit, co_await listing_.acquire(bounded));
+    if (!list_is_fresh(connection)) {
+      auto listed = co_await refresh_list(bounded, connection);
+      (void)listed;
+    }
+  }
+  auto result = co_await send_call(bounded, connection, &invocation);
+  if (!result && marks && result.error().reason == "rpc_" + std::to_string(kHeaderMismatch)) {
+    // Refused before it ran: the tool's schema has changed since we read it.
+    CO_TRY(auto permit, co_await listing_.acquire(bounded));
+    CO_TRY_VOID(co_await refresh_list(bounded, connection));
+    permit.release();
+    result = co_await send_call(bounded, connection, &invocation);
+  }
   if (!result) {
     Error error = std::move(result).error();
-    if (error.code == Code::kDeadlineExceeded && !ctx.check().has_value()) {
-      co_return fail(std::move(error));
-    }
-    if (error.code == Code::kDeadlineExceeded) {
+    bool own_limit = error.code == Code::kDeadlineExceeded && ctx.check().has_value();
+    if (own_limit) {
       error.message =
           "tool '" + invocation.tool + "' did not answer within " + format_duration(limit);
     }
@@ -158,7 +180,7 @@ Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation
   }
   CO_TRY(auto outcome, parse_call_result(*result));
   if (outcome.content.size() > limits::kToolResultBytesMax) {
-    outcome.content.resize(limits::kToolResultBytesMax);
+    cut_utf8(outcome.content, limits::kToolResultBytesMax);
     outcome.content += "\n[cut: the tool's result was larger than " +
                        std::to_string(limits::kToolResultBytesMax) + " bytes]";
   }
@@ -166,9 +188,21 @@ Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation
 }
 
 Task<void> McpClient::close(Context ctx) {
-  if (transport_ == nullptr) co_return;
-  std::shared_ptr<Transport> transport = std::move(transport_);
-  co_await transport->close(ctx);
+  closed_ = true;
+  if (connection_ == nullptr) co_return;
+  ConnectionPtr connection = std::move(connection_);
+  connection_ = nullptr;
+  co_await connection->transport->close(ctx);
+}
+
+Task<void> McpClient::retire(Context ctx) {
+  closed_ = true;
+  while (in_flight_ > 0) {
+    async::Wake wake = co_await idle_.wait(ctx);
+    if (wake != async::Wake::kWoken) break;
+  }
+  Context quiet = ctx.detached();
+  co_await close(quiet);
 }
 
 }  // namespace drover::tools::mcp

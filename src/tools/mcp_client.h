@@ -1,14 +1,22 @@
 #pragma once
 // One MCP server as seen by us: connects at the first call, finds out which era it speaks, lists
-// its tools (cached until it says they changed), calls them, and connects anew when the server
-// died. Calls run side by side. Loop thread only.
+// its tools (kept until they are old or the server says they changed), calls them, and connects
+// anew when the server died, with growing pauses when that fails. Calls run side by side.
+//
+// A server that cannot be reached any more keeps its last list, so that it does not take the other
+// servers of an agent down with it; calling it says what is wrong.
+//
+// close() or retire() must have ended before a client that was used goes. Loop thread only.
+// Limits: limits::kMcp*.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "async/sync.h"
+#include "tools/mcp_headers.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"
 
@@ -27,26 +35,63 @@ class McpClient {
 
   Task<Result<std::vector<contract::ToolDefinition>>> list(Context ctx);
   Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation);
+  /// Ends the connection; what is under way fails.
   Task<void> close(Context ctx);
+  /// Lets what is under way come to its end (as long as ctx), then closes.
+  Task<void> retire(Context ctx);
   const ToolServer& server() const { return server_; }
   /// "2026-07-28", or the legacy revision agreed on; empty before the first call.
-  const std::string& version() const { return facts_.version; }
+  const std::string& version() const { return version_; }
 
  private:
-  Task<Result<std::shared_ptr<Transport>>> connect(Context ctx);
-  Task<Result<bool>> try_modern(Context ctx, Transport& transport);
-  Task<Result<void>> handshake(Context ctx, Transport& transport);
-  Json with_era(Json params) const;
-  CallFacts facts_for(std::string name) const;
+  /// A transport and what was agreed on over it.
+  struct Connection {
+    std::shared_ptr<Transport> transport;
+    CallFacts facts;
+  };
+  using ConnectionPtr = std::shared_ptr<Connection>;
+  enum class Probe { kModern, kLegacy, kLegacyRestart };
+  class InFlight;
+
+  Task<Result<ConnectionPtr>> connect(Context ctx);
+  Task<Result<ConnectionPtr>> connect_anew(Context ctx);
+  Task<Result<ConnectionPtr>> negotiate(Context ctx, std::shared_ptr<Transport>* transport);
+  Task<Result<Probe>> probe(Context ctx, std::shared_ptr<Transport> transport);
+  Task<Result<void>> handshake(Context ctx, ConnectionPtr connection);
+  Task<Result<void>> pause(Context ctx);
+  void note_failure(const Context& ctx, const Error& error);
+  Result<std::shared_ptr<Transport>> make_transport(const Context& ctx);
+
+  bool list_is_fresh(const ConnectionPtr& connection) const;
+  Task<Result<void>> refresh_list(Context ctx, ConnectionPtr connection);
+  void take_tool(contract::ToolDefinition tool, bool http);
+  Task<Result<Json>> send_call(Context ctx, ConnectionPtr connection,
+                               const ToolInvocation* invocation);
+  bool wanted(const std::string& tool) const;
 
   Environment environment_;
   ToolServer server_;
-  std::shared_ptr<Transport> transport_;
+  ConnectionPtr connection_;
   async::Semaphore connecting_{1};
   async::Semaphore listing_{1};
-  CallFacts facts_;
+  std::string version_;
+  bool known_legacy_ = false;
+  bool closed_ = false;
+  size_t in_flight_ = 0;
+  async::WaitQueue idle_;
+
+  // After failed starts.
+  int failures_ = 0;
+  MonoTime not_before_{};
+  std::optional<Error> last_failure_;
+
+  // The list.
   std::optional<std::vector<contract::ToolDefinition>> tools_;
+  std::map<std::string, std::vector<HeaderParam>> header_params_;
+  std::weak_ptr<Connection> listed_on_;
   uint64_t listed_at_change_ = 0;
+  MonoTime list_until_{};
+  bool list_stale_said_ = false;
 };
 
 }  // namespace drover::tools::mcp

@@ -1,23 +1,48 @@
+#include <algorithm>
+#include <charconv>
+
+#include "async/sync.h"
 #include "base/bytes.h"
+#include "base/log.h"
 #include "http/sse.h"
+#include "tools/mcp_headers.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"
 
 namespace drover::tools::mcp {
 namespace {
 
-/// Header values are ASCII; other names travel as =?base64?…?= (2026-07-28, "Mirror headers").
-std::string header_text(const std::string& text) {
-  for (char c : text) {
-    if (c < 0x20 || c > 0x7e) return "=?base64?" + to_base64(text) + "?=";
-  }
-  return text;
-}
+/// For what is said out of courtesy: cancellations and goodbyes.
+constexpr Duration kCourtesyTime = 1s;
+constexpr Duration kResumePause = 1s;
+constexpr Duration kResumePauseMax = 10s;
 
 bool is_type(const http::ResponseHead& head, std::string_view type) {
   auto value = head.headers.get("content-type");
-  return value && iequals(value->substr(0, type.size()), type);
+  if (!value) return false;
+  return iequals(trim(value->substr(0, value->find(';'))), type);
 }
+
+/// Retry-After in seconds (RFC 9110 section 10.2.3); dates are not read.
+std::optional<Duration> retry_after(const http::ResponseHead& head) {
+  auto value = head.headers.get("retry-after");
+  if (!value) return std::nullopt;
+  std::string_view text = trim(*value);
+  int64_t seconds = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
+  return std::min<Duration>(std::chrono::seconds(std::min<int64_t>(seconds, 86'400)),
+                            limits::kRetryAfterMax);
+}
+
+/// A request under way: what its stream has said so far.
+struct Exchange {
+  int64_t id = 0;
+  std::string method;
+  CallFacts facts;
+  std::string last_event_id;
+  Duration resume_pause = kResumePause;
+};
 
 class HttpTransport final : public Transport {
  public:
@@ -25,32 +50,34 @@ class HttpTransport final : public Transport {
       : client_(client), server_(std::move(server)), url_(std::move(url)) {}
 
   bool alive() const override { return alive_; }
+  bool is_http() const override { return true; }
+  uint64_t list_changes() const override { return list_changes_; }
 
   Task<Result<Json>> request(Context ctx, std::string method, Json params,
                              CallFacts facts) override {
+    Exchange exchange;
+    exchange.id = next_id_++;
+    exchange.method = std::move(method);
+    exchange.facts = std::move(facts);
+    if (!exchange.facts.modern) version_ = exchange.facts.version;
     http::RpcRequest rpc;
-    int64_t id = next_id_++;
-    rpc.id = id;
-    rpc.method = method;
+    rpc.id = exchange.id;
+    rpc.method = exchange.method;
     rpc.params = std::move(params);
-    http::ClientRequest request =
-        make_request(http::encode(http::RpcMessage(std::move(rpc))), method, facts);
-    CO_TRY(auto response, co_await client_.send(ctx, std::move(request)));
-    const http::ResponseHead& head = response->head();
-    if (auto session = head.headers.get("mcp-session-id"); session && !facts.modern) {
-      session_ = std::string(*session);
+    http::ClientRequest request = make_request("POST", exchange.method, exchange.facts);
+    request.body = http::encode(http::RpcMessage(std::move(rpc)));
+    auto answer = co_await exchange_messages(ctx, std::move(request), &exchange);
+    // In the modern era the closed connection says it.
+    bool over = !ctx.check().has_value();
+    if (!answer && over && !exchange.facts.modern && exchange.method != "initialize") {
+      Json note = Json::object();
+      note.set("requestId", exchange.id).set("reason", "the caller gave up");
+      Context brief = ctx.detached().with_timeout(kCourtesyTime);
+      auto told =
+          co_await notify(brief, "notifications/cancelled", std::move(note), exchange.facts);
+      (void)told;
     }
-    if (head.status >= 200 && head.status < 300 && is_type(head, "text/event-stream")) {
-      co_return co_await read_stream(ctx, *response, id, method);
-    }
-    CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
-    auto rpc_answer = http::decode_rpc(body);
-    if (rpc_answer) {
-      if (auto* answer = std::get_if<http::RpcResponse>(&*rpc_answer)) {
-        co_return unwrap(std::move(*answer), method);
-      }
-    }
-    co_return http_error(head.status);
+    co_return answer;
   }
 
   Task<Result<void>> notify(Context ctx, std::string method, Json params,
@@ -58,106 +85,226 @@ class HttpTransport final : public Transport {
     http::RpcNotification note;
     note.method = method;
     note.params = std::move(params);
-    http::ClientRequest request =
-        make_request(http::encode(http::RpcMessage(std::move(note))), method, facts);
-    CO_TRY(auto response, co_await client_.send(ctx, std::move(request)));
-    int status = response->head().status;
-    CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
-    if (status >= 300) co_return http_error(status);
-    co_return Result<void>();
+    facts.name.clear();
+    facts.headers.clear();
+    co_return co_await post(ctx, http::RpcMessage(std::move(note)), std::move(method),
+                            std::move(facts));
   }
 
   Task<void> close(Context ctx) override {
     alive_ = false;
     if (session_.empty()) co_return;
     CallFacts facts;
-    http::ClientRequest request = make_request("", "", facts);
-    request.method = "DELETE";
-    Context brief = ctx.with_timeout(1s);
+    facts.version = version_;
+    http::ClientRequest request = make_request("DELETE", "", facts);
+    session_.clear();
+    Context brief = ctx.with_timeout(kCourtesyTime);
     auto sent = co_await client_.send(brief, std::move(request));
-    (void)sent;  // a courtesy: servers drop sessions by themselves
+    (void)sent;  // servers drop sessions by themselves
   }
 
  private:
-  http::ClientRequest make_request(std::string body, const std::string& method,
+  http::ClientRequest make_request(std::string http_method, const std::string& method,
                                    const CallFacts& facts) const {
     http::ClientRequest request;
+    request.method = std::move(http_method);
     request.url = url_;
-    request.body = std::move(body);
-    request.headers.add("content-type", "application/json");
-    request.headers.add("accept", "application/json, text/event-stream");
-    if (facts.modern) {
-      request.headers.add("mcp-protocol-version", std::string(kModernVersion));
-      if (!method.empty()) request.headers.add("mcp-method", method);
-      if (!facts.name.empty()) request.headers.add("mcp-name", header_text(facts.name));
-    } else {
-      if (!facts.version.empty()) request.headers.add("mcp-protocol-version", facts.version);
-      if (!session_.empty()) request.headers.add("mcp-session-id", session_);
-    }
     for (const auto& [name, value] : server_.headers) request.headers.set(name, value);
+    bool has_body = request.method == "POST";
+    if (has_body) request.headers.set("content-type", "application/json");
+    request.headers.set("accept",
+                        has_body ? "application/json, text/event-stream" : "text/event-stream");
+    if (facts.modern) {
+      request.headers.set("mcp-protocol-version", std::string(kModernVersion));
+      if (!method.empty()) request.headers.set("mcp-method", method);
+      if (!facts.name.empty()) request.headers.set("mcp-name", header_value(facts.name));
+      for (const auto& [name, value] : facts.headers) request.headers.set(name, value);
+    } else {
+      if (!facts.version.empty()) request.headers.set("mcp-protocol-version", facts.version);
+      if (!session_.empty()) request.headers.set("mcp-session-id", session_);
+    }
     request.tls.ca_file = server_.ca_file;
     request.policy.allow = server_.allow_private;
-    request.headers_timeout = limits::kToolCallTimeout;
+    // The context of the call has the say; a tool may take its time before the first byte.
+    request.headers_timeout = std::max(limits::kToolCallTimeout, server_.call_timeout);
     return request;
   }
 
-  Result<Json> unwrap(http::RpcResponse response, const std::string& method) {
-    if (const http::RpcError* error = response.error()) return fail(to_error(*error, method));
-    return std::get<Json>(std::move(response.outcome));
-  }
-
-  tl::unexpected<Error> http_error(int status) {
-    std::string who = "tool server '" + server_.name + "'";
-    if (status == 404 && !session_.empty()) {
-      alive_ = false;  // the session is gone: begin a new one
-      return fail(Code::kUnavailable, who + " has forgotten the session", Retry::kSameTarget);
+  Task<Result<Json>> exchange_messages(Context ctx, http::ClientRequest request,
+                                       Exchange* exchange) {
+    auto sent = co_await client_.send(ctx, std::move(request));
+    if (!sent) co_return fail(refused(std::move(sent).error()));
+    std::unique_ptr<http::ClientResponse> response = std::move(*sent);
+    if (auto session = response->head().headers.get("mcp-session-id");
+        session && exchange->method == "initialize") {
+      session_ = std::string(*session);
     }
-    std::string message = who + " answered HTTP " + std::to_string(status);
-    Error error(Code::kInternal, message, Retry::kNever);
-    if (status == 401)
-      error = Error(Code::kUnauthenticated, message + ": check its credentials");
-    else if (status == 403)
-      error = Error(Code::kPermissionDenied, message);
-    else if (status == 429)
-      error = Error(Code::kResourceExhausted, message, Retry::kAfter);
-    else if (status >= 500)
-      error = Error(Code::kUnavailable, message, Retry::kSameTarget);
-    else if (status >= 300 && status < 400)
-      error.message += ": redirects are not followed";
-    error.reason = "http_" + std::to_string(status);
-    return fail(std::move(error));
+    if (response->head().status == 200 && is_type(response->head(), "text/event-stream")) {
+      co_return co_await read_streams(ctx, std::move(response), exchange);
+    }
+    http::ResponseHead head = response->head();
+    CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
+    co_return read_body(head, body, *exchange);
   }
 
-  Task<Result<Json>> read_stream(Context ctx, http::ClientResponse& response, int64_t id,
-                                 std::string method) {
+  Result<Json> read_body(const http::ResponseHead& head, std::string_view body,
+                         const Exchange& exchange) {
+    auto message = http::decode_rpc(body);
+    auto* answer = message ? std::get_if<http::RpcResponse>(&*message) : nullptr;
+    const http::RpcError* error = answer == nullptr ? nullptr : answer->error();
+    // What these say does not depend on the body: a forgotten session comes with an error too.
+    bool by_status = head.status == 401 || head.status == 403 || head.status == 407 ||
+                     head.status == 429 || head.status >= 500 ||
+                     (head.status == 404 && !session_.empty());
+    if (by_status) return http_error(head, error);
+    // An error without an id could not be matched by the server, but it answers this request.
+    if (error != nullptr) return fail(to_error(*error, exchange.method));
+    if (head.status < 200 || head.status >= 300) return http_error(head, nullptr);
+    const int64_t* id =
+        answer == nullptr || !answer->id ? nullptr : std::get_if<int64_t>(&*answer->id);
+    if (id == nullptr || *id != exchange.id) return no_answer("answered with something else");
+    return std::get<Json>(std::move(answer->outcome));
+  }
+
+  /// Reads the answer's stream; a legacy stream with event ids that breaks off is taken up again,
+  /// which does not run the tool again.
+  Task<Result<Json>> read_streams(Context ctx, std::unique_ptr<http::ClientResponse> response,
+                                  Exchange* exchange) {
+    for (int resumes = 0;; ++resumes) {
+      auto answer = co_await read_stream(ctx, response.get(), exchange);
+      if (!answer && !ctx.check().has_value()) co_return fail(std::move(answer).error());
+      if (answer && *answer) co_return std::move(**answer);
+      if (!answer && answer.error().reason.starts_with("rpc_")) {
+        co_return fail(std::move(answer).error());
+      }
+      bool resumable = !exchange->facts.modern && !exchange->last_event_id.empty();
+      if (!resumable || resumes == limits::kMcpResumesMax) {
+        if (!answer) co_return fail(std::move(answer).error());
+        co_return no_answer("ended its stream without an answer");
+      }
+      response.reset();
+      CO_TRY_VOID(co_await async::sleep_for(ctx, exchange->resume_pause));
+      http::ClientRequest request = make_request("GET", "", exchange->facts);
+      request.headers.set("last-event-id", exchange->last_event_id);
+      auto again = co_await client_.send(ctx, std::move(request));
+      if (!again) co_return fail(std::move(again).error());
+      response = std::move(*again);
+      if (response->head().status != 200 || !is_type(response->head(), "text/event-stream")) {
+        co_return no_answer("ended its stream without an answer and does not resume it");
+      }
+    }
+  }
+
+  /// nullopt: the stream came to its end without the answer.
+  Task<Result<std::optional<Json>>> read_stream(Context ctx, http::ClientResponse* response,
+                                                Exchange* exchange) {
     http::SseParser parser;
     for (;;) {
-      CO_TRY(std::string_view chunk, co_await response.read_some(ctx));
-      if (chunk.empty()) break;
+      CO_TRY(std::string_view chunk, co_await response->read_some(ctx));
+      if (chunk.empty()) co_return std::optional<Json>();
       parser.feed(chunk);
       for (;;) {
         CO_TRY(const http::SseEvent* event, parser.next());
         if (event == nullptr) break;
+        exchange->last_event_id = std::string(event->last_id);
+        if (auto ms = parser.retry_ms()) {
+          exchange->resume_pause =
+              std::clamp<Duration>(std::chrono::milliseconds(*ms), 0ms, kResumePauseMax);
+        }
         auto message = http::decode_rpc(event->data);
         if (!message) continue;
+        if (auto* asked = std::get_if<http::RpcRequest>(&*message)) {
+          http::RpcMessage reply = http::RpcMessage(answer_to(*asked));
+          auto told = co_await post(ctx, std::move(reply), "", exchange->facts);
+          (void)told;  // its wait, not ours
+          continue;
+        }
+        if (auto* note = std::get_if<http::RpcNotification>(&*message)) {
+          if (note->method == "notifications/tools/list_changed") ++list_changes_;
+          continue;
+        }
         auto* answer = std::get_if<http::RpcResponse>(&*message);
-        if (answer == nullptr || !answer->id) continue;
-        const int64_t* theirs = std::get_if<int64_t>(&*answer->id);
-        if (theirs == nullptr || *theirs != id) continue;
-        response.abort();  // nothing of use follows the answer
-        co_return unwrap(std::move(*answer), method);
+        const int64_t* id = answer->id ? std::get_if<int64_t>(&*answer->id) : nullptr;
+        if (id == nullptr || *id != exchange->id) continue;
+        response->abort();  // nothing of use follows the answer
+        if (const http::RpcError* error = answer->error()) {
+          co_return fail(to_error(*error, exchange->method));
+        }
+        co_return std::optional<Json>(std::get<Json>(std::move(answer->outcome)));
       }
     }
-    co_return fail(Code::kUnavailable,
-                   "tool server '" + server_.name + "' ended its stream without an answer",
-                   Retry::kSameTarget);
+  }
+
+  /// Sends what has no answer.
+  Task<Result<void>> post(Context ctx, http::RpcMessage message, std::string method,
+                          CallFacts facts) {
+    http::ClientRequest request = make_request("POST", method, facts);
+    request.body = http::encode(message);
+    auto sent = co_await client_.send(ctx, std::move(request));
+    if (!sent) co_return fail(refused(std::move(sent).error()));
+    std::unique_ptr<http::ClientResponse> response = std::move(*sent);
+    http::ResponseHead head = response->head();
+    if (head.status >= 300) co_return http_error(head, nullptr);
+    // Some servers answer a notification with a stream that they leave open.
+    if (!is_type(head, "text/event-stream")) {
+      CO_TRY(std::string body, co_await response->read_all(ctx, limits::kErrorAnswerBytesMax));
+    }
+    co_return Result<void>();
+  }
+
+  std::string who() const { return "tool server '" + server_.name + "'"; }
+
+  Error refused(Error error) const {
+    if (error.code == Code::kPermissionDenied) {
+      error.message += "; name it under allow_private of " + who() + " if this is meant";
+    }
+    error.note("asking " + who());
+    return error;
+  }
+
+  tl::unexpected<Error> no_answer(const std::string& what) const {
+    // It may have done the work: whoever asks again does so with the same key.
+    return fail(
+        Error(Code::kUnavailable, who() + " " + what, Retry::kSameTarget).with_reason("no_answer"));
+  }
+
+  tl::unexpected<Error> http_error(const http::ResponseHead& head, const http::RpcError* said) {
+    int status = head.status;
+    if (status == 404 && !session_.empty()) {
+      alive_ = false;  // begin a new session
+      session_.clear();
+      return fail(
+          Error(Code::kUnavailable, who() + " has forgotten the session", Retry::kSameTarget)
+              .with_reason("gone"));
+    }
+    std::string message = who() + " answered HTTP " + std::to_string(status);
+    if (said != nullptr) message += ": " + said->message;
+    Error error(Code::kInternal, message, Retry::kNever);
+    if (status == 401) {
+      error = Error(Code::kUnauthenticated, message + " (check its credentials)");
+    } else if (status == 403 || status == 407) {
+      error = Error(Code::kPermissionDenied, message);
+    } else if (status == 429) {
+      error = Error(Code::kResourceExhausted, message, Retry::kAfter);
+    } else if (status == 503) {
+      error = Error(Code::kUnavailable, message, Retry::kAfter);
+    } else if (status == 502 || status == 504) {
+      error = Error(Code::kUnavailable, message, Retry::kSameTarget);
+    } else if (status >= 300 && status < 400) {
+      error.message += " (redirects are not followed: configure where it leads)";
+    }
+    error.retry_after = retry_after(head);
+    error.reason = "http_" + std::to_string(status);
+    return fail(std::move(error));
   }
 
   http::Client& client_;
   ToolServer server_;
   http::Url url_;
   std::string session_;
+  std::string version_;
   int64_t next_id_ = 1;
+  uint64_t list_changes_ = 0;
   bool alive_ = true;
 };
 

@@ -1,9 +1,29 @@
 #include "tools/mcp_protocol.h"
 
+#include <algorithm>
 #include <array>
 
 namespace drover::tools::mcp {
 namespace {
+
+/// The payload of an image or a file is of no use as text, and dear: its size stands in its place.
+void leave_out(Json& object, std::string_view member) {
+  Json* data = object.find(member);
+  if (data == nullptr || data->string() == nullptr) return;
+  *data = Json("(" + std::to_string(data->string()->size()) + " characters of base64 left out)");
+}
+
+/// What a model reads of a block that is not text.
+std::string text_of_block(const Json& block) {
+  const Json* resource = block.find("resource");
+  if (resource != nullptr) {
+    if (auto text = resource->get_string("text")) return std::string(*text);
+  }
+  Json shown = block;
+  leave_out(shown, "data");
+  if (Json* inner = shown.find("resource")) leave_out(*inner, "blob");
+  return shown.dump();
+}
 
 Json client_info() { return Json::object().set("name", "drover").set("version", "0.1.0"); }
 
@@ -56,6 +76,10 @@ Result<ToolPage> parse_tool_page(const Json& result) {
     if (const Json* schema = item.find("inputSchema")) tool.parameters = *schema;
     page.tools.push_back(std::move(tool));
   }
+  if (auto ttl = result.get_int("ttlMs")) {
+    constexpr int64_t kDay = 24 * 3600 * 1000;
+    page.ttl = std::chrono::milliseconds(std::clamp<int64_t>(*ttl, 0, kDay));
+  }
   page.next_cursor = std::string(result.get_string("nextCursor").value_or(""));
   return page;
 }
@@ -103,28 +127,33 @@ Result<ToolOutcome> parse_call_result(const Json& result) {
       }
     }
   }
+  for (const Json& block : out.other_content) {
+    if (any) out.content += '\n';
+    out.content += text_of_block(block);
+    any = true;
+  }
   // A server may answer with structured content alone; the model reads it as text.
   if (!any && !out.structured.is_null()) out.content = out.structured.dump();
-  if (!any && out.structured.is_null() && !out.other_content.empty()) {
-    out.content = Json(out.other_content).dump();
-  }
   return out;
+}
+
+void cut_utf8(std::string& text, size_t bytes_max) {
+  if (text.size() <= bytes_max) return;
+  auto continues = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
+  while (bytes_max > 0 && continues(bytes_max)) --bytes_max;
+  text.resize(bytes_max);
 }
 
 Error to_error(const http::RpcError& error, std::string_view method) {
   Code code = Code::kInternal;
-  Retry retry = Retry::kSameTarget;
   if (error.code == http::kRpcInvalidParams || error.code == http::kRpcInvalidRequest) {
     code = Code::kInvalidArgument;
-    retry = Retry::kNever;
   } else if (error.code == http::kRpcMethodNotFound || error.code == kUnsupportedVersion) {
     code = Code::kUnimplemented;
-    retry = Retry::kNever;
   } else if (error.code == kMissingCapability) {
     code = Code::kFailedPrecondition;
-    retry = Retry::kNever;
   }
-  Error out(code, std::string(method) + ": " + error.message, retry);
+  Error out(code, std::string(method) + ": " + error.message, Retry::kNever);
   out.reason = "rpc_" + std::to_string(error.code);
   return out;
 }

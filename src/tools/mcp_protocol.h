@@ -5,6 +5,7 @@
 //
 // Values; no transport, no clock.
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,17 +35,24 @@ void add_meta(Json& params, const Json::Object& members);
 struct ToolPage {
   std::vector<contract::ToolDefinition> tools;
   std::string next_cursor;
+  /// How long the list may be kept (2026-07-28); absent in older revisions.
+  std::optional<Duration> ttl;
 };
 Result<ToolPage> parse_tool_page(const Json& result);
 
 /// Params of `tools/call`. Arguments that are no JSON object are kInvalidArgument: MCP carries
 /// objects only.
 Result<Json> call_params(const ToolInvocation& invocation);
-/// Text content joined; other blocks kept apart; isError; structuredContent. An `input_required`
-/// result (the server wants to ask somebody) is kUnimplemented.
+/// Text content joined; other blocks kept apart and named in a line each, so that the model knows
+/// of them; isError; structuredContent. An `input_required` result (the server wants to ask
+/// somebody) is kUnimplemented.
 Result<ToolOutcome> parse_call_result(const Json& result);
 
-/// A JSON-RPC error as ours: protocol errors never retry, internal ones may.
+/// Cuts to at most `bytes_max`, never inside a character.
+void cut_utf8(std::string& text, size_t bytes_max);
+
+/// A JSON-RPC error as ours, with reason "rpc_<code>". It is an answer: asking again would run the
+/// tool again for the same answer, so it never retries.
 Error to_error(const http::RpcError& error, std::string_view method);
 
 }  // namespace drover::tools::mcp

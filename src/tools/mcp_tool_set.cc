@@ -1,9 +1,13 @@
 #include "tools/mcp_tool_set.h"
 
+#include "async/scope.h"
+#include "base/limits.h"
+
 namespace drover::tools {
 namespace {
 
-constexpr int kTransportTries = 2;
+/// Where a server asks for a pause and does not say how long.
+constexpr Duration kPause = 500ms;
 
 bool same(const ToolServer& a, const ToolServer& b) {
   return a.command == b.command && a.arguments == b.arguments && a.environment == b.environment &&
@@ -28,31 +32,59 @@ Result<std::shared_ptr<mcp::McpClient>> McpToolSet::find(const std::string& serv
   return fail(Code::kNotFound, "no tool server named '" + server + "' is configured");
 }
 
+std::string McpToolSet::version(const std::string& server) const {
+  auto it = clients_.find(server);
+  return it == clients_.end() ? std::string() : it->second->version();
+}
+
+Task<Result<std::vector<contract::ToolDefinition>>> McpToolSet::list_one(
+    Context ctx, std::shared_ptr<mcp::McpClient> client) {
+  co_return co_await client->list(ctx);
+}
+
 Task<Result<std::vector<BoundTool>>> McpToolSet::list(Context ctx,
                                                       std::vector<std::string> servers) {
-  std::vector<BoundTool> out;
-  std::map<std::string, std::string> owner;
+  // Side by side: servers that have to be started do not wait for each other.
+  std::vector<Task<Definitions>> tasks;
   for (const std::string& name : servers) {
     CO_TRY(auto client, find(name));
-    auto tools = co_await client->list(ctx);
-    if (!tools) co_return fail(std::move(tools).error());
-    for (contract::ToolDefinition& definition : *tools) {
-      auto [it, fresh] = owner.emplace(definition.name, name);
+    tasks.push_back(list_one(ctx, std::move(client)));
+  }
+  std::vector<Definitions> lists = co_await async::when_all<Definitions>(ctx, std::move(tasks));
+  std::vector<BoundTool> out;
+  std::map<std::string, std::string> owner;
+  for (size_t i = 0; i < servers.size(); ++i) {
+    if (!lists[i]) co_return fail(std::move(lists[i]).error());
+    for (contract::ToolDefinition& definition : *lists[i]) {
+      auto [it, fresh] = owner.emplace(definition.name, servers[i]);
       if (!fresh) {
         co_return fail(Code::kFailedPrecondition, "tool '" + definition.name +
                                                       "' is offered by both '" + it->second +
-                                                      "' and '" + name + "'");
+                                                      "' and '" + servers[i] + "'");
       }
       BoundTool bound;
       bound.definition = std::move(definition);
-      bound.server = name;
+      bound.server = servers[i];
       out.push_back(std::move(bound));
     }
   }
   co_return out;
 }
 
+Task<Result<std::string>> McpToolSet::owner_of(Context ctx, std::string tool) {
+  std::vector<std::string> all;
+  for (const auto& [name, client] : clients_) all.push_back(name);
+  CO_TRY(auto tools, co_await list(ctx, std::move(all)));
+  for (const BoundTool& bound : tools) {
+    if (bound.definition.name == tool) co_return bound.server;
+  }
+  co_return fail(Code::kNotFound, "no tool server offers a tool named '" + tool + "'");
+}
+
 Task<Result<ToolOutcome>> McpToolSet::call(Context ctx, ToolInvocation invocation) {
+  if (invocation.server.empty()) {
+    CO_TRY(invocation.server, co_await owner_of(ctx, invocation.tool));
+  }
   CO_TRY(auto client, find(invocation.server));
   // A server that died in the middle is started again and asked once more, with the same
   // idempotency key: it can tell the repeat.
@@ -60,15 +92,28 @@ Task<Result<ToolOutcome>> McpToolSet::call(Context ctx, ToolInvocation invocatio
     ToolInvocation attempt = invocation;
     attempt.attempt += tries - 1;
     auto outcome = co_await client->call(ctx, std::move(attempt));
-    if (outcome || tries >= kTransportTries) co_return outcome;
-    bool again = outcome.error().code == Code::kUnavailable &&
-                 outcome.error().retry == Retry::kSameTarget && !ctx.cancelled();
-    if (!again) co_return outcome;
+    if (outcome || tries >= limits::kMcpCallTriesMax || !ctx.check().has_value()) co_return outcome;
+    const Error& error = outcome.error();
+    if (error.retry == Retry::kAfter) {
+      Duration wait = error.retry_after.value_or(kPause);
+      if (wait > limits::kRetryWaitMax) co_return outcome;
+      auto slept = co_await async::sleep_for(ctx, wait);
+      if (!slept) co_return outcome;
+    } else if (error.code != Code::kUnavailable || error.retry == Retry::kNever) {
+      co_return outcome;
+    }
   }
 }
 
+Task<void> McpToolSet::retire_all(Context ctx, Clients clients) {
+  Context bounded = ctx.with_timeout(limits::kDrainDeadline);
+  async::Scope scope(ctx);
+  for (auto& [name, client] : clients) scope.spawn(client->retire(bounded));
+  co_await scope.join();
+}
+
 Task<void> McpToolSet::reload(Context ctx, std::vector<ToolServer> servers) {
-  std::map<std::string, std::shared_ptr<mcp::McpClient>> old;
+  Clients old;
   old.swap(clients_);
   for (ToolServer& server : servers) {
     std::string name = server.name;
@@ -80,11 +125,15 @@ Task<void> McpToolSet::reload(Context ctx, std::vector<ToolServer> servers) {
       clients_[name] = std::make_shared<mcp::McpClient>(environment_, std::move(server));
     }
   }
-  for (auto& [name, client] : old) co_await client->close(ctx);
+  co_await retire_all(ctx, std::move(old));
 }
 
 Task<void> McpToolSet::close(Context ctx) {
-  for (auto& [name, client] : clients_) co_await client->close(ctx);
+  Clients clients;
+  clients.swap(clients_);
+  async::Scope scope(ctx);
+  for (auto& [name, client] : clients) scope.spawn(client->close(ctx));
+  co_await scope.join();
 }
 
 }  // namespace drover::tools

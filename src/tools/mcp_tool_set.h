@@ -1,6 +1,10 @@
 #pragma once
 // The configured MCP servers as one ToolSet. Servers are kept connected; reload() takes a new
-// configuration and closes those that are gone or changed. Loop thread only.
+// configuration at once, lets calls on servers that are gone or changed come to their end (as long
+// as limits::kDrainDeadline), and closes those. A call whose server died, or asked for a short
+// pause, is tried once more with the same idempotency key and the next attempt number.
+//
+// close() must have ended before it goes. Loop thread only.
 
 #include <map>
 #include <memory>
@@ -20,12 +24,20 @@ class McpToolSet final : public ToolSet {
   Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation) override;
   Task<void> reload(Context ctx, std::vector<ToolServer> servers);
   Task<void> close(Context ctx);
+  /// The revision of MCP agreed on with this server; empty before its first use.
+  std::string version(const std::string& server) const;
 
  private:
+  using Clients = std::map<std::string, std::shared_ptr<mcp::McpClient>>;
+  using Definitions = Result<std::vector<contract::ToolDefinition>>;
+
+  static Task<Definitions> list_one(Context ctx, std::shared_ptr<mcp::McpClient> client);
+  static Task<void> retire_all(Context ctx, Clients clients);
+  Task<Result<std::string>> owner_of(Context ctx, std::string tool);
   Result<std::shared_ptr<mcp::McpClient>> find(const std::string& server) const;
 
   mcp::Environment environment_;
-  std::map<std::string, std::shared_ptr<mcp::McpClient>> clients_;
+  Clients clients_;
 };
 
 }  // namespace drover::tools
