@@ -25,7 +25,9 @@ void bind(Bound& bound) {
     CLI::Option* option = bound.app->add_option(p.name, bound.values[p.name], p.help);
     option->type_name("");
     if (p.required) option->required();
-    option->expected(p.required ? 1 : 0, p.repeated ? 1 << 20 : 1);
+    option->expected(1, p.repeated ? 1 << 20 : 1);
+    // Else the first one would swallow those of the next.
+    option->allow_extra_args(p.repeated);
   }
   for (const Flag& f : bound.command->flags) {
     std::string name = bare(f.name);

@@ -10,6 +10,8 @@ const std::vector<Command>& all_commands() {
       sim_command(),
       sim_mcp_replay_command(),
       sim_mcp_tools_command(),
+      tool_ls_command(),
+      tool_call_command(),
       completion_command(),
   };
   return commands;

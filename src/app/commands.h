@@ -12,5 +12,7 @@ Command config_check_command();
 Command sim_command();
 Command sim_mcp_replay_command();
 Command sim_mcp_tools_command();
+Command tool_call_command();
+Command tool_ls_command();
 
 }  // namespace drover::app
