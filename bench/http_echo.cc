@@ -1,7 +1,7 @@
 // The HTTP server by itself, for measuring: answers every request with 1 KiB (or BYTES) after
 // reading its body. Prints its address; at SIGTERM prints the CPU time per request that it used.
 //
-//   http_echo [BYTES] & wrk -t1 -c64 -d5s http://127.0.0.1:PORT/
+//   build/bench_http_echo [BYTES] & wrk -t1 -c64 -d5s http://127.0.0.1:PORT/
 #include <sys/resource.h>
 
 #include <csignal>

@@ -1,7 +1,7 @@
 // What does one echo over our loop and streams cost the server, in CPU? The floor for everything
 // that Drover does on the wire: a read, a write and a wait with a deadline per request.
 //
-//   echo_bench [connections] [seconds] [bytes]
+//   bench_net_echo [connections] [seconds] [bytes]
 //
 // The server has a thread and a loop of its own, whose CPU time is what is counted; the clients
 // run on another. Prints microseconds of CPU per echo, ours and the
