@@ -107,6 +107,7 @@ Task<void> Router::handle(Context ctx, http::ServerRequest& request,
 int http_status(const Error& error) {
   if (error.reason == "method_not_allowed") return 405;
   if (error.reason == "body_too_large") return 413;
+  if (error.reason == "disk_full") return 507;  // ours to mend; 429 would blame the caller
   switch (error.code) {
     case Code::kCancelled:
       return 499;

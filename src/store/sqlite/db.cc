@@ -24,7 +24,8 @@ Error error_of_code(int code, std::string_view message, std::string_view while_d
     case SQLITE_FULL:
       return Error(Code::kResourceExhausted,
                    "the disk is full (" + what + "); nothing was written, free some space",
-                   Retry::kAfter);
+                   Retry::kAfter)
+          .with_reason("disk_full");
     case SQLITE_NOMEM:
       return Error(Code::kResourceExhausted, "out of memory (" + what + ")", Retry::kAfter);
     case SQLITE_CORRUPT:

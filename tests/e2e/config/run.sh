@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# drover.yaml with faults, read again while running; data folders that cannot be used or are full.
+source "$(dirname "$0")/../lib.sh"
+export WORK DROVER PYTHONPATH="$HERE/../safety"
+mkdir "$WORK/small"
+# A file system of its own that can be filled; only root may make one.
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,mode=700 tmpfs "$WORK/small" 2>/dev/null; then
+  export SMALL="$WORK/small"
+fi
+status=0
+timeout 300 python3 "$HERE/config.py" || status=$?
+[ -z "${SMALL:-}" ] || umount "$SMALL" || umount -l "$SMALL"
+exit "$status"
