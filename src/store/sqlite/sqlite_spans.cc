@@ -79,6 +79,17 @@ Result<size_t> prune_slice(Db& db, WallTime oldest, size_t count_max, size_t sli
   return static_cast<size_t>(db.total_changes() - before);
 }
 
+/// Whether the front is too old or too far back: one row to look at, where a slice would be a
+/// thousand. What is older behind a younger front goes when that does.
+Result<bool> prune_due(Db& db, WallTime oldest, size_t count_max) {
+  TRY(Statement s, db.use("SELECT number, start, (SELECT max(number) FROM spans) FROM spans "
+                          "ORDER BY number LIMIT 1"));
+  TRY(bool row, s.step());
+  if (!row) return false;
+  return s.integer(1) < unix_nanos(oldest) ||
+         s.integer(2) - s.integer(0) >= static_cast<int64_t>(count_max);
+}
+
 constexpr std::string_view kByTrace =
     "SELECT trace, span, parent, sampled, tenant, session, name, kind, start, duration, error, "
     "attributes, events FROM spans WHERE trace = ? ORDER BY start, number LIMIT ?";
@@ -95,6 +106,8 @@ Task<Result<void>> SqliteSpans::write(Context ctx, std::vector<SpanRow> spans) {
   const size_t bytes = spans.size() * 1024;
   auto job = [spans = std::move(spans), oldest, count_max](Db& db) -> Result<void> {
     for (const SpanRow& row : spans) TRY_VOID(insert_span(db, row));
+    TRY(bool due, prune_due(db, oldest, count_max));
+    if (!due) return {};
     TRY_VOID(prune_slice(db, oldest, count_max, spans.size() + limits::kSpanPruneSlice));
     return {};
   };
