@@ -64,6 +64,7 @@ std::string group_summary(const std::string& group) {
       {"session", "Look at sessions and act on them"},   {"config", "Check the configuration"},
       {"key", "Make, list and revoke API keys"},         {"sim", "Simulated clouds and tools"},
       {"contract", "Check events against the contract"}, {"agent", "Agents"},
+      {"memory", "Read and write what agents remember"}, {"tenant", "Make and list tenants"},
   };
   auto it = kGroups.find(group);
   return it == kGroups.end() ? "" : it->second;

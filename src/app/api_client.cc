@@ -1,0 +1,305 @@
+#include "app/api_client.h"
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "app/files.h"
+#include "base/bytes.h"
+#include "base/limits.h"
+
+namespace drover::app {
+namespace {
+
+constexpr Duration kCallTimeout = 60s;
+/// Above the server's keep-alive comments, so that silence means a dead connection.
+constexpr Duration kSilenceMax = 45s;
+constexpr Duration kReconnectPause = 300ms;
+constexpr int kReconnectsMax = 30;
+constexpr Duration kStopTime = 5s;
+constexpr std::string_view kUsage = "usage";
+constexpr std::string_view kUnreachable = "unreachable";
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+Error unreachable(const std::string& url, const Error& why) {
+  Error error(Code::kUnavailable,
+              "no server answers at " + url + " (" + why.message +
+                  "): start one with `drover serve`, name another with --url or DROVER_URL, or "
+                  "work on its data folder with --data DIR");
+  error.reason = kUnreachable;
+  return error;
+}
+
+Error no_key(const std::string& url) {
+  Error error(Code::kUnauthenticated,
+              "no key for the server at " + url +
+                  ": export DROVER_KEY=<key>. The first start of `drover serve` printed an admin "
+                  "key; with it, `drover key create --scopes sessions,call` makes others");
+  error.reason = kUsage;
+  return error;
+}
+
+/// The server's error as ours. A refused key says where keys come from.
+Error error_of(int status, std::string_view body) {
+  auto parsed = Json::parse(body);
+  std::string message;
+  if (parsed) {
+    const Json* text = parsed->at("error", "message");
+    if (text != nullptr && text->string() != nullptr) message = *text->string();
+  }
+  if (message.empty()) message = "the server answered " + std::to_string(status);
+  if (status == 401) message += " (the key is in --key or DROVER_KEY)";
+  Code code = status == 401   ? Code::kUnauthenticated
+              : status == 403 ? Code::kPermissionDenied
+              : status == 404 ? Code::kNotFound
+              : status == 409 ? Code::kAborted
+              : status < 500  ? Code::kInvalidArgument
+                              : Code::kUnavailable;
+  return Error(code, std::move(message));
+}
+
+struct Answer {
+  int status = 0;
+  std::string body;
+};
+
+Task<Result<Answer>> exchange(Context ctx, http::Client* client, http::ClientRequest request) {
+  Context bounded = ctx.with_timeout(kCallTimeout);
+  CO_TRY(auto response, co_await client->send(bounded, std::move(request)));
+  Answer out;
+  out.status = response->head().status;
+  CO_TRY(out.body, co_await response->read_all(bounded, limits::kHttpAnswerBytesMax));
+  co_return out;
+}
+
+/// What a live stream came to: its end, a callback that had enough, or the error.
+struct Followed {
+  bool enough = false;
+  uint64_t last = 0;
+};
+using OnEvent = std::function<bool(const Json& event, std::string_view line)>;
+
+Result<bool> hand_over(http::SseParser& parser, const OnEvent& on_event, Followed& out) {
+  for (;;) {
+    TRY(const http::SseEvent* event, parser.next());
+    if (event == nullptr) return true;
+    TRY(Json parsed, Json::parse(event->data));
+    out.last = static_cast<uint64_t>(parsed.get_int("sequence").value_or(0));
+    if (on_event(parsed, event->data)) continue;
+    out.enough = true;
+    return false;
+  }
+}
+
+Task<Result<void>> read_events(Context ctx, http::Client* client, http::ClientRequest request,
+                               const OnEvent* on_event, Followed* out) {
+  CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
+  if (response->head().status != 200) {
+    CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
+    co_return fail(error_of(response->head().status, body));
+  }
+  http::SseParser parser;
+  for (;;) {
+    Context bounded = ctx.with_timeout(kSilenceMax);
+    CO_TRY(std::string_view part, co_await response->read_some(bounded));
+    if (part.empty()) co_return parser.finish();
+    parser.feed(part);
+    CO_TRY(bool more, hand_over(parser, *on_event, *out));
+    if (!more) co_return Result<void>();
+  }
+}
+
+}  // namespace
+
+int exit_code(const Error& error) {
+  if (error.reason == kUsage) return kExitUsage;
+  if (error.reason == kUnreachable) return kExitUnreachable;
+  return kExitFailed;
+}
+
+int complain(const Error& error) {
+  std::fprintf(stderr, "drover: %s\n", error.message.c_str());
+  for (const std::string& note : error.notes) std::fprintf(stderr, "  while %s\n", note.c_str());
+  return exit_code(error);
+}
+
+tl::unexpected<Error> usage_error(std::string message) {
+  return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(std::string(kUsage)));
+}
+
+std::string url_part(std::string_view text) { return percent_encode(text); }
+
+std::vector<Flag> client_flags(std::vector<Flag> own) {
+  own.push_back({"--url", "URL", "the server (or DROVER_URL; or as drover.yaml says)", ""});
+  own.push_back(
+      {"--key", "KEY", "its key; better in DROVER_KEY, where other users cannot see it", ""});
+  own.push_back({"--config", "FILE", "the configuration, if not ./drover.yaml", ""});
+  own.push_back({"--data", "DIR", "work on this data folder, without a server", ""});
+  own.push_back({"--json", "", "print JSON, for scripts", ""});
+  return own;
+}
+
+Result<Config> client_config(const Arguments& arguments) {
+  std::string path = arguments.get("config");
+  if (path.empty() && file_exists("drover.yaml")) path = "drover.yaml";
+  ConfigOutcome outcome;
+  if (!path.empty()) outcome = read_config(path, read_small_file);
+  if (!outcome.faults.empty()) {
+    return usage_error(outcome.faults.front().to_string() +
+                       (outcome.faults.size() > 1 ? " (and more: `drover config check`)" : ""));
+  }
+  if (arguments.has("data")) outcome.config.data = arguments.get("data");
+  return std::move(outcome.config);
+}
+
+ApiClient::ApiClient() : blocking_(1), root_(loop_) {
+  network_ = net::make_asio_network(loop_, blocking_);
+  client_ = http::make_client(loop_, network_->dialer());
+}
+
+ApiClient::~ApiClient() {
+  client_->clear_idle();
+  if (serving_ != nullptr) loop_.run_task(serving_->stop(root_, kStopTime));
+  if (runtime_ != nullptr) loop_.run_task(runtime_->stop(runtime_->context()));
+}
+
+Result<std::unique_ptr<ApiClient>> ApiClient::connect(const Arguments& arguments, Need need) {
+  std::string url = arguments.has("url") ? arguments.get("url") : environment("DROVER_URL");
+  std::string key = arguments.has("key") ? arguments.get("key") : environment("DROVER_KEY");
+  std::unique_ptr<ApiClient> out(new ApiClient());
+  out->key_ = key;
+  if (!url.empty()) {
+    while (url.ends_with('/')) url.pop_back();
+    out->url_ = url;
+    TRY(bool there, out->answers());
+    if (!there) return fail(unreachable(url, Error(Code::kUnavailable, "it is not Drover")));
+    if (key.empty()) return fail(no_key(url));
+    return out;
+  }
+  TRY(Config config, client_config(arguments));
+  out->url_ = config.url();
+  const bool folder_named = arguments.has("data");
+  const bool folder_there = file_exists(config.data + "/drover.db");
+  auto there = folder_named ? Result<bool>(false) : out->answers();
+  if (there && *there && !key.empty()) return out;
+  if (!folder_there && need == Need::kRead) {
+    if (folder_named) {
+      return usage_error("there is no data folder " + config.data + ": name another with --data");
+    }
+    if (there) return fail(no_key(out->url_));
+    return fail(std::move(there).error());
+  }
+  if (there && *there && !folder_there) return fail(no_key(out->url_));
+  TRY_VOID(out->open_folder(std::move(config), need));
+  return out;
+}
+
+Result<void> ApiClient::open_folder(Config config, Need need) {
+  const std::string server = config.url();
+  configure_log(LogLevel::kError, LogFormat::kText);
+  // A server of our own: reachable from here alone, by a key that only this process knows.
+  config.listen_host = "127.0.0.1";
+  config.listen_port = 0;
+  config.tls_cert.clear();
+  config.tls_key.clear();
+  if (need != Need::kRun) {
+    // Looking at a folder needs none of the secrets that these name.
+    config.endpoints.clear();
+    config.tools.clear();
+    config.agents.clear();
+  }
+  RuntimeOptions options;
+  options.recover = false;
+  runtime_ = std::make_unique<Runtime>(loop_, options);
+  std::string folder = config.data;
+  auto opened = runtime_->open(std::move(config));
+  if (!opened) {
+    Error error = std::move(opened).error();
+    runtime_.reset();
+    if (error.message.find("is in use by another drover") != std::string::npos) {
+      error.message = error.message.substr(0, error.message.rfind(": stop it")) +
+                      ": talk to it with `export DROVER_KEY=<key>`" +
+                      " (its first start printed an admin key; it is expected at " + server +
+                      ", or set DROVER_URL), or stop it first";
+      error.reason = kUsage;
+    }
+    return fail(std::move(error));
+  }
+  TRY_VOID(loop_.run_task(runtime_->start(runtime_->context())));
+  auto serving = std::make_unique<Serving>(*runtime_);
+  key_ = to_hex(random_.bytes(32));
+  serving->accept(key_, identity::Principal::system(default_tenant()));
+  TRY_VOID(serving->start());
+  serving_ = std::move(serving);
+  url_ = "http://" + serving_->local().to_string();
+  return {};
+}
+
+Result<http::ClientRequest> ApiClient::request(std::string method, std::string target) const {
+  http::ClientRequest out;
+  auto url = http::Url::parse(url_ + target);
+  if (!url) return usage_error("not a server's address: " + url_);
+  out.method = std::move(method);
+  out.url = std::move(*url);
+  out.policy.allow_private = true;  // the person named the server
+  if (!key_.empty()) out.headers.add("authorization", "Bearer " + key_);
+  return out;
+}
+
+Result<bool> ApiClient::answers() {
+  std::string key = std::exchange(key_, "");  // /healthz needs none: whoever listens gets none
+  auto asked = request("GET", "/healthz");
+  key_ = std::move(key);
+  if (!asked) return fail(std::move(asked).error());
+  auto answer = loop_.run_task(exchange(root_, client_.get(), std::move(*asked)));
+  if (!answer) return fail(unreachable(url_, answer.error()));
+  return answer->status == 200;
+}
+
+Result<std::string> ApiClient::fetch(std::string method, std::string target, std::string accept,
+                                     std::string body, std::string type) {
+  TRY(auto asked, request(std::move(method), std::move(target)));
+  asked.headers.add("accept", std::move(accept));
+  if (!type.empty()) asked.headers.add("content-type", std::move(type));
+  asked.body = std::move(body);
+  auto answer = loop_.run_task(exchange(root_, client_.get(), std::move(asked)));
+  if (!answer) {
+    const Error& error = answer.error();
+    if (error.reason == "connect") return fail(unreachable(url_, error));
+    return fail(error);
+  }
+  if (answer->status >= 300) return fail(error_of(answer->status, answer->body));
+  return std::move(answer->body);
+}
+
+Result<Json> ApiClient::call(std::string method, std::string target, std::optional<Json> body) {
+  TRY(std::string text, fetch(std::move(method), std::move(target), "application/json",
+                              body ? body->dump() : "", body ? "application/json" : ""));
+  return Json::parse(text);
+}
+
+Result<void> ApiClient::follow(const std::string& session, uint64_t from, const OnEvent& on_event) {
+  Followed followed;
+  followed.last = from == 0 ? 0 : from - 1;
+  int failures = 0;
+  for (;;) {
+    TRY(auto asked, request("GET", "/v1/sessions/" + url_part(session) + "/events"));
+    asked.headers.add("accept", "text/event-stream");
+    asked.headers.add("last-event-id", std::to_string(followed.last));
+    const uint64_t before = followed.last;
+    auto done =
+        loop_.run_task(read_events(root_, client_.get(), std::move(asked), &on_event, &followed));
+    if (done || followed.enough) return {};
+    const bool broke = done.error().code == Code::kUnavailable ||
+                       done.error().code == Code::kDeadlineExceeded ||
+                       done.error().code == Code::kDataLoss;
+    if (followed.last != before) failures = 0;
+    if (!broke || ++failures > kReconnectsMax) return fail(std::move(done).error());
+    TRY_VOID(loop_.run_task(async::sleep_for(root_, kReconnectPause)));
+  }
+}
+
+}  // namespace drover::app

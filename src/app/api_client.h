@@ -1,0 +1,86 @@
+#pragma once
+// The command line's way to a server. Which one, in this order:
+//   1. --url or DROVER_URL: that server;
+//   2. --data DIR: that folder, opened in this process by a server of its own on loopback with a
+//      key of its own, so that every command works on a stopped server's folder;
+//   3. the server that drover.yaml names (or http://127.0.0.1:7070), if there is a key for it and
+//      it answers; otherwise the folder that drover.yaml names.
+// Keys come from --key or DROVER_KEY and are never printed.
+//
+// Calls block and are bounded in time. Errors are for people and name the remedy; exit_code() tells
+// what they mean for the shell. One thread.
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/cli.h"
+#include "app/config.h"
+#include "app/runtime.h"
+#include "app/serving.h"
+#include "http/client.h"
+#include "http/sse.h"
+
+namespace drover::app {
+
+/// What a command does to a folder that it has to open itself.
+enum class Need : uint8_t {
+  kRead,   // looks: the folder must be there
+  kWrite,  // makes the folder if there is none
+  kRun,    // runs sessions: endpoints and tools as configured
+};
+
+/// --url, --key, --config, --data and --json, and then the command's own.
+std::vector<Flag> client_flags(std::vector<Flag> own = {});
+
+/// The configuration named, or ./drover.yaml, or defaults; faults become the error.
+Result<Config> client_config(const Arguments& arguments);
+
+class ApiClient {
+ public:
+  static Result<std::unique_ptr<ApiClient>> connect(const Arguments& arguments, Need need);
+  ~ApiClient();
+
+  /// A JSON call; an answer of 300 and above is an error with the server's message.
+  Result<Json> call(std::string method, std::string target, std::optional<Json> body = {});
+  /// The same with bodies as they are.
+  Result<std::string> fetch(std::string method, std::string target, std::string accept,
+                            std::string body = "", std::string type = "");
+  /// The events of a session from a sequence on, live, until on_event returns false or the session
+  /// has ended. Takes a broken connection up again where it broke.
+  Result<void> follow(
+      const std::string& session, uint64_t from,
+      const std::function<bool(const Json& event, std::string_view line)>& on_event);
+
+  const std::string& url() const { return url_; }
+  /// Talks to a server in this process.
+  bool local() const { return serving_ != nullptr; }
+
+ private:
+  ApiClient();
+  Result<void> open_folder(Config config, Need need);
+  Result<bool> answers();
+  Result<http::ClientRequest> request(std::string method, std::string target) const;
+
+  net::AsioLoop loop_;
+  async::WorkerPool blocking_;
+  SystemRandom random_;
+  std::unique_ptr<net::Network> network_;
+  std::unique_ptr<http::Client> client_;
+  std::unique_ptr<Runtime> runtime_;
+  std::unique_ptr<Serving> serving_;
+  Context root_;
+  std::string url_;
+  std::string key_;
+};
+
+/// Prints "drover: …" to standard error; the exit code for it.
+int complain(const Error& error);
+int exit_code(const Error& error);
+/// An error that ends with kExitUsage.
+tl::unexpected<Error> usage_error(std::string message);
+/// A part of a path or a query value.
+std::string url_part(std::string_view text);
+
+}  // namespace drover::app

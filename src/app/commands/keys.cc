@@ -1,0 +1,182 @@
+// drover key create|ls|revoke and drover tenant create|ls.
+
+#include <cstdio>
+
+#include "app/api_client.h"
+#include "app/commands.h"
+#include "app/output.h"
+
+namespace drover::app {
+namespace {
+
+Json split_list(const std::string& text) {
+  Json out = Json::array();
+  for (size_t at = 0; at <= text.size();) {
+    size_t comma = std::min(text.find(',', at), text.size());
+    if (comma > at) out.push(text.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return out;
+}
+
+std::string joined(const Json* list) {
+  std::string out;
+  if (list == nullptr || list->array_items() == nullptr) return out;
+  for (const Json& item : *list->array_items()) {
+    if (item.string() != nullptr) out += (out.empty() ? "" : ",") + *item.string();
+  }
+  return out;
+}
+
+int run_create(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  Json body = Json::object().set("label", a.get("label"));
+  body.set("scopes", split_list(a.get("scopes")));
+  if (a.has("tenant")) body.set("tenant", a.get("tenant"));
+  auto made = (*client)->call("POST", "/v1/keys", std::move(body));
+  if (!made) return complain(made.error());
+  if (a.has("json")) {
+    print_json(*made);
+    return kExitOk;
+  }
+  // The key alone on standard output, so that KEY=$(drover key create …) works.
+  std::fprintf(stderr, "%s for tenant %s, scopes %s. The key is shown this once:\n",
+               member(*made, "id").c_str(), member(*made, "tenant").c_str(),
+               joined(made->find("scopes")).c_str());
+  std::printf("%s\n", member(*made, "key").c_str());
+  return kExitOk;
+}
+
+int run_ls(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  std::string target = "/v1/keys";
+  if (a.has("tenant")) target += "?tenant=" + url_part(a.get("tenant"));
+  auto list = (*client)->call("GET", std::move(target));
+  if (!list) return complain(list.error());
+  if (a.has("json")) {
+    print_json(*list);
+    return kExitOk;
+  }
+  Table table({"ID", "TENANT", "SCOPES", "CREATED (UTC)", "STATE", "LABEL"});
+  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
+    for (const Json& key : *data->array_items()) {
+      table.add({member(key, "id"), member(key, "tenant"), joined(key.find("scopes")),
+                 short_time(member(key, "created")),
+                 key.find("revoked") == nullptr ? "in force" : "revoked",
+                 one_line(member(key, "label"), 40)});
+    }
+  }
+  table.print();
+  return kExitOk;
+}
+
+int run_revoke(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  auto done = (*client)->call("DELETE", "/v1/keys/" + url_part(a.get("KEY_ID")));
+  if (!done) return complain(done.error());
+  if (a.has("json")) {
+    print_json(*done);
+  } else {
+    std::printf("%s is revoked\n", member(*done, "id").c_str());
+  }
+  return kExitOk;
+}
+
+int run_tenant_create(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  auto made = (*client)->call("POST", "/v1/tenants", Json::object().set("name", a.get("NAME")));
+  if (!made) return complain(made.error());
+  if (a.has("json")) {
+    print_json(*made);
+  } else {
+    std::printf("%s\n", member(*made, "id").c_str());
+  }
+  return kExitOk;
+}
+
+int run_tenant_ls(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  auto list = (*client)->call("GET", "/v1/tenants");
+  if (!list) return complain(list.error());
+  if (a.has("json")) {
+    print_json(*list);
+    return kExitOk;
+  }
+  Table table({"ID", "NAME", "CREATED (UTC)"});
+  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
+    for (const Json& t : *data->array_items()) {
+      table.add(
+          {member(t, "id"), one_line(member(t, "name"), 60), short_time(member(t, "created"))});
+    }
+  }
+  table.print();
+  return kExitOk;
+}
+
+}  // namespace
+
+Command key_create_command() {
+  Command c;
+  c.name = "key create";
+  c.summary = "Make an API key and print it, once";
+  c.details =
+      "Scopes: call (the gateway), sessions (sessions, memory, traces), admin (keys; in the\n"
+      "default tenant also the server).\n"
+      "Examples:\n"
+      "  drover key create --label ci --scopes call,sessions\n"
+      "  KEY=$(drover key create --tenant acme --scopes call)";
+  c.flags = client_flags({{"--label", "TEXT", "what it is for", "unnamed"},
+                          {"--scopes", "LIST", "some of call,sessions,admin", "call,sessions"},
+                          {"--tenant", "TENANT", "id or name; default: the key's own", ""}});
+  c.run = run_create;
+  return c;
+}
+
+Command key_ls_command() {
+  Command c;
+  c.name = "key ls";
+  c.summary = "List keys; never their text";
+  c.details = "Example: drover key ls --tenant acme";
+  c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's", ""}});
+  c.run = run_ls;
+  return c;
+}
+
+Command key_revoke_command() {
+  Command c;
+  c.name = "key revoke";
+  c.summary = "Refuse a key from now on";
+  c.details = "Example: drover key revoke key_01KAR…   (ids: drover key ls)";
+  c.positionals = {{"KEY_ID", "the key's id", true, false}};
+  c.flags = client_flags();
+  c.run = run_revoke;
+  return c;
+}
+
+Command tenant_create_command() {
+  Command c;
+  c.name = "tenant create";
+  c.summary = "Make a tenant and print its id";
+  c.details = "Example: drover tenant create acme && drover key create --tenant acme";
+  c.positionals = {{"NAME", "unique", true, false}};
+  c.flags = client_flags();
+  c.run = run_tenant_create;
+  return c;
+}
+
+Command tenant_ls_command() {
+  Command c;
+  c.name = "tenant ls";
+  c.summary = "List tenants";
+  c.details = "A tenant never sees another's sessions, memory or traces.";
+  c.flags = client_flags();
+  c.run = run_tenant_ls;
+  return c;
+}
+
+}  // namespace drover::app

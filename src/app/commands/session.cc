@@ -1,0 +1,264 @@
+// drover session ls|show|events|export|import|cancel.
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "app/api_client.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "app/session_text.h"
+#include "base/limits.h"
+
+namespace drover::app {
+namespace {
+
+std::string path_of(const Arguments& a) { return "/v1/sessions/" + url_part(a.get("SESSION")); }
+
+int run_ls(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  std::string target = "/v1/sessions?limit=" + url_part(a.get("limit"));
+  for (const char* name : {"agent", "status", "before"}) {
+    if (a.has(name)) target += "&" + std::string(name) + "=" + url_part(a.get(name));
+  }
+  auto list = (*client)->call("GET", std::move(target));
+  if (!list) return complain(list.error());
+  if (a.has("json")) {
+    print_json(*list);
+    return kExitOk;
+  }
+  Table table({"ID", "AGENT", "STATUS", "EVENTS", "UPDATED (UTC)"});
+  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
+    for (const Json& s : *data->array_items()) {
+      std::string status = member(s, "status");
+      std::string why = member(s, "end_reason");
+      table.add({member(s, "id"), one_line(member(s, "agent"), 30),
+                 why.empty() ? status : status + " (" + one_line(why, 30) + ")",
+                 member(s, "events"), short_time(member(s, "updated"))});
+    }
+  }
+  table.print();
+  if (list->get_bool("has_more").value_or(false)) {
+    std::fprintf(stderr, "there are more: --limit, or --before <the last id>\n");
+  }
+  return kExitOk;
+}
+
+void show_messages(const Json& messages) {
+  if (messages.array_items() == nullptr) return;
+  for (const Json& message : *messages.array_items()) {
+    std::string text = message_text(message);
+    std::string calls = tool_calls_text(message);
+    std::printf("\n%s\n", dim(member(message, "role")).c_str());
+    if (!text.empty()) std::printf("%s\n", printable(text).c_str());
+    if (!calls.empty()) std::printf("→ %s\n", one_line(calls, 400).c_str());
+  }
+}
+
+int run_show(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  auto session = (*client)->call("GET", path_of(a));
+  if (!session) return complain(session.error());
+  if (a.has("json")) {
+    print_json(*session);
+    return kExitOk;
+  }
+  Table table({"SESSION", member(*session, "id")});
+  auto row = [&](const char* label, std::string value) {
+    if (!value.empty()) table.add({label, one_line(value, 100)});
+  };
+  row("agent", member(*session, "agent") + " " + member(*session, "agent_version"));
+  row("status", member(*session, "status"));
+  row("waits for", member(*session, "waiting_for"));
+  row("ended", member(*session, "end_reason"));
+  row("created", short_time(member(*session, "created")));
+  row("updated", short_time(member(*session, "updated")));
+  row("steps", member(*session, "steps"));
+  if (const Json* usage = session->find("usage")) {
+    row("tokens",
+        member(*usage, "input_tokens") + " in, " + member(*usage, "output_tokens") + " out");
+  }
+  row("cost", "$" + member(*session, "cost_usd"));
+  row("trace", member(*session, "trace_id"));
+  table.print();
+  if (const Json* messages = session->find("messages")) show_messages(*messages);
+  return kExitOk;
+}
+
+void print_event(const Json& event, std::string_view line, bool json) {
+  if (json) {
+    std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+  } else {
+    std::printf("%5s  %s  %-18s %s\n", member(event, "sequence").c_str(),
+                short_time(member(event, "time")).c_str(), member(event, "kind").c_str(),
+                printable(event_summary(event)).c_str());
+  }
+  std::fflush(stdout);
+}
+
+int run_events(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  const bool json = a.has("json");
+  uint64_t next = std::strtoull(a.get("from").c_str(), nullptr, 10);
+  if (a.has("follow")) {
+    auto done =
+        (*client)->follow(a.get("SESSION"), next, [&](const Json& event, std::string_view line) {
+          print_event(event, line, json);
+          return true;
+        });
+    return done ? kExitOk : complain(done.error());
+  }
+  for (bool more = true; more;) {
+    auto list =
+        (*client)->call("GET", path_of(a) + "/events?limit=1000&from=" + std::to_string(next));
+    if (!list) return complain(list.error());
+    more = list->get_bool("has_more").value_or(false);
+    const Json* data = list->find("data");
+    if (data == nullptr || data->array_items() == nullptr) break;
+    for (const Json& event : *data->array_items()) {
+      print_event(event, event.dump(), json);
+      next = static_cast<uint64_t>(event.get_int("sequence").value_or(0)) + 1;
+    }
+  }
+  return kExitOk;
+}
+
+int run_export(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  auto text = (*client)->fetch("GET", path_of(a) + "/export", "application/jsonl");
+  if (!text) return complain(text.error());
+  if (!a.has("output")) {
+    std::cout << *text << std::flush;
+    return std::cout ? kExitOk : kExitFailed;
+  }
+  std::ofstream out(a.get("output"), std::ios::binary);
+  out << *text << std::flush;
+  if (out) return kExitOk;
+  std::fprintf(stderr, "drover: cannot write %s: %s\n", a.get("output").c_str(),
+               std::strerror(errno));
+  return kExitFailed;
+}
+
+Result<std::string> read_export(const std::string& path) {
+  std::ostringstream text;
+  if (path == "-") {
+    text << std::cin.rdbuf();
+  } else {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return usage_error("cannot read " + path + ": " + std::strerror(errno));
+    text << in.rdbuf();
+  }
+  if (text.view().size() > limits::kHttpBodyBytesMax) {
+    return usage_error(path + " is larger than a server takes (" +
+                       std::to_string(limits::kHttpBodyBytesMax) + " bytes)");
+  }
+  return std::move(text).str();
+}
+
+int run_import(const Arguments& a) {
+  auto text = read_export(a.get("FILE"));
+  if (!text) return complain(text.error());
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  auto answer = (*client)->fetch("POST", "/v1/sessions/import", "application/json",
+                                 std::move(*text), "application/jsonl");
+  if (!answer) return complain(answer.error());
+  auto session = Json::parse(*answer);
+  if (!session) return complain(session.error());
+  if (a.has("json")) {
+    print_json(*session);
+  } else {
+    std::printf("%s: %s events\n", member(*session, "id").c_str(),
+                member(*session, "events").c_str());
+  }
+  return kExitOk;
+}
+
+int run_cancel(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  Json body = Json::object();
+  if (a.has("reason")) body.set("reason", a.get("reason"));
+  auto done = (*client)->call("POST", path_of(a) + "/cancel", std::move(body));
+  if (!done) return complain(done.error());
+  if (a.has("json")) {
+    print_json(*done);
+  } else {
+    std::printf("%s is cancelled\n", a.get("SESSION").c_str());
+  }
+  return kExitOk;
+}
+
+Command make(std::string name, std::string summary, std::string details,
+             std::vector<Positional> positionals, std::vector<Flag> flags,
+             int (*run)(const Arguments&)) {
+  Command c;
+  c.name = "session " + std::move(name);
+  c.summary = std::move(summary);
+  c.details = std::move(details);
+  c.positionals = std::move(positionals);
+  c.flags = client_flags(std::move(flags));
+  c.run = run;
+  return c;
+}
+
+Positional session() { return {"SESSION", "the session's id (ses_…)", true, false}; }
+
+}  // namespace
+
+Command session_ls_command() {
+  return make("ls", "List sessions, newest first",
+              "Examples:\n"
+              "  drover session ls --status waiting\n"
+              "  drover session ls --data ./drover-data    (no server needed)",
+              {},
+              {{"--agent", "NAME", "only this agent's", ""},
+               {"--status", "STATUS", "running, waiting or ended", ""},
+               {"--before", "SESSION", "only those older than this one", ""},
+               {"--limit", "N", "how many", "50"}},
+              run_ls);
+}
+
+Command session_show_command() {
+  return make("show", "Show a session: state, tokens, money, and what was said",
+              "Example: drover session show ses_01KAR…", {session()}, {}, run_show);
+}
+
+Command session_events_command() {
+  return make("events", "Print a session's journal, one event a line",
+              "Examples:\n"
+              "  drover session events ses_01KAR… --follow     live, until it ends\n"
+              "  drover session events ses_01KAR… --json | jq .kind",
+              {session()},
+              {{"--follow", "", "go on with new events as they come", ""},
+               {"--from", "N", "begin at this sequence", "1"}},
+              run_events);
+}
+
+Command session_export_command() {
+  return make("export", "Write a session as JSON Lines, with its hash chain",
+              "Example: drover session export ses_01KAR… --output case-7.jsonl", {session()},
+              {{"--output", "FILE", "where to; default: standard output", ""}}, run_export);
+}
+
+Command session_import_command() {
+  return make("import", "Take in an export; its hash chain is checked",
+              "The session keeps its id, and exports again byte for byte.\n"
+              "Example: drover session import case-7.jsonl --data ./elsewhere",
+              {{"FILE", "an export; - for standard input", true, false}}, {}, run_import);
+}
+
+Command session_cancel_command() {
+  return make("cancel", "End a session; what is under way is given up",
+              "Example: drover session cancel ses_01KAR… --reason 'asked twice'", {session()},
+              {{"--reason", "TEXT", "why; goes into the journal", ""}}, run_cancel);
+}
+
+}  // namespace drover::app

@@ -1,0 +1,18 @@
+#pragma once
+// Events of a session as lines for people: what `drover session events` and `drover run` print.
+// Pure.
+
+#include <string>
+
+#include "base/json.h"
+
+namespace drover::app {
+
+/// What an event says, on one line: the message, the tool and its arguments, the reason.
+std::string event_summary(const Json& event);
+/// The text of a message in an event's payload, whether it stands as text or in parts.
+std::string message_text(const Json& message);
+/// "find_order({"id": "7"}), find_user({})" of an assistant message; "" without calls.
+std::string tool_calls_text(const Json& message);
+
+}  // namespace drover::app
