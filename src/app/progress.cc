@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace drover::app {
@@ -10,6 +11,7 @@ void Progress::begin(std::string what, size_t total, bool wanted) {
   what_ = std::move(what);
   total_ = total;
   done_ = drawn_ = 0;
+  text_.clear();
   wanted_ = wanted && total > 0;
   terminal_ = isatty(STDERR_FILENO) != 0;
   draw();
@@ -20,8 +22,18 @@ void Progress::step(size_t n) {
   draw();
 }
 
+void Progress::show(size_t done, std::string text) {
+  done_ = std::min(done, total_);
+  text_ = std::move(text);
+  draw();
+}
+
 void Progress::draw() {
   if (!wanted_) return;
+  if (!text_.empty()) {
+    draw_text();
+    return;
+  }
   size_t percent = done_ * 100 / total_;
   if (terminal_) {
     constexpr size_t kWidth = 30;
@@ -35,6 +47,22 @@ void Progress::draw() {
     drawn_ = percent;
     std::fprintf(stderr, "  %s %zu/%zu\n", what_.c_str(), done_, total_);
   }
+}
+
+void Progress::draw_text() {
+  if (terminal_) {
+    constexpr size_t kWidth = 16;
+    size_t filled = done_ * kWidth / total_;
+    std::string bar(filled, '#');
+    bar.append(kWidth - filled, '.');
+    std::fprintf(stderr, "\r\033[K  [%s] %s", bar.c_str(), text_.c_str());
+    std::fflush(stderr);
+    return;
+  }
+  size_t tenth = done_ * 10 / total_;
+  if (tenth <= drawn_) return;
+  drawn_ = tenth;
+  std::fprintf(stderr, "  %s\n", text_.c_str());
 }
 
 void Progress::note(const std::string& text) {

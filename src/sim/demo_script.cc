@@ -53,6 +53,8 @@ std::string_view demo_script() {
    "when": {"user_matches": "remember about ([^.?!]+)", "not_called": "memory_search", "has_tool": "memory_search"},
    "say": "Let me look into my notes.",
    "call": [{"tool": "memory_search", "arguments": {"query": "{{1}}"}}]},
+  {"when": {"last_tool": "memory_search", "result_contains": "\"key\":\"research/"},
+   "say": "My note {{result.memory_search.records.0.key}} says: {{result.memory_search.records.0.text}}"},
   {"when": {"last_tool": "memory_search"}, "say": "This is what I wrote down: {{result.memory_search}}"},
 
   {"when": {"user_contains": ["thank", "goodbye", "that's all"]},

@@ -1,6 +1,11 @@
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands.h"
+#include "app/demo/day.h"
 #include "app/demo/fidelity.h"
 
 namespace drover::app {
@@ -25,8 +30,39 @@ int print_report(const FidelityReport& report) {
   return report.ok() ? kExitOk : kExitFailed;
 }
 
+size_t terminal_width() {
+  winsize size{};
+  bool known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+int run_the_day(const Arguments& arguments) {
+  DayOptions options;
+  auto length = parse_duration(arguments.get("length"));
+  // Shorter, and a failed cloud would still be left alone when the day ends.
+  if (!length || *length < 20s || *length > 1h) {
+    std::fprintf(stderr, "drover demo: --length is a time from 20s to 1h, such as 30s\n");
+    return kExitUsage;
+  }
+  options.length = *length;
+  options.seed = std::strtoull(arguments.get("seed").c_str(), nullptr, 10);
+  options.data = arguments.get("data");
+  options.quiet = arguments.has("quiet");
+  net::AsioLoop loop;
+  auto report = run_day(loop, std::move(options));
+  if (!report) {
+    std::fprintf(stderr, "drover demo: %s\n", report.error().to_string().c_str());
+    return kExitFailed;
+  }
+  std::string text = arguments.has("json") ? report->to_json().pretty() + "\n"
+                                           : print_day(*report, colours_wanted(), terminal_width());
+  std::fputs(text.c_str(), stdout);
+  return report->ok() ? kExitOk : kExitFailed;
+}
+
 int run(const Arguments& arguments) {
   configure_log(arguments.has("verbose") ? LogLevel::kInfo : LogLevel::kError, LogFormat::kText);
+  if (!arguments.has("sessions")) return run_the_day(arguments);
   net::AsioLoop loop;
   FidelityOptions options;
   options.file = arguments.get("sessions");
@@ -56,6 +92,7 @@ Command demo_command() {
   c.name = "demo";
   c.summary = "A day of agents on three simulated clouds, one of which goes down at noon";
   c.details =
+      "Without flags: the day, in half a minute, and a report of it. Its data folder is kept.\n"
       "With --sessions FILE: runs recorded sessions live and compares every message:\n"
       "  drover demo --sessions examples/recordings/support.jsonl --via converse --stream";
   c.flags = {{"--sessions", "FILE", "recorded sessions (JSON Lines) to run and compare", ""},
@@ -65,6 +102,9 @@ Command demo_command() {
              {"--data", "DIR", "keep the journal there, and continue what is there", ""},
              {"--at-once", "N", "sessions that run side by side", "24"},
              {"--first", "N", "only the first N sessions; 0: all", "0"},
+             {"--length", "TIME", "how long the day takes", "30s"},
+             {"--seed", "N", "who comes and what they ask", "1"},
+             {"--json", "", "the day's report as JSON", ""},
              {"--quiet", "", "no progress", ""},
              {"--verbose", "", "log what happens", ""}};
   c.run = run;

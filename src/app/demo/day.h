@@ -1,0 +1,113 @@
+#pragma once
+// The demo's day: three simulated clouds, Drover over them, and beside it the same day run naively
+// (one cloud, no failover), all in this process, on a clock that runs a day in half a minute. What
+// happens on the day is asked by acts (acts/act.h); the day knows none of them.
+//
+// Day belongs to run_day(); acts get it for the time of the run. Loop thread only. Failure: a day
+// that cannot be set up is an error; what goes wrong during it is found by the acts' checks.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "app/demo/clouds.h"
+#include "app/demo/day_facts.h"
+#include "app/demo/day_report.h"
+#include "app/progress.h"
+
+namespace drover::app {
+
+struct DayOptions {
+  /// How long the 24 hours take.
+  Duration length = 30s;
+  uint64_t seed = 1;
+  /// Data folder; empty: a new temporary one. It is kept.
+  std::string data;
+  bool quiet = false;
+};
+
+/// What one person says in one session, and what came of it.
+struct Talk {
+  std::string act;
+  std::string agent;
+  std::string user;
+  std::vector<std::string> turns;
+  /// Between an answer and the next question; in real time.
+  Duration think{};
+};
+struct TalkOutcome {
+  SessionId session;
+  size_t answered = 0;
+  bool lost = false;
+  std::string why;
+};
+
+class Act;
+
+class Day {
+ public:
+  Day(net::AsioLoop& loop, DayOptions options);
+  ~Day();
+  Result<DayReport> run();
+
+  // For acts.
+  uint64_t seed() const { return options_.seed; }
+  /// 13.5 is half past one in the afternoon.
+  double hour() const;
+  /// Waits for that hour of the day.
+  Task<Result<void>> until(Context ctx, double hour);
+  /// Has the conversation, here and on the naive side at once; returns when the one here is over.
+  Task<TalkOutcome> converse(Context ctx, Talk talk);
+  /// For both sides.
+  void set_outage(sim::CloudKind kind, bool on);
+  /// Calls that the cloud is answering now (Drover's, not the naive side's).
+  size_t in_flight(sim::CloudKind kind);
+  void note(const std::string& text) { progress_.note(text); }
+
+ private:
+  /// One whole world: clouds and a Drover over them.
+  struct Side {
+    bool naive = false;
+    std::unique_ptr<Runtime> runtime;
+    std::unique_ptr<DemoClouds> clouds;
+    std::map<std::string, session::AgentSpec> agents;
+    std::map<SessionId, std::string> acts;  // of each session
+    size_t talks = 0, running = 0, steps = 0, lost = 0, answered = 0;
+  };
+
+  Result<void> set_up();
+  Result<void> set_up(Side& side);
+  Task<Result<void>> run_acts(Context ctx);
+  Task<void> run_act(Context ctx, Act* act);
+  Task<void> play_naive(Context ctx, Talk talk);
+  Task<TalkOutcome> play(Context ctx, Side* side, Talk talk);
+  Task<Result<bool>> ask(Context ctx, Side* side, SessionId id, session::State* state,
+                         std::string text);
+  Task<void> watch(Context ctx);
+  Task<Result<void>> gather(Context ctx, Side* side, SideReport* out);
+  void count_books(Side& side, SideReport& out);
+  void show();
+
+  net::AsioLoop& loop_;
+  DayOptions options_;
+  Side real_, naive_;
+  std::unique_ptr<async::Scope> naive_talks_;
+  std::vector<std::unique_ptr<Act>> acts_;
+  identity::Principal who_ = identity::Principal::system(default_tenant());
+  MonoTime midnight_{};
+  Progress progress_;
+  std::string data_;
+  std::set<sim::CloudKind> down_;
+  Duration sync_sum_{};
+  int64_t sync_samples_ = 0;
+  DayReport report_;
+};
+
+Result<DayReport> run_day(net::AsioLoop& loop, DayOptions options);
+
+/// "09:05".
+std::string clock_text(double hour);
+
+}  // namespace drover::app

@@ -1,0 +1,107 @@
+#include "app/demo/day_agents.h"
+
+#include "app/config.h"
+
+namespace drover::app {
+namespace {
+
+constexpr std::string_view kSupport =
+    R"yaml(# Answers customers of a shop: where an order is, and refunds.
+name: support
+instructions: |
+  You help the customers of an outdoor shop. Look an order up before you say anything about it.
+  Refund an order when its customer asks for it, and say how much goes back and under which receipt.
+  Be brief and friendly; when you do not know, say so.
+models: [claude-sonnet, gpt-4o, llama-3.3-70b]   # first choice first; the others take over
+tools: [shop]
+limits: {steps: 30, output_tokens: 600}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kOrders =
+    R"yaml(# Tells customers where their order is: a small task for a cheap model.
+name: orders
+instructions: |
+  You tell the customers of an outdoor shop where their order is and what it comes to. Look it up
+  first. Be brief.
+models: [llama-3.3-70b, gpt-4o-mini]
+tools: [shop]
+limits: {steps: 20, output_tokens: 300}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kTravel =
+    R"yaml(# Finds flights, and the weather at both ends, for customers in a hurry: quick models first.
+name: travel
+instructions: |
+  You find flights for customers. Look at the flights and at the weather in both cities at once,
+  name the first flight with its price, and offer to hold a seat.
+models: [nova-pro, gpt-4o-mini, llama-3.3-70b]
+tools: [shop]
+limits: {steps: 20, output_tokens: 400}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kResearch =
+    R"yaml(# Compares topics, writes down what it learnt, and remembers it in later sessions.
+name: research
+instructions: |
+  You compare topics for a library. Search all topics side by side. Write down what you learnt
+  under research/<topic>, so that a later session finds it. When you are asked what you remember,
+  search your notes first and name the note that you cite.
+models: [gpt-4o, claude-sonnet]
+tools: [shop]
+memory: {namespace: research}
+limits: {steps: 20, output_tokens: 1200}
+parameters: {temperature: 0, stream: true}
+end_after_answer: true
+)yaml";
+
+DemoEndpoint endpoint(sim::CloudKind cloud, std::string model, std::string upstream,
+                      std::string input, std::string output, std::string cached) {
+  DemoEndpoint e;
+  e.cloud = cloud;
+  e.model = std::move(model);
+  e.upstream_model = std::move(upstream);
+  e.price_input = std::move(input);
+  e.price_output = std::move(output);
+  e.price_cached = std::move(cached);
+  return e;
+}
+
+}  // namespace
+
+const std::vector<AgentText>& day_agent_texts() {
+  static const std::vector<AgentText> texts = {{"support.yaml", kSupport},
+                                               {"orders.yaml", kOrders},
+                                               {"travel.yaml", kTravel},
+                                               {"research.yaml", kResearch}};
+  return texts;
+}
+
+Result<std::map<std::string, session::AgentSpec>> day_agents() {
+  std::map<std::string, session::AgentSpec> out;
+  for (const AgentText& agent : day_agent_texts()) {
+    ReadFile read = [&](const std::string&) -> Result<std::string> {
+      return std::string(agent.text);
+    };
+    TRY(session::AgentSpec spec, read_agent_file(std::string(agent.file), read));
+    std::string name = spec.name;
+    out.emplace(std::move(name), std::move(spec));
+  }
+  return out;
+}
+
+std::vector<DemoEndpoint> day_endpoints() {
+  using sim::CloudKind;
+  return {
+      endpoint(CloudKind::kAws, "claude-sonnet", "anthropic.claude-sonnet-4-6", "3", "15", "0.3"),
+      endpoint(CloudKind::kAws, "nova-pro", "us.amazon.nova-pro-v1:0", "0.8", "3.2", "0.2"),
+      endpoint(CloudKind::kAzure, "gpt-4o", "gpt-4o", "2.5", "10", "1.25"),
+      endpoint(CloudKind::kAzure, "gpt-4o-mini", "gpt-4o-mini", "0.15", "0.6", "0.075"),
+      endpoint(CloudKind::kCoreWeave, "llama-3.3-70b", "meta-llama/Llama-3.3-70B-Instruct", "0.6",
+               "0.6", "0.3"),
+  };
+}
+
+}  // namespace drover::app
