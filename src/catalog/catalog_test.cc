@@ -258,5 +258,16 @@ TEST(Health, IsBounded) {
   EXPECT_FALSE(health.check(endpoint(std::to_string(limits::kHealthEntriesMax))).usable());
 }
 
+TEST(Health, CallsInFlightWhenACircuitOpensDoNotMakeItsPauseLonger) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint e = endpoint("a");
+  for (int i = 0; i < 30; ++i) health.started(e);
+  for (int i = 0; i < 30; ++i) health.failed(e, Error(Code::kUnavailable, "reset"));
+  EXPECT_EQ(health.check(e).wait, limits::kCircuitPause);
+  clock.advance(limits::kCircuitPause);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kHalfOpen);
+}
+
 }  // namespace
 }  // namespace drover::catalog

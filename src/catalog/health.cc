@@ -171,6 +171,9 @@ bool Health::failed(const Endpoint& endpoint, const Error& error) {
   Entry& entry = touch(key);
   bool was_open = entry.open;
   ++entry.failures;
+  // Calls that were under way when it opened tell nothing new: only a failed probe makes the pause
+  // longer, or an answer that says how long to wait.
+  if (was_open && !entry.probing && !error.retry_after) return false;
   if (!was_open && entry.failures < limits::kCircuitFailures && !opens_at_once(error)) return false;
   ++entry.openings;
   Duration pause = pause_after(entry.openings);
