@@ -261,6 +261,7 @@ class Printer {
     line(bold("  " + pad("all", 11) + pad_left("100 %", 8) + pad_left(millis(whole), 11)) + "  " +
          good(sums, sums ? "✓" : "✗") +
          (sums ? " the sum of all steps, " : " but all steps took ") + millis(r_.wall_us));
+    line(dim("  queue: admission, and the pause before a call that was cut is asked again"));
     more("session events", r_.example_session + " " + data());
   }
 
