@@ -107,6 +107,8 @@ Task<void> Router::handle(Context ctx, http::ServerRequest& request,
 int http_status(const Error& error) {
   if (error.reason == "method_not_allowed") return 405;
   if (error.reason == "body_too_large") return 413;
+  // The prompt is at fault, and a client must not take it for a conflict that it may repeat.
+  if (error.reason == "content_filter") return 400;
   if (error.reason == "disk_full") return 507;  // ours to mend; 429 would blame the caller
   switch (error.code) {
     case Code::kCancelled:
