@@ -16,7 +16,8 @@ namespace drover::async {
 
 class SimLoop final : public Loop {
  public:
-  explicit SimLoop(WallTime start = wall_from_unix_millis(1'790'000'000'000)) : wall_start_(start) {}
+  explicit SimLoop(WallTime start = wall_from_unix_millis(1'790'000'000'000))
+      : wall_start_(start) {}
 
   MonoTime mono() override { return now_; }
   WallTime wall() override { return wall_start_ + now_.time_since_epoch(); }

@@ -26,9 +26,9 @@ TEST(Json, Scalars) {
 }
 
 TEST(Json, RefusesWhatIsNotJson) {
-  for (const char* bad : {"", " ", "{", "[1,]", "1 2", "{\"a\":1}x", "nul", "01", "1.", "-", "+1",
-                          "\"\\x\"", "{\"a\" 1}", "[1],[2]", "]", "1]", "\"\xff\"", "{a:1}", "NaN",
-                          "],[", "\"a\nb\""}) {
+  for (const char* bad : {"",   " ",  "{",        "[1,]",  "1 2",     "{\"a\":1}x", "nul",
+                          "01", "1.", "-",        "+1",    "\"\\x\"", "{\"a\" 1}",  "[1],[2]",
+                          "]",  "1]", "\"\xff\"", "{a:1}", "NaN",     "],[",        "\"a\nb\""}) {
     auto parsed = Json::parse(bad);
     EXPECT_FALSE(parsed) << bad << " -> " << (parsed ? parsed->dump() : "");
   }

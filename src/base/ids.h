@@ -46,11 +46,21 @@ Result<Id<Tag>> Id<Tag>::parse(std::string_view text) {
   return Id(std::string(text));
 }
 
-struct SessionTag { static constexpr std::string_view kPrefix = "ses"; };
-struct EventTag { static constexpr std::string_view kPrefix = "evt"; };
-struct KeyTag { static constexpr std::string_view kPrefix = "key"; };
-struct TenantTag { static constexpr std::string_view kPrefix = "ten"; };
-struct CallTag { static constexpr std::string_view kPrefix = "call"; };
+struct SessionTag {
+  static constexpr std::string_view kPrefix = "ses";
+};
+struct EventTag {
+  static constexpr std::string_view kPrefix = "evt";
+};
+struct KeyTag {
+  static constexpr std::string_view kPrefix = "key";
+};
+struct TenantTag {
+  static constexpr std::string_view kPrefix = "ten";
+};
+struct CallTag {
+  static constexpr std::string_view kPrefix = "call";
+};
 
 using SessionId = Id<SessionTag>;
 using EventId = Id<EventTag>;

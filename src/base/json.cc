@@ -47,13 +47,27 @@ void append_json_string(std::string& out, std::string_view text) {
     out.append(text, clean_from, i - clean_from);
     clean_from = i + 1;
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default: {
         char buf[8];
         std::snprintf(buf, sizeof buf, "\\u%04x", c);
@@ -74,12 +88,18 @@ Json::Json(double v) {
 
 std::string_view Json::type_name() const {
   switch (value_.index()) {
-    case 0: return "null";
-    case 1: return "boolean";
-    case 2: return "number";
-    case 3: return "string";
-    case 4: return "array";
-    default: return "object";
+    case 0:
+      return "null";
+    case 1:
+      return "boolean";
+    case 2:
+      return "number";
+    case 3:
+      return "string";
+    case 4:
+      return "array";
+    default:
+      return "object";
   }
 }
 
@@ -166,10 +186,18 @@ Json& Json::push(Json value) {
 
 void Json::dump_to(std::string& out) const {
   switch (value_.index()) {
-    case 0: out += "null"; break;
-    case 1: out += std::get<bool>(value_) ? "true" : "false"; break;
-    case 2: out += std::get<Number>(value_).text; break;
-    case 3: append_json_string(out, std::get<std::string>(value_)); break;
+    case 0:
+      out += "null";
+      break;
+    case 1:
+      out += std::get<bool>(value_) ? "true" : "false";
+      break;
+    case 2:
+      out += std::get<Number>(value_).text;
+      break;
+    case 3:
+      append_json_string(out, std::get<std::string>(value_));
+      break;
     case 4: {
       out += '[';
       bool first = true;

@@ -36,7 +36,8 @@ bool is_number_text(std::string_view t) {
 }
 
 std::string_view strip(std::string_view t) {
-  while (!t.empty() && (t.back() == ' ' || t.back() == '\n' || t.back() == '\r' || t.back() == '\t'))
+  while (!t.empty() &&
+         (t.back() == ' ' || t.back() == '\n' || t.back() == '\r' || t.back() == '\t'))
     t.remove_suffix(1);
   return t;
 }
@@ -49,8 +50,10 @@ class TreeBuilder {
     od::json_type type{};
     if (auto e = value.type().get(type)) return e;
     switch (type) {
-      case od::json_type::object: return build_object(value, out, depth);
-      case od::json_type::array: return build_array(value, out, depth);
+      case od::json_type::object:
+        return build_object(value, out, depth);
+      case od::json_type::array:
+        return build_array(value, out, depth);
       case od::json_type::string: {
         std::string_view text;
         if (auto e = value.get_string().get(text)) return e;

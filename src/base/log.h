@@ -4,10 +4,10 @@
 //
 //   LOG_INFO("listening on {}", address);
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
-
-#include <fmt/format.h>
 
 namespace drover {
 
@@ -21,8 +21,8 @@ void log_line(LogLevel level, std::string_view text);
 
 }  // namespace drover
 
-#define DROVER_LOG(level, ...)                                              \
-  do {                                                                      \
+#define DROVER_LOG(level, ...)                                                             \
+  do {                                                                                     \
     if (::drover::log_enabled(level)) ::drover::log_line(level, fmt::format(__VA_ARGS__)); \
   } while (0)
 #define LOG_DEBUG(...) DROVER_LOG(::drover::LogLevel::kDebug, __VA_ARGS__)

@@ -1,5 +1,6 @@
 #pragma once
-// Errors as values. Every function that can fail returns Result<T>; exceptions are for start-up only.
+// Errors as values. Every function that can fail returns Result<T>; exceptions are for start-up
+// only.
 //
 // An Error names a canonical code (what kind of failure), a retry class (what may be tried next),
 // a message a person can act on, and notes added on the way up. Messages never hold secrets.
@@ -15,10 +16,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tl/expected.hpp>
 #include <utility>
 #include <vector>
-
-#include <tl/expected.hpp>
 
 namespace drover {
 
@@ -99,14 +99,14 @@ inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(st
 
 #define DROVER_CAT_(a, b) a##b
 #define DROVER_CAT(a, b) DROVER_CAT_(a, b)
-#define DROVER_TRY_(tmp, decl, ret, ...)                         \
-  auto tmp = (__VA_ARGS__);                                      \
-  if (!tmp) ret ::drover::fail(std::move(tmp).error());          \
+#define DROVER_TRY_(tmp, decl, ret, ...)                \
+  auto tmp = (__VA_ARGS__);                             \
+  if (!tmp) ret ::drover::fail(std::move(tmp).error()); \
   decl = std::move(*tmp)
-#define DROVER_TRY_VOID_(tmp, ret, ...)                          \
-  do {                                                           \
-    auto tmp = (__VA_ARGS__);                                    \
-    if (!tmp) ret ::drover::fail(std::move(tmp).error());        \
+#define DROVER_TRY_VOID_(tmp, ret, ...)                   \
+  do {                                                    \
+    auto tmp = (__VA_ARGS__);                             \
+    if (!tmp) ret ::drover::fail(std::move(tmp).error()); \
   } while (0)
 
 /// TRY(auto x, expr): declares x from a Result or returns its error.

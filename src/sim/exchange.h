@@ -60,7 +60,7 @@ class Exchange {
   MonoTime began_;
   uint64_t number_ = 0;
   LedgerEntry forgotten_;  // stands in when the ledger has dropped the entry meanwhile
-  std::string outcome_;  // set where it is not what the status says
+  std::string outcome_;    // set where it is not what the status says
   std::string body_;
 
   const dialect::Dialect* dialect_ = nullptr;
