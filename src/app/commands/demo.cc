@@ -94,7 +94,7 @@ Command demo_command() {
   c.details =
       "Without flags: the day, in half a minute, and a report of it. Its data folder is kept.\n"
       "With --sessions FILE: runs recorded sessions live and compares every message:\n"
-      "  drover demo --sessions examples/recordings/support.jsonl --via converse --stream";
+      "  drover demo --sessions examples/recordings/rental.jsonl --via converse --stream";
   c.flags = {{"--sessions", "FILE", "recorded sessions (JSON Lines) to run and compare", ""},
              {"--via", "FORM", "wire form: mixed, converse, azure or openai", "mixed"},
              {"--stream", "", "stream the models' answers", ""},
