@@ -23,10 +23,10 @@ class Decoder final : public StreamDecoder {
     if (!json->is_object()) return fail(malformed_answer(event.type + " is not an object"));
     if (event.type == "messageStart") {
       out.emplace_back(StreamStart{});
-    } else if (event.type == "contentBlockStart") {
-      return block_start(*json, out);
-    } else if (event.type == "contentBlockDelta") {
-      return block_delta(*json, out);
+    } else if (event.type == "contentBlockStart" || event.type == "contentBlockDelta") {
+      // The finish reason has been handed on: what comes behind it belongs to no answer.
+      if (stopped_) return fail(malformed_answer(event.type + " after messageStop"));
+      return event.type == "contentBlockStart" ? block_start(*json, out) : block_delta(*json, out);
     } else if (event.type == "contentBlockStop") {
       return block_stop(*json, out);
     } else if (event.type == "messageStop") {

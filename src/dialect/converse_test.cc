@@ -161,5 +161,18 @@ TEST(Converse, StreamsParallelCallsSideBySide) {
   EXPECT_EQ(r.message.text(), "hi");
 }
 
+TEST(Converse, RefusesABlockBehindTheStop) {
+  for (const char* type : {"contentBlockStart", "contentBlockDelta"}) {
+    auto decoder = converse().make_stream_decoder();
+    std::vector<StreamDelta> deltas;
+    ASSERT_TRUE(decoder->feed({"messageStart", R"({"role":"assistant"})", false}, deltas));
+    ASSERT_TRUE(decoder->feed({"messageStop", R"({"stopReason":"end_turn"})", false}, deltas));
+    auto late = decoder->feed(
+        {type, R"({"contentBlockIndex":0,"delta":{"text":"x"},"start":{}})", false}, deltas);
+    ASSERT_FALSE(late);
+    EXPECT_NE(late.error().message.find("after messageStop"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace drover::dialect
