@@ -10,6 +10,7 @@ bool is_known_kind(std::string_view k) {
   for (std::string_view known : {kind::kSessionStarted,
                                  kind::kSessionEnded,
                                  kind::kObservation,
+                                 kind::kPlanRequested,
                                  kind::kPlan,
                                  kind::kModelCall,
                                  kind::kModelResult,
@@ -21,6 +22,7 @@ bool is_known_kind(std::string_view k) {
                                  kind::kChildEnded,
                                  kind::kWaitStarted,
                                  kind::kWaitResolved,
+                                 kind::kSignal,
                                  kind::kBudgetReserved,
                                  kind::kBudgetSettled,
                                  kind::kBudgetExceeded,
@@ -29,6 +31,7 @@ bool is_known_kind(std::string_view k) {
                                  kind::kPlacementDecided,
                                  kind::kFailover,
                                  kind::kDowngrade,
+                                 kind::kAgentChanged,
                                  kind::kReward,
                                  kind::kPurge}) {
     if (k == known) return true;

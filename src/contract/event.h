@@ -24,6 +24,7 @@ namespace kind {
 inline constexpr std::string_view kSessionStarted = "session.started";
 inline constexpr std::string_view kSessionEnded = "session.ended";
 inline constexpr std::string_view kObservation = "observation";
+inline constexpr std::string_view kPlanRequested = "plan.requested";
 inline constexpr std::string_view kPlan = "plan";
 inline constexpr std::string_view kModelCall = "model.call";
 inline constexpr std::string_view kModelResult = "model.result";
@@ -35,6 +36,7 @@ inline constexpr std::string_view kChildSpawned = "child.spawned";
 inline constexpr std::string_view kChildEnded = "child.ended";
 inline constexpr std::string_view kWaitStarted = "wait.started";
 inline constexpr std::string_view kWaitResolved = "wait.resolved";
+inline constexpr std::string_view kSignal = "signal";
 inline constexpr std::string_view kBudgetReserved = "budget.reserved";
 inline constexpr std::string_view kBudgetSettled = "budget.settled";
 inline constexpr std::string_view kBudgetExceeded = "budget.exceeded";
@@ -43,6 +45,7 @@ inline constexpr std::string_view kBudgetExtensionDecided = "budget.extension_de
 inline constexpr std::string_view kPlacementDecided = "placement.decided";
 inline constexpr std::string_view kFailover = "failover";
 inline constexpr std::string_view kDowngrade = "downgrade";
+inline constexpr std::string_view kAgentChanged = "agent.changed";
 inline constexpr std::string_view kReward = "reward";
 inline constexpr std::string_view kPurge = "purge";
 }  // namespace kind

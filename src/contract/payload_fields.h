@@ -10,6 +10,7 @@ namespace drover::contract {
 enum class PayloadType : unsigned char {
   kString,
   kNonempty,
+  kAny,
   kCount,  // an integer of at least 0
   kNumber,
   kBool,

@@ -1,6 +1,7 @@
 #include "contract/validate.h"
 
 #include <algorithm>
+#include <span>
 
 #include "contract/chat.h"
 #include "contract/payload_fields.h"
@@ -79,6 +80,8 @@ bool has_type(const Json& value, PayloadType type) {
       return value.is_string();
     case PayloadType::kNonempty:
       return is_filled(&value);
+    case PayloadType::kAny:
+      return true;
     case PayloadType::kCount:
       return is_count(value);
     case PayloadType::kNumber:
@@ -119,13 +122,24 @@ bool has_type(const Json& value, PayloadType type) {
   return false;
 }
 
-// A model call's result is an answer with its origin, or an error.
-Result<void> check_model_result(const Json& payload) {
-  if (payload.find("error") != nullptr) return {};
-  for (const char* name : {"message", "finish_reason", "model", "provider", "endpoint", "usage"}) {
-    if (payload.find(name) == nullptr) {
-      return bad("model.result: '" + std::string(name) + "' is missing, and there is no 'error'");
-    }
+// What an effect's result must have unless it is one of the others: an error, or a late result of
+// a superseded attempt.
+Result<void> check_result(std::string_view kind, const Json& payload) {
+  static constexpr std::string_view kAnswer[] = {"message",  "finish_reason", "model",
+                                                 "provider", "endpoint",      "usage"};
+  static constexpr std::string_view kEffects[] = {"effects"};
+  static constexpr std::string_view kContent[] = {"content"};
+  std::span<const std::string_view> needed;
+  if (kind == kind::kModelResult) needed = kAnswer;
+  if (kind == kind::kPlan) needed = kEffects;
+  if (kind == kind::kToolResult) needed = kContent;
+  if (payload.find("ignored") != nullptr) return {};
+  bool may_fail = kind != kind::kToolResult;  // a tool's error is content
+  if (may_fail && payload.find("error") != nullptr) return {};
+  for (std::string_view name : needed) {
+    if (payload.find(name) != nullptr) continue;
+    return bad(std::string(kind) + ": '" + std::string(name) + "' is missing, and there is no " +
+               (may_fail ? "'error' and no 'ignored'" : "'ignored'"));
   }
   return {};
 }
@@ -152,8 +166,7 @@ Result<void> validate_payload(std::string_view kind, uint32_t attempt, const Jso
       return bad(std::move(message));
     }
   }
-  if (kind == kind::kModelResult) return check_model_result(payload);
-  return {};
+  return check_result(kind, payload);
 }
 
 Result<void> validate_event(const Event& event) {
