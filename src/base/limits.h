@@ -215,6 +215,8 @@ inline constexpr size_t kGroupCommitJobsMax = 1'024;
 inline constexpr size_t kInlinePayloadBytesMax = 64u << 10;
 /// Bytes of one blob; larger is refused.
 inline constexpr size_t kBlobBytesMax = 256u << 20;
+/// Bytes of one snapshot of a session's state; larger is refused (the session is folded instead).
+inline constexpr size_t kSnapshotBytesMax = 64u << 20;
 /// Bytes of one document of Drover's own; larger is refused.
 inline constexpr size_t kDocumentBytesMax = 4u << 20;
 /// Rows of one answer of the store (sessions, records).

@@ -257,6 +257,177 @@ TEST_P(Conformance, ListsNewestFirstByTenantStatusAndAgent) {
   EXPECT_EQ(ids(filter), (Keys{"4"}));
 }
 
+/// A row with everything set that a tree and a wait need.
+SessionRow full_row(int session) {
+  SessionRow row = test_row(test_session(session));
+  row.root = test_session(1);
+  row.parent = session == 1 ? SessionId() : test_session(1);
+  row.depth = session == 1 ? 0 : 1;
+  row.status = "waiting";
+  row.waiting_for = "timer";
+  row.due = row.created + std::chrono::hours(session);
+  row.spent.steps = 3;
+  row.spent.tokens = 1'000 + session;
+  row.spent.cost = *Money::parse_usd("0.000000000001");
+  row.spent.spawns = 2;
+  row.reserved.tokens = 50;
+  row.reserved.cost = *Money::parse_usd("123456789.5");  // more than 64 bits of pico-dollars
+  row.pending = kReportToParent | kCancelChildren;
+  return row;
+}
+
+TEST_P(Conformance, RowsKeepTreesWaitsAndBudgets) {
+  SessionRow row = full_row(2);
+  ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 2))));
+  auto found = run(journal().find(ctx_, row.id));
+  ASSERT_TRUE(found) << found.error().to_string();
+  row.last_sequence = 2;
+  row.last_hash = test_event(row.id, 2).hash;
+  EXPECT_EQ(*found, row);
+  SessionRow later = row;
+  later.root = later.parent = SessionId();  // never change
+  later.depth = 0;
+  later.waiting_for.clear();
+  later.due.reset();
+  later.pending = 0;
+  later.status = "running";
+  later.reserved = Reserved();
+  ASSERT_TRUE(run(journal().append(ctx_, later, 2, {})));
+  found = run(journal().find(ctx_, row.id));
+  ASSERT_TRUE(found);
+  later.root = row.root;
+  later.parent = row.parent;
+  later.depth = row.depth;
+  EXPECT_EQ(*found, later);
+}
+
+TEST_P(Conformance, ASessionWithoutATreeIsItsOwnRoot) {
+  ASSERT_TRUE(append(4, 0, 1));
+  EXPECT_EQ(run(journal().find(ctx_, test_session(4)))->root, test_session(4));
+  auto totals = run(journal().tree(ctx_, test_session(4)));
+  ASSERT_TRUE(totals);
+  EXPECT_EQ(totals->sessions, 1);
+  EXPECT_EQ(totals->open, 1);
+}
+
+TEST_P(Conformance, ListsByTreeWaitVersionAndWhatIsPending) {
+  for (int n = 1; n <= 5; ++n) {
+    SessionRow row = full_row(n);
+    if (n == 3) row.status = "ended";
+    if (n == 4) {
+      row.waiting_for = "approval";
+      row.pending = kCancelChildren;
+      row.agent_version = "4";
+    }
+    if (n == 5) {
+      row.root = row.parent = SessionId();
+      row.pending = 0;
+    }
+    ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 1))));
+  }
+  const auto ids = [&](const SessionFilter& filter) {
+    auto rows = run(journal().list(ctx_, filter));
+    EXPECT_TRUE(rows);
+    Keys out;
+    for (const SessionRow& row : *rows) out.push_back(row.id.str().substr(13));
+    return out;
+  };
+  SessionFilter filter;
+  filter.root = test_session(1);
+  EXPECT_EQ(ids(filter), (Keys{"4", "3", "2", "1"}));
+  filter.open = true;
+  EXPECT_EQ(ids(filter), (Keys{"4", "2", "1"}));
+  filter.before = test_session(4);
+  EXPECT_EQ(ids(filter), (Keys{"2", "1"}));
+  filter = SessionFilter();
+  filter.parent = test_session(1);
+  EXPECT_EQ(ids(filter), (Keys{"4", "3", "2"}));
+  filter = SessionFilter();
+  filter.waiting_for = "timer";
+  EXPECT_EQ(ids(filter), (Keys{"5", "3", "2", "1"}));
+  filter = SessionFilter();
+  filter.agent = "support";
+  filter.agent_version = "3";
+  filter.open = true;
+  EXPECT_EQ(ids(filter), (Keys{"5", "2", "1"}));
+  filter = SessionFilter();
+  filter.pending = kReportToParent;
+  EXPECT_EQ(ids(filter), (Keys{"3", "2", "1"}));
+  filter.pending = kReportToParent | kCancelChildren;
+  EXPECT_EQ(ids(filter), (Keys{"4", "3", "2", "1"}));
+}
+
+TEST_P(Conformance, WhatIsDueComesEarliestFirst) {
+  for (int n : {5, 3, 1, 2, 4}) {
+    SessionRow row = full_row(n);
+    if (n == 2) row.due = full_row(3).due;  // at the same time
+    if (n == 5) row.due.reset();
+    ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 1))));
+  }
+  const WallTime start = test_row(test_session(1)).created;
+  const auto ids = [&](WallTime until, size_t limit) {
+    auto rows = run(journal().due(ctx_, until, limit));
+    EXPECT_TRUE(rows);
+    Keys out;
+    for (const SessionRow& row : *rows) out.push_back(row.id.str().substr(13));
+    return out;
+  };
+  EXPECT_EQ(ids(start + 9h, 100), (Keys{"1", "2", "3", "4"}));
+  EXPECT_EQ(ids(start + 3h, 100), (Keys{"1", "2", "3"}));
+  EXPECT_EQ(ids(start + 9h, 2), (Keys{"1", "2"}));
+  EXPECT_EQ(ids(start, 100), Keys());
+  SessionRow row = full_row(1);
+  row.due = start + 5h;
+  ASSERT_TRUE(run(journal().append(ctx_, row, 1, {})));
+  EXPECT_EQ(ids(start + 9h, 100), (Keys{"2", "3", "4", "1"}));
+}
+
+TEST_P(Conformance, ATreeIsSummed) {
+  for (int n = 1; n <= 4; ++n) {
+    SessionRow row = full_row(n);
+    if (n == 3) row.status = "ended";
+    if (n == 4) row.root = row.parent = SessionId();
+    ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 1))));
+  }
+  auto totals = run(journal().tree(ctx_, test_session(1)));
+  ASSERT_TRUE(totals) << totals.error().to_string();
+  TreeTotals expected;
+  expected.sessions = 3;
+  expected.open = 2;
+  expected.depth_max = 1;
+  expected.spent.steps = 9;
+  expected.spent.tokens = 3'006;
+  expected.spent.cost = *Money::parse_usd("0.000000000003");
+  expected.spent.spawns = 6;
+  expected.reserved.tokens = 150;
+  expected.reserved.cost = *Money::parse_usd("370370368.5");
+  EXPECT_EQ(*totals, expected);
+  EXPECT_EQ(*run(journal().tree(ctx_, test_session(77))), TreeTotals());
+}
+
+TEST_P(Conformance, SnapshotsAreKeptAndReplaced) {
+  ASSERT_TRUE(append(1, 0, 9));
+  const SessionId id = test_session(1);
+  EXPECT_FALSE(run(journal().load_snapshot(ctx_, id))->has_value());
+  Snapshot snapshot;
+  snapshot.sequence = 4;
+  snapshot.hash = test_event(id, 4).hash;
+  snapshot.bytes = std::string("state\0", 6) + std::string(100'000, 's');
+  auto saved = run(journal().save_snapshot(ctx_, id, snapshot));
+  ASSERT_TRUE(saved) << saved.error().to_string();
+  snapshot.sequence = 8;
+  snapshot.hash = test_event(id, 8).hash;
+  snapshot.bytes += "more";
+  ASSERT_TRUE(run(journal().save_snapshot(ctx_, id, snapshot)));
+  auto loaded = run(journal().load_snapshot(ctx_, id));
+  ASSERT_TRUE(loaded && loaded->has_value());
+  EXPECT_TRUE(**loaded == snapshot);
+  auto unknown = run(journal().save_snapshot(ctx_, test_session(2), snapshot));
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Code::kNotFound);
+  EXPECT_FALSE(run(journal().load_snapshot(ctx_, test_session(2)))->has_value());
+}
+
 async::Task<void> append_in_turn(async::Context ctx, Journal* journal, int session, int* done) {
   const SessionId id = test_session(session);
   for (uint64_t n = 1; n <= 20; ++n) {

@@ -17,6 +17,7 @@
 
 #include "async/context.h"
 #include "async/task.h"
+#include "base/money.h"
 #include "contract/event.h"
 
 namespace drover::store {
@@ -24,7 +25,27 @@ namespace drover::store {
 using async::Context;
 using async::Task;
 
-/// One row of the index of sessions.
+/// What a session has used.
+struct Spent {
+  int64_t steps = 0;
+  int64_t tokens = 0;
+  Money cost;
+  int64_t spawns = 0;
+  bool operator==(const Spent&) const = default;
+};
+
+/// What a session's calls in flight hold back.
+struct Reserved {
+  int64_t tokens = 0;
+  Money cost;
+  bool operator==(const Reserved&) const = default;
+};
+
+/// Work that a session owes to others of its tree; bits of SessionRow::pending.
+inline constexpr uint32_t kReportToParent = 1;
+inline constexpr uint32_t kCancelChildren = 2;
+
+/// One row of the index of sessions. All of it can be had again from the journal alone.
 struct SessionRow {
   SessionId id;
   TenantId tenant;
@@ -39,15 +60,56 @@ struct SessionRow {
   uint64_t last_sequence = 0;
   std::string last_hash;
   std::string trace_id;
+  /// The tree it belongs to: the session at its top (its own id there; an empty one is taken as
+  /// that), who spawned it (empty at the top), and how many spawns lie between.
+  SessionId root;
+  SessionId parent;
+  uint32_t depth = 0;
+  /// What it waits for, as the contract's wait.started names it; empty while it does not.
+  std::string waiting_for;
+  /// When it wants to be awake at the latest (a timer, the end of a wait).
+  std::optional<WallTime> due;
+  Spent spent;
+  Reserved reserved;
+  uint32_t pending = 0;
+  bool operator==(const SessionRow&) const = default;
 };
 
+/// A row must match all that is set.
 struct SessionFilter {
   std::optional<TenantId> tenant;  // nullopt: every tenant (the operator's view)
   std::string agent;
+  std::string agent_version;
   std::string status;
+  std::string waiting_for;
+  SessionId root;
+  SessionId parent;
+  /// Only sessions that have not ended.
+  bool open = false;
+  /// Only rows with any of these bits.
+  uint32_t pending = 0;
   /// Only ids below this one (paging, newest first).
   SessionId before;
   size_t limit = 100;
+};
+
+/// A whole tree in one line: what its budget is checked against.
+struct TreeTotals {
+  int64_t sessions = 0;
+  int64_t open = 0;
+  uint32_t depth_max = 0;
+  Spent spent;
+  Reserved reserved;
+  bool operator==(const TreeTotals&) const = default;
+};
+
+/// A folded state, so that a long session need not be folded from its beginning. Derived data: it
+/// may be lost at any time, and whoever loads it checks that the hash is that of the event.
+struct Snapshot {
+  uint64_t sequence = 0;
+  std::string hash;  // of the event with that sequence
+  std::string bytes;
+  bool operator==(const Snapshot&) const = default;
 };
 
 /// What every backend checks of an append before it writes: ids set, sequences without gap.
@@ -58,11 +120,12 @@ class Journal {
  public:
   virtual ~Journal() = default;
   /// Appends events with sequences expected_last+1… and updates the index row in one commit
-  /// (last_sequence and last_hash are taken from the events; tenant and created never change).
-  /// No events: only the row is updated, under the same fence. kInvalidArgument when the events do
-  /// not belong to the session or their sequences have a gap. kAborted when the session's last
-  /// sequence is not expected_last; kAlreadyExists for a new session (expected_last 0) that exists;
-  /// kResourceExhausted when the disk is full (nothing is written then).
+  /// (last_sequence and last_hash are taken from the events; tenant, created, root, parent and
+  /// depth never change). No events: only the row is updated, under the same fence.
+  /// kInvalidArgument when the events do not belong to the session or their sequences have a gap.
+  /// kAborted when the session's last sequence is not expected_last; kAlreadyExists for a new
+  /// session (expected_last 0) that exists; kResourceExhausted when the disk is full (nothing is
+  /// written then).
   virtual Task<Result<void>> append(Context ctx, SessionRow row, uint64_t expected_last,
                                     std::vector<contract::Event> events) = 0;
   /// Events with sequence >= from, at most max_events, in order.
@@ -72,6 +135,15 @@ class Journal {
   virtual Task<Result<SessionRow>> find(Context ctx, SessionId session) = 0;
   /// Newest first.
   virtual Task<Result<std::vector<SessionRow>>> list(Context ctx, SessionFilter filter) = 0;
+  /// Sessions with due <= until, earliest first (equal times: lower id first).
+  virtual Task<Result<std::vector<SessionRow>>> due(Context ctx, WallTime until, size_t limit) = 0;
+  /// The sums over all sessions of a tree; all zero if there is none.
+  virtual Task<Result<TreeTotals>> tree(Context ctx, SessionId root) = 0;
+  /// Replaces the session's older snapshot. Need not be durable on return. kNotFound without such a
+  /// session, kInvalidArgument above limits::kSnapshotBytesMax.
+  virtual Task<Result<void>> save_snapshot(Context ctx, SessionId session, Snapshot snapshot) = 0;
+  /// nullopt if there is none (any more).
+  virtual Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) = 0;
   /// Time spent in the last sync, for traces ("sync" in the account of where time went).
   virtual Duration last_sync() const = 0;
 };

@@ -3,27 +3,9 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "store/journal_rules.h"
 
 namespace drover::store {
-
-Result<void> MemoryJournal::check_fence(const SessionRow& row, uint64_t expected_last) const {
-  auto it = sessions_.find(row.id);
-  if (it == sessions_.end()) {
-    if (expected_last == 0) return {};
-    return fail(Code::kAborted, "no session " + row.id.str() + " to append to");
-  }
-  const SessionRow& stored = it->second.row;
-  if (expected_last == 0) return fail(Code::kAlreadyExists, row.id.str() + " exists");
-  if (stored.tenant != row.tenant) {
-    return fail(Code::kInvalidArgument, row.id.str() + " belongs to another tenant");
-  }
-  if (stored.last_sequence != expected_last) {
-    return fail(Code::kAborted, row.id.str() + " is at event " +
-                                    std::to_string(stored.last_sequence) + ", not " +
-                                    std::to_string(expected_last) + ": another writer owns it");
-  }
-  return {};
-}
 
 void MemoryJournal::undo(const SessionId& id, const SessionRow& before, size_t events_before) {
   if (before.id.empty()) {
@@ -38,15 +20,15 @@ void MemoryJournal::undo(const SessionId& id, const SessionRow& before, size_t e
 Task<Result<void>> MemoryJournal::append(Context ctx, SessionRow row, uint64_t expected_last,
                                          std::vector<contract::Event> events) {
   CO_TRY_VOID(check_append(row, expected_last, events));
-  CO_TRY_VOID(check_fence(row, expected_last));
+  auto it = sessions_.find(row.id);
+  const SessionRow* stored = it == sessions_.end() ? nullptr : &it->second.row;
+  CO_TRY_VOID(check_fence(stored, row, expected_last));
   CO_TRY_VOID(disk_.admit());
   const SessionId id = row.id;
+  const SessionRow before = stored == nullptr ? SessionRow() : *stored;
+  row = row_after(stored, std::move(row), expected_last, events);
   Session& session = sessions_[id];
-  const SessionRow before = session.row;
   const size_t events_before = session.events.size();
-  if (!before.id.empty()) row.created = before.created;
-  row.last_sequence = expected_last + events.size();
-  row.last_hash = events.empty() ? before.last_hash : events.back().hash;
   session.row = std::move(row);
   for (contract::Event& event : events) session.events.push_back(std::move(event));
   std::function<void()> undo = [this, id, before, events_before] {
@@ -58,7 +40,7 @@ Task<Result<void>> MemoryJournal::append(Context ctx, SessionRow row, uint64_t e
 Task<Result<std::vector<contract::Event>>> MemoryJournal::read(Context ctx, SessionId session,
                                                                uint64_t from, size_t max_events) {
   auto it = sessions_.find(session);
-  if (it == sessions_.end()) co_return fail(Code::kNotFound, "no session " + session.str());
+  if (it == sessions_.end()) co_return fail(no_such_session(session));
   const std::vector<contract::Event>& events = it->second.events;
   const size_t first = std::min<size_t>(from == 0 ? 0 : from - 1, events.size());
   const size_t count = std::min(max_events, events.size() - first);
@@ -68,7 +50,7 @@ Task<Result<std::vector<contract::Event>>> MemoryJournal::read(Context ctx, Sess
 
 Task<Result<SessionRow>> MemoryJournal::find(Context ctx, SessionId session) {
   auto it = sessions_.find(session);
-  if (it == sessions_.end()) co_return fail(Code::kNotFound, "no session " + session.str());
+  if (it == sessions_.end()) co_return fail(no_such_session(session));
   co_return it->second.row;
 }
 
@@ -79,12 +61,45 @@ Task<Result<std::vector<SessionRow>>> MemoryJournal::list(Context ctx, SessionFi
   while (it != sessions_.begin() && out.size() < limit) {
     --it;
     const SessionRow& row = it->second.row;
-    if (filter.tenant && row.tenant != *filter.tenant) continue;
-    if (!filter.agent.empty() && row.agent != filter.agent) continue;
-    if (!filter.status.empty() && row.status != filter.status) continue;
-    out.push_back(row);
+    if (matches(filter, row)) out.push_back(row);
   }
   co_return out;
+}
+
+Task<Result<std::vector<SessionRow>>> MemoryJournal::due(Context ctx, WallTime until,
+                                                         size_t limit) {
+  std::vector<SessionRow> out;
+  for (const auto& [id, session] : sessions_) {
+    if (session.row.due && *session.row.due <= until) out.push_back(session.row);
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const SessionRow& a, const SessionRow& b) { return *a.due < *b.due; });
+  if (out.size() > std::min(limit, limits::kStoreRowsMax)) {
+    out.resize(std::min(limit, limits::kStoreRowsMax));
+  }
+  co_return out;
+}
+
+Task<Result<TreeTotals>> MemoryJournal::tree(Context ctx, SessionId root) {
+  TreeTotals totals;
+  for (const auto& [id, session] : sessions_) {
+    if (session.row.root == root) add_to_tree(session.row, totals);
+  }
+  co_return totals;
+}
+
+Task<Result<void>> MemoryJournal::save_snapshot(Context ctx, SessionId session, Snapshot snapshot) {
+  CO_TRY_VOID(check_snapshot(session, snapshot));
+  auto it = sessions_.find(session);
+  if (it == sessions_.end()) co_return fail(no_such_session(session));
+  it->second.snapshot = std::move(snapshot);
+  co_return Result<void>();
+}
+
+Task<Result<std::optional<Snapshot>>> MemoryJournal::load_snapshot(Context ctx, SessionId session) {
+  auto it = sessions_.find(session);
+  if (it == sessions_.end()) co_return std::optional<Snapshot>();
+  co_return it->second.snapshot;
 }
 
 }  // namespace drover::store

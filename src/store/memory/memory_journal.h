@@ -17,14 +17,18 @@ class MemoryJournal final : public Journal {
                                                   size_t max_events) override;
   Task<Result<SessionRow>> find(Context ctx, SessionId session) override;
   Task<Result<std::vector<SessionRow>>> list(Context ctx, SessionFilter filter) override;
+  Task<Result<std::vector<SessionRow>>> due(Context ctx, WallTime until, size_t limit) override;
+  Task<Result<TreeTotals>> tree(Context ctx, SessionId root) override;
+  Task<Result<void>> save_snapshot(Context ctx, SessionId session, Snapshot snapshot) override;
+  Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) override;
   Duration last_sync() const override { return disk_.sync_time; }
 
  private:
   struct Session {
     SessionRow row;
     std::vector<contract::Event> events;
+    std::optional<Snapshot> snapshot;
   };
-  Result<void> check_fence(const SessionRow& row, uint64_t expected_last) const;
   void undo(const SessionId& id, const SessionRow& before, size_t events_before);
 
   MemoryDisk& disk_;

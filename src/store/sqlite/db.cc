@@ -127,6 +127,10 @@ bool Statement::is_null(int column) const {
   return sqlite3_column_type(stmt_, column) == SQLITE_NULL;
 }
 
+bool Statement::is_text(int column) const {
+  return sqlite3_column_type(stmt_, column) == SQLITE_TEXT;
+}
+
 Result<std::unique_ptr<Db>> Db::open(const OpenOptions& options) {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   flags |= options.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;

@@ -51,6 +51,7 @@ class Statement {
   std::string text(int column) const { return std::string(bytes(column)); }
   std::string text_or_hex(int column) const;
   bool is_null(int column) const;
+  bool is_text(int column) const;
 
  private:
   int next_parameter() { return ++next_; }

@@ -1,5 +1,8 @@
 #include "store/sqlite/event_rows.h"
 
+#include "store/journal_rules.h"
+#include "store/sqlite/session_rows.h"
+
 namespace drover::store::sqlite {
 namespace {
 
@@ -40,42 +43,6 @@ Result<contract::Event> read_event(const Statement& row, const SessionId& sessio
 
 }  // namespace
 
-Result<std::optional<StoredSession>> find_stored(Db& db, const SessionId& id) {
-  TRY(Statement s,
-      db.use("SELECT number, last_sequence, tenant, last_hash FROM sessions WHERE id = ?"));
-  s.bind(id.str());
-  TRY(bool found, s.step());
-  if (!found) return std::nullopt;
-  StoredSession out;
-  out.number = s.integer(0);
-  out.last_sequence = static_cast<uint64_t>(s.integer(1));
-  out.tenant = s.text(2);
-  out.last_hash = s.text_or_hex(3);
-  return out;
-}
-
-Result<int64_t> insert_session(Db& db, const SessionRow& row) {
-  TRY(Statement s,
-      db.use("INSERT INTO sessions (id, tenant, agent, agent_version, status, end_reason, created, "
-             "updated, last_sequence, last_hash, trace_id) VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
-  s.bind(row.id.str()).bind(row.tenant.str()).bind(row.agent).bind(row.agent_version);
-  s.bind(row.status).bind(row.end_reason);
-  s.bind(unix_nanos(row.created)).bind(unix_nanos(row.updated));
-  s.bind(row.last_sequence).bind_hex(row.last_hash).bind(row.trace_id);
-  TRY_VOID(s.run());
-  return db.last_row_id();
-}
-
-Result<void> update_session(Db& db, int64_t number, const SessionRow& row) {
-  TRY(Statement s, db.use("UPDATE sessions SET agent = ?, agent_version = ?, status = ?, "
-                          "end_reason = ?, updated = ?, last_sequence = ?, last_hash = ?, "
-                          "trace_id = ? WHERE number = ?"));
-  s.bind(row.agent).bind(row.agent_version).bind(row.status).bind(row.end_reason);
-  s.bind(unix_nanos(row.updated)).bind(row.last_sequence).bind_hex(row.last_hash);
-  s.bind(row.trace_id).bind(number);
-  return s.run();
-}
-
 Result<void> insert_event(Db& db, int64_t session, const contract::Event& e,
                           std::string_view blob_ref) {
   TRY(Statement s,
@@ -101,27 +68,11 @@ Result<void> insert_event(Db& db, int64_t session, const contract::Event& e,
   return s.run();
 }
 
-SessionRow read_session(const Statement& row) {
-  SessionRow out;
-  out.id = SessionId(row.text(0));
-  out.tenant = TenantId(row.text(1));
-  out.agent = row.text(2);
-  out.agent_version = row.text(3);
-  out.status = row.text(4);
-  out.end_reason = row.text(5);
-  out.created = wall_from_unix_nanos(row.integer(6));
-  out.updated = wall_from_unix_nanos(row.integer(7));
-  out.last_sequence = static_cast<uint64_t>(row.integer(8));
-  out.last_hash = row.text_or_hex(9);
-  out.trace_id = row.text(10);
-  return out;
-}
-
 Result<std::vector<contract::Event>> select_events(Db& db, const BlobFiles& files,
                                                    const SessionId& session, uint64_t from,
                                                    size_t max_events) {
   TRY(auto stored, find_stored(db, session));
-  if (!stored) return fail(Code::kNotFound, "no session " + session.str());
+  if (!stored) return fail(no_such_session(session));
   TRY(Statement s,
       db.use("SELECT sequence, id, time, kind, causation, attempt, actor_type, actor_id, "
              "data_class, payload_ref, salt, commitment, previous_hash, hash, extra, payload, blob "

@@ -124,7 +124,36 @@ CREATE INDEX spans_by_trace ON spans (trace, start);
 CREATE INDEX spans_by_session ON spans (session, start) WHERE session <> '';
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans};
+// 4: trees, waits, budgets and snapshots. A session that is its own root has an empty one. Money is
+// a number of pico-dollars, or text where that needs more than 64 bits.
+constexpr std::string_view kTreesAndWaits = R"sql(
+ALTER TABLE sessions ADD COLUMN root TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN parent TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN waiting_for TEXT NOT NULL DEFAULT '';
+ALTER TABLE sessions ADD COLUMN due INTEGER;
+ALTER TABLE sessions ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN cost ANY NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN spawns INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN reserved_tokens INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN reserved_cost ANY NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN pending INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX sessions_by_root ON sessions (root, id) WHERE root <> '';
+CREATE INDEX sessions_by_parent ON sessions (parent, id) WHERE parent <> '';
+CREATE INDEX sessions_by_due ON sessions (due, id) WHERE due IS NOT NULL;
+CREATE INDEX sessions_by_wait ON sessions (waiting_for, id) WHERE waiting_for <> '';
+CREATE INDEX sessions_pending ON sessions (id) WHERE pending <> 0;
+CREATE INDEX sessions_open ON sessions (agent, agent_version, id) WHERE status <> 'ended';
+CREATE TABLE snapshots (
+  session INTEGER PRIMARY KEY REFERENCES sessions (number),
+  sequence INTEGER NOT NULL,
+  hash ANY NOT NULL,
+  bytes BLOB NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits};
 
 Result<void> apply(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

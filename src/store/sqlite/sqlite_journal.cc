@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "store/journal_rules.h"
 #include "store/sqlite/event_rows.h"
+#include "store/sqlite/session_rows.h"
 
 namespace drover::store::sqlite {
 namespace {
@@ -22,35 +24,11 @@ size_t bytes_of(const Append& append) {
   return bytes;
 }
 
-/// The fence. The stored session, or nullopt when this append makes it.
-Result<std::optional<StoredSession>> check_fence(Db& db, const Append& append) {
-  const std::string& id = append.row.id.str();
-  TRY(auto stored, find_stored(db, append.row.id));
-  if (!stored) {
-    if (append.expected_last == 0) return stored;
-    return fail(Code::kAborted, "no session " + id + " to append to");
-  }
-  if (append.expected_last == 0) return fail(Code::kAlreadyExists, id + " exists");
-  if (stored->tenant != append.row.tenant.str()) {
-    return fail(Code::kInvalidArgument, id + " belongs to another tenant");
-  }
-  if (stored->last_sequence != append.expected_last) {
-    return fail(Code::kAborted, id + " is at event " + std::to_string(stored->last_sequence) +
-                                    ", not " + std::to_string(append.expected_last) +
-                                    ": another writer owns it");
-  }
-  return stored;
-}
-
 Result<void> run_append(Db& db, const Append& append) {
-  TRY(auto stored, check_fence(db, append));
-  SessionRow row = append.row;
-  row.last_sequence = append.expected_last + append.events.size();
-  if (!append.events.empty()) {
-    row.last_hash = append.events.back().hash;
-  } else if (stored) {
-    row.last_hash = stored->last_hash;
-  }
+  TRY(auto stored, find_stored(db, append.row.id));
+  const SessionRow* before = stored ? &stored->row : nullptr;
+  TRY_VOID(check_fence(before, append.row, append.expected_last));
+  const SessionRow row = row_after(before, append.row, append.expected_last, append.events);
   int64_t number = 0;
   if (stored) {
     number = stored->number;
@@ -62,28 +40,6 @@ Result<void> run_append(Db& db, const Append& append) {
     TRY_VOID(insert_event(db, number, append.events[i], append.blob_refs[i]));
   }
   return {};
-}
-
-Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& filter) {
-  // One text for each combination of filters: four at most matter, each uses its index.
-  std::string sql = "SELECT " + std::string(kSessionColumns) + " FROM sessions WHERE id < ?";
-  if (filter.tenant) sql += " AND tenant = ?";
-  if (!filter.status.empty()) sql += " AND status = ?";
-  if (!filter.agent.empty()) sql += " AND agent = ?";
-  sql += " ORDER BY id DESC LIMIT ?";
-  TRY(Statement s, db.use(sql));
-  // Above every id: ids are ASCII.
-  s.bind(filter.before.empty() ? std::string_view("\x7f") : filter.before.str());
-  if (filter.tenant) s.bind(filter.tenant->str());
-  if (!filter.status.empty()) s.bind(filter.status);
-  if (!filter.agent.empty()) s.bind(filter.agent);
-  s.bind(static_cast<int64_t>(std::min(filter.limit, limits::kStoreRowsMax)));
-  std::vector<SessionRow> out;
-  for (;;) {
-    TRY(bool row, s.step());
-    if (!row) return out;
-    out.push_back(read_session(s));
-  }
 }
 
 }  // namespace
@@ -119,19 +75,38 @@ Task<Result<std::vector<contract::Event>>> SqliteJournal::read(Context ctx, Sess
 
 Task<Result<SessionRow>> SqliteJournal::find(Context ctx, SessionId session) {
   auto query = [session](Db& db) -> Result<SessionRow> {
-    TRY(Statement s, db.use("SELECT id, tenant, agent, agent_version, status, end_reason, created, "
-                            "updated, last_sequence, last_hash, trace_id FROM sessions "
-                            "WHERE id = ?"));
-    s.bind(session.str());
-    TRY(bool found, s.step());
-    if (!found) return fail(Code::kNotFound, "no session " + session.str());
-    return read_session(s);
+    TRY(auto stored, find_stored(db, session));
+    if (!stored) return fail(no_such_session(session));
+    return std::move(stored->row);
   };
   co_return co_await reader_.read(ctx, std::move(query));
 }
 
 Task<Result<std::vector<SessionRow>>> SqliteJournal::list(Context ctx, SessionFilter filter) {
   auto query = [filter](Db& db) { return select_sessions(db, filter); };
+  co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<std::vector<SessionRow>>> SqliteJournal::due(Context ctx, WallTime until,
+                                                         size_t limit) {
+  auto query = [until, limit](Db& db) { return select_due(db, until, limit); };
+  co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<TreeTotals>> SqliteJournal::tree(Context ctx, SessionId root) {
+  auto query = [root](Db& db) { return select_tree(db, root); };
+  co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<void>> SqliteJournal::save_snapshot(Context ctx, SessionId session, Snapshot snapshot) {
+  CO_TRY_VOID(check_snapshot(session, snapshot));
+  auto kept = std::make_shared<const Snapshot>(std::move(snapshot));
+  auto job = [session, kept](Db& db) { return write_snapshot(db, session, *kept); };
+  co_return co_await writer_.write<void>(ctx, kept->bytes.size(), std::move(job));
+}
+
+Task<Result<std::optional<Snapshot>>> SqliteJournal::load_snapshot(Context ctx, SessionId session) {
+  auto query = [session](Db& db) { return read_snapshot(db, session); };
   co_return co_await reader_.read(ctx, std::move(query));
 }
 

@@ -22,6 +22,10 @@ class SqliteJournal final : public Journal {
                                                   size_t max_events) override;
   Task<Result<SessionRow>> find(Context ctx, SessionId session) override;
   Task<Result<std::vector<SessionRow>>> list(Context ctx, SessionFilter filter) override;
+  Task<Result<std::vector<SessionRow>>> due(Context ctx, WallTime until, size_t limit) override;
+  Task<Result<TreeTotals>> tree(Context ctx, SessionId root) override;
+  Task<Result<void>> save_snapshot(Context ctx, SessionId session, Snapshot snapshot) override;
+  Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) override;
   Duration last_sync() const override { return writer_.last_commit(); }
 
  private:

@@ -1,0 +1,112 @@
+#include "store/posix_disk.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "store/files.h"
+
+namespace drover::store {
+namespace {
+
+class PosixFile final : public Disk::File {
+ public:
+  PosixFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
+  PosixFile(const PosixFile&) = delete;
+  PosixFile& operator=(const PosixFile&) = delete;
+  ~PosixFile() override { ::close(fd_); }
+
+  Result<void> write_at(uint64_t offset, std::string_view bytes) override {
+    while (!bytes.empty()) {
+      const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail(file_error("writing", path_));
+      bytes.remove_prefix(static_cast<size_t>(n));
+      offset += static_cast<uint64_t>(n);
+    }
+    return {};
+  }
+
+  Result<std::string> read_at(uint64_t offset, size_t size) override {
+    std::string out(size, '\0');
+    size_t have = 0;
+    while (have < size) {
+      const ssize_t n =
+          ::pread(fd_, out.data() + have, size - have, static_cast<off_t>(offset + have));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return fail(file_error("reading", path_));
+      if (n == 0) break;
+      have += static_cast<size_t>(n);
+    }
+    out.resize(have);
+    return out;
+  }
+
+  Result<uint64_t> size() override {
+    struct stat info{};
+    if (::fstat(fd_, &info) != 0) return fail(file_error("looking at", path_));
+    return static_cast<uint64_t>(info.st_size);
+  }
+
+  Result<void> sync() override {
+    if (sync_failed_) {
+      return fail(Code::kUnavailable, "syncing " + path_ + " failed before; it is not trusted");
+    }
+    if (::fdatasync(fd_) == 0) return {};
+    sync_failed_ = true;
+    return fail(file_error("syncing", path_));
+  }
+
+  Result<void> truncate(uint64_t size) override {
+    if (::ftruncate(fd_, static_cast<off_t>(size)) == 0) return {};
+    return fail(file_error("cutting", path_));
+  }
+
+  Result<void> allocate(uint64_t offset, uint64_t size) override {
+    if (offset >= size) return {};
+    const int error =
+        ::posix_fallocate(fd_, static_cast<off_t>(offset), static_cast<off_t>(size - offset));
+    if (error == 0) return {};
+    errno = error;
+    return fail(file_error("reserving space for", path_));
+  }
+
+ private:
+  std::string path_;
+  int fd_;
+  bool sync_failed_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Disk::File>> PosixDisk::open(const std::string& path, Mode mode) {
+  int flags = O_CLOEXEC;
+  flags |= mode == Mode::kRead ? O_RDONLY : O_RDWR;
+  if (mode == Mode::kCreate) flags |= O_CREAT | O_EXCL;
+  const int fd = ::open(path.c_str(), flags, 0600);
+  if (fd < 0) return fail(file_error(mode == Mode::kCreate ? "creating" : "opening", path));
+  std::unique_ptr<File> file = std::make_unique<PosixFile>(path, fd);
+  return file;
+}
+
+Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) == 0) return {};
+  return fail(file_error("renaming to", to));
+}
+
+Result<void> PosixDisk::remove(const std::string& path) {
+  if (::unlink(path.c_str()) == 0) return {};
+  return fail(file_error("removing", path));
+}
+
+Result<std::vector<std::string>> PosixDisk::list(const std::string& folder) {
+  return list_folder(folder);
+}
+
+Result<void> PosixDisk::make_folder(const std::string& path) { return store::make_folder(path); }
+
+Result<void> PosixDisk::sync_folder(const std::string& path) { return store::sync_folder(path); }
+
+}  // namespace drover::store

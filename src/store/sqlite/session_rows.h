@@ -1,0 +1,31 @@
+#pragma once
+// Rows of the index of sessions as table rows (exact in both directions), and the queries over
+// them.
+
+#include <optional>
+#include <vector>
+
+#include "store/journal.h"
+#include "store/sqlite/db.h"
+
+namespace drover::store::sqlite {
+
+struct StoredSession {
+  int64_t number = 0;
+  SessionRow row;
+};
+
+/// nullopt when there is none.
+Result<std::optional<StoredSession>> find_stored(Db& db, const SessionId& id);
+/// Returns the new row's number.
+Result<int64_t> insert_session(Db& db, const SessionRow& row);
+Result<void> update_session(Db& db, int64_t number, const SessionRow& row);
+
+Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& filter);
+Result<std::vector<SessionRow>> select_due(Db& db, WallTime until, size_t limit);
+Result<TreeTotals> select_tree(Db& db, const SessionId& root);
+
+Result<void> write_snapshot(Db& db, const SessionId& session, const Snapshot& snapshot);
+Result<std::optional<Snapshot>> read_snapshot(Db& db, const SessionId& session);
+
+}  // namespace drover::store::sqlite
