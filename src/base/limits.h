@@ -145,6 +145,42 @@ inline constexpr size_t kParallelToolCallsMax = 32;
 inline constexpr size_t kToolResultBytesMax = 4u << 20;
 inline constexpr Duration kToolCallTimeout = 120s;
 
+/// Answers of a planner: its default deadline, bytes, and effects of one plan; more are refused.
+inline constexpr Duration kPlannerTimeout = 30s;
+inline constexpr size_t kPlanBytesMax = 1u << 20;
+inline constexpr size_t kPlanEffectsMax = 64;
+/// Signals of a session that no wait has taken; further ones are refused.
+inline constexpr size_t kSignalsKeptMax = 64;
+/// Waits of a session that are open at once; a plan that asks for more is refused.
+inline constexpr size_t kWaitsMax = 64;
+/// Attempts at one model call, plan or tool call over restarts and lost leases; then it waits for
+/// a person.
+inline constexpr uint32_t kEffectAttemptsMax = 20;
+
+// --- Trees of sessions ---
+// What a session and its descendants may use together, unless the agent says otherwise.
+inline constexpr int64_t kTreeDepthMax = 4;
+inline constexpr int64_t kTreeWidthMax = 16;
+inline constexpr int64_t kTreeSpawnsMax = 256;
+inline constexpr int64_t kTreeStepsMax = 2'000;
+inline constexpr int64_t kTreeTokensMax = 10'000'000;
+inline constexpr int64_t kTreeCostUsdMax = 100;
+inline constexpr Duration kTreeTimeMax = 400 * 24h;
+/// Tasks of one spawn; more are refused.
+inline constexpr size_t kChildTasksMax = 256;
+/// Output tokens reserved for a call whose agent names no limit.
+inline constexpr int64_t kOutputTokensReserved = 8'192;
+
+// --- Work queues ---
+/// Items that wait in all queues, and long polls under way; more are refused with retry "after".
+inline constexpr size_t kWorkItemsMax = 65'536;
+inline constexpr size_t kWorkPollsMax = 4'096;
+/// Length of a lease and of a long poll: default and maximum.
+inline constexpr Duration kLeaseTime = 30s;
+inline constexpr Duration kLeaseTimeMax = 1h;
+inline constexpr Duration kWorkPollMax = 60s;
+inline constexpr size_t kWorkItemsPerPollMax = 64;
+
 // --- Tool servers ---
 /// Calls of one stdio tool server under way; further ones are refused with retry "after".
 inline constexpr size_t kMcpPendingMax = 1'024;

@@ -31,6 +31,10 @@ enum class Action : uint8_t {
   kCreateSession,
   kReadSession,
   kWriteSession,
+  kApprove,       // answer an approval
+  kExtendBudget,  // decide on more budget
+  kKill,          // stop sessions at once
+  kLeaseWork,     // do a session's work from outside
   kReadMemory,
   kWriteMemory,
   kReadTrace,

@@ -59,6 +59,24 @@ Placement Engine::place(const std::vector<std::string>& ladder) const {
   return road::place(parts_.catalog->get(), *parts_.health, ladder);
 }
 
+Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
+                      int64_t output_tokens) const {
+  // Every class that input may be billed as: a cache write costs more than plain input.
+  contract::Usage plain;
+  plain.input_tokens = input_tokens;
+  plain.output_tokens = output_tokens;
+  contract::Usage written = plain;
+  written.cache_write_tokens = input_tokens;
+  std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
+  Money most;
+  for (const std::string& model : ladder) {
+    for (const catalog::Endpoint* endpoint : catalog->serving(model)) {
+      most = std::max({most, endpoint->price.cost(plain), endpoint->price.cost(written)});
+    }
+  }
+  return most;
+}
+
 std::vector<std::string> Engine::models() const { return parts_.catalog->get()->models(); }
 
 Result<void> Engine::admit(const ModelCall& call) const {

@@ -20,6 +20,8 @@ class Engine final : public Road {
   Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
                                                             providers::Sink* sink) override;
   Placement place(const std::vector<std::string>& ladder) const override;
+  Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
+                int64_t output_tokens) const override;
   std::vector<std::string> models() const override;
   Task<void> close() override;
 

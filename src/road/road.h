@@ -110,6 +110,12 @@ class Road {
                                                                     providers::Sink* sink) = 0;
   /// Which endpoints such a call may use now, and why not the others.
   virtual Placement place(const std::vector<std::string>& ladder) const = 0;
+  /// What so many tokens cost at the dearest endpoint that such a call may use, cache writes at
+  /// their price: the most that can be billed for it. Zero where no price is known.
+  virtual Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
+                        int64_t output_tokens) const {
+    return Money();
+  }
   /// The models that can be asked for, sorted.
   virtual std::vector<std::string> models() const = 0;
   /// Ends what is still in flight (calls read on after their client left, too) and waits for it.

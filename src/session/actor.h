@@ -3,9 +3,13 @@
 // from its inbox, folds them, decides, writes everything in one commit, and only then starts what
 // was decided. After a failed commit it forgets its state and loads the journal again.
 //
+// actor.cc: its rounds and its journal. actor_inbox.cc: what arrives. actor_budget.cc: what an
+// intent may use. actor_effects.cc: what is started.
+//
 // Loop thread only; run() is one task in the manager's scope and ends when the session has ended
 // or was idle for a while.
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -15,18 +19,37 @@
 
 #include "async/scope.h"
 #include "async/sync.h"
-#include "session/draft.h"
+#include "session/batch.h"
 #include "session/effects.h"
 #include "session/services.h"
+#include "session/tree.h"
+#include "session/work_queue.h"
 
 namespace drover::session {
 
 /// Something asked of a session from outside; the answer is the sequence of its event.
 struct Command {
-  enum class Kind : uint8_t { kStart, kMessage, kReward, kCancel };
+  enum class Kind : uint8_t {
+    kStart,         // session.started; "message" and "plan" beside it begin the first turn
+    kMessage,       // observation
+    kReward,        // reward
+    kCancel,        // session.ended
+    kResolve,       // wait.resolved of an approval
+    kSignal,        // signal
+    kExtension,     // budget.extension_decided
+    kBudgetLifted,  // the tree's pool has more: nothing is written but what follows
+    kMove,          // agent.changed
+    kChildEnded,    // child.ended
+    kTimer,         // a wait may be due
+    kWork,          // a worker's result
+    kNudge,         // wake up and look
+  };
   Kind kind = Kind::kMessage;
   Json payload;
   contract::Actor actor;
+  /// kWork: which attempt at which effect.
+  uint64_t sequence = 0;
+  uint32_t attempt = 0;
   std::shared_ptr<async::OneShot<Result<uint64_t>>> answer;
 };
 
@@ -46,60 +69,124 @@ class Actor {
 
   /// False when the actor is going to sleep or its inbox is full.
   bool send(Command command);
+  /// A leased effect has no worker any more.
+  void work_lost(uint64_t sequence, uint32_t attempt);
   Task<void> run(Context ctx);
   bool ended() const { return state_.status == Status::kEnded; }
+  /// When a wait is due, as last known; for the timekeeper, once the actor sleeps.
+  std::optional<WallTime> due() const { return loaded_ ? state_.due() : std::nullopt; }
+  const State& state() const { return state_; }
 
  private:
+  enum class EffectKind : uint8_t { kModel, kTool, kPlan };
   struct Finished {
     uint64_t sequence = 0;
     uint32_t attempt = 0;
-    bool model = false;
+    EffectKind kind = EffectKind::kTool;
     EffectResult result;
   };
+  struct WorkLost {
+    uint64_t sequence = 0;
+    uint32_t attempt = 0;
+  };
   struct RetryDue {};
-  using Input = std::variant<Command, Finished, RetryDue>;
+  using Input = std::variant<Command, Finished, WorkLost, RetryDue>;
   struct Waiting {
     std::shared_ptr<async::OneShot<Result<uint64_t>>> answer;
     uint64_t sequence = 0;
+    std::optional<Error> refusal;  // told once what was written is durable
   };
 
   /// What follows a round: another one, sleep, or a fresh start from the journal.
   enum class Round : uint8_t { kAgain, kSleep, kReload };
 
+  // actor.cc
   Task<Round> awake(Context ctx);
-  Task<Round> round(Context ctx, async::Scope& effects, bool resumed);
+  Task<Round> round(Context ctx, bool resumed);
   Task<Result<void>> load(Context ctx);
+  Task<Result<void>> open_pool(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
+  store::SessionRow row() const;
+  void keep_snapshot();
+  void count_in_pool();
+  Result<void> add_decisions(Batch& batch);
+  Result<void> add(Batch& batch, Draft draft);
+  void answer_all(const Result<void>& status);
+  void refuse_commands(const Error& error);
+
+  // actor_inbox.cc
   void take(Input input, Batch& batch, Result<void>& status);
   Result<void> take_command(Command& command, Batch& batch);
+  Result<uint64_t> draft_command(Command& command, Batch& batch);
+  Result<uint64_t> start(Command& command, Batch& batch);
+  Result<uint64_t> message(Command& command, Batch& batch);
+  Result<uint64_t> resolve(Command& command, Batch& batch);
+  Result<uint64_t> extension(Command& command, Batch& batch);
+  Result<uint64_t> child_ended(Command& command, Batch& batch);
+  Result<uint64_t> timers(Batch& batch);
+  Result<uint64_t> work(Command& command, Batch& batch, std::optional<Error>& refusal);
+  Result<uint64_t> tool_work(Command& command, Batch& batch);
+  Result<uint64_t> plan_work(Command& command, Batch& batch);
   Result<void> take_finished(Finished& finished, Batch& batch);
-  Result<void> add_decisions(Batch& batch);
+  Result<void> settle(const Finished& finished, Batch& batch);
+  Result<void> settle_abandoned(Batch& batch);
+  Result<void> cut(const Finished& finished, Batch& batch);
+  Result<void> work_given_up(const WorkLost& lost, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
-  bool pending(const Finished& finished) const;
+  bool pending(uint64_t sequence, uint32_t attempt) const;
+
+  // actor_budget.cc
+  /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
+  Result<bool> admit(Draft draft, Batch& batch);
+  Result<bool> admit_model_call(Draft draft, Batch& batch);
+  Result<bool> admit_child(Draft draft, Batch& batch);
+  Result<bool> admit_step(const Draft& draft, Batch& batch);
+  Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope);
+  std::optional<Duration> step_time_left() const;
+
+  // actor_effects.cc
   void start_effects();
+  void start_model_call();
+  void start_plan();
+  void start_tool_calls();
+  void start_children();
+  void arm_timer();
+  void schedule_retry();
+  void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call);
+  void withdraw_work();
+  /// Nobody does this effect any more.
+  void put_down(uint64_t sequence);
   /// Effects of a turn run under its span, in the session's trace.
   Context turn_context();
   void end_turn();
-  void schedule_retry();
   Task<void> do_model(Context ctx, ModelTask task);
   Task<void> do_tool(Context ctx, ToolTask task);
+  Task<void> do_plan(Context ctx, PlanTask task);
   Task<void> wake_later(Context ctx, Duration d);
-  void refuse_commands(const Error& error);
-  void answer_all(const Result<void>& status);
-  store::SessionRow row() const;
+  Task<void> wake_at(Context ctx, WallTime due);
 
   Services services_;
   State state_;
   std::shared_ptr<Notifier> notifier_;
   async::Channel<Input> inbox_;
   async::Scope* effects_ = nullptr;
-  std::set<uint64_t> running_;  // sequences of effects under way
+  std::set<uint64_t> running_;           // sequences of effects under way
+  std::map<uint64_t, WorkKey> offered_;  // those of them that workers do
+  std::set<SessionId> known_;            // children that exist
+  std::set<SessionId> cancelled_;        // children that were told to stop
+  std::shared_ptr<TreePool> pool_;
+  TreeUse counted_;  // of this session, in the pool
   bool loaded_ = false;
   bool asleep_ = false;
-  bool retry_model_ = false;  // the last model call failed and may be tried again
+  bool ending_ = false;  // the end was written: its consequences follow
+  bool retry_ = false;   // the last model call or plan failed and may be tried again
   bool retry_scheduled_ = false;
-  int model_failures_ = 0;
+  int failures_ = 0;
+  std::optional<WallTime> armed_;
   WallTime created_{};
+  uint64_t snapshot_at_ = 0;
+  int64_t bytes_since_ = 0;
+  size_t snapshot_bytes_ = 0;
   std::vector<Waiting> waiting_;
   std::optional<trace::Span> turn_;
 };

@@ -3,122 +3,274 @@
 #include <algorithm>
 
 #include "crypto/sha256.h"
+#include "session/agent_read.h"
+#include "session/builtins.h"
 
 namespace drover::session {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
-  return fail(Code::kInvalidArgument, "agent: " + std::move(message));
-}
-
-Result<void> check_members(const Json& object, const std::string& where,
-                           std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) {
-    return bad(where + " must be an object, not " + std::string(object.type_name()));
-  }
-  for (const Json::Member& m : *object.members()) {
-    if (std::find(known.begin(), known.end(), m.first) != known.end()) continue;
-    std::string list;
-    for (std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
-    return bad("unknown field '" + m.first + "' in " + where + " (known: " + list + ")");
-  }
-  return {};
-}
-
-Result<std::string> read_string(const Json& object, std::string_view key, std::string fallback) {
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return fallback;
-  if (const std::string* s = v->string()) return *s;
-  if (v->is_number()) return v->raw_number()->text;  // version: 3
-  return bad(std::string(key) + " must be text, not " + std::string(v->type_name()));
-}
-
-Result<std::vector<std::string>> read_strings(const Json& object, std::string_view key) {
-  std::vector<std::string> out;
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return out;
-  if (const std::string* one = v->string()) {
-    out.push_back(*one);
-    return out;
-  }
-  const Json::Array* items = v->array_items();
-  if (items == nullptr) return bad(std::string(key) + " must be a list of names");
-  for (const Json& item : *items) {
-    const std::string* s = item.string();
-    if (s == nullptr || s->empty()) return bad(std::string(key) + " must be a list of names");
-    out.push_back(*s);
-  }
-  return out;
-}
-
-Result<std::optional<int64_t>> read_positive(const Json& object, std::string_view key) {
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return std::optional<int64_t>();
-  auto n = v->integer();
-  if (!n || *n < 1) return bad(std::string(key) + " must be a whole number of at least 1");
-  return n;
-}
-
-Result<std::optional<double>> read_number(const Json& object, std::string_view key, double most) {
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return std::optional<double>();
-  auto n = v->number();
-  if (!n || *n < 0 || *n > most) {
-    return bad(std::string(key) + " must be a number from 0 to " + std::to_string(most));
-  }
-  return n;
-}
-
-Result<bool> read_flag(const Json& object, std::string_view key, bool fallback) {
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return fallback;
-  auto b = v->boolean();
-  if (!b) return bad(std::string(key) + " must be true or false");
-  return *b;
-}
+using read::bad;
 
 Result<void> read_limits(const Json& limits, AgentSpec& spec) {
-  TRY_VOID(check_members(limits, "limits", {"steps", "at_limit", "output_tokens"}));
-  TRY(auto steps, read_positive(limits, "steps"));
+  TRY_VOID(read::members(limits, "limits", {"steps", "at_limit", "output_tokens"}));
+  TRY(auto steps, read::positive(limits, "steps"));
   if (steps) spec.steps_max = *steps;
-  TRY(spec.output_tokens_max, read_positive(limits, "output_tokens"));
-  TRY(std::string at, read_string(limits, "at_limit", "pause"));
+  TRY(spec.output_tokens_max, read::positive(limits, "output_tokens"));
+  TRY(std::string at, read::text(limits, "at_limit", "pause"));
   if (at != "pause" && at != "end") return bad("at_limit must be pause or end");
   spec.at_limit = at == "end" ? AgentSpec::AtLimit::kEnd : AgentSpec::AtLimit::kPause;
   return {};
 }
 
 Result<void> read_parameters(const Json& parameters, AgentSpec& spec) {
-  TRY_VOID(check_members(parameters, "parameters", {"temperature", "top_p", "seed", "stream"}));
-  TRY(spec.temperature, read_number(parameters, "temperature", 2));
-  TRY(spec.top_p, read_number(parameters, "top_p", 1));
+  TRY_VOID(read::members(parameters, "parameters", {"temperature", "top_p", "seed", "stream"}));
+  TRY(spec.temperature, read::number(parameters, "temperature", 2));
+  TRY(spec.top_p, read::number(parameters, "top_p", 1));
   if (const Json* seed = parameters.find("seed"); seed != nullptr && !seed->is_null()) {
     spec.seed = seed->integer();
     if (!spec.seed) return bad("seed must be a whole number");
   }
-  TRY(spec.stream, read_flag(parameters, "stream", false));
+  TRY(spec.stream, read::flag(parameters, "stream", false));
   return {};
+}
+
+Result<PlannerSpec> read_planner(const Json& json) {
+  TRY_VOID(read::members(json, "planner", {"url", "headers", "queue", "tools", "timeout_s"}));
+  PlannerSpec out;
+  TRY(out.url, read::text(json, "url", ""));
+  TRY(out.queue, read::text(json, "queue", ""));
+  if (out.url.empty() == out.queue.empty()) {
+    return bad("planner needs either a url or a queue");
+  }
+  if (json.find("tools") != nullptr) {
+    if (out.queue.empty()) return bad("planner.tools are run by a queue's workers: name the queue");
+    TRY(out.tools, read::names(json, "tools"));
+  }
+  if (out.queue.size() > limits::kLabelBytesMax) return bad("the planner's queue name is too long");
+  if (const Json* headers = json.find("headers"); headers != nullptr && !headers->is_null()) {
+    if (!headers->is_object()) return bad("planner headers must be an object");
+    for (const Json::Member& m : *headers->members()) {
+      const std::string* value = m.second.string();
+      if (value == nullptr) return bad("planner header '" + m.first + "' must be text");
+      out.headers.emplace(m.first, *value);
+    }
+  }
+  TRY(auto timeout, read::seconds(json, "timeout_s"));
+  if (timeout) out.timeout = *timeout;
+  return out;
+}
+
+Result<StepBudget> read_step_budget(const Json& json) {
+  TRY_VOID(read::members(json, "step_budget", {"tokens", "time_s"}));
+  StepBudget out;
+  TRY(out.tokens, read::positive(json, "tokens"));
+  TRY(out.time, read::seconds(json, "time_s"));
+  return out;
+}
+
+Result<ExtensionRules> read_extensions(const Json& json) {
+  TRY_VOID(read::members(json, "extensions", {"auto", "otherwise"}));
+  ExtensionRules out;
+  if (const Json* rule = json.find("auto"); rule != nullptr && !rule->is_null()) {
+    TRY_VOID(read::members(*rule, "extensions.auto", {"tokens", "time_s", "requests"}));
+    TRY(auto tokens, read::positive(*rule, "tokens"));
+    TRY(auto time, read::seconds(*rule, "time_s"));
+    TRY(auto requests, read::positive(*rule, "requests"));
+    out.auto_tokens = tokens.value_or(0);
+    out.auto_time = time.value_or(Duration{});
+    out.auto_requests = requests.value_or(1);
+  }
+  TRY(std::string otherwise, read::text(json, "otherwise", "ask"));
+  if (otherwise != "ask" && otherwise != "refuse") {
+    return bad("extensions.otherwise must be ask or refuse");
+  }
+  out.ask = otherwise == "ask";
+  return out;
+}
+
+Result<void> read_budgets(const Json& json, AgentSpec& spec) {
+  if (const Json* v = json.find("planner"); v != nullptr && !v->is_null()) {
+    TRY(spec.planner, read_planner(*v));
+  }
+  if (const Json* v = json.find("step_budget"); v != nullptr && !v->is_null()) {
+    TRY(spec.step_budget, read_step_budget(*v));
+  }
+  if (const Json* v = json.find("extensions"); v != nullptr && !v->is_null()) {
+    TRY(spec.extensions, read_extensions(*v));
+  }
+  if (const Json* v = json.find("tree"); v != nullptr && !v->is_null()) {
+    TRY(spec.tree, TreeLimits::from_json(*v, "tree"));
+  }
+  return {};
+}
+
+Result<void> read_names(const Json& json, AgentSpec& spec) {
+  TRY(spec.models, read::names(json, "models"));
+  TRY(std::string model, read::text(json, "model", ""));
+  if (!model.empty()) spec.models.insert(spec.models.begin(), model);
+  if (spec.models.empty() && !spec.planner.set()) {
+    return bad("models is missing: name at least one model");
+  }
+  TRY(spec.tools, read::names(json, "tools"));
+  TRY(spec.approvals, read::names(json, "approvals"));
+  TRY(spec.builtins, read::names(json, "builtins"));
+  for (const std::string& name : spec.builtins) {
+    if (!is_builtin_name(name)) {
+      return bad("there is no builtin '" + name + "' (there are: " + builtin_names() + ")");
+    }
+  }
+  return {};
+}
+
+void put_names(Json& out, const char* key, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  Json list = Json::array();
+  for (const std::string& n : names) list.push(n);
+  out.set(key, std::move(list));
+}
+
+Json planner_json(const PlannerSpec& planner) {
+  Json out = Json::object();
+  if (!planner.url.empty()) out.set("url", planner.url);
+  if (!planner.queue.empty()) out.set("queue", planner.queue);
+  if (planner.tools) {
+    Json globs = Json::array();
+    for (const std::string& g : *planner.tools) globs.push(g);
+    out.set("tools", std::move(globs));
+  }
+  if (!planner.headers.empty()) {
+    Json headers = Json::object();
+    for (const auto& [name, value] : planner.headers) headers.set(name, value);
+    out.set("headers", std::move(headers));
+  }
+  if (planner.timeout != limits::kPlannerTimeout) {
+    out.set("timeout_s", read::seconds_json(planner.timeout));
+  }
+  return out;
+}
+
+void put_budgets(Json& out, const AgentSpec& spec) {
+  if (spec.planner.set()) out.set("planner", planner_json(spec.planner));
+  if (spec.step_budget.tokens || spec.step_budget.time) {
+    Json step = Json::object();
+    if (spec.step_budget.tokens) step.set("tokens", *spec.step_budget.tokens);
+    if (spec.step_budget.time) step.set("time_s", read::seconds_json(*spec.step_budget.time));
+    out.set("step_budget", std::move(step));
+  }
+  const ExtensionRules& rules = spec.extensions;
+  if (rules.auto_requests > 0 || !rules.ask) {
+    Json extensions = Json::object();
+    if (rules.auto_requests > 0) {
+      Json rule = Json::object();
+      if (rules.auto_tokens > 0) rule.set("tokens", rules.auto_tokens);
+      if (rules.auto_time > Duration{}) rule.set("time_s", read::seconds_json(rules.auto_time));
+      rule.set("requests", rules.auto_requests);
+      extensions.set("auto", std::move(rule));
+    }
+    extensions.set("otherwise", rules.ask ? "ask" : "refuse");
+    out.set("extensions", std::move(extensions));
+  }
+  if (!(spec.tree == TreeLimits())) out.set("tree", spec.tree.to_json());
 }
 
 }  // namespace
 
+std::string PlannerSpec::name() const {
+  if (!url.empty()) return "http";
+  return queue.empty() ? std::string() : "queue:" + queue;
+}
+
+Json TreeLimits::to_json() const {
+  Json out = Json::object();
+  out.set("depth", depth).set("width", width).set("spawns", spawns);
+  out.set("steps", steps).set("tokens", tokens).set("cost_usd", cost.usd());
+  out.set("time_s", read::seconds_json(time));
+  return out;
+}
+
+Result<TreeLimits> TreeLimits::from_json(const Json& json, const std::string& where) {
+  TRY_VOID(read::members(json, where,
+                         {"depth", "width", "spawns", "steps", "tokens", "cost_usd", "time_s"}));
+  TreeLimits out;
+  struct Count {
+    const char* name;
+    int64_t TreeLimits::* field;
+  };
+  constexpr Count kCounts[] = {{"width", &TreeLimits::width},
+                               {"spawns", &TreeLimits::spawns},
+                               {"steps", &TreeLimits::steps},
+                               {"tokens", &TreeLimits::tokens}};
+  for (const Count& count : kCounts) {
+    TRY(auto n, read::positive(json, count.name));
+    if (n) out.*count.field = *n;
+  }
+  if (const Json* depth = json.find("depth"); depth != nullptr && !depth->is_null()) {
+    auto n = depth->integer();
+    if (!n || *n < 0) return bad(where + ".depth must be a whole number of at least 0");
+    out.depth = *n;
+  }
+  TRY(std::string cost, read::text(json, "cost_usd", ""));
+  if (!cost.empty()) {
+    auto money = Money::parse_usd(cost);
+    if (!money || *money <= Money()) return bad(where + ".cost_usd must be dollars above 0");
+    out.cost = *money;
+  }
+  TRY(auto time, read::seconds(json, "time_s"));
+  if (time) out.time = *time;
+  return out;
+}
+
+bool glob_matches(std::string_view glob, std::string_view text) {
+  // The usual two pointers: remember the last star and how far it reached.
+  size_t g = 0, t = 0, star = std::string_view::npos, reached = 0;
+  while (t < text.size()) {
+    if (g < glob.size() && (glob[g] == '?' || glob[g] == text[t]) && glob[g] != '*') {
+      ++g, ++t;
+    } else if (g < glob.size() && glob[g] == '*') {
+      star = g++;
+      reached = t;
+    } else if (star != std::string_view::npos) {
+      g = star + 1;
+      t = ++reached;
+    } else {
+      return false;
+    }
+  }
+  while (g < glob.size() && glob[g] == '*') ++g;
+  return g == glob.size();
+}
+
+bool AgentSpec::has_builtin(std::string_view builtin) const {
+  return std::find(builtins.begin(), builtins.end(), builtin) != builtins.end();
+}
+
+bool AgentSpec::needs_approval(std::string_view tool) const {
+  return std::any_of(approvals.begin(), approvals.end(),
+                     [&](const std::string& glob) { return glob_matches(glob, tool); });
+}
+
+bool AgentSpec::runs_on_worker(std::string_view tool) const {
+  if (planner.queue.empty()) return false;
+  if (!planner.tools) return tools.empty() && memory_namespace.empty();
+  return std::any_of(planner.tools->begin(), planner.tools->end(),
+                     [&](const std::string& glob) { return glob_matches(glob, tool); });
+}
+
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
-  TRY_VOID(check_members(json, "the agent",
-                         {"name", "version", "instructions", "models", "model", "tools", "memory",
-                          "limits", "parameters", "end_after_answer", "description"}));
+  TRY_VOID(read::members(json, "the agent",
+                         {"name", "version", "instructions", "models", "model", "tools", "builtins",
+                          "approvals", "memory", "planner", "limits", "step_budget", "extensions",
+                          "tree", "parameters", "end_after_answer", "description"}));
   AgentSpec spec;
-  TRY(spec.name, read_string(json, "name", ""));
+  TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
   if (spec.name.size() > 128) return bad("name is longer than 128 bytes");
-  TRY(spec.instructions, read_string(json, "instructions", ""));
-  TRY(spec.models, read_strings(json, "models"));
-  TRY(std::string model, read_string(json, "model", ""));
-  if (!model.empty()) spec.models.insert(spec.models.begin(), model);
-  if (spec.models.empty()) return bad("models is missing: name at least one model");
-  TRY(spec.tools, read_strings(json, "tools"));
+  TRY(spec.instructions, read::text(json, "instructions", ""));
+  TRY_VOID(read_budgets(json, spec));
+  TRY_VOID(read_names(json, spec));
   if (const Json* memory = json.find("memory"); memory != nullptr && !memory->is_null()) {
-    TRY_VOID(check_members(*memory, "memory", {"namespace"}));
-    TRY(spec.memory_namespace, read_string(*memory, "namespace", spec.name));
+    TRY_VOID(read::members(*memory, "memory", {"namespace"}));
+    TRY(spec.memory_namespace, read::text(*memory, "namespace", spec.name));
   }
   if (const Json* limits = json.find("limits"); limits != nullptr && !limits->is_null()) {
     TRY_VOID(read_limits(*limits, spec));
@@ -126,8 +278,8 @@ Result<AgentSpec> AgentSpec::from_json(const Json& json) {
   if (const Json* p = json.find("parameters"); p != nullptr && !p->is_null()) {
     TRY_VOID(read_parameters(*p, spec));
   }
-  TRY(spec.end_after_answer, read_flag(json, "end_after_answer", false));
-  TRY(spec.version, read_string(json, "version", ""));
+  TRY(spec.end_after_answer, read::flag(json, "end_after_answer", false));
+  TRY(spec.version, read::text(json, "version", ""));
   if (spec.version.empty()) {
     spec.version = crypto::sha256(spec.to_json().dump()).hex().substr(0, 12);
   }
@@ -139,21 +291,23 @@ Json AgentSpec::to_json() const {
   out.set("name", name);
   if (!version.empty()) out.set("version", version);
   if (!instructions.empty()) out.set("instructions", instructions);
-  Json ladder = Json::array();
-  for (const std::string& m : models) ladder.push(m);
-  out.set("models", std::move(ladder));
-  if (!tools.empty()) {
-    Json list = Json::array();
-    for (const std::string& t : tools) list.push(t);
-    out.set("tools", std::move(list));
+  if (!models.empty() || !planner.set()) {
+    Json ladder = Json::array();
+    for (const std::string& m : models) ladder.push(m);
+    out.set("models", std::move(ladder));
   }
-  if (!memory_namespace.empty())
+  put_names(out, "tools", tools);
+  put_names(out, "builtins", builtins);
+  put_names(out, "approvals", approvals);
+  if (!memory_namespace.empty()) {
     out.set("memory", Json::object().set("namespace", memory_namespace));
+  }
   Json limits = Json::object();
   limits.set("steps", steps_max);
   limits.set("at_limit", at_limit == AtLimit::kEnd ? "end" : "pause");
   if (output_tokens_max) limits.set("output_tokens", *output_tokens_max);
   out.set("limits", std::move(limits));
+  put_budgets(out, *this);
   Json parameters = Json::object();
   if (temperature) parameters.set("temperature", *temperature);
   if (top_p) parameters.set("top_p", *top_p);

@@ -1,13 +1,11 @@
 #pragma once
-// Drafts become events: a draft says what happened, the batch gives it its place in the journal
-// (id, sequence, time, salt, hashes) and folds it into the state at once, so that decide() sees it
-// and its consequences commit together with it (DESIGN.md, rule 3).
+// A draft: what is to be written down, before it has its place in the journal (batch.h gives it
+// one). Values.
 
 #include <string>
-#include <vector>
 
-#include "base/random.h"
-#include "session/state.h"
+#include "base/json.h"
+#include "contract/event.h"
 
 namespace drover::session {
 
@@ -19,29 +17,16 @@ struct Draft {
   contract::Actor actor;
 };
 
-class Batch {
- public:
-  Batch(State& state, Clock& clock, Random& random)
-      : state_(state), clock_(clock), random_(random), first_(state.last_sequence) {}
-
-  /// Makes the event and folds it. After an error the state must be discarded.
-  Result<uint64_t> add(Draft draft);
-  bool empty() const { return events_.empty(); }
-  /// The sequence before the batch: the journal's fence.
-  uint64_t expected_last() const { return first_; }
-  const std::vector<contract::Event>& events() const { return events_; }
-  std::vector<contract::Event> take() { return std::move(events_); }
-
- private:
-  State& state_;
-  Clock& clock_;
-  Random& random_;
-  uint64_t first_;
-  std::vector<contract::Event> events_;
-};
-
-/// Checks numbering and the hash chain of a session's events from its beginning: kDataLoss with
-/// the first bad sequence. Purged payloads (no payload, no salt) are taken on their commitment.
-Result<void> verify_chain(const SessionId& session, const std::vector<contract::Event>& events);
+/// A draft of the runtime's own (actor "system").
+inline Draft system_draft(std::string_view kind, Json payload, uint64_t causation = 0,
+                          uint32_t attempt = 0) {
+  Draft d;
+  d.kind = std::string(kind);
+  d.payload = std::move(payload);
+  d.causation = causation;
+  d.attempt = attempt;
+  d.actor.type = "system";
+  return d;
+}
 
 }  // namespace drover::session

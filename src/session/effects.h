@@ -3,10 +3,12 @@
 // always ending with the result event. Nothing here touches the session's state or its journal.
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "session/draft.h"
 #include "session/services.h"
+#include "session/state.h"
 
 namespace drover::session {
 
@@ -15,10 +17,17 @@ struct ModelTask {
   SessionId session;
   TenantId tenant;
   AgentSpec agent;
+  std::vector<std::string> models;
   std::vector<contract::Message> messages;
   std::string prompt_hash;
   uint64_t sequence = 0;
   uint32_t attempt = 1;
+  /// The output limit: the agent's, or less where a budget has no more.
+  std::optional<int64_t> output_tokens_max;
+  /// A budget set that limit: an answer that reaches it is cut, not finished.
+  bool clamped = false;
+  /// Time that the step's budget leaves; absent: no limit.
+  std::optional<Duration> time_left;
 };
 
 struct ToolTask {
@@ -32,18 +41,38 @@ struct ToolTask {
   uint64_t call_index = 0;
   uint64_t sequence = 0;
   uint32_t attempt = 1;
+  std::optional<Duration> time_left;
+};
+
+struct PlanTask {
+  SessionId session;
+  PlannerSpec planner;
+  Json question;
+  uint64_t sequence = 0;
+  uint32_t attempt = 1;
+  std::optional<Duration> time_left;
 };
 
 struct EffectResult {
   std::vector<Draft> drafts;
   /// No answer was had and another attempt may get one.
   bool retry = false;
+  /// What a model call used and cost, answered or not.
+  int64_t tokens = 0;
+  Money cost;
+  bool estimated = false;
+  /// The step's budget that cut the attempt: "tokens" or "time"; empty: none.
+  std::string cut;
 };
-
-/// "ses_…/12": the same over all attempts at an effect.
-std::string idempotency_key(const SessionId& session, uint64_t sequence);
 
 Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task);
 Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task);
+Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task);
+
+/// What a planner is asked (contract/README.md), but for the events since its last plan: whoever
+/// hands the question out adds them (add_events).
+Json question_head(const State& state);
+Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId session,
+                              uint64_t from, Json* question);
 
 }  // namespace drover::session

@@ -1,4 +1,5 @@
 #include "contract/chat.h"
+#include "session/builtins.h"
 #include "session/effects.h"
 
 namespace drover::session {
@@ -96,16 +97,29 @@ Json result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
 
 contract::ChatRequest make_request(ModelTask& task, std::vector<contract::ToolDefinition> tools) {
   contract::ChatRequest request;
-  request.model = task.agent.models.front();
+  request.model = task.models.front();
   request.messages = std::move(task.messages);
   request.tools = std::move(tools);
-  request.max_tokens = task.agent.output_tokens_max;
+  request.max_tokens = task.output_tokens_max;
   request.temperature = task.agent.temperature;
   request.top_p = task.agent.top_p;
   request.seed = task.agent.seed;
   request.stream = task.agent.stream;
   request.include_usage = task.agent.stream;
   return request;
+}
+
+int64_t tokens_of(const contract::Usage& usage) {
+  return usage.input_tokens.value_or(0) + usage.output_tokens.value_or(0);
+}
+
+/// An answer that ran into a limit which a budget had set is not finished: the step is cut.
+bool cut_by_budget(const ModelTask& task, const contract::ChatResponse& response) {
+  return task.clamped && response.finish_reason == contract::FinishReason::kLength;
+}
+
+Error cut_error(std::string what) {
+  return Error(Code::kResourceExhausted, std::move(what)).with_reason("step_budget");
 }
 
 EffectResult failed(const ModelTask& task, const Error& error, EffectResult out) {
@@ -117,10 +131,6 @@ EffectResult failed(const ModelTask& task, const Error& error, EffectResult out)
 }
 
 }  // namespace
-
-std::string idempotency_key(const SessionId& session, uint64_t sequence) {
-  return session.str() + "/" + std::to_string(sequence);
-}
 
 Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task) {
   EffectResult out;
@@ -138,25 +148,44 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     for (contract::ToolDefinition& d : services.memory->definitions())
       tools.push_back(std::move(d));
   }
+  for (contract::ToolDefinition& d : builtin_definitions(task.agent)) tools.push_back(std::move(d));
   road::ModelCall call{identity::Principal::system(task.tenant),
-                       task.agent.models,
+                       task.models,
                        providers::Prompt::from_chat(make_request(task, std::move(tools))),
                        task.session.str(),
                        task.agent.name,
                        idempotency_key(task.session, task.sequence)};
   DiscardSink discard;
   providers::Sink* sink = task.agent.stream ? &discard : nullptr;
-  auto outcome = co_await services.road->call_model(ctx, std::move(call), sink);
+  Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;
+  auto outcome = co_await services.road->call_model(bounded, std::move(call), sink);
   if (!outcome) {
     const road::ModelFailure& failure = outcome.error();
+    out.tokens = tokens_of(failure.usage);
+    out.cost = failure.cost;
+    out.estimated = failure.usage.estimated;
     out.drafts.push_back(
         draft_for(task, contract::kind::kPlacementDecided, placement_json(failure.placement)));
     add_failovers(task, failure.attempts, out.drafts);
+    bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
+    if (out_of_time && task.time_left) {
+      out.cut = "time";
+      Error cut = cut_error("the step's time budget ran out during the call");
+      co_return failed(task, cut, std::move(out));
+    }
     co_return failed(task, failure.error, std::move(out));
   }
+  out.tokens = tokens_of(outcome->answer.response.usage);
+  out.cost = outcome->cost;
+  out.estimated = outcome->answer.response.usage.estimated;
   out.drafts.push_back(
       draft_for(task, contract::kind::kPlacementDecided, placement_json(outcome->placement)));
   add_failovers(task, outcome->attempts, out.drafts);
+  if (cut_by_budget(task, outcome->answer.response)) {
+    out.cut = "tokens";
+    Error cut = cut_error("the answer reached what the budget left for it");
+    co_return failed(task, cut, std::move(out));
+  }
   Draft result = draft_for(task, contract::kind::kModelResult, result_json(task, *outcome));
   result.actor.type = "agent";
   result.actor.id = task.agent.name;

@@ -104,9 +104,14 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
   std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
     return memory ? use_memory(below, services, what) : use_tool(below, services, what);
   };
-  auto outcome =
-      co_await road::run_effect<Done>(ctx, services.effects, std::move(call), std::move(executor));
+  Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;
+  auto outcome = co_await road::run_effect<Done>(bounded, services.effects, std::move(call),
+                                                 std::move(executor));
   EffectResult out;
+  if (!outcome.result && task.time_left && bounded.remaining() == Duration{} && ctx.check()) {
+    out.cut = "time";  // no result: another attempt follows once the step has more time
+    co_return out;
+  }
   Done done;
   if (outcome.result) {
     done = std::move(*outcome.result);

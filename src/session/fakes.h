@@ -7,6 +7,7 @@
 
 #include "async/sync.h"
 #include "road/road.h"
+#include "session/services.h"
 #include "tools/tool_set.h"
 
 namespace drover::session {
@@ -18,6 +19,10 @@ class FakeRoad final : public road::Road {
   /// Answers a request; set by the test.
   std::function<Result<contract::Message>(const contract::ChatRequest&)> answer;
   Duration think{10ms};
+  Money price_input;
+  Money price_output;
+  int64_t input_tokens = 10;
+  int64_t output_tokens = 5;
   int calls = 0;
   std::vector<std::string> keys;
   std::vector<contract::ChatRequest> requests;
@@ -45,15 +50,26 @@ class FakeRoad final : public road::Road {
     road::ModelOutcome out;
     out.answer.response.message = std::move(*message);
     out.answer.response.model = "fake-1";
-    out.answer.response.usage.input_tokens = 10;
-    out.answer.response.usage.output_tokens = 5;
+    out.answer.response.usage.input_tokens = input_tokens;
+    out.answer.response.usage.output_tokens = output_tokens;
+    bool cut = (*request)->max_tokens && output_tokens >= *(*request)->max_tokens;
+    if (cut) {
+      out.answer.response.usage.output_tokens = *(*request)->max_tokens;
+      out.answer.response.finish_reason = contract::FinishReason::kLength;
+    }
     out.endpoint = &endpoint_;
     out.provider = "fake";
-    out.cost = Money::from_pico_usd(1000);
+    out.cost = price_input.is_zero() && price_output.is_zero()
+                   ? Money::from_pico_usd(1000)
+                   : price_input * input_tokens + price_output * output_tokens;
     out.cost_known = true;
     co_return out;
   }
   road::Placement place(const std::vector<std::string>&) const override { return {}; }
+  Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
+    if (price_input.is_zero() && price_output.is_zero()) return Money::from_pico_usd(1000);
+    return price_input * input + price_output * output;
+  }
   std::vector<std::string> models() const override { return {"m"}; }
 
  private:
@@ -89,6 +105,28 @@ class FakeTools final : public tools::ToolSet {
     tools::ToolOutcome out;
     out.content = invocation.tool + ":" + invocation.arguments;
     co_return out;
+  }
+};
+
+class FakeAgents final : public AgentSource {
+ public:
+  std::map<std::string, AgentSpec> known;
+  Result<AgentSpec> find(const TenantId&, const std::string& name) const override {
+    auto it = known.find(name);
+    if (it == known.end()) return fail(Code::kNotFound, "no agent is named '" + name + "'");
+    return it->second;
+  }
+};
+
+class FakePlanner final : public PlannerClient {
+ public:
+  std::function<Result<Json>(const Json& question)> answer;
+  Duration think{1ms};
+  std::vector<PlannerQuestion> questions;
+  async::Task<Result<Json>> ask(async::Context ctx, PlannerQuestion question) override {
+    questions.push_back(question);
+    CO_TRY_VOID(co_await async::sleep_for(ctx, think));
+    co_return answer(question.body);
   }
 };
 

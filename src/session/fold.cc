@@ -1,27 +1,25 @@
-#include "base/money.h"
+#include <algorithm>
+
 #include "crypto/sha256.h"
-#include "session/state.h"
+#include "session/folding.h"
 
 namespace drover::session {
-namespace {
+namespace folding {
 
-using contract::Event;
 using contract::Message;
-namespace kind = contract::kind;
 
 tl::unexpected<Error> broken(const Event& event, std::string why) {
   return fail(Code::kDataLoss, "event " + std::to_string(event.sequence) + " (" + event.kind +
                                    "): " + std::move(why));
 }
 
-// Each message extends the prompt's hash, so that its cost is linear in the session.
-void push(State& state, Message m) {
-  state.prompt_hash =
-      crypto::Sha256().update(state.prompt_hash).update(contract::to_json(m).dump()).finish().hex();
-  state.messages.push_back(std::move(m));
+void push(State& state, Message message) {
+  std::string written = contract::to_json(message).dump();
+  state.prompt_bytes += static_cast<int64_t>(written.size());
+  state.prompt_hash = crypto::Sha256().update(state.prompt_hash).update(written).finish().hex();
+  state.messages.push_back(std::move(message));
 }
 
-/// Messages that came during the turn; true if there were any.
 bool push_queued(State& state) {
   bool any = !state.queued.empty();
   for (Message& m : state.queued) push(state, std::move(m));
@@ -29,163 +27,208 @@ bool push_queued(State& state) {
   return any;
 }
 
+std::string text(const Json& payload, std::string_view key) {
+  return std::string(payload.get_string(key).value_or(""));
+}
+
+std::optional<WallTime> time(const Json& payload, std::string_view key) {
+  auto written = payload.get_string(key);
+  if (!written) return std::nullopt;
+  auto parsed = parse_rfc3339(*written);
+  return parsed ? std::optional<WallTime>(*parsed) : std::nullopt;
+}
+
+std::optional<uint64_t> index(const Json& payload, std::string_view key) {
+  auto n = payload.get_int(key);
+  return n && *n >= 0 ? std::optional<uint64_t>(static_cast<uint64_t>(*n)) : std::nullopt;
+}
+
+Money money(const Json& payload, std::string_view key) {
+  auto written = payload.get_string(key);
+  if (!written) return Money();
+  return Money::parse_usd(*written).value_or(Money());
+}
+
+}  // namespace folding
+
+namespace {
+
+using namespace folding;
+using contract::Message;
+namespace kind = contract::kind;
+
 Result<void> on_started(State& state, const Event& event, const Json& payload) {
   if (state.status != Status::kNew) return broken(event, "the session has already started");
   const Json* agent = payload.find("agent");
   if (agent == nullptr) return broken(event, "no agent in the payload");
   TRY(state.agent, AgentSpec::from_json(*agent));
   state.id = event.session;
-  state.tenant = TenantId(std::string(payload.get_string("tenant").value_or("")));
-  state.trace_id = std::string(payload.get_string("trace_id").value_or(""));
+  state.tenant = TenantId(text(payload, "tenant"));
+  state.trace_id = text(payload, "trace_id");
+  state.root = SessionId(text(payload, "root"));
+  if (state.root.empty()) state.root = state.id;
+  state.parent = SessionId(text(payload, "parent"));
+  state.parent_sequence = index(payload, "parent_sequence").value_or(0);
+  state.depth = payload.get_int("depth").value_or(0);
+  state.tree = state.agent.tree;
+  if (const Json* tree = payload.find("tree")) {
+    TRY(state.tree, TreeLimits::from_json(*tree, "tree"));
+  }
   if (const Json* labels = payload.find("labels")) state.labels = *labels;
   if (!state.agent.instructions.empty()) {
     push(state, Message::of_text(contract::Role::kSystem, state.agent.instructions));
   }
+  state.started = event.time;
   state.status = Status::kWaiting;
-  state.reason = "message";
+  state.waiting_since = event.time;
   return {};
+}
+
+bool effect_under_way(const State& state) {
+  return !state.tool_calls.empty() || (state.model_call && !state.model_call->failed) ||
+         (state.plan && !state.plan->failed);
 }
 
 Result<void> on_observation(State& state, const Event& event, const Json& payload) {
   const Json* message = payload.find("message");
   if (message == nullptr) return broken(event, "no message in the payload");
   TRY(Message m, contract::message_from_json(*message));
-  bool model_failed = state.model_call && state.status == Status::kWaiting;
-  if (!state.tool_calls.empty() || (state.model_call && !model_failed)) {
+  if (effect_under_way(state)) {
     // A turn is under way: the message waits behind its answer and its tool results.
     state.queued.push_back(std::move(m));
     return {};
   }
   push(state, std::move(m));
-  state.model_due = !state.model_call.has_value();
-  state.status = Status::kRunning;
-  state.reason.clear();
-  return {};
-}
-
-Result<void> on_model_call(State& state, const Event& event, const Json& payload) {
-  if (event.attempt > 1) {
-    if (!state.model_call || state.model_call->sequence != event.causation) {
-      return broken(event, "a further attempt without a first");
-    }
-    state.model_call->attempt = event.attempt;
-    state.status = Status::kRunning;
-    return {};
-  }
-  if (state.model_call) return broken(event, "a model call is already pending");
-  PendingModelCall pending;
-  pending.sequence = event.sequence;
-  state.model_call = pending;
-  state.model_due = false;
-  state.status = Status::kRunning;
-  ++state.steps;
-  return {};
-}
-
-void add(std::optional<int64_t>& sum, const std::optional<int64_t>& more) {
-  if (more) sum = sum.value_or(0) + *more;
-}
-
-Result<void> on_model_result(State& state, const Event& event, const Json& payload) {
-  if (!state.model_call || state.model_call->sequence != event.causation) {
-    return broken(event, "a result for a call that is not pending");
-  }
-  if (payload.find("error") != nullptr) {
-    // No answer was had: the call stays pending, for another attempt when something wakes it.
-    state.status = Status::kWaiting;
-    state.reason = "model";
-    return {};
-  }
-  const Json* message = payload.find("message");
-  if (message == nullptr) return broken(event, "no message in the payload");
-  TRY(Message m, contract::message_from_json(*message));
-  if (const Json* usage = payload.find("usage")) {
-    contract::Usage u = contract::usage_from_json(*usage);
-    add(state.usage.input_tokens, u.input_tokens);
-    add(state.usage.output_tokens, u.output_tokens);
-    add(state.usage.cache_read_tokens, u.cache_read_tokens);
-    add(state.usage.cache_write_tokens, u.cache_write_tokens);
-    add(state.usage.reasoning_tokens, u.reasoning_tokens);
-  }
-  if (auto cost = payload.get_string("cost_usd")) {
-    if (auto money = Money::parse_usd(*cost)) state.cost += *money;
-  }
-  state.model_call.reset();
-  state.tool_calls.clear();
-  for (const contract::ToolCall& call : m.tool_calls) {
-    PendingToolCall pending;
-    pending.call = call;
-    pending.call_index = state.tool_calls_total++;
-    state.tool_calls.push_back(std::move(pending));
-  }
-  bool answered = m.tool_calls.empty();
-  push(state, std::move(m));
-  state.status = Status::kRunning;
-  if (answered) {
-    state.model_due = push_queued(state);
-    state.status = state.model_due ? Status::kRunning : Status::kWaiting;
-    state.reason = state.model_due ? "" : "message";
+  if (state.agent.planner.set()) {
+    state.plan_due = !state.plan.has_value();
+  } else {
+    state.model_due = !state.model_call.has_value();
   }
   return {};
 }
 
-Result<void> on_tool_call(State& state, const Event& event, const Json& payload) {
-  auto index = payload.get_int("index");
-  if (!index || *index < 0 || static_cast<size_t>(*index) >= state.tool_calls.size()) {
-    return broken(event, "no such tool call in the last turn");
-  }
-  PendingToolCall& pending = state.tool_calls[static_cast<size_t>(*index)];
-  if (event.attempt > 1) {
-    if (pending.sequence != event.causation)
-      return broken(event, "a further attempt without a first");
-    pending.attempt = event.attempt;
-    return {};
-  }
-  if (pending.sequence != 0) return broken(event, "the tool call was already decided");
-  pending.sequence = event.sequence;
-  return {};
-}
-
-Result<void> on_tool_result(State& state, const Event& event, const Json& payload) {
-  PendingToolCall* mine = nullptr;
-  bool all_done = true;
-  for (PendingToolCall& pending : state.tool_calls) {
-    if (pending.sequence != 0 && pending.sequence == event.causation) {
-      mine = &pending;
-    } else if (!pending.done) {
-      all_done = false;
-    }
-  }
-  if (mine == nullptr) return broken(event, "a result for a call that is not pending");
-  if (mine->done) return broken(event, "a second accepted result");
-  mine->done = true;
-  mine->content = std::string(payload.get_string("content").value_or(""));
-  mine->is_error = payload.get_bool("is_error").value_or(false);
-  if (!all_done) return {};
-  // Results follow in the order of the calls, whatever order they came in.
-  for (PendingToolCall& pending : state.tool_calls) {
-    Message m = Message::of_text(contract::Role::kTool, std::move(pending.content));
-    m.tool_call_id = pending.call.id;
-    m.name = pending.call.name;
-    m.tool_error = pending.is_error;
-    push(state, std::move(m));
-  }
-  state.tool_calls.clear();
-  push_queued(state);
-  state.model_due = true;
-  return {};
-}
-
-void on_ended(State& state, const Json& payload) {
+Result<void> on_ended(State& state, const Json& payload) {
   state.status = Status::kEnded;
-  state.reason = std::string(payload.get_string("reason").value_or("completed"));
+  state.reason = text(payload, "reason");
+  if (state.reason.empty()) state.reason = "completed";
+  state.result = text(payload, "result");
   state.model_call.reset();
-  state.model_due = false;
+  state.plan.reset();
+  state.waits.clear();
+  state.planned.clear();
+  state.model_due = state.plan_due = false;
+  return {};
 }
 
-void on_wait(State& state, const Json& payload) {
-  state.status = Status::kWaiting;
-  state.reason = std::string(payload.get_string("for").value_or("message"));
+Result<void> on_agent_changed(State& state, const Event& event, const Json& payload) {
+  const Json* agent = payload.find("agent");
+  if (agent == nullptr) return broken(event, "no agent in the payload");
+  TRY(state.agent, AgentSpec::from_json(*agent));
+  // The instructions are the head of the prompt: all of its hash changes.
+  std::vector<Message> messages = std::move(state.messages);
+  state.messages.clear();
+  state.prompt_hash.clear();
+  state.prompt_bytes = state.counted_bytes = state.counted_tokens = 0;
+  bool had = !messages.empty() && messages.front().role == contract::Role::kSystem;
+  if (!state.agent.instructions.empty()) {
+    push(state, Message::of_text(contract::Role::kSystem, state.agent.instructions));
+  }
+  for (size_t i = had ? 1 : 0; i < messages.size(); ++i) push(state, std::move(messages[i]));
+  return {};
+}
+
+using Handler = Result<void> (*)(State&, const Event&, const Json&);
+struct KindHandler {
+  std::string_view kind;
+  Handler handler;
+};
+
+// In the order of how often they come.
+constexpr KindHandler kHandlers[] = {
+    {kind::kToolCall, on_tool_call},
+    {kind::kToolResult, on_tool_result},
+    {kind::kPlan, on_plan},
+    {kind::kPlanRequested, on_plan_requested},
+    {kind::kModelCall, on_model_call},
+    {kind::kModelResult, on_model_result},
+    {kind::kBudgetReserved, on_reserved},
+    {kind::kBudgetSettled, on_settled},
+    {kind::kObservation, on_observation},
+    {kind::kWaitStarted, on_wait_started},
+    {kind::kWaitResolved, on_wait_resolved},
+    {kind::kSignal, on_signal},
+    {kind::kChildSpawned, on_child_spawned},
+    {kind::kChildEnded, on_child_ended},
+    {kind::kBudgetExceeded, on_exceeded},
+    {kind::kBudgetExtensionRequested, on_extension_requested},
+    {kind::kBudgetExtensionDecided, on_extension_decided},
+    {kind::kSessionStarted, on_started},
+    {kind::kAgentChanged, on_agent_changed},
+};
+
+/// A task has a place: its child is about to be spawned.
+bool can_spawn(const State& state) {
+  if (state.over_budget || static_cast<int64_t>(state.open_children()) >= state.tree.width) {
+    return false;
+  }
+  for (const ChildGroup& group : state.groups) {
+    if (group.resolved) continue;
+    for (const ChildTask& task : group.tasks) {
+      if (task.sequence == 0) return true;
+    }
+  }
+  return false;
+}
+
+/// True while an effect is being done or is to be begun, and nobody outside is waited for.
+bool busy(const State& state) {
+  if (state.over_budget || state.find_wait("limit") != nullptr) {
+    // What is under way is finished; nothing new is begun.
+    if (state.model_call && !state.model_call->failed) return true;
+  } else {
+    if (state.model_call ? !state.model_call->failed : state.model_due) return true;
+    if (state.plan ? !state.plan->failed : state.plan_due) return true;
+    if (!state.planned.empty()) return true;
+  }
+  for (const PendingToolCall& call : state.tool_calls) {
+    if (call.done || call.waiting || call.failed) continue;
+    // What was not begun when a budget ran out waits for it too.
+    if (call.sequence != 0 || call.ready || !state.over_budget) return true;
+  }
+  return can_spawn(state);
+}
+
+std::string waiting_for(const State& state) {
+  if (!state.waits.empty()) return state.waits.front().what;
+  if (state.open_children() > 0) return "children";
+  if (state.model_call) return "model";
+  if (state.plan) return "planner";
+  return "message";
+}
+
+void settle_status(State& state, const Event& event) {
+  if (state.status == Status::kEnded || state.status == Status::kNew) return;
+  bool waited = state.status == Status::kWaiting;
+  state.status = busy(state) ? Status::kRunning : Status::kWaiting;
+  if (state.status == Status::kRunning) {
+    state.reason.clear();
+    if (waited) state.step.paused += event.time - state.waiting_since;
+  } else {
+    state.reason = waiting_for(state);
+    if (!waited) state.waiting_since = event.time;
+  }
+}
+
+/// A plan whose effects are all done is followed by the next question to the planner.
+void settle_plan(State& state) {
+  if (!state.plan_running) return;
+  bool open = state.model_call || state.model_due || !state.tool_calls.empty() ||
+              !state.planned.empty() || !state.extensions.empty() || !state.waits.empty();
+  for (const ChildGroup& group : state.groups) open = open || !group.resolved;
+  if (open) return;
+  state.plan_running = false;
+  push_queued(state);
+  state.plan_due = true;
 }
 
 }  // namespace
@@ -194,30 +237,26 @@ Result<void> fold(State& state, const Event& event) {
   if (event.sequence != state.last_sequence + 1) {
     return broken(event, "expected sequence " + std::to_string(state.last_sequence + 1));
   }
-  if (state.status == Status::kEnded && event.kind != kind::kReward && event.kind != kind::kPurge) {
+  if (state.status == Status::kEnded && event.kind != kind::kReward && event.kind != kind::kPurge &&
+      event.kind != kind::kBudgetSettled) {
     return broken(event, "the session has ended");
   }
   Json payload;
   if (!event.payload.empty()) {
     TRY(payload, Json::parse(event.payload));
   }
-  if (event.kind == kind::kSessionStarted) {
-    TRY_VOID(on_started(state, event, payload));
-  } else if (event.kind == kind::kObservation) {
-    TRY_VOID(on_observation(state, event, payload));
-  } else if (event.kind == kind::kModelCall) {
-    TRY_VOID(on_model_call(state, event, payload));
-  } else if (event.kind == kind::kModelResult) {
-    TRY_VOID(on_model_result(state, event, payload));
-  } else if (event.kind == kind::kToolCall) {
-    TRY_VOID(on_tool_call(state, event, payload));
-  } else if (event.kind == kind::kToolResult) {
-    TRY_VOID(on_tool_result(state, event, payload));
-  } else if (event.kind == kind::kWaitStarted) {
-    on_wait(state, payload);
-  } else if (event.kind == kind::kSessionEnded) {
-    on_ended(state, payload);
+  state.last_time = event.time;
+  if (event.kind == kind::kSessionEnded) {
+    TRY_VOID(on_ended(state, payload));
+  } else if (payload.find("ignored") == nullptr) {
+    for (const KindHandler& known : kHandlers) {
+      if (known.kind != event.kind) continue;
+      TRY_VOID(known.handler(state, event, payload));
+      break;
+    }
   }
+  settle_plan(state);
+  settle_status(state, event);
   state.last_sequence = event.sequence;
   state.last_hash = event.hash;
   return {};

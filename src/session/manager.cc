@@ -1,6 +1,7 @@
 #include "session/manager.h"
 
 #include "contract/validate.h"
+#include "session/plan.h"
 
 namespace drover::session {
 namespace {
@@ -11,6 +12,20 @@ using identity::Principal;
 constexpr size_t kNotifierSweep = 1024;
 constexpr int kCommandTries = 3;
 
+Json message_payload(const contract::Message& message) {
+  return Json::object().set("message", contract::to_json(message));
+}
+
+/// A wait that is due wakes its session.
+Command timer() {
+  Command c;
+  c.kind = Command::Kind::kTimer;
+  c.actor.type = "system";
+  return c;
+}
+
+}  // namespace
+
 contract::Actor actor_of(const Principal& who, std::string_view type) {
   contract::Actor a;
   a.type = std::string(type);
@@ -18,14 +33,22 @@ contract::Actor actor_of(const Principal& who, std::string_view type) {
   return a;
 }
 
-Json message_payload(const contract::Message& message) {
-  return Json::object().set("message", contract::to_json(message));
-}
-
-}  // namespace
-
 SessionManager::SessionManager(Services services, const Context& parent)
-    : services_(services), scope_(parent) {}
+    : services_(services),
+      scope_(parent),
+      trees_(services.journal),
+      work_(services.loop,
+            [this](const WorkKey& key) {
+              auto it = actors_.find(key.session);
+              if (it != actors_.end()) it->second->work_lost(key.sequence, key.attempt);
+            }),
+      timekeeper_(
+          services.loop, services.journal,
+          [this](const SessionId& id, const TenantId& tenant) { wake(id, tenant, timer()); }) {
+  services_.children = this;
+  services_.trees = &trees_;
+  services_.work = &work_;
+}
 
 SessionManager::~SessionManager() = default;
 
@@ -55,6 +78,9 @@ Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, Sess
   co_await actor->run(ctx);
   auto it = actors_.find(id);
   if (it != actors_.end() && it->second == actor) actors_.erase(it);
+  if (auto due = actor->due(); due && !actor->ended()) {
+    timekeeper_.add(id, actor->state().tenant, *due);
+  }
 }
 
 Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, TenantId tenant,
@@ -98,11 +124,18 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
   start.payload.set("tenant", who.tenant.str());
   start.payload.set("trace_id", trace.trace_id_hex());
   if (!spec.labels.is_null()) start.payload.set("labels", std::move(spec.labels));
+  // One commit: a session is never seen without what it was begun with.
+  if (spec.message) start.payload.set("message", contract::to_json(*spec.message));
+  if (!spec.plan.is_null()) {
+    if (!spec.agent.planner.set()) {
+      co_return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
+    }
+    CO_TRY(auto effects, parse_plan(spec.plan));
+    (void)effects;
+    start.payload.set("plan", std::move(spec.plan));
+  }
   CO_TRY(uint64_t sequence, co_await command(ctx, id, who.tenant, std::move(start)));
   DROVER_EXPECT(sequence == 1);
-  if (spec.message) {
-    CO_TRY_VOID(co_await post_message(ctx, who, id, std::move(*spec.message)));
-  }
   co_return id;
 }
 
@@ -150,14 +183,8 @@ Task<Result<std::vector<store::SessionRow>>> SessionManager::list(Context ctx, P
 
 Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
-  State state;
-  state.id = id;
-  while (state.last_sequence < row.last_sequence) {
-    CO_TRY(auto events, co_await services_.journal->read(ctx, id, state.last_sequence + 1, 512));
-    if (events.empty()) break;
-    for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
-  }
-  co_return state;
+  (void)row;
+  co_return co_await load_state(ctx, services_.journal, id);
 }
 
 Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, Principal who,
@@ -208,29 +235,16 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   row.last_sequence = state.last_sequence;
   row.last_hash = state.last_hash;
   row.trace_id = state.trace_id;
+  row.root = state.root;
+  row.parent = state.parent;
+  row.depth = static_cast<uint32_t>(state.depth);
+  if (row.status == "waiting") row.waiting_for = state.reason;
+  row.spent.steps = state.steps;
+  row.spent.tokens = state.tokens;
+  row.spent.cost = state.cost;
+  row.spent.spawns = state.spawns;
   CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
   co_return id;
-}
-
-Task<Result<size_t>> SessionManager::recover(Context ctx) {
-  size_t woken = 0;
-  store::SessionFilter filter;
-  filter.status = "running";
-  filter.limit = 500;
-  for (;;) {
-    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
-    for (const store::SessionRow& row : rows) {
-      // The rest stays in the journal as it is and is taken up as places become free.
-      while (actors_.size() >= limits::kSessionsActiveMax) {
-        CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
-      }
-      wake(row.id, row.tenant, std::nullopt);
-      ++woken;
-    }
-    if (rows.size() < filter.limit) break;
-    filter.before = rows.back().id;
-  }
-  co_return woken;
 }
 
 Task<void> SessionManager::stop() {

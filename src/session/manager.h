@@ -1,9 +1,15 @@
 #pragma once
-// Sessions as the rest of the program sees them: create, talk, cancel, read, follow. Each call
-// takes the principal and passes identity::authorise; another tenant's session is not found.
+// Sessions as the rest of the program sees them: create, talk, answer, cancel, kill, read, follow.
+// Each call takes the principal and passes identity::authorise; another tenant's session is not
+// found.
 //
-// A session's actor is awake only while there is something to do. At start, recover() wakes every
-// session that was running when the process ended. Loop thread only; shut down with stop().
+// A session's actor is awake only while there is something to do; otherwise the session is its row
+// in the index. At start, recover() wakes every session that was running when the process ended and
+// finishes what ends had left to do; the timekeeper wakes those whose wait is due. Loop thread
+// only; shut down with stop().
+//
+// manager.cc: the calls. manager_steer.cc: approvals, signals, budgets, kills. manager_work.cc:
+// workers. manager_tree.cc: parents and children, recovery.
 
 #include <map>
 #include <memory>
@@ -14,6 +20,9 @@
 #include "identity/principal.h"
 #include "session/actor.h"
 #include "session/services.h"
+#include "session/timekeeper.h"
+#include "session/tree.h"
+#include "session/work_queue.h"
 
 namespace drover::session {
 
@@ -22,12 +31,74 @@ struct NewSession {
   Json labels;  // null or an object of short texts
   /// First message of the user; absent: the session waits for one.
   std::optional<contract::Message> message;
+  /// The first plan of an agent with a planner, as if it had been asked; null: it is asked.
+  Json plan;
 };
 
-class SessionManager {
+/// A person's answer to an approval.
+struct Resolution {
+  std::string wait_id;
+  std::string outcome;  // "approved", "edited" or "denied"
+  /// edited: the arguments to use instead, JSON text.
+  std::optional<std::string> arguments;
+  std::string explanation;
+};
+
+/// A person's decision on a request for more, or a raise that nobody asked for (no request_id).
+struct ExtensionDecision {
+  std::string request_id;
+  bool granted = true;
+  /// "step", "session" (steps), or "tree". A request is always of the step.
+  std::string budget = "step";
+  std::optional<int64_t> tokens;
+  std::optional<Duration> time;
+  std::optional<Money> cost;
+  std::optional<int64_t> steps;
+  std::optional<int64_t> spawns;
+  std::string explanation;
+};
+
+struct KillTarget {
+  enum class Kind : uint8_t { kSession, kTree, kAgent, kTenant };
+  Kind kind = Kind::kSession;
+  /// A session's id (any of the tree's), an agent's name; of a tenant: its own.
+  std::string what;
+};
+struct Killed {
+  SessionId id;
+  std::string agent;
+  std::string was;  // "running", or what it waited for
+};
+struct KillReport {
+  std::vector<Killed> stopped;
+  /// Sessions that could not be stopped, with the reason.
+  std::vector<std::pair<SessionId, Error>> failed;
+};
+
+struct LeaseRequest {
+  std::vector<std::string> queues;
+  std::string worker;
+  Duration wait{};
+  size_t most = 1;
+  Duration lease_time = limits::kLeaseTime;
+};
+/// What a worker hands back for its lease: exactly one of plan and content, or error.
+struct WorkResult {
+  Json body;  // {"plan"}, {"content", "is_error"?, "plan"?} or {"error"}
+  /// Lease the session's next item to the same worker.
+  bool next = false;
+  Duration lease_time = limits::kLeaseTime;
+  std::string worker;
+};
+struct WorkAnswer {
+  uint64_t sequence = 0;
+  std::optional<Leased> next;
+};
+
+class SessionManager final : private Children {
  public:
   SessionManager(Services services, const Context& parent);
-  ~SessionManager();
+  ~SessionManager() override;
 
   /// Durable when it returns.
   Task<Result<SessionId>> create(Context ctx, identity::Principal who, NewSession spec);
@@ -37,6 +108,34 @@ class SessionManager {
   Task<Result<uint64_t>> reward(Context ctx, identity::Principal who, SessionId id, Json payload);
   Task<Result<uint64_t>> cancel(Context ctx, identity::Principal who, SessionId id,
                                 std::string why);
+
+  /// Answers an approval. kFailedPrecondition (reason "not_open") when it was answered already.
+  Task<Result<uint64_t>> resolve(Context ctx, identity::Principal who, SessionId id,
+                                 Resolution resolution);
+  /// Kept until a wait of that name takes it.
+  Task<Result<uint64_t>> signal(Context ctx, identity::Principal who, SessionId id,
+                                std::string name, Json payload);
+  Task<Result<uint64_t>> decide_extension(Context ctx, identity::Principal who, SessionId id,
+                                          ExtensionDecision decision);
+  /// Goes on with another version of its agent.
+  Task<Result<uint64_t>> move(Context ctx, identity::Principal who, SessionId id, AgentSpec to,
+                              std::string explanation);
+  /// Stops sessions at once and says which.
+  Task<Result<KillReport>> kill(Context ctx, identity::Principal who, KillTarget target,
+                                std::string explanation);
+
+  /// Work for programs outside (session/work_queue.h). Plan items carry the events of the question.
+  Task<Result<std::vector<Leased>>> lease(Context ctx, identity::Principal who,
+                                          LeaseRequest request);
+  Task<Result<WallTime>> heartbeat(Context ctx, identity::Principal who, WorkKey key,
+                                   Duration lease_time);
+  /// Durable when it returns. kAborted (reason "superseded") when the attempt is not the current
+  /// one: the result is recorded and ignored.
+  Task<Result<WorkAnswer>> finish_work(Context ctx, identity::Principal who, WorkKey key,
+                                       WorkResult result);
+  /// The item of a session that was just created, for its creator.
+  Task<Result<std::optional<Leased>>> lease_of(Context ctx, identity::Principal who, SessionId id,
+                                               Duration lease_time);
 
   Task<Result<store::SessionRow>> find(Context ctx, identity::Principal who, SessionId id);
   Task<Result<std::vector<store::SessionRow>>> list(Context ctx, identity::Principal who,
@@ -53,14 +152,23 @@ class SessionManager {
   Task<Result<SessionId>> import(Context ctx, identity::Principal who,
                                  std::vector<contract::Event> events);
 
-  /// Wakes what was running; returns how many sessions.
+  /// Wakes what was running and starts the timekeeper; returns how many sessions.
   Task<Result<size_t>> recover(Context ctx);
   /// Puts all actors to sleep; their sessions go on at the next start.
   Task<void> stop();
   size_t awake() const { return actors_.size(); }
 
  private:
+  // Children: what actors ask of others of their tree.
+  void ensure(const State& parent, const ChildTask& task) override;
+  void cancel(const SessionId& child, const TenantId& tenant, std::string why) override;
+  void keep(const SessionId& session, store::Snapshot snapshot) override;
+  void ended(Ending ending) override;
+
   Task<Result<uint64_t>> command(Context ctx, SessionId id, TenantId tenant, Command command);
+  /// The same for the runtime's own purposes: until it is taken, refused for good, or the context
+  /// ends.
+  Task<Result<uint64_t>> persist(Context ctx, SessionId id, TenantId tenant, Command command);
   /// Makes sure that the session has an actor and hands it the command; false if it takes none now.
   bool wake(const SessionId& id, const TenantId& tenant, std::optional<Command> command);
   Task<void> drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id);
@@ -68,10 +176,34 @@ class SessionManager {
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);
 
+  // manager_steer.cc
+  Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,
+                                                       KillTarget target);
+  Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
+                              std::string explanation, KillReport* report);
+  Task<void> lift_tree(Context ctx, SessionId root);
+
+  // manager_tree.cc
+  Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
+                          Command start);
+  Task<void> cancel_child(Context ctx, SessionId child, TenantId tenant, std::string why);
+  Task<void> finish_end(Context ctx, Ending ending);
+  Task<Result<void>> report_end(Context ctx, Ending ending);
+  Task<Result<void>> cancel_children(Context ctx, SessionId parent);
+  Task<Result<size_t>> wake_running(Context ctx);
+  Task<Result<void>> finish_ends(Context ctx);
+  Task<void> save(Context ctx, SessionId session, store::Snapshot snapshot);
+
   Services services_;
   async::Scope scope_;
+  TreePools trees_;
+  WorkQueue work_;
+  Timekeeper timekeeper_;
   std::map<SessionId, std::shared_ptr<Actor>> actors_;
   std::map<SessionId, std::weak_ptr<Notifier>> notifiers_;
 };
+
+/// Who asks, as events name them.
+contract::Actor actor_of(const identity::Principal& who, std::string_view type);
 
 }  // namespace drover::session

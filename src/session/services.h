@@ -8,6 +8,8 @@
 #include "base/random.h"
 #include "road/effects.h"
 #include "road/road.h"
+#include "session/children.h"
+#include "session/planner.h"
 #include "store/journal.h"
 #include "tools/tool_set.h"
 #include "trace/span.h"
@@ -38,6 +40,16 @@ class MemoryHost {
                                            SessionId session, contract::ToolCall call) = 0;
 };
 
+class TreePools;
+class WorkQueue;
+
+/// Finds an agent by the name that a spawn uses ("name" or "name@version").
+class AgentSource {
+ public:
+  virtual ~AgentSource() = default;
+  virtual Result<AgentSpec> find(const TenantId& tenant, const std::string& name) const = 0;
+};
+
 struct Services {
   async::Loop* loop = nullptr;
   Random* random = nullptr;
@@ -47,6 +59,12 @@ struct Services {
   tools::ToolSet* tools = nullptr;
   MemoryHost* memory = nullptr;      // may be null: no memory tools
   trace::SpanSink* spans = nullptr;  // may be null
+  PlannerClient* planner = nullptr;  // may be null: agents with a planner's URL wait
+  AgentSource* agents = nullptr;     // may be null: children are of the parent's own agent
+  // Set by the manager for its actors.
+  Children* children = nullptr;
+  TreePools* trees = nullptr;
+  WorkQueue* work = nullptr;
 };
 
 }  // namespace drover::session

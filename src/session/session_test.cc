@@ -1,95 +1,9 @@
-#include <gtest/gtest.h>
-
-#include "async/sim_loop.h"
-#include "session/fakes.h"
-#include "session/manager.h"
-#include "store/memory/memory_store.h"
+#include "session/session_test_world.h"
 
 namespace drover::session {
 namespace {
 
-using contract::Message;
-using contract::Role;
 namespace kind = contract::kind;
-
-Message call_tools(std::vector<std::string> names) {
-  Message m;
-  m.role = Role::kAssistant;
-  for (std::string& name : names) {
-    contract::ToolCall call;
-    call.id = "call_" + name;
-    call.name = std::move(name);
-    call.arguments = "{}";
-    m.tool_calls.push_back(std::move(call));
-  }
-  return m;
-}
-
-Message say(std::string text) { return Message::of_text(Role::kAssistant, std::move(text)); }
-
-struct World {
-  async::SimLoop loop;
-  Context ctx{loop};
-  SeededRandom random{7};
-  store::MemoryStore store{random};
-  FakeRoad road;
-  road::Effects effects{random, nullptr, nullptr};
-  FakeTools tools;
-  std::unique_ptr<SessionManager> manager;
-  identity::Principal who = identity::Principal::system(TenantId("ten_a"));
-
-  World() { start(); }
-  ~World() { loop.run_task(manager->stop()); }
-
-  Services services() {
-    Services s;
-    s.loop = &loop;
-    s.random = &random;
-    s.journal = &store.journal();
-    s.road = &road;
-    s.tools = &tools;
-    s.effects = &effects;
-    return s;
-  }
-  void start() { manager = std::make_unique<SessionManager>(services(), ctx); }
-  void restart() {
-    loop.run_task(manager->stop());
-    start();
-    auto recovered = loop.run_task(manager->recover(ctx));
-    ASSERT_TRUE(recovered) << recovered.error().message;
-  }
-
-  SessionId create(std::string_view agent_json, std::string message) {
-    NewSession spec;
-    auto agent = AgentSpec::from_json(*Json::parse(agent_json));
-    EXPECT_TRUE(agent) << agent.error().message;
-    spec.agent = *agent;
-    spec.message = Message::of_text(Role::kUser, std::move(message));
-    auto id = loop.run_task(manager->create(ctx, who, std::move(spec)));
-    EXPECT_TRUE(id) << id.error().message;
-    return *id;
-  }
-  std::vector<std::string> kinds(const SessionId& id) {
-    std::vector<std::string> out;
-    for (const contract::Event& e : events(id)) {
-      if (e.kind != kind::kPlacementDecided) out.push_back(e.kind);
-    }
-    return out;
-  }
-  std::vector<contract::Event> events(const SessionId& id) {
-    auto got = loop.run_task(manager->events(ctx, who, id, 1, 1000));
-    EXPECT_TRUE(got);
-    return got ? *got : std::vector<contract::Event>();
-  }
-  State state(const SessionId& id) {
-    auto got = loop.run_task(manager->state(ctx, who, id));
-    EXPECT_TRUE(got) << got.error().message;
-    return got ? *got : State();
-  }
-};
-
-constexpr std::string_view kAgent =
-    R"({"name":"a","instructions":"Be kind.","models":["m"],"tools":["fake"]})";
 
 TEST(Session, OneTurnIsJournalledInOrderAndChained) {
   World w;

@@ -11,7 +11,7 @@
 #include "app/commands.h"
 #include "app/output.h"
 #include "contract/validate.h"
-#include "session/draft.h"
+#include "session/batch.h"
 
 namespace drover::app {
 namespace {

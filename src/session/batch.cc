@@ -1,4 +1,6 @@
-#include "session/draft.h"
+#include "session/batch.h"
+
+#include <algorithm>
 
 #include "base/bytes.h"
 #include "crypto/hash_chain.h"
@@ -15,7 +17,7 @@ Result<crypto::Digest> previous_digest(const SessionId& session, const std::stri
 
 Result<uint64_t> Batch::add(Draft draft) {
   contract::Event event;
-  WallTime now = clock_.wall();
+  WallTime now = std::max(clock_.wall(), state_.last_time);
   event.id = EventId::make(now, random_);
   event.session = state_.id;
   event.sequence = state_.last_sequence + 1;

@@ -1,0 +1,154 @@
+// What an intent may use: the step's budget, the tree's pool, reserved before anything is begun.
+
+#include <algorithm>
+
+#include "session/actor.h"
+
+namespace drover::session {
+namespace {
+
+namespace kind = contract::kind;
+
+/// Fewer output tokens than this are no answer: then the budget refuses.
+constexpr int64_t kOutputTokensMin = 16;
+
+/// What the step that this call belongs to may use; a first call begins a new step, with what was
+/// granted for it.
+std::optional<int64_t> step_tokens_left(const State& state, bool new_step) {
+  if (!state.agent.step_budget.tokens) return std::nullopt;
+  if (new_step) return *state.agent.step_budget.tokens + state.step.next_tokens;
+  return *state.agent.step_budget.tokens + state.step.tokens_granted - state.step.tokens;
+}
+
+}  // namespace
+
+Result<bool> Actor::admit(Draft draft, Batch& batch) {
+  if (draft.kind == kind::kModelCall) return admit_model_call(std::move(draft), batch);
+  if (draft.kind == kind::kChildSpawned) return admit_child(std::move(draft), batch);
+  if (draft.kind == kind::kPlanRequested) {
+    TRY(bool allowed, admit_step(draft, batch));
+    if (!allowed) return false;
+  }
+  if (draft.kind == kind::kSessionEnded) ending_ = true;
+  TRY_VOID(add(batch, std::move(draft)));
+  return true;
+}
+
+Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string_view scope) {
+  Json over = Json::object();
+  over.set("budget", shortage.budget).set("scope", scope).set("effect", "refused");
+  over.set("limit", shortage.limit).set("used", shortage.used);
+  TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over))));
+  return {};
+}
+
+Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
+  count_in_pool();
+  TreeUse more;
+  more.steps = 1;
+  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+    TRY_VOID(exceeded(batch, *shortage, "tree"));
+    return false;
+  }
+  return true;
+}
+
+Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
+  bool first = draft.attempt <= 1;
+  if (first) {
+    TRY(bool allowed, admit_step(draft, batch));
+    if (!allowed) return false;
+  }
+  int64_t input = state_.input_tokens_estimate();
+  if (!first) {
+    TRY_VOID(settle_abandoned(batch));  // the attempt that was lost
+    count_in_pool();
+  }
+  const auto& models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
+  int64_t wanted = state_.planned_output_tokens.value_or(
+      state_.agent.output_tokens_max.value_or(limits::kOutputTokensReserved));
+  int64_t output = wanted;
+  bool new_step = first && !state_.agent.planner.set();
+  if (auto left = step_tokens_left(state_, new_step)) output = std::min(output, *left - input);
+  if (output < kOutputTokensMin) {
+    Shortage shortage{"tokens", std::to_string(*step_tokens_left(state_, new_step)),
+                      std::to_string(input)};
+    TRY_VOID(exceeded(batch, shortage, "step"));
+    return false;
+  }
+  output = std::min(output, pool_->limits().tokens - pool_->used().tokens - input);
+  Money room = pool_->limits().cost - pool_->used().cost;
+  Money cost = services_.road->ceiling(models, input, std::max<int64_t>(output, 0));
+  if (cost > room) {
+    // As many output tokens as the money buys at the dearest endpoint.
+    Money each = services_.road->ceiling(models, 0, 1);
+    Money left = room - services_.road->ceiling(models, input, 0);
+    bool some = left > Money() && each > Money();
+    output = some ? static_cast<int64_t>(left.pico_usd() / each.pico_usd()) : 0;
+    cost = services_.road->ceiling(models, input, output);
+  }
+  TreeUse more;
+  more.tokens = input + std::max(output, kOutputTokensMin);
+  more.cost =
+      output < kOutputTokensMin ? services_.road->ceiling(models, input, kOutputTokensMin) : cost;
+  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+    TRY_VOID(exceeded(batch, *shortage, "tree"));
+    return false;
+  }
+  uint64_t effect = draft.causation;
+  uint32_t attempt = std::max<uint32_t>(draft.attempt, 1);
+  TRY(uint64_t sequence, batch.add(std::move(draft)));
+  if (effect == 0) effect = sequence;
+  Json payload = Json::object();
+  payload.set("reservation", idempotency_key(state_.id, effect));
+  payload.set("tokens", input + output).set("cost_usd", cost.usd());
+  if (output < wanted) payload.set("output_tokens", output);
+  TRY_VOID(batch.add(system_draft(kind::kBudgetReserved, std::move(payload), effect, attempt)));
+  count_in_pool();
+  return true;
+}
+
+Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
+  count_in_pool();
+  TreeUse more;
+  more.spawns = 1;
+  std::string why;
+  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+    TRY_VOID(exceeded(batch, *shortage, "tree"));
+    why =
+        "refused: the tree's limit of " + shortage->limit + " " + shortage->budget + " is reached";
+  }
+  std::string name(draft.payload.get_string("agent").value_or(""));
+  if (why.empty() && name == state_.agent.name) {
+    draft.payload.set("spec", state_.agent.to_json());
+  } else if (why.empty()) {
+    auto found = services_.agents == nullptr
+                     ? Result<AgentSpec>(fail(Code::kNotFound, "no agent is named '" + name + "'"))
+                     : services_.agents->find(state_.tenant, name);
+    if (found) {
+      draft.payload.set("spec", found->to_json());
+    } else {
+      why = "refused: " + found.error().message;
+    }
+  }
+  SessionId child = SessionId::make(services_.loop->wall(), *services_.random);
+  draft.payload.set("child", child.str());
+  TRY(uint64_t sequence, batch.add(std::move(draft)));
+  if (!why.empty()) {
+    Json ended = Json::object();
+    ended.set("child", child.str()).set("reason", "refused").set("result", why);
+    TRY_VOID(batch.add(system_draft(kind::kChildEnded, std::move(ended), sequence)));
+  }
+  count_in_pool();
+  return true;
+}
+
+std::optional<Duration> Actor::step_time_left() const {
+  auto most = state_.step_time_max();
+  if (!most) return std::nullopt;
+  Duration used = services_.loop->wall() - state_.step.started - state_.step.paused;
+  // Never nothing: an attempt that cannot even begin would be cut for ever.
+  return std::max<Duration>(*most - std::max<Duration>(used, Duration{}), 1ms);
+}
+
+}  // namespace drover::session

@@ -1,0 +1,263 @@
+// What a session's actor starts once its intent is durable.
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "session/actor.h"
+#include "session/builtins.h"
+#include "session/work_queue.h"
+
+namespace drover::session {
+namespace {
+
+constexpr Duration kRetryFirst = 500ms;
+constexpr Duration kRetryMost = 30s;
+/// A timer is looked at again at least this often: the wall clock may jump.
+constexpr Duration kTimerLook = 1s;
+
+}  // namespace
+
+Context Actor::turn_context() {
+  if (!turn_) {
+    // The journal knows the trace's id; its first half stands for the session itself, the parent
+    // of every turn.
+    Context base = effects_->context();
+    if (auto id = from_hex(state_.trace_id); id && id->size() == 16) {
+      SpanContext session;
+      std::copy(id->begin(), id->end(), session.trace_id.begin());
+      std::copy_n(id->begin(), 8, session.span_id.begin());
+      base = base.with_span(session);
+    }
+    turn_.emplace(base, services_.spans, *services_.random, "invoke_agent " + state_.agent.name);
+    turn_->set_tenant(state_.tenant);
+    turn_->set_session(state_.id.str());
+    turn_->set("gen_ai.operation.name", "invoke_agent");
+    turn_->set("gen_ai.agent.name", state_.agent.name);
+    turn_->set("gen_ai.agent.version", state_.agent.version);
+    turn_->set("gen_ai.conversation.id", state_.id.str());
+  }
+  return turn_->context();
+}
+
+void Actor::end_turn() {
+  if (!turn_) return;
+  turn_->set("drover.session.status", status_name(state_.status));
+  turn_->end();
+  turn_.reset();
+}
+
+void Actor::start_effects() {
+  if (state_.status == Status::kEnded) {
+    withdraw_work();
+    if (std::exchange(ending_, false)) {
+      Ending ending;
+      ending_ = true;
+      ending.row = row();
+      ending_ = false;
+      ending.result = state_.result;
+      ending.steps = state_.steps;
+      ending.tokens = state_.tokens;
+      ending.cost = state_.cost;
+      if (ending.row.pending != 0) services_.children->ended(std::move(ending));
+    }
+    return;
+  }
+  start_model_call();
+  start_plan();
+  start_tool_calls();
+  start_children();
+  arm_timer();
+}
+
+void Actor::start_model_call() {
+  if (!state_.model_call || state_.model_call->failed) return;
+  if (!running_.insert(state_.model_call->sequence).second) return;
+  ModelTask task;
+  task.session = state_.id;
+  task.tenant = state_.tenant;
+  task.agent = state_.agent;
+  task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
+  task.messages = state_.messages;
+  task.prompt_hash = state_.prompt_hash;
+  task.sequence = state_.model_call->sequence;
+  task.attempt = state_.model_call->attempt;
+  task.output_tokens_max =
+      state_.planned_output_tokens ? state_.planned_output_tokens : state_.agent.output_tokens_max;
+  task.clamped = state_.reservation.output_tokens.has_value();
+  if (task.clamped) task.output_tokens_max = state_.reservation.output_tokens;
+  task.time_left = step_time_left();
+  effects_->spawn(do_model(turn_context(), std::move(task)));
+}
+
+void Actor::start_plan() {
+  if (!state_.plan || state_.plan->failed) return;
+  if (!running_.insert(state_.plan->sequence).second) return;
+  if (!state_.agent.planner.queue.empty()) {
+    offer_work(state_.plan->sequence, state_.plan->attempt, nullptr);
+    return;
+  }
+  PlanTask task;
+  task.session = state_.id;
+  task.planner = state_.agent.planner;
+  task.question = question_head(state_);
+  task.question.set("since", state_.planned_at + 1);
+  task.sequence = state_.plan->sequence;
+  task.attempt = state_.plan->attempt;
+  task.time_left = step_time_left();
+  effects_->spawn(do_plan(turn_context(), std::move(task)));
+}
+
+void Actor::start_tool_calls() {
+  for (const PendingToolCall& p : state_.tool_calls) {
+    if (p.sequence == 0 || p.done || p.waiting || p.ready || p.failed) continue;
+    if (p.executor == kBuiltinExecutor || running_.size() >= limits::kParallelToolCallsMax)
+      continue;
+    if (!running_.insert(p.sequence).second) continue;
+    if (!p.executor.empty()) {
+      offer_work(p.sequence, p.attempt, &p);
+      continue;
+    }
+    ToolTask task;
+    task.session = state_.id;
+    task.tenant = state_.tenant;
+    task.agent_name = state_.agent.name;
+    task.memory_namespace = state_.agent.memory_namespace;
+    task.servers = state_.agent.tools;
+    task.labels = state_.labels;
+    task.call = p.call;
+    task.call_index = p.call_index;
+    task.sequence = p.sequence;
+    task.attempt = p.attempt;
+    task.time_left = step_time_left();
+    effects_->spawn(do_tool(turn_context(), std::move(task)));
+  }
+}
+
+void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call) {
+  WorkItem item;
+  item.key.session = state_.id;
+  item.key.sequence = sequence;
+  item.key.attempt = attempt;
+  item.tenant = state_.tenant;
+  item.queue = state_.agent.planner.queue;
+  item.plan = call == nullptr;
+  if (item.plan) {
+    item.body = question_head(state_);
+    item.since = state_.planned_at + 1;
+  } else {
+    item.body.set("name", call->call.name).set("arguments", call->call.arguments);
+    item.body.set("agent", state_.agent.name);
+    if (!state_.labels.is_null()) item.body.set("labels", state_.labels);
+  }
+  item.body.set("idempotency_key", idempotency_key(state_.id, sequence));
+  offered_[sequence] = item.key;
+  if (services_.work->offer(std::move(item))) return;
+  // The queues are full: it stays pending and is offered again later.
+  put_down(sequence);
+  retry_ = true;
+}
+
+void Actor::put_down(uint64_t sequence) {
+  running_.erase(sequence);
+  auto it = offered_.find(sequence);
+  if (it == offered_.end()) return;
+  services_.work->withdraw(it->second);
+  offered_.erase(it);
+}
+
+void Actor::withdraw_work() {
+  for (const auto& [sequence, key] : offered_) services_.work->withdraw(key);
+  offered_.clear();
+}
+
+void Actor::start_children() {
+  for (const ChildGroup& group : state_.groups) {
+    for (const ChildTask& task : group.tasks) {
+      if (task.sequence == 0 || task.ended) continue;
+      if (group.resolved) {
+        if (cancelled_.insert(task.child).second) {
+          services_.children->cancel(task.child, state_.tenant, "its results are not needed");
+        }
+        continue;
+      }
+      if (!known_.insert(task.child).second) continue;
+      services_.children->ensure(state_, task);
+    }
+  }
+}
+
+void Actor::arm_timer() {
+  auto due = state_.due();
+  if (!due || (armed_ && *armed_ <= *due)) return;
+  armed_ = due;
+  effects_->spawn(wake_at(effects_->context(), *due));
+}
+
+void Actor::schedule_retry() {
+  if (!retry_ || retry_scheduled_ || state_.status == Status::kEnded) return;
+  retry_scheduled_ = true;
+  Duration wait = kRetryFirst * (1 << std::min(failures_, 8));
+  wait = std::min<Duration>(wait, kRetryMost);
+  wait -= Duration(
+      static_cast<int64_t>(services_.random->below(static_cast<uint64_t>(wait.count() / 4 + 1))));
+  effects_->spawn(wake_later(effects_->context(), wait));
+}
+
+Task<void> Actor::do_model(Context ctx, ModelTask task) {
+  Finished finished;
+  finished.sequence = task.sequence;
+  finished.attempt = task.attempt;
+  finished.kind = EffectKind::kModel;
+  finished.result = co_await run_model_call(ctx, services_, std::move(task));
+  if (ctx.cancelled()) co_return;  // the effect stays pending, or its session has ended
+  Input input(std::move(finished));
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
+Task<void> Actor::do_tool(Context ctx, ToolTask task) {
+  Finished finished;
+  finished.sequence = task.sequence;
+  finished.attempt = task.attempt;
+  finished.result = co_await run_tool_call(ctx, services_, std::move(task));
+  if (ctx.cancelled()) co_return;
+  Input input(std::move(finished));
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
+Task<void> Actor::do_plan(Context ctx, PlanTask task) {
+  Finished finished;
+  finished.sequence = task.sequence;
+  finished.attempt = task.attempt;
+  finished.kind = EffectKind::kPlan;
+  finished.result = co_await run_plan(ctx, services_, std::move(task));
+  if (ctx.cancelled()) co_return;
+  Input input(std::move(finished));
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
+Task<void> Actor::wake_later(Context ctx, Duration d) {
+  auto slept = co_await async::sleep_for(ctx, d);
+  if (!slept) co_return;
+  Input input{RetryDue()};
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
+Task<void> Actor::wake_at(Context ctx, WallTime due) {
+  for (;;) {
+    Duration left = due - services_.loop->wall();
+    if (left <= Duration{}) break;
+    auto slept = co_await async::sleep_for(ctx, std::min<Duration>(left, kTimerLook));
+    if (!slept) co_return;
+  }
+  Command command;
+  command.kind = Command::Kind::kTimer;
+  Input input(std::move(command));
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
+}  // namespace drover::session

@@ -1,0 +1,39 @@
+#pragma once
+// Drafts become events: the batch gives each its place in the journal (id, sequence, time, salt,
+// hashes) and folds it into the state at once, so that decide() sees it and its consequences
+// commit together with it (DESIGN.md, rule 3).
+
+#include <vector>
+
+#include "base/random.h"
+#include "session/state.h"
+
+namespace drover::session {
+
+class Batch {
+ public:
+  Batch(State& state, Clock& clock, Random& random)
+      : state_(state), clock_(clock), random_(random), first_(state.last_sequence) {}
+
+  /// Makes the event and folds it. After an error the state must be discarded. Times never go
+  /// backwards within a session, whatever the clock does.
+  Result<uint64_t> add(Draft draft);
+  bool empty() const { return events_.empty(); }
+  /// The sequence before the batch: the journal's fence.
+  uint64_t expected_last() const { return first_; }
+  const std::vector<contract::Event>& events() const { return events_; }
+  std::vector<contract::Event> take() { return std::move(events_); }
+
+ private:
+  State& state_;
+  Clock& clock_;
+  Random& random_;
+  uint64_t first_;
+  std::vector<contract::Event> events_;
+};
+
+/// Checks numbering and the hash chain of a session's events from its beginning: kDataLoss with
+/// the first bad sequence. Purged payloads (no payload, no salt) are taken on their commitment.
+Result<void> verify_chain(const SessionId& session, const std::vector<contract::Event>& events);
+
+}  // namespace drover::session

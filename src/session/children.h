@@ -1,0 +1,33 @@
+#pragma once
+// What an actor asks of the manager about other sessions of its tree. Nothing here waits: the
+// outcome comes back as a command to the actor's inbox (child.ended), or is taken up again when the
+// session is next loaded. Loop thread only.
+
+#include "session/state.h"
+#include "store/journal.h"
+
+namespace drover::session {
+
+/// An end that has consequences elsewhere: `row` says which are still to be done.
+struct Ending {
+  store::SessionRow row;
+  std::string result;
+  int64_t steps = 0;
+  int64_t tokens = 0;
+  Money cost;
+};
+
+/// The manager, as an actor sees it.
+class Children {
+ public:
+  virtual ~Children() = default;
+  /// Makes sure that the child exists, and that its end is told to the parent if it has ended.
+  virtual void ensure(const State& parent, const ChildTask& task) = 0;
+  virtual void cancel(const SessionId& child, const TenantId& tenant, std::string why) = 0;
+  /// Keeps a snapshot beside the journal, some time.
+  virtual void keep(const SessionId& session, store::Snapshot snapshot) = 0;
+  /// Tells the parent, cancels the children, then marks the row as done.
+  virtual void ended(Ending ending) = 0;
+};
+
+}  // namespace drover::session

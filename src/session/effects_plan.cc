@@ -1,0 +1,146 @@
+#include "session/effects.h"
+#include "session/plan.h"
+
+namespace drover::session {
+namespace {
+
+/// A planner is told at most this many of the latest events; the API has them all.
+constexpr size_t kQuestionEventsMax = 256;
+
+Json waits_json(const State& state) {
+  Json out = Json::array();
+  for (const Wait& wait : state.waits) {
+    Json one = Json::object();
+    one.set("wait_id", wait_id(wait.sequence)).set("for", wait.what);
+    if (!wait.name.empty()) one.set("name", wait.name);
+    if (wait.until) one.set("until", format_rfc3339(*wait.until));
+    out.push(std::move(one));
+  }
+  return out;
+}
+
+Json children_json(const State& state) {
+  Json out = Json::array();
+  for (const ChildGroup& group : state.groups) {
+    for (const ChildTask& task : group.tasks) {
+      Json one = Json::object();
+      if (!task.child.empty()) one.set("session", task.child.str());
+      one.set("agent", task.agent.empty() ? state.agent.name : task.agent);
+      one.set("status", task.ended ? task.reason : task.sequence != 0 ? "open" : "queued");
+      if (task.ended) one.set("result", task.result);
+      out.push(std::move(one));
+    }
+  }
+  return out;
+}
+
+Json budget_json(const State& state) {
+  Json step = Json::object();
+  if (auto most = state.step_tokens_max()) step.set("tokens", *most);
+  if (auto most = state.step_time_max()) {
+    step.set("time_ms", static_cast<int64_t>(most->count() / 1'000'000));
+  }
+  Json session = Json::object();
+  session.set("steps", state.steps).set("steps_max", state.agent.steps_max);
+  session.set("tokens", state.tokens).set("cost_usd", state.cost.usd());
+  Json out = Json::object();
+  out.set("step", std::move(step)).set("session", std::move(session));
+  out.set("tree", state.tree.to_json());
+  if (state.over_budget) {
+    out.set("exceeded", Json::object()
+                            .set("budget", state.over_budget->budget)
+                            .set("scope", state.over_budget->scope));
+  }
+  return out;
+}
+
+Draft plan_draft(const PlanTask& task, Json payload) {
+  Draft d = system_draft(contract::kind::kPlan, std::move(payload), task.sequence, task.attempt);
+  d.actor.type = "agent";
+  d.actor.id = "planner";
+  return d;
+}
+
+Json failed_plan(const PlannerSpec& planner, const Error& error) {
+  Json what = Json::object();
+  what.set("code", code_name(error.code)).set("message", error.message);
+  if (!error.reason.empty()) what.set("reason", error.reason);
+  what.set("retry", retry_name(error.retry));
+  return Json::object().set("planner", planner.name()).set("error", std::move(what));
+}
+
+}  // namespace
+
+Json question_head(const State& state) {
+  Json out = Json::object();
+  out.set("session", state.id.str());
+  out.set("agent",
+          Json::object().set("name", state.agent.name).set("version", state.agent.version));
+  out.set("step", state.steps);
+  if (state.plan) {
+    out.set("attempt", static_cast<int64_t>(state.plan->attempt));
+    out.set("idempotency_key", idempotency_key(state.id, state.plan->sequence));
+  }
+  if (!state.labels.is_null()) out.set("labels", state.labels);
+  Json messages = Json::array();
+  for (const contract::Message& m : state.messages) messages.push(contract::to_json(m));
+  out.set("messages", std::move(messages));
+  out.set("waits", waits_json(state));
+  out.set("children", children_json(state));
+  out.set("budget", budget_json(state));
+  return out;
+}
+
+Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId session,
+                              uint64_t from, Json* question) {
+  CO_TRY(auto events, co_await journal->read(ctx, session, from, kQuestionEventsMax));
+  Json list = Json::array();
+  for (const contract::Event& event : events) {
+    CO_TRY(Json one, Json::parse(contract::encode_event(event)));
+    list.push(std::move(one));
+  }
+  question->set("events", std::move(list));
+  co_return Result<void>();
+}
+
+Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
+  EffectResult out;
+  Error error(Code::kUnimplemented, "this process asks no planners over HTTP");
+  if (services.planner != nullptr) {
+    auto told = co_await add_events(
+        ctx, services.journal, task.session,
+        static_cast<uint64_t>(task.question.get_int("since").value_or(1)), &task.question);
+    if (!told) error = std::move(told).error();
+    PlannerQuestion question;
+    question.planner = task.planner;
+    task.question.erase("since");
+    question.body = std::move(task.question);
+    question.idempotency_key = idempotency_key(task.session, task.sequence);
+    question.attempt = task.attempt;
+    Duration timeout = task.planner.timeout;
+    bool step_ends = task.time_left && *task.time_left < timeout;
+    if (step_ends) timeout = *task.time_left;
+    Context bounded = ctx.with_timeout(timeout);
+    if (told) {
+      auto answer = co_await services.planner->ask(bounded, std::move(question));
+      Result<std::vector<PlannedEffect>> checked =
+          answer ? parse_plan(*answer) : tl::unexpected<Error>(answer.error());
+      if (checked) {
+        Json payload = Json::object();
+        payload.set("effects", *answer->find("effects")).set("planner", task.planner.name());
+        if (auto why = answer->get_string("explanation")) payload.set("explanation", *why);
+        out.drafts.push_back(plan_draft(task, std::move(payload)));
+        co_return out;
+      }
+      error = std::move(checked).error();
+      // Nonsense may be a slip: it is asked again, like a planner that cannot be reached.
+      if (error.reason == "invalid_plan") error.retry = Retry::kSameTarget;
+      if (step_ends && error.code == Code::kDeadlineExceeded) out.cut = "time";
+    }
+  }
+  out.retry = error.retry != Retry::kNever;
+  out.drafts.push_back(plan_draft(task, failed_plan(task.planner, error)));
+  co_return out;
+}
+
+}  // namespace drover::session

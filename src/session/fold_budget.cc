@@ -1,0 +1,145 @@
+// Reservations, step budgets, and requests for more.
+
+#include <algorithm>
+
+#include "session/folding.h"
+
+namespace drover::session::folding {
+namespace {
+
+Duration millis(const Json& payload, std::string_view key) {
+  return Duration(payload.get_int(key).value_or(0) * 1'000'000);
+}
+
+/// The tool call whose intent has that sequence.
+std::optional<uint64_t> call_of(const State& state, uint64_t sequence) {
+  for (const PendingToolCall& call : state.tool_calls) {
+    if (sequence != 0 && call.sequence == sequence) return call.call_index;
+  }
+  return std::nullopt;
+}
+
+std::string decision_text(bool granted, const Json& payload) {
+  std::string out;
+  if (granted) {
+    out = "Granted: " + std::to_string(payload.get_int("tokens").value_or(0)) + " tokens and " +
+          std::to_string(payload.get_int("time_ms").value_or(0) / 1000) +
+          " s more for the next step.";
+  } else {
+    out = "Refused.";
+  }
+  std::string why = text(payload, "explanation");
+  return why.empty() ? out : out + " " + why;
+}
+
+void raise(State& state, const Json& payload, bool tree) {
+  if (!tree) {
+    state.agent.steps_max += payload.get_int("steps").value_or(0);
+    return;
+  }
+  state.tree.tokens += payload.get_int("tokens").value_or(0);
+  state.tree.cost += money(payload, "cost_usd");
+  state.tree.time += millis(payload, "time_ms");
+  state.tree.steps += payload.get_int("steps").value_or(0);
+  state.tree.spawns += payload.get_int("spawns").value_or(0);
+}
+
+void grant(State& state, const Json& payload) {
+  std::string_view budget = payload.get_string("budget").value_or("step");
+  if (budget == "tree" || budget == "session") return raise(state, payload, budget == "tree");
+  int64_t tokens = payload.get_int("tokens").value_or(0);
+  Duration time = millis(payload, "time_ms");
+  state.step.time_granted += time;
+  if (state.model_call) {
+    state.step.tokens_granted += tokens;
+  } else {
+    state.step.next_tokens += tokens;
+    state.step.next_time += time;
+  }
+  if (text(payload, "by").starts_with("rule:")) {
+    ++state.extensions_granted;
+    state.extension_tokens_granted += tokens;
+    state.extension_time_granted += time;
+  }
+}
+
+}  // namespace
+
+void begin_step(State& state, const Event& event) {
+  StepUse next;
+  next.tokens_granted = state.step.next_tokens;
+  next.time_granted = state.step.next_time;
+  next.started = event.time;
+  state.step = next;
+}
+
+Result<void> on_reserved(State& state, const Event& event, const Json& payload) {
+  if (!state.model_call || state.model_call->sequence != event.causation) {
+    return broken(event, "a reservation for a call that is not pending");
+  }
+  state.reservation.tokens = payload.get_int("tokens").value_or(0);
+  state.reservation.cost = money(payload, "cost_usd");
+  state.reservation.output_tokens = payload.get_int("output_tokens");
+  state.reservation.open = true;
+  return {};
+}
+
+Result<void> on_settled(State& state, const Event& event, const Json& payload) {
+  // A settlement stands by itself: the session may have ended while the call was under way.
+  state.tokens += payload.get_int("tokens").value_or(0);
+  state.step.tokens += payload.get_int("tokens").value_or(0);
+  state.cost += money(payload, "cost_usd");
+  state.reservation = Reservation();
+  return {};
+}
+
+Result<void> on_exceeded(State& state, const Event& event, const Json& payload) {
+  // What was used beyond a reservation is a fact; only a refusal or a cut stops the session.
+  std::string effect = text(payload, "effect");
+  if (effect != "refused" && effect != "cut") return {};
+  OverBudget over;
+  over.budget = text(payload, "budget");
+  over.scope = text(payload, "scope");
+  if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
+  state.over_budget = std::move(over);
+  if (state.model_call && state.model_call->sequence == event.causation) {
+    state.model_call->failed = true;
+  }
+  for (PendingToolCall& call : state.tool_calls) {
+    if (call.sequence != 0 && call.sequence == event.causation) call.failed = true;
+  }
+  return {};
+}
+
+Result<void> on_extension_requested(State& state, const Event& event, const Json& payload) {
+  Extension e;
+  e.sequence = event.sequence;
+  e.request_id = text(payload, "request_id");
+  e.tokens = payload.get_int("tokens").value_or(0);
+  e.time = millis(payload, "time_ms");
+  e.call_index = call_of(state, event.causation);
+  if (PendingToolCall* call = e.call_index ? state.find_call(*e.call_index) : nullptr) {
+    call->waiting = true;
+  }
+  state.extensions.push_back(std::move(e));
+  begun(state, payload);
+  return {};
+}
+
+Result<void> on_extension_decided(State& state, const Event& event, const Json& payload) {
+  std::string request = text(payload, "request_id");
+  bool granted = payload.get_bool("granted").value_or(false);
+  state.last_extension_granted = granted;
+  if (granted) {
+    grant(state, payload);
+    state.over_budget.reset();
+  }
+  auto it = std::find_if(state.extensions.begin(), state.extensions.end(),
+                         [&](const Extension& e) { return e.request_id == request; });
+  if (it == state.extensions.end()) return {};  // a person raised it unasked
+  answer(state, it->call_index, decision_text(granted, payload), !granted);
+  state.extensions.erase(it);
+  return {};
+}
+
+}  // namespace drover::session::folding

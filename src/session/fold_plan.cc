@@ -1,0 +1,115 @@
+// Planners: the question, and what they answered.
+
+#include "session/folding.h"
+#include "session/plan.h"
+
+namespace drover::session::folding {
+namespace {
+
+using contract::Message;
+
+contract::ToolCall tool_call_of(const State& state, const Json& body, size_t position) {
+  contract::ToolCall call;
+  call.id = text(body, "id");
+  if (call.id.empty()) {
+    call.id = "call_" + std::to_string(state.tool_calls_total + position);
+  }
+  call.name = text(body, "name");
+  const Json* arguments = body.find("arguments");
+  if (arguments == nullptr || arguments->is_null()) {
+    call.arguments = "{}";
+  } else {
+    const std::string* written = arguments->string();
+    call.arguments = written != nullptr ? *written : arguments->dump();
+  }
+  return call;
+}
+
+void take_model_call(State& state, const Json& body) {
+  state.model_due = true;
+  state.planned_models.clear();
+  if (const Json* models = body.find("models"); models != nullptr && models->array_items()) {
+    for (const Json& m : *models->array_items()) {
+      if (const std::string* name = m.string()) state.planned_models.push_back(*name);
+    }
+  }
+  state.planned_output_tokens = body.get_int("output_tokens");
+}
+
+/// True for an effect that has to be done before the planner is asked again.
+bool take_effect(State& state, PlannedEffect effect, Message& turn) {
+  if (effect.kind == "tool_call") {
+    turn.tool_calls.push_back(tool_call_of(state, effect.body, turn.tool_calls.size()));
+  } else if (effect.kind == "model_call") {
+    take_model_call(state, effect.body);
+  } else if (effect.kind == "say") {
+    push(state, Message::of_text(contract::Role::kAssistant, text(effect.body, "text")));
+    return false;
+  } else if (effect.kind == "spawn") {
+    if (auto group = plan_group(effect.body)) add_group(state, std::move(*group));
+  } else if (effect.kind == "wait" && text(effect.body, "for") == "message") {
+    return false;
+  } else {
+    state.planned.push_back(std::move(effect));
+  }
+  return true;
+}
+
+}  // namespace
+
+void begun(State& state, const Json& payload) {
+  if (!payload.get_bool("effect").value_or(false) || state.planned.empty()) return;
+  state.planned.erase(state.planned.begin());
+}
+
+Result<void> on_plan_requested(State& state, const Event& event, const Json& payload) {
+  if (event.attempt > 1) {
+    if (!state.plan || state.plan->sequence != event.causation) {
+      return broken(event, "a further attempt without a first");
+    }
+    state.plan->attempt = event.attempt;
+    state.plan->failed = false;
+    return {};
+  }
+  if (state.plan) return broken(event, "the planner is already asked");
+  PendingEffect pending;
+  pending.sequence = event.sequence;
+  state.plan = pending;
+  state.plan_due = false;
+  begin_step(state, event);
+  ++state.steps;
+  return {};
+}
+
+Result<void> on_plan(State& state, const Event& event, const Json& payload) {
+  bool asked = state.plan && state.plan->sequence == event.causation;
+  if (!asked && (state.plan || event.causation != 0)) {
+    return broken(event, "a plan that nobody asked for");
+  }
+  if (payload.find("error") != nullptr) {
+    if (asked) state.plan->failed = true;
+    return {};
+  }
+  TRY(auto effects, parse_plan(payload));
+  if (!asked) {  // it came with a result, unasked: a step like any other
+    begin_step(state, event);
+    ++state.steps;
+  }
+  state.plan.reset();
+  state.plan_due = false;
+  state.planned_at = event.sequence;
+  state.plan_running = false;
+  Message turn;
+  turn.role = contract::Role::kAssistant;
+  for (PlannedEffect& effect : effects) {
+    state.plan_running = take_effect(state, std::move(effect), turn) || state.plan_running;
+  }
+  if (!turn.tool_calls.empty()) {
+    take_tool_calls(state, turn);
+    push(state, std::move(turn));
+  }
+  if (!state.plan_running && push_queued(state)) state.plan_due = true;
+  return {};
+}
+
+}  // namespace drover::session::folding

@@ -1,0 +1,52 @@
+#include "session/http_planner.h"
+
+namespace drover::session {
+namespace {
+
+tl::unexpected<Error> not_json() {
+  return tl::unexpected<Error>(Error(Code::kInvalidArgument, "the planner's answer is not JSON")
+                                   .with_reason("invalid_plan"));
+}
+
+/// What a status means for another attempt.
+Result<void> check_status(const http::ResponseHead& head) {
+  if (head.status >= 200 && head.status < 300) return {};
+  std::string message = "the planner answered with status " + std::to_string(head.status);
+  if (head.status == 429 || head.status >= 500) {
+    return fail(Code::kUnavailable, std::move(message), Retry::kSameTarget);
+  }
+  return fail(Code::kFailedPrecondition, std::move(message));
+}
+
+}  // namespace
+
+Result<http::ClientRequest> HttpPlanner::make_request(const PlannerQuestion& question) const {
+  http::ClientRequest request;
+  TRY(request.url, http::Url::parse(question.planner.url));
+  request.headers.set("content-type", "application/json");
+  request.headers.set("accept", "application/json");
+  request.headers.set("idempotency-key", question.idempotency_key);
+  request.headers.set("drover-attempt", std::to_string(question.attempt));
+  for (const auto& [name, value] : question.planner.headers) request.headers.set(name, value);
+  for (const PlannerOrigin& known : origins_) {
+    auto origin = http::Url::parse(known.origin);
+    if (!origin || origin->origin() != request.url.origin()) continue;
+    request.policy.allow_private = true;
+    for (const auto& [name, value] : known.headers) request.headers.set(name, value);
+  }
+  request.body = question.body.dump();
+  request.headers_timeout = question.planner.timeout;
+  return request;
+}
+
+async::Task<Result<Json>> HttpPlanner::ask(async::Context ctx, PlannerQuestion question) {
+  CO_TRY(http::ClientRequest request, make_request(question));
+  CO_TRY(auto response, co_await client_->send(ctx, std::move(request)));
+  CO_TRY_VOID(check_status(response->head()));
+  CO_TRY(std::string body, co_await response->read_all(ctx, limits::kPlanBytesMax));
+  auto parsed = Json::parse(body);
+  if (!parsed || !parsed->is_object()) co_return not_json();
+  co_return std::move(*parsed);
+}
+
+}  // namespace drover::session

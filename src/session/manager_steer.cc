@@ -1,0 +1,209 @@
+// Steering sessions from outside: approvals, signals, budgets, versions, kills.
+
+#include "base/log.h"
+#include "session/manager.h"
+
+namespace drover::session {
+namespace {
+
+using identity::Action;
+using identity::Principal;
+
+constexpr size_t kVictimSlice = 500;
+
+store::SessionFilter filter_of(const KillTarget& target, const TenantId& tenant) {
+  store::SessionFilter filter;
+  filter.tenant = tenant;
+  filter.open = true;
+  filter.limit = kVictimSlice;
+  if (target.kind == KillTarget::Kind::kAgent) {
+    size_t at = target.what.find('@');
+    filter.agent = target.what.substr(0, at);
+    if (at != std::string::npos) filter.agent_version = target.what.substr(at + 1);
+  } else if (target.kind == KillTarget::Kind::kTree) {
+    filter.root = SessionId(target.what);
+  }
+  return filter;
+}
+
+Json decision_payload(const ExtensionDecision& decision) {
+  Json payload = Json::object();
+  if (!decision.request_id.empty()) payload.set("request_id", decision.request_id);
+  payload.set("granted", decision.granted).set("budget", decision.budget);
+  if (decision.tokens) payload.set("tokens", *decision.tokens);
+  if (decision.time) {
+    payload.set("time_ms", static_cast<int64_t>(decision.time->count() / 1'000'000));
+  }
+  if (decision.cost) payload.set("cost_usd", decision.cost->usd());
+  if (decision.steps) payload.set("steps", *decision.steps);
+  if (decision.spawns) payload.set("spawns", *decision.spawns);
+  payload.set("by", "person");
+  if (!decision.explanation.empty()) payload.set("explanation", decision.explanation);
+  return payload;
+}
+
+Result<void> check_decision(const ExtensionDecision& d) {
+  bool raise = d.request_id.empty();
+  if (d.budget != "step" && d.budget != "session" && d.budget != "tree") {
+    return fail(Code::kInvalidArgument, "'budget' must be step, session or tree");
+  }
+  bool negative = d.tokens.value_or(0) < 0 || d.steps.value_or(0) < 0 || d.spawns.value_or(0) < 0 ||
+                  d.time.value_or(Duration{}) < Duration{} || d.cost.value_or(Money()) < Money();
+  if (negative) return fail(Code::kInvalidArgument, "a budget can only be raised");
+  bool amount = d.tokens || d.time || d.cost || d.steps || d.spawns;
+  if (raise && !amount) {
+    return fail(Code::kInvalidArgument,
+                "say how much more: tokens, time_s, cost_usd, steps or spawns");
+  }
+  if (raise && !d.granted) return fail(Code::kInvalidArgument, "name the request that is refused");
+  return {};
+}
+
+}  // namespace
+
+Task<Result<uint64_t>> SessionManager::resolve(Context ctx, Principal who, SessionId id,
+                                               Resolution resolution) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kApprove));
+  const std::string& outcome = resolution.outcome;
+  if (outcome != "approved" && outcome != "edited" && outcome != "denied") {
+    co_return fail(Code::kInvalidArgument, "an approval is approved, edited or denied");
+  }
+  Command c;
+  c.kind = Command::Kind::kResolve;
+  c.actor = actor_of(who, "user");
+  c.payload.set("wait_id", resolution.wait_id).set("outcome", outcome);
+  if (resolution.arguments && outcome == "edited") {
+    c.payload.set("arguments", *resolution.arguments);
+  }
+  if (!resolution.explanation.empty()) c.payload.set("explanation", resolution.explanation);
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+Task<Result<uint64_t>> SessionManager::signal(Context ctx, Principal who, SessionId id,
+                                              std::string name, Json payload) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  if (name.empty() || name.size() > limits::kLabelBytesMax) {
+    co_return fail(Code::kInvalidArgument, "a signal has a name of at most " +
+                                               std::to_string(limits::kLabelBytesMax) + " bytes");
+  }
+  Command c;
+  c.kind = Command::Kind::kSignal;
+  c.actor = actor_of(who, "user");
+  c.payload.set("name", std::move(name));
+  if (!payload.is_null()) c.payload.set("payload", std::move(payload));
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+Task<Result<uint64_t>> SessionManager::decide_extension(Context ctx, Principal who, SessionId id,
+                                                        ExtensionDecision decision) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kExtendBudget));
+  CO_TRY_VOID(check_decision(decision));
+  bool tree = decision.budget == "tree";
+  // The tree's limits are its root's.
+  SessionId target = tree && !row.root.empty() ? row.root : id;
+  Command c;
+  c.kind = Command::Kind::kExtension;
+  c.actor = actor_of(who, "user");
+  c.payload = decision_payload(decision);
+  CO_TRY(uint64_t sequence, co_await command(ctx, target, row.tenant, std::move(c)));
+  if (tree) scope_.spawn(lift_tree(scope_.context(), target));
+  co_return sequence;
+}
+
+/// Sessions of the tree that its budget had stopped go on.
+Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
+  store::SessionFilter filter;
+  filter.root = root;
+  filter.waiting_for = "budget";
+  filter.open = true;
+  filter.limit = kVictimSlice;
+  for (;;) {
+    auto rows = co_await services_.journal->list(ctx, filter);
+    if (!rows) {
+      LOG_WARN("tree {}: {}", root.str(), rows.error().to_string());
+      co_return;
+    }
+    for (const store::SessionRow& row : *rows) {
+      Command c;
+      c.kind = Command::Kind::kBudgetLifted;
+      c.actor.type = "system";
+      auto lifted = co_await persist(ctx, row.id, row.tenant, std::move(c));
+      (void)lifted;
+    }
+    if (rows->size() < filter.limit) co_return;
+    filter.before = rows->back().id;
+  }
+}
+
+Task<Result<uint64_t>> SessionManager::move(Context ctx, Principal who, SessionId id, AgentSpec to,
+                                            std::string explanation) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  if (to.name != row.agent) {
+    co_return fail(Code::kInvalidArgument, "session " + id.str() + " runs agent '" + row.agent +
+                                               "', not '" + to.name + "'");
+  }
+  Command c;
+  c.kind = Command::Kind::kMove;
+  c.actor = actor_of(who, "user");
+  c.payload.set("agent", to.to_json()).set("from", row.agent_version).set("to", to.version);
+  if (!explanation.empty()) c.payload.set("explanation", std::move(explanation));
+  co_return co_await command(ctx, id, row.tenant, std::move(c));
+}
+
+/// The first slice of open sessions that the target names.
+Task<Result<std::vector<store::SessionRow>>> SessionManager::victims(Context ctx, Principal who,
+                                                                     KillTarget target) {
+  if (target.kind == KillTarget::Kind::kSession || target.kind == KillTarget::Kind::kTree) {
+    CO_TRY(SessionId id, SessionId::parse(target.what));
+    CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kKill));
+    if (target.kind == KillTarget::Kind::kSession) {
+      std::vector<store::SessionRow> one;
+      if (row.status != "ended") one.push_back(std::move(row));
+      co_return one;
+    }
+    if (!row.root.empty()) target.what = row.root.str();
+  }
+  CO_TRY_VOID(identity::authorise(who, Action::kKill, who.tenant));
+  co_return co_await services_.journal->list(ctx, filter_of(target, who.tenant));
+}
+
+Task<Result<void>> SessionManager::stop_all(Context ctx, std::vector<store::SessionRow> rows,
+                                            contract::Actor by, std::string explanation,
+                                            KillReport* report) {
+  for (store::SessionRow& row : rows) {
+    Command c;
+    c.kind = Command::Kind::kCancel;
+    c.actor = by;
+    c.payload.set("reason", "killed");
+    if (!explanation.empty()) c.payload.set("explanation", explanation);
+    auto done = co_await command(ctx, row.id, row.tenant, std::move(c));
+    CO_TRY_VOID(ctx.check());
+    if (done) {
+      Killed killed;
+      killed.id = row.id;
+      killed.agent = row.agent;
+      killed.was = row.status == "running" ? row.status : "waiting for " + row.waiting_for;
+      report->stopped.push_back(std::move(killed));
+    } else if (done.error().code != Code::kFailedPrecondition) {  // else it ended by itself
+      report->failed.emplace_back(row.id, std::move(done).error());
+    }
+  }
+  co_return Result<void>();
+}
+
+Task<Result<KillReport>> SessionManager::kill(Context ctx, Principal who, KillTarget target,
+                                              std::string explanation) {
+  KillReport report;
+  for (;;) {
+    CO_TRY(auto rows, co_await victims(ctx, who, target));
+    size_t found = rows.size();
+    size_t before = report.stopped.size();
+    CO_TRY_VOID(
+        co_await stop_all(ctx, std::move(rows), actor_of(who, "user"), explanation, &report));
+    // A slice that stopped nothing would come again and again.
+    if (found < kVictimSlice || report.stopped.size() == before) break;
+  }
+  co_return report;
+}
+
+}  // namespace drover::session

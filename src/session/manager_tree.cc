@@ -1,0 +1,225 @@
+// Parents and children, and what a restart finds unfinished.
+
+#include "base/log.h"
+#include "session/manager.h"
+
+namespace drover::session {
+namespace {
+
+constexpr size_t kSlice = 500;
+constexpr Duration kPersistFirst = 50ms;
+constexpr Duration kPersistMost = 5s;
+
+contract::Actor system_actor() {
+  contract::Actor a;
+  a.type = "system";
+  return a;
+}
+
+/// session.started of a child, with its first message.
+Command start_of(const State& parent, const ChildTask& task) {
+  Command c;
+  c.kind = Command::Kind::kStart;
+  c.actor.type = "agent";
+  c.actor.id = parent.agent.name;
+  Json spec = task.spec;
+  spec.set("end_after_answer", true);  // a child reports its answer and is done
+  c.payload.set("agent", std::move(spec));
+  c.payload.set("tenant", parent.tenant.str());
+  c.payload.set("trace_id", parent.trace_id);
+  if (!parent.labels.is_null()) c.payload.set("labels", parent.labels);
+  c.payload.set("root", parent.root.str()).set("parent", parent.id.str());
+  c.payload.set("parent_sequence", task.sequence).set("depth", parent.depth + 1);
+  c.payload.set("tree", parent.tree.to_json());
+  c.payload.set("message",
+                contract::to_json(contract::Message::of_text(contract::Role::kUser, task.message)));
+  return c;
+}
+
+Command end_of(const Ending& ending) {
+  Command c;
+  c.kind = Command::Kind::kChildEnded;
+  c.actor = system_actor();
+  c.payload.set("child", ending.row.id.str()).set("reason", ending.row.end_reason);
+  c.payload.set("result", ending.result).set("steps", ending.steps);
+  c.payload.set("tokens", ending.tokens).set("cost_usd", ending.cost.usd());
+  return c;
+}
+
+Ending ending_of(store::SessionRow row, const State& state) {
+  Ending out;
+  out.row = std::move(row);
+  out.result = state.result;
+  out.steps = state.steps;
+  out.tokens = state.tokens;
+  out.cost = state.cost;
+  return out;
+}
+
+}  // namespace
+
+Task<Result<uint64_t>> SessionManager::persist(Context ctx, SessionId id, TenantId tenant,
+                                               Command command) {
+  Duration pause = kPersistFirst;
+  for (;;) {
+    Command copy = command;
+    auto done = co_await this->command(ctx, id, tenant, std::move(copy));
+    if (done) co_return done;
+    const Error& error = done.error();
+    bool final = error.code == Code::kFailedPrecondition || error.code == Code::kNotFound ||
+                 error.code == Code::kAlreadyExists || error.code == Code::kInvalidArgument ||
+                 error.code == Code::kDataLoss;
+    if (final || ctx.cancelled()) co_return done;
+    CO_TRY_VOID(co_await async::sleep_for(ctx, pause));
+    pause = std::min<Duration>(pause * 2, kPersistMost);
+  }
+}
+
+// --- Called by actors ---
+
+void SessionManager::ensure(const State& parent, const ChildTask& task) {
+  scope_.spawn(
+      ensure_child(scope_.context(), parent.id, task.child, parent.tenant, start_of(parent, task)));
+}
+
+void SessionManager::cancel(const SessionId& child, const TenantId& tenant, std::string why) {
+  scope_.spawn(cancel_child(scope_.context(), child, tenant, std::move(why)));
+}
+
+void SessionManager::keep(const SessionId& session, store::Snapshot snapshot) {
+  scope_.spawn(save(scope_.context(), session, std::move(snapshot)));
+}
+
+void SessionManager::ended(Ending ending) {
+  scope_.spawn(finish_end(scope_.context(), std::move(ending)));
+}
+
+// --- Tasks ---
+
+Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId child,
+                                        TenantId tenant, Command start) {
+  // After a restart most children exist: the journal is asked before it is written.
+  auto row = co_await services_.journal->find(ctx, child);
+  if (!row && row.error().code == Code::kNotFound) {
+    auto made = co_await persist(ctx, child, tenant, std::move(start));
+    if (made || made.error().code == Code::kAlreadyExists || ctx.cancelled()) co_return;
+    LOG_ERROR("child {}: {}", child.str(), made.error().to_string());
+    Ending refused;
+    refused.row.id = child;
+    refused.row.end_reason = "failed";
+    refused.result = made.error().message;
+    auto told = co_await persist(ctx, parent, tenant, end_of(refused));
+    (void)told;
+    co_return;
+  }
+  // One that has ended reports again, in case its report was lost: the parent takes it once.
+  if (!row || row->status != "ended") co_return;
+  auto state = co_await load_state(ctx, services_.journal, child);
+  if (!state) co_return;
+  auto told = co_await persist(ctx, parent, tenant, end_of(ending_of(*row, *state)));
+  (void)told;
+}
+
+Task<void> SessionManager::cancel_child(Context ctx, SessionId child, TenantId tenant,
+                                        std::string why) {
+  Command c;
+  c.kind = Command::Kind::kCancel;
+  c.actor = system_actor();
+  c.payload.set("reason", "cancelled").set("explanation", std::move(why));
+  auto done = co_await persist(ctx, child, tenant, std::move(c));
+  (void)done;  // it may have ended by itself
+}
+
+Task<Result<void>> SessionManager::report_end(Context ctx, Ending ending) {
+  Command told = end_of(ending);
+  auto done = co_await persist(ctx, ending.row.parent, ending.row.tenant, std::move(told));
+  bool gone = !done && (done.error().code == Code::kFailedPrecondition ||
+                        done.error().code == Code::kNotFound);
+  if (!done && !gone) co_return fail(std::move(done).error());
+  co_return Result<void>();
+}
+
+Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent) {
+  store::SessionFilter filter;
+  filter.parent = parent;
+  filter.open = true;
+  filter.limit = kSlice;
+  for (;;) {
+    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
+    for (const store::SessionRow& row : rows) {
+      co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended");
+      CO_TRY_VOID(ctx.check());
+    }
+    if (rows.size() < filter.limit) co_return Result<void>();
+    filter.before = rows.back().id;
+  }
+}
+
+Task<void> SessionManager::finish_end(Context ctx, Ending ending) {
+  store::SessionRow row = ending.row;
+  Result<void> done;
+  if ((row.pending & store::kCancelChildren) != 0) done = co_await cancel_children(ctx, row.id);
+  if (done && (row.pending & store::kReportToParent) != 0) {
+    done = co_await report_end(ctx, std::move(ending));
+  }
+  if (!done) co_return;  // a restart takes it up again
+  row.pending = 0;
+  uint64_t last = row.last_sequence;
+  std::vector<contract::Event> none;
+  auto marked = co_await services_.journal->append(ctx, std::move(row), last, std::move(none));
+  (void)marked;  // a reward may have come meanwhile: then it is reported twice, and taken once
+}
+
+Task<void> SessionManager::save(Context ctx, SessionId session, store::Snapshot snapshot) {
+  auto saved = co_await services_.journal->save_snapshot(ctx, session, std::move(snapshot));
+  if (!saved && !ctx.cancelled()) {
+    LOG_WARN("a snapshot of {} could not be kept: {}", session.str(), saved.error().to_string());
+  }
+}
+
+// --- Recovery ---
+
+Task<Result<size_t>> SessionManager::wake_running(Context ctx) {
+  size_t woken = 0;
+  store::SessionFilter filter;
+  filter.status = "running";
+  filter.limit = kSlice;
+  for (;;) {
+    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
+    for (const store::SessionRow& row : rows) {
+      // The rest stays in the journal as it is and is taken up as places become free.
+      while (actors_.size() >= limits::kSessionsActiveMax) {
+        CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
+      }
+      wake(row.id, row.tenant, std::nullopt);
+      ++woken;
+    }
+    if (rows.size() < filter.limit) co_return woken;
+    filter.before = rows.back().id;
+  }
+}
+
+/// Ends whose consequences a crash cut off.
+Task<Result<void>> SessionManager::finish_ends(Context ctx) {
+  store::SessionFilter filter;
+  filter.pending = store::kReportToParent | store::kCancelChildren;
+  filter.limit = kSlice;
+  for (;;) {
+    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
+    for (store::SessionRow& row : rows) {
+      CO_TRY(State state, co_await load_state(ctx, services_.journal, row.id));
+      scope_.spawn(finish_end(scope_.context(), ending_of(std::move(row), state)));
+    }
+    if (rows.size() < filter.limit) co_return Result<void>();
+    filter.before = rows.back().id;
+  }
+}
+
+Task<Result<size_t>> SessionManager::recover(Context ctx) {
+  scope_.spawn(timekeeper_.run(scope_.context()));
+  CO_TRY(size_t woken, co_await wake_running(ctx));
+  CO_TRY_VOID(co_await finish_ends(ctx));
+  co_return woken;
+}
+
+}  // namespace drover::session

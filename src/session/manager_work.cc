@@ -1,0 +1,80 @@
+// Workers: leases, heartbeats, results.
+
+#include "session/manager.h"
+
+namespace drover::session {
+
+using identity::Action;
+using identity::Principal;
+
+Task<Result<std::vector<Leased>>> SessionManager::lease(Context ctx, Principal who,
+                                                        LeaseRequest request) {
+  CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
+  if (request.queues.empty()) {
+    co_return fail(Code::kInvalidArgument, "'queues' names at least one queue");
+  }
+  CO_TRY(auto leased, co_await work_.lease(ctx, who.tenant, std::move(request.queues), request.wait,
+                                           request.most, request.lease_time));
+  for (Leased& one : leased) {
+    if (!one.item.plan) continue;
+    CO_TRY_VOID(co_await add_events(ctx, services_.journal, one.item.key.session, one.item.since,
+                                    &one.item.body));
+  }
+  co_return leased;
+}
+
+Task<Result<WallTime>> SessionManager::heartbeat(Context ctx, Principal who, WorkKey key,
+                                                 Duration lease_time) {
+  CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
+  co_return work_.heartbeat(who.tenant, key, lease_time);
+}
+
+Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who, WorkKey key,
+                                                     WorkResult result) {
+  CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
+  WorkAnswer out;
+  if (result.body.find("error") != nullptr) {
+    CO_TRY_VOID(work_.give_back(who.tenant, key));
+    co_return out;
+  }
+  TenantId tenant = who.tenant;
+  if (work_.leased(key)) {
+    // Leased by this tenant, or by nobody that we know: then the journal says whose it is.
+    CO_TRY_VOID(work_.heartbeat(tenant, key, limits::kLeaseTime));
+  } else {
+    CO_TRY(auto row, co_await authorised(ctx, who, key.session, Action::kLeaseWork));
+    tenant = row.tenant;
+  }
+  Command c;
+  c.kind = Command::Kind::kWork;
+  c.actor.type = "worker";
+  c.actor.id = result.worker.empty() ? actor_of(who, "worker").id : result.worker;
+  c.sequence = key.sequence;
+  c.attempt = key.attempt;
+  c.payload = std::move(result.body);
+  SessionId session = key.session;
+  CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c)));
+  if (!result.next) co_return out;
+  out.next = work_.lease_of(session, result.lease_time);
+  if (out.next && out.next->item.plan) {
+    CO_TRY_VOID(co_await add_events(ctx, services_.journal, session, out.next->item.since,
+                                    &out.next->item.body));
+  }
+  co_return out;
+}
+
+Task<Result<std::optional<Leased>>> SessionManager::lease_of(Context ctx, Principal who,
+                                                             SessionId id, Duration lease_time) {
+  CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
+  auto leased = work_.lease_of(id, lease_time);
+  if (leased && leased->item.tenant != who.tenant) {
+    co_return fail(Code::kNotFound, "no session " + id.str());
+  }
+  if (leased && leased->item.plan) {
+    CO_TRY_VOID(
+        co_await add_events(ctx, services_.journal, id, leased->item.since, &leased->item.body));
+  }
+  co_return leased;
+}
+
+}  // namespace drover::session

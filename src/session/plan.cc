@@ -1,0 +1,148 @@
+#include "session/plan.h"
+
+#include <algorithm>
+
+namespace drover::session {
+namespace {
+
+tl::unexpected<Error> bad(std::string message) {
+  return tl::unexpected<Error>(
+      Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_plan"));
+}
+
+bool has_text(const Json& body, std::string_view key) {
+  auto value = body.get_string(key);
+  return value && !value->empty();
+}
+
+/// Seconds of an effect: a number above 0 and at most 100 years.
+bool good_seconds(const Json& body, std::string_view key) {
+  constexpr double kMost = 100.0 * 366 * 24 * 3600;
+  auto n = body.get_number(key);
+  return n && *n > 0 && *n <= kMost;
+}
+
+Result<void> check_wait(const Json& body) {
+  std::string what(body.get_string("for").value_or(""));
+  if (what == "message") return {};
+  bool until = has_text(body, "until");
+  if (until && !parse_rfc3339(*body.get_string("until"))) {
+    return bad("'until' must be an RFC 3339 time");
+  }
+  if (body.find("seconds") != nullptr && !good_seconds(body, "seconds")) {
+    return bad("'seconds' must be a number above 0");
+  }
+  if (what == "timer") {
+    if (!until && body.find("seconds") == nullptr) return bad("a timer needs 'seconds' or 'until'");
+    return {};
+  }
+  if (what == "signal")
+    return has_text(body, "name") ? Result<void>() : bad("a signal needs a 'name'");
+  if (what == "approval") {
+    return has_text(body, "question") ? Result<void>() : bad("an approval needs a 'question'");
+  }
+  return bad("'for' must be message, timer, signal or approval");
+}
+
+Result<void> check_extension(const Json& body) {
+  if (!has_text(body, "reason_code") || !has_text(body, "explanation")) {
+    return bad("a request_extension needs 'reason_code' and 'explanation'");
+  }
+  auto tokens = body.get_int("tokens");
+  bool time = good_seconds(body, "time_s");
+  if (tokens && *tokens < 0) return bad("'tokens' must not be negative");
+  if (!time && tokens.value_or(0) == 0) {
+    return bad("a request_extension needs 'tokens' or 'time_s' above 0");
+  }
+  return {};
+}
+
+Result<void> check_tool_call(const Json& body) {
+  if (!has_text(body, "name")) return bad("a tool_call needs a 'name'");
+  const Json* arguments = body.find("arguments");
+  if (arguments == nullptr || arguments->is_null() || arguments->is_object()) return {};
+  const std::string* written = arguments->string();
+  if (written == nullptr || !Json::parse(*written)) {
+    return bad("'arguments' must be an object or JSON text");
+  }
+  return {};
+}
+
+Result<void> check_effect(const std::string& kind, const Json& body) {
+  if (kind == "model_call" || kind == "end") return {};
+  if (kind == "tool_call") return check_tool_call(body);
+  if (kind == "say") {
+    return body.get_string("text") ? Result<void>() : bad("a say needs a 'text'");
+  }
+  if (kind == "wait") return check_wait(body);
+  if (kind == "spawn") {
+    TRY(ChildGroup group, plan_group(body));
+    return {};
+  }
+  if (kind == "request_extension") return check_extension(body);
+  return bad("unknown kind '" + kind +
+             "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
+}
+
+}  // namespace
+
+Result<std::vector<PlannedEffect>> parse_plan(const Json& plan) {
+  const Json* effects = plan.find("effects");
+  const Json::Array* items = effects == nullptr ? nullptr : effects->array_items();
+  if (items == nullptr) return bad("a plan is an object with the list 'effects'");
+  if (items->size() > limits::kPlanEffectsMax) {
+    return bad("a plan has at most " + std::to_string(limits::kPlanEffectsMax) + " effects");
+  }
+  std::vector<PlannedEffect> out;
+  for (const Json& item : *items) {
+    std::string at = "effect " + std::to_string(out.size() + 1);
+    if (!item.is_object()) return bad(at + " must be an object with a 'kind'");
+    PlannedEffect effect;
+    effect.kind = std::string(item.get_string("kind").value_or(""));
+    effect.body = item;
+    auto checked = check_effect(effect.kind, effect.body);
+    if (!checked) return bad(at + ": " + checked.error().message);
+    out.push_back(std::move(effect));
+  }
+  auto end =
+      std::find_if(out.begin(), out.end(), [](const PlannedEffect& e) { return e.kind == "end"; });
+  if (end != out.end() && end + 1 != out.end()) return bad("nothing may follow an 'end'");
+  return out;
+}
+
+Result<ChildGroup> plan_group(const Json& body) {
+  const Json* tasks = body.find("tasks");
+  const Json::Array* items = tasks == nullptr ? nullptr : tasks->array_items();
+  if (items == nullptr || items->empty()) return bad("'tasks' must be a list of at least one task");
+  if (items->size() > limits::kChildTasksMax) {
+    return bad("at most " + std::to_string(limits::kChildTasksMax) + " tasks at once");
+  }
+  ChildGroup group;
+  for (const Json& item : *items) {
+    ChildTask task;
+    if (const std::string* only = item.string()) {
+      task.message = *only;
+    } else {
+      task.agent = std::string(item.get_string("agent").value_or(""));
+      task.message = std::string(item.get_string("message").value_or(""));
+    }
+    if (task.message.empty())
+      return bad("a task is a text or an object with 'message' (and 'agent')");
+    group.tasks.push_back(std::move(task));
+  }
+  group.needed = group.tasks.size();
+  const Json* wait = body.find("wait");
+  if (wait == nullptr || wait->is_null()) return group;
+  auto count = wait->integer();
+  const std::string* word = wait->string();
+  if (word != nullptr && *word == "any") {
+    group.needed = 1;
+  } else if (count && *count >= 1) {
+    group.needed = std::min<size_t>(group.tasks.size(), static_cast<size_t>(*count));
+  } else if (word == nullptr || *word != "all") {
+    return bad("'wait' must be all, any or a number of at least 1");
+  }
+  return group;
+}
+
+}  // namespace drover::session

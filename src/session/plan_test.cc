@@ -1,0 +1,162 @@
+#include "session/plan.h"
+
+#include "session/session_test_world.h"
+
+namespace drover::session {
+namespace {
+
+namespace kind = contract::kind;
+
+constexpr std::string_view kPlanned =
+    R"({"name":"p","models":["m"],"tools":["fake"],"planner":{"url":"http://127.0.0.1:9/plan"},)"
+    R"("limits":{"steps":20}})";
+
+Json effects(std::string_view list) {
+  return *Json::parse(R"({"effects":)" + std::string(list) + "}");
+}
+
+TEST(Plan, EffectsRunAndThePlannerIsAskedAgain) {
+  World w;
+  w.tools.latency["look"] = 1ms;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("from m"); };
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    switch (*q.get_int("step")) {
+      case 1:
+        return effects(R"([{"kind":"tool_call","name":"look","arguments":{"q":1}}])");
+      case 2:
+        return effects(R"([{"kind":"model_call","output_tokens":77}])");
+      case 4:
+        return effects(R"([{"kind":"say","text":"all done"},{"kind":"end","result":"42"}])");
+      default:
+        return fail(Code::kInternal, "step " + std::to_string(*q.get_int("step")));
+    }
+  };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(30s);
+  State s = w.state(id);
+  EXPECT_EQ(s.status, Status::kEnded);
+  EXPECT_EQ(s.result, "42");
+  ASSERT_EQ(w.planner.questions.size(), 3u);
+  EXPECT_EQ(w.road.requests[0].max_tokens, 77);
+  EXPECT_EQ(w.tools.calls[0].arguments, R"({"q":1})");
+  // It is told what came since its last plan.
+  const Json& second = w.planner.questions[1].body;
+  bool saw_result = false;
+  for (const Json& e : *second.find("events")->array_items()) {
+    saw_result = saw_result || e.get_string("kind") == kind::kToolResult;
+  }
+  EXPECT_TRUE(saw_result);
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Plan, NonsenseIsAskedAgainAndThenThePlannerIsWaitedFor) {
+  World w;
+  w.planner.answer = [](const Json&) -> Result<Json> { return effects(R"([{"kind":"dance"}])"); };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(600s);
+  EXPECT_EQ(w.state(id).reason, "planner");
+  size_t asked = w.planner.questions.size();
+  EXPECT_GT(asked, 1u);
+  EXPECT_LT(asked, 10u);
+  for (const PlannerQuestion& q : w.planner.questions) {
+    EXPECT_EQ(q.idempotency_key, w.planner.questions[0].idempotency_key);
+  }
+  EXPECT_EQ(w.planner.questions.back().attempt, asked);
+  w.planner.answer = [](const Json&) -> Result<Json> {
+    return effects(R"([{"kind":"say","text":"better"}])");
+  };
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "again"))));
+  w.loop.run_for(10s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "better");
+}
+
+TEST(Plan, APlannerThatHangsIsCutAfterItsTimeout) {
+  World w;
+  w.planner.think = 1h;
+  w.planner.answer = [](const Json&) -> Result<Json> { return effects("[]"); };
+  SessionId id =
+      w.create(R"({"name":"p","planner":{"url":"http://127.0.0.1:9/plan","timeout_s":5}})", "go");
+  w.loop.run_for(10s);
+  EXPECT_EQ(w.count(id, kind::kPlan), 1u);
+  EXPECT_NE(w.payload(id, kind::kPlan).find("error"), nullptr);
+}
+
+TEST(Plan, APlannerThatLoopsIsBoundedBySteps) {
+  World w;
+  w.tools.latency["look"] = 1ms;
+  w.planner.answer = [](const Json&) -> Result<Json> {
+    return effects(R"([{"kind":"tool_call","name":"look"}])");
+  };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(600s);
+  EXPECT_EQ(w.state(id).reason, "limit");
+  EXPECT_EQ(w.tools.calls.size(), 20u);
+}
+
+TEST(Plan, WaitsSpawnsAndExtensionsOfAPlan) {
+  World w;
+  w.keep_time();
+  w.agents.known["worker"] =
+      *AgentSpec::from_json(*Json::parse(R"({"name":"worker","models":["m"]})"));
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return say("did " + r.messages.back().text());
+  };
+  std::vector<std::string> said;
+  w.planner.answer = [&said](const Json& q) -> Result<Json> {
+    switch (*q.get_int("step")) {
+      case 1:
+        return effects(R"([{"kind":"wait","for":"timer","seconds":3600}])");
+      case 2:
+        return effects(R"([{"kind":"wait","for":"approval","question":"Go on?"}])");
+      case 3:
+        return effects(R"([{"kind":"spawn","tasks":[{"agent":"worker","message":"x"}]}])");
+      case 4:
+        for (const Json& c : *q.find("events")->array_items()) {
+          if (c.get_string("kind") == kind::kChildEnded) said.push_back("child");
+        }
+        return effects(R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)"
+                       R"("tokens":10}])");
+      default:
+        return effects(R"([{"kind":"end"}])");
+    }
+  };
+  SessionId id = w.create(R"({"name":"p","planner":{"url":"http://127.0.0.1:9/plan"},)"
+                          R"("extensions":{"otherwise":"refuse"}})",
+                          "go");
+  w.loop.run_for(30min);
+  EXPECT_EQ(w.planner.questions.size(), 1u);
+  w.crash();
+  w.loop.run_for(31min);
+  EXPECT_EQ(w.state(id).reason, "approval");
+  Resolution yes;
+  yes.wait_id = std::string(w.payload(id, kind::kWaitStarted).get_string("wait_id").value_or(""));
+  yes.outcome = "approved";
+  ASSERT_TRUE(w.loop.run_task(w.manager->resolve(w.ctx, w.who, id, yes)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_EQ(said, std::vector<std::string>{"child"});
+  EXPECT_EQ(w.payload(id, kind::kBudgetExtensionDecided).get_bool("granted"), false);
+}
+
+TEST(Plan, WhatCannotBeReadIsRefusedByName) {
+  auto refused = [](std::string_view list) {
+    auto parsed = parse_plan(effects(list));
+    return parsed ? std::string("taken") : parsed.error().message;
+  };
+  EXPECT_EQ(refused("[]"), "taken");
+  EXPECT_NE(refused(R"([{"kind":"tool_call"}])").find("effect 1"), std::string::npos);
+  EXPECT_NE(
+      refused(R"([{"kind":"say","text":"x"},{"kind":"wait","for":"godot"}])").find("effect 2"),
+      std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"end"},{"kind":"say","text":"x"}])").find("end"),
+            std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"wait","for":"timer","seconds":-4}])").find("seconds"),
+            std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"spawn","tasks":[]}])").find("tasks"), std::string::npos);
+  EXPECT_FALSE(parse_plan(*Json::parse(R"({"effects":{}})")));
+  EXPECT_FALSE(parse_plan(*Json::parse(R"([1])")));
+}
+
+}  // namespace
+}  // namespace drover::session

@@ -1,0 +1,90 @@
+#include "session/state.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace drover::session {
+
+const Wait* State::find_wait(std::string_view what) const {
+  for (const Wait& w : waits) {
+    if (w.what == what) return &w;
+  }
+  return nullptr;
+}
+
+const Wait* State::find_wait(uint64_t sequence) const {
+  for (const Wait& w : waits) {
+    if (w.sequence == sequence) return &w;
+  }
+  return nullptr;
+}
+
+PendingToolCall* State::find_call(uint64_t call_index) {
+  for (PendingToolCall& call : tool_calls) {
+    if (call.call_index == call_index) return &call;
+  }
+  return nullptr;
+}
+
+std::optional<WallTime> State::due() const {
+  std::optional<WallTime> earliest;
+  for (const Wait& w : waits) {
+    if (w.until && (!earliest || *w.until < *earliest)) earliest = w.until;
+  }
+  return earliest;
+}
+
+size_t State::open_children() const {
+  size_t open = 0;
+  for (const ChildGroup& group : groups) {
+    for (const ChildTask& task : group.tasks) open += task.sequence != 0 && !task.ended ? 1 : 0;
+  }
+  return open;
+}
+
+int64_t State::input_tokens_estimate() const {
+  // Three bytes a token leans to too many; tools and framing of a first call are the constant.
+  constexpr int64_t kBytesPerToken = 3;
+  constexpr int64_t kFirstCall = 256;
+  int64_t known = counted_tokens > 0 ? counted_tokens : kFirstCall;
+  return known + (prompt_bytes - counted_bytes) / kBytesPerToken;
+}
+
+std::optional<int64_t> State::step_tokens_max() const {
+  if (!agent.step_budget.tokens) return std::nullopt;
+  return *agent.step_budget.tokens + step.tokens_granted;
+}
+
+std::optional<Duration> State::step_time_max() const {
+  if (!agent.step_budget.time) return std::nullopt;
+  return *agent.step_budget.time + step.time_granted;
+}
+
+std::string wait_id(uint64_t sequence) { return "w" + std::to_string(sequence); }
+
+uint64_t parse_wait_id(std::string_view id) {
+  uint64_t sequence = 0;
+  if (id.size() < 2 || id.front() != 'w') return 0;
+  auto [end, ec] = std::from_chars(id.data() + 1, id.data() + id.size(), sequence);
+  return ec == std::errc() && end == id.data() + id.size() ? sequence : 0;
+}
+
+std::string idempotency_key(const SessionId& session, uint64_t sequence) {
+  return session.str() + "/" + std::to_string(sequence);
+}
+
+std::string_view status_name(Status status) {
+  switch (status) {
+    case Status::kNew:
+      return "new";
+    case Status::kRunning:
+      return "running";
+    case Status::kWaiting:
+      return "waiting";
+    case Status::kEnded:
+      return "ended";
+  }
+  return "new";
+}
+
+}  // namespace drover::session

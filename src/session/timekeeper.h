@@ -1,0 +1,50 @@
+#pragma once
+// Wakes parked sessions when a wait is due. The due times stand in the index of sessions; only
+// those of the near future are in memory, read ahead a slice at a time, so that a million parked
+// sessions cost nothing here. The wall clock may jump: it is looked at every second at least.
+//
+// Owned by the manager. Loop thread only.
+
+#include <functional>
+#include <map>
+#include <set>
+
+#include "async/scope.h"
+#include "async/sync.h"
+#include "store/journal.h"
+
+namespace drover::session {
+
+class Timekeeper {
+ public:
+  /// `wake` is called for each session whose time has come.
+  Timekeeper(async::Loop* loop, store::Journal* journal,
+             std::function<void(const SessionId&, const TenantId&)> wake)
+      : loop_(loop), journal_(journal), wake_(std::move(wake)) {}
+
+  /// Runs until its context ends.
+  async::Task<void> run(async::Context ctx);
+  /// A session went to sleep with a wait that is due then.
+  void add(const SessionId& id, const TenantId& tenant, WallTime due);
+
+ private:
+  async::Task<Result<void>> read_ahead(async::Context ctx);
+  /// Wakes what is due; returns how long nothing will be.
+  Duration ring();
+
+  async::Loop* loop_;
+  store::Journal* journal_;
+  std::function<void(const SessionId&, const TenantId&)> wake_;
+  struct Alarm {
+    WallTime due;
+    SessionId id;
+    TenantId tenant;
+    auto operator<=>(const Alarm&) const = default;
+  };
+  std::set<Alarm> alarms_;  // soonest first
+  WallTime read_until_{};   // everything due before is in alarms_
+  MonoTime read_at_{};
+  async::WaitQueue changed_;
+};
+
+}  // namespace drover::session

@@ -1,0 +1,205 @@
+#include "session/session_test_world.h"
+
+namespace drover::session {
+namespace {
+
+namespace kind = contract::kind;
+
+constexpr std::string_view kParent =
+    R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+    R"("end_after_answer":true,"tree":{"depth":2,"width":2,"spawns":5}})";
+
+struct Tree : World {
+  explicit Tree(std::string worker = R"({"name":"worker","instructions":"work","models":["m"]})") {
+    agents.known["worker"] = *AgentSpec::from_json(*Json::parse(worker));
+    road.answer = [this](const contract::ChatRequest& r) -> Result<Message> {
+      if (r.messages[0].text() == "work") return say("did " + r.messages[1].text());
+      if (r.messages.back().role == Role::kUser) return call_tool("drover_spawn", spawn);
+      return say(r.messages.back().text());
+    };
+  }
+  std::string spawn =
+      R"({"tasks":[{"agent":"worker","message":"one"},)"
+      R"({"agent":"worker","message":"two"},{"agent":"worker","message":"three"}]})";
+
+  std::vector<store::SessionRow> rows() {
+    store::SessionFilter filter;
+    auto got = loop.run_task(manager->list(ctx, who, filter));
+    EXPECT_TRUE(got);
+    return got ? *got : std::vector<store::SessionRow>();
+  }
+};
+
+TEST(Tree, ChildrenWorkSideBySideAndReport) {
+  Tree w;
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(60s);
+  State s = w.state(id);
+  EXPECT_EQ(s.status, Status::kEnded);
+  auto results = Json::parse(s.messages.back().text());
+  ASSERT_TRUE(results) << s.messages.back().text();
+  ASSERT_EQ(results->array_items()->size(), 3u);
+  EXPECT_EQ((*results->array_items())[0].get_string("result"), "did one");
+  EXPECT_EQ((*results->array_items())[2].get_string("result"), "did three");
+  for (const store::SessionRow& row : w.rows()) {
+    EXPECT_EQ(row.status, "ended");
+    EXPECT_EQ(row.root, id);
+    EXPECT_EQ(row.pending, 0u) << row.id.str();
+    EXPECT_EQ(row.depth, row.id == id ? 0u : 1u);
+  }
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Tree, NoMoreThanTheWidthIsOpenAtOnce) {
+  Tree w;
+  w.road.think = 1s;
+  SessionId id = w.create(kParent, "go");
+  size_t most = 0;
+  for (int i = 0; i < 100; ++i) {
+    w.loop.run_for(100ms);
+    most = std::max(most, w.state(id).open_children());
+  }
+  EXPECT_EQ(most, 2u);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+}
+
+TEST(Tree, TheFirstAnswerIsEnough) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"one"},{"agent":"worker","message":"two"}],)"
+            R"("wait":"any"})";
+  auto inner = w.road.answer;
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.status, "ended");
+}
+
+TEST(Tree, SpawnsBeyondTheTreesTotalAreRefusedNotCrashed) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"1"},{"agent":"worker","message":"2"},)"
+            R"({"agent":"worker","message":"3"},{"agent":"worker","message":"4"},)"
+            R"({"agent":"worker","message":"5"},{"agent":"worker","message":"6"},)"
+            R"({"agent":"worker","message":"7"}]})";
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(120s);
+  State s = w.state(id);
+  EXPECT_EQ(s.status, Status::kEnded);
+  EXPECT_EQ(s.spawns, 5);
+  EXPECT_EQ(w.rows().size(), 6u);
+  EXPECT_NE(s.messages.back().text().find("refused"), std::string::npos);
+  EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).get_string("budget"), "spawns");
+}
+
+TEST(Tree, AnUnknownAgentIsToldToTheModel) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"nobody","message":"1"}]})";
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(30s);
+  EXPECT_NE(w.state(id).messages.back().text().find("nobody"), std::string::npos);
+  EXPECT_EQ(w.rows().size(), 1u);
+}
+
+TEST(Tree, DepthIsLimited) {
+  Tree w(R"({"name":"worker","instructions":"lead","models":["m"],"builtins":["spawn"]})");
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"deeper"}]})";
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(120s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  uint32_t deepest = 0;
+  for (const store::SessionRow& row : w.rows()) deepest = std::max(deepest, row.depth);
+  EXPECT_EQ(deepest, 2u);
+  EXPECT_EQ(w.rows().size(), 3u);
+}
+
+TEST(Tree, ACancelGoesDownwards) {
+  Tree w;
+  w.road.think = 60s;
+  auto answer = w.road.answer;
+  w.road.answer = [&w, answer](const contract::ChatRequest& r) -> Result<Message> {
+    w.road.think = 600s;  // the children think for long
+    return answer(r);
+  };
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(90s);
+  ASSERT_EQ(w.rows().size(), 3u);
+  ASSERT_TRUE(w.loop.run_task(w.manager->cancel(w.ctx, w.who, id, "enough")));
+  w.loop.run_for(5s);
+  for (const store::SessionRow& row : w.rows()) {
+    EXPECT_EQ(row.status, "ended");
+    EXPECT_EQ(row.end_reason, "cancelled");
+    EXPECT_EQ(row.pending, 0u);
+  }
+}
+
+TEST(Tree, AKillStopsTheWholeTreeAndSaysWhat) {
+  Tree w;
+  w.road.think = 10s;
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(12s);
+  auto rows = w.rows();
+  ASSERT_EQ(rows.size(), 3u);
+  KillTarget target;
+  target.kind = KillTarget::Kind::kTree;
+  target.what = rows[0].id == id ? rows[1].id.str() : rows[0].id.str();  // any of the tree
+  auto report = w.loop.run_task(w.manager->kill(w.ctx, w.who, target, "runaway"));
+  ASSERT_TRUE(report) << report.error().message;
+  EXPECT_EQ(report->stopped.size(), 3u);
+  EXPECT_TRUE(report->failed.empty());
+  for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.status, "ended");
+}
+
+TEST(Tree, CrashesAtEveryMomentEndAlike) {
+  for (int step = 0; step < 60; ++step) {
+    Tree w;
+    w.road.think = 100ms;
+    w.store.disk().sync_time = 7ms;
+    SessionId id = w.create(kParent, "go");
+    w.loop.run_for(Duration(step * 11'000'000));
+    w.crash();
+    w.loop.run_for(300s);
+    State s = w.state(id);
+    EXPECT_EQ(s.status, Status::kEnded) << "crash after " << step * 11 << " ms";
+    EXPECT_EQ(s.spawns, 3);
+    size_t sessions = 0;
+    for (const store::SessionRow& row : w.rows()) {
+      EXPECT_EQ(row.status, "ended") << step;
+      EXPECT_EQ(row.pending, 0u) << step;
+      EXPECT_EQ(row.reserved.tokens, 0) << step;
+      ++sessions;
+    }
+    EXPECT_EQ(sessions, 4u) << step;
+  }
+}
+
+TEST(Tree, OneBudgetForTheTree) {
+  Tree w;
+  w.road.input_tokens = 200;
+  w.road.output_tokens = 100;
+  // The root's first call and about one child's fit, then the pool is dry.
+  SessionId id = w.create(
+      R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+      R"("end_after_answer":true,"limits":{"output_tokens":200},"tree":{"tokens":1000,"width":1}})",
+      "go");
+  w.loop.run_for(60s);
+  int64_t used = 0;
+  size_t paused = 0;
+  SessionId thirsty;
+  for (const store::SessionRow& row : w.rows()) {
+    used += row.spent.tokens;
+    if (row.waiting_for != "budget") continue;
+    ++paused;
+    thirsty = row.id;
+  }
+  EXPECT_LE(used, 1000);
+  ASSERT_EQ(paused, 1u);
+  ExtensionDecision more;
+  more.budget = "tree";
+  more.tokens = 100'000;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, thirsty, more)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_EQ(w.state(id).tree.tokens, 101'000);
+}
+
+}  // namespace
+}  // namespace drover::session

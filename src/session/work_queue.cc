@@ -1,0 +1,167 @@
+#include "session/work_queue.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace drover::session {
+namespace {
+
+template <typename T>
+bool read_number(std::string_view text, T& out) {
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return ec == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+std::string WorkKey::str() const {
+  return session.str() + "." + std::to_string(sequence) + "." + std::to_string(attempt);
+}
+
+Result<WorkKey> WorkKey::parse(std::string_view text) {
+  size_t last = text.rfind('.');
+  size_t first = last == std::string_view::npos || last == 0 ? std::string_view::npos
+                                                             : text.rfind('.', last - 1);
+  WorkKey key;
+  if (first == std::string_view::npos ||
+      !read_number(text.substr(first + 1, last - first - 1), key.sequence) ||
+      !read_number(text.substr(last + 1), key.attempt)) {
+    return fail(Code::kInvalidArgument, "not a lease: '" + std::string(text.substr(0, 80)) + "'");
+  }
+  TRY(key.session, SessionId::parse(text.substr(0, first)));
+  return key;
+}
+
+WorkQueue::~WorkQueue() {
+  if (timer_ != 0) loop_->cancel_timer(timer_);
+}
+
+Result<void> WorkQueue::offer(WorkItem item) {
+  if (items_.size() >= limits::kWorkItemsMax) {
+    return fail(Code::kResourceExhausted, "too much work waits for workers", Retry::kAfter);
+  }
+  WorkKey key = item.key;
+  items_.push_back(std::move(item));
+  Place place = std::prev(items_.end());
+  waiting_[key] = place;
+  queues_[place->queue].push_back(place);
+  news_.wake_all();
+  return {};
+}
+
+void WorkQueue::withdraw(const WorkKey& key) {
+  leases_.erase(key);
+  auto it = waiting_.find(key);
+  if (it == waiting_.end()) return;
+  Place place = it->second;
+  waiting_.erase(it);
+  auto queue = queues_.find(place->queue);
+  queue->second.remove(place);
+  if (queue->second.empty()) queues_.erase(queue);
+  items_.erase(place);
+}
+
+Leased WorkQueue::take(Place place, Duration lease_time) {
+  lease_time = std::clamp<Duration>(lease_time, 1ms, limits::kLeaseTimeMax);
+  Leased out;
+  out.item = *place;
+  out.expires = loop_->wall() + lease_time;
+  Lease lease;
+  lease.item = out.item;
+  lease.until = loop_->mono() + lease_time;
+  WorkKey key = place->key;
+  MonoTime until = lease.until;
+  withdraw(key);
+  leases_.emplace(std::move(key), std::move(lease));
+  watch(until);
+  return out;
+}
+
+Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
+                                                   std::vector<std::string> queues, Duration wait,
+                                                   size_t most, Duration lease_time) {
+  if (polls_ >= limits::kWorkPollsMax) {
+    co_return fail(Code::kResourceExhausted, "too many workers wait", Retry::kAfter);
+  }
+  most = std::clamp<size_t>(most, 1, limits::kWorkItemsPerPollMax);
+  Context poll = ctx.with_timeout(std::clamp<Duration>(wait, Duration{}, limits::kWorkPollMax));
+  std::vector<Leased> out;
+  ++polls_;
+  for (;;) {
+    for (const std::string& name : queues) {
+      auto queue = queues_.find(name);
+      if (queue == queues_.end()) continue;
+      std::vector<Place> mine;
+      for (Place place : queue->second) {
+        if (mine.size() + out.size() >= most) break;
+        if (place->tenant == tenant) mine.push_back(place);
+      }
+      for (Place place : mine) out.push_back(take(place, lease_time));
+    }
+    if (!out.empty()) break;
+    async::Wake wake = co_await news_.wait(poll);
+    if (wake != async::Wake::kWoken) break;
+  }
+  --polls_;
+  if (ctx.cancelled() && out.empty()) co_return fail(Code::kCancelled, "the worker left");
+  co_return out;
+}
+
+std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lease_time) {
+  WorkKey from;
+  from.session = session;
+  auto it = waiting_.lower_bound(from);
+  if (it == waiting_.end() || it->first.session != session) return std::nullopt;
+  return take(it->second, lease_time);
+}
+
+Result<WallTime> WorkQueue::heartbeat(const TenantId& tenant, const WorkKey& key,
+                                      Duration lease_time) {
+  auto it = leases_.find(key);
+  if (it == leases_.end() || it->second.item.tenant != tenant) {
+    return tl::unexpected<Error>(
+        Error(Code::kNotFound, "this lease is over: somebody else may be at it")
+            .with_reason("lease_lost"));
+  }
+  lease_time = std::clamp<Duration>(lease_time, 1ms, limits::kLeaseTimeMax);
+  it->second.until = loop_->mono() + lease_time;
+  watch(it->second.until);
+  return loop_->wall() + lease_time;
+}
+
+Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key) {
+  auto it = leases_.find(key);
+  if (it == leases_.end() || it->second.item.tenant != tenant) {
+    return fail(Code::kNotFound, "this lease is over");
+  }
+  leases_.erase(it);
+  lost_(key);
+  return {};
+}
+
+void WorkQueue::watch(MonoTime at) {
+  if (timer_ != 0 && timer_at_ <= at) return;
+  if (timer_ != 0) loop_->cancel_timer(timer_);
+  timer_at_ = at;
+  timer_ = loop_->call_at(at, [this] { expire(); });
+}
+
+void WorkQueue::expire() {
+  timer_ = 0;
+  std::vector<WorkKey> over;
+  MonoTime next = MonoTime::max();
+  for (const auto& [key, lease] : leases_) {
+    if (lease.until <= loop_->mono()) {
+      over.push_back(key);
+    } else {
+      next = std::min(next, lease.until);
+    }
+  }
+  for (const WorkKey& key : over) {
+    leases_.erase(key);
+    lost_(key);
+  }
+  if (next != MonoTime::max()) watch(next);
+}
+
+}  // namespace drover::session

@@ -1,0 +1,102 @@
+#pragma once
+// Work that programs outside do: the questions and tool calls of agents whose planner is a queue.
+// An actor offers an item once its intent is durable; a worker leases it by long poll, keeps the
+// lease by heartbeats, and posts the result. A lease that is lost (expired, given back) makes the
+// actor write a further attempt and offer that. The fence is (sequence, attempt): a result of any
+// other attempt than the current one is refused, whoever brings it, also after a restart; so
+// leases themselves need not be durable.
+//
+// Owned by the manager. Loop thread only. Limits: kWorkItemsMax, kWorkPollsMax, kLeaseTimeMax.
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "async/scope.h"
+#include "async/sync.h"
+#include "session/state.h"
+
+namespace drover::session {
+
+using async::Context;
+using async::Task;
+
+/// Names one attempt at one effect; its text form is the lease's id.
+struct WorkKey {
+  SessionId session;
+  uint64_t sequence = 0;
+  uint32_t attempt = 0;
+
+  auto operator<=>(const WorkKey&) const = default;
+  /// "ses_….12.1"
+  std::string str() const;
+  static Result<WorkKey> parse(std::string_view text);
+};
+
+struct WorkItem {
+  WorkKey key;
+  TenantId tenant;
+  std::string queue;
+  bool plan = false;   // a question to the planner; otherwise a tool call
+  Json body;           // what a worker is told beside the key
+  uint64_t since = 0;  // plan: events from here on belong to the question
+};
+
+struct Leased {
+  WorkItem item;
+  WallTime expires;
+};
+
+class WorkQueue {
+ public:
+  /// `lost` is called when a lease has run out or was given back.
+  WorkQueue(async::Loop* loop, std::function<void(const WorkKey&)> lost)
+      : loop_(loop), lost_(std::move(lost)) {}
+  ~WorkQueue();
+
+  /// kResourceExhausted when too many items wait.
+  Result<void> offer(WorkItem item);
+  /// Takes back what waits or is leased (the session ended, a newer attempt).
+  void withdraw(const WorkKey& key);
+
+  /// Up to `most` items of these queues, of that tenant; waits up to `wait` for the first.
+  Task<Result<std::vector<Leased>>> lease(Context ctx, TenantId tenant,
+                                          std::vector<std::string> queues, Duration wait,
+                                          size_t most, Duration lease_time);
+  /// The next item of that session, if one waits.
+  std::optional<Leased> lease_of(const SessionId& session, Duration lease_time);
+  /// kNotFound when it is not leased any more.
+  Result<WallTime> heartbeat(const TenantId& tenant, const WorkKey& key, Duration lease_time);
+  /// Ends a lease without a result: the actor makes another attempt.
+  Result<void> give_back(const TenantId& tenant, const WorkKey& key);
+  bool leased(const WorkKey& key) const { return leases_.count(key) != 0; }
+  size_t waiting() const { return items_.size(); }
+
+ private:
+  struct Lease {
+    WorkItem item;
+    MonoTime until;
+  };
+  using Place = std::list<WorkItem>::iterator;
+
+  Leased take(Place place, Duration lease_time);
+  /// Makes sure that expire() runs at `at` or before.
+  void watch(MonoTime at);
+  void expire();
+
+  async::Loop* loop_;
+  std::function<void(const WorkKey&)> lost_;
+  std::list<WorkItem> items_;  // oldest first
+  std::map<WorkKey, Place> waiting_;
+  std::map<std::string, std::list<Place>> queues_;
+  std::map<WorkKey, Lease> leases_;
+  async::WaitQueue news_;
+  size_t polls_ = 0;
+  async::Loop::TimerId timer_ = 0;
+  MonoTime timer_at_{};
+};
+
+}  // namespace drover::session

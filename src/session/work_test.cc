@@ -1,0 +1,187 @@
+#include "session/session_test_world.h"
+
+namespace drover::session {
+namespace {
+
+namespace kind = contract::kind;
+
+constexpr std::string_view kQueued = R"({"name":"q","planner":{"queue":"work"}})";
+
+Json step_plan(int n) {
+  std::string text = R"({"effects":[{"kind":"tool_call","name":"step","arguments":{"n":)" +
+                     std::to_string(n) + "}}]}";
+  return *Json::parse(text);
+}
+Json end_plan() { return *Json::parse(R"({"effects":[{"kind":"end","result":"done"}]})"); }
+
+struct Workers : World {
+  std::vector<Leased> lease(Duration wait = 0s, Duration time = 30s) {
+    LeaseRequest request;
+    request.queues = {"work"};
+    request.worker = "w1";
+    request.wait = wait;
+    request.lease_time = time;
+    auto got = loop.run_task(manager->lease(ctx, who, request));
+    EXPECT_TRUE(got) << got.error().message;
+    return got ? *got : std::vector<Leased>();
+  }
+  Result<WorkAnswer> finish(const WorkKey& key, Json body, bool next = false) {
+    WorkResult result;
+    result.body = std::move(body);
+    result.next = next;
+    result.worker = "w1";
+    return loop.run_task(manager->finish_work(ctx, who, key, std::move(result)));
+  }
+  SessionId begin(Json plan) {
+    NewSession spec;
+    spec.agent = *AgentSpec::from_json(*Json::parse(kQueued));
+    spec.plan = std::move(plan);
+    auto id = loop.run_task(manager->create(ctx, who, std::move(spec)));
+    EXPECT_TRUE(id) << id.error().message;
+    return *id;
+  }
+};
+
+TEST(Work, ThreeStepsInFourCommits) {
+  Workers w;
+  SessionId id = w.begin(step_plan(1));
+  auto first = w.loop.run_task(w.manager->lease_of(w.ctx, w.who, id, 30s));
+  ASSERT_TRUE(first && *first);
+  EXPECT_EQ((*first)->item.body.get_string("arguments"), R"({"n":1})");
+  uint64_t commits = w.store.disk().syncs();
+  std::optional<Leased> item = **first;
+  for (int n = 2; n <= 4; ++n) {
+    Json body = Json::object().set("content", "r" + std::to_string(n - 1));
+    body.set("plan", n == 4 ? end_plan() : step_plan(n));
+    auto answer = w.finish(item->item.key, std::move(body), true);
+    ASSERT_TRUE(answer) << answer.error().message;
+    item = answer->next;
+    ASSERT_EQ(item.has_value(), n != 4);
+  }
+  EXPECT_EQ(w.store.disk().syncs() - commits, 3u);
+  State s = w.state(id);
+  EXPECT_EQ(s.status, Status::kEnded);
+  EXPECT_EQ(s.result, "done");
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Work, ALongPollGetsThePlanWithItsEvents) {
+  Workers w;
+  SessionId id = w.create(kQueued, "please");
+  auto items = w.lease(10s);
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_TRUE(items[0].item.plan);
+  EXPECT_EQ(items[0].item.key.session, id);
+  EXPECT_GE(items[0].item.body.find("events")->array_items()->size(), 2u);
+  EXPECT_TRUE(w.lease().empty()) << "leased once";
+  ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("plan", end_plan())));
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+}
+
+TEST(Work, ALostLeaseIsGivenToTheNextAndTheLateResultIsRecordedAndIgnored) {
+  Workers w;
+  SessionId id = w.begin(step_plan(1));
+  auto slow = w.lease(0s, 5s);
+  ASSERT_EQ(slow.size(), 1u);
+  w.loop.run_for(3s);
+  ASSERT_TRUE(w.loop.run_task(w.manager->heartbeat(w.ctx, w.who, slow[0].item.key, 5s)));
+  w.loop.run_for(4s);
+  EXPECT_TRUE(w.lease().empty()) << "the heartbeat kept it";
+  w.loop.run_for(3s);
+  auto quick = w.lease(1s);
+  ASSERT_EQ(quick.size(), 1u);
+  EXPECT_EQ(quick[0].item.key.attempt, 2u);
+  EXPECT_EQ(quick[0].item.body.get_string("idempotency_key"),
+            slow[0].item.body.get_string("idempotency_key"));
+  auto late = w.finish(slow[0].item.key, Json::object().set("content", "late"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().reason, "superseded");
+  EXPECT_FALSE(w.loop.run_task(w.manager->heartbeat(w.ctx, w.who, slow[0].item.key, 5s)));
+  ASSERT_TRUE(w.finish(quick[0].item.key, Json::object().set("content", "in time")));
+  EXPECT_EQ(w.count(id, kind::kToolResult), 2u);
+  EXPECT_EQ(w.state(id).messages.back().text(), "in time");
+  auto again = w.finish(quick[0].item.key, Json::object().set("content", "twice"));
+  ASSERT_FALSE(again);
+  EXPECT_EQ(w.state(id).messages.back().text(), "in time");
+}
+
+TEST(Work, ARestartFencesTheWorkersOfBefore) {
+  Workers w;
+  SessionId id = w.begin(step_plan(1));
+  auto before = w.lease();
+  ASSERT_EQ(before.size(), 1u);
+  w.crash();
+  w.loop.run_for(1s);
+  auto late = w.finish(before[0].item.key, Json::object().set("content", "from before"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().reason, "superseded");
+  auto after = w.lease(1s);
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0].item.key.attempt, 2u);
+  ASSERT_TRUE(
+      w.finish(after[0].item.key, Json::object().set("content", "x").set("plan", end_plan())));
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+}
+
+TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
+  Workers w;
+  SessionId id = w.begin(step_plan(1));
+  int tries = 0;
+  for (;; ++tries) {
+    auto items = w.lease(1s);
+    if (items.empty() || items[0].item.plan) break;
+    Json error = Json::object().set("error", Json::object().set("message", "cannot"));
+    ASSERT_TRUE(w.finish(items[0].item.key, std::move(error)));
+    ASSERT_LT(tries, 100);
+  }
+  EXPECT_EQ(tries, static_cast<int>(limits::kEffectAttemptsMax));
+  EXPECT_TRUE(w.payload(id, kind::kToolResult).get_bool("is_error").value_or(false));
+}
+
+TEST(Work, AnotherTenantsWorkIsNotSeen) {
+  Workers w;
+  w.begin(step_plan(1));
+  identity::Principal other = identity::Principal::system(TenantId("ten_b"));
+  LeaseRequest request;
+  request.queues = {"work"};
+  auto got = w.loop.run_task(w.manager->lease(w.ctx, other, request));
+  ASSERT_TRUE(got);
+  EXPECT_TRUE(got->empty());
+  auto mine = w.lease();
+  ASSERT_EQ(mine.size(), 1u);
+  WorkResult result;
+  result.body = Json::object().set("content", "stolen");
+  auto stolen = w.loop.run_task(w.manager->finish_work(w.ctx, other, mine[0].item.key, result));
+  ASSERT_FALSE(stolen);
+  EXPECT_EQ(stolen.error().code, Code::kNotFound);
+}
+
+TEST(Work, AWrongBodyLeavesTheLeaseAsItIs) {
+  Workers w;
+  w.begin(step_plan(1));
+  auto items = w.lease();
+  ASSERT_EQ(items.size(), 1u);
+  auto wrong = w.finish(items[0].item.key, Json::object().set("result", 1));
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, Code::kInvalidArgument);
+  Json bad = Json::object().set("content", "x");
+  bad.set("plan", *Json::parse(R"({"effects":[{"kind":"fly"}]})"));
+  EXPECT_FALSE(w.finish(items[0].item.key, std::move(bad)));
+  EXPECT_TRUE(w.finish(items[0].item.key, Json::object().set("content", "x")));
+}
+
+TEST(Work, LeaseIdsReadBackAndNonsenseIsRefused) {
+  WorkKey key;
+  key.session = SessionId("ses_01ABC");
+  key.sequence = 12;
+  key.attempt = 3;
+  auto back = WorkKey::parse(key.str());
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, key);
+  for (const char* text : {"", ".", "..", "ses_1", "ses_1.2", "ses_1.x.1", "ses_1.1.-1", "a.1.1"}) {
+    EXPECT_FALSE(WorkKey::parse(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace drover::session
