@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "api/work.h"
 #include "http/sse.h"
 
 namespace drover::api {
@@ -23,6 +24,33 @@ Json row_json(const store::SessionRow& row) {
   out.set("updated", format_rfc3339(row.updated));
   out.set("events", row.last_sequence);
   out.set("trace_id", row.trace_id);
+  if (!row.waiting_for.empty()) out.set("waiting_for", row.waiting_for);
+  if (row.due) out.set("due", format_rfc3339(*row.due));
+  if (!row.parent.empty()) out.set("parent", row.parent.str());
+  if (!row.root.empty() && row.root != row.id) out.set("root", row.root.str());
+  return out;
+}
+
+Json waits_json(const session::State& state) {
+  Json out = Json::array();
+  for (const session::Wait& wait : state.waits) {
+    Json one = Json::object();
+    one.set("wait_id", session::wait_id(wait.sequence)).set("for", wait.what);
+    if (!wait.name.empty()) one.set("name", wait.name);
+    if (wait.until) one.set("until", format_rfc3339(*wait.until));
+    if (!wait.request_id.empty()) one.set("request_id", wait.request_id);
+    for (const session::PendingToolCall& call : state.tool_calls) {
+      if (wait.what != "approval" || call.call_index != wait.call_index) continue;
+      one.set("tool", call.call.name).set("arguments", call.call.arguments);
+    }
+    out.push(std::move(one));
+  }
+  return out;
+}
+
+Json children_json(const session::State& state) {
+  Json out = Json::object();
+  out.set("spawned", state.spawns).set("open", static_cast<int64_t>(state.open_children()));
   return out;
 }
 
@@ -31,6 +59,8 @@ Json state_json(const session::State& state) {
   Json messages = Json::array();
   for (const contract::Message& m : state.messages) messages.push(contract::to_json(m));
   if (state.status == session::Status::kWaiting) out.set("waiting_for", state.reason);
+  if (!state.waits.empty()) out.set("waits", waits_json(state));
+  if (state.spawns > 0) out.set("children", children_json(state));
   if (!state.labels.is_null()) out.set("labels", state.labels);
   out.set("steps", state.steps);
   out.set("usage", contract::to_json(state.usage));
@@ -103,7 +133,17 @@ Result<session::NewSession> read_new_session(const Json& body, const SessionServ
     TRY_VOID(check_labels(*labels));
     out.labels = *labels;
   }
+  if (const Json* plan = body.find("plan"); plan != nullptr) out.plan = *plan;
   return out;
+}
+
+/// The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
+Task<Result<Json>> first_work(Context ctx, Exchange& exchange, const SessionServices& services,
+                              SessionId id, const Json* lease) {
+  auto millis = lease->get_int("lease_ms");
+  Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
+  CO_TRY(auto leased, co_await services.sessions->lease_of(ctx, exchange.principal, id, time));
+  co_return leased ? work_item_json(std::move(*leased)) : Json();
 }
 
 Task<Result<Json>> create(Context ctx, Exchange& exchange, const SessionServices& services) {
@@ -111,6 +151,13 @@ Task<Result<Json>> create(Context ctx, Exchange& exchange, const SessionServices
   CO_TRY(auto spec, read_new_session(body, services));
   CO_TRY(SessionId id,
          co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
+  if (const Json* lease = body.find("lease"); lease != nullptr && lease->is_object()) {
+    Json out = Json::object();
+    out.set("id", id.str()).set("object", "session");
+    CO_TRY(Json work, co_await first_work(ctx, exchange, services, id, lease));
+    out.set("work", std::move(work));
+    co_return out;
+  }
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
   co_return row_json(row);
 }

@@ -32,9 +32,9 @@ class Reader {
     c.file = path_;
     const Json& root = doc_.root();
     if (root.is_null()) return std::move(out_);
-    if (!known(
-            root, "",
-            {"data", "listen", "tls", "behind_tls_proxy", "log", "endpoints", "tools", "agents"})) {
+    if (!known(root, "",
+               {"data", "listen", "tls", "behind_tls_proxy", "log", "endpoints", "tools", "agents",
+                "planners"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -43,6 +43,7 @@ class Reader {
     read_log(root);
     each(root, "endpoints", [&](const Json& item, const std::string& at) { endpoint(item, at); });
     each(root, "tools", [&](const Json& item, const std::string& at) { tool(item, at); });
+    each(root, "planners", [&](const Json& item, const std::string& at) { planner(item, at); });
     each(root, "agents", [&](const Json& item, const std::string& at) { agent(item, at); });
     check_agents();
     return std::move(out_);
@@ -295,6 +296,20 @@ class Reader {
       fault(join(at, key), std::string(key) + " must be a list of texts");
     }
     return out;
+  }
+
+  /// An origin where agents' planners may be, private or not, and what it is told of secrets.
+  void planner(const Json& item, const std::string& at) {
+    if (!known(item, at, {"origin", "headers"})) return;
+    session::PlannerOrigin p;
+    p.origin = required(item, at, "origin", "such as http://127.0.0.1:9000");
+    auto url = http::Url::parse(p.origin);
+    if (!p.origin.empty() && (!url || url->target != "/")) {
+      fault(join(at, "origin"), "'" + p.origin + "' is not an origin",
+            "scheme, host and port alone: http://127.0.0.1:9000");
+    }
+    p.headers = references(item, at, "headers");
+    out_.config.planners.push_back(std::move(p));
   }
 
   void tool(const Json& item, const std::string& at) {

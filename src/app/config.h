@@ -35,6 +35,7 @@
 #include "base/yaml.h"
 #include "catalog/endpoint.h"
 #include "session/agent.h"
+#include "session/http_planner.h"
 #include "tools/tool_set.h"
 
 namespace drover::app {
@@ -61,6 +62,8 @@ struct Config {
   /// Environment and header values are still references ("env:NAME").
   std::vector<tools::ToolServer> tools;
   std::map<std::string, session::AgentSpec> agents;
+  /// Header values are still references.
+  std::vector<session::PlannerOrigin> planners;
 
   bool tls() const { return !tls_cert.empty(); }
   /// "http://127.0.0.1:7070".

@@ -10,6 +10,7 @@
 #include "api/memory.h"
 #include "api/sessions.h"
 #include "api/traces.h"
+#include "api/work.h"
 #include "app/files.h"
 #include "app/memory_host.h"
 #include "store/memory/memory_store.h"
@@ -39,6 +40,24 @@ Task<Result<Json>> reload_answer(Context ctx, Runtime* runtime) {
   out.set("agents", static_cast<int64_t>(config.agents.size()));
   co_return out;
 }
+
+/// The agents of the configuration, as children and callers name them.
+class ConfiguredAgents final : public session::AgentSource {
+ public:
+  explicit ConfiguredAgents(const Config* config) : config_(config) {}
+  Result<session::AgentSpec> find(const TenantId&, const std::string& name) const override {
+    auto it = config_->agents.find(name);
+    if (it != config_->agents.end()) return it->second;
+    std::string known;
+    for (const auto& [other, spec] : config_->agents) known += (known.empty() ? "" : ", ") + other;
+    return fail(Code::kNotFound,
+                "no agent is named '" + name + "'" +
+                    (known.empty() ? "; none is configured" : "; there are: " + known));
+  }
+
+ private:
+  const Config* config_;
+};
 
 }  // namespace
 
@@ -122,6 +141,22 @@ Result<std::vector<tools::ToolServer>> Runtime::resolved_tools(const Config& con
   return out;
 }
 
+Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Config& config) const {
+  std::vector<session::PlannerOrigin> out = config.planners;
+  for (session::PlannerOrigin& origin : out) {
+    for (auto& [name, value] : origin.headers) {
+      auto secret = resolve_secret(value, read_small_file);
+      if (!secret) {
+        Error error = std::move(secret).error();
+        error.message = "planner " + origin.origin + ", " + name + ": " + error.message;
+        return fail(std::move(error));
+      }
+      value = std::move(*secret);
+    }
+  }
+  return out;
+}
+
 session::Services Runtime::session_services() {
   session::Services s;
   s.loop = &loop_;
@@ -132,6 +167,8 @@ session::Services Runtime::session_services() {
   s.memory = memory_host_.get();
   s.effects = effects_.get();
   s.spans = spans_.get();
+  s.planner = planner_.get();
+  s.agents = agents_.get();
   return s;
 }
 
@@ -164,6 +201,10 @@ Result<void> Runtime::open(Config config) {
   tools_ = std::make_unique<tools::McpToolSet>(tool_environment, std::move(servers));
   memory_ = std::make_unique<memory::Memory>(store_->records());
   memory_host_ = make_memory_host(*memory_);
+  planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());
+  TRY(auto origins, resolved_planners(config_));
+  planner_->set_origins(std::move(origins));
+  agents_ = std::make_unique<ConfiguredAgents>(&config_);
   sessions_ = std::make_unique<session::SessionManager>(session_services(), root_);
   background_ = std::make_unique<async::Scope>(root_);
   return {};
@@ -205,7 +246,9 @@ Task<void> Runtime::stop(Context ctx) {
 Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
   CO_TRY(auto servers, resolved_tools(config));
+  CO_TRY(auto origins, resolved_planners(config));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
+  planner_->set_origins(std::move(origins));
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays
   config.listen_host = config_.listen_host;
@@ -247,14 +290,8 @@ void Runtime::add_routes(api::Router& router) {
   api::add_gateway_routes(router, gateway);
   api::SessionServices sessions;
   sessions.sessions = sessions_.get();
-  sessions.find_agent = [this](const std::string& name) -> Result<session::AgentSpec> {
-    auto it = config_.agents.find(name);
-    if (it != config_.agents.end()) return it->second;
-    std::string known;
-    for (const auto& [other, spec] : config_.agents) known += (known.empty() ? "" : ", ") + other;
-    return fail(Code::kNotFound,
-                "no agent is named '" + name + "'" +
-                    (known.empty() ? "; none is configured" : "; there are: " + known));
+  sessions.find_agent = [this](const std::string& name) {
+    return agents_->find(default_tenant(), name);
   };
   sessions.check_agent = [this](const session::AgentSpec& agent) -> Result<void> {
     std::vector<std::string> models = road_->models();
@@ -271,6 +308,9 @@ void Runtime::add_routes(api::Router& router) {
     return {};
   };
   api::add_session_routes(router, sessions);
+  api::WorkServices work;
+  work.sessions = sessions_.get();
+  api::add_work_routes(router, work);
   api::HealthServices health;
   health.draining = [this] { return draining_; };
   health.metrics = [this] { return metrics_.expose(); };

@@ -27,6 +27,7 @@
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/road.h"
+#include "session/http_planner.h"
 #include "session/manager.h"
 #include "store/data_folder.h"
 #include "store/sqlite/backup.h"
@@ -103,6 +104,7 @@ class Runtime {
   struct Memories;
   Result<void> open_store();
   Result<std::vector<tools::ToolServer>> resolved_tools(const Config& config) const;
+  Result<std::vector<session::PlannerOrigin>> resolved_planners(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
   providers::ProviderEnvironment environment();
   session::Services session_services();
@@ -134,6 +136,8 @@ class Runtime {
   std::unique_ptr<tools::McpToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<session::MemoryHost> memory_host_;
+  std::unique_ptr<session::HttpPlanner> planner_;
+  std::unique_ptr<session::AgentSource> agents_;
   std::unique_ptr<session::SessionManager> sessions_;
   std::unique_ptr<async::Scope> background_;
   bool draining_ = false;

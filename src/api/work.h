@@ -1,0 +1,26 @@
+#pragma once
+// Work for programs outside Drover ("bring your own loop"): lease by long poll, keep by heartbeat,
+// hand back the result (session/work_queue.h).
+//
+//   POST /v1/work/lease             {"queues": […], "worker", "wait_ms", "max", "lease_ms"}
+//   POST /v1/work/{lease}/heartbeat {"lease_ms"}
+//   POST /v1/work/{lease}/result    {"plan"} | {"content", "is_error", "plan"} | {"error"}, "next"
+//
+// A lost lease is 410 (reason lease_lost), a result of an attempt that is not the current one 409
+// (reason superseded).
+
+#include "api/router.h"
+#include "session/manager.h"
+
+namespace drover::api {
+
+struct WorkServices {
+  session::SessionManager* sessions = nullptr;
+};
+
+void add_work_routes(Router& router, WorkServices services);
+
+/// An item as a worker is told of it.
+Json work_item_json(session::Leased leased);
+
+}  // namespace drover::api
