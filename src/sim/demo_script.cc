@@ -18,6 +18,9 @@ std::string_view demo_script() {
              "order_id": "{{result.lookup_order.order_id}}", "reason": "{{user}}"}}]},
   {"when": {"last_tool": "lookup_order"},
    "say": "{{pick Thank you for waiting.|Here it is.|I found it.}} Your order {{result.lookup_order.order_id}} is {{result.lookup_order.status}}; it comes to {{result.lookup_order.total}} {{result.lookup_order.currency}}. Is there anything else I can do for you?"},
+  {"note": "approvals: a refund that was not allowed",
+   "when": {"last_tool": "refund_order", "result_contains": "refused"},
+   "say": "I am sorry: a colleague looked at it and refused the refund."},
   {"when": {"last_tool": "refund_order"},
    "say": "Done: {{result.refund_order.refunded}} {{result.refund_order.currency}} go back to you, and your receipt is {{result.refund_order.receipt}}. I am sorry for the trouble."},
   {"when": {"user_matches": "order ([a-z]+-[0-9]+)", "not_called": "lookup_order", "has_tool": "lookup_order"},
@@ -56,6 +59,25 @@ std::string_view demo_script() {
   {"when": {"last_tool": "memory_search", "result_contains": "\"key\":\"research/"},
    "say": "My note {{result.memory_search.records.0.key}} says: {{result.memory_search.records.0.text}}"},
   {"when": {"last_tool": "memory_search"}, "say": "This is what I wrote down: {{result.memory_search}}"},
+
+  {"note": "runaway: helpers that search without end",
+   "when": {"user_matches": "bottom of ([^.?!]+)", "has_tool": "drover_spawn", "not_called": "drover_spawn"},
+   "say": "I give parts of it to helpers.",
+   "call": [{"tool": "drover_spawn", "arguments": {"tasks": [
+             {"message": "Keep searching {{1}}: causes"}, {"message": "Keep searching {{1}}: measurements"},
+             {"message": "Keep searching {{1}}: history"}, {"message": "Keep searching {{1}}: outlook"}]}}]},
+  {"when": {"user_matches": "keep searching ([^.?!]+)", "has_tool": "search_web"},
+   "say": "There must be more.",
+   "call": [{"tool": "search_web", "arguments": {"query": "{{1}}"}}]},
+
+  {"note": "step budgets: ask for more before a long report",
+   "when": {"user_contains": ["long report"], "has_tool": "drover_request_extension", "not_called": "drover_request_extension"},
+   "say": "That will be long: I ask for more room.",
+   "call": [{"tool": "drover_request_extension", "arguments": {"reason_code": "long_answer",
+             "explanation": "The report covers every store.", "tokens": 4000, "time_s": 60,
+             "expected_gain": "the report in one piece"}}]},
+  {"when": {"last_tool": "drover_request_extension"},
+   "say": "Our stores, in full. Store 1 sold tents well, and its shelves for stoves want a second look before spring. Store 2 sold boots well, and its shelves for ropes want a second look before spring. Store 3 sold rain coats well, and its shelves for maps want a second look before spring. Store 4 sold lamps well, and its shelves for bottles want a second look before spring. Store 5 sold rucksacks well, and its shelves for gloves want a second look before spring. Store 6 sold sleeping bags well, and its shelves for skis want a second look before spring. Store 7 sold axes well, and its shelves for tents want a second look before spring. Store 8 sold stoves well, and its shelves for boots want a second look before spring. Store 9 sold maps well, and its shelves for rain coats want a second look before spring. Store 10 sold ropes well, and its shelves for lamps want a second look before spring. Store 11 sold bottles well, and its shelves for rucksacks want a second look before spring. Store 12 sold gloves well, and its shelves for sleeping bags want a second look before spring. Store 13 sold skis well, and its shelves for axes want a second look before spring. Store 14 sold tents well, and its shelves for gloves want a second look before spring. Store 15 sold boots well, and its shelves for bottles want a second look before spring. Store 16 sold rain coats well, and its shelves for ropes want a second look before spring. Store 17 sold lamps well, and its shelves for maps want a second look before spring. Store 18 sold rucksacks well, and its shelves for stoves want a second look before spring. Store 19 sold tents well, and its shelves for stoves want a second look before spring. Store 20 sold boots well, and its shelves for ropes want a second look before spring. Store 21 sold rain coats well, and its shelves for maps want a second look before spring. Store 22 sold lamps well, and its shelves for bottles want a second look before spring. Store 23 sold rucksacks well, and its shelves for gloves want a second look before spring. Store 24 sold sleeping bags well, and its shelves for skis want a second look before spring. Store 25 sold axes well, and its shelves for tents want a second look before spring. Store 26 sold stoves well, and its shelves for boots want a second look before spring. Store 27 sold maps well, and its shelves for rain coats want a second look before spring. Store 28 sold ropes well, and its shelves for lamps want a second look before spring. Store 29 sold bottles well, and its shelves for rucksacks want a second look before spring. Store 30 sold gloves well, and its shelves for sleeping bags want a second look before spring. Store 31 sold skis well, and its shelves for axes want a second look before spring. Store 32 sold tents well, and its shelves for gloves want a second look before spring. Store 33 sold boots well, and its shelves for bottles want a second look before spring. Store 34 sold rain coats well, and its shelves for ropes want a second look before spring. Store 35 sold lamps well, and its shelves for maps want a second look before spring. Store 36 sold rucksacks well, and its shelves for stoves want a second look before spring."},
 
   {"when": {"user_contains": ["thank", "goodbye", "that's all"]},
    "say": "{{pick You are welcome.|Gladly.|Any time.}} Have a good day!"}

@@ -43,7 +43,8 @@ std::string clock_text(double hour) {
   return text;
 }
 
-Day::Day(net::AsioLoop& loop, DayOptions options) : loop_(loop), options_(std::move(options)) {
+Day::Day(net::AsioLoop& loop, DayOptions options)
+    : loop_(loop), options_(std::move(options)), network_(net::make_asio_network(loop, resolver_)) {
   naive_.naive = true;
 }
 
@@ -87,9 +88,28 @@ Result<void> Day::set_up(Side& side) {
   clouds.latency.jitter = 0.4;
   clouds.quota.requests_per_minute = 6'000;
   clouds.quota.tokens_per_minute = 4'000'000;
-  side.clouds = std::make_unique<DemoClouds>(loop_, side.runtime->network(), clouds);
+  side.clouds = std::make_unique<DemoClouds>(loop_, *network_, clouds);
   TRY_VOID(side.clouds->start());
+  TRY(Config config, config_of(side));
   side.runtime->add_secrets(side.clouds->secrets());
+  return side.runtime->open(std::move(config));
+}
+
+Task<Result<size_t>> Day::restart(Context ctx) {
+  real_.restarting = true;
+  while (real_.inside > 0) CO_TRY_VOID(co_await async::sleep_for(ctx, 1ms));
+  co_await real_.runtime->stop(ctx);
+  real_.runtime.reset();
+  real_.runtime = std::make_unique<Runtime>(loop_, RuntimeOptions());
+  real_.runtime->add_secrets(real_.clouds->secrets());
+  CO_TRY(Config config, config_of(real_));
+  CO_TRY_VOID(real_.runtime->open(std::move(config)));
+  auto woken = co_await real_.runtime->start(ctx);
+  real_.restarting = false;
+  co_return woken;
+}
+
+Result<Config> Day::config_of(Side& side) {
   Config config;
   config.data = data_;
   for (const DemoEndpoint& wanted : day_endpoints()) {
@@ -106,7 +126,8 @@ Result<void> Day::set_up(Side& side) {
   for (auto& [name, agent] : side.agents) {
     if (side.naive) agent.models = {config.endpoints.front().model};
   }
-  return side.runtime->open(std::move(config));
+  config.agents = side.agents;
+  return config;
 }
 
 Result<void> Day::set_up() {

@@ -60,6 +60,16 @@ class Day {
   Task<Result<void>> until(Context ctx, double hour);
   /// Has the conversation, here and on the naive side at once; returns when the one here is over.
   Task<TalkOutcome> converse(Context ctx, Talk talk);
+  /// Begins a session here alone and says the first thing; returns at once.
+  Task<Result<SessionId>> begin(Context ctx, Talk talk);
+  /// The session's state once it waits for that ("approval", "budget", …) or has ended.
+  Task<Result<session::State>> until_waiting(Context ctx, SessionId id, std::string what);
+  /// Stops Drover with whatever is under way and starts it on the same data; returns how many
+  /// sessions it took up. Talks wait meanwhile.
+  Task<Result<size_t>> restart(Context ctx);
+  session::SessionManager& sessions() { return real_.runtime->sessions(); }
+  const identity::Principal& who() const { return who_; }
+  size_t at_work() const { return real_.running; }
   /// For both sides.
   void set_outage(sim::CloudKind kind, bool on);
   /// Calls that the cloud is answering now (Drover's, not the naive side's).
@@ -75,10 +85,21 @@ class Day {
     std::map<std::string, session::AgentSpec> agents;
     std::map<SessionId, std::string> acts;  // of each session
     size_t talks = 0, running = 0, steps = 0, lost = 0, answered = 0;
+    /// Calls that talks have in the runtime, and whether it is being replaced.
+    size_t inside = 0;
+    bool restarting = false;
   };
 
   Result<void> set_up();
   Result<void> set_up(Side& side);
+  Result<Config> config_of(Side& side);
+  Task<Result<SessionId>> make(Context ctx, Side* side, const Talk* talk, bool speak);
+  Task<Result<std::optional<std::vector<contract::Event>>>> next_events(Context ctx, Side* side,
+                                                                        SessionId id,
+                                                                        uint64_t from);
+  Task<Result<uint64_t>> post(Context ctx, Side* side, SessionId id, std::string text);
+  /// Waits while Drover is being replaced. Whoever calls the runtime is counted inside meanwhile.
+  Task<Result<void>> enter(Context ctx, Side* side);
   Task<Result<void>> run_acts(Context ctx);
   Task<void> run_act(Context ctx, Act* act);
   Task<void> play_naive(Context ctx, Talk talk);
@@ -92,6 +113,9 @@ class Day {
 
   net::AsioLoop& loop_;
   DayOptions options_;
+  /// The clouds', which outlive a restart of Drover.
+  async::WorkerPool resolver_{1};
+  std::unique_ptr<net::Network> network_;
   Side real_, naive_;
   std::unique_ptr<async::Scope> naive_talks_;
   std::vector<std::unique_ptr<Act>> acts_;

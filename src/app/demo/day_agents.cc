@@ -57,6 +57,55 @@ parameters: {temperature: 0, stream: true}
 end_after_answer: true
 )yaml";
 
+constexpr std::string_view kReturns =
+    R"yaml(# Answers customers of a shop like `support`, but a refund waits for a person who allows it.
+name: returns
+instructions: |
+  You help the customers of an outdoor shop who send something back. Look an order up before you
+  say anything about it. Ask for a refund when its customer wants one: a colleague allows it or not.
+models: [claude-sonnet, gpt-4o, llama-3.3-70b]
+tools: [shop]
+approvals: ["refund_*"]
+limits: {steps: 30, output_tokens: 600}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kDigger =
+    R"yaml(# Looks into a topic by giving parts of it to children; one budget holds for all of them together.
+name: digger
+instructions: |
+  You get to the bottom of things. Give parts of the question to helpers, and search on until
+  nothing is left open.
+models: [llama-3.3-70b, gpt-4o-mini]
+tools: [shop]
+builtins: [spawn]
+tree: {depth: 2, width: 3, spawns: 6, cost_usd: "0.05"}
+limits: {steps: 200, output_tokens: 300}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kAnalyst =
+    R"yaml(# Writes reports within a step's budget; for longer ones it asks first, and a rule may grant it.
+name: analyst
+instructions: You write reports. Ask for more room before you write one that is long.
+models: [gpt-4o, claude-sonnet]
+builtins: [request_extension]
+step_budget: {tokens: 900, time_s: 120}
+extensions: {auto: {tokens: 6000, time_s: 120, requests: 1}, otherwise: ask}
+parameters: {temperature: 0}
+)yaml";
+
+constexpr std::string_view kIntern =
+    R"yaml(# The same without the rule: what goes beyond a step's budget is refused, and then a person's call.
+name: intern
+instructions: You write reports. Ask for more room before you write one that is long.
+models: [gpt-4o, claude-sonnet]
+builtins: [request_extension]
+step_budget: {tokens: 900, time_s: 120}
+extensions: {otherwise: refuse}
+parameters: {temperature: 0}
+)yaml";
+
 DemoEndpoint endpoint(sim::CloudKind cloud, std::string model, std::string upstream,
                       std::string input, std::string output, std::string cached) {
   DemoEndpoint e;
@@ -72,10 +121,10 @@ DemoEndpoint endpoint(sim::CloudKind cloud, std::string model, std::string upstr
 }  // namespace
 
 const std::vector<AgentText>& day_agent_texts() {
-  static const std::vector<AgentText> texts = {{"support.yaml", kSupport},
-                                               {"orders.yaml", kOrders},
-                                               {"travel.yaml", kTravel},
-                                               {"research.yaml", kResearch}};
+  static const std::vector<AgentText> texts = {
+      {"support.yaml", kSupport},   {"orders.yaml", kOrders},   {"travel.yaml", kTravel},
+      {"research.yaml", kResearch}, {"returns.yaml", kReturns}, {"digger.yaml", kDigger},
+      {"analyst.yaml", kAnalyst},   {"intern.yaml", kIntern}};
   return texts;
 }
 

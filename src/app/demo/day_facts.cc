@@ -49,6 +49,8 @@ class Reader {
 
  private:
   void take(const contract::Event& event, const Json& payload) {
+    if (payload.find("ignored") != nullptr) return;
+    if (event.kind == kind::kWaitStarted || event.kind == kind::kChildSpawned) held_ = true;
     if (event.kind == kind::kObservation) ++out_.questions;
     if (event.kind == kind::kModelCall) on_call(event);
     if (event.kind == kind::kPlacementDecided) on_placement(payload);
@@ -65,6 +67,7 @@ class Reader {
     if (event.attempt <= 1) {
       step_ = StepFact();
       step_.began = event.time;
+      held_ = false;
       failed_from_.clear();
       failed_us_ = 0;
     } else {
@@ -182,7 +185,12 @@ class Reader {
 
   void close_step(WallTime at) {
     step_.wall_us = micros_between(step_.began, at);
-    out_.steps.push_back(step_);
+    // A step that waited for people, timers or children says nothing of the road.
+    if (held_) {
+      ++out_.held_steps;
+    } else {
+      out_.steps.push_back(step_);
+    }
   }
 
   SessionFacts out_;
@@ -195,6 +203,7 @@ class Reader {
   int road_failures_ = 0;
   size_t waiting_ = 0;
   bool avoided_ = false;
+  bool held_ = false;
   uint64_t memory_effect_ = 0;
 };
 

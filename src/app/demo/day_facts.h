@@ -82,6 +82,7 @@ struct SessionFacts {
   std::vector<AnswerFact> answers;
   std::vector<FailoverFact> failovers;
   std::vector<StepFact> steps;
+  uint64_t held_steps = 0;  // those that waited for somebody outside, not among `steps`
   std::vector<ToolFact> tools;
   std::string broken;  // the journal contradicts itself
 };

@@ -7,6 +7,20 @@ namespace {
 
 /// An unlucky answer waits for a few retries; nobody waits longer.
 constexpr Duration kTurnTimeout = 60s;
+/// Nobody is inside the runtime for longer, so that it can be replaced.
+constexpr Duration kFollowSlice = 100ms;
+
+/// Counts a call into a side's runtime.
+class Inside {
+ public:
+  explicit Inside(size_t& count) : count_(count) { ++count_; }
+  ~Inside() { --count_; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  size_t& count_;
+};
 
 }  // namespace
 
@@ -21,18 +35,54 @@ Task<void> Day::play_naive(Context ctx, Talk talk) {
   auto outcome = co_await play(ctx, side, std::move(talk));
 }
 
+Task<Result<void>> Day::enter(Context ctx, Side* side) {
+  while (side->restarting) CO_TRY_VOID(co_await async::sleep_for(ctx, 1ms));
+  co_return Result<void>();
+}
+
+Task<Result<SessionId>> Day::make(Context ctx, Side* side, const Talk* talk, bool speak) {
+  CO_TRY_VOID(co_await enter(ctx, side));
+  Inside inside(side->inside);
+  session::NewSession spec;
+  spec.agent = side->agents[talk->agent];
+  spec.labels.set("act", talk->act);
+  spec.labels.set("user", talk->user);
+  if (speak) {
+    spec.message = contract::Message::of_text(contract::Role::kUser, talk->turns.front());
+  }
+  CO_TRY(SessionId id, co_await side->runtime->sessions().create(ctx, who_, std::move(spec)));
+  side->acts[id] = talk->act;
+  co_return id;
+}
+
+Task<Result<SessionId>> Day::begin(Context ctx, Talk talk) {
+  Side* side = &real_;
+  co_return co_await make(ctx, side, &talk, true);
+}
+
+Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::string what) {
+  Side* side = &real_;
+  Context patient = ctx.with_timeout(kTurnTimeout);
+  for (;;) {
+    CO_TRY_VOID(co_await enter(patient, side));
+    {
+      Inside inside(side->inside);
+      CO_TRY(session::State state, co_await sessions().state(patient, who_, id));
+      bool there = state.status == session::Status::kEnded ||
+                   (state.status == session::Status::kWaiting && state.reason == what);
+      if (there) co_return state;
+    }
+    CO_TRY_VOID(co_await async::sleep_for(patient, 5ms));
+  }
+}
+
 Task<TalkOutcome> Day::play(Context ctx, Side* side, Talk talk) {
   TalkOutcome out;
   ++side->talks;
   ++side->running;
-  session::NewSession spec;
-  spec.agent = side->agents[talk.agent];
-  spec.labels.set("act", talk.act);
-  spec.labels.set("user", talk.user);
-  auto made = co_await side->runtime->sessions().create(ctx, who_, std::move(spec));
+  auto made = co_await make(ctx, side, &talk, false);
   if (made) {
     out.session = *made;
-    side->acts[*made] = talk.act;
     session::State state;
     state.id = *made;
     for (size_t i = 0; i < talk.turns.size(); ++i) {
@@ -66,16 +116,42 @@ Task<TalkOutcome> Day::play(Context ctx, Side* side, Talk talk) {
   co_return out;
 }
 
+Task<Result<uint64_t>> Day::post(Context ctx, Side* side, SessionId id, std::string text) {
+  CO_TRY_VOID(co_await enter(ctx, side));
+  Inside inside(side->inside);
+  contract::Message message = contract::Message::of_text(contract::Role::kUser, std::move(text));
+  co_return co_await side->runtime->sessions().post_message(ctx, who_, id, std::move(message));
+}
+
+/// Nothing for a while: nullopt. A runtime that is replaced meanwhile changes nothing: the journal
+/// is read on from where we were.
+Task<Result<std::optional<std::vector<contract::Event>>>> Day::next_events(Context ctx, Side* side,
+                                                                           SessionId id,
+                                                                           uint64_t from) {
+  CO_TRY_VOID(co_await enter(ctx, side));
+  Inside inside(side->inside);
+  Context slice = ctx.with_timeout(kFollowSlice);
+  auto events = co_await side->runtime->sessions().follow(slice, who_, id, from, 256);
+  std::optional<std::vector<contract::Event>> out;
+  if (events) {
+    out = std::move(*events);
+    co_return out;
+  }
+  if (!ctx.check() || events.error().code != Code::kDeadlineExceeded) {
+    co_return fail(std::move(events).error());
+  }
+  co_return out;
+}
+
 /// Whether there was an answer.
 Task<Result<bool>> Day::ask(Context ctx, Side* side, SessionId id, session::State* state,
                             std::string text) {
   Context turn = ctx.with_timeout(kTurnTimeout);
-  session::SessionManager& sessions = side->runtime->sessions();
-  contract::Message message = contract::Message::of_text(contract::Role::kUser, std::move(text));
-  CO_TRY(uint64_t posted, co_await sessions.post_message(turn, who_, id, std::move(message)));
+  CO_TRY(uint64_t posted, co_await post(turn, side, id, std::move(text)));
   for (;;) {
-    CO_TRY(auto events, co_await sessions.follow(turn, who_, id, state->last_sequence + 1, 256));
-    for (const contract::Event& event : events) {
+    CO_TRY(auto events, co_await next_events(turn, side, id, state->last_sequence + 1));
+    if (!events) continue;
+    for (const contract::Event& event : *events) {
       CO_TRY_VOID(session::fold(*state, event));
       if (event.kind != contract::kind::kModelResult) continue;
       ++side->steps;
@@ -85,7 +161,7 @@ Task<Result<bool>> Day::ask(Context ctx, Side* side, SessionId id, session::Stat
       if (failed && side->naive) co_return false;
     }
     if (state->status == session::Status::kEnded) co_return state->reason == "completed";
-    if (events.empty()) co_return false;
+    if (events->empty()) co_return false;
     bool waits = state->status == session::Status::kWaiting && state->reason == "message";
     if (state->last_sequence <= posted || !waits || state->model_due) continue;
     if (!state->messages.empty() && state->messages.back().role == contract::Role::kAssistant) {

@@ -33,6 +33,9 @@ std::vector<std::unique_ptr<Act>> make_acts(uint64_t seed);
 std::unique_ptr<Act> make_support_act(uint64_t seed);
 std::unique_ptr<Act> make_research_act(uint64_t seed);
 std::unique_ptr<Act> make_outage_act();
+std::unique_ptr<Act> make_runaway_act();
+std::unique_ptr<Act> make_extension_act();
+std::unique_ptr<Act> make_approval_act();
 
 /// Every session answered all that it was asked, and nothing was done twice.
 void check_finished(const std::vector<const SessionFacts*>& facts, ActReport& out);
