@@ -158,10 +158,10 @@ Result<void> Runtime::open(Config config) {
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
   TRY(auto servers, resolved_tools(config_));
-  tools::mcp::Environment tool_environment;
+  tools::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
   tool_environment.client = tool_client_.get();
-  tools_ = std::make_unique<tools::McpToolSet>(tool_environment, std::move(servers));
+  tools_ = std::make_unique<tools::ServerToolSet>(tool_environment, std::move(servers));
   memory_ = std::make_unique<memory::Memory>(store_->records());
   memory_host_ = make_memory_host(*memory_);
   sessions_ = std::make_unique<session::SessionManager>(session_services(), root_);

@@ -31,7 +31,7 @@
 #include "store/data_folder.h"
 #include "store/sqlite/backup.h"
 #include "store/store.h"
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 #include "trace/ledger.h"
 #include "trace/metrics.h"
 #include "trace/store_sink.h"
@@ -131,7 +131,7 @@ class Runtime {
   std::unique_ptr<trace::Ledger> ledger_;
   std::unique_ptr<road::Road> road_;
   std::unique_ptr<road::Effects> effects_;
-  std::unique_ptr<tools::McpToolSet> tools_;
+  std::unique_ptr<tools::ServerToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<session::MemoryHost> memory_host_;
   std::unique_ptr<session::SessionManager> sessions_;
