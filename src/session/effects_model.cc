@@ -143,7 +143,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        providers::Prompt::from_chat(make_request(task, std::move(tools))),
                        task.session.str(),
                        task.agent.name,
-                       idempotency_key(task.session, task.sequence)};
+                       idempotency_key(task.session, task.sequence),
+                       static_cast<int>(task.attempt)};
   DiscardSink discard;
   providers::Sink* sink = task.agent.stream ? &discard : nullptr;
   auto outcome = co_await services.road->call_model(ctx, std::move(call), sink);
