@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "api/admin.h"
+#include "api/agents.h"
+#include "api/budget_report.h"
 #include "api/gateway.h"
 #include "api/health.h"
 #include "api/keys.h"
@@ -12,6 +14,7 @@
 #include "api/traces.h"
 #include "app/files.h"
 #include "app/memory_host.h"
+#include "app/tool_servers.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -99,27 +102,19 @@ Result<void> Runtime::check_endpoints(const Config& config) const {
   return {};
 }
 
-Result<std::vector<tools::ToolServer>> Runtime::resolved_tools(const Config& config) const {
-  std::vector<tools::ToolServer> out = config.tools;
-  for (tools::ToolServer& server : out) {
-    for (auto* values : {&server.environment, &server.headers}) {
-      for (auto& [name, value] : *values) {
-        auto secret = resolve_secret(value, read_small_file);
-        if (!secret) {
-          Error error = std::move(secret).error();
-          error.message = "tool server '" + server.name + "', " + name + ": " + error.message;
-          return fail(std::move(error));
-        }
-        value = std::move(*secret);
-      }
-    }
-    // Children get no environment of ours but what they need to be found and to run.
-    for (const char* name : {"PATH", "HOME", "LANG"}) {
-      const char* value = std::getenv(name);
-      if (value != nullptr) server.environment.emplace(name, value);
+Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
+  std::vector<std::string> models = road_->models();
+  for (const std::string& model : agent.models) {
+    if (std::find(models.begin(), models.end(), model) == models.end()) {
+      return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
     }
   }
-  return out;
+  for (const std::string& tool : agent.tools) {
+    bool there = std::any_of(config_.tools.begin(), config_.tools.end(),
+                             [&](const tools::ToolServer& t) { return t.name == tool; });
+    if (!there) return fail(Code::kInvalidArgument, "no tool server is named '" + tool + "'");
+  }
+  return {};
 }
 
 session::Services Runtime::session_services() {
@@ -140,6 +135,8 @@ Result<void> Runtime::open(Config config) {
   TRY_VOID(open_store());
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
+  agents_ = std::make_unique<session::AgentRegistry>(store_->documents());
+  agents_->set_configured(config_.agents);
   health_ = std::make_unique<catalog::Health>(loop_);
   providers_ = std::make_unique<providers::ProviderTable>(environment());
   TRY_VOID(check_endpoints(config_));
@@ -157,7 +154,7 @@ Result<void> Runtime::open(Config config) {
   parts.ledger = ledger_.get();
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
-  TRY(auto servers, resolved_tools(config_));
+  TRY(auto servers, resolve_tool_servers(config_, read_small_file));
   tools::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
   tool_environment.client = tool_client_.get();
@@ -182,6 +179,7 @@ Task<void> Runtime::keep_books(Context ctx) {
 Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
+  CO_TRY_VOID(co_await agents_->load(ctx));
   CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
   background_->spawn(keep_books(background_->context()));
   if (!options_.recover) co_return size_t{0};
@@ -204,13 +202,14 @@ Task<void> Runtime::stop(Context ctx) {
 
 Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
-  CO_TRY(auto servers, resolved_tools(config));
+  CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays
   config.listen_host = config_.listen_host;
   config.listen_port = config_.listen_port;
   config_ = std::move(config);
+  agents_->set_configured(config_.agents);
   configure_log(config_.log_level, config_.log_format);
   co_return Result<void>();
 }
@@ -247,30 +246,17 @@ void Runtime::add_routes(api::Router& router) {
   api::add_gateway_routes(router, gateway);
   api::SessionServices sessions;
   sessions.sessions = sessions_.get();
-  sessions.find_agent = [this](const std::string& name) -> Result<session::AgentSpec> {
-    auto it = config_.agents.find(name);
-    if (it != config_.agents.end()) return it->second;
-    std::string known;
-    for (const auto& [other, spec] : config_.agents) known += (known.empty() ? "" : ", ") + other;
-    return fail(Code::kNotFound,
-                "no agent is named '" + name + "'" +
-                    (known.empty() ? "; none is configured" : "; there are: " + known));
-  };
-  sessions.check_agent = [this](const session::AgentSpec& agent) -> Result<void> {
-    std::vector<std::string> models = road_->models();
-    for (const std::string& model : agent.models) {
-      if (std::find(models.begin(), models.end(), model) == models.end()) {
-        return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
-      }
-    }
-    for (const std::string& tool : agent.tools) {
-      bool there = std::any_of(config_.tools.begin(), config_.tools.end(),
-                               [&](const tools::ToolServer& t) { return t.name == tool; });
-      if (!there) return fail(Code::kInvalidArgument, "no tool server is named '" + tool + "'");
-    }
-    return {};
-  };
+  sessions.agents = agents_.get();
+  sessions.check_agent = [this](const session::AgentSpec& agent) { return check_agent(agent); };
   api::add_session_routes(router, sessions);
+  api::AgentServices agents;
+  agents.agents = agents_.get();
+  agents.journal = &store_->journal();
+  agents.check_agent = sessions.check_agent;
+  api::add_agent_routes(router, agents);
+  api::BudgetReportServices report;
+  report.sessions = sessions_.get();
+  api::add_budget_report_routes(router, report);
   api::HealthServices health;
   health.draining = [this] { return draining_; };
   health.metrics = [this] { return metrics_.expose(); };

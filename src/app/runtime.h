@@ -27,6 +27,7 @@
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/road.h"
+#include "session/agents.h"
 #include "session/manager.h"
 #include "store/data_folder.h"
 #include "store/sqlite/backup.h"
@@ -89,6 +90,7 @@ class Runtime {
   identity::Keys& keys() { return *keys_; }
   identity::Tenants& tenants() { return *tenants_; }
   session::SessionManager& sessions() { return *sessions_; }
+  session::AgentRegistry& agents() { return *agents_; }
   road::Road& road() { return *road_; }
   memory::Memory& memory() { return *memory_; }
   trace::Ledger& ledger() { return *ledger_; }
@@ -102,8 +104,8 @@ class Runtime {
  private:
   struct Memories;
   Result<void> open_store();
-  Result<std::vector<tools::ToolServer>> resolved_tools(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
+  Result<void> check_agent(const session::AgentSpec& agent) const;
   providers::ProviderEnvironment environment();
   session::Services session_services();
   Task<void> keep_books(Context ctx);
@@ -123,6 +125,7 @@ class Runtime {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
+  std::unique_ptr<session::AgentRegistry> agents_;
   catalog::CatalogHolder catalog_;
   std::unique_ptr<catalog::Health> health_;
   std::unique_ptr<providers::ProviderTable> providers_;
