@@ -307,18 +307,16 @@ Task<Result<std::map<std::string, uint64_t>>> open_sessions_by_version(Context c
                                                                        TenantId tenant,
                                                                        std::string agent) {
   std::map<std::string, uint64_t> out;
-  for (const char* status : {"running", "waiting"}) {
-    store::SessionFilter filter;
-    filter.tenant = tenant;
-    filter.agent = agent;
-    filter.status = status;
-    filter.limit = limits::kStoreRowsMax;
-    for (;;) {
-      CO_TRY(auto rows, co_await journal->list(ctx, filter));
-      for (const store::SessionRow& row : rows) ++out[row.agent_version];
-      if (rows.size() < filter.limit) break;
-      filter.before = rows.back().id;
-    }
+  store::SessionFilter filter;
+  filter.tenant = std::move(tenant);
+  filter.agent = std::move(agent);
+  filter.open = true;
+  filter.limit = limits::kStoreRowsMax;
+  for (;;) {
+    CO_TRY(auto rows, co_await journal->list(ctx, filter));
+    for (const store::SessionRow& row : rows) ++out[row.agent_version];
+    if (rows.size() < filter.limit) break;
+    filter.before = rows.back().id;
   }
   co_return out;
 }
