@@ -142,7 +142,8 @@ std::vector<ExtensionCase> ExtensionAnalysis::cases() const {
     beyond[turn] = std::max<int64_t>(0, tokens - step_budget_);
   }
   for (ExtensionCase& c : out) {
-    if (!c.granted || step_budget_ == 0) continue;
+    bool of_a_step = c.budget.empty() || c.budget == "step";
+    if (!c.granted || !of_a_step || step_budget_ == 0) continue;
     int64_t& left = beyond[c.counts_for];
     c.tokens_used = std::min(left, c.tokens_granted);
     left -= c.tokens_used;
