@@ -46,7 +46,8 @@ Result<std::vector<identity::Scope>> read_scopes(const Json& body) {
   std::vector<identity::Scope> out;
   const Json* scopes = body.find("scopes");
   if (scopes == nullptr || scopes->array_items() == nullptr || scopes->array_items()->empty()) {
-    return fail(Code::kInvalidArgument, "'scopes' must list some of call, sessions and admin");
+    return fail(Code::kInvalidArgument,
+                "'scopes' must list some of call, sessions, approve and admin");
   }
   for (const Json& item : *scopes->array_items()) {
     if (item.string() == nullptr) return fail(Code::kInvalidArgument, "a scope is a text");

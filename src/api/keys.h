@@ -4,7 +4,8 @@
 // answer to its making and nowhere else.
 //
 //   GET    /v1/keys[?tenant=]
-//   POST   /v1/keys       {"label", "scopes": ["call", "sessions", "admin"], "tenant": id or name}
+//   POST   /v1/keys       {"label", "scopes": ["call", "sessions", "approve", "admin"],
+//                          "tenant": id or name}
 //   DELETE /v1/keys/{id}  revokes it
 //   GET    /v1/tenants
 //   POST   /v1/tenants    {"name"}

@@ -94,12 +94,15 @@ Result<contract::Message> read_message(const Json& value) {
   return parsed;
 }
 
-Result<session::AgentSpec> read_agent(const Json& body, const SessionServices& services) {
+Result<session::AgentSpec> read_agent(const Json& body, const TenantId& tenant,
+                                      const SessionServices& services) {
   const Json* agent = body.find("agent");
   if (agent == nullptr) {
     return fail(Code::kInvalidArgument, "'agent' is missing: a configured name or a description");
   }
-  if (const std::string* name = agent->string()) return services.find_agent(*name);
+  if (const std::string* name = agent->string()) {
+    return services.agents->resolve(tenant, *name);
+  }
   TRY(session::AgentSpec spec, session::AgentSpec::from_json(*agent));
   TRY_VOID(services.check_agent(spec));
   return spec;
@@ -123,9 +126,10 @@ Result<void> check_labels(const Json& labels) {
   return {};
 }
 
-Result<session::NewSession> read_new_session(const Json& body, const SessionServices& services) {
+Result<session::NewSession> read_new_session(const Json& body, const TenantId& tenant,
+                                             const SessionServices& services) {
   session::NewSession out;
-  TRY(out.agent, read_agent(body, services));
+  TRY(out.agent, read_agent(body, tenant, services));
   if (const Json* message = body.find("message"); message != nullptr && !message->is_null()) {
     TRY(out.message, read_message(*message));
   }
@@ -148,7 +152,7 @@ Task<Result<Json>> first_work(Context ctx, Exchange& exchange, const SessionServ
 
 Task<Result<Json>> create(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(auto spec, read_new_session(body, services));
+  CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
   CO_TRY(SessionId id,
          co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
   if (const Json* lease = body.find("lease"); lease != nullptr && lease->is_object()) {

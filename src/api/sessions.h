@@ -1,7 +1,8 @@
 #pragma once
 // The sessions API: create, talk, reward, cancel, read, follow live, export, import.
 //
-//   POST /v1/sessions                     {"agent": "name" | {…}, "message": "…", "labels": {…}}
+//   POST /v1/sessions                     {"agent": "name" | "name@version" | {…}, "message": "…",
+//                                          "labels": {…}}
 //   GET  /v1/sessions[?agent=&status=&before=&limit=]
 //   GET  /v1/sessions/{id}
 //   GET  /v1/sessions/{id}/events         JSON; with Accept: text/event-stream live, resumed from
@@ -16,14 +17,15 @@
 #include <string>
 
 #include "api/router.h"
+#include "session/agents.h"
 #include "session/manager.h"
 
 namespace drover::api {
 
 struct SessionServices {
   session::SessionManager* sessions = nullptr;
-  /// The configured agent of that name; kNotFound names those there are.
-  std::function<Result<session::AgentSpec>(const std::string& name)> find_agent;
+  /// What "name" and "name@version" stand for.
+  const session::AgentRegistry* agents = nullptr;
   /// Checks an agent given inline: whether its models and tools exist. Tools that run commands come
   /// from the operator's configuration only, by name.
   std::function<Result<void>(const session::AgentSpec& agent)> check_agent;

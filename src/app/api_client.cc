@@ -209,7 +209,6 @@ Result<void> ApiClient::open_folder(Config config, Need need) {
     // Looking at a folder needs none of the secrets that these name.
     config.endpoints.clear();
     config.tools.clear();
-    config.agents.clear();
   }
   RuntimeOptions options;
   options.recover = false;

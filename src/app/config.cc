@@ -5,6 +5,8 @@
 #include <set>
 
 #include "base/bytes.h"
+#include "http/message.h"
+#include "tools/http_tool.h"
 
 namespace drover::app {
 namespace {
@@ -312,10 +314,46 @@ class Reader {
     out_.config.planners.push_back(std::move(p));
   }
 
+  /// The tools of a server of plain HTTP, which nobody can be asked for.
+  void http_tools(const Json& item, const std::string& at, tools::ToolServer& t) {
+    const Json* list = item.find("tools");
+    if (t.http.empty()) {
+      if (list != nullptr)
+        fault(join(at, "tools"), "'tools' belongs to 'http': MCP servers list theirs");
+      return;
+    }
+    if (auto url = http::Url::parse(t.http); !url) {
+      fault(join(at, "http"), url.error().message);
+    } else if (url->target.find('?') != std::string::npos) {
+      fault(join(at, "http"), "the URL of a tool server has no query",
+            "put it into the tools' paths");
+    }
+    const Json::Array* items = list == nullptr ? nullptr : list->array_items();
+    if (items == nullptr || items->empty()) {
+      fault(at, "a tool server with 'http' needs a list of 'tools'",
+            "tools: [{name: …, description: …, parameters: …}]");
+      return;
+    }
+    for (size_t i = 0; i < items->size(); ++i) {
+      std::string where = join(at, "tools[" + std::to_string(i) + "]");
+      auto one = tools::http_tool_from_json((*items)[i]);
+      if (!one) {
+        fault(where, one.error().message);
+        continue;
+      }
+      for (const tools::HttpTool& other : t.http_tools) {
+        if (other.definition.name == one->definition.name) {
+          fault(where, "two tools are named '" + other.definition.name + "'");
+        }
+      }
+      t.http_tools.push_back(std::move(*one));
+    }
+  }
+
   void tool(const Json& item, const std::string& at) {
     if (!known(item, at,
-               {"name", "command", "environment", "url", "headers", "ca_file", "allow_private",
-                "protocol", "only", "timeout"})) {
+               {"name", "command", "environment", "url", "http", "tools", "headers", "ca_file",
+                "allow_private", "protocol", "only", "timeout"})) {
       return;
     }
     tools::ToolServer t;
@@ -326,9 +364,11 @@ class Reader {
       t.arguments.assign(command.begin() + 1, command.end());
     }
     t.url = text(item, at, "url");
-    if (t.command.empty() == t.url.empty()) {
-      fault(at, "a tool server has either 'command' or 'url'");
+    t.http = text(item, at, "http");
+    if (!t.command.empty() + !t.url.empty() + !t.http.empty() != 1) {
+      fault(at, "a tool server has either 'command' or 'url' (MCP), or 'http'");
     }
+    http_tools(item, at, t);
     t.environment = references(item, at, "environment");
     t.headers = references(item, at, "headers");
     t.ca_file = relative_to(path_, text(item, at, "ca_file"));

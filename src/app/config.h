@@ -22,6 +22,13 @@
 //     - name: search
 //       url: https://tools.example.com/mcp
 //       headers: {authorization: env:SEARCH_TOKEN}
+//     - name: billing
+//       http: https://billing.example.com/api      # plain HTTP, no MCP
+//       tools:
+//         - name: refund           # POST https://billing.example.com/api/orders/7/refund
+//           description: Gives money back
+//           path: /orders/{order}/refund           # default: /NAME
+//           parameters: {type: object, required: [order], properties: {order: {type: integer}}}
 //   agents: [agents/support.yaml]  # files, or descriptions in place
 //
 // Secrets are references only; a literal one is a fault. Values, no shared state.

@@ -4,6 +4,8 @@
 #include <cstdlib>
 
 #include "api/admin.h"
+#include "api/agents.h"
+#include "api/budget_report.h"
 #include "api/gateway.h"
 #include "api/health.h"
 #include "api/keys.h"
@@ -13,6 +15,7 @@
 #include "api/work.h"
 #include "app/files.h"
 #include "app/memory_host.h"
+#include "app/tool_servers.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -40,24 +43,6 @@ Task<Result<Json>> reload_answer(Context ctx, Runtime* runtime) {
   out.set("agents", static_cast<int64_t>(config.agents.size()));
   co_return out;
 }
-
-/// The agents of the configuration, as children and callers name them.
-class ConfiguredAgents final : public session::AgentSource {
- public:
-  explicit ConfiguredAgents(const Config* config) : config_(config) {}
-  Result<session::AgentSpec> find(const TenantId&, const std::string& name) const override {
-    auto it = config_->agents.find(name);
-    if (it != config_->agents.end()) return it->second;
-    std::string known;
-    for (const auto& [other, spec] : config_->agents) known += (known.empty() ? "" : ", ") + other;
-    return fail(Code::kNotFound,
-                "no agent is named '" + name + "'" +
-                    (known.empty() ? "; none is configured" : "; there are: " + known));
-  }
-
- private:
-  const Config* config_;
-};
 
 }  // namespace
 
@@ -118,27 +103,19 @@ Result<void> Runtime::check_endpoints(const Config& config) const {
   return {};
 }
 
-Result<std::vector<tools::ToolServer>> Runtime::resolved_tools(const Config& config) const {
-  std::vector<tools::ToolServer> out = config.tools;
-  for (tools::ToolServer& server : out) {
-    for (auto* values : {&server.environment, &server.headers}) {
-      for (auto& [name, value] : *values) {
-        auto secret = resolve_secret(value, read_small_file);
-        if (!secret) {
-          Error error = std::move(secret).error();
-          error.message = "tool server '" + server.name + "', " + name + ": " + error.message;
-          return fail(std::move(error));
-        }
-        value = std::move(*secret);
-      }
-    }
-    // Children get no environment of ours but what they need to be found and to run.
-    for (const char* name : {"PATH", "HOME", "LANG"}) {
-      const char* value = std::getenv(name);
-      if (value != nullptr) server.environment.emplace(name, value);
+Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
+  std::vector<std::string> models = road_->models();
+  for (const std::string& model : agent.models) {
+    if (std::find(models.begin(), models.end(), model) == models.end()) {
+      return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
     }
   }
-  return out;
+  for (const std::string& tool : agent.tools) {
+    bool there = std::any_of(config_.tools.begin(), config_.tools.end(),
+                             [&](const tools::ToolServer& t) { return t.name == tool; });
+    if (!there) return fail(Code::kInvalidArgument, "no tool server is named '" + tool + "'");
+  }
+  return {};
 }
 
 Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Config& config) const {
@@ -177,6 +154,8 @@ Result<void> Runtime::open(Config config) {
   TRY_VOID(open_store());
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
+  agents_ = std::make_unique<session::AgentRegistry>(store_->documents());
+  agents_->set_configured(config_.agents);
   health_ = std::make_unique<catalog::Health>(loop_);
   providers_ = std::make_unique<providers::ProviderTable>(environment());
   TRY_VOID(check_endpoints(config_));
@@ -194,17 +173,16 @@ Result<void> Runtime::open(Config config) {
   parts.ledger = ledger_.get();
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
-  TRY(auto servers, resolved_tools(config_));
-  tools::mcp::Environment tool_environment;
+  TRY(auto servers, resolve_tool_servers(config_, read_small_file));
+  tools::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
   tool_environment.client = tool_client_.get();
-  tools_ = std::make_unique<tools::McpToolSet>(tool_environment, std::move(servers));
+  tools_ = std::make_unique<tools::ServerToolSet>(tool_environment, std::move(servers));
   memory_ = std::make_unique<memory::Memory>(store_->records());
   memory_host_ = make_memory_host(*memory_);
   planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());
   TRY(auto origins, resolved_planners(config_));
   planner_->set_origins(std::move(origins));
-  agents_ = std::make_unique<ConfiguredAgents>(&config_);
   sessions_ = std::make_unique<session::SessionManager>(session_services(), root_);
   background_ = std::make_unique<async::Scope>(root_);
   return {};
@@ -223,6 +201,7 @@ Task<void> Runtime::keep_books(Context ctx) {
 Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
+  CO_TRY_VOID(co_await agents_->load(ctx));
   CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
   background_->spawn(keep_books(background_->context()));
   if (!options_.recover) co_return size_t{0};
@@ -245,7 +224,7 @@ Task<void> Runtime::stop(Context ctx) {
 
 Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
-  CO_TRY(auto servers, resolved_tools(config));
+  CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
   planner_->set_origins(std::move(origins));
@@ -254,6 +233,7 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   config.listen_host = config_.listen_host;
   config.listen_port = config_.listen_port;
   config_ = std::move(config);
+  agents_->set_configured(config_.agents);
   configure_log(config_.log_level, config_.log_format);
   co_return Result<void>();
 }
@@ -290,27 +270,20 @@ void Runtime::add_routes(api::Router& router) {
   api::add_gateway_routes(router, gateway);
   api::SessionServices sessions;
   sessions.sessions = sessions_.get();
-  sessions.find_agent = [this](const std::string& name) {
-    return agents_->find(default_tenant(), name);
-  };
-  sessions.check_agent = [this](const session::AgentSpec& agent) -> Result<void> {
-    std::vector<std::string> models = road_->models();
-    for (const std::string& model : agent.models) {
-      if (std::find(models.begin(), models.end(), model) == models.end()) {
-        return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
-      }
-    }
-    for (const std::string& tool : agent.tools) {
-      bool there = std::any_of(config_.tools.begin(), config_.tools.end(),
-                               [&](const tools::ToolServer& t) { return t.name == tool; });
-      if (!there) return fail(Code::kInvalidArgument, "no tool server is named '" + tool + "'");
-    }
-    return {};
-  };
+  sessions.agents = agents_.get();
+  sessions.check_agent = [this](const session::AgentSpec& agent) { return check_agent(agent); };
   api::add_session_routes(router, sessions);
   api::WorkServices work;
   work.sessions = sessions_.get();
   api::add_work_routes(router, work);
+  api::AgentServices agents;
+  agents.agents = agents_.get();
+  agents.journal = &store_->journal();
+  agents.check_agent = sessions.check_agent;
+  api::add_agent_routes(router, agents);
+  api::BudgetReportServices report;
+  report.sessions = sessions_.get();
+  api::add_budget_report_routes(router, report);
   api::HealthServices health;
   health.draining = [this] { return draining_; };
   health.metrics = [this] { return metrics_.expose(); };

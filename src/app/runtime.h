@@ -27,12 +27,13 @@
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/road.h"
+#include "session/agents.h"
 #include "session/http_planner.h"
 #include "session/manager.h"
 #include "store/data_folder.h"
 #include "store/sqlite/backup.h"
 #include "store/store.h"
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 #include "trace/ledger.h"
 #include "trace/metrics.h"
 #include "trace/store_sink.h"
@@ -90,6 +91,7 @@ class Runtime {
   identity::Keys& keys() { return *keys_; }
   identity::Tenants& tenants() { return *tenants_; }
   session::SessionManager& sessions() { return *sessions_; }
+  session::AgentRegistry& agents() { return *agents_; }
   road::Road& road() { return *road_; }
   memory::Memory& memory() { return *memory_; }
   trace::Ledger& ledger() { return *ledger_; }
@@ -103,9 +105,9 @@ class Runtime {
  private:
   struct Memories;
   Result<void> open_store();
-  Result<std::vector<tools::ToolServer>> resolved_tools(const Config& config) const;
   Result<std::vector<session::PlannerOrigin>> resolved_planners(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
+  Result<void> check_agent(const session::AgentSpec& agent) const;
   providers::ProviderEnvironment environment();
   session::Services session_services();
   Task<void> keep_books(Context ctx);
@@ -125,6 +127,7 @@ class Runtime {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
+  std::unique_ptr<session::AgentRegistry> agents_;
   catalog::CatalogHolder catalog_;
   std::unique_ptr<catalog::Health> health_;
   std::unique_ptr<providers::ProviderTable> providers_;
@@ -133,11 +136,10 @@ class Runtime {
   std::unique_ptr<trace::Ledger> ledger_;
   std::unique_ptr<road::Road> road_;
   std::unique_ptr<road::Effects> effects_;
-  std::unique_ptr<tools::McpToolSet> tools_;
+  std::unique_ptr<tools::ServerToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<session::MemoryHost> memory_host_;
   std::unique_ptr<session::HttpPlanner> planner_;
-  std::unique_ptr<session::AgentSource> agents_;
   std::unique_ptr<session::SessionManager> sessions_;
   std::unique_ptr<async::Scope> background_;
   bool draining_ = false;

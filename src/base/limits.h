@@ -213,6 +213,13 @@ inline constexpr size_t kSessionsActiveMax = 4'096;
 inline constexpr size_t kLabelsMax = 32;
 inline constexpr size_t kLabelBytesMax = 512;
 
+// --- Agents ---
+/// Agents that tenants deployed, in all, and versions of one of them; more are refused.
+inline constexpr size_t kAgentsMax = 10'000;
+inline constexpr size_t kAgentVersionsMax = 1'000;
+/// Journals that one budget report reads, newest first; the answer says that there are more.
+inline constexpr size_t kReportSessionsMax = 1'000;
+
 // --- Clouds ---
 /// Derived signing keys kept by one signer or verifier; the oldest is replaced.
 inline constexpr size_t kSigningKeysMax = 32;

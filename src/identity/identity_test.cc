@@ -43,11 +43,14 @@ TEST(Authorise, EachActionNeedsItsScope) {
   } table[] = {{Action::kCallModel, Scope::kCall},       {Action::kCreateSession, Scope::kSessions},
                {Action::kReadSession, Scope::kSessions}, {Action::kWriteSession, Scope::kSessions},
                {Action::kReadMemory, Scope::kSessions},  {Action::kWriteMemory, Scope::kSessions},
+               {Action::kApprove, Scope::kApprove},      {Action::kExtendBudget, Scope::kApprove},
+               {Action::kKill, Scope::kSessions},        {Action::kKillMany, Scope::kAdmin},
+               {Action::kReadAgents, Scope::kSessions},  {Action::kManageAgents, Scope::kAdmin},
                {Action::kReadTrace, Scope::kSessions},   {Action::kManageKeys, Scope::kAdmin},
                {Action::kManageServer, Scope::kAdmin}};
   const TenantId own = default_tenant();
   for (const auto& row : table) {
-    for (Scope scope : {Scope::kCall, Scope::kSessions, Scope::kAdmin}) {
+    for (Scope scope : {Scope::kCall, Scope::kSessions, Scope::kApprove, Scope::kAdmin}) {
       auto allowed = authorise(with("ten_default", {scope}), row.action, own);
       EXPECT_EQ(allowed.has_value(), scope == row.scope) << static_cast<int>(row.action);
       if (!allowed) EXPECT_EQ(allowed.error().code, Code::kPermissionDenied);
@@ -60,14 +63,16 @@ TEST(Authorise, AnotherTenantsThingIsNotFound) {
   const Principal the_operator = Principal::system(default_tenant());
   for (Action action :
        {Action::kCallModel, Action::kCreateSession, Action::kReadSession, Action::kWriteSession,
-        Action::kReadMemory, Action::kWriteMemory, Action::kReadTrace, Action::kManageKeys}) {
+        Action::kApprove, Action::kExtendBudget, Action::kKill, Action::kKillMany,
+        Action::kReadAgents, Action::kManageAgents, Action::kReadMemory, Action::kWriteMemory,
+        Action::kReadTrace, Action::kManageKeys}) {
     auto refused = authorise(a, action, TenantId("ten_b"));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Code::kNotFound);
     EXPECT_TRUE(authorise(a, action, TenantId("ten_a")));
-    // The operator manages keys everywhere, and sees nothing else of others.
+    // The operator manages keys and stops what runs everywhere, and sees nothing else of others.
     EXPECT_EQ(authorise(the_operator, action, TenantId("ten_b")).has_value(),
-              action == Action::kManageKeys);
+              action == Action::kManageKeys || action == Action::kKillMany);
   }
   EXPECT_FALSE(authorise(a, Action::kManageServer, TenantId("ten_a")));
   EXPECT_FALSE(authorise(Principal(), Action::kCallModel, TenantId()));

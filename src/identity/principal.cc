@@ -22,10 +22,14 @@ constexpr Rule kRules[] = {
     {Action::kCreateSession, Scope::kSessions, false, false},
     {Action::kReadSession, Scope::kSessions, false, false},
     {Action::kWriteSession, Scope::kSessions, false, false},
-    {Action::kApprove, Scope::kSessions, false, false},
-    {Action::kExtendBudget, Scope::kSessions, false, false},
+    // Apart from the rest of a session: whoever talks to an agent need not be who answers for it.
+    {Action::kApprove, Scope::kApprove, false, false},
+    {Action::kExtendBudget, Scope::kApprove, false, false},
     {Action::kKill, Scope::kSessions, false, false},
+    {Action::kKillMany, Scope::kAdmin, true, false},
     {Action::kLeaseWork, Scope::kSessions, false, false},
+    {Action::kReadAgents, Scope::kSessions, false, false},
+    {Action::kManageAgents, Scope::kAdmin, false, false},
     {Action::kReadMemory, Scope::kSessions, false, false},
     {Action::kWriteMemory, Scope::kSessions, false, false},
     {Action::kReadTrace, Scope::kSessions, false, false},
@@ -48,6 +52,8 @@ std::string_view scope_name(Scope scope) {
       return "call";
     case Scope::kSessions:
       return "sessions";
+    case Scope::kApprove:
+      return "approve";
     case Scope::kAdmin:
       return "admin";
   }
@@ -55,11 +61,11 @@ std::string_view scope_name(Scope scope) {
 }
 
 Result<Scope> parse_scope(std::string_view name) {
-  for (Scope scope : {Scope::kCall, Scope::kSessions, Scope::kAdmin}) {
+  for (Scope scope : {Scope::kCall, Scope::kSessions, Scope::kApprove, Scope::kAdmin}) {
     if (name == scope_name(scope)) return scope;
   }
   return fail(Code::kInvalidArgument, "no scope '" + std::string(name.substr(0, 40)) +
-                                          "': there are call, sessions and admin");
+                                          "': there are call, sessions, approve and admin");
 }
 
 bool Principal::has(Scope scope) const {
@@ -70,7 +76,7 @@ Principal Principal::system(TenantId tenant) {
   Principal out;
   out.tenant = std::move(tenant);
   out.name = "system";
-  out.scopes = {Scope::kCall, Scope::kSessions, Scope::kAdmin};
+  out.scopes = {Scope::kCall, Scope::kSessions, Scope::kApprove, Scope::kAdmin};
   return out;
 }
 

@@ -11,8 +11,8 @@
 
 namespace drover::identity {
 
-enum class Scope : uint8_t { kCall, kSessions, kAdmin };
-std::string_view scope_name(Scope scope);  // "call", "sessions", "admin"
+enum class Scope : uint8_t { kCall, kSessions, kApprove, kAdmin };
+std::string_view scope_name(Scope scope);  // "call", "sessions", "approve", "admin"
 Result<Scope> parse_scope(std::string_view name);
 
 struct Principal {
@@ -31,10 +31,13 @@ enum class Action : uint8_t {
   kCreateSession,
   kReadSession,
   kWriteSession,
-  kApprove,       // answer an approval
-  kExtendBudget,  // decide on more budget
-  kKill,          // stop sessions at once
+  kApprove,       // decide for a person on a tool call that waits
+  kExtendBudget,  // grant or refuse more than a step budget; raise a tree's
+  kKill,          // stop a session or a tree at once
+  kKillMany,      // stop all sessions of an agent or a tenant
   kLeaseWork,     // do a session's work from outside
+  kReadAgents,
+  kManageAgents,  // deploy, pin, drain; move sessions to another version
   kReadMemory,
   kWriteMemory,
   kReadTrace,

@@ -86,6 +86,12 @@ void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream) 
   request.policy.allow_private = true;
 }
 
+void put_attempt(WireCall& call, const AttemptOptions& options) {
+  if (options.idempotency_key.empty()) return;
+  call.request.headers.add("idempotency-key", options.idempotency_key);
+  call.request.headers.add("x-drover-attempt", std::to_string(options.attempt));
+}
+
 void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint) {
   for (const auto& [key, value] : endpoint.options) {
     if (!key.starts_with(kHeaderOption)) continue;

@@ -25,6 +25,10 @@ void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream);
 /// The endpoint's "header:NAME" options as request headers.
 void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint);
 
+/// Idempotency-Key and X-Drover-Attempt, so that a server or a proxy on the way can tell a repeat;
+/// nothing without a key. AWS has headers of its own for both.
+void put_attempt(WireCall& call, const AttemptOptions& options);
+
 /// "Authorization: Bearer", remembered for redaction. Nothing for an empty secret.
 void put_bearer(WireCall& call, const Secret& token);
 

@@ -100,7 +100,8 @@ struct Answer {
 };
 
 struct AttemptOptions {
-  std::string idempotency_key;  // sent where the provider takes one
+  std::string idempotency_key;  // sent with each attempt; empty: none
+  /// Grows with each attempt under one key.
   int attempt = 1;
   Duration connect_timeout;
   Duration headers_timeout;

@@ -148,6 +148,8 @@ TEST_F(ProvidersTest, AzureDatedAndV1Forms) {
            "2024-10-21 HTTP/1.1"))
       << request();
   EXPECT_TRUE(sent("api-key: azure-canary-key"));
+  EXPECT_TRUE(sent("idempotency-key: ses_1/4"));
+  EXPECT_TRUE(sent("x-drover-attempt: 1"));
   EXPECT_FALSE(sent("authorization"));
   EXPECT_EQ(dated->openai_body, kChat);
   EXPECT_EQ(dated->response.request_id, "ap-1");
@@ -244,6 +246,7 @@ TEST_F(ProvidersTest, BedrockSignsTheRawPath) {
   EXPECT_EQ(out->response.request_id, "amz-1");
   EXPECT_TRUE(sent("POST /model/us.anthropic.claude-v1%3A0/converse HTTP/1.1")) << request();
   EXPECT_TRUE(sent("amz-sdk-invocation-id: ses_1/4"));
+  EXPECT_TRUE(sent("amz-sdk-request: attempt=1; max="));
 
   // The verifier that the simulated clouds use agrees, on what came over the wire.
   std::string text = request();

@@ -1,5 +1,6 @@
 #include "road/engine.h"
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "road/placement.h"
 #include "trace/genai.h"
@@ -195,7 +196,8 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
   Context ctx = span.context();
   providers::AttemptOptions options = parts_.attempt;
   options.idempotency_key = flight->call.idempotency_key;
-  options.attempt = number;
+  // One number over all the times that the caller asked under this key.
+  options.attempt = (flight->call.attempt - 1) * limits::kAttemptsMax + number;
   providers::Sink* sink = nullptr;
   if (flight->streamed) {
     gate->begin_attempt(*endpoint);

@@ -76,6 +76,8 @@ struct ModelCall {
   std::string agent;
   /// Session and sequence; the same over all attempts.
   std::string idempotency_key;
+  /// Which time the caller asks under that key: after a restart the second.
+  int attempt = 1;
 };
 
 struct ModelOutcome {

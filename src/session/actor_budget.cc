@@ -124,7 +124,7 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   } else if (why.empty()) {
     auto found = services_.agents == nullptr
                      ? Result<AgentSpec>(fail(Code::kNotFound, "no agent is named '" + name + "'"))
-                     : services_.agents->find(state_.tenant, name);
+                     : services_.agents->resolve(state_.tenant, name);
     if (found) {
       draft.payload.set("spec", found->to_json());
     } else {

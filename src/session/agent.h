@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/money.h"
@@ -117,6 +118,14 @@ struct AgentSpec {
   /// Unknown members are an error that names them (a typing mistake must not be silent).
   static Result<AgentSpec> from_json(const Json& json);
   Json to_json() const;
+};
+
+/// Where the agent comes from that a new session or a spawn names.
+class AgentSource {
+ public:
+  virtual ~AgentSource() = default;
+  /// "name" or "name@version"; kNotFound names those there are.
+  virtual Result<AgentSpec> resolve(const TenantId& tenant, std::string_view reference) const = 0;
 };
 
 /// "*" stands for any text, "?" for one character.

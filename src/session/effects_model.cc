@@ -154,7 +154,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        providers::Prompt::from_chat(make_request(task, std::move(tools))),
                        task.session.str(),
                        task.agent.name,
-                       idempotency_key(task.session, task.sequence)};
+                       idempotency_key(task.session, task.sequence),
+                       static_cast<int>(task.attempt)};
   DiscardSink discard;
   providers::Sink* sink = task.agent.stream ? &discard : nullptr;
   Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;

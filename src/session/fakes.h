@@ -111,9 +111,11 @@ class FakeTools final : public tools::ToolSet {
 class FakeAgents final : public AgentSource {
  public:
   std::map<std::string, AgentSpec> known;
-  Result<AgentSpec> find(const TenantId&, const std::string& name) const override {
-    auto it = known.find(name);
-    if (it == known.end()) return fail(Code::kNotFound, "no agent is named '" + name + "'");
+  Result<AgentSpec> resolve(const TenantId&, std::string_view name) const override {
+    auto it = known.find(std::string(name));
+    if (it == known.end()) {
+      return fail(Code::kNotFound, "no agent is named '" + std::string(name) + "'");
+    }
     return it->second;
   }
 };

@@ -137,7 +137,7 @@ Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
 
 Task<Result<uint64_t>> SessionManager::move(Context ctx, Principal who, SessionId id, AgentSpec to,
                                             std::string explanation) {
-  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kManageAgents));
   if (to.name != row.agent) {
     co_return fail(Code::kInvalidArgument, "session " + id.str() + " runs agent '" + row.agent +
                                                "', not '" + to.name + "'");
@@ -163,7 +163,9 @@ Task<Result<std::vector<store::SessionRow>>> SessionManager::victims(Context ctx
     }
     if (!row.root.empty()) target.what = row.root.str();
   }
-  CO_TRY_VOID(identity::authorise(who, Action::kKill, who.tenant));
+  bool many =
+      target.kind == KillTarget::Kind::kAgent || target.kind == KillTarget::Kind::kTenant;
+  CO_TRY_VOID(identity::authorise(who, many ? Action::kKillMany : Action::kKill, who.tenant));
   co_return co_await services_.journal->list(ctx, filter_of(target, who.tenant));
 }
 

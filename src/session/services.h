@@ -43,13 +43,6 @@ class MemoryHost {
 class TreePools;
 class WorkQueue;
 
-/// Finds an agent by the name that a spawn uses ("name" or "name@version").
-class AgentSource {
- public:
-  virtual ~AgentSource() = default;
-  virtual Result<AgentSpec> find(const TenantId& tenant, const std::string& name) const = 0;
-};
-
 struct Services {
   async::Loop* loop = nullptr;
   Random* random = nullptr;

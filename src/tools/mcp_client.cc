@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "tools/http_answer.h"
 
 namespace drover::tools::mcp {
 namespace {
@@ -17,19 +18,6 @@ Json with_era(const CallFacts& facts, Json params) {
 }
 
 }  // namespace
-
-class McpClient::InFlight {
- public:
-  explicit InFlight(McpClient* client) : client_(client) { ++client_->in_flight_; }
-  InFlight(const InFlight&) = delete;
-  InFlight& operator=(const InFlight&) = delete;
-  ~InFlight() {
-    if (--client_->in_flight_ == 0) client_->idle_.wake_all();
-  }
-
- private:
-  McpClient* client_;
-};
 
 bool McpClient::wanted(const std::string& tool) const {
   return server_.only.empty() ||
@@ -100,7 +88,7 @@ Task<Result<void>> McpClient::refresh_list(Context ctx, ConnectionPtr connection
 }
 
 Task<Result<std::vector<contract::ToolDefinition>>> McpClient::list(Context ctx) {
-  InFlight in_flight(this);
+  InFlight::Call in_flight(&in_flight_);
   CO_TRY(auto permit, co_await listing_.acquire(ctx));
   Result<void> done;
   auto connection = co_await connect(ctx);
@@ -137,13 +125,18 @@ Task<Result<Json>> McpClient::send_call(Context ctx, ConnectionPtr connection,
       facts.headers = param_headers(marked->second, *arguments);
     }
   }
+  if (ctx.span().valid()) {
+    Json::Object trace;
+    trace.emplace_back("traceparent", Json(ctx.span().traceparent()));
+    add_meta(params, trace);
+  }
   params = with_era(facts, std::move(params));
   co_return co_await connection->transport->request(ctx, "tools/call", std::move(params),
                                                     std::move(facts));
 }
 
 Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation) {
-  InFlight in_flight(this);
+  InFlight::Call in_flight(&in_flight_);
   if (!wanted(invocation.tool)) {
     co_return fail(Code::kPermissionDenied, "tool '" + invocation.tool + "' of server '" +
                                                 server_.name + "' is not among those allowed");
@@ -179,11 +172,7 @@ Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation
     co_return fail(std::move(error));
   }
   CO_TRY(auto outcome, parse_call_result(*result));
-  if (outcome.content.size() > limits::kToolResultBytesMax) {
-    cut_utf8(outcome.content, limits::kToolResultBytesMax);
-    outcome.content += "\n[cut: the tool's result was larger than " +
-                       std::to_string(limits::kToolResultBytesMax) + " bytes]";
-  }
+  limit_content(outcome);
   co_return outcome;
 }
 
@@ -197,10 +186,7 @@ Task<void> McpClient::close(Context ctx) {
 
 Task<void> McpClient::retire(Context ctx) {
   closed_ = true;
-  while (in_flight_ > 0) {
-    async::Wake wake = co_await idle_.wait(ctx);
-    if (wake != async::Wake::kWoken) break;
-  }
+  co_await in_flight_.wait_idle(ctx);
   Context quiet = ctx.detached();
   co_await close(quiet);
 }

@@ -19,29 +19,22 @@
 #include "tools/mcp_headers.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"
+#include "tools/server_client.h"
 
 namespace drover::tools::mcp {
 
-/// What clients need of the process.
-struct Environment {
-  net::ProcessSpawner* spawner = nullptr;
-  http::Client* client = nullptr;
-};
-
-class McpClient {
+class McpClient final : public ServerClient {
  public:
   McpClient(Environment environment, ToolServer server)
       : environment_(environment), server_(std::move(server)) {}
 
-  Task<Result<std::vector<contract::ToolDefinition>>> list(Context ctx);
-  Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation);
-  /// Ends the connection; what is under way fails.
-  Task<void> close(Context ctx);
-  /// Lets what is under way come to its end (as long as ctx), then closes.
-  Task<void> retire(Context ctx);
-  const ToolServer& server() const { return server_; }
+  Task<Result<std::vector<contract::ToolDefinition>>> list(Context ctx) override;
+  Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation) override;
+  Task<void> close(Context ctx) override;
+  Task<void> retire(Context ctx) override;
+  const ToolServer& server() const override { return server_; }
   /// "2026-07-28", or the legacy revision agreed on; empty before the first call.
-  const std::string& version() const { return version_; }
+  std::string version() const override { return version_; }
 
  private:
   /// A transport and what was agreed on over it.
@@ -51,7 +44,6 @@ class McpClient {
   };
   using ConnectionPtr = std::shared_ptr<Connection>;
   enum class Probe { kModern, kLegacy, kLegacyRestart };
-  class InFlight;
 
   Task<Result<ConnectionPtr>> connect(Context ctx);
   Task<Result<ConnectionPtr>> connect_anew(Context ctx);
@@ -77,8 +69,7 @@ class McpClient {
   std::string version_;
   bool known_legacy_ = false;
   bool closed_ = false;
-  size_t in_flight_ = 0;
-  async::WaitQueue idle_;
+  InFlight in_flight_;
 
   // After failed starts.
   int failures_ = 0;

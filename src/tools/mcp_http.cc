@@ -1,10 +1,10 @@
 #include <algorithm>
-#include <charconv>
 
 #include "async/sync.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "http/sse.h"
+#include "tools/http_answer.h"
 #include "tools/mcp_headers.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"
@@ -16,24 +16,6 @@ namespace {
 constexpr Duration kCourtesyTime = 1s;
 constexpr Duration kResumePause = 1s;
 constexpr Duration kResumePauseMax = 10s;
-
-bool is_type(const http::ResponseHead& head, std::string_view type) {
-  auto value = head.headers.get("content-type");
-  if (!value) return false;
-  return iequals(trim(value->substr(0, value->find(';'))), type);
-}
-
-/// Retry-After in seconds (RFC 9110 section 10.2.3); dates are not read.
-std::optional<Duration> retry_after(const http::ResponseHead& head) {
-  auto value = head.headers.get("retry-after");
-  if (!value) return std::nullopt;
-  std::string_view text = trim(*value);
-  int64_t seconds = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::min<Duration>(std::chrono::seconds(std::min<int64_t>(seconds, 86'400)),
-                            limits::kRetryAfterMax);
-}
 
 /// A request under way: what its stream has said so far.
 struct Exchange {
@@ -133,7 +115,7 @@ class HttpTransport final : public Transport {
   Task<Result<Json>> exchange_messages(Context ctx, http::ClientRequest request,
                                        Exchange* exchange) {
     auto sent = co_await client_.send(ctx, std::move(request));
-    if (!sent) co_return fail(refused(std::move(sent).error()));
+    if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     if (auto session = response->head().headers.get("mcp-session-id");
         session && exchange->method == "initialize") {
@@ -241,7 +223,7 @@ class HttpTransport final : public Transport {
     http::ClientRequest request = make_request("POST", method, facts);
     request.body = http::encode(message);
     auto sent = co_await client_.send(ctx, std::move(request));
-    if (!sent) co_return fail(refused(std::move(sent).error()));
+    if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     http::ResponseHead head = response->head();
     if (head.status >= 300) co_return http_error(head, nullptr);
@@ -253,14 +235,6 @@ class HttpTransport final : public Transport {
   }
 
   std::string who() const { return "tool server '" + server_.name + "'"; }
-
-  Error refused(Error error) const {
-    if (error.code == Code::kPermissionDenied) {
-      error.message += "; name it under allow_private of " + who() + " if this is meant";
-    }
-    error.note("asking " + who());
-    return error;
-  }
 
   tl::unexpected<Error> no_answer(const std::string& what) const {
     // It may have done the work: whoever asks again does so with the same key.
@@ -277,25 +251,7 @@ class HttpTransport final : public Transport {
           Error(Code::kUnavailable, who() + " has forgotten the session", Retry::kSameTarget)
               .with_reason("gone"));
     }
-    std::string message = who() + " answered HTTP " + std::to_string(status);
-    if (said != nullptr) message += ": " + said->message;
-    Error error(Code::kInternal, message, Retry::kNever);
-    if (status == 401) {
-      error = Error(Code::kUnauthenticated, message + " (check its credentials)");
-    } else if (status == 403 || status == 407) {
-      error = Error(Code::kPermissionDenied, message);
-    } else if (status == 429) {
-      error = Error(Code::kResourceExhausted, message, Retry::kAfter);
-    } else if (status == 503) {
-      error = Error(Code::kUnavailable, message, Retry::kAfter);
-    } else if (status == 502 || status == 504) {
-      error = Error(Code::kUnavailable, message, Retry::kSameTarget);
-    } else if (status >= 300 && status < 400) {
-      error.message += " (redirects are not followed: configure where it leads)";
-    }
-    error.retry_after = retry_after(head);
-    error.reason = "http_" + std::to_string(status);
-    return fail(std::move(error));
+    return fail(status_error(who(), head, said == nullptr ? "" : said->message));
   }
 
   http::Client& client_;

@@ -7,7 +7,7 @@
 #include "base/limits.h"
 #include "net/sim_net.h"
 #include "tools/fake_mcp.h"
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 
 namespace drover::tools {
 namespace {
@@ -39,10 +39,10 @@ class HttpTest : public testing::Test {
   void open(http::Client& client) {
     server_.name = "search";
     if (server_.url.empty()) server_.url = "http://tools.example/mcp";
-    mcp::Environment environment;
+    Environment environment;
     environment.client = &client;
     std::vector<ToolServer> servers(1, server_);
-    set_ = std::make_unique<McpToolSet>(environment, std::move(servers));
+    set_ = std::make_unique<ServerToolSet>(environment, std::move(servers));
   }
   /// A server of the handshake revisions with sessions.
   void start_legacy(FakeHttp::Script tools) {
@@ -86,7 +86,7 @@ class HttpTest : public testing::Test {
   ToolServer server_;
   int sessions_ = 0;
   std::unique_ptr<FakeHttp> http_;
-  std::unique_ptr<McpToolSet> set_;
+  std::unique_ptr<ServerToolSet> set_;
 };
 
 TEST_F(HttpTest, RefusedProbesMeanLegacy) {

@@ -137,13 +137,6 @@ Result<ToolOutcome> parse_call_result(const Json& result) {
   return out;
 }
 
-void cut_utf8(std::string& text, size_t bytes_max) {
-  if (text.size() <= bytes_max) return;
-  auto continues = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };
-  while (bytes_max > 0 && continues(bytes_max)) --bytes_max;
-  text.resize(bytes_max);
-}
-
 Error to_error(const http::RpcError& error, std::string_view method) {
   Code code = Code::kInternal;
   if (error.code == http::kRpcInvalidParams || error.code == http::kRpcInvalidRequest) {

@@ -48,9 +48,6 @@ Result<Json> call_params(const ToolInvocation& invocation);
 /// somebody) is kUnimplemented.
 Result<ToolOutcome> parse_call_result(const Json& result);
 
-/// Cuts to at most `bytes_max`, never inside a character.
-void cut_utf8(std::string& text, size_t bytes_max);
-
 /// A JSON-RPC error as ours, with reason "rpc_<code>". It is an answer: asking again would run the
 /// tool again for the same answer, so it never retries.
 Error to_error(const http::RpcError& error, std::string_view method);

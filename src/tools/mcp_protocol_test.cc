@@ -58,19 +58,6 @@ TEST(CallResult, QuestionsAreNotSupported) {
   EXPECT_EQ(out.error().code, Code::kUnimplemented);
 }
 
-TEST(CutUtf8, NeverInsideACharacter) {
-  for (size_t n = 0; n <= 8; ++n) {
-    std::string text = "aé🦊b";
-    cut_utf8(text, n);
-    EXPECT_LE(text.size(), n);
-    EXPECT_TRUE(text.empty() || Json::parse(Json(text).dump())) << n;
-    EXPECT_EQ(std::string("aé🦊b").substr(0, text.size()), text);
-  }
-  std::string whole = "aé🦊b";
-  cut_utf8(whole, 7);
-  EXPECT_EQ(whole, "aé🦊");
-}
-
 TEST(Headers, MarksThatAreNotAllowed) {
   for (
       const char* schema :

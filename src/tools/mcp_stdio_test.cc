@@ -6,7 +6,7 @@
 #include "async/sim_loop.h"
 #include "base/limits.h"
 #include "tools/fake_mcp.h"
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 
 namespace drover::tools {
 namespace {
@@ -58,10 +58,10 @@ class StdioTest : public testing::Test {
   }
   void start_with(FakeScript script) {
     spawner_ = std::make_unique<FakeSpawner>(std::move(script));
-    mcp::Environment environment;
+    Environment environment;
     environment.spawner = spawner_.get();
     std::vector<ToolServer> servers(1, server_);
-    set_ = std::make_unique<McpToolSet>(environment, std::move(servers));
+    set_ = std::make_unique<ServerToolSet>(environment, std::move(servers));
   }
   void TearDown() override {
     if (set_) loop_.run_task(set_->close(ctx()));
@@ -102,7 +102,7 @@ class StdioTest : public testing::Test {
   SimLoop loop_;
   ToolServer server_;
   std::unique_ptr<FakeSpawner> spawner_;
-  std::unique_ptr<McpToolSet> set_;
+  std::unique_ptr<ServerToolSet> set_;
 };
 
 TEST_F(StdioTest, ModernServerIsAskedWithoutHandshake) {

@@ -1,7 +1,7 @@
 #pragma once
-// The tools of an agent, whatever they are behind: MCP servers over stdio or HTTP, later HTTP and
-// A2A. A tool call is at least once: it carries an idempotency key that stays the same over its
-// attempts, and the attempt's number, so that a server can tell a repeat.
+// The tools of an agent, whatever they are behind: MCP servers over stdio or HTTP, plain HTTP,
+// later A2A. A tool call is at least once: it carries an idempotency key that stays the same over
+// its attempts, and the attempt's number, so that a server can tell a repeat.
 //
 // A tool that reports failure is a ToolOutcome with is_error (the model sees it); a Result error
 // means that no answer was had (server gone, time over), and its retry class says whether another
@@ -22,15 +22,30 @@ namespace drover::tools {
 using async::Context;
 using async::Task;
 
-/// How a tool server is reached. `command` ones come from the operator's configuration only.
+/// A tool behind plain HTTP: one request a call (http_tool.h).
+struct HttpTool {
+  contract::ToolDefinition definition;
+  std::string method = "POST";  // GET, POST, PUT, PATCH or DELETE
+  /// Appended to the server's URL; `{name}` stands for an argument.
+  std::string path;
+  Duration timeout{};  // zero: the server's
+  bool operator==(const HttpTool&) const = default;
+};
+
+/// How a tool server is reached: by `command`, `url` or `http`, one of them. `command` ones come
+/// from the operator's configuration only.
 struct ToolServer {
   std::string name;
   // stdio: program and arguments.
   std::string command;
   std::vector<std::string> arguments;
   std::map<std::string, std::string> environment;
-  // streamable HTTP.
+  // MCP over streamable HTTP.
   std::string url;
+  // Plain HTTP: the URL that the tools' paths are appended to, and the tools.
+  std::string http;
+  std::vector<HttpTool> http_tools;
+  // Both over HTTP.
   std::map<std::string, std::string> headers;  // secrets already resolved
   std::string ca_file;
   /// Hosts or CIDRs this URL may reach though they are private.
@@ -40,6 +55,7 @@ struct ToolServer {
   /// Only these tools, if not empty.
   std::vector<std::string> only;
   Duration call_timeout{};  // zero: limits::kToolCallTimeout
+  bool operator==(const ToolServer&) const = default;
 };
 
 struct ToolInvocation {

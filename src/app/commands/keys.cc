@@ -125,14 +125,16 @@ Command key_create_command() {
   c.name = "key create";
   c.summary = "Make an API key and print it, once";
   c.details =
-      "Scopes: call (the gateway), sessions (sessions, memory, traces), admin (keys; in the\n"
-      "default tenant also the server).\n"
+      "Scopes: call (the gateway), sessions (sessions, memory, traces), approve (decide on tool\n"
+      "calls and budget requests that wait for a person), admin (keys, agents; in the default\n"
+      "tenant also the server).\n"
       "Examples:\n"
       "  drover key create --label ci --scopes call,sessions\n"
       "  KEY=$(drover key create --tenant acme --scopes call)";
-  c.flags = client_flags({{"--label", "TEXT", "what it is for", "unnamed"},
-                          {"--scopes", "LIST", "some of call,sessions,admin", "call,sessions"},
-                          {"--tenant", "TENANT", "id or name; default: the key's own", ""}});
+  c.flags =
+      client_flags({{"--label", "TEXT", "what it is for", "unnamed"},
+                    {"--scopes", "LIST", "some of call,sessions,approve,admin", "call,sessions"},
+                    {"--tenant", "TENANT", "id or name; default: the key's own", ""}});
   c.run = run_create;
   return c;
 }

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "http/client.h"
 #include "net/asio_loop.h"
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 
 namespace drover::app {
 namespace {
@@ -35,7 +35,7 @@ struct Bench {
   std::unique_ptr<net::ProcessSpawner> spawner = net::make_process_spawner(loop);
   std::unique_ptr<http::Client> client = http::make_client(loop, network->dialer());
   std::vector<std::string> names;
-  std::unique_ptr<tools::McpToolSet> set;
+  std::unique_ptr<tools::ServerToolSet> set;
 
   Result<void> open(const Arguments& arguments) {
     std::string path = arguments.get("config");
@@ -46,10 +46,10 @@ struct Bench {
     TRY(auto servers, resolve_tool_servers(outcome.config, read_small_file));
     if (servers.empty()) return fail(Code::kNotFound, path + " configures no tool servers");
     for (const tools::ToolServer& server : servers) names.push_back(server.name);
-    tools::mcp::Environment environment;
+    tools::Environment environment;
     environment.spawner = spawner.get();
     environment.client = client.get();
-    set = std::make_unique<tools::McpToolSet>(environment, std::move(servers));
+    set = std::make_unique<tools::ServerToolSet>(environment, std::move(servers));
     return {};
   }
 };
@@ -85,7 +85,8 @@ Task<int> list_tools(Bench* bench, std::vector<std::string> servers, bool json) 
     }
     if (!json) {
       std::string version = bench->set->version(server);
-      std::printf("%s (MCP %s), %zu tools\n", server.c_str(), version.c_str(), tools->size());
+      if (version != "HTTP") version = "MCP " + version;
+      std::printf("%s (%s), %zu tools\n", server.c_str(), version.c_str(), tools->size());
     }
     for (const tools::BoundTool& tool : *tools) {
       if (json) {

@@ -1,5 +1,7 @@
 #include "providers/aws/provider.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/limits.h"
 #include "cloud/partition.h"
@@ -96,8 +98,8 @@ Result<WireCall> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& 
   if (!options.idempotency_key.empty()) {
     call.request.headers.add("amz-sdk-invocation-id", options.idempotency_key);
     call.request.headers.add("amz-sdk-request",
-                             "attempt=" + std::to_string(options.attempt) +
-                                 "; max=" + std::to_string(limits::kAttemptsMax));
+                             "attempt=" + std::to_string(options.attempt) + "; max=" +
+                                 std::to_string(std::max(options.attempt, limits::kAttemptsMax)));
   }
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream));
   return call;

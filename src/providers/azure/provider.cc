@@ -85,7 +85,7 @@ AzureOpenAi::Tokens& AzureOpenAi::tokens(const catalog::Endpoint& endpoint) {
 }
 
 Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
-                                      bool stream) {
+                                      bool stream, const AttemptOptions& options) {
   WireCall call;
   call.dialect = &dialect::azure();
   const std::string& deployment = deployment_of(endpoint);
@@ -96,6 +96,7 @@ Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt&
   }
   TRY(call.request.url, join_url(base_of(endpoint), path));
   put_common(call, endpoint, stream);
+  put_attempt(call, options);
   put_option_headers(call, endpoint);
   TRY_VOID(put_body(call, prompt, deployment, stream));
   return call;
@@ -105,7 +106,7 @@ Task<tl::expected<Answer, AttemptError>> AzureOpenAi::call(Context ctx,
                                                            const catalog::Endpoint& endpoint,
                                                            Prompt& prompt, Sink* sink,
                                                            AttemptOptions options) {
-  Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr);
+  Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string auth = option(endpoint, "auth");
   Tokens::Value token;

@@ -28,7 +28,8 @@ class AzureOpenAi final : public Provider {
 
  private:
   using Tokens = cloud::Refreshing<cloud::BearerToken>;
-  Result<WireCall> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream);
+  Result<WireCall> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
+                           const AttemptOptions& options);
   Tokens& tokens(const catalog::Endpoint& endpoint);
 
   const ProviderEnvironment& environment_;

@@ -3,15 +3,15 @@
 namespace drover::providers {
 namespace {
 
-// name, OpenTelemetry name, base URL, needs credentials, takes Idempotency-Key.
+// name, OpenTelemetry name, base URL, needs credentials.
 // CoreWeave Serverless is W&B Inference; its dedicated gateways have hosts of their own (base_url).
 constexpr OpenAiProfile kProfiles[] = {
-    {"openai", "openai", "https://api.openai.com/v1", true, true},
-    {"coreweave", "coreweave", "https://api.inference.wandb.ai/v1", true, false},
-    {"vllm", "vllm", "", false, false},
-    {"llama-server", "llama_cpp", "http://127.0.0.1:8080/v1", false, false},
-    {"ollama", "ollama", "http://127.0.0.1:11434/v1", false, false},
-    {"openai-compatible", "openai_compatible", "", false, false},
+    {"openai", "openai", "https://api.openai.com/v1", true},
+    {"coreweave", "coreweave", "https://api.inference.wandb.ai/v1", true},
+    {"vllm", "vllm", "", false},
+    {"llama-server", "llama_cpp", "http://127.0.0.1:8080/v1", false},
+    {"ollama", "ollama", "http://127.0.0.1:11434/v1", false},
+    {"openai-compatible", "openai_compatible", "", false},
 };
 
 }  // namespace

@@ -12,8 +12,6 @@ struct OpenAiProfile {
   /// Empty: the endpoint must state it.
   std::string_view base_url;
   bool needs_credentials = false;
-  /// Takes "Idempotency-Key".
-  bool idempotency = false;
 };
 
 std::span<const OpenAiProfile> openai_profiles();

@@ -55,9 +55,7 @@ Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::En
   if (const std::string* project = option(endpoint, "project")) {
     call.request.headers.add("OpenAI-Project", *project);
   }
-  if (profile_.idempotency && !options.idempotency_key.empty()) {
-    call.request.headers.add("Idempotency-Key", options.idempotency_key);
-  }
+  put_attempt(call, options);
   put_option_headers(call, endpoint);
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream));
   return call;

@@ -1,7 +1,9 @@
-#include "tools/mcp_tool_set.h"
+#include "tools/server_tool_set.h"
 
 #include "async/scope.h"
 #include "base/limits.h"
+#include "tools/http_tool_client.h"
+#include "tools/mcp_client.h"
 
 namespace drover::tools {
 namespace {
@@ -9,41 +11,41 @@ namespace {
 /// Where a server asks for a pause and does not say how long.
 constexpr Duration kPause = 500ms;
 
-bool same(const ToolServer& a, const ToolServer& b) {
-  return a.command == b.command && a.arguments == b.arguments && a.environment == b.environment &&
-         a.url == b.url && a.headers == b.headers && a.ca_file == b.ca_file &&
-         a.allow_private == b.allow_private && a.protocol == b.protocol && a.only == b.only &&
-         a.call_timeout == b.call_timeout;
+std::shared_ptr<ServerClient> make_client(const Environment& environment, ToolServer server) {
+  if (!server.http.empty()) {
+    return std::make_shared<HttpToolClient>(environment, std::move(server));
+  }
+  return std::make_shared<mcp::McpClient>(environment, std::move(server));
 }
 
 }  // namespace
 
-McpToolSet::McpToolSet(mcp::Environment environment, std::vector<ToolServer> servers)
+ServerToolSet::ServerToolSet(Environment environment, std::vector<ToolServer> servers)
     : environment_(environment) {
   for (ToolServer& server : servers) {
     std::string name = server.name;
-    clients_[name] = std::make_shared<mcp::McpClient>(environment_, std::move(server));
+    clients_[name] = make_client(environment_, std::move(server));
   }
 }
 
-Result<std::shared_ptr<mcp::McpClient>> McpToolSet::find(const std::string& server) const {
+Result<std::shared_ptr<ServerClient>> ServerToolSet::find(const std::string& server) const {
   auto it = clients_.find(server);
   if (it != clients_.end()) return it->second;
   return fail(Code::kNotFound, "no tool server named '" + server + "' is configured");
 }
 
-std::string McpToolSet::version(const std::string& server) const {
+std::string ServerToolSet::version(const std::string& server) const {
   auto it = clients_.find(server);
   return it == clients_.end() ? std::string() : it->second->version();
 }
 
-Task<Result<std::vector<contract::ToolDefinition>>> McpToolSet::list_one(
-    Context ctx, std::shared_ptr<mcp::McpClient> client) {
+Task<Result<std::vector<contract::ToolDefinition>>> ServerToolSet::list_one(
+    Context ctx, std::shared_ptr<ServerClient> client) {
   co_return co_await client->list(ctx);
 }
 
-Task<Result<std::vector<BoundTool>>> McpToolSet::list(Context ctx,
-                                                      std::vector<std::string> servers) {
+Task<Result<std::vector<BoundTool>>> ServerToolSet::list(Context ctx,
+                                                         std::vector<std::string> servers) {
   // Side by side: servers that have to be started do not wait for each other.
   std::vector<Task<Definitions>> tasks;
   for (const std::string& name : servers) {
@@ -71,7 +73,7 @@ Task<Result<std::vector<BoundTool>>> McpToolSet::list(Context ctx,
   co_return out;
 }
 
-Task<Result<std::string>> McpToolSet::owner_of(Context ctx, std::string tool) {
+Task<Result<std::string>> ServerToolSet::owner_of(Context ctx, std::string tool) {
   std::vector<std::string> all;
   for (const auto& [name, client] : clients_) all.push_back(name);
   CO_TRY(auto tools, co_await list(ctx, std::move(all)));
@@ -81,7 +83,7 @@ Task<Result<std::string>> McpToolSet::owner_of(Context ctx, std::string tool) {
   co_return fail(Code::kNotFound, "no tool server offers a tool named '" + tool + "'");
 }
 
-Task<Result<ToolOutcome>> McpToolSet::call(Context ctx, ToolInvocation invocation) {
+Task<Result<ToolOutcome>> ServerToolSet::call(Context ctx, ToolInvocation invocation) {
   if (invocation.server.empty()) {
     CO_TRY(invocation.server, co_await owner_of(ctx, invocation.tool));
   }
@@ -105,30 +107,30 @@ Task<Result<ToolOutcome>> McpToolSet::call(Context ctx, ToolInvocation invocatio
   }
 }
 
-Task<void> McpToolSet::retire_all(Context ctx, Clients clients) {
+Task<void> ServerToolSet::retire_all(Context ctx, Clients clients) {
   Context bounded = ctx.with_timeout(limits::kDrainDeadline);
   async::Scope scope(ctx);
   for (auto& [name, client] : clients) scope.spawn(client->retire(bounded));
   co_await scope.join();
 }
 
-Task<void> McpToolSet::reload(Context ctx, std::vector<ToolServer> servers) {
+Task<void> ServerToolSet::reload(Context ctx, std::vector<ToolServer> servers) {
   Clients old;
   old.swap(clients_);
   for (ToolServer& server : servers) {
     std::string name = server.name;
     auto it = old.find(name);
-    if (it != old.end() && same(it->second->server(), server)) {
+    if (it != old.end() && it->second->server() == server) {
       clients_[name] = it->second;
       old.erase(it);
     } else {
-      clients_[name] = std::make_shared<mcp::McpClient>(environment_, std::move(server));
+      clients_[name] = make_client(environment_, std::move(server));
     }
   }
   co_await retire_all(ctx, std::move(old));
 }
 
-Task<void> McpToolSet::close(Context ctx) {
+Task<void> ServerToolSet::close(Context ctx) {
   Clients clients;
   clients.swap(clients_);
   async::Scope scope(ctx);

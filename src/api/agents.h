@@ -1,0 +1,27 @@
+#pragma once
+// Versions of agents over HTTP: deploy, list, show, pin, drain. A tenant sees its own and those of
+// the configuration.
+//
+//   POST /v1/agents               an agent's description; 201, or 200 if that version is there
+//   already GET  /v1/agents GET  /v1/agents/{name}[?version=]    with the description POST
+//   /v1/agents/{name}/pin    {"version": "3"}, or null to take the pin away POST
+//   /v1/agents/{name}/drain  {"version": "3", "draining": true}; answers with how many sessions
+//                                 of that version are still open
+
+#include <functional>
+
+#include "api/router.h"
+#include "session/agents.h"
+
+namespace drover::api {
+
+struct AgentServices {
+  session::AgentRegistry* agents = nullptr;
+  store::Journal* journal = nullptr;
+  /// Whether a description's models and tools exist.
+  std::function<Result<void>(const session::AgentSpec& agent)> check_agent;
+};
+
+void add_agent_routes(Router& router, AgentServices services);
+
+}  // namespace drover::api
