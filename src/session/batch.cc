@@ -34,7 +34,11 @@ Result<uint64_t> Batch::add(Draft draft) {
   TRY(crypto::Digest previous, previous_digest(state_.id, state_.last_hash));
   event.previous_hash = previous.hex();
   event.hash = crypto::chain_next(previous, contract::envelope_bytes(event), commitment).hex();
-  TRY_VOID(fold(state_, event));
+  // What cannot be read back must not be written.
+  if (!is_utf8(event.payload)) {
+    return fail(Code::kInvalidArgument, "a payload that is not UTF-8: " + event.kind);
+  }
+  TRY_VOID(fold(state_, event, draft.payload));
   events_.push_back(std::move(event));
   return events_.back().sequence;
 }

@@ -122,8 +122,9 @@ Error cut_error(std::string what) {
   return Error(Code::kResourceExhausted, std::move(what)).with_reason("step_budget");
 }
 
-EffectResult failed(const ModelTask& task, const Error& error, EffectResult out) {
-  Json payload = Json::object();
+EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
+                    Json billed = Json::object()) {
+  Json payload = std::move(billed);
   payload.set("error", error_json(error));
   out.drafts.push_back(draft_for(task, contract::kind::kModelResult, std::move(payload)));
   out.retry = error.retry != Retry::kNever;
@@ -185,7 +186,11 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   if (cut_by_budget(task, outcome->answer.response)) {
     out.cut = "tokens";
     Error cut = cut_error("the answer reached what the budget left for it");
-    co_return failed(task, cut, std::move(out));
+    Json billed = Json::object();
+    billed.set("provider", outcome->provider).set("endpoint", outcome->endpoint->id);
+    billed.set("usage", contract::to_json(outcome->answer.response.usage));
+    if (outcome->cost_known) billed.set("cost_usd", outcome->cost.usd());
+    co_return failed(task, cut, std::move(out), std::move(billed));
   }
   Draft result = draft_for(task, contract::kind::kModelResult, result_json(task, *outcome));
   result.actor.type = "agent";

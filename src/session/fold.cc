@@ -234,16 +234,18 @@ void settle_plan(State& state) {
 }  // namespace
 
 Result<void> fold(State& state, const Event& event) {
+  if (event.payload.empty()) return fold(state, event, Json());
+  TRY(Json payload, Json::parse(event.payload));
+  return fold(state, event, payload);
+}
+
+Result<void> fold(State& state, const Event& event, const Json& payload) {
   if (event.sequence != state.last_sequence + 1) {
     return broken(event, "expected sequence " + std::to_string(state.last_sequence + 1));
   }
   if (state.status == Status::kEnded && event.kind != kind::kReward && event.kind != kind::kPurge &&
       event.kind != kind::kBudgetSettled) {
     return broken(event, "the session has ended");
-  }
-  Json payload;
-  if (!event.payload.empty()) {
-    TRY(payload, Json::parse(event.payload));
   }
   state.last_time = event.time;
   if (event.kind == kind::kSessionEnded) {

@@ -223,6 +223,9 @@ std::string idempotency_key(const SessionId& session, uint64_t sequence);
 /// cannot follow (wrong sequence, result without a call, second accepted result).
 Result<void> fold(State& state, const contract::Event& event);
 
+/// The same with the payload at hand, as the event holds it.
+Result<void> fold(State& state, const contract::Event& event, const Json& payload);
+
 /// What is to be written next, in order: intents, waits, ends, and results that need no world.
 /// What is pending already is not among them; empty: nothing until something arrives. Where a draft
 /// needs what only the shell has (a child's id and description, a reservation), the shell adds it.

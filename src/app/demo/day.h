@@ -84,6 +84,7 @@ class Day {
     std::unique_ptr<DemoClouds> clouds;
     std::map<std::string, session::AgentSpec> agents;
     std::map<SessionId, std::string> acts;  // of each session
+    std::set<SessionId> asides;             // begun here alone
     size_t talks = 0, running = 0, steps = 0, lost = 0, answered = 0;
     /// Calls that talks have in the runtime, and whether it is being replaced.
     size_t inside = 0;

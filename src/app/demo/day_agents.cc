@@ -79,7 +79,7 @@ instructions: |
 models: [llama-3.3-70b, gpt-4o-mini]
 tools: [shop]
 builtins: [spawn]
-tree: {depth: 2, width: 3, spawns: 6, cost_usd: "0.05"}
+tree: {depth: 2, width: 3, spawns: 6, cost_usd: "0.01"}
 limits: {steps: 200, output_tokens: 300}
 parameters: {temperature: 0, stream: true}
 )yaml";

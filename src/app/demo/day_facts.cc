@@ -71,8 +71,10 @@ class Reader {
       failed_from_.clear();
       failed_us_ = 0;
     } else {
-      step_.parts["queue"] += micros_between(failed_at_, event.time);
-      failed_us_ += micros_between(failed_at_, event.time);
+      // After a restart nothing had failed: the attempt was lost with the process.
+      WallTime since = std::max(failed_at_, attempt_began_);
+      step_.parts["queue"] += micros_between(since, event.time);
+      failed_us_ += micros_between(since, event.time);
     }
     first_endpoint_.clear();
     attempt_began_ = event.time;
@@ -103,6 +105,13 @@ class Reader {
       failed_at_ = event.time;
       if (failed_from_.empty()) failed_from_ = first_endpoint_;
       step_.parts["network"] += wall;
+      // Cut by a budget: no answer, and billed all the same.
+      if (const Json* usage = payload.find("usage")) {
+        AnswerFact cut;
+        cut.endpoint = payload.get_string("endpoint").value_or("");
+        cut.usage = contract::usage_from_json(*usage);
+        out_.cut.push_back(std::move(cut));
+      }
       return;
     }
     ++results_[event.causation];

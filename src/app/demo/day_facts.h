@@ -80,6 +80,7 @@ struct SessionFacts {
   uint64_t duplicated = 0;    // effects with more than one accepted result
   uint64_t widest_fan_out = 0;
   std::vector<AnswerFact> answers;
+  std::vector<AnswerFact> cut;  // billed without being accepted: endpoint and usage
   std::vector<FailoverFact> failovers;
   std::vector<StepFact> steps;
   uint64_t held_steps = 0;  // those that waited for somebody outside, not among `steps`

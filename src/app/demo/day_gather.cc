@@ -17,29 +17,50 @@ Task<Result<std::vector<contract::Event>>> all_events(Context ctx,
   co_return all;
 }
 
-void add_session(const SessionFacts& s, SideReport& out) {
-  ++out.sessions;
-  out.questions += s.questions;
+/// `both`: its conversation was had on both sides, so it counts in their comparison.
+void add_session(const SessionFacts& s, bool both, SideReport& out) {
   out.steps += s.steps.size();
   out.tool_calls += s.tools.size();
   out.failed_calls += s.failed_calls;
   out.duplicated += s.duplicated;
   out.failovers += s.failovers.size();
+  if (!both) return;
+  ++out.sessions;
+  out.questions += s.questions;
   bool done = s.status == session::Status::kEnded
                   ? s.reason == "completed"
                   : s.status == session::Status::kWaiting && s.reason == "message";
   if (done && s.answered && s.broken.empty()) ++out.finished;
 }
 
+Task<Result<std::vector<store::SessionRow>>> all_sessions(Context ctx,
+                                                          session::SessionManager* sessions,
+                                                          identity::Principal who) {
+  std::vector<store::SessionRow> all;
+  store::SessionFilter filter;
+  filter.limit = 500;
+  for (;;) {
+    CO_TRY(auto rows, co_await sessions->list(ctx, who, filter));
+    bool more = rows.size() == filter.limit;
+    for (store::SessionRow& row : rows) all.push_back(std::move(row));
+    if (!more) co_return all;
+    filter.before = all.back().id;
+  }
+}
+
 }  // namespace
 
 Task<Result<void>> Day::gather(Context ctx, Side* side, SideReport* out) {
   std::set<std::string> ours;
-  for (const auto& [id, act] : side->acts) {
-    CO_TRY(auto events, co_await all_events(ctx, &side->runtime->sessions(), who_, id));
+  CO_TRY(auto all, co_await all_sessions(ctx, &side->runtime->sessions(), who_));
+  for (const store::SessionRow& row : all) {
+    CO_TRY(auto events, co_await all_events(ctx, &side->runtime->sessions(), who_, row.id));
     out->facts.push_back(read_facts(events));
-    add_session(out->facts.back(), *out);
-    ours.insert(id.str());
+    // Children belong to the act of their tree.
+    if (side->acts.count(row.id) == 0) side->acts[row.id] = side->acts[row.root];
+    bool both = side->naive || (row.parent.empty() && side->asides.count(row.id) == 0);
+    add_session(out->facts.back(), both, *out);
+    ours.insert(row.id.str());
   }
   out->lost = side->lost;
   out->answered = side->answered;
@@ -70,11 +91,13 @@ Task<Result<void>> Day::gather(Context ctx, Side* side, SideReport* out) {
 void Day::count_books(Side& side, SideReport& out) {
   std::map<std::string, BooksLine> lines;
   for (const SessionFacts& s : out.facts) {
-    for (const AnswerFact& a : s.answers) {
-      if (a.usage.estimated) continue;
-      BooksLine& line = lines[cloud_of(a.endpoint)];
-      line.journal_input += a.usage.input_tokens.value_or(0);
-      line.journal_output += a.usage.output_tokens.value_or(0);
+    for (const auto* list : {&s.answers, &s.cut}) {
+      for (const AnswerFact& a : *list) {
+        if (a.usage.estimated) continue;
+        BooksLine& line = lines[cloud_of(a.endpoint)];
+        line.journal_input += a.usage.input_tokens.value_or(0);
+        line.journal_output += a.usage.output_tokens.value_or(0);
+      }
     }
   }
   for (sim::CloudKind kind :

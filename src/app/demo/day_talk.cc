@@ -57,7 +57,9 @@ Task<Result<SessionId>> Day::make(Context ctx, Side* side, const Talk* talk, boo
 
 Task<Result<SessionId>> Day::begin(Context ctx, Talk talk) {
   Side* side = &real_;
-  co_return co_await make(ctx, side, &talk, true);
+  CO_TRY(SessionId id, co_await make(ctx, side, &talk, true));
+  side->asides.insert(id);
+  co_return id;
 }
 
 Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::string what) {

@@ -7,7 +7,7 @@ namespace drover::app {
 namespace {
 
 constexpr double kBegins = 10, kStopped = 14;
-constexpr const char* kLimit = "0.05";  // as examples/agents/digger.yaml has it
+constexpr const char* kLimit = "0.01";  // as examples/agents/digger.yaml has it
 
 class RunawayAct final : public Act {
  public:
