@@ -11,6 +11,8 @@ import results
 QUESTIONS = {
     "gateway": "What does a call through `drover serve` cost beside nginx proxying the same bytes?",
     "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
+    "durable": "How fast are durable three-step sessions, so many at once, beside Restate and LangGraph's "
+               "SQLite saver?",
     "journal": "How many events a second does the embedded journal make durable?",
     "http_echo": "What does the HTTP server by itself cost?",
 }
@@ -29,6 +31,13 @@ How to read it:
   measures the load generator and the upstream, which share them.
 - Added latency is that of the call through the proxy minus that of the call without it, percentile
   by percentile; with one connection on an idle machine it is mostly the kernel's waking of threads.
+- `durable`: the case is how many sessions run at once; a session is three steps, each result (240
+  bytes) synced to disk before the next step begins, the client on the same cores and within the
+  wall time. `p50_ms` and `p99_ms` are of a whole session; CPU is the server's, without the client
+  and, for Restate, without the process that runs the steps (LangGraph is a library: its CPU is
+  all). `syncs_per_session` is counted by strace: honest is at least one a commit for one session at
+  a time, and fewer where many share one. `sync_p50_ms` is a write of 1 KiB and fdatasync measured
+  beside the rounds; `p50_over_4_syncs_ms` is what is left of a session after its four.
 - "before" is the same figure of the last earlier commit that was measured. A `+` after a commit:
   measured with changes that were not committed yet.
 """

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""The durable three-step workflow on Drover, Restate and LangGraph's SQLite saver, in one run.
+
+Each session has three steps whose results (240 bytes) are durable before the next step begins. Cases
+are how many sessions run at once. Rounds alternate between the systems; figures are medians. Before
+the rounds each system's syncs are counted by strace, and in every round the disk's own sync is
+measured. Everything is on 127.0.0.1 and one disk.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import systems
+
+sys.path.insert(0, os.path.dirname(systems.HERE))
+import results  # noqa: E402  (bench/results.py)
+
+CASES = (1, 16, 64, 256)
+SYNC_CALLS = "fsync,fdatasync,sync_file_range,msync,io_uring_enter"
+SYNC_PROBE_BYTES = 1024
+SYNC_PROBES = 200
+
+
+def count_syncs(system, sessions, seconds):
+    """Syncs of a system's processes during a round, by strace; None where it cannot look."""
+    table = tempfile.NamedTemporaryFile(mode="r", suffix=".strace")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-c", "-e", f"trace={SYNC_CALLS}", "-o", table.name, "-p",
+         str(system.pid())], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
+    if tracer.poll() is not None:
+        print(f"{system.name}: strace cannot look: {tracer.stderr.read().strip()}", file=sys.stderr)
+        return None
+    done = system.round(sessions, seconds)
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait(30)
+    counts = {}
+    for line in table:
+        # % time, seconds, usecs/call, calls, [errors,] name
+        fields = line.split()
+        if len(fields) >= 5 and re.fullmatch(r"\d+", fields[3]) and fields[-1] != "total":
+            counts[fields[-1]] = int(fields[3])
+    return counts, done["sessions"]
+
+
+class Rounds:
+    """What one system did in one case."""
+
+    def __init__(self):
+        self.rounds = []
+
+    def add(self, done):
+        self.rounds.append({
+            "steps_per_s": systems.STEPS * done["sessions"] / done["wall_s"],
+            "p50_ms": done["p50_ms"], "p99_ms": done["p99_ms"],
+            "cpu_ms_per_session": done["cpu_s"] * 1000 / done["sessions"]})
+
+    def median(self, metric):
+        return statistics.median(r[metric] for r in self.rounds)
+
+
+UNITS = {"steps_per_s": "1/s", "p50_ms": "ms", "p99_ms": "ms", "cpu_ms_per_session": "ms"}
+
+
+class Bench:
+    def __init__(self, folder, options):
+        self.folder, self.options = folder, options
+        self.book = results.Book("durable")
+        self.systems = []
+
+    def set_up(self):
+        for kind in systems.available():
+            if not self.options.system or kind.name in self.options.system:
+                self.systems.append(kind(self.folder))
+        for system in self.systems:
+            system.round(16, self.options.warm_up)
+
+    def tear_down(self):
+        for system in reversed(self.systems):
+            system.stop()
+
+    def check_syncs(self):
+        """Durable means synced: one session at a time cannot share a sync with another."""
+        if shutil.which("strace") is None:
+            print("no strace: syncs are not counted", file=sys.stderr)
+            return
+        for sessions in (1, 64):
+            per_session = {}
+            for system in self.systems:
+                found = count_syncs(system, sessions, 2)
+                if found is None:
+                    continue
+                counts, ended = found
+                syncs = sum(n for name, n in counts.items() if name != "io_uring_enter")
+                per_session[system.name] = syncs / ended
+                named = ", ".join(f"{n} {name}" for name, n in counts.items()) or "none"
+                print(f"{sessions:>4} at once, {system.name:10} {syncs / ended:.2f} syncs a session "
+                      f"({named}; {ended} sessions)", file=sys.stderr)
+                if sessions == 1 and syncs < systems.STEPS * ended:
+                    raise SystemExit(f"{system.name} answers before it has synced: not comparable")
+            self.add(str(sessions), "syncs_per_session", "1", per_session)
+
+    def add(self, case, metric, unit, values):
+        """A line for each peer; nothing without Drover."""
+        if "drover" not in values:
+            return
+        for peer in [name for name in values if name != "drover"] or [None]:
+            self.book.add(case, metric, values["drover"], unit, peer, values.get(peer))
+
+    def run_case(self, sessions):
+        measured = {system.name: Rounds() for system in self.systems}
+        probes = []
+        for _ in range(self.options.rounds):
+            probe = systems.client("sync", self.folder, SYNC_PROBE_BYTES, SYNC_PROBES)
+            probes.append(probe["p50_ms"])
+            for system in self.systems:
+                measured[system.name].add(system.round(sessions, self.options.seconds))
+        self.note(str(sessions), measured, statistics.median(probes))
+
+    def note(self, case, measured, sync_ms):
+        for name, rounds in measured.items():
+            figures = ", ".join(f"{m} {rounds.median(m):.4g}" for m in UNITS)
+            print(f"{case:>4} at once, {name:10} {figures}", file=sys.stderr)
+        print(f"{case:>4} at once, {'the disk':10} a sync p50 {sync_ms:.4g} ms", file=sys.stderr)
+        for metric, unit in UNITS.items():
+            self.add(case, metric, unit, {n: r.median(metric) for n, r in measured.items()})
+        if "drover" in measured:
+            self.book.add(case, "sync_p50_ms", sync_ms, "ms")
+            if case == "1":
+                over = measured["drover"].median("p50_ms") - 4 * sync_ms
+                self.book.add(case, "p50_over_4_syncs_ms", over, "ms")
+
+
+def disk_folder():
+    """A folder on a real disk: on a tmpfs a sync costs nothing and proves nothing."""
+    folder = tempfile.mkdtemp(prefix="durable-", dir=os.path.join(systems.ROOT, "build"))
+    kind = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True,
+                          check=True).stdout.strip()
+    if kind in ("tmpfs", "ramfs"):
+        raise SystemExit(f"{folder} is on {kind}: a sync there is none")
+    print(f"on {kind}, in {folder}", file=sys.stderr)
+    return folder
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=int, default=4, help="length of a round")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of each system and case")
+    parser.add_argument("--warm-up", type=int, default=2, help="seconds before anything counts")
+    parser.add_argument("--case", type=int, action="append", help="only so many sessions at once")
+    parser.add_argument("--system", action="append", help="only drover, restate or langgraph")
+    parser.add_argument("--no-strace", action="store_true", help="do not count syncs")
+    parser.add_argument("--dry", action="store_true", help="print, and write nothing")
+    options = parser.parse_args()
+    # A signal must end the servers too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = disk_folder()
+    bench = Bench(folder, options)
+    try:
+        bench.set_up()
+        if not options.no_strace:
+            bench.check_syncs()
+        for case in options.case or CASES:
+            bench.run_case(case)
+    finally:
+        bench.tear_down()
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.dry:
+        return
+    bench.book.save()
+    subprocess.run([sys.executable, os.path.join(os.path.dirname(systems.HERE), "report.py")],
+                   check=True)
+    print("written: bench/results.jsonl, bench/RESULTS.md", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+// What Drover's contract says, as types (contract/README.md and contract/openapi.yaml have the
+// meaning). Everything may carry members that are not named here: new ones are only ever added.
+
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** OpenAI's form of a chat message. */
+export interface Message {
+  role: "system" | "developer" | "user" | "assistant" | "tool";
+  content?: string | { type: string; text?: string; [name: string]: unknown }[] | null;
+  tool_calls?: { id?: string; type?: string; function: { name: string; arguments?: string } }[];
+  tool_call_id?: string;
+}
+
+export type EventKind =
+  | "session.started" | "session.ended" | "observation" | "plan.requested" | "plan"
+  | "model.call" | "model.result" | "tool.call" | "tool.result" | "memory.read" | "memory.write"
+  | "child.spawned" | "child.ended" | "wait.started" | "wait.resolved" | "signal"
+  | "budget.reserved" | "budget.settled" | "budget.exceeded" | "budget.extension_requested"
+  | "budget.extension_decided" | "placement.decided" | "failover" | "downgrade" | "reward"
+  | "agent.changed" | "purge";
+
+/** An entry of a session's journal. */
+export interface Event {
+  id: string;
+  session: string;
+  /** From 1, without a gap. */
+  sequence: number;
+  time: string;
+  kind: EventKind | (string & {});
+  /** Sequence of the event that caused this one; results name their intent by it. */
+  causation?: number;
+  /** Which try at an effect, from 1. */
+  attempt?: number;
+  actor: { type: string; id?: string };
+  payload?: { [name: string]: Json };
+}
+
+export type Task = { agent?: string; message: string };
+
+/** What a planner may ask for. Several effects of one plan run side by side where they can. */
+export type Effect =
+  | { kind: "model_call"; models?: string[]; output_tokens?: number }
+  | { kind: "tool_call"; name: string; arguments: { [name: string]: Json } | string; id?: string }
+  | { kind: "say"; text: string }
+  | { kind: "wait"; for: "message" | "timer" | "signal" | "approval"; seconds?: number; until?: string; name?: string; question?: string }
+  | { kind: "spawn"; tasks: Task[]; wait: "all" | "any" | number }
+  | { kind: "request_extension"; reason_code: string; explanation: string; tokens?: number; time_s?: number; expected_gain?: string }
+  | { kind: "end"; reason?: string; result?: string };
+
+export type Plan = { effects: Effect[]; explanation?: string };
+
+/** What a planner is asked: the state of a session, and what happened since it was asked last. */
+export interface PlanRequest {
+  session: string;
+  agent: { name: string; version: string };
+  /** From 1. */
+  step: number;
+  attempt: number;
+  /** The same over all attempts at this question. */
+  idempotency_key: string;
+  messages: Message[];
+  events: Event[];
+  waits: { [name: string]: Json }[];
+  children: { [name: string]: Json }[];
+  budget: { step?: { [name: string]: Json }; tree?: { [name: string]: Json } };
+}
+
+interface Leased {
+  /** Id of the lease: where its heartbeats and its result go. */
+  lease: string;
+  session: string;
+  /** (sequence, attempt) is the fence: only the current attempt's result counts. */
+  sequence: number;
+  attempt: number;
+  /** The same over all attempts at this effect: hand it on to whatever must not happen twice. */
+  idempotency_key: string;
+  /** Until when the lease holds without a heartbeat. */
+  expires: string;
+}
+export type PlanItem = Leased & PlanRequest & { kind: "plan" };
+/** `arguments` as the planner or the model gave them: an object, or JSON text. */
+export type ToolItem = Leased & { kind: "tool_call"; name: string; arguments: Json };
+export type Item = PlanItem | ToolItem;
+
+export interface Session {
+  id: string;
+  agent: string;
+  agent_version?: string;
+  status: "new" | "running" | "waiting" | "ended";
+  end_reason?: string;
+  waiting_for?: string;
+  created: string;
+  updated: string;
+  /** How many its journal has. */
+  events: number;
+  labels?: { [name: string]: string };
+  /** When read one by one. */
+  messages?: Message[];
+  steps?: number;
+  cost_usd?: string;
+}
+
+export interface NewSession {
+  /** Name of an agent that Drover knows, or a whole description. */
+  agent: string | { name: string; [name: string]: Json };
+  message?: string | Message;
+  labels?: { [name: string]: string };
+  /** The first plan, as if the planner had been asked. */
+  plan?: Plan;
+}
+
+/** A person's answer to an approval; `arguments` only with "edited". */
+export interface Approval {
+  wait_id: string;
+  outcome: "approved" | "denied" | "edited";
+  arguments?: { [name: string]: Json } | string;
+  explanation?: string;
+}
