@@ -35,6 +35,8 @@ struct LogParts {
   Clock* clock = nullptr;             // asked on the writer
   Random* random = nullptr;           // for the id of a new log
   size_t inline_payload_bytes_max = limits::kInlinePayloadBytesMax;
+  /// Zero: no write on the loop itself (log_writer.h).
+  Duration direct_sync_max = limits::kLogDirectSyncMax;
 };
 
 class LogJournal final : public Journal {
