@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 .PHONY: help run build test test-unit test-e2e test-engine asan tsan gcc fuzz lint format \
-        bench-gateway bench-durable package fresh clean distclean
+        bench-gateway bench-durable bench-parked package fresh clean distclean
 
 help:           ## this list
 	@scripts/help.sh
@@ -55,6 +55,9 @@ bench-gateway:  ## the gateway beside nginx: requests a second, CPU a request, a
 
 bench-durable:  ## durable sessions beside Restate and LangGraph: steps a second, latency, CPU, syncs
 	@bench/durable/run.sh
+
+bench-parked:  ## a million parked sessions: memory, size, start and wake times
+	@bench/parked/run.sh
 
 package:        ## a Debian package with a systemd unit: build/*.deb
 	@scripts/package.sh

@@ -13,7 +13,8 @@ QUESTIONS = {
     "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
     "durable": "How fast are durable three-step sessions, so many at once, beside Restate and LangGraph's "
                "SQLite saver?",
-    "journal": "How many events a second does the embedded journal make durable?",
+    "journal": "How many events a second does the journal's log make durable, beside SQLite?",
+    "parked": "What does a store with a million parked sessions need?",
     "http_echo": "What does the HTTP server by itself cost?",
 }
 
