@@ -85,11 +85,10 @@ Task<Result<Json>> report(Context ctx, Exchange& exchange, BudgetReportServices 
   } else {
     store::SessionFilter filter;
     filter.agent = head.query_param("agent").value_or("");
-    CO_TRY(filter.limit, query_limit(exchange, limits::kReportSessionsMax,
-                                     limits::kReportSessionsMax));
+    CO_TRY(filter.limit,
+           query_limit(exchange, limits::kReportSessionsMax, limits::kReportSessionsMax));
     size_t most = filter.limit++;
-    CO_TRY(auto rows,
-           co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
+    CO_TRY(auto rows, co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
     more = rows.size() > most;
     if (more) rows.resize(most);
     for (store::SessionRow& row : rows) ids.push_back(std::move(row.id));

@@ -1,5 +1,6 @@
 #pragma once
-// What became of requests for more than a step's budget, read from the journals of the key's tenant.
+// What became of requests for more than a step's budget, read from the journals of the key's
+// tenant.
 //
 //   GET /v1/budget/report[?agent=&session=&limit=]    {"sessions", "has_more", "summary": […],
 //                                                      "requests": […]}

@@ -5,13 +5,16 @@
 
 #include "api/admin.h"
 #include "api/agents.h"
+#include "api/approvals.h"
 #include "api/budget_report.h"
 #include "api/gateway.h"
 #include "api/health.h"
 #include "api/keys.h"
 #include "api/memory.h"
 #include "api/sessions.h"
+#include "api/steering.h"
 #include "api/traces.h"
+#include "api/trees.h"
 #include "api/work.h"
 #include "app/files.h"
 #include "app/memory_host.h"
@@ -281,6 +284,18 @@ void Runtime::add_routes(api::Router& router) {
   agents.journal = &store_->journal();
   agents.check_agent = sessions.check_agent;
   api::add_agent_routes(router, agents);
+  api::ApprovalServices approvals;
+  approvals.sessions = sessions_.get();
+  api::add_approval_routes(router, approvals);
+  api::SteeringServices steering;
+  steering.sessions = sessions_.get();
+  steering.agents = agents_.get();
+  steering.tenants = tenants_.get();
+  api::add_steering_routes(router, steering);
+  api::TreeServices trees;
+  trees.sessions = sessions_.get();
+  trees.journal = &store_->journal();
+  api::add_tree_routes(router, trees);
   api::BudgetReportServices report;
   report.sessions = sessions_.get();
   api::add_budget_report_routes(router, report);

@@ -201,7 +201,22 @@ Result<AgentVersion> AgentRegistry::version(const TenantId& tenant, std::string_
   return *found;
 }
 
+/// The usual case without a copy of all versions: a name of which nothing was pinned or drained.
+const AgentSpec* AgentRegistry::plain(const TenantId& tenant, std::string_view name) const {
+  Key key(tenant, std::string(name));
+  auto entry = entries_.find(key);
+  if (entry == entries_.end() || entry->second.versions.empty()) {
+    bool decided = entry != entries_.end() &&
+                   !(entry->second.pinned.empty() && entry->second.draining.empty());
+    auto configured = configured_.find(key.second);
+    return decided || configured == configured_.end() ? nullptr : &configured->second;
+  }
+  const Entry& e = entry->second;
+  return e.pinned.empty() && e.draining.empty() ? &e.versions.back().spec : nullptr;
+}
+
 Result<AgentSpec> AgentRegistry::resolve(const TenantId& tenant, std::string_view reference) const {
+  if (const AgentSpec* usual = plain(tenant, reference)) return *usual;
   auto whole = info(tenant, reference);
   AgentReference named = parse_agent_reference(reference);
   if (whole || named.version.empty()) {  // a name may hold an '@' itself

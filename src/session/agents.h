@@ -83,6 +83,7 @@ class AgentRegistry final : public AgentSource {
   using Key = std::pair<TenantId, std::string>;
 
   Entry entry(const Key& key) const;
+  const AgentSpec* plain(const TenantId& tenant, std::string_view name) const;
   async::Task<Result<void>> save(async::Context ctx, Key key, Entry entry);
   Error unknown(const TenantId& tenant, std::string_view name) const;
 

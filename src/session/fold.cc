@@ -199,6 +199,10 @@ bool busy(const State& state) {
 }
 
 std::string waiting_for(const State& state) {
+  // First what somebody has to answer: `drover approvals` and a raised budget look for these.
+  for (std::string_view what : {"budget", "approval"}) {
+    if (state.find_wait(what) != nullptr) return std::string(what);
+  }
   if (!state.waits.empty()) return state.waits.front().what;
   if (state.open_children() > 0) return "children";
   if (state.model_call) return "model";

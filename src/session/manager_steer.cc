@@ -163,9 +163,8 @@ Task<Result<std::vector<store::SessionRow>>> SessionManager::victims(Context ctx
     }
     if (!row.root.empty()) target.what = row.root.str();
   }
-  bool many =
-      target.kind == KillTarget::Kind::kAgent || target.kind == KillTarget::Kind::kTenant;
-  CO_TRY_VOID(identity::authorise(who, many ? Action::kKillMany : Action::kKill, who.tenant));
+  bool one_tree = target.kind == KillTarget::Kind::kTree;
+  CO_TRY_VOID(identity::authorise(who, one_tree ? Action::kKill : Action::kKillMany, who.tenant));
   co_return co_await services_.journal->list(ctx, filter_of(target, who.tenant));
 }
 

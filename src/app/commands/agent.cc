@@ -1,4 +1,4 @@
-// drover agent deploy|ls|show|pin|drain.
+// drover agent deploy|ls|show|pin|drain|move.
 
 #include <cstdio>
 
@@ -133,6 +133,56 @@ int run_drain(const Arguments& a) {
   return kExitOk;
 }
 
+int move_one(const Arguments& a, ApiClient& client) {
+  Json body = Json::object();
+  if (a.has("to")) body.set("version", a.get("to"));
+  if (a.has("why")) body.set("explanation", a.get("why"));
+  auto done =
+      client.call("POST", "/v1/sessions/" + url_part(a.get("session")) + "/move", std::move(body));
+  if (!done) return complain(done.error());
+  if (a.has("json")) {
+    print_json(*done);
+    return kExitOk;
+  }
+  bool moved = done->get_bool("moved").value_or(false);
+  std::printf("%s: version %s%s%s\n", a.get("session").c_str(), member(*done, "from").c_str(),
+              moved ? " → " : " is that already", moved ? member(*done, "to").c_str() : "");
+  return kExitOk;
+}
+
+int move_all(const Arguments& a, ApiClient& client) {
+  Json body = Json::object().set("from", a.get("from"));
+  if (a.has("to")) body.set("to", a.get("to"));
+  if (a.has("why")) body.set("explanation", a.get("why"));
+  auto done = client.call("POST", path_of(a) + "/move", std::move(body));
+  if (!done) return complain(done.error());
+  const Json* failed = done->find("failed");
+  bool all =
+      failed == nullptr || failed->array_items() == nullptr || failed->array_items()->empty();
+  if (a.has("json")) {
+    print_json(*done);
+    return all ? kExitOk : kExitFailed;
+  }
+  std::printf("%s sessions: version %s → %s\n", member(*done, "moved").c_str(),
+              member(*done, "from").c_str(), member(*done, "to").c_str());
+  if (all) return kExitOk;
+  for (const Json& f : *failed->array_items()) {
+    std::fprintf(stderr, "%s is not moved: %s\n", member(f, "id").c_str(),
+                 one_line(member(f, "error"), 200).c_str());
+  }
+  return kExitFailed;
+}
+
+int run_move(const Arguments& a) {
+  if (a.has("session") == a.has("from")) {
+    return complain(
+        usage_error("name one --session, or the version --from which all move").value());
+  }
+  auto client = ApiClient::connect(a, Need::kRun);
+  if (!client) return complain(client.error());
+  return a.has("session") ? move_one(a, **client) : move_all(a, **client);
+}
+
 Command make(std::string name, std::string summary, std::string details,
              std::vector<Positional> positionals, std::vector<Flag> flags,
              int (*run)(const Arguments&)) {
@@ -179,6 +229,19 @@ Command agent_pin_command() {
               "  drover agent pin support --none",
               {agent(), {"VERSION", "the version", false, false}},
               {{"--none", "", "take the pin away", ""}}, run_pin);
+}
+
+Command agent_move_command() {
+  return make("move", "Let running sessions go on with another version",
+              "Examples:\n"
+              "  drover agent move support --from 2 --to 3 --why 'a fix'\n"
+              "  drover agent move support --session ses_01KAR… --to 3",
+              {agent()},
+              {{"--from", "VERSION", "all open sessions of this version", ""},
+               {"--session", "SESSION", "this session alone", ""},
+               {"--to", "VERSION", "default: what new sessions get", ""},
+               {"--why", "TEXT", "why; goes into the journals", ""}},
+              run_move);
 }
 
 Command agent_drain_command() {

@@ -67,9 +67,10 @@ void print_requests(const Json& report) {
     if (r.get_bool("unasked").value_or(false)) {
       std::printf("  raised unasked\n");
     } else {
-      std::printf("  asked for %s tokens and %s: %s\n", member(r, "tokens").c_str(),
-                  seconds(r, "time_ms").c_str(),
-                  one_line(member(r, "reason_code") + ": " + member(r, "explanation"), 300).c_str());
+      std::printf(
+          "  asked for %s tokens and %s: %s\n", member(r, "tokens").c_str(),
+          seconds(r, "time_ms").c_str(),
+          one_line(member(r, "reason_code") + ": " + member(r, "explanation"), 300).c_str());
     }
     if (std::string gain = member(r, "expected_gain"); !gain.empty()) {
       std::printf("  expects %s\n", one_line(gain, 300).c_str());
@@ -113,7 +114,8 @@ Command budget_report_command() {
   c.name = "budget report";
   c.summary = "Show who asked for more budget, why, who granted it, and whether it paid off";
   c.details =
-      "Read from the journals. Paid off: the step came to an answer that was not cut. Used: tokens\n"
+      "Read from the journals. Paid off: the step came to an answer that was not cut. Used: "
+      "tokens\n"
       "beyond the agent's own step budget. Reward: the mean of those given after the grant.\n"
       "Examples:\n"
       "  drover budget report --agent research\n"

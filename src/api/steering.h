@@ -1,0 +1,30 @@
+#pragma once
+// What is told to sessions that run, beside messages: signals, more budget, another version of
+// their agent, and to stop at once.
+//
+//   POST /v1/sessions/{id}/signals/{name}   any JSON, or nothing
+//   POST /v1/sessions/{id}/budget           {"budget": "tree" | "session" | "step", "tokens",
+//                                            "time_s", "cost_usd", "steps", "spawns",
+//                                            "explanation"}
+//   POST /v1/sessions/{id}/move             {"version": "2", "explanation": "…"}
+//   POST /v1/agents/{name}/move             {"from": "1", "to": "2", "explanation": "…"}: all open
+//                                           sessions of that version
+//   POST /v1/kill                           {"target": "session" | "tree" | "agent" | "tenant",
+//                                            "what": "…", "explanation": "…"}
+
+#include "api/router.h"
+#include "identity/tenants.h"
+#include "session/agents.h"
+#include "session/manager.h"
+
+namespace drover::api {
+
+struct SteeringServices {
+  session::SessionManager* sessions = nullptr;
+  const session::AgentRegistry* agents = nullptr;
+  const identity::Tenants* tenants = nullptr;
+};
+
+void add_steering_routes(Router& router, SteeringServices services);
+
+}  // namespace drover::api

@@ -1,0 +1,116 @@
+// drover session tree: a session with all that it spawned, and what each used.
+
+#include <cstdio>
+#include <map>
+
+#include "app/api_client.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "base/money.h"
+
+namespace drover::app {
+namespace {
+
+using Children = std::map<std::string, std::vector<const Json*>>;
+
+std::string money_text(const Json& spent, std::string_view name) {
+  auto money = Money::parse_usd(member(spent, name));
+  return money ? money->pretty() : "";
+}
+
+std::string status_text(const Json& session) {
+  std::string status = member(session, "status");
+  if (std::string what = member(session, "waiting_for"); !what.empty()) {
+    return "waits for " + one_line(what, 30);
+  }
+  std::string why = member(session, "end_reason");
+  return why.empty() ? status : status + " (" + one_line(why, 30) + ")";
+}
+
+void add_rows(Table& table, const Children& children, const std::string& parent, int depth) {
+  auto found = children.find(parent);
+  if (found == children.end()) return;
+  for (const Json* session : found->second) {
+    static const Json kNone = Json::object();
+    const Json* spent = session->find("spent");
+    if (spent == nullptr) spent = &kNone;
+    std::string id = member(*session, "id");
+    table.add({std::string(static_cast<size_t>(depth) * 2, ' ') + id,
+               one_line(member(*session, "agent"), 30) + "@" +
+                   one_line(member(*session, "agent_version"), 12),
+               status_text(*session), member(*spent, "steps"), member(*spent, "tokens"),
+               money_text(*spent, "cost_usd")});
+    if (depth < 64) add_rows(table, children, id, depth + 1);
+  }
+}
+
+/// Those whose parent is not listed stand at the top.
+Children by_parent(const Json::Array& sessions) {
+  Children out;
+  std::map<std::string, bool> listed;
+  for (const Json& s : sessions) listed[member(s, "id")] = true;
+  for (const Json& s : sessions) {
+    std::string parent = member(s, "parent");
+    out[listed.count(parent) != 0 ? parent : ""].push_back(&s);
+  }
+  return out;
+}
+
+void print_totals(const Json& tree) {
+  const Json* totals = tree.find("totals");
+  if (totals == nullptr) return;
+  const Json* limits = tree.find("limits");
+  auto of = [&](std::string_view name) {
+    std::string most = limits == nullptr ? "" : member(*limits, name);
+    return most.empty() ? "" : " of " + most;
+  };
+  std::printf("\n%s sessions, %s open, depth %s%s\n", member(*totals, "sessions").c_str(),
+              member(*totals, "open").c_str(), member(*totals, "depth").c_str(),
+              of("depth").c_str());
+  std::printf("%s%s steps, %s%s tokens, %s%s", member(*totals, "steps").c_str(),
+              of("steps").c_str(), member(*totals, "tokens").c_str(), of("tokens").c_str(),
+              money_text(*totals, "cost_usd").c_str(), of("cost_usd").c_str());
+  if (std::string held = member(*totals, "reserved_tokens"); held != "0" && !held.empty()) {
+    std::printf("; %s tokens reserved", held.c_str());
+  }
+  std::printf("\n");
+}
+
+int run(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  auto tree = (*client)->call("GET", "/v1/sessions/" + url_part(a.get("SESSION")) +
+                                         "/tree?limit=" + url_part(a.get("limit")));
+  if (!tree) return complain(tree.error());
+  if (a.has("json")) {
+    print_json(*tree);
+    return kExitOk;
+  }
+  const Json* sessions = tree->find("sessions");
+  if (sessions != nullptr && sessions->array_items() != nullptr) {
+    Table table({"SESSION", "AGENT", "STATUS", "STEPS", "TOKENS", "COST"});
+    Children children = by_parent(*sessions->array_items());
+    add_rows(table, children, "", 0);
+    table.print();
+  }
+  print_totals(*tree);
+  if (tree->get_bool("has_more").value_or(false)) {
+    std::fprintf(stderr, "older ones are not shown: --limit\n");
+  }
+  return kExitOk;
+}
+
+}  // namespace
+
+Command session_tree_command() {
+  Command c;
+  c.name = "session tree";
+  c.summary = "Show the tree that a session belongs to: status, steps, tokens, money";
+  c.details = "Example: drover session tree ses_01KAR…    (any session of the tree)";
+  c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
+  c.flags = client_flags({{"--limit", "N", "sessions shown, newest first", "1000"}});
+  c.run = run;
+  return c;
+}
+
+}  // namespace drover::app
