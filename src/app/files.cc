@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -25,6 +27,13 @@ Result<void> make_folder(const std::string& path) {
     }
     if (slash == std::string::npos) return {};
   }
+}
+
+Result<std::string> make_temporary_folder(const std::string& prefix) {
+  std::string path = (std::filesystem::temp_directory_path() / (prefix + "-XXXXXX")).string();
+  if (mkdtemp(path.data()) != nullptr) return path;
+  return fail(Code::kPermissionDenied,
+              "cannot make a temporary folder at " + path + ": " + std::strerror(errno));
 }
 
 Result<std::string> read_small_file(const std::string& path) {

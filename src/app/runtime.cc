@@ -149,6 +149,7 @@ session::Services Runtime::session_services() {
   s.spans = spans_.get();
   s.planner = planner_.get();
   s.agents = agents_.get();
+  s.live = options_.live;
   return s;
 }
 

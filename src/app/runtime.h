@@ -50,6 +50,8 @@ struct RuntimeOptions {
   std::map<std::string, std::string> secrets;
   /// Take up sessions that were running. Not for a command that only looks at a folder.
   bool recover = true;
+  /// Hears streamed answers while they come in; may be null, outlives the runtime.
+  session::LiveAnswers* live = nullptr;
 };
 
 /// The tenant of sessions that the process itself starts.

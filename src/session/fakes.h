@@ -23,6 +23,8 @@ class FakeRoad final : public road::Road {
   Money price_output;
   int64_t input_tokens = 10;
   int64_t output_tokens = 5;
+  /// Streamed calls write this before `answer` is asked: what an attempt that fails leaves behind.
+  std::string begun;
   int calls = 0;
   std::vector<std::string> keys;
   std::vector<contract::ChatRequest> requests;
@@ -42,6 +44,12 @@ class FakeRoad final : public road::Road {
     auto request = call.prompt.chat();
     DROVER_ASSERT(request);
     requests.push_back(**request);
+    if (sink != nullptr) {
+      sink->begin_attempt(endpoint_);
+      contract::StreamDelta text = contract::TextDelta{begun};
+      auto taken = co_await sink->delta(ctx, text);
+      DROVER_ASSERT(taken);
+    }
     auto message = answer(**request);
     if (!message) {
       failure.error = message.error();

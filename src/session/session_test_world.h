@@ -46,6 +46,7 @@ struct World {
   FakeTools tools;
   FakeAgents agents;
   FakePlanner planner;
+  LiveAnswers* live = nullptr;
   std::unique_ptr<SessionManager> manager;
   identity::Principal who = identity::Principal::system(TenantId("ten_a"));
 
@@ -62,6 +63,7 @@ struct World {
     s.effects = &effects;
     s.agents = &agents;
     s.planner = &planner;
+    s.live = live;
     return s;
   }
   void start() { manager = std::make_unique<SessionManager>(services(), ctx); }

@@ -4,9 +4,12 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/api_client.h"
 #include "app/commands.h"
 #include "app/demo/day.h"
+#include "app/demo/engine_talk.h"
 #include "app/demo/fidelity.h"
+#include "app/output.h"
 
 namespace drover::app {
 namespace {
@@ -60,8 +63,39 @@ int run_the_day(const Arguments& arguments) {
   return report->ok() ? kExitOk : kExitFailed;
 }
 
+/// As a shell counts a program that Ctrl-C ended.
+constexpr int kExitInterrupted = 130;
+
+int talk_to_engine(const Arguments& arguments) {
+  EngineTalkOptions options;
+  options.engine.where = arguments.get("engine");
+  options.engine.model = arguments.get("model");
+  options.engine.credentials = arguments.get("credentials");
+  options.messages = arguments.all("message");
+  options.quiet = arguments.has("json") || arguments.has("quiet");
+  options.interactive = options.messages.empty() && !options.quiet && isatty(STDIN_FILENO) != 0 &&
+                        isatty(STDOUT_FILENO) != 0;
+  options.answer_tokens_max = std::atoll(arguments.get("answer-tokens").c_str());
+  options.data = arguments.get("data");
+  if (options.answer_tokens_max < 1) {
+    return complain(usage_error("--answer-tokens is a number from 1, such as 200").value());
+  }
+  net::AsioLoop loop;
+  auto report = run_engine_talk(loop, std::move(options));
+  if (!report) return complain(report.error());
+  if (arguments.has("json")) {
+    print_json(report->to_json());
+  } else {
+    std::fputs(report->text().c_str(), stdout);
+  }
+  return report->interrupted ? kExitInterrupted : report->ok() ? kExitOk : kExitFailed;
+}
+
 int run(const Arguments& arguments) {
-  configure_log(arguments.has("verbose") ? LogLevel::kInfo : LogLevel::kError, LogFormat::kText);
+  // What fails in a talk is told there; the log would only say it in between.
+  LogLevel quiet = arguments.has("engine") ? LogLevel::kOff : LogLevel::kError;
+  configure_log(arguments.has("verbose") ? LogLevel::kInfo : quiet, LogFormat::kText);
+  if (arguments.has("engine")) return talk_to_engine(arguments);
   if (!arguments.has("sessions")) return run_the_day(arguments);
   net::AsioLoop loop;
   FidelityOptions options;
@@ -90,11 +124,27 @@ int run(const Arguments& arguments) {
 Command demo_command() {
   Command c;
   c.name = "demo";
-  c.summary = "A day of agents on three simulated clouds, one of which goes down at noon";
+  c.summary = "A day of agents on three simulated clouds, or a talk with a real model (--engine)";
   c.details =
       "Without flags: the day, in half a minute, and a report of it. Its data folder is kept.\n"
       "With --sessions FILE: runs recorded sessions live and compares every message:\n"
-      "  drover demo --sessions examples/recordings/rental.jsonl --via converse --stream";
+      "  drover demo --sessions examples/recordings/rental.jsonl --via converse --stream\n\n"
+      "With --engine: a talk with a real model through a session, without any key. On a terminal\n"
+      "a line typed is a message; elsewhere a few questions are asked. WHERE is\n"
+      "  local   llama-server or Ollama where they listen by default, or else the engine that\n"
+      "          `make engine` installed (build/engine), started for as long as the talk\n"
+      "  a URL   any server of OpenAI's API; with --credentials it may be one that wants a key\n"
+      "  a folder with a program `serve` that takes a port\n"
+      "  drover demo --engine local\n"
+      "  drover demo --engine http://127.0.0.1:8080/v1 --message 'Hello' --message 'And then?'\n"
+      "  drover demo --engine https://api.openai.com/v1 --model gpt-4o-mini \\\n"
+      "              --credentials env:OPENAI_API_KEY\n"
+      "The session's journal is kept. Exit code 0 if every question was answered, 1 if not, 2 if\n"
+      "there is no engine, 130 after Ctrl-C. The same engine behind a server is three lines of\n"
+      "drover.yaml:\n\n"
+      "  endpoints:\n"
+      "    - {provider: llama-server, model: NAME, base_url: http://127.0.0.1:8080/v1}\n"
+      "    - {provider: ollama, model: NAME}";
   c.flags = {{"--sessions", "FILE", "recorded sessions (JSON Lines) to run and compare", ""},
              {"--via", "FORM", "wire form: mixed, converse, azure or openai", "mixed"},
              {"--stream", "", "stream the models' answers", ""},
@@ -104,7 +154,12 @@ Command demo_command() {
              {"--first", "N", "only the first N sessions; 0: all", "0"},
              {"--length", "TIME", "how long the day takes", "30s"},
              {"--seed", "N", "who comes and what they ask", "1"},
-             {"--json", "", "the day's report as JSON", ""},
+             {"--engine", "WHERE", "talk to a real model: local, a URL, or a folder", ""},
+             {"--model", "NAME", "the engine's model; default: the first it offers", ""},
+             {"--credentials", "REF", "the engine's key: env:NAME or file:PATH", ""},
+             {"--message", "TEXT", "say this to the model; again for more", "", true},
+             {"--answer-tokens", "N", "the most tokens of an answer", "200"},
+             {"--json", "", "the report of the day or the talk as JSON", ""},
              {"--quiet", "", "no progress", ""},
              {"--verbose", "", "log what happens", ""}};
   c.run = run;

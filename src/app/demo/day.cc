@@ -1,11 +1,10 @@
 #include "app/demo/day.h"
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 
 #include "app/demo/acts/act.h"
 #include "app/demo/day_agents.h"
+#include "app/files.h"
 #include "base/assert.h"
 #include "sim/demo_script.h"
 
@@ -16,12 +15,6 @@ using sim::CloudKind;
 
 constexpr Duration kProgressEvery = 50ms;
 constexpr CloudKind kClouds[] = {CloudKind::kAws, CloudKind::kAzure, CloudKind::kCoreWeave};
-
-Result<std::string> make_data_folder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "drover-day-XXXXXX").string();
-  if (mkdtemp(pattern.data()) != nullptr) return pattern;
-  return fail(Code::kPermissionDenied, "cannot make a temporary folder at " + pattern);
-}
 
 size_t open_calls(const sim::SimCloud& cloud) {
   size_t open = 0;
@@ -133,7 +126,7 @@ Result<Config> Day::config_of(Side& side) {
 Result<void> Day::set_up() {
   data_ = options_.data;
   if (data_.empty()) {
-    TRY(data_, make_data_folder());
+    TRY(data_, make_temporary_folder("drover-day"));
   }
   report_.data = data_;
   report_.seed = options_.seed;

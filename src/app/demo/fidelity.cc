@@ -1,12 +1,10 @@
 #include "app/demo/fidelity.h"
 
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <set>
 
+#include "app/files.h"
 #include "app/progress.h"
 #include "sim/recorded_model.h"
 
@@ -85,12 +83,7 @@ class Run {
     data_ = options_.data;
     if (data_.empty()) {
       temporary_ = true;
-      std::string pattern =
-          (std::filesystem::temp_directory_path() / "drover-demo-XXXXXX").string();
-      if (mkdtemp(pattern.data()) == nullptr) {
-        return fail(Code::kPermissionDenied, "cannot make a temporary folder at " + pattern);
-      }
-      data_ = pattern;
+      TRY(data_, make_temporary_folder("drover-demo"));
     }
     runtime_ = std::make_unique<Runtime>(loop_, RuntimeOptions());
     sim::SimCloudsOptions clouds;

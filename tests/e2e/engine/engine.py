@@ -1,23 +1,49 @@
-"""Chat, streaming, usage and aborts of a real engine through Drover, beside the engine itself."""
+"""A real engine through Drover, beside the engine itself: chat, streaming, usage, aborts through
+`drover serve`, and `drover demo --engine` with engines that die and people who press Ctrl-C."""
+import glob
 import http.client
 import json
 import os
+import pty
+import re
+import select
+import signal
 import socket
 import subprocess
 import sys
 import time
 
-from server import WORK, Serve, run_all, until, write
+from server import DROVER, WORK, Child, Serve, run, run_all, until, write
 
-with socket.create_server(("127.0.0.1", 0)) as free:
-    PORT = free.getsockname()[1]
-LOG = open(os.path.join(WORK, "engine.log"), "wb")
-engine = subprocess.Popen(
-    [os.environ["ENGINE_PYTHON"], "-m", "llama_cpp.server", "--model", os.environ["WEIGHTS"],
-     "--model_alias", "smollm2", "--host", "127.0.0.1", "--port", str(PORT), "--n_ctx", "2048",
-     "--seed", "7",
-     # By default any new request cuts the one before: then an abort would prove nothing.
-     "--interrupt_requests", "false"], stdout=LOG, stderr=LOG)
+ENGINE = os.environ["ENGINE"]
+MODEL = "smollm2-135m"
+LONG = ["--message", "Tell me a long story about a lighthouse.", "--answer-tokens", "400"]
+
+
+class RealEngine:
+    """The installed engine on a free port."""
+
+    def __init__(self, name):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/v1"
+        with open(os.path.join(WORK, name + ".log"), "wb") as log:
+            self.process = subprocess.Popen([ENGINE + "/serve", str(self.port)],
+                                            stdout=log, stderr=log)
+
+    def wait(self):
+        def ready():
+            assert self.process.poll() is None, "the engine ended"
+            try:
+                return ask(self.port, None, path="/v1/models")
+            except OSError:
+                return None
+        until(ready, "the engine", 120)
+        return self
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
 
 
 def ask(port, body, key=None, path="/v1/chat/completions"):
@@ -33,21 +59,19 @@ def ask(port, body, key=None, path="/v1/chat/completions"):
     return text
 
 
-def ready():
-    assert engine.poll() is None, "the engine ended"
-    try:
-        return ask(PORT, None, path="/v1/models")
-    except OSError:
-        return None
-
-
-BODY = {"model": "smollm2", "temperature": 0, "max_tokens": 24,
+BODY = {"model": MODEL, "temperature": 0, "max_tokens": 24,
         "messages": [{"role": "user", "content": "Name three colours."}]}
 
 
+def content(answer):
+    return json.loads(answer)["choices"][0]["message"]["content"]
+
+
+# Through drover serve ----------------------------------------------------------------------------
+
 def direct_and_through():
     """at temperature 0 the same text and usage as asked directly"""
-    direct = json.loads(ask(PORT, BODY))
+    direct = json.loads(ask(engine.port, BODY))
     through = json.loads(ask(server.port, BODY, server.key))
     assert direct["choices"][0]["message"]["content"], direct
     assert through["choices"][0]["message"]["content"] == direct["choices"][0]["message"]["content"]
@@ -57,7 +81,7 @@ def direct_and_through():
 
 def streamed():
     """streamed, the pieces are the same text"""
-    whole = json.loads(ask(PORT, BODY))["choices"][0]["message"]["content"]
+    whole = content(ask(engine.port, BODY))
     text = ask(server.port, dict(BODY, stream=True), server.key)
     lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     assert lines[-1] == "[DONE]", lines[-1]
@@ -67,15 +91,17 @@ def streamed():
 
 
 def session():
-    """a session of an agent is answered by the real model"""
+    """a session of an agent is answered by the real model, with its usage"""
     made = server.json("POST", "/v1/sessions", {
-        "agent": {"name": "local", "models": ["smollm2"], "limits": {"output_tokens": 24}},
-        "message": "Say hello."}, server.key, 201)
+        "agent": {"name": "local", "models": [MODEL], "limits": {"output_tokens": 24},
+                  "parameters": {"temperature": 0}},
+        "message": BODY["messages"][0]["content"]}, server.key, 201)
     state = until(lambda: next((s for s in [server.json("GET", "/v1/sessions/" + made["id"],
                                                         key=server.key)]
                                 if len(s["messages"]) >= 2), None), "an answer", 60)
-    assert state["messages"][-1]["role"] == "assistant", state
-    assert state["usage"], state
+    direct = json.loads(ask(engine.port, BODY))
+    assert state["messages"][-1]["content"] == direct["choices"][0]["message"]["content"], state
+    assert state["usage"]["output_tokens"] == direct["usage"]["completion_tokens"], state
 
 
 def aborted():
@@ -91,18 +117,166 @@ def aborted():
     assert time.monotonic() - begun < 60, "the engine was still busy with the one that left"
 
 
+# drover demo --engine ----------------------------------------------------------------------------
+
+class Demo(Child):
+    """drover demo --engine WHERE in the background."""
+
+    def __init__(self, name, where, *more):
+        self.data = os.path.join(WORK, name)
+        super().__init__(name, ["demo", "--engine", where, "--data", self.data, *more])
+
+    def engine_pid(self):
+        """Of the engine that it started."""
+        for task in glob.glob(f"/proc/{self.process.pid}/task/*/children"):
+            with open(task, encoding="ascii") as file:
+                children = file.read().split()
+            if children:
+                return int(children[0])
+        return None
+
+    def writing(self):
+        """Waits until an answer is being written."""
+        self.wait_for(r"model  \S+ \S+", 90)
+
+    def ends(self, code, seconds=90):
+        until(lambda: self.process.poll() is not None, "the end of the talk", seconds)
+        assert self.process.returncode == code, (self.process.returncode, self.text())
+        return self.text()
+
+    def events(self):
+        id = re.search(r"ses_\w+", self.text()).group(0)
+        code, out = run(["session", "events", id, "--data", self.data])
+        assert code == 0, out
+        return id, out
+
+
+def demo_alone():
+    """drover demo starts the installed engine, talks to it, and ends it"""
+    demo = Demo("alone", ENGINE)
+    engine_pid = until(demo.engine_pid, "an engine", 20)
+    text = demo.ends(0)
+    assert text.count("you    ") == 3 and text.count("model  ") == 3, text
+    assert len(re.findall(r"\d+ tokens in, \d+ out.*; first token after", text)) == 3, text
+    assert not os.path.exists(f"/proc/{engine_pid}"), "its engine is still there"
+    id, events = demo.events()
+    assert events.count("model.result") == 3, events
+    code, trace = run(["trace", id, "--data", demo.data])
+    assert code == 0 and MODEL in trace, trace
+
+
+def demo_url():
+    """the demo's answers are what the engine says to the same conversation"""
+    code, out = run(["demo", "--engine", engine.url, "--json"], seconds=120)
+    assert code == 0, out
+    report = json.loads(out)
+    assert report["model"] == MODEL and len(report["turns"]) == 3, report
+    messages = [{"role": "system", "content": "Answer in one short sentence."}]
+    for turn in report["turns"]:
+        messages.append({"role": "user", "content": turn["asked"]})
+        direct = json.loads(ask(engine.port, {"model": MODEL, "temperature": 0,
+                                              "max_tokens": 200, "messages": messages}))
+        assert turn["answer"] == direct["choices"][0]["message"]["content"], (turn, direct)
+        assert turn["first_token_us"] > 0 and turn["finish_reason"] == "stop", turn
+        # This engine's streams end without usage: the count is Drover's own, and says so.
+        assert turn["estimated"] and turn["input_tokens"] > 0, turn
+        real = direct["usage"]["completion_tokens"]
+        assert abs(turn["output_tokens"] - real) <= 2, (turn, real)
+        messages.append({"role": "assistant", "content": turn["answer"]})
+
+
+def demo_engine_dies():
+    """an engine killed in the middle of an answer is started again, and the call is made again"""
+    demo = Demo("dies", ENGINE, *LONG)
+    demo.writing()
+    os.kill(demo.engine_pid(), signal.SIGKILL)
+    text = demo.ends(0, 120)
+    assert "ended by signal 9; it is started again" in text, text
+    assert "1 answer to 1 question" in text, text
+    _, events = demo.events()
+    assert events.count("model.call") == events.count("model.result") >= 2, events
+
+
+def demo_server_dies():
+    """a server that dies is told of, and the talk ends with 1"""
+    other = RealEngine("other").wait()
+    demo = Demo("gone", other.url, *LONG)
+    demo.writing()
+    other.stop()
+    text = demo.ends(1)
+    assert "it is tried again" in text and "no answer" in text, text
+    assert "0 answers to 1 question" in text, text
+
+
+def demo_interrupted():
+    """Ctrl-C cuts the answer, ends the session and the engine"""
+    demo = Demo("interrupted", ENGINE, *LONG)
+    demo.writing()
+    engine_pid = demo.engine_pid()
+    demo.process.send_signal(signal.SIGINT)
+    text = demo.ends(130, 10)
+    assert "interrupted" in text, text
+    assert not os.path.exists(f"/proc/{engine_pid}"), "its engine is still there"
+    _, events = demo.events()
+    assert "session.ended" in events, events
+
+
+def demo_typed():
+    """on a terminal a line is a message, and Ctrl-D ends the talk"""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(WORK)
+        os.execv(DROVER, [DROVER, "demo", "--engine", engine.url, "--answer-tokens", "16"])
+    seen = ""
+
+    def see(pattern, seconds=60):
+        nonlocal seen
+        end = time.monotonic() + seconds
+        while not re.search(pattern, seen):
+            assert time.monotonic() < end, (pattern, seen)
+            if select.select([terminal], [], [], 0.1)[0]:
+                seen += os.read(terminal, 4096).decode("utf-8", "replace")
+
+    try:
+        see(r"you ")
+        os.write(terminal, b"\nHello there\n")
+        see(r"(?s)model .*tokens in.*you ")
+        os.write(terminal, b"\x04")
+        see("1 answer to 1 question")
+    finally:
+        def ended():
+            return os.waitpid(pid, os.WNOHANG)
+        try:
+            _, status = until(lambda: next((e for e in [ended()] if e[0]), None), "its end", 10)
+        except AssertionError:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        os.close(terminal)
+    assert status == 0, (status, seen)
+
+
+def demo_without():
+    """no engine at an address, or no such model: exit code 2 and what to do"""
+    code, out = run(["demo", "--engine", "http://127.0.0.1:1"])
+    assert code == 2 and "http://127.0.0.1:1/v1" in out, (code, out)
+    code, out = run(["demo", "--engine", WORK])
+    assert code == 2 and "serve" in out, (code, out)
+    code, out = run(["demo", "--engine", engine.url, "--model", "gpt-4o"])
+    assert code == 2 and MODEL in out, (code, out)
+
+
+engine = RealEngine("engine")
 try:
-    until(ready, "the engine", 120)
+    engine.wait()
     server = Serve("serve", write("drover.yaml", f"""
 listen: 127.0.0.1:0
 endpoints:
-  - {{provider: openai-compatible, model: smollm2, base_url: 'http://127.0.0.1:{PORT}/v1'}}
+  - {{provider: openai-compatible, model: {MODEL}, base_url: '{engine.url}'}}
 """), os.path.join(WORK, "data"))
-    code = run_all([direct_and_through, streamed, session, aborted])
+    result = run_all([direct_and_through, streamed, session, aborted, demo_alone, demo_url,
+                      demo_engine_dies, demo_server_dies, demo_interrupted, demo_typed,
+                      demo_without])
 finally:
-    engine.terminate()
-    try:
-        engine.wait(10)
-    except subprocess.TimeoutExpired:
-        engine.kill()
-sys.exit(code)
+    engine.stop()
+sys.exit(result)
