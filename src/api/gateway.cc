@@ -53,7 +53,7 @@ class GatewaySink final : public providers::Sink {
 
   /// Ends a begun stream with an error event.
   Task<void> fail_stream(Context ctx, const Error& error) {
-    append(error_body(error));
+    append(dialect::openai().encode_error(error).body);
     auto flushed = co_await flush(ctx);
     if (!flushed) co_return;
     auto finished = co_await exchange_.response.finish(ctx);

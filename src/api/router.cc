@@ -32,6 +32,17 @@ std::string_view bearer(const http::RequestHead& head) {
   return {};
 }
 
+/// `allow`: the methods of the routes with that path; empty: there is no such path.
+Error no_route(const http::RequestHead& head, const std::string& allow) {
+  if (allow.empty()) {
+    return Error(Code::kNotFound, "no such path: " + std::string(head.path()));
+  }
+  Error error(Code::kUnimplemented,
+              "method " + head.method + " is not allowed here; there is " + allow);
+  error.reason = "method_not_allowed";
+  return error;
+}
+
 }  // namespace
 
 const std::string& Exchange::param(std::string_view name) const {
@@ -53,8 +64,7 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
   routes_.back().open = true;
 }
 
-const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange,
-                                   bool* path_known) const {
+const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
   std::vector<std::string> parts = split_path(head.path());
   for (const Route& route : routes_) {
     if (route.parts.size() != parts.size()) continue;
@@ -71,8 +81,13 @@ const Router::Route* Router::match(const http::RequestHead& head, Exchange& exch
       if (same) params[pattern.substr(1, pattern.size() - 2)] = std::move(*decoded);
     }
     if (!same) continue;
-    *path_known = true;
-    if (route.method != head.method) continue;
+    // Load balancers ask for the health by HEAD.
+    bool head_of_open = route.open && route.method == "GET" && head.method == "HEAD";
+    if (route.method != head.method && !head_of_open) {
+      exchange.allow += (exchange.allow.empty() ? "" : ", ") + route.method;
+      continue;
+    }
+    exchange.allow.clear();
     exchange.params = std::move(params);
     return &route;
   }
@@ -81,16 +96,11 @@ const Router::Route* Router::match(const http::RequestHead& head, Exchange& exch
 
 Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response, identity::Principal(), {}, {}};
+  Exchange exchange{request, response, identity::Principal(), {}, {}, {}};
   exchange.request_id = CallId::make(clock_.wall(), random_).str();
-  bool path_known = false;
-  const Route* route = match(request.head(), exchange, &path_known);
+  const Route* route = match(request.head(), exchange);
   if (route == nullptr) {
-    Error error(path_known ? Code::kUnimplemented : Code::kNotFound,
-                path_known ? "method " + request.head().method + " is not allowed here"
-                           : "no such path: " + std::string(request.head().path()));
-    if (path_known) error.reason = "method_not_allowed";
-    co_await respond_error(ctx, exchange, std::move(error));
+    co_await respond_error(ctx, exchange, no_route(request.head(), exchange.allow));
     co_return;
   }
   if (!route->open) {
@@ -104,76 +114,16 @@ Task<void> Router::handle(Context ctx, http::ServerRequest& request,
   co_await route->handler(ctx, exchange);
 }
 
-int http_status(const Error& error) {
-  if (error.reason == "method_not_allowed") return 405;
-  if (error.reason == "body_too_large") return 413;
-  // The prompt is at fault, and a client must not take it for a conflict that it may repeat.
-  if (error.reason == "content_filter") return 400;
-  if (error.reason == "disk_full") return 507;  // ours to mend; 429 would blame the caller
-  switch (error.code) {
-    case Code::kCancelled:
-      return 499;
-    case Code::kInvalidArgument:
-    case Code::kOutOfRange:
-      return 400;
-    case Code::kDeadlineExceeded:
-      return 504;
-    case Code::kNotFound:
-      return 404;
-    case Code::kAlreadyExists:
-    case Code::kAborted:
-    case Code::kFailedPrecondition:
-      return 409;
-    case Code::kPermissionDenied:
-      return 403;
-    case Code::kUnauthenticated:
-      return 401;
-    case Code::kResourceExhausted:
-      return 429;
-    case Code::kUnimplemented:
-      return 501;
-    case Code::kUnavailable:
-      return 503;
-    case Code::kInternal:
-    case Code::kDataLoss:
-      return 500;
-  }
-  return 500;
-}
-
-std::string error_body(const Error& error) {
-  std::string_view type = "api_error";
-  int status = http_status(error);
-  if (status == 401)
-    type = "authentication_error";
-  else if (status == 403)
-    type = "permission_error";
-  else if (status == 429)
-    type = "rate_limit_error";
-  else if (status >= 400 && status < 500)
-    type = "invalid_request_error";
-  Json body = Json::object();
-  body.set("message", error.message);
-  body.set("type", type);
-  body.set("param", Json());
-  body.set("code", error.reason.empty() ? std::string(code_name(error.code)) : error.reason);
-  return Json::object().set("error", std::move(body)).dump();
-}
-
 Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
+  dialect::EncodedError encoded = dialect::openai().encode_error(error);
   http::ResponseHead head;
-  head.status = http_status(error);
+  head.status = encoded.status;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
-  if (error.retry_after) {
-    int64_t ms = std::chrono::ceil<std::chrono::milliseconds>(*error.retry_after).count();
-    head.headers.add("retry-after", std::to_string((ms + 999) / 1000));
-    head.headers.add("retry-after-ms", std::to_string(ms));
-  }
+  for (auto& [name, value] : encoded.headers) head.headers.add(name, std::move(value));
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
-  // SDKs repeat 409 and 5xx by themselves; what can never succeed says so.
-  if (error.retry == Retry::kNever) head.headers.add("x-should-retry", "false");
-  std::string body = error_body(error);
+  if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);
+  std::string body = std::move(encoded.body);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(body));
   (void)sent;  // the client may be gone
 }

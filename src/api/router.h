@@ -28,6 +28,8 @@ struct Exchange {
   /// Values of {name} parts, percent-decoded.
   std::map<std::string, std::string, std::less<>> params;
   std::string request_id;
+  /// The methods there are, where none of them is the one asked for.
+  std::string allow;
 
   const std::string& param(std::string_view name) const;
 };
@@ -57,7 +59,7 @@ class Router {
     RouteHandler handler;
     bool open = false;
   };
-  const Route* match(const http::RequestHead& head, Exchange& exchange, bool* path_known) const;
+  const Route* match(const http::RequestHead& head, Exchange& exchange) const;
 
   Authenticate authenticate_;
   Random& random_;
@@ -65,11 +67,8 @@ class Router {
   std::vector<Route> routes_;
 };
 
-/// The HTTP status for an error.
-int http_status(const Error& error);
-/// OpenAI's error body. Details of other tenants or secrets never get here.
-std::string error_body(const Error& error);
-
+/// Answers with status, body and headers of OpenAI's dialect (dialect::openai().encode_error),
+/// which has the one table of what an error is towards a client.
 Task<void> respond_error(Context ctx, Exchange& exchange, Error error);
 Task<void> respond_json(Context ctx, Exchange& exchange, int status, Json body);
 

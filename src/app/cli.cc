@@ -3,10 +3,13 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <set>
+#include <utility>
 
 namespace drover::app {
 namespace {
@@ -65,9 +68,83 @@ std::string group_summary(const std::string& group) {
       {"key", "Make, list and revoke API keys"},         {"sim", "Simulated clouds and tools"},
       {"contract", "Check events against the contract"}, {"agent", "Agents"},
       {"memory", "Read and write what agents remember"}, {"tenant", "Make and list tenants"},
+      {"tool", "Ask the configured tool servers"},
   };
   auto it = kGroups.find(group);
   return it == kGroups.end() ? "" : it->second;
+}
+
+/// How many letters must be added, taken away or exchanged to make one word of the other.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t before = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t change = before + (a[i - 1] == b[j - 1] ? 0 : 1);
+      before = row[j];
+      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+/// Says which word is no command, and what may have been meant.
+void complain_of_word(const std::string& path, const std::string& word,
+                      const std::vector<CLI::App*>& known) {
+  std::string best;
+  size_t nearest = 3;
+  std::string names;
+  for (const CLI::App* app : known) {
+    const std::string& name = app->get_name();
+    names += (names.empty() ? "" : ", ") + name;
+    size_t d = name.starts_with(word) ? 1 : distance(word, name);
+    if (d >= nearest) continue;
+    nearest = d;
+    best = name;
+  }
+  std::fprintf(stderr, "drover: there is no command '%s %s'", path.c_str(), word.c_str());
+  std::fprintf(stderr, best.empty() ? "\n" : ": did you mean '%s %s'?\n", path.c_str(),
+               best.c_str());
+  std::fprintf(stderr, "There are: %s. `%s --help` tells more.\n", names.c_str(), path.c_str());
+}
+
+/// What the parser would say too little about: a group alone, or a word that is no command. The
+/// exit code if that is so.
+std::optional<int> check_words(CLI::App& root, const std::set<const CLI::App*>& commands,
+                               const std::vector<std::string>& words) {
+  CLI::App* at = &root;
+  std::string path = root.get_name();
+  std::string above;  // of the group we are in
+  for (const std::string& word : words) {
+    std::vector<CLI::App*> known = at->get_subcommands([](CLI::App*) { return true; });
+    if (word.starts_with('-') || known.empty()) return std::nullopt;
+    auto named = [&](const CLI::App* app) { return app->get_name() == word; };
+    auto next = std::find_if(known.begin(), known.end(), named);
+    if (next == known.end()) {
+      if (commands.contains(at)) return std::nullopt;  // an argument of its own
+      complain_of_word(path, word, known);
+      return kExitUsage;
+    }
+    at = *next;
+    above = path;
+    path += " " + word;
+  }
+  if (commands.contains(at)) return std::nullopt;
+  std::fputs(at->help(above).c_str(), stderr);
+  return kExitUsage;
+}
+
+/// `drover help run` and `drover version` as people type them.
+std::vector<std::string> words_of(int argc, char** argv) {
+  std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
+  if (words.empty()) return words;
+  if (words.front() == "version") words.front() = "--version";
+  if (words.front() == "help") {
+    words.erase(words.begin());
+    words.emplace_back("--help");
+  }
+  return words;
 }
 
 }  // namespace
@@ -86,7 +163,11 @@ std::vector<std::string> Arguments::all(std::string_view name) const {
   return it == values.end() ? std::vector<std::string>() : it->second;
 }
 
-bool colours_wanted() { return isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr; }
+bool colours_wanted() {
+  const char* terminal = std::getenv("TERM");
+  const bool dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  return !dumb && isatty(STDOUT_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
 
 int run_cli(int argc, char** argv) {
   CLI::App app(
@@ -121,8 +202,13 @@ int run_cli(int argc, char** argv) {
     bind(*bound);
     bounds.push_back(std::move(bound));
   }
+  std::vector<std::string> words = words_of(argc, argv);
+  std::set<const CLI::App*> commands;
+  for (const auto& bound : bounds) commands.insert(bound->app);
+  if (auto code = check_words(app, commands, words)) return *code;
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::Success& e) {
     return app.exit(e);
   } catch (const CLI::ParseError& e) {

@@ -62,7 +62,8 @@ int run_cli(int argc, char** argv);
 /// A bash completion script for all commands and flags.
 std::string bash_completion();
 
-/// True if standard output is a terminal and colours are wanted (NO_COLOR unset).
+/// True if standard output is a terminal and colours are wanted (NO_COLOR unset, TERM not
+/// dumb).
 bool colours_wanted();
 
 }  // namespace drover::app

@@ -439,7 +439,8 @@ class Reader {
 }  // namespace
 
 std::string ConfigFault::to_string() const {
-  std::string out = file + ":" + std::to_string(line) + ": " + message;
+  std::string out = line > 0 ? file + ":" + std::to_string(line) + ": " : "";
+  out += message;
   if (!remedy.empty()) out += " (" + remedy + ")";
   return out;
 }
@@ -473,8 +474,7 @@ ConfigOutcome read_config(const std::string& path, const ReadFile& read_file) {
   ConfigOutcome out;
   ConfigFault f;
   f.file = path;
-  f.line = 1;
-  f.message = text.error().message;
+  f.message = text.error().message;  // names the file
   out.faults.push_back(std::move(f));
   return out;
 }

@@ -49,7 +49,7 @@ namespace drover::app {
 
 struct ConfigFault {
   std::string file;
-  int line = 0;
+  int line = 0;                   // 0: the file as a whole; then the message names it
   std::string message;            // what is wrong
   std::string remedy;             // what to write instead; may be empty
   std::string to_string() const;  // "drover.yaml:12: … (write …)"

@@ -47,6 +47,19 @@ Task<Result<Json>> reload_answer(Context ctx, Runtime* runtime) {
   co_return out;
 }
 
+/// What to say behind "there is no such model".
+std::string models_there_are(const std::vector<std::string>& models) {
+  constexpr size_t kNamesShown = 8;
+  if (models.empty()) {
+    return ": no endpoint is configured (`drover serve --help` shows a first drover.yaml)";
+  }
+  std::string out;
+  for (size_t i = 0; i < models.size() && i < kNamesShown; ++i) {
+    out += (out.empty() ? "; there are: " : ", ") + models[i];
+  }
+  return out + (models.size() > kNamesShown ? ", …" : "");
+}
+
 }  // namespace
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
@@ -110,7 +123,8 @@ Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
   std::vector<std::string> models = road_->models();
   for (const std::string& model : agent.models) {
     if (std::find(models.begin(), models.end(), model) == models.end()) {
-      return fail(Code::kInvalidArgument, "no endpoint offers model '" + model + "'");
+      return fail(Code::kInvalidArgument,
+                  "no endpoint offers model '" + model + "'" + models_there_are(models));
     }
   }
   for (const std::string& tool : agent.tools) {

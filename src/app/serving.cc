@@ -16,7 +16,7 @@ void Serving::accept(std::string key, identity::Principal principal) {
   own_principal_ = std::move(principal);
 }
 
-Result<void> Serving::start() {
+Result<void> Serving::bind() {
   const Config& config = runtime_.config();
   router_ = std::make_unique<api::Router>(
       [this](std::string_view key, const net::Endpoint& remote) {
@@ -42,12 +42,18 @@ Result<void> Serving::start() {
       [this](Context ctx, http::ServerRequest& request, http::ServerResponse& response) {
         return router_->handle(ctx, request, response);
       });
+  return {};
+}
+
+Result<void> Serving::start() {
+  if (server_ == nullptr) TRY_VOID(bind());
   server_->start();
   return {};
 }
 
 Task<size_t> Serving::stop(Context ctx, Duration deadline) {
   runtime_.set_draining();
+  if (server_ == nullptr) co_return 0;
   co_return co_await server_->stop(ctx, deadline);
 }
 

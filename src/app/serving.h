@@ -13,7 +13,10 @@ class Serving {
  public:
   explicit Serving(Runtime& runtime) : runtime_(runtime) {}
 
-  /// Listens where the configuration says; port 0 takes any free one.
+  /// Takes the address that the configuration says; port 0 takes any free one. Clients may connect
+  /// from then on, and are answered once start() was called.
+  Result<void> bind();
+  /// Binds if bind() was not called, and answers.
   Result<void> start();
   /// Finishes what is in flight, up to the deadline; returns how many requests were cut.
   Task<size_t> stop(Context ctx, Duration deadline);

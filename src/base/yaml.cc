@@ -1,9 +1,11 @@
 #include "base/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
-#include <cctype>
 #include <optional>
+#include <sstream>
+#include <vector>
 
 #include "base/limits.h"
 
@@ -80,42 +82,48 @@ class YamlReader {
 
 namespace {
 
-// Aliases are found in the text: yaml-cpp expands them without a bound.
-std::optional<int> alias_line(std::string_view text) {
-  int line = 1;
-  bool at_value = true;
-  char quote = 0;
-  bool comment = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '\n') {
-      ++line;
-      comment = false;
-      at_value = true;
-      continue;
-    }
-    if (comment) continue;
-    if (quote != 0) {
-      if (c == '\\' && quote == '"')
-        ++i;
-      else if (c == quote)
-        quote = 0;
-      continue;
-    }
-    if (c == '#' && (i == 0 || text[i - 1] == ' ' || text[i - 1] == '\n' || text[i - 1] == '\t')) {
-      comment = true;
-    } else if (at_value && (c == '"' || c == '\'')) {
-      quote = c;
-    } else if (at_value && c == '*' && i + 1 < text.size() &&
-               std::isalnum(static_cast<unsigned char>(text[i + 1]))) {
-      return line;
-    }
-    if (c == ':' || c == '-' || c == '[' || c == ',' || c == '{')
-      at_value = true;
-    else if (c != ' ' && c != '\t')
-      at_value = false;
+struct Alias {
+  int line = 0;
+  std::string name;
+};
+
+/// Looks for the first alias among the parser's events, in which none is expanded: a few of them
+/// can stand for more than any memory holds.
+class AliasFinder final : public YAML::EventHandler {
+ public:
+  const std::optional<Alias>& found() const { return found_; }
+
+  void OnAnchor(const YAML::Mark&, const std::string& name) override { names_.push_back(name); }
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    if (found_) return;
+    found_.emplace();
+    found_->line = mark.line + 1;
+    if (anchor >= 1 && anchor <= names_.size()) found_->name = names_[anchor - 1];
   }
-  return std::nullopt;
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  std::vector<std::string> names_;  // of anchors, in the order of their numbers
+  std::optional<Alias> found_;
+};
+
+/// Throws what the parser throws.
+std::optional<Alias> find_alias(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  AliasFinder finder;
+  parser.HandleNextDocument(finder);
+  return finder.found();
 }
 
 }  // namespace
@@ -125,13 +133,18 @@ Result<YamlDocument> YamlDocument::parse(std::string_view text) {
     return fail(Code::kInvalidArgument, "line 1: the file is larger than " +
                                             std::to_string(limits::kConfigBytesMax) + " bytes");
   }
-  if (auto line = alias_line(text)) {
-    return fail(Code::kInvalidArgument,
-                "line " + std::to_string(*line) + ": YAML aliases (*name) are not supported");
-  }
   YamlDocument document;
   try {
-    YAML::Node root = YAML::Load(std::string(text));
+    const std::string whole(text);
+    if (auto alias = find_alias(whole)) {
+      return fail(Code::kInvalidArgument,
+                  "line " + std::to_string(alias->line) + ": the alias *" + alias->name +
+                      " is refused, since aliases can make a small file grow without bound: write "
+                      "out here what &" +
+                      alias->name +
+                      " stands for (`yq 'explode(.)' FILE` does it for a whole file)");
+    }
+    YAML::Node root = YAML::Load(whole);
     TRY(document.root_, YamlReader(document).read(root, "", 0));
   } catch (const YAML::Exception& e) {
     return fail(Code::kInvalidArgument, "line " + std::to_string(e.mark.line + 1) + ": " + e.msg);

@@ -31,6 +31,39 @@ TEST(Yaml, RefusesWithTheLine) {
   EXPECT_TRUE(YamlDocument::parse("text: 2 * 3 = *bold*\nq: \"*x\"\n"));
 }
 
+TEST(Yaml, AliasesAreRefusedWithWhatToDoInstead) {
+  auto refused = YamlDocument::parse("base: &defaults\n  a: 1\nmore:\n  <<: *defaults\n");
+  ASSERT_FALSE(refused);
+  EXPECT_TRUE(refused.error().message.starts_with("line 4: the alias *defaults is refused"))
+      << refused.error().message;
+  EXPECT_NE(refused.error().message.find("write out here what &defaults stands for"),
+            std::string::npos);
+  // Whatever its name, and without expanding it.
+  std::string bomb = "_0: &_0 [x, x, x, x, x, x, x, x, x]\n";
+  for (int i = 1; i < 40; ++i) {
+    std::string of = "*_" + std::to_string(i - 1);
+    bomb += "_" + std::to_string(i) + ": &_" + std::to_string(i) + " [" + of;
+    for (int j = 0; j < 8; ++j) bomb += ", " + of;
+    bomb += "]\n";
+  }
+  ASSERT_FALSE(YamlDocument::parse(bomb));
+  EXPECT_TRUE(YamlDocument::parse(bomb).error().message.starts_with("line 2: the alias *_0"));
+  EXPECT_TRUE(YamlDocument::parse("a: *nothing\n").error().message.starts_with("line 1: "));
+}
+
+TEST(Yaml, TextThatLooksLikeAnAliasIsText) {
+  auto doc = YamlDocument::parse(
+      "instructions: |\n"
+      "  *Important*: be kind.\n"
+      "  - *never* lie\n"
+      "plain: a\n"
+      "  *b* c\n"
+      "anchored: &unused 1\n");
+  ASSERT_TRUE(doc) << doc.error().message;
+  EXPECT_EQ(doc->root().get_string("instructions"), "*Important*: be kind.\n- *never* lie\n");
+  EXPECT_EQ(doc->root().get_int("anchored"), 1);
+}
+
 TEST(Yaml, ReadsJson) {
   auto doc = YamlDocument::parse("{\"a\": [1, \"x\", null, true]}");
   ASSERT_TRUE(doc);

@@ -258,6 +258,27 @@ TEST(Health, IsBounded) {
   EXPECT_FALSE(health.check(endpoint(std::to_string(limits::kHealthEntriesMax))).usable());
 }
 
+TEST(Health, ALastResortHealsButDoesNotMakeThePauseLonger) {
+  ManualClock clock;
+  Health health(clock);
+  Endpoint e = endpoint("a");
+  Error down(Code::kUnavailable, "connection refused", Retry::kOtherTarget);
+  for (int i = 0; i < limits::kCircuitFailures; ++i) health.failed(e, down);
+  clock.advance(1s);
+  for (int i = 0; i < 5; ++i) {
+    health.started(e);
+    health.failed(e, down);
+  }
+  EXPECT_EQ(health.check(e).wait, limits::kCircuitPause - 1s);
+  clock.advance(limits::kCircuitPause - 1s);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kHalfOpen) << "the probe is still to be had";
+  health.failed(e, down);
+  clock.advance(limits::kCircuitPause);
+  health.started(e);
+  health.succeeded(e);
+  EXPECT_EQ(health.check(e).circuit, Circuit::kClosed);
+}
+
 TEST(Health, CallsInFlightWhenACircuitOpensDoNotMakeItsPauseLonger) {
   ManualClock clock;
   Health health(clock);

@@ -123,6 +123,9 @@ Verdict Health::check(const Endpoint& endpoint) const {
 void Health::probe(const std::string& key) {
   auto it = entries_.find(key);
   if (it == entries_.end() || !it->second->open) return;
+  // Before its time an attempt is somebody's last resort: it may heal, but its failure says nothing
+  // new and must not make the pause longer.
+  if (clock_->mono() < it->second->open_until) return;
   it->second->probing = true;
   it->second->probe_started = clock_->mono();
 }

@@ -35,6 +35,8 @@ constexpr Known kKnown[] = {
      "expired_credentials"},
     {"ResourceNotFoundException", 404, Code::kNotFound, Retry::kOtherTarget, "model_not_found"},
     {"ModelTimeoutException", 408, Code::kDeadlineExceeded, Retry::kSameTarget, "timeout"},
+    {"RequestEntityTooLargeException", 413, Code::kInvalidArgument, Retry::kOtherTarget,
+     "request_too_large"},
     {"ModelErrorException", 424, Code::kUnavailable, Retry::kOtherTarget, "model_error"},
     {"ModelStreamErrorException", 424, Code::kUnavailable, Retry::kOtherTarget,
      "model_stream_error"},
@@ -72,7 +74,7 @@ Error error_of(int status, std::string_view type, std::string_view message) {
     openai_wire::ErrorBody body;
     body.message = std::string(message);
     Error error = openai_wire::error_of(status == 0 ? 500 : status, HeaderLookup(), body);
-    if (!name.empty()) error.reason = snake_case(name);
+    if (!name.empty() && error.reason != "request_too_large") error.reason = snake_case(name);
     return error;
   }
   std::string text = "the provider answered " + name;

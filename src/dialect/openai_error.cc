@@ -10,6 +10,9 @@
 namespace drover::dialect {
 namespace {
 
+/// The reason of a provider's 413 whatever words came with it, so that the caller gets a 413 too.
+constexpr const char* kTooLarge = "request_too_large";
+
 std::string scalar_text(const Json* value) {
   if (value == nullptr) return "";
   if (const std::string* text = value->string()) return *text;
@@ -36,6 +39,7 @@ int status_of_words(const openai_wire::ErrorBody& body) {
     if (w == "insufficient_quota") return 429;
     if (w.starts_with("invalid_request") || w.starts_with("bad_request")) return 400;
     if (w == "content_filter" || w == "context_length_exceeded") return 400;
+    if (w == "request_too_large" || w == "payload_too_large") return 413;
     if (w.find("overloaded") != std::string::npos || w.find("unavailable") != std::string::npos) {
       return 503;
     }
@@ -67,7 +71,7 @@ Class class_of_status(int status) {
     case 409:
       return {Code::kAborted, Retry::kSameTarget, "conflict"};
     case 413:
-      return {Code::kInvalidArgument, Retry::kOtherTarget, "request_too_large"};
+      return {Code::kInvalidArgument, Retry::kOtherTarget, kTooLarge};
     case 422:
       return {Code::kInvalidArgument, Retry::kNever, "invalid_request"};
     case 424:
@@ -107,7 +111,7 @@ void refine(const openai_wire::ErrorBody& body, Class& cls, std::string& reason)
     reason = "content_filter";
   } else if (code.find("rate_limit") != std::string::npos || code == "too_many_requests") {
     reason = "rate_limited";
-  } else if (!code.empty() && (code[0] < '0' || code[0] > '9')) {
+  } else if (reason != kTooLarge && !code.empty() && (code[0] < '0' || code[0] > '9')) {
     reason = code;
   }
 }
@@ -175,47 +179,74 @@ Error OpenAiDialect::classify_error(int status, const HeaderLookup& headers,
   return openai_wire::error_of(status, headers, read);
 }
 
-openai_wire::ErrorNames openai_wire::names_of(const Error& error) {
-  const std::string& reason = error.reason;
-  auto named = [&](int status, const char* type, const char* code) {
-    return ErrorNames{status, type, reason.empty() ? code : reason};
-  };
-  if (reason == "request_too_large") return named(413, "invalid_request_error", "");
-  switch (error.code) {
+namespace {
+
+struct Named {
+  std::string_view reason;
+  int status;
+  const char* type;
+};
+
+/// Reasons that say more than their code does.
+constexpr Named kByReason[] = {
+    {"method_not_allowed", 405, "invalid_request_error"},
+    {"body_too_large", 413, "invalid_request_error"},  // for us
+    {kTooLarge, 413, "invalid_request_error"},         // for the provider
+    // The prompt is at fault, and a client must not take it for a conflict that it may repeat.
+    {"content_filter", 400, "invalid_request_error"},
+    {"malformed_response", 502, "server_error"},
+    {"disk_full", 507, "server_error"},  // ours to mend; 429 would blame the caller
+    {"insufficient_quota", 429, "insufficient_quota"},
+};
+
+/// Status, type, and the code of an error that has no reason.
+openai_wire::ErrorNames names_of_code(Code code) {
+  switch (code) {
     case Code::kInvalidArgument:
     case Code::kOutOfRange:
-    case Code::kUnimplemented:
-      return named(400, "invalid_request_error", "invalid_value");
-    case Code::kFailedPrecondition:
-      return named(400, "invalid_request_error", "failed_precondition");
+      return {400, "invalid_request_error", "invalid_value"};
     case Code::kUnauthenticated:
-      return named(401, "authentication_error", "invalid_api_key");
+      return {401, "authentication_error", "invalid_api_key"};
     case Code::kPermissionDenied:
-      return named(403, "permission_error", "permission_denied");
+      return {403, "permission_error", "permission_denied"};
     case Code::kNotFound:
-      return named(404, "invalid_request_error", "not_found");
+      return {404, "invalid_request_error", "not_found"};
     case Code::kAlreadyExists:
-      return named(409, "invalid_request_error", "already_exists");
+      return {409, "invalid_request_error", "already_exists"};
     case Code::kAborted:
-      return named(409, "server_error", "aborted");
-    case Code::kResourceExhausted: {
-      bool quota = reason == "insufficient_quota";
-      bool rate = reason.empty() || reason == "rate_limited";
-      return {429, quota ? "insufficient_quota" : "rate_limit_error",
-              rate ? "rate_limit_exceeded" : reason};
-    }
+      return {409, "invalid_request_error", "aborted"};
+    case Code::kFailedPrecondition:
+      return {409, "invalid_request_error", "failed_precondition"};
+    case Code::kResourceExhausted:
+      return {429, "rate_limit_error", "rate_limit_exceeded"};
     case Code::kCancelled:
-      return named(499, "server_error", "cancelled");
-    case Code::kDeadlineExceeded:
-      return named(504, "server_error", "timeout");
+      return {499, "server_error", "cancelled"};
+    case Code::kUnimplemented:
+      return {501, "server_error", "unimplemented"};
     case Code::kUnavailable:
-      return named(503, "server_error", "unavailable");
+      return {503, "server_error", "unavailable"};
+    case Code::kDeadlineExceeded:
+      return {504, "server_error", "timeout"};
     case Code::kDataLoss:
-      return named(502, "server_error", "malformed_response");
+      return {500, "server_error", "data_loss"};
     case Code::kInternal:
       break;
   }
-  return named(500, "server_error", "internal_error");
+  return {500, "server_error", "internal_error"};
+}
+
+}  // namespace
+
+openai_wire::ErrorNames openai_wire::names_of(const Error& error) {
+  ErrorNames out = names_of_code(error.code);
+  // OpenAI's own word for this reason is the default.
+  if (!error.reason.empty() && error.reason != "rate_limited") out.code = error.reason;
+  for (const Named& named : kByReason) {
+    if (named.reason != error.reason) continue;
+    out.status = named.status;
+    out.type = named.type;
+  }
+  return out;
 }
 
 Json openai_wire::error_to_json(const Error& error) {
@@ -228,7 +259,9 @@ Json openai_wire::error_to_json(const Error& error) {
 
 void openai_wire::add_retry_headers(const Error& error, int status, EncodedError& out) {
   if (error.retry_after) {
-    int64_t ms = std::max<int64_t>(0, error.retry_after->count() / 1'000'000);
+    // Rounded up: who comes back a little early is refused again.
+    int64_t ms = std::max<int64_t>(
+        0, std::chrono::ceil<std::chrono::milliseconds>(*error.retry_after).count());
     out.headers.emplace_back("retry-after", std::to_string((ms + 999) / 1000));
     out.headers.emplace_back("retry-after-ms", std::to_string(ms));
   }

@@ -66,7 +66,8 @@ struct ErrorNames {
   std::string type;
   std::string code;
 };
-/// How an Error is named towards a client that speaks OpenAI.
+/// How an Error is named towards a client that speaks OpenAI. The one table of HTTP statuses:
+/// everything that the API answers and the simulated clouds of this dialect go by it.
 ErrorNames names_of(const Error& error);
 Json error_to_json(const Error& error);
 void add_retry_headers(const Error& error, int status, EncodedError& out);

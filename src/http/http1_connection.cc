@@ -1,8 +1,8 @@
 #include "http/http1_connection.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
 #include "base/log.h"
+#include "base/peer_limits.h"
 
 namespace drover::http {
 namespace {
@@ -271,14 +271,17 @@ Task<void> Http1Connection::refuse(int status, std::string why) {
 /// Ends our side and reads on for a while: closing at once with unread bytes would send a reset
 /// that may overtake the answer.
 Task<void> Http1Connection::linger() {
-  Context ctx = scope_.context().with_timeout(limits::kHttpLingerTime);
+  Context ctx = scope_.context().with_timeout(limits::kHttpLingerTotal);
   Result<void> ended = co_await stream_->shutdown_write(ctx);
   if (!ended) co_return;
+  // A client in the middle of its body: it may be long.
+  size_t part = body_.done() ? InputBuffer::kSmall / 2 : InputBuffer::kLarge / 2;
   size_t total = 0;
-  while (total < limits::kHttpLingerBytesMax) {
+  while (total < limits::kHttpLingerTotalBytesMax) {
     in_.consume(in_.size());
-    std::span<char> room = in_.make_room(InputBuffer::kSmall / 2);
-    Result<size_t> n = co_await stream_->read(ctx, room);
+    std::span<char> room = in_.make_room(part);
+    Context bounded = ctx.with_timeout(limits::kHttpLingerSilence);
+    Result<size_t> n = co_await stream_->read(std::move(bounded), room);
     if (!n || *n == 0) co_return;
     total += *n;
   }

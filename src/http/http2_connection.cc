@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/peer_limits.h"
 #include "http/http2_stream.h"
 
 namespace drover::http {
@@ -181,7 +181,7 @@ Task<void> Http2Connection::run() {
       // The session's last words (why it ended) go out before the end.
       nghttp2_session_terminate_session(session_, NGHTTP2_PROTOCOL_ERROR);
       kick();
-      Context ctx = scope_.context().with_timeout(limits::kHttpLingerTime);
+      Context ctx = scope_.context().with_timeout(limits::kHttpLingerSilence);
       while (!gone_) {
         async::Wake wake = co_await sent_.wait(ctx);
         if (wake != async::Wake::kWoken) break;

@@ -1,6 +1,7 @@
 #include "http/http2_stream.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -125,6 +126,14 @@ Task<Result<std::string_view>> Http2Stream::read_some(Context ctx) {
 
 Task<Result<std::string>> Http2Stream::read_all(Context ctx, size_t max_bytes) {
   std::string out;
+  uint64_t announced = 0;
+  std::string_view length = head_.headers.get("content-length").value_or("");
+  std::from_chars(length.data(), length.data() + length.size(), announced);
+  if (announced > max_bytes) {
+    co_return body_failed(
+        413, Code::kResourceExhausted, "body_too_large",
+        "the request's body is larger than " + std::to_string(max_bytes) + " bytes");
+  }
   for (;;) {
     Result<std::string_view> part = co_await read_some(ctx);
     if (!part) co_return fail(std::move(part).error());

@@ -5,7 +5,7 @@
 
 #include "async/sim_loop.h"
 #include "async/sync.h"
-#include "base/limits.h"
+#include "base/peer_limits.h"
 #include "http/memory_net.h"
 #include "http/server.h"
 
@@ -370,7 +370,7 @@ TEST_F(Http2Test, PingAndSettingsFloodsAreBounded) {
   std::string flood;
   for (int i = 0; i < 5'000; ++i) flood += ping;
   c.raw(flood);
-  loop_.run_for(limits::kHttpWriteTimeout + limits::kHttpLingerTime + 1s);
+  loop_.run_for(limits::kHttpWriteTimeout + limits::kHttpLingerSilence + 1s);
   EXPECT_EQ(server_->open_connections(), 0u);
 }
 

@@ -4,7 +4,7 @@
 
 #include "async/sim_loop.h"
 #include "async/sync.h"
-#include "base/limits.h"
+#include "base/peer_limits.h"
 #include "http/memory_net.h"
 
 namespace drover::http {
@@ -472,7 +472,41 @@ TEST_F(ServerTest, RefusedBodiesAreReadAwayBeforeClosing) {
            "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\n" + std::string(2000, 'x'));
   EXPECT_TRUE(c.in()->ended);
   EXPECT_FALSE(c.out()->broken) << "still reading, so that the answer is not lost to a reset";
-  loop_.run_for(limits::kHttpLingerTime + 1s);
+  loop_.run_for(limits::kHttpLingerSilence + 1s);
+  EXPECT_EQ(server_->open_connections(), 0u);
+}
+
+/// A body of `total` bytes for a server that takes 1000, written whole before the answer is read.
+Task<Result<void>> write_all(MemoryStream* c, Context ctx, size_t total, Duration pause) {
+  std::string head =
+      "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: " + std::to_string(total) + "\r\n\r\n";
+  CO_TRY_VOID(co_await c->write(ctx, head));
+  std::string part(1u << 20, 'x');
+  for (size_t sent = 0; sent < total; sent += part.size()) {
+    if (pause > Duration::zero()) CO_TRY_VOID(co_await async::sleep_for(ctx, pause));
+    CO_TRY_VOID(co_await c->write(ctx, part));
+  }
+  co_return Result<void>();
+}
+
+TEST_F(ServerTest, AClientThatSendsFarTooMuchStillReadsItsRefusal) {
+  MemoryStream& c = connect();
+  c.out()->capacity = 64u << 10;
+  Result<void> written = loop_.run_task(write_all(&c, Context(loop_), 200u << 20, Duration(0)));
+  EXPECT_TRUE(written) << written.error().to_string();
+  EXPECT_EQ(status_of(c.in()->bytes), 413) << c.in()->bytes;
+  c.close();
+  settle();
+  EXPECT_EQ(server_->open_connections(), 0u) << "ended with the client, not after the silence";
+}
+
+TEST_F(ServerTest, ReadingAwayIsBounded) {
+  MemoryStream& c = connect();
+  c.out()->capacity = 64u << 10;
+  MonoTime before = loop_.mono();
+  Result<void> written = loop_.run_task(write_all(&c, Context(loop_), 200u << 20, 1s));
+  EXPECT_FALSE(written) << "a trickle does not hold the connection for ever";
+  EXPECT_LE(loop_.mono() - before, limits::kHttpLingerTotal + 2s);
   EXPECT_EQ(server_->open_connections(), 0u);
 }
 

@@ -57,7 +57,7 @@ Engine::~Engine() {
 }
 
 Placement Engine::place(const std::vector<std::string>& ladder) const {
-  return road::place(parts_.catalog->get(), *parts_.health, ladder);
+  return road::place(parts_.catalog->get(), *parts_.health, ladder).placement;
 }
 
 Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
@@ -106,7 +106,9 @@ Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, M
   flight->span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight->call), "CLIENT");
   describe_call(flight->span, *flight);
   if (!admitted) co_return refuse(*flight, std::move(admitted).error());
-  flight->placement = place(flight->call.ladder);
+  Places places = road::place(parts_.catalog->get(), *parts_.health, flight->call.ladder);
+  flight->placement = std::move(places.placement);
+  flight->last_resort = std::move(places.last_resort);
   flight->latency.placement = ctx.loop().mono() - placing;
   if (flight->placement.endpoints.empty()) {
     co_return refuse(*flight, no_endpoint(flight->call.ladder, flight->placement));
@@ -203,9 +205,11 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
     gate->begin_attempt(*endpoint);
     sink = gate;
   }
-  if (parts_.health->check(*endpoint).circuit != catalog::Circuit::kClosed) {
+  catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
+  if (circuit != catalog::Circuit::kClosed) {
     options.first_token_timeout = std::min(options.first_token_timeout, kProbeFirstToken);
-    span.set("drover.probe", true);
+    bool probe = circuit == catalog::Circuit::kHalfOpen;
+    span.set(probe ? "drover.probe" : "drover.last_resort", true);
   }
   parts_.health->started(*endpoint);
   tl::expected<providers::Answer, providers::AttemptError> answer =
@@ -216,7 +220,7 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
 }
 
 Task<void> Engine::run(std::shared_ptr<Flight> flight) {
-  Tries tries(flight->placement, *parts_.random);
+  Tries tries(flight->placement, flight->last_resort, *parts_.random);
   GateSink gate(*flight);
   NextTry next = tries.first();
   Error last;
@@ -256,20 +260,25 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
       on_answer(*flight, *endpoint, *provider, std::move(*answer));
       co_return;
     }
-    last = answer.error().error;
+    const Error& failed = answer.error().error;
     visible = answer.error().visible;
-    record.error = last;
+    // What a usable endpoint said tells more than that a broken one is still broken.
+    if (!tries.on_last_resort() || visible ||
+        catalog::blame_of(failed) == catalog::Blame::kNobody) {
+      last = failed;
+    }
+    record.error = failed;
     flight->attempts.push_back(std::move(record));
     on_attempt_failed(*flight, *endpoint, endpoint->provider, answer.error());
     // Nobody waits for a second answer.
     if (flight->left) break;
     MonoTime deadline = std::min(flight->caller.deadline(), flight->started + parts_.call_timeout);
     MonoTime now = parts_.loop->mono();
-    next = tries.next(last, visible, now, deadline - now);
+    next = tries.next(failed, visible, now, deadline - now);
     if (next.endpoint == nullptr) break;
-    if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, last);
+    if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, failed);
     Json event = Json::object();
-    event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(last));
+    event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(failed));
     flight->span.event(
         next.endpoint == endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
         std::move(event));

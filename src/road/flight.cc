@@ -37,14 +37,17 @@ Context GateSink::sink_context(const Context& ctx) const {
   return flight_.caller.with_span(ctx.span());
 }
 
-void GateSink::after(const Result<void>& taken) {
+Result<void> GateSink::after(Result<void> taken) {
   flight_.in_sink = false;
   flight_.sink_free.wake_all();
-  if (taken) return;
+  if (taken) return {};
+  // It wants another endpoint's answer, and may still have it.
+  if (taken.error().retry == Retry::kOtherTarget && flight_.visible_events == 0) return taken;
   // Whoever takes no more is as good as gone. The rest is read for its usage.
   flight_.inner = nullptr;
   flight_.sink_error = taken.error();
   flight_.done.wake_all();
+  return {};
 }
 
 Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& delta) {
@@ -56,8 +59,7 @@ Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& del
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
   Result<void> taken = co_await flight_.inner->delta(mine, delta);
-  after(taken);
-  co_return Result<void>();
+  co_return after(std::move(taken));
 }
 
 Task<Result<void>> GateSink::raw(Context ctx, std::string_view data, bool visible) {
@@ -66,8 +68,7 @@ Task<Result<void>> GateSink::raw(Context ctx, std::string_view data, bool visibl
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
   Result<void> taken = co_await flight_.inner->raw(mine, data, visible);
-  after(taken);
-  co_return Result<void>();
+  co_return after(std::move(taken));
 }
 
 }  // namespace drover::road

@@ -31,6 +31,7 @@ struct Flight {
   MonoTime started;
   LatencyParts latency;  // `other` is filled at the end
   Placement placement;
+  std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
   trace::Span span;
   Duration first_token{};
@@ -49,7 +50,8 @@ struct Flight {
 };
 
 /// Hands deltas on to the caller's sink while there is a caller, and counts them. A caller who
-/// left, or whose sink fails, does not stop the reading: the usage comes last.
+/// left, or whose sink fails, does not stop the reading: the usage comes last. A sink that fails
+/// with kOtherTarget before anything was visible ends the attempt instead, and the next follows.
 class GateSink final : public providers::Sink {
  public:
   explicit GateSink(Flight& flight) : flight_(flight) {}
@@ -60,7 +62,7 @@ class GateSink final : public providers::Sink {
 
  private:
   Context sink_context(const Context& ctx) const;
-  void after(const Result<void>& taken);
+  Result<void> after(Result<void> taken);
   Flight& flight_;
   bool raw_ = false;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
+
 namespace drover::road {
 namespace {
 
@@ -11,13 +13,30 @@ std::string cooling(const catalog::Verdict& verdict) {
   return out + ": " + verdict.reason;
 }
 
+struct Cooling {
+  const catalog::Endpoint* endpoint;
+  Duration wait;
+  size_t place;  // in the ladder's order
+};
+
+/// The shortest waits first; of equal ones the ladder's order. More than a call can try is cut off.
+std::vector<const catalog::Endpoint*> in_order_of_wait(std::vector<Cooling> cooling) {
+  std::sort(cooling.begin(), cooling.end(), [](const Cooling& a, const Cooling& b) {
+    return a.wait != b.wait ? a.wait < b.wait : a.place < b.place;
+  });
+  if (cooling.size() > limits::kAttemptsMax) cooling.resize(limits::kAttemptsMax);
+  std::vector<const catalog::Endpoint*> out;
+  for (const Cooling& c : cooling) out.push_back(c.endpoint);
+  return out;
+}
+
 }  // namespace
 
-Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
-                const std::vector<std::string>& ladder) {
-  Placement out;
-  const catalog::Endpoint* least_bad = nullptr;
-  Duration least_wait = Duration::max();
+Places place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
+             const std::vector<std::string>& ladder) {
+  Places places;
+  Placement& out = places.placement;
+  std::vector<Cooling> cooling_down;
   for (size_t i = 0; i < ladder.size(); ++i) {
     const std::string& model = ladder[i];
     if (std::find(ladder.begin(), ladder.begin() + static_cast<ptrdiff_t>(i), model) !=
@@ -35,19 +54,19 @@ Placement place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::
         out.endpoints.push_back(endpoint);
       } else {
         out.rejected.push_back(Rejection{endpoint->id, cooling(verdict)});
-        if (verdict.wait < least_wait) {
-          least_wait = verdict.wait;
-          least_bad = endpoint;
-        }
+        cooling_down.push_back(Cooling{endpoint, verdict.wait, cooling_down.size()});
       }
     }
   }
-  if (out.endpoints.empty() && least_bad != nullptr) {
+  if (!cooling_down.empty()) places.last_resort = in_order_of_wait(std::move(cooling_down));
+  if (out.endpoints.empty() && !places.last_resort.empty()) {
+    const catalog::Endpoint* least_bad = places.last_resort.front();
     out.endpoints.push_back(least_bad);
+    places.last_resort.erase(places.last_resort.begin());
     std::erase_if(out.rejected, [&](const Rejection& r) { return r.endpoint == least_bad->id; });
   }
   out.catalog = std::move(catalog);
-  return out;
+  return places;
 }
 
 Error no_endpoint(const std::vector<std::string>& ladder, const Placement& placement) {

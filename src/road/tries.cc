@@ -25,6 +25,7 @@ NextTry Tries::take(const catalog::Endpoint* endpoint, Duration pause, Duration 
   if (pause >= remaining) return out;
   ++attempts_;
   current_ = endpoint;
+  on_last_resort_ = false;
   out.endpoint = endpoint;
   out.pause = pause;
   return out;
@@ -44,8 +45,11 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
   if (about_credentials) refused_.insert(credential(*current_));
   Duration asked = error.retry_after.value_or(Duration::zero());
 
-  if (error.retry == Retry::kSameTarget && !about_credentials && asked <= limits::kRetryWaitMax &&
-      repeated_.insert(current_).second) {
+  // A last resort gets no second chance in the same call.
+  if (on_last_resort()) {
+    asked = Duration::zero();
+  } else if (error.retry == Retry::kSameTarget && !about_credentials &&
+             asked <= limits::kRetryWaitMax && repeated_.insert(current_).second) {
     // Half to one and a half times: calls that failed together do not come back together.
     auto jittered = Duration(static_cast<int64_t>(static_cast<double>(kSameTargetPause.count()) *
                                                   (0.5 + random_.unit())));
@@ -58,6 +62,20 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
     const catalog::Endpoint* endpoint = placement_.endpoints[position_++];
     if (!refused(*endpoint)) return take(endpoint, Duration::zero(), remaining);
   }
+  NextTry waited = take_waiting(now, remaining);
+  if (waited.endpoint != nullptr) return waited;
+  while (last_position_ < last_resort_.size()) {
+    const catalog::Endpoint* endpoint = last_resort_[last_position_++];
+    if (refused(*endpoint)) continue;
+    NextTry out = take(endpoint, Duration::zero(), remaining);
+    on_last_resort_ = out.endpoint != nullptr;
+    return out;
+  }
+  return NextTry();
+}
+
+/// The one that asked for the shortest pause, if that can be waited for.
+NextTry Tries::take_waiting(MonoTime now, Duration remaining) {
   const catalog::Endpoint* soonest = nullptr;
   MonoTime ready = MonoTime::max();
   for (const Waiting& w : waiting_) {
@@ -68,7 +86,7 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
   }
   if (soonest == nullptr) return NextTry();
   Duration pause = std::max<Duration>(ready - now, Duration::zero());
-  if (pause > limits::kRetryWaitMax) return NextTry();
+  if (pause > limits::kRetryWaitMax || pause >= remaining) return NextTry();
   repeated_.insert(soonest);
   return take(soonest, pause, remaining);
 }

@@ -118,12 +118,29 @@ class FakeSpawner final : public net::ProcessSpawner {
   FakeScript script_;
 };
 
+/// A body that the test goes on with: what a server says when it likes.
+struct FakeFeed {
+  std::deque<std::string> parts;
+  bool ended = false;
+  bool dropped = false;  // nobody reads it any more
+  async::WaitQueue filled;
+  void say(std::string part) {
+    parts.push_back(std::move(part));
+    filled.wake_all();
+  }
+  void end() {
+    ended = true;
+    filled.wake_all();
+  }
+};
+
 struct FakeAnswer {
   int status = 200;
   http::Headers headers;
   std::string body;
   bool hangs = false;  // never answers
   bool open = false;   // the body has no end
+  std::shared_ptr<FakeFeed> feed;
   static FakeAnswer json(std::string body, int status = 200) {
     FakeAnswer out;
     out.status = status;
@@ -135,6 +152,11 @@ struct FakeAnswer {
     FakeAnswer out;
     out.headers.add("content-type", "text/event-stream");
     out.body = std::move(body);
+    return out;
+  }
+  static FakeAnswer stream(std::shared_ptr<FakeFeed> feed) {
+    FakeAnswer out = events("");
+    out.feed = std::move(feed);
     return out;
   }
   static FakeAnswer plain(int status) {
@@ -150,9 +172,22 @@ class FakeResponse final : public http::ClientResponse {
     head_.status = answer_.status;
     head_.headers = answer_.headers;
   }
+  ~FakeResponse() override {
+    if (answer_.feed) answer_.feed->dropped = true;
+  }
   const http::ResponseHead& head() const override { return head_; }
   const http::ClientTiming& timing() const override { return timing_; }
   async::Task<Result<std::string_view>> read_some(async::Context ctx) override {
+    std::shared_ptr<FakeFeed> feed = answer_.feed;
+    while (feed && feed->parts.empty() && !feed->ended) {
+      async::Wake wake = co_await feed->filled.wait(ctx);
+      if (wake != async::Wake::kWoken) co_return fail(async::wake_error(wake, ctx));
+    }
+    if (feed && !feed->parts.empty()) {
+      part_ = std::move(feed->parts.front());
+      feed->parts.pop_front();
+      co_return std::string_view(part_);
+    }
     if (!read_ && !answer_.body.empty()) {
       read_ = true;
       co_return std::string_view(answer_.body);
@@ -173,6 +208,7 @@ class FakeResponse final : public http::ClientResponse {
   http::ResponseHead head_;
   http::ClientTiming timing_;
   bool read_ = false;
+  std::string part_;
   async::WaitQueue never_;
 };
 

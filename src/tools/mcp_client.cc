@@ -181,7 +181,7 @@ Task<void> McpClient::close(Context ctx) {
   if (connection_ == nullptr) co_return;
   ConnectionPtr connection = std::move(connection_);
   connection_ = nullptr;
-  co_await connection->transport->close(ctx);
+  co_await end(ctx, std::move(connection));
 }
 
 Task<void> McpClient::retire(Context ctx) {

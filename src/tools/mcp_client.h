@@ -3,6 +3,11 @@
 // its tools (kept until they are old or the server says they changed), calls them, and connects
 // anew when the server died, with growing pauses when that fails. Calls run side by side.
 //
+// A server that promises to tell of changes of its list is listened to for as long as the
+// connection stands: in the handshake era by what comes over standard streams or by the GET stream
+// of HTTP, in the later one by `subscriptions/listen`. OAuth is not spoken: a server that wants a
+// token gets it by a configured header.
+//
 // A server that cannot be reached any more keeps its last list, so that it does not take the other
 // servers of an agent down with it; calling it says what is wrong.
 //
@@ -15,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "async/scope.h"
 #include "async/sync.h"
 #include "tools/mcp_headers.h"
 #include "tools/mcp_protocol.h"
@@ -41,6 +47,9 @@ class McpClient final : public ServerClient {
   struct Connection {
     std::shared_ptr<Transport> transport;
     CallFacts facts;
+    bool tells_of_changes = false;
+    /// The task that listens; joined by end().
+    std::unique_ptr<async::Scope> listening;
   };
   using ConnectionPtr = std::shared_ptr<Connection>;
   enum class Probe { kModern, kLegacy, kLegacyRestart };
@@ -48,7 +57,9 @@ class McpClient final : public ServerClient {
   Task<Result<ConnectionPtr>> connect(Context ctx);
   Task<Result<ConnectionPtr>> connect_anew(Context ctx);
   Task<Result<ConnectionPtr>> negotiate(Context ctx, std::shared_ptr<Transport>* transport);
-  Task<Result<Probe>> probe(Context ctx, std::shared_ptr<Transport> transport);
+  Task<Result<Probe>> probe(Context ctx, std::shared_ptr<Transport> transport, bool* tells);
+  static Task<void> listen(Context ctx, Connection* connection);
+  static Task<void> end(Context ctx, ConnectionPtr connection);
   Task<Result<void>> handshake(Context ctx, ConnectionPtr connection);
   Task<Result<void>> pause(Context ctx);
   void note_failure(const Context& ctx, const Error& error);

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
 #include "base/log.h"
+#include "base/peer_limits.h"
 #include "tools/mcp_client.h"
 
 namespace drover::tools::mcp {
@@ -20,13 +20,15 @@ bool refuses_the_method(const std::string& reason) {
 /// Asks in the modern way. A server that answers with an error of its own era, or not at all, is
 /// taken as legacy; one that ends at a first message it does not know is started again for that
 /// (2026-07-28, "Backward compatibility"). Everything else is a failure of this start.
-Task<Result<McpClient::Probe>> McpClient::probe(Context ctx, std::shared_ptr<Transport> transport) {
+Task<Result<McpClient::Probe>> McpClient::probe(Context ctx, std::shared_ptr<Transport> transport,
+                                                bool* tells) {
   Context brief = ctx.with_timeout(limits::kMcpProbeTimeout);
   CallFacts facts;
   facts.modern = true;
   Json params = Json::object().set("_meta", modern_meta());
   auto found = co_await transport->request(brief, "server/discover", std::move(params), facts);
   if (found) {
+    *tells = tells_of_list_changes(*found);
     const Json* versions = found->find("supportedVersions");
     if (versions != nullptr && versions->is_array()) {
       for (const Json& v : *versions->array_items()) {
@@ -55,6 +57,7 @@ Task<Result<void>> McpClient::handshake(Context ctx, ConnectionPtr connection) {
                    "tool server '" + server_.name + "' speaks MCP revision '" +
                        std::string(version.value_or("")) + "', which drover does not");
   }
+  connection->tells_of_changes = tells_of_list_changes(result);
   connection->facts = CallFacts();
   connection->facts.version = std::string(*version);
   co_return co_await connection->transport->notify(ctx, "notifications/initialized", Json(),
@@ -74,7 +77,7 @@ Task<Result<McpClient::ConnectionPtr>> McpClient::negotiate(Context ctx,
   auto connection = std::make_shared<Connection>();
   bool modern = false;
   if (server_.protocol != "legacy" && !known_legacy_) {
-    CO_TRY(Probe found, co_await probe(ctx, *transport));
+    CO_TRY(Probe found, co_await probe(ctx, *transport, &connection->tells_of_changes));
     modern = found == Probe::kModern;
     if (!modern && server_.protocol == kModernVersion) {
       co_return fail(Code::kUnimplemented,
@@ -152,7 +155,35 @@ Task<Result<McpClient::ConnectionPtr>> McpClient::connect_anew(Context ctx) {
   failures_ = 0;
   connection_ = *ready;
   version_ = connection_->facts.version;
+  if (connection_->tells_of_changes) {
+    connection_->listening = std::make_unique<async::Scope>(ctx.detached());
+    connection_->listening->spawn(listen(connection_->listening->context(), connection_.get()));
+  }
   co_return connection_;
+}
+
+/// Listens for as long as the connection stands, anew when the server or something between ends it.
+Task<void> McpClient::listen(Context ctx, Connection* connection) {
+  Duration pause = limits::kMcpListenPause;
+  while (connection->transport->alive()) {
+    MonoTime begun = ctx.loop().mono();
+    auto ended = co_await connection->transport->listen(ctx, connection->facts);
+    if (ctx.cancelled()) co_return;
+    if (!ended && ended.error().code == Code::kUnimplemented) co_return;
+    if (!ended) LOG_DEBUG("listening for changes: {}", ended.error().to_string());
+    if (ctx.loop().mono() - begun > limits::kMcpListenPauseMax) pause = limits::kMcpListenPause;
+    auto slept = co_await async::sleep_for(ctx, pause);
+    if (!slept) co_return;
+    pause = std::min<Duration>(2 * pause, limits::kMcpListenPauseMax);
+  }
+}
+
+Task<void> McpClient::end(Context ctx, ConnectionPtr connection) {
+  if (connection->listening != nullptr) {
+    connection->listening->cancel("the tool server is let go");
+    co_await connection->listening->join();
+  }
+  co_await connection->transport->close(ctx);
 }
 
 Task<Result<McpClient::ConnectionPtr>> McpClient::connect(Context ctx) {
@@ -166,7 +197,7 @@ Task<Result<McpClient::ConnectionPtr>> McpClient::connect(Context ctx) {
     ConnectionPtr old = std::move(connection_);
     connection_ = nullptr;
     Context quiet = ctx.detached();
-    co_await old->transport->close(quiet);
+    co_await end(quiet, std::move(old));
   }
   co_return co_await connect_anew(ctx);
 }

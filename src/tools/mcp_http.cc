@@ -2,7 +2,7 @@
 
 #include "async/sync.h"
 #include "base/bytes.h"
-#include "base/log.h"
+#include "base/peer_limits.h"
 #include "http/sse.h"
 #include "tools/http_answer.h"
 #include "tools/mcp_headers.h"
@@ -24,6 +24,8 @@ struct Exchange {
   CallFacts facts;
   std::string last_event_id;
   Duration resume_pause = kResumePause;
+  /// The server has agreed to tell of changes (`subscriptions/listen`).
+  bool acknowledged = false;
 };
 
 class HttpTransport final : public Transport {
@@ -37,31 +39,31 @@ class HttpTransport final : public Transport {
 
   Task<Result<Json>> request(Context ctx, std::string method, Json params,
                              CallFacts facts) override {
-    Exchange exchange;
-    exchange.id = next_id_++;
-    exchange.method = std::move(method);
-    exchange.facts = std::move(facts);
-    if (!exchange.facts.modern) version_ = exchange.facts.version;
-    http::RpcRequest rpc;
-    rpc.id = exchange.id;
-    rpc.method = exchange.method;
-    rpc.params = std::move(params);
-    http::ClientRequest request = make_request("POST", exchange.method, exchange.facts);
-    request.body = http::encode(http::RpcMessage(std::move(rpc)));
-    auto answer = co_await exchange_messages(ctx, std::move(request), &exchange);
-    // In the modern era the closed connection says it.
-    bool over = !ctx.check().has_value();
-    if (!answer && over && !exchange.facts.modern && exchange.method != "initialize") {
-      Json note = Json::object();
-      note.set("requestId", exchange.id).set("reason", "the caller gave up");
-      Context brief = ctx.detached().with_timeout(kCourtesyTime);
-      auto told =
-          co_await notify(brief, "notifications/cancelled", std::move(note), exchange.facts);
-      (void)told;
+    if (waiting_ >= limits::kMcpWaitingMax) {
+      co_return fail(Code::kResourceExhausted, "too many calls wait for " + who(), Retry::kAfter);
     }
-    co_return answer;
+    ++waiting_;
+    auto permit = co_await permits_.acquire(ctx);
+    --waiting_;
+    if (!permit) co_return fail(std::move(permit).error());
+    Exchange exchange;
+    co_return co_await ask(ctx, std::move(method), std::move(params), std::move(facts), &exchange);
   }
 
+  Task<Result<void>> listen(Context ctx, CallFacts facts) override {
+    if (!facts.modern) co_return co_await listen_by_get(ctx, std::move(facts));
+    Exchange exchange;
+    auto ended =
+        co_await ask(ctx, "subscriptions/listen", listen_params(), std::move(facts), &exchange);
+    bool refused =
+        !ended && (ended.error().reason == "rpc_-32601" || ended.error().reason == "http_404" ||
+                   ended.error().reason == "http_405");
+    if (refused || (ended && !exchange.acknowledged)) {
+      co_return fail(Code::kUnimplemented, who() + " does not tell of changes");
+    }
+    if (!ended) co_return fail(std::move(ended).error());
+    co_return Result<void>();
+  }
   Task<Result<void>> notify(Context ctx, std::string method, Json params,
                             CallFacts facts) override {
     http::RpcNotification note;
@@ -110,6 +112,52 @@ class HttpTransport final : public Transport {
     // The context of the call has the say; a tool may take its time before the first byte.
     request.headers_timeout = std::max(limits::kToolCallTimeout, server_.call_timeout);
     return request;
+  }
+
+  Task<Result<Json>> ask(Context ctx, std::string method, Json params, CallFacts facts,
+                         Exchange* exchange) {
+    exchange->id = next_id_++;
+    exchange->method = std::move(method);
+    exchange->facts = std::move(facts);
+    if (!exchange->facts.modern) version_ = exchange->facts.version;
+    http::RpcRequest rpc;
+    rpc.id = exchange->id;
+    rpc.method = exchange->method;
+    rpc.params = std::move(params);
+    http::ClientRequest request = make_request("POST", exchange->method, exchange->facts);
+    request.body = http::encode(http::RpcMessage(std::move(rpc)));
+    auto answer = co_await exchange_messages(ctx, std::move(request), exchange);
+    // In the modern era the closed connection says it.
+    bool over = !ctx.check().has_value();
+    if (!answer && over && !exchange->facts.modern && exchange->method != "initialize") {
+      Json note = Json::object();
+      note.set("requestId", exchange->id).set("reason", "the caller gave up");
+      Context brief = ctx.detached().with_timeout(kCourtesyTime);
+      auto told =
+          co_await notify(brief, "notifications/cancelled", std::move(note), exchange->facts);
+      (void)told;
+    }
+    co_return answer;
+  }
+
+  /// The handshake era's stream for what no request asked for. Servers without one answer 405.
+  Task<Result<void>> listen_by_get(Context ctx, CallFacts facts) {
+    Exchange exchange;
+    exchange.facts = std::move(facts);
+    http::ClientRequest request = make_request("GET", "", exchange.facts);
+    auto sent = co_await client_.send(ctx, std::move(request));
+    if (!sent) co_return fail(std::move(sent).error());
+    std::unique_ptr<http::ClientResponse> response = std::move(*sent);
+    const http::ResponseHead& head = response->head();
+    bool streams = head.status == 200 && is_type(head, "text/event-stream");
+    if (!streams && (head.status < 400 || head.status == 405)) {
+      co_return fail(Code::kUnimplemented, who() + " does not tell of changes");
+    }
+    if (!streams) co_return http_error(head, nullptr);
+    ++list_changes_;
+    auto ended = co_await read_stream(ctx, response.get(), &exchange);
+    if (!ended) co_return fail(std::move(ended).error());
+    co_return Result<void>();
   }
 
   Task<Result<Json>> exchange_messages(Context ctx, http::ClientRequest request,
@@ -202,7 +250,7 @@ class HttpTransport final : public Transport {
           continue;
         }
         if (auto* note = std::get_if<http::RpcNotification>(&*message)) {
-          if (note->method == "notifications/tools/list_changed") ++list_changes_;
+          hear(*note, exchange);
           continue;
         }
         auto* answer = std::get_if<http::RpcResponse>(&*message);
@@ -214,6 +262,14 @@ class HttpTransport final : public Transport {
         }
         co_return std::optional<Json>(std::get<Json>(std::move(answer->outcome)));
       }
+    }
+  }
+
+  void hear(const http::RpcNotification& note, Exchange* exchange) {
+    if (note.method == "notifications/tools/list_changed") ++list_changes_;
+    if (note.method == "notifications/subscriptions/acknowledged") {
+      exchange->acknowledged = acknowledges_list_changes(note.params);
+      ++list_changes_;
     }
   }
 
@@ -262,6 +318,8 @@ class HttpTransport final : public Transport {
   int64_t next_id_ = 1;
   uint64_t list_changes_ = 0;
   bool alive_ = true;
+  async::Semaphore permits_{limits::kMcpHttpPendingMax};
+  size_t waiting_ = 0;
 };
 
 }  // namespace

@@ -54,6 +54,24 @@ Json modern_meta() {
   return meta;
 }
 
+Json listen_params() {
+  Json out = Json::object();
+  out.set("notifications", Json::object().set("toolsListChanged", true));
+  out.set("_meta", modern_meta());
+  return out;
+}
+
+bool tells_of_list_changes(const Json& result) {
+  const Json* capabilities = result.find("capabilities");
+  const Json* tools = capabilities == nullptr ? nullptr : capabilities->find("tools");
+  return tools != nullptr && tools->get_bool("listChanged").value_or(false);
+}
+
+bool acknowledges_list_changes(const Json& params) {
+  const Json* agreed = params.find("notifications");
+  return agreed != nullptr && agreed->get_bool("toolsListChanged").value_or(false);
+}
+
 void add_meta(Json& params, const Json::Object& members) {
   if (params.is_null()) params = Json::object();
   if (params.find("_meta") == nullptr) params.set("_meta", Json::object());

@@ -29,6 +29,12 @@ inline constexpr int64_t kUnsupportedVersion = -32022;
 Json initialize_params();
 /// The _meta that every modern request carries.
 Json modern_meta();
+/// Params of `subscriptions/listen`: we ask to hear of changes of the list of tools.
+Json listen_params();
+/// Whether the capabilities that a server gave (in either era) promise to tell of such changes.
+bool tells_of_list_changes(const Json& result);
+/// Whether `notifications/subscriptions/acknowledged` says that we will hear of them.
+bool acknowledges_list_changes(const Json& params);
 /// Adds members to params._meta (made if absent).
 void add_meta(Json& params, const Json::Object& members);
 

@@ -5,6 +5,7 @@
 #include "async/scope.h"
 #include "async/sync.h"
 #include "base/log.h"
+#include "base/peer_limits.h"
 #include "base/secret.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"
@@ -37,13 +38,19 @@ class StdioTransport final : public Transport {
 
   Task<Result<Json>> request(Context ctx, std::string method, Json params,
                              CallFacts facts) override {
-    if (pending_.size() >= limits::kMcpPendingMax) co_return too_many();
+    if (waiting_ >= limits::kMcpWaitingMax) co_return too_many();
+    ++waiting_;
+    auto permit = co_await permits_.acquire(ctx);
+    --waiting_;
+    if (!permit) co_return fail(std::move(permit).error());
     int64_t id = next_id_++;
     http::RpcRequest request;
     request.id = id;
     request.method = method;
     request.params = std::move(params);
-    CO_TRY_VOID(enqueue(id, http::encode(http::RpcMessage(std::move(request)))));
+    std::string line = http::encode(http::RpcMessage(std::move(request)));
+    CO_TRY_VOID(co_await room_for(ctx, line.size()));
+    CO_TRY_VOID(enqueue(id, std::move(line)));
     auto slot = std::make_shared<Slot>();
     pending_.emplace(id, slot);
     auto answer = co_await slot->take(ctx);
@@ -68,6 +75,15 @@ class StdioTransport final : public Transport {
     co_return enqueue(0, http::encode(http::RpcMessage(std::move(notification))));
   }
 
+  Task<Result<void>> listen(Context ctx, CallFacts facts) override {
+    if (!facts.modern) co_return fail(Code::kUnimplemented, "it says so without being asked");
+    acknowledged_ = false;
+    auto ended = co_await request(ctx, "subscriptions/listen", listen_params(), facts);
+    if (!ended) co_return fail(std::move(ended).error());
+    if (!acknowledged_) co_return fail(Code::kUnimplemented, "it does not tell of changes");
+    co_return Result<void>();
+  }
+
   Task<void> close(Context ctx) override {
     end(Error(Code::kUnavailable, "tool server '" + name_ + "' was closed", Retry::kSameTarget)
             .with_reason("gone"));
@@ -83,11 +99,21 @@ class StdioTransport final : public Transport {
     std::string text;
   };
 
+  /// Waits until the server has read enough of what was sent before. One line always has room.
+  Task<Result<void>> room_for(Context ctx, size_t bytes) {
+    while (alive_ && outbox_bytes_ > 0 && outbox_bytes_ + bytes > limits::kMcpOutboxBytesMax) {
+      async::Wake wake = co_await outbox_room_.wait(ctx);
+      if (wake != async::Wake::kWoken) co_return fail(async::wake_error(wake, ctx));
+    }
+    co_return Result<void>();
+  }
+
   /// Lines wait in order for one writer, so that a caller who gives up never cuts a line in half,
   /// and a server that does not read holds up nobody but its own callers.
   Result<void> enqueue(int64_t id, std::string text) {
     if (!alive_) return fail(ended_ ? *ended_ : gone());
-    if (outbox_bytes_ + text.size() > limits::kMcpOutboxBytesMax) return too_many();
+    // What nobody waited for room with: answers and notices, which are short.
+    if (id == 0 && outbox_bytes_ + text.size() > 2 * limits::kMcpOutboxBytesMax) return too_many();
     outbox_bytes_ += text.size();
     Line line;
     line.id = id;
@@ -107,6 +133,7 @@ class StdioTransport final : public Transport {
       std::string text = std::move(outbox_.front().text);
       outbox_.pop_front();
       outbox_bytes_ -= text.size();
+      outbox_room_.wake_all();
       auto written = co_await http::write_line(ctx, process_->stdio(), std::move(text));
       if (written) continue;
       // The reader sees the end too, and knows more about it; unless only the input was closed.
@@ -121,6 +148,7 @@ class StdioTransport final : public Transport {
       if (it->id != id) continue;
       outbox_bytes_ -= it->text.size();
       outbox_.erase(it);
+      outbox_room_.wake_all();
       return;  // it never heard of it
     }
     if (method == "initialize") return;  // must not be cancelled
@@ -182,6 +210,10 @@ class StdioTransport final : public Transport {
       (void)sent;
     } else if (auto* note = std::get_if<http::RpcNotification>(&message)) {
       if (note->method == "notifications/tools/list_changed") ++list_changes_;
+      if (note->method == "notifications/subscriptions/acknowledged") {
+        acknowledged_ = acknowledges_list_changes(note->params);
+        ++list_changes_;
+      }
     }
   }
 
@@ -218,6 +250,7 @@ class StdioTransport final : public Transport {
     outbox_.clear();
     outbox_bytes_ = 0;
     outbox_filled_.wake_all();
+    outbox_room_.wake_all();
   }
 
   std::unique_ptr<net::Process> process_;
@@ -227,6 +260,10 @@ class StdioTransport final : public Transport {
   std::deque<Line> outbox_;
   size_t outbox_bytes_ = 0;
   async::WaitQueue outbox_filled_;
+  async::WaitQueue outbox_room_;
+  async::Semaphore permits_{limits::kMcpPendingMax};
+  size_t waiting_ = 0;
+  bool acknowledged_ = false;
   int64_t next_id_ = 1;
   uint64_t list_changes_ = 0;
   bool alive_ = true;

@@ -35,11 +35,16 @@ class Transport {
  public:
   virtual ~Transport() = default;
   /// Sends a request and waits for its response, whose result is returned. Several may be under
-  /// way. If the context ends first, the server is told that the answer is not wanted any more.
+  /// way; what is beyond the limit (limits::kMcp…PendingMax) waits for its turn. If the context
+  /// ends first, the server is told that the answer is not wanted any more.
   virtual Task<Result<Json>> request(Context ctx, std::string method, Json params,
                                      CallFacts facts) = 0;
   virtual Task<Result<void>> notify(Context ctx, std::string method, Json params,
                                     CallFacts facts) = 0;
+  /// Hears what the server says unasked, of use for list_changes(), until it ends that, or the
+  /// context ends; for a task of its own. It counts as a change that listening has begun, since
+  /// nobody heard what changed before. kUnimplemented: there is nothing to listen to, now or later.
+  virtual Task<Result<void>> listen(Context ctx, CallFacts facts) = 0;
   /// False once it must be made anew (the process ended, the session is gone).
   virtual bool alive() const = 0;
   /// Grows when the server says that its tools have changed.

@@ -153,11 +153,12 @@ void explain(const Turn& turn, const std::string& id) {
 
 /// Reads a line; false at the end of the input.
 bool ask(std::string& line) {
-  std::printf("%s", colours_wanted() ? "\x1b[1m> \x1b[0m" : "> ");
+  const char* prompt = colours_wanted() ? "\x1b[1m> \x1b[0m" : "> ";
+  std::printf("%s", prompt);
   std::fflush(stdout);
   while (std::getline(std::cin, line)) {
     if (!trim(line).empty()) return true;
-    std::printf("> ");
+    std::printf("%s", prompt);
     std::fflush(stdout);
   }
   std::printf("\n");
@@ -167,6 +168,7 @@ bool ask(std::string& line) {
 int converse(Conversation& talk, const Arguments& a, Json agent) {
   std::string line;
   bool begun = a.has("session");
+  std::printf("%s\n", dim("Say something; an empty line is nothing, Ctrl-D ends.").c_str());
   while (ask(line)) {
     auto said = begun ? talk.say(line) : talk.begin(agent, line);
     if (!said) return complain(said.error());

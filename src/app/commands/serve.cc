@@ -35,7 +35,8 @@ std::optional<Config> load(const Arguments& arguments) {
                      read_small_file);
     bool faulty = !listen.faults.empty() && !config.tls();
     if (faulty) {
-      std::fprintf(stderr, "%s\n", listen.faults.front().to_string().c_str());
+      listen.faults.front().line = 0;
+      std::fprintf(stderr, "--listen: %s\n", listen.faults.front().to_string().c_str());
       return std::nullopt;
     }
     config.listen_host = listen.config.listen_host;
@@ -106,6 +107,23 @@ Task<void> shut_down(Runtime* runtime, Serving* serving, net::AsioLoop* loop, Du
   loop->stop();
 }
 
+/// First the address: where another server has it, no session is taken up and no key printed. How
+/// many sessions go on.
+Result<size_t> begin(net::AsioLoop& loop, Runtime& runtime, Serving& serving) {
+  TRY_VOID(serving.bind());
+  TRY(size_t resumed, loop.run_task(runtime.start(runtime.context())));
+  TRY_VOID(loop.run_task(print_first_key(runtime.context(), &runtime)));
+  TRY_VOID(serving.start());
+  return resumed;
+}
+
+/// After a begin() that failed.
+void end(net::AsioLoop& loop, Runtime& runtime, Serving& serving, DemoClouds* clouds) {
+  loop.run_task(serving.stop(runtime.context(), Duration::zero()));
+  loop.run_task(runtime.stop(runtime.context()));
+  if (clouds != nullptr) loop.run_task(clouds->stop(runtime.context()));
+}
+
 int run(const Arguments& arguments) {
   std::optional<Config> config = load(arguments);
   if (!config) return kExitUsage;
@@ -125,13 +143,12 @@ int run(const Arguments& arguments) {
   }
   auto opened = runtime->open(std::move(*config));
   if (!opened) return complain(opened.error());
-  auto resumed = loop.run_task(runtime->start(runtime->context()));
-  if (!resumed) return complain(resumed.error());
-  auto key = loop.run_task(print_first_key(runtime->context(), runtime.get()));
-  if (!key) return complain(key.error());
   Serving serving(*runtime);
-  auto started = serving.start();
-  if (!started) return complain(started.error());
+  auto resumed = begin(loop, *runtime, serving);
+  if (!resumed) {
+    end(loop, *runtime, serving, clouds.get());
+    return complain(resumed.error());
+  }
 
   const Config& c = runtime->config();
   LOG_INFO("drover {} listens on {}://{}, data in {}, {} endpoints, {} sessions taken up again",

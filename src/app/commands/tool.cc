@@ -22,7 +22,8 @@ using async::Context;
 using async::Task;
 
 int complain(const Error& error) {
-  std::fprintf(stderr, "drover tool: %s\n", error.to_string().c_str());
+  std::fprintf(stderr, "drover: %s\n", error.message.c_str());
+  for (const std::string& note : error.notes) std::fprintf(stderr, "  while %s\n", note.c_str());
   if (error.code == Code::kInvalidArgument || error.code == Code::kNotFound) return kExitUsage;
   return error.code == Code::kUnavailable ? kExitUnreachable : kExitFailed;
 }

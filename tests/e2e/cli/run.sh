@@ -32,6 +32,34 @@ endpoints:
 YAML
 printf 'name: helper\ninstructions: Be brief.\nmodels: [m]\n' >agent.yaml
 
+# What was meant when it is mistyped, and help where it is looked for.
+d 2
+has 'Subcommands:' err
+d 2 session
+has 'cancel' err
+d 2 sesion ls
+has "did you mean 'drover session'?" err
+d 2 session sl
+has "there is no command 'drover session sl': did you mean 'drover session ls'?" err
+d 0 help
+has 'Begin with'
+d 0 help memory put
+has '--expect VERSION'
+d 0 version
+has 'drover 0.'
+d 2 trace
+has 'ID is required' err
+d 2 run --nope
+has 'nope' err
+for group in session memory key tenant tool config contract; do
+  d 0 "$group" --help
+done
+d 0 completion
+bash -c 'source ./out
+  complete_of() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _drover; echo "${COMPREPLY[*]}"; }
+  [ "$(complete_of drover se)" = "serve session" ] && [ "$(complete_of drover key "")" = "create ls revoke" ] &&
+    [ "$(complete_of drover memory put --ex)" = "--expect" ]' || fail "completion completes otherwise"
+
 # Nothing there yet: reading says what to do; running makes the folder.
 d 2 session ls --data nowhere
 has 'there is no data folder' err
@@ -57,8 +85,34 @@ d 0 memory put customers c-1 'likes green tea'
 d 1 memory put customers c-1 'likes coffee' --expect 7
 d 0 memory search customers tea
 has 'c-1'
+d 0 memory put customers c-2 --value '{"tier": 2}'
+d 0 memory put customers d-1 'drinks tea too' --value 7 --expect 0
+d 0 memory get customers c-2
+has '"tier": 2'
+d 0 memory get customers d-1
+[ "$(cat out)" = "$(printf 'drinks tea too\n7')" ] || fail "memory get prints: $(cat out)"
+d 0 memory ls customers
+[ "$(awk 'NR > 1 {print $1}' out | xargs)" = "c-1 c-2 d-1" ] || fail "memory ls: $(cat out)"
+d 0 memory ls customers --prefix c- --after c-1 --json
+[ "$(python3 -c 'import json; print(*(r["key"] for r in json.load(open("out"))["data"]))')" = c-2 ] ||
+  fail "memory ls --json: $(cat out)"
+d 0 memory search customers coffee
+[ "$(wc -l <out)" = 1 ] || fail "found what is not there: $(cat out)"
+d 2 memory put customers c-3 --value '{bad'
+d 2 memory put customers c-3 text --expect soon
+d 1 memory put customers c-3
+has "needs 'text'" err
+d 1 memory search customers tea --limit 0
 d 0 memory rm customers c-1
+d 1 memory rm customers c-1
 d 1 memory get customers c-1
+d 2 session events "$id" --from first
+d 1 session show nonsense
+has 'ses_' err
+d 1 trace nonsense
+has '32 hex digits' err
+d 0 trace "$id" --json
+python3 -m json.tool out >/dev/null || fail "trace --json prints no JSON: $(cat out)"
 
 # Export, import elsewhere, export again: the same bytes.
 d 0 session export "$id" --output first.jsonl
@@ -68,6 +122,10 @@ d 1 contract check forged.jsonl
 d 0 session import first.jsonl --data elsewhere
 d 0 session export "$id" --data elsewhere --output second.jsonl
 cmp first.jsonl second.jsonl || fail "an imported session exports otherwise"
+
+# On a terminal: a conversation, and colours.
+timeout 120 python3 "$HERE/terminal.py" "$DROVER" agent.yaml >out || fail "$(cat out)"
+passed=$((passed + $(sed -n 's/ passed.*//p' out)))
 
 # A running server over the same folder.
 d 0 key create --label test --scopes call,sessions,admin
@@ -93,6 +151,33 @@ d 0 session ls --key "$other"
 ! grep -q ses_ out || fail "another tenant's sessions are listed"
 d 1 session show "$id" --key "$other"
 d 1 key ls --key "$other"
+d 1 key ls --tenant nowhere
+d 1 key create --scopes call,fly
+has "'fly'" err
+d 1 tenant create acme
+d 1 tenant create ''
+d 0 tenant ls
+has acme
+d 0 tenant ls --json
+python3 -m json.tool out >/dev/null || fail "tenant ls --json prints no JSON: $(cat out)"
+d 0 key ls --tenant acme
+[ "$(wc -l <out)" = 2 ] || fail "key ls --tenant shows others' keys: $(cat out)"
+! grep -q drv_ out || fail "a key is shown again"
+revoked="$(awk 'NR == 2 {print $1}' out)"
+d 0 key revoke "$revoked"
+has 'is revoked'
+d 0 key ls --tenant acme
+has revoked
+d 1 session ls --key "$other"
+d 1 key revoke key_nothing
+d 1 key revoke nothing
+# Its address and its folder are taken: said, without a crash and before anything is begun.
+d 1 serve --data other --listen "${at#http://}"
+has 'Address already in use' err
+! grep -q drv_ out || fail "a key is printed by a server that did not start"
+d 1 serve --listen 127.0.0.1:0
+has 'in use by another drover' err
+d 2 serve --listen nonsense
 timeout 30 "$DROVER" session events "$id" --follow >followed 2>&1 </dev/null &
 follower=$!
 STARTED+=("$follower")

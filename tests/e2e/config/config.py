@@ -39,10 +39,13 @@ def check_bad():
         assert any(f"bad.yaml:{line}:" in row and words in row for row in said.splitlines()), \
             f"line {line} with '{words}': {said}"
     assert "sk-literal-secret" not in said, "the secret is repeated"
-    for text, line in (("a: [1\n", None), ("listen: x\n\tb: 1\n", 2), ("\xff", None)):
+    for text, line in (("a: [1\n", None), ("listen: x\n\tb: 1\n", 2), ("\xff", None),
+                       ("data: &here x\nlisten: *here\n", 2)):
         code, said = run(["config", "check", write("broken.yaml", text)])
         assert code == 1 and "broken.yaml:" in said, (text, said)
         assert line is None or f"broken.yaml:{line}:" in said, said
+    code, said = run(["config", "check", write("broken.yaml", "data: &here x\nlisten: *here\n")])
+    assert "write out here what &here stands for" in said, said
     code, said = run(["config", "check", os.path.join(WORK, "absent.yaml")])
     assert code == 1 and "absent.yaml" in said, said
 

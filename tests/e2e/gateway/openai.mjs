@@ -1,5 +1,7 @@
 // OpenAI's own package for Node as a client of the gateway.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
 import OpenAI from 'openai';
 import { check, clouds, control, done, failure, fault } from '../sim-sdks/check.mjs';
 
@@ -156,6 +158,20 @@ await check('an unknown model', async () => {
     assert.ok(error instanceof OpenAI.NotFoundError, String(error));
     assert.equal(error.code, 'model_not_found');
   }
+});
+await check('a request far too large is a 413', async () => {
+  // The SDK, and HTTP/2, which the SDK does not speak.
+  const error = await failure(create('azure', 'x'.repeat(200 << 20)));
+  assert.equal(error.status, 413, String(error));
+  assert.equal(error.code, 'body_too_large');
+  const session = http2.connect(GATEWAY_URL);
+  const request = session.request({
+    ':method': 'POST', ':path': '/v1/chat/completions', authorization: `Bearer ${GATEWAY_KEY}`,
+  });
+  request.write(Buffer.alloc(200 << 20));
+  const [head] = await once(request, 'response', { signal: AbortSignal.timeout(20_000) });
+  assert.equal(head[':status'], 413);
+  session.destroy();
 });
 await check('a malformed request', async () => {
   for (const body of [{ model: 'azure' }, { model: 'azure', messages: 'hi' }, { model: 7, messages: [] },

@@ -1,4 +1,5 @@
 """What no SDK would send: the gateway refuses it, and is as well as before."""
+import http.client
 import json
 import os
 import socket
@@ -97,6 +98,25 @@ def too_large():
         healthy()
 
 
+def far_too_large():
+    """200 MB are 413 for a client that reads only once it has sent all, and for one that asks first"""
+    connection = http.client.HTTPConnection(HOST.hostname, HOST.port, timeout=40)
+    for path, headers, want in (("/v1/chat/completions", {"Authorization": f"Bearer {KEY}"}, 413),
+                                ("/v1/chat/completions", {}, 401), ("/nowhere", {}, 404)):
+        connection.request("POST", path, body=bytes(200 << 20), headers=headers)
+        answer = connection.getresponse()
+        assert answer.status == want, (path, answer.status)
+        error = json.loads(answer.read())["error"]
+        if want == 413:
+            assert error["code"] == "body_too_large", error
+        connection.close()
+    with connect() as stream:
+        stream.sendall(post_head(200 << 20)[:-2] + b"Expect: 100-continue\r\n\r\n")
+        status, data = read_answer(stream)
+        assert status == 413, data[:300]
+    healthy()
+
+
 def slow():
     """a slow client is served, and holds nobody up"""
     body = b'{"model":"azure","messages":[{"role":"user","content":"hi"}]}'
@@ -166,4 +186,4 @@ def metrics():
     assert status == 200 and b"# TYPE drover_" in data, data[:300]
 
 
-sys.exit(run_all([malformed, deep, utf8, huge_header, too_large, slow, vanishes, metrics]))
+sys.exit(run_all([malformed, deep, utf8, huge_header, too_large, far_too_large, slow, vanishes, metrics]))

@@ -48,6 +48,47 @@ async function text(server, tool, args) {
   return answer.content;
 }
 
+/** Asks the running server. */
+async function api(method, path, body) {
+  const answer = await fetch(process.env.SERVE_URL + path, {
+    method,
+    headers: { authorization: `Bearer ${process.env.SERVE_KEY}` },
+    body: body && JSON.stringify(body),
+    signal: AbortSignal.timeout(30_000),
+  });
+  const json = await answer.json();
+  assert.ok(answer.ok, JSON.stringify(json));
+  return json;
+}
+
+/** A message to a session, and what the model says in the end. */
+async function say(session, content) {
+  const { sequence } = await api('POST', `/v1/sessions/${session}/messages`, { content });
+  for (let tries = 0; tries < 200; tries++) {
+    const { data } = await api('GET', `/v1/sessions/${session}/events?from=${sequence}`);
+    const results = data.filter((event) => event.kind === 'model.result').map((event) => event.payload);
+    const last = results.at(-1);
+    assert.ok(!last?.error, JSON.stringify(last?.error));
+    if (last && !last.message.tool_calls?.length) return last.message.content;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error('the model did not answer');
+}
+
+/** A tool that comes while a session runs is seen by its next step. */
+async function checkGrowth(name) {
+  await check(`${name}: a changed list of tools is noticed`, async () => {
+    const agent = { name: 'grower', models: ['m'], tools: [name] };
+    const { id } = await api('POST', '/v1/sessions', { agent });
+    assert.equal(await say(id, 'use the new tool'), 'there is no such tool');
+    // The stream on which the server tells of it is opened beside the first call.
+    await new Promise((done) => setTimeout(done, 500));
+    assert.equal(await say(id, 'grow'), 'it grew');
+    await new Promise((done) => setTimeout(done, 500));
+    assert.equal(await say(id, 'use the new tool'), 'it said: from the new tool');
+  });
+}
+
 /** What holds for every server made of tools.mjs. */
 async function checkServer(name, { era, http }) {
   const it = (what, body) => check(`${name}: ${what}`, body);
@@ -105,6 +146,14 @@ async function checkServer(name, { era, http }) {
   await it('a name that is not ASCII', async () => {
     assert.equal(await text(name, 'größe'), 'groß');
   });
+  await checkGrowth(name);
+  if (http) {
+    await it('calls beyond the limit wait for their turn', async () => {
+      const { code, answers, err } = await call(name, 'echo', { text: 'x' }, '--times', '400');
+      assert.equal(code, 0, err);
+      assert.deepEqual(answers.map((a) => a.content), Array(400).fill('x'));
+    });
+  }
   if (!http) {
     await it('a server that dies is started again; the key stays, the attempt counts', async () => {
       assert.equal(await text(name, 'dies'), 'attempt 2 of a key');

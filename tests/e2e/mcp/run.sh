@@ -16,7 +16,16 @@ v1json="$(url_of v1json)"
 v2="$(url_of v2)"
 await 30 'listening on port' "$WORK/everything.log" >/dev/null
 
+start sim "$DROVER" sim --json --cloud coreweave --script "$HERE/script.yaml"
+await 20 '^\{"clouds"' "$WORK/sim.log" >"$WORK/clouds.json"
+of_cloud() { sed "s/.*\"$1\":\[\{0,1\}\"\([^\"]*\)\".*/\1/" "$WORK/clouds.json"; }
+CW_KEY="$(of_cloud bearer)"
+export CW_KEY
+
 cat >"$WORK/drover.yaml" <<YAML
+endpoints:
+  - {id: cw, provider: coreweave, base_url: "$(sed 's/.*"region":"[^"]*","url":"\([^"]*\)".*/\1/' "$WORK/clouds.json")/v1",
+     model: m, upstream_model: "$(of_cloud models)", credentials: "env:CW_KEY"}
 tools:
   - {name: v1, command: ["$NODE", "$HERE/v1-server.mjs"]}
   - {name: v2, command: ["$NODE", "$HERE/v2-server.mjs"]}
@@ -37,4 +46,8 @@ cat >"$WORK/facts.json" <<JSON
   "everything-http": {"everything": true}
 }
 JSON
+start serve "$DROVER" serve --config "$WORK/drover.yaml" --data "$WORK/data" --listen 127.0.0.1:0
+SERVE_URL="$(await 20 'listens on http://' "$WORK/serve.log" | grep -oE 'http://127\.0\.0\.1:[0-9]+' | head -n 1)"
+SERVE_KEY="$(await 20 '^ +drv_' "$WORK/serve.log" | tr -d ' ')"
+export SERVE_URL SERVE_KEY
 "$NODE" "$HERE/check.mjs" "$WORK" "$DROVER" "$WORK/facts.json"

@@ -7,7 +7,10 @@ const journal = process.env.CALLS_FILE;
 
 export const BYTES = 'two  spaces\ttab\r\n"quotes" \\ back, ünï, 日本, 🦊, \u2028, end\n';
 
-/** Registers them; `extra.progress(call, n)` and `extra.log(call, text)` speak beside the answer. */
+/**
+ * Registers them; `extra.progress(call, n)` and `extra.log(call, text)` speak beside the answer;
+ * `extra.grow(register)` makes `register` add a tool to the running server and tells of it.
+ */
 export function addTools(server, extra) {
   const add = (name, description, inputSchema, run) =>
     server.registerTool(name, { description, inputSchema }, async (args, call) => {
@@ -48,4 +51,10 @@ export function addTools(server, extra) {
     if (meta['drover/attempt'] === 1) process.exit(7);
     return text(`attempt ${meta['drover/attempt']} of ${meta['drover/idempotency_key'] ? 'a key' : 'none'}`);
   });
+  const grown = (to) => to.registerTool('grown', { description: 'Came later' }, async () => text('from the new tool'));
+  add('grow', 'Adds a tool to its server', z.object({}), async () => {
+    await extra.grow(grown, server);
+    return text('one more tool');
+  });
+  if (extra.has_grown?.()) grown(server);
 }

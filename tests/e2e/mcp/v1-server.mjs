@@ -13,6 +13,7 @@ function makeServer() {
   const server = new McpServer({ name: 'v1', version: '1' }, { capabilities: { logging: {} } });
   addTools(server, {
     meta: (call) => call._meta,
+    grow: (register, to) => register(to), // which tells by itself
     log: (call, data) => call.sendNotification({ method: 'notifications/message', params: { level: 'info', data } }),
     progress: (call, progress) =>
       call.sendNotification({

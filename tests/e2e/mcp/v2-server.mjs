@@ -9,10 +9,20 @@ import { serveStdio } from '@modelcontextprotocol/server/stdio';
 import * as z from 'zod';
 import { addTools } from './tools.mjs';
 
+// Over HTTP each request has a server of its own: what they share is here.
+let handler;
+let grown = false;
+
 function makeServer() {
   const server = new McpServer({ name: 'v2', version: '1' }, { capabilities: { logging: {} } });
   addTools(server, {
     meta: (call) => call.mcpReq._meta,
+    has_grown: () => grown,
+    grow: (register, to) => {
+      if (!handler) return register(to); // which tells by itself
+      grown = true;
+      handler.notify.toolsChanged();
+    },
     log: (call, data) => call.mcpReq.notify({ method: 'notifications/message', params: { level: 'info', data } }),
     progress: (call, progress) =>
       call.mcpReq.notify({
@@ -34,7 +44,7 @@ function makeServer() {
 if (process.argv[2] !== 'http') {
   serveStdio(makeServer, { legacy: 'reject' });
 } else {
-  const handler = createMcpHandler(makeServer, { legacy: 'reject', onerror: (e) => console.error(e) });
+  handler = createMcpHandler(makeServer, { legacy: 'reject', onerror: (e) => console.error(e) });
   const http = createServer(async (req, res) => {
     const body = req.method === 'POST' ? Readable.toWeb(req) : undefined;
     const request = new Request(`http://${req.headers.host}${req.url}`, {

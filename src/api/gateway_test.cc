@@ -1,0 +1,210 @@
+#include "api/gateway.h"
+
+#include "api/api_test_fixture.h"
+
+namespace drover::api {
+namespace {
+
+using road::answer;
+using road::chat_body;
+using road::delta_chunk;
+using road::end_of_stream;
+using road::finish_chunk;
+using road::good_stream;
+using road::ImposterScript;
+using road::role_chunk;
+using road::sse;
+using road::stream_head;
+using road::usage_chunk;
+
+class GatewayTest : public ApiFixture {
+ protected:
+  GatewayTest() {
+    GatewayServices services;
+    services.road = road_.get();
+    services.clock = &loop_;
+    add_gateway_routes(*router_, services);
+    serve();
+  }
+  ~GatewayTest() override { stop_serving(); }
+
+  Reply chat(bool stream, std::string key = "k-call") {
+    return call("POST", "/v1/chat/completions", request_body(stream), std::move(key));
+  }
+  /// The data lines of a stream.
+  static std::vector<std::string> data_of(const std::string& body) {
+    std::vector<std::string> out;
+    size_t at = 0;
+    while ((at = body.find("data: ", at)) != std::string::npos) {
+      size_t end = body.find("\n\n", at);
+      if (end == std::string::npos) break;
+      out.push_back(body.substr(at + 6, end - at - 6));
+      at = end;
+    }
+    return out;
+  }
+};
+
+TEST_F(GatewayTest, AWholeAnswerPassesAsBytes) {
+  add("one.test");
+  imposter("one.test").script(answer(200, chat_body("hello")));
+  Reply reply = chat(false);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.header("x-drover-endpoint"), "one.test");
+  EXPECT_EQ(reply.header("x-drover-attempts"), "1");
+  EXPECT_EQ(reply.header("x-drover-cost-usd"), "0.00002");
+  EXPECT_EQ(reply.header("content-type"), "application/json");
+  const Json* choices = nullptr;
+  Json body = reply.json();
+  choices = body.find("choices");
+  ASSERT_NE(choices, nullptr);
+  EXPECT_EQ(choices->array_items()->front().find("message")->get_string("content"), "hello");
+}
+
+TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
+  add("one.test");
+  ImposterScript s = stream_head();
+  s.then(sse(role_chunk()), 100ms).then(sse(role_chunk()), 100ms);
+  s.then(sse(delta_chunk("Hel")), 300ms).then(sse(delta_chunk("lo")), 50ms);
+  s.then(sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 50ms);
+  imposter("one.test").script(s);
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.header("content-type"), "text/event-stream; charset=utf-8");
+  EXPECT_GE(reply.head_at, 500ms) << "not with the role, which is not visible";
+  EXPECT_LT(reply.head_at, 550ms) << "but with the first text";
+  ASSERT_FALSE(reply.parts.empty());
+  // What was held back comes with the first text, before it and in order.
+  std::vector<std::string> first = data_of(reply.parts.front().bytes);
+  ASSERT_EQ(first.size(), 3u) << reply.parts.front().bytes;
+  EXPECT_NE(first[0].find(R"("role":"assistant")"), std::string::npos);
+  EXPECT_NE(first[1].find(R"("role":"assistant")"), std::string::npos);
+  EXPECT_NE(first[2].find(R"("content":"Hel")"), std::string::npos);
+  EXPECT_EQ(data_of(reply.body).back(), "[DONE]");
+}
+
+TEST_F(GatewayTest, EventsOfAnAttemptThatFailedAreNotSeen) {
+  add("one.test");
+  add("two.test", "env:OTHER_KEY");
+  ImposterScript cut = stream_head();
+  cut.then(sse(R"({"id":"first","object":"chat.completion.chunk","created":1,"model":"up-1",)"
+               R"("choices":[{"index":0,"delta":{"role":"assistant","content":""}}]})"));
+  cut.then("", 200ms).and_close();
+  imposter("one.test").script(cut);
+  imposter("two.test").script(good_stream());
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.header("x-drover-endpoint"), "two.test");
+  EXPECT_EQ(reply.body.find("first"), std::string::npos) << reply.body;
+  EXPECT_EQ(data_of(reply.body).back(), "[DONE]");
+}
+
+TEST_F(GatewayTest, ABreakAfterVisibleTextEndsWithAnErrorEvent) {
+  add("one.test");
+  add("two.test", "env:OTHER_KEY");
+  ImposterScript cut = stream_head();
+  cut.then(sse(role_chunk()) + sse(delta_chunk("Hel"))).then("", 100ms).and_close();
+  imposter("one.test").script(cut);
+  imposter("two.test").script(good_stream());
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 200);
+  std::vector<std::string> events = data_of(reply.body);
+  ASSERT_GE(events.size(), 2u);
+  Json last = Json::parse(events.back()).value_or(Json());
+  ASSERT_NE(last.find("error"), nullptr) << "never a clean end: " << events.back();
+  EXPECT_EQ(reply.body.find("[DONE]"), std::string::npos);
+  EXPECT_TRUE(imposter("two.test").requests().empty()) << "never switched silently";
+}
+
+TEST_F(GatewayTest, AStreamThatFailsBeforeAnythingIsVisibleIsAPlainError) {
+  add("one.test");
+  imposter("one.test").script(answer(400, R"({"error":{"message":"bad","code":"bad_thing"}})"));
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 400);
+  EXPECT_EQ(reply.header("content-type"), "application/json");
+  EXPECT_EQ(reply.error_member("code"), "bad_thing");
+}
+
+TEST_F(GatewayTest, WhatIsHeldBackIsBounded) {
+  add("one.test");
+  ImposterScript flood = stream_head();
+  std::string big = R"({"id":"s1","object":"chat.completion.chunk","created":1,"model":"up-1",)"
+                    R"("choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"pad":")" +
+                    std::string(100'000, 'x') + R"("})";
+  for (int i = 0; i < 12; ++i) flood.then(sse(big), 1ms);
+  imposter("one.test").script(flood);
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_NE(reply.error_member("message").find("said nothing"), std::string::npos) << reply.body;
+  // Another endpoint may have something to say.
+  add("two.test", "env:OTHER_KEY");
+  imposter("two.test").script(good_stream());
+  Reply better = chat(true);
+  EXPECT_EQ(better.status, 200);
+  EXPECT_EQ(better.header("x-drover-endpoint"), "two.test");
+}
+
+TEST_F(GatewayTest, AProvidersTooLargeReachesTheCallerAsSuch) {
+  struct Case {
+    const char* body;
+    int status;
+    const char* code;
+  };
+  const Case cases[] = {
+      {"<html>413 Request Entity Too Large</html>", 413, "request_too_large"},
+      {R"({"error":{"message":"too much","code":"413"}})", 413, "request_too_large"},
+      {R"({"error":{"message":"too much","code":"payload_too_big","type":"x"}})", 413,
+       "request_too_large"},
+      {R"({"error":{"message":"maximum context length is 8 tokens","code":null}})", 400,
+       "context_length_exceeded"},
+  };
+  int n = 0;
+  for (const Case& c : cases) {
+    std::string host = "c" + std::to_string(n++) + ".test";
+    endpoints_.clear();
+    add(host);
+    imposter(host).script(answer(413, c.body));
+    Reply reply = chat(false);
+    EXPECT_EQ(reply.status, c.status) << c.body;
+    EXPECT_EQ(reply.error_member("code"), c.code) << c.body;
+    EXPECT_EQ(reply.error_member("type"), "invalid_request_error");
+  }
+}
+
+TEST_F(GatewayTest, OurCredentialsFaultIsNotTheCallers) {
+  add("one.test");
+  imposter("one.test").script(answer(401, R"({"error":{"message":"no","code":"bad_key"}})"));
+  Reply reply = chat(false);
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(reply.header("www-authenticate"), "");
+}
+
+TEST_F(GatewayTest, RefusesWhatItCannotRead) {
+  add("one.test");
+  EXPECT_EQ(call("POST", "/v1/chat/completions", "{").status, 400);
+  EXPECT_EQ(call("POST", "/v1/chat/completions", R"({"messages":[]})").status, 400);
+  Reply unknown = call("POST", "/v1/chat/completions",
+                       R"({"model":"nope","messages":[{"role":"user","content":"hi"}]})");
+  EXPECT_EQ(unknown.status, 404);
+  EXPECT_EQ(unknown.error_member("code"), "model_not_found");
+  EXPECT_TRUE(imposter("one.test").requests().empty());
+  EXPECT_EQ(chat(false, "k-sessions").status, 403) << "a key without the scope";
+  EXPECT_EQ(chat(false, "").status, 401);
+}
+
+TEST_F(GatewayTest, ListsModels) {
+  add("one.test");
+  add("two.test", "env:OTHER_KEY", "n/with slash");
+  Reply list = call("GET", "/v1/models");
+  Json body = list.json();
+  ASSERT_NE(body.find("data"), nullptr);
+  EXPECT_EQ(body.find("data")->array_items()->size(), 2u);
+  EXPECT_EQ(call("GET", "/v1/models/m").json().get_string("id"), "m");
+  EXPECT_EQ(call("GET", "/v1/models/n%2Fwith%20slash").json().get_string("id"), "n/with slash");
+  Reply none = call("GET", "/v1/models/x");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(none.error_member("code"), "model_not_found");
+}
+
+}  // namespace
+}  // namespace drover::api

@@ -1,0 +1,286 @@
+// The JSON routes: what they answer to what is wrong, and to whom.
+#include "api/admin.h"
+#include "api/api_test_fixture.h"
+#include "api/keys.h"
+#include "api/memory.h"
+#include "api/sessions.h"
+#include "api/traces.h"
+#include "memory/memory.h"
+#include "road/effects.h"
+#include "store/memory/memory_store.h"
+
+namespace drover::api {
+namespace {
+
+/// No agent of these tests has tools.
+class NoTools final : public tools::ToolSet {
+ public:
+  Task<Result<std::vector<tools::BoundTool>>> list(Context ctx,
+                                                   std::vector<std::string> servers) override {
+    co_return std::vector<tools::BoundTool>();
+  }
+  Task<Result<tools::ToolOutcome>> call(Context ctx, tools::ToolInvocation invocation) override {
+    co_return fail(Code::kNotFound, "no tools");
+  }
+};
+
+Task<Result<Json>> nothing(Context ctx) { co_return Json::object(); }
+
+class RoutesTest : public ApiFixture {
+ protected:
+  RoutesTest() {
+    loop_.run_task(prepare());
+    session::Services s;
+    s.loop = &loop_;
+    s.random = &random_;
+    s.journal = &store_.journal();
+    s.road = road_.get();
+    s.tools = &tools_;
+    s.effects = &effects_;
+    s.spans = &spans_;
+    sessions_ = std::make_unique<session::SessionManager>(s, Context(loop_));
+    SessionServices sessions;
+    sessions.sessions = sessions_.get();
+    std::map<std::string, session::AgentSpec> agents;
+    agents["helper"] =
+        *session::AgentSpec::from_json(*Json::parse(R"({"name":"helper","models":["m"]})"));
+    agents_.set_configured(std::move(agents));
+    sessions.agents = &agents_;
+    sessions.check_agent = [](const session::AgentSpec& agent) -> Result<void> {
+      if (agent.models.front() == "m") return {};
+      return fail(Code::kInvalidArgument, "no endpoint offers that model");
+    };
+    add_session_routes(*router_, std::move(sessions));
+    MemoryServices memory;
+    memory.memory = &memory_;
+    add_memory_routes(*router_, memory);
+    KeyServices keys;
+    keys.keys = &keys_;
+    keys.tenants = &tenants_;
+    add_key_routes(*router_, keys);
+    TraceServices traces;
+    traces.spans = &store_.spans();
+    traces.sessions = sessions_.get();
+    add_trace_routes(*router_, traces);
+    AdminServices admin;
+    admin.backup = [this](Context ctx, std::string path) {
+      backups_.push_back(std::move(path));
+      return nothing(std::move(ctx));
+    };
+    admin.reload = [](Context ctx) { return nothing(std::move(ctx)); };
+    add_admin_routes(*router_, std::move(admin));
+    serve();
+  }
+  ~RoutesTest() override {
+    stop_serving();
+    loop_.run_task(sessions_->stop());
+  }
+
+  Task<void> prepare() {
+    Context ctx(loop_);
+    auto tenants = co_await tenants_.load(ctx);
+    auto keys = co_await keys_.load(ctx);
+    EXPECT_TRUE(tenants && keys);
+  }
+
+  void expect_error(const Reply& reply, int status, const std::string& says) {
+    EXPECT_EQ(reply.status, status) << reply.body;
+    EXPECT_NE(reply.error_member("message").find(says), std::string::npos) << reply.body;
+    EXPECT_FALSE(reply.error_member("code").empty());
+    EXPECT_EQ(reply.header("content-type"), "application/json");
+  }
+
+  store::MemoryStore store_{random_};
+  memory::Memory memory_{store_.records()};
+  identity::Tenants tenants_{store_.documents(), random_};
+  identity::Keys keys_{store_.documents(), random_};
+  session::AgentRegistry agents_{store_.documents()};
+  road::Effects effects_{random_, nullptr, nullptr};
+  NoTools tools_;
+  std::unique_ptr<session::SessionManager> sessions_;
+  std::vector<std::string> backups_;
+};
+
+TEST_F(RoutesTest, NewSessionsAreChecked) {
+  add("one.test");
+  struct Case {
+    const char* body;
+    int status;
+    const char* says;
+  };
+  const Case cases[] = {
+      {"{}", 400, "'agent' is missing"},
+      {R"({"agent":"nobody"})", 404, "nobody"},
+      {R"({"agent":7})", 400, "agent"},
+      {R"({"agent":{"name":"x"}})", 400, "models"},
+      {R"({"agent":{"name":"x","models":["m"],"modles":[]}})", 400, "modles"},
+      {R"({"agent":{"name":"x","models":["other"]}})", 400, "no endpoint offers"},
+      {R"({"agent":"helper","message":7})", 400, "message"},
+      {R"({"agent":"helper","message":{"role":"system","content":"x"}})", 400, "role 'user'"},
+      {R"({"agent":"helper","labels":[]})", 400, "labels"},
+      {R"({"agent":"helper","labels":{"a":1}})", 400, "label"},
+  };
+  for (const Case& c : cases) {
+    expect_error(call("POST", "/v1/sessions", c.body), c.status, c.says);
+  }
+  EXPECT_EQ(call("POST", "/v1/sessions", R"({"agent":"helper"})", "k-call").status, 403);
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","labels":{"user":"anna"}})");
+  EXPECT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(made.json().get_string("agent"), "helper");
+}
+
+TEST_F(RoutesTest, AnotherTenantsSessionIsNotThere) {
+  add("one.test");
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  EXPECT_EQ(call("GET", path).status, 200);
+  Reply missing = call("GET", "/v1/sessions/ses_nothing");
+  expect_error(missing, 404, "");
+  for (const char* key : {"k-other", "k-operator"}) {
+    for (const char* rest : {"", "/events", "/export", "/trace"}) {
+      EXPECT_EQ(call("GET", path + rest, "", key).status, 404) << key << rest;
+    }
+    EXPECT_EQ(call("POST", path + "/messages", R"({"content":"x"})", key).status, 404);
+    EXPECT_EQ(call("POST", path + "/cancel", "", key).status, 404);
+  }
+  EXPECT_EQ(call("GET", "/v1/sessions", "", "k-other").json().find("data")->array_items()->size(),
+            0u);
+}
+
+TEST_F(RoutesTest, SessionRoutesRefuseWhatMakesNoSense) {
+  add("one.test");
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
+  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  expect_error(call("GET", "/v1/sessions/not-an-id"), 400, "ses_");
+  expect_error(call("GET", path + "/events?from=x"), 400, "from");
+  expect_error(call("GET", path + "/events?limit=-1"), 400, "limit");
+  expect_error(call("GET", "/v1/sessions?limit=many"), 400, "limit");
+  expect_error(call("GET", "/v1/sessions?before=x"), 400, "ses_");
+  expect_error(call("POST", path + "/messages", "{}"), 400, "");
+  expect_error(call("POST", path + "/rewards", R"({"name":"x"})"), 400, "value");
+  expect_error(call("POST", path + "/rewards", R"({"name":"x","value":"y"})"), 400, "value");
+  expect_error(call("POST", "/v1/sessions/import", "not json\n"), 400, "line 1");
+  http::ClientRequest follow = request("GET", path + "/events");
+  follow.headers.add("accept", "text/event-stream");
+  follow.headers.add("last-event-id", "abc");
+  expect_error(call(std::move(follow)), 400, "Last-Event-ID");
+}
+
+TEST_F(RoutesTest, AnExportImportsAgainAndIsTheSame) {
+  add("one.test");
+  imposter("one.test").script(road::answer(200, road::chat_body("hello")));
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
+  loop_.run_for(1s);
+  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  EXPECT_EQ(call("POST", path + "/cancel", R"({"reason":"done"})").status, 202);
+  loop_.run_for(1s);
+  Reply exported = call("GET", path + "/export");
+  EXPECT_EQ(exported.header("content-type"), "application/jsonl");
+  EXPECT_EQ(call("POST", "/v1/sessions/import", exported.body).status, 409) << "it is there";
+  Reply imported = call("POST", "/v1/sessions/import", exported.body, "k-other");
+  if (imported.status == 201) {
+    EXPECT_EQ(call("GET", path + "/export", "", "k-other").body, exported.body);
+  } else {
+    EXPECT_EQ(imported.status, 409) << imported.body;
+  }
+}
+
+TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {
+  add("one.test");
+  imposter("one.test").script(road::answer(200, road::chat_body("hello")));
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
+  loop_.run_for(1s);
+  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  ASSERT_EQ(call("POST", path + "/cancel").status, 202);
+  loop_.run_for(1s);
+  // The session has ended: the stream gives all there is and ends.
+  http::ClientRequest follow = request("GET", path + "/events");
+  follow.headers.add("accept", "text/event-stream");
+  follow.headers.add("last-event-id", "1");
+  Reply reply = call(std::move(follow));
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(reply.header("content-type"), "text/event-stream; charset=utf-8");
+  EXPECT_EQ(reply.body.find("id: 1\n"), std::string::npos) << "what was seen is not repeated";
+  EXPECT_NE(reply.body.find("id: 2\n"), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("event: session.ended\n"), std::string::npos) << reply.body;
+}
+
+TEST_F(RoutesTest, MemoryKeepsVersionsAndTenantsApart) {
+  std::string path = "/v1/memory/customers/anna";
+  expect_error(call("PUT", path, "{}"), 400, "'text', 'value' or both");
+  expect_error(call("PUT", path, R"({"txt":"x"})"), 400, "unknown member 'txt'");
+  expect_error(call("PUT", path, R"({"text":7})"), 400, "'text' must be a text");
+  expect_error(call("PUT", path, R"({"text":"x","expected_version":-1})"), 400, "whole number");
+  expect_error(call("GET", path), 404, "");
+  Reply put = call("PUT", path, R"({"text":"likes trains","expected_version":0})");
+  EXPECT_EQ(put.status, 200) << put.body;
+  EXPECT_EQ(put.json().get_int("version"), 1);
+  expect_error(call("PUT", path, R"({"text":"x","expected_version":0})"), 409, "");
+  http::ClientRequest conditional = request("PUT", path, R"({"text":"likes boats"})");
+  conditional.headers.add("if-match", "\"1\"");
+  EXPECT_EQ(call(conditional).json().get_int("version"), 2);
+  EXPECT_EQ(call(conditional).status, 409);
+  conditional.headers.set("if-match", "*");
+  expect_error(call(conditional), 400, "If-Match");
+  EXPECT_EQ(call("GET", path).json().get_string("text"), "likes boats");
+  EXPECT_EQ(call("GET", path, "", "k-other").status, 404);
+  EXPECT_EQ(call("GET", path, "", "k-call").status, 403);
+  expect_error(call("GET", "/v1/memory/customers?limit=x"), 400, "limit");
+  expect_error(call("POST", "/v1/memory/customers/search", "{}"), 400, "'query'");
+  expect_error(call("POST", "/v1/memory/customers/search", R"({"query":"x","limit":0})"), 400,
+               "'limit'");
+  Reply found = call("POST", "/v1/memory/customers/search", R"({"query":"boats"})");
+  EXPECT_EQ(found.json().find("data")->array_items()->size(), 1u) << found.body;
+  EXPECT_EQ(call("DELETE", path).status, 200);
+  EXPECT_EQ(call("DELETE", path).status, 404);
+}
+
+TEST_F(RoutesTest, KeysAndTenantsAreForAdmins) {
+  expect_error(call("POST", "/v1/keys", "{}", "k-operator"), 400, "'scopes'");
+  expect_error(call("POST", "/v1/keys", R"({"label":"x","scopes":["root"]})", "k-operator"), 400,
+               "root");
+  expect_error(
+      call("POST", "/v1/keys", R"({"label":"x","scopes":["call"],"tenant":"no"})", "k-operator"),
+      404, "no");
+  EXPECT_EQ(call("POST", "/v1/keys", R"({"label":"x","scopes":["call"]})", "k-call").status, 403);
+  Reply made = call("POST", "/v1/keys", R"({"label":"x","scopes":["call"]})", "k-operator");
+  ASSERT_EQ(made.status, 201) << made.body;
+  std::string secret(made.json().get_string("key").value_or(""));
+  ASSERT_FALSE(secret.empty());
+  std::string id(made.json().get_string("id").value_or(""));
+  Reply list = call("GET", "/v1/keys", "", "k-operator");
+  EXPECT_NE(list.body.find(id), std::string::npos);
+  EXPECT_EQ(list.body.find(secret), std::string::npos) << "shown once";
+  // Another tenant's admin does not learn that it is there.
+  EXPECT_EQ(call("DELETE", "/v1/keys/" + id, "", "k-other").status, 404);
+  EXPECT_EQ(call("GET", "/v1/keys?tenant=default", "", "k-other").status, 404);
+  EXPECT_EQ(call("DELETE", "/v1/keys/" + id, "", "k-operator").status, 200);
+  expect_error(call("DELETE", "/v1/keys/key_nothing", "", "k-operator"), 404, "key_nothing");
+  expect_error(call("DELETE", "/v1/keys/nothing", "", "k-operator"), 400, "key_");
+  EXPECT_EQ(call("POST", "/v1/tenants", R"({"name":"b"})", "k-other").status, 403);
+  EXPECT_EQ(call("POST", "/v1/tenants", R"({"name":"b"})", "k-operator").status, 201);
+  expect_error(call("POST", "/v1/tenants", R"({"name":"b"})", "k-operator"), 409, "'b'");
+  expect_error(call("POST", "/v1/tenants", "{}", "k-operator"), 400, "name");
+}
+
+TEST_F(RoutesTest, TracesHaveProperIds) {
+  expect_error(call("GET", "/v1/traces/xyz"), 400, "32 hex digits");
+  expect_error(call("GET", "/v1/traces/" + std::string(32, 'a')), 404, "no such trace");
+  EXPECT_EQ(call("GET", "/v1/traces/" + std::string(32, 'a'), "", "k-call").status, 403);
+  expect_error(call("GET", "/v1/sessions/ses_none/trace"), 404, "");
+}
+
+TEST_F(RoutesTest, TheServerIsTheOperators) {
+  EXPECT_EQ(call("POST", "/v1/admin/reload", "", "k-all").status, 403);
+  EXPECT_EQ(call("POST", "/v1/admin/reload", "", "k-operator").status, 200);
+  EXPECT_EQ(call("POST", "/v1/admin/backup", R"({"path":"/b"})", "k-all").status, 403);
+  expect_error(call("POST", "/v1/admin/backup", R"({"path":"b"})", "k-operator"), 400, "absolute");
+  expect_error(call("POST", "/v1/admin/backup", "{}", "k-operator"), 400, "absolute");
+  EXPECT_TRUE(backups_.empty());
+  EXPECT_EQ(call("POST", "/v1/admin/backup", R"({"path":"/b"})", "k-operator").status, 200);
+  EXPECT_EQ(backups_, std::vector<std::string>{"/b"});
+}
+
+}  // namespace
+}  // namespace drover::api
