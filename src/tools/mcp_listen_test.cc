@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "async/scope.h"
 #include "async/sim_loop.h"
 #include "base/peer_limits.h"
 #include "tools/fake_mcp.h"
