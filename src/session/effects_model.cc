@@ -201,6 +201,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     Error cut = cut_error("the answer reached what the budget left for it");
     Json billed = Json::object();
     billed.set("provider", outcome->provider).set("endpoint", outcome->endpoint->id);
+    const std::string& request = outcome->answer.response.request_id;
+    if (!request.empty()) billed.set("request_id", request);
     billed.set("usage", contract::to_json(outcome->answer.response.usage));
     if (outcome->cost_known) billed.set("cost_usd", outcome->cost.usd());
     co_return failed(task, cut, std::move(out), std::move(billed));

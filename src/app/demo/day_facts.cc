@@ -71,6 +71,7 @@ class Reader {
       failed_from_.clear();
       failed_us_ = 0;
     } else {
+      out_.repeated.push_back(session::idempotency_key(event.session, event.causation));
       // After a restart nothing had failed: the attempt was lost with the process.
       WallTime since = std::max(failed_at_, attempt_began_);
       step_.parts["queue"] += micros_between(since, event.time);
@@ -108,6 +109,7 @@ class Reader {
       // Cut by a budget: no answer, and billed all the same.
       if (const Json* usage = payload.find("usage")) {
         AnswerFact cut;
+        cut.request_id = payload.get_string("request_id").value_or("");
         cut.endpoint = payload.get_string("endpoint").value_or("");
         cut.usage = contract::usage_from_json(*usage);
         out_.cut.push_back(std::move(cut));
@@ -125,6 +127,7 @@ class Reader {
     AnswerFact answer;
     answer.at = event.time;
     answer.avoided = avoided_;
+    answer.request_id = payload.get_string("request_id").value_or("");
     answer.endpoint = payload.get_string("endpoint").value_or("");
     if (const Json* usage = payload.find("usage")) answer.usage = contract::usage_from_json(*usage);
     if (auto cost = payload.get_string("cost_usd")) {

@@ -41,6 +41,7 @@ struct AnswerFact {
   Money cost;
   bool cost_known = false;
   int64_t first_token_us = 0;
+  std::string request_id;  // the provider's
   /// An endpoint that comes before it on the ladder was left alone, because it had failed before.
   bool avoided = false;
 };
@@ -80,6 +81,8 @@ struct SessionFacts {
   uint64_t duplicated = 0;    // effects with more than one accepted result
   uint64_t widest_fan_out = 0;
   std::vector<AnswerFact> answers;
+  /// Idempotency keys of model calls that took more than one attempt.
+  std::vector<std::string> repeated;
   std::vector<AnswerFact> cut;  // billed without being accepted: endpoint and usage
   std::vector<FailoverFact> failovers;
   std::vector<StepFact> steps;

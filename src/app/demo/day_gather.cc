@@ -90,9 +90,12 @@ Task<Result<void>> Day::gather(Context ctx, Side* side, SideReport* out) {
 
 void Day::count_books(Side& side, SideReport& out) {
   std::map<std::string, BooksLine> lines;
+  std::set<std::string> journalled, repeated;
   for (const SessionFacts& s : out.facts) {
+    repeated.insert(s.repeated.begin(), s.repeated.end());
     for (const auto* list : {&s.answers, &s.cut}) {
       for (const AnswerFact& a : *list) {
+        journalled.insert(a.request_id);
         if (a.usage.estimated) continue;
         BooksLine& line = lines[cloud_of(a.endpoint)];
         line.journal_input += a.usage.input_tokens.value_or(0);
@@ -105,7 +108,11 @@ void Day::count_books(Side& side, SideReport& out) {
     sim::SimCloud& cloud = side.clouds->cloud(kind);
     BooksLine& line = lines[cloud.name()];
     for (const sim::LedgerEntry& entry : cloud.ledger().entries()) {
-      if (entry.outcome == "ok") {
+      // An answer that came while Drover was restarted: the call was made again, and both are
+      // billed.
+      bool lost =
+          journalled.count(entry.request_id) == 0 && repeated.count(entry.idempotency_key) != 0;
+      if (entry.outcome == "ok" && !lost) {
         line.billed_input += entry.billed.input;
         line.billed_output += entry.billed.output;
       } else if (entry.billed.input + entry.billed.output > 0) {

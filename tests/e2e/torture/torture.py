@@ -41,7 +41,7 @@ for cloud in clouds:
     if made:
         lines.append(made[0])
         env.update(made[1])
-CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nlog: {level: error}\nendpoints:\n" + "\n".join(lines) + f"""
+CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nendpoints:\n" + "\n".join(lines) + f"""
 tools:
   - {{name: t, url: '{os.environ["TOOLS_URL"]}', allow_private: ['127.0.0.1']}}
 agents:
