@@ -1,5 +1,3 @@
-#include "net/asio_loop.h"
-
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -8,6 +6,7 @@
 #include <csignal>
 
 #include "base/assert.h"
+#include "net/asio_loop.h"
 #include "net/real_impl.h"
 #include "net/real_signals.h"
 
