@@ -55,8 +55,6 @@ OTHER_FOLDERS = {"tests": set(LAYERS), "bench": set(LAYERS), "examples": set(LAY
 
 # Library headers and the only files that may include them (patterns over the path in the tree).
 LIBRARIES = [
-    (r"boost/asio(/|\.hpp)", [r"src/net/.*"], "use net/ (Stream, Listener, Dialer, Timer)"),
-    (r"boost/", [r"src/net/.*"], "Boost is an implementation detail of net/"),
     (r"simdjson", [r"src/base/json\w*\.cc"], "use base/json.h or base/json_scan.h"),
     (r"spdlog/", [r"src/base/log\w*\.cc"], "use base/log.h"),
     (r"yaml-cpp/", [r"src/base/(config|yaml)\w*\.cc"], "use the YAML reader in base/"),

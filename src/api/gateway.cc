@@ -103,10 +103,11 @@ class GatewaySink final : public providers::Sink {
   bool encoded_ = false;
 };
 
-road::ModelCall make_call(const Exchange& exchange, std::string body, dialect::OpenAiScan scan) {
+/// Takes the exchange's principal: nobody asks for it after this.
+road::ModelCall make_call(Exchange& exchange, std::string body, dialect::OpenAiScan scan) {
   std::vector<std::string> ladder;
   ladder.push_back(scan.model);
-  road::ModelCall call{exchange.principal,
+  road::ModelCall call{std::move(exchange.principal),
                        std::move(ladder),
                        providers::Prompt::from_openai(std::move(body), std::move(scan)),
                        "",

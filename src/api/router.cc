@@ -20,6 +20,32 @@ std::vector<std::string> split_path(std::string_view path) {
 
 bool is_param(const std::string& part) { return part.size() > 2 && part.front() == '{'; }
 
+/// Takes the first part of a path off its front: "/a/b" gives "a" and leaves "/b".
+std::string_view take_part(std::string_view& path) {
+  path.remove_prefix(1);  // the '/'
+  std::string_view part = path.substr(0, path.find('/'));
+  path.remove_prefix(part.size());
+  return part;
+}
+
+using Params = decltype(Exchange::params);
+
+/// Whether the path is one of the pattern's; then `params` are the values of its {name} parts.
+bool fits(const std::vector<std::string>& parts, std::string_view path, Params& params) {
+  for (const std::string& pattern : parts) {
+    if (path.empty()) return false;
+    std::string_view part = take_part(path);
+    if (!is_param(pattern)) {
+      if (pattern != part) return false;
+      continue;
+    }
+    auto decoded = percent_decode(part);
+    if (!decoded || decoded->empty()) return false;
+    params[pattern.substr(1, pattern.size() - 2)] = std::move(*decoded);
+  }
+  return path.empty();
+}
+
 std::string_view bearer(const http::RequestHead& head) {
   auto value = head.headers.get("authorization");
   if (value && value->size() > 7 && iequals(value->substr(0, 7), "bearer ")) {
@@ -65,22 +91,9 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
 }
 
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
-  std::vector<std::string> parts = split_path(head.path());
   for (const Route& route : routes_) {
-    if (route.parts.size() != parts.size()) continue;
-    std::map<std::string, std::string, std::less<>> params;
-    bool same = true;
-    for (size_t i = 0; same && i < parts.size(); ++i) {
-      const std::string& pattern = route.parts[i];
-      if (!is_param(pattern)) {
-        same = pattern == parts[i];
-        continue;
-      }
-      auto decoded = percent_decode(parts[i]);
-      same = decoded && !decoded->empty();
-      if (same) params[pattern.substr(1, pattern.size() - 2)] = std::move(*decoded);
-    }
-    if (!same) continue;
+    Params params;
+    if (!fits(route.parts, head.path(), params)) continue;
     // Load balancers ask for the health by HEAD.
     bool head_of_open = route.open && route.method == "GET" && head.method == "HEAD";
     if (route.method != head.method && !head_of_open) {

@@ -48,6 +48,10 @@ TEST(Money, ReadsAndWritesExactly) {
   EXPECT_EQ((*Money::parse_usd("0.1") + *Money::parse_usd("0.2")).usd(), "0.3");
   EXPECT_EQ(Money().usd(), "0");
   EXPECT_EQ(Money::parse_usd("-12.5")->usd(), "-12.5");
+  EXPECT_EQ(Money::parse_usd("-0.000000000001")->usd(), "-0.000000000001");
+  EXPECT_EQ(Money::parse_usd("1.000000000010")->usd(), "1.00000000001");
+  EXPECT_EQ(Money::from_usd(INT64_MAX).usd(), "9223372036854775807");
+  EXPECT_EQ((Money::from_usd(INT64_MAX) * 1'000'000).usd(), "9223372036854775807000000");
   EXPECT_FALSE(Money::parse_usd("1e-13"));
   EXPECT_FALSE(Money::parse_usd("abc"));
   EXPECT_EQ(Money::parse_usd("12.344")->pretty(), "$12.34");

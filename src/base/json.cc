@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "base/text_find.h"
+
 namespace drover {
 namespace {
 
@@ -40,12 +42,13 @@ void pretty_to(const Json& value, int depth, std::string& out) {
 
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
-  size_t clean_from = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    unsigned char c = static_cast<unsigned char>(text[i]);
-    if (c >= 0x20 && c != '"' && c != '\\') continue;
-    out.append(text, clean_from, i - clean_from);
-    clean_from = i + 1;
+  const char* clean_from = text.data();
+  const char* end = clean_from + text.size();
+  for (const char* p = find_json_special(clean_from, end); p < end;
+       p = find_json_special(clean_from, end)) {
+    unsigned char c = static_cast<unsigned char>(*p);
+    out.append(clean_from, p);
+    clean_from = p + 1;
     switch (c) {
       case '"':
         out += "\\\"";
@@ -75,7 +78,7 @@ void append_json_string(std::string& out, std::string_view text) {
       }
     }
   }
-  out.append(text, clean_from, text.size() - clean_from);
+  out.append(clean_from, end);
   out += '"';
 }
 

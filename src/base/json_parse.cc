@@ -1,6 +1,8 @@
 // The one file that includes simdjson's document parser for whole trees.
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/limits.h"
 
@@ -98,6 +100,7 @@ class TreeBuilder {
     od::object object;
     if (auto e = value.get_object().get(object)) return e;
     Json::Object members;
+    members.reserve(4);  // saves the first steps of growing
     for (auto item : object) {
       od::field field;
       if (auto e = std::move(item).get(field)) return e;
@@ -141,15 +144,10 @@ Result<Json> Json::parse(std::string_view text) {
                                             std::to_string(limits::kJsonBytesMax));
   }
   // A scalar document is read as the one item of an array: one code path, the same strictness.
-  simdjson::padded_string padded;
-  {
-    std::string wrapped;
-    wrapped.reserve(text.size() + 2);
-    wrapped += '[';
-    wrapped += text;
-    wrapped += ']';
-    padded = simdjson::padded_string(wrapped);
-  }
+  simdjson::padded_string padded(text.size() + 2);
+  padded.data()[0] = '[';
+  std::copy(text.begin(), text.end(), padded.data() + 1);
+  padded.data()[text.size() + 1] = ']';
   od::document doc;
   Json tree;
   size_t offset = 0;

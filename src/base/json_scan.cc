@@ -5,37 +5,14 @@
 #include <charconv>
 #include <cstring>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/limits.h"
+#include "base/text_find.h"
 
 namespace drover {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
-
-// The first byte from p that is a quote, a backslash or a control character.
-const char* find_special(const char* p, const char* end) {
-#ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i slash = _mm_set1_epi8('\\');
-  const __m128i low = _mm_set1_epi8(0x1f);
-  while (end - p >= 16) {
-    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
-    __m128i hit =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), control);
-    int mask = _mm_movemask_epi8(hit);
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
-  }
-#endif
-  while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
-  return p;
-}
 
 int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -216,7 +193,7 @@ bool JsonScanner::next_key(std::string_view& key) {
 bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
   const char* from = ++p_;
   while (true) {
-    p_ = find_special(p_, end_);
+    p_ = find_json_special(p_, end_);
     if (p_ >= end_) return fault("a string does not end");
     if (*p_ == '"') break;
     size_t length = *p_ == '\\' ? escape_length(p_, end_) : 0;

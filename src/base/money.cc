@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "base/decimal.h"
+
 namespace drover {
 
 Result<Money> Money::parse_usd(std::string_view text) {
@@ -57,16 +59,29 @@ Result<Money> Money::parse_usd(std::string_view text) {
 }
 
 std::string Money::usd() const {
-  __int128 v = pico_ < 0 ? -pico_ : pico_;
-  std::string digits;
-  for (; v > 0; v /= 10) digits += static_cast<char>('0' + static_cast<int>(v % 10));
-  while (digits.size() < 13) digits += '0';
-  std::reverse(digits.begin(), digits.end());
+  constexpr int64_t kPicosPerDollar = 1'000'000'000'000;
+  constexpr int kPlaces = 12;
+  const __int128 size = pico_ < 0 ? -pico_ : pico_;
   std::string out = pico_ < 0 ? "-" : "";
-  out += digits.substr(0, digits.size() - 12);
-  std::string fraction = digits.substr(digits.size() - 12);
-  while (!fraction.empty() && fraction.back() == '0') fraction.pop_back();
-  if (!fraction.empty()) out += "." + fraction;
+  auto dollars = size / kPicosPerDollar;
+  auto picos = static_cast<int64_t>(size % kPicosPerDollar);
+  if (dollars > INT64_MAX) {
+    // More than there is: in two parts, since no integer prints it.
+    append_decimal(out, static_cast<int64_t>(dollars / kPicosPerDollar));
+    std::string rest;
+    append_decimal(rest, static_cast<int64_t>(dollars % kPicosPerDollar));
+    out.append(kPlaces - rest.size(), '0').append(rest);
+  } else {
+    append_decimal(out, static_cast<int64_t>(dollars));
+  }
+  if (picos == 0) return out;
+  char digits[kPlaces + 1] = ".";
+  int places = 0;
+  for (int64_t unit = kPicosPerDollar / 10; picos != 0; unit /= 10) {
+    digits[++places] = static_cast<char>('0' + picos / unit);
+    picos %= unit;
+  }
+  out.append(digits, static_cast<size_t>(places) + 1);
   return out;
 }
 

@@ -9,8 +9,11 @@ namespace {
 
 template <size_t N>
 void fill(std::array<uint8_t, N>& out, Random& random) {
-  std::string bytes = random.bytes(N);
-  std::memcpy(out.data(), bytes.data(), N);
+  static_assert(N % sizeof(uint64_t) == 0);
+  for (size_t i = 0; i < N; i += sizeof(uint64_t)) {
+    uint64_t v = random.next();
+    std::memcpy(out.data() + i, &v, sizeof v);
+  }
 }
 
 template <size_t N>

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/json_scan.h"
+#include "dialect/openai_wire.h"
 
 namespace drover::dialect {
 namespace {
@@ -146,6 +147,33 @@ TEST(Scan, IsQuick) {
   RecordProperty("us_per_scan", std::to_string(us));
   printf("scan of %zu bytes: %.3f us\n", body.size(), us);
   EXPECT_LT(us, 50);
+}
+
+TEST(OpenAiGlance, ReadsUsageAsTheWholeDecoderDoes) {
+  for (
+      const char* usage : {
+          R"({})",
+          R"({"prompt_tokens":12,"completion_tokens":3,"total_tokens":15})",
+          R"({"prompt_tokens":12,"prompt_tokens_details":{"cached_tokens":4,"audio_tokens":1,
+               "image_tokens":2,"cache_write_tokens":5},"completion_tokens_details":
+               {"reasoning_tokens":7,"audio_tokens":8,"accepted_prediction_tokens":9,
+               "rejected_prediction_tokens":10}})",
+          R"({"prompt_cache_hit_tokens":6,"cached_tokens":7})",
+          R"({"cached_tokens":7,"prompt_tokens_details":null})",
+          R"({"cached_tokens":7,"prompt_tokens_details":{"cached_tokens":0}})",
+          R"({"prompt_tokens":null,"completion_tokens":"3"})",
+          R"({"prompt_tokens":-1,"completion_tokens":3.5})",
+          R"({"prompt_tokens":3.0,"completion_tokens":2e1})",
+          R"({"prompt_tokens":99999999999999999999,"prompt_tokens_details":[1]})",
+          R"({"other":{"prompt_tokens":1},"completion_tokens_details":{"x":{"reasoning_tokens":1}}})",
+      }) {
+    auto glance = glance_openai(std::string(R"({"choices":[],"usage":)") + usage + "}");
+    ASSERT_TRUE(glance) << usage;
+    ASSERT_TRUE(glance->usage) << usage;
+    EXPECT_EQ(*glance->usage, openai_wire::usage_from_json(*Json::parse(usage))) << usage;
+  }
+  EXPECT_FALSE(glance_openai(R"({"usage":null})")->usage);
+  EXPECT_FALSE(glance_openai(R"({"usage":{"prompt_tokens":1)"));
 }
 
 }  // namespace

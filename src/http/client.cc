@@ -1,11 +1,11 @@
 #include "http/client.h"
 
-#include <deque>
-#include <list>
 #include <unordered_map>
+#include <vector>
 
 #include "async/sim_loop.h"
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/limits.h"
 #include "http/client_connection.h"
 
@@ -14,7 +14,14 @@ namespace {
 
 /// Everything that makes a connection usable for another request.
 std::string pool_key(const ClientRequest& request) {
-  std::string key = request.url.origin();
+  const Url& url = request.url;
+  std::string key;
+  key.reserve(url.scheme.size() + url.host.size() + 16);
+  key += url.scheme;
+  key += "://";
+  key += url.host;
+  key += ':';
+  append_decimal(key, url.port);
   if (request.url.is_tls()) {
     key += request.tls.verify ? "|v|" : "|n|";
     key += request.tls.ca_file;
@@ -56,9 +63,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   std::shared_ptr<ClientConnection> take(const std::string& key) {
     auto it = idle_.find(key);
     if (it == idle_.end()) return nullptr;
+    // An empty list stays until the next sweep: it is about to be filled again.
+    if (it->second.empty()) return nullptr;
     std::shared_ptr<ClientConnection> out = std::move(it->second.back());
     it->second.pop_back();
-    if (it->second.empty()) idle_.erase(it);
     --total_;
     out->leave_pool();
     return out;
@@ -70,16 +78,18 @@ class Pool : public std::enable_shared_from_this<Pool> {
       return;
     }
     connection->enter_pool();
-    // By weak reference: the watch may end after the pool.
-    connection->on_idle_close([pool = weak_from_this(), key, raw = connection.get()] {
-      if (std::shared_ptr<Pool> self = pool.lock()) self->forget(key, raw);
-    });
-    std::deque<std::shared_ptr<ClientConnection>>& list = idle_[key];
+    if (!connection->watched_by_pool()) {
+      // By weak reference: the watch may end after the pool.
+      connection->on_idle_close([pool = weak_from_this(), key, raw = connection.get()] {
+        if (std::shared_ptr<Pool> self = pool.lock()) self->forget(key, raw);
+      });
+    }
+    List& list = idle_[key];
     if (list.size() >= limits::kHttpIdlePerOriginMax) close_oldest(list);
     if (total_ >= limits::kHttpIdleTotalMax) close_any_oldest();
-    idle_[key].push_back(connection);
+    list.push_back(connection);
     ++total_;
-    scope_.spawn(ClientConnection::watch(connection));
+    scope_.spawn(ClientConnection::watch(std::move(connection)));
     arm_sweep();
   }
 
@@ -102,7 +112,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
   }
 
  private:
-  using List = std::deque<std::shared_ptr<ClientConnection>>;
+  using List = std::vector<std::shared_ptr<ClientConnection>>;
 
   static Task<void> reap(std::shared_ptr<Pool> self) { co_await self->scope_.join(); }
 
@@ -110,13 +120,12 @@ class Pool : public std::enable_shared_from_this<Pool> {
     auto it = idle_.find(key);
     if (it == idle_.end()) return;
     total_ -= std::erase_if(it->second, [raw](const auto& c) { return c.get() == raw; });
-    if (it->second.empty()) idle_.erase(it);
   }
   void close_oldest(List& list) {
     if (list.empty()) return;
     list.front()->leave_pool();
     list.front()->close();
-    list.pop_front();
+    list.erase(list.begin());
     --total_;
   }
   void close_any_oldest() {
@@ -128,9 +137,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
         oldest = it;
       }
     }
-    if (oldest == idle_.end()) return;
-    close_oldest(oldest->second);
-    if (oldest->second.empty()) idle_.erase(oldest);
+    if (oldest != idle_.end()) close_oldest(oldest->second);
   }
   /// One timer for the pool: connections idle for too long are closed.
   void arm_sweep() {
@@ -138,7 +145,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
     timer_ = loop_.call_after(limits::kHttpClientIdleTimeout, [this] {
       timer_ = 0;
       sweep();
-      if (total_ > 0) arm_sweep();
+      if (!idle_.empty()) arm_sweep();
     });
   }
   void sweep() {

@@ -18,8 +18,9 @@ tl::unexpected<Error> unavailable(const char* reason, std::string message) {
 }
 
 bool is_ours(std::string_view name) {
-  return iequals(name, "content-length") || iequals(name, "transfer-encoding") ||
-         iequals(name, "connection");
+  return (name.size() == 14 && iequals(name, "content-length")) ||
+         (name.size() == 17 && iequals(name, "transfer-encoding")) ||
+         (name.size() == 10 && iequals(name, "connection"));
 }
 
 bool body_expected(std::string_view method) {

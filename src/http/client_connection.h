@@ -42,7 +42,9 @@ class ClientConnection {
   /// The connection is in use again: what the watch reads is the answer.
   void leave_pool() { idle_ = false; }
   void enter_pool();
+  /// What to call when it ends while it is idle; a connection belongs to one pool for life.
   void on_idle_close(std::function<void()> fn) { on_idle_close_ = std::move(fn); }
+  bool watched_by_pool() const { return on_idle_close_ != nullptr; }
   MonoTime idle_since() const { return idle_since_; }
   bool watching() const { return watching_; }
 

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "base/text_find.h"
 
 namespace drover::http {
 namespace {
@@ -29,10 +30,8 @@ bool is_token(std::string_view text) {
 }
 
 bool is_field_value(std::string_view text) {
-  for (unsigned char c : text) {
-    if ((c < 0x20 && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
+  const char* end = text.data() + text.size();
+  return find_control(text.data(), end) == end;
 }
 
 void Headers::set(std::string_view name, std::string value) {

@@ -149,10 +149,12 @@ Task<Result<void>> Keys::revoke(Context ctx, TenantId tenant, KeyId id) {
 
 Result<std::shared_ptr<const Principal>> Keys::authenticate(std::string_view key,
                                                             std::string_view remote, MonoTime now) {
-  Error error(Code::kUnauthenticated, "no API key: send Authorization: Bearer drv_…");
   if (!key.empty()) {
     auto it = by_hash_.find(crypto::sha256(key));
     if (it != by_hash_.end()) return it->second;
+  }
+  Error error(Code::kUnauthenticated, "no API key: send Authorization: Bearer drv_…");
+  if (!key.empty()) {
     error.message = "this API key is not known or was revoked";
     Result<void> form = crypto::check_api_key_form(key);
     if (!form) error = form.error();

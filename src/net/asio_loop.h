@@ -1,5 +1,5 @@
 #pragma once
-// The real event loop and network, on Boost.Asio (which only the asio_*.cc files include).
+// The real event loop and network, on epoll and OpenSSL (Linux).
 //
 // One thread runs the loop and owns everything on it. post() and stop() are for any thread, all
 // else for the loop's. Streams, listeners, processes and networks made on a loop go before it, and

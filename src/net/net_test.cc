@@ -18,14 +18,14 @@ Task<Result<std::string>> echo_once(Context ctx, Network* network, Endpoint at) 
   co_return answer;
 }
 
-TEST(AsioNet, Echo) {
+TEST(RealSockets, Echo) {
   RealNet net;
   auto r = net.loop.run_task(echo_once(net.ctx, net.network.get(), any_port()));
   ASSERT_TRUE(r) << r.error().to_string();
   EXPECT_EQ(*r, "hello");
 }
 
-TEST(AsioNet, EchoOnIpv6) {
+TEST(RealSockets, EchoOnIpv6) {
   RealNet net;
   auto r = net.loop.run_task(echo_once(net.ctx, net.network.get(), any_port("::1")));
   if (!r && r.error().message.find("listen") != std::string::npos) {
@@ -63,7 +63,7 @@ Task<int> many_clients(Context ctx, Network* network, int clients) {
   co_return good;
 }
 
-TEST(AsioNet, AThousandConnectionsAtOnce) {
+TEST(RealSockets, AThousandConnectionsAtOnce) {
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   if (files.rlim_cur < 2'200) {
@@ -79,7 +79,7 @@ Task<Result<size_t>> read_some(Context ctx, Stream* stream) {
   co_return co_await stream->read(ctx, buffer);
 }
 
-TEST(AsioNet, DeadlineEndsAReadAndTheStreamLivesOn) {
+TEST(RealSockets, DeadlineEndsAReadAndTheStreamLivesOn) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -94,7 +94,7 @@ TEST(AsioNet, DeadlineEndsAReadAndTheStreamLivesOn) {
   EXPECT_EQ(*r, 4u);
 }
 
-TEST(AsioNet, AnOverdueContextReadsNothing) {
+TEST(RealSockets, AnOverdueContextReadsNothing) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -104,7 +104,7 @@ TEST(AsioNet, AnOverdueContextReadsNothing) {
   EXPECT_EQ(r.error().code, Code::kDeadlineExceeded);
 }
 
-TEST(AsioNet, CancelEndsAReadAnAcceptAndAWrite) {
+TEST(RealSockets, CancelEndsAReadAnAcceptAndAWrite) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -130,7 +130,7 @@ TEST(AsioNet, CancelEndsAReadAnAcceptAndAWrite) {
   EXPECT_EQ(written.error().code, Code::kCancelled);
 }
 
-TEST(AsioNet, CloseEndsPendingReadsAndWrites) {
+TEST(RealSockets, CloseEndsPendingReadsAndWrites) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -146,7 +146,7 @@ TEST(AsioNet, CloseEndsPendingReadsAndWrites) {
   EXPECT_EQ(*end, 0u);
 }
 
-TEST(AsioNet, AStreamMayGoWhileItIsRead) {
+TEST(RealSockets, AStreamMayGoWhileItIsRead) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -156,7 +156,7 @@ TEST(AsioNet, AStreamMayGoWhileItIsRead) {
   EXPECT_EQ(read.error().code, Code::kCancelled);
 }
 
-TEST(AsioNet, ClosingAListenerEndsAccept) {
+TEST(RealSockets, ClosingAListenerEndsAccept) {
   RealNet net;
   auto listener = net.network->listen(any_port(), TlsServerOptions());
   ASSERT_TRUE(listener);
@@ -166,7 +166,7 @@ TEST(AsioNet, ClosingAListenerEndsAccept) {
   EXPECT_EQ(accepted.error().code, Code::kCancelled);
 }
 
-TEST(AsioNet, HalfCloseLeavesTheOtherHalf) {
+TEST(RealSockets, HalfCloseLeavesTheOtherHalf) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -182,7 +182,28 @@ TEST(AsioNet, HalfCloseLeavesTheOtherHalf) {
   EXPECT_EQ(*all, "answer");
 }
 
-TEST(AsioNet, ResetIsAnErrorToThePeer) {
+Task<Result<std::string>> read_twice(Context ctx, Stream* stream) {
+  // The loop hears of all that has happened before the first read, so nothing more will be told.
+  CO_TRY_VOID(co_await async::sleep_for(ctx, 20ms));
+  char buffer[100];
+  CO_TRY(size_t n, co_await stream->read(ctx, buffer));
+  CO_TRY(size_t end, co_await stream->read(ctx, buffer));
+  co_return std::string(buffer, n) + (end == 0 ? "" : " and more");
+}
+
+TEST(RealSockets, AnEndThatCameWithTheLastBytesIsSeen) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  ASSERT_TRUE(net.loop.run_task(pair->client->write(net.ctx, "last words")));
+  pair->client->close();
+  Context soon = net.ctx.with_timeout(5s);
+  auto all = net.loop.run_task(read_twice(soon, pair->server.get()));
+  ASSERT_TRUE(all) << all.error().to_string();
+  EXPECT_EQ(*all, "last words");
+}
+
+TEST(RealSockets, ResetIsAnErrorToThePeer) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -228,7 +249,7 @@ Task<SlowRead> read_slowly(Context ctx, Pair* pair, const std::string* data) {
   co_return out;
 }
 
-TEST(AsioNet, AWriterWaitsForASlowReader) {
+TEST(RealSockets, AWriterWaitsForASlowReader) {
   RealNet net;
   auto pair = plain_pair(net);
   ASSERT_TRUE(pair);
@@ -239,7 +260,7 @@ TEST(AsioNet, AWriterWaitsForASlowReader) {
   EXPECT_LT(r.written_before_reading, data.size() / 2);  // the kernel's buffers, not all of it
 }
 
-TEST(AsioNet, DialsANameThroughTheResolver) {
+TEST(RealSockets, DialsANameThroughTheResolver) {
   RealNet net;
   auto listener = net.network->listen(any_port(), TlsServerOptions());
   ASSERT_TRUE(listener);
@@ -250,7 +271,7 @@ TEST(AsioNet, DialsANameThroughTheResolver) {
   EXPECT_EQ((*stream)->remote(), (*listener)->local());
 }
 
-TEST(AsioNet, SaysWhyADialFailed) {
+TEST(RealSockets, SaysWhyADialFailed) {
   RealNet net;
   auto listener = net.network->listen(any_port(), TlsServerOptions());
   ASSERT_TRUE(listener);
@@ -270,7 +291,7 @@ TEST(AsioNet, SaysWhyADialFailed) {
   EXPECT_FALSE(net.loop.run_task(net.network->dialer().dial(net.ctx, unknown)));
 }
 
-TEST(AsioNet, NoSpellingOfAnInsideAddressPassesThePolicy) {
+TEST(RealSockets, NoSpellingOfAnInsideAddressPassesThePolicy) {
   RealNet net;
   // Whatever getaddrinfo understands is judged by what it becomes.
   for (const char* host : {"127.0.0.1",
@@ -315,7 +336,7 @@ TEST(AsioNet, NoSpellingOfAnInsideAddressPassesThePolicy) {
   }
 }
 
-TEST(AsioNet, TwoListenersOnOnePortAreRefused) {
+TEST(RealSockets, TwoListenersOnOnePortAreRefused) {
   RealNet net;
   auto first = net.network->listen(any_port(), TlsServerOptions());
   ASSERT_TRUE(first);

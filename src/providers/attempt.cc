@@ -39,13 +39,13 @@ void take_headers(const http::ResponseHead& head, Answer& answer) {
   }
 }
 
-void take_glance(const dialect::OpenAiGlance& glance, contract::ChatResponse& response) {
-  response.id = glance.id;
-  response.model = glance.model;
-  response.system_fingerprint = glance.system_fingerprint;
+void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& response) {
+  response.id = std::move(glance.id);
+  response.model = std::move(glance.model);
+  response.system_fingerprint = std::move(glance.system_fingerprint);
   if (glance.usage) response.usage = *glance.usage;
   response.finish_reason = glance.finish_reason.value_or(contract::FinishReason::kUnknown);
-  response.native_finish_reason = glance.native_finish_reason;
+  response.native_finish_reason = std::move(glance.native_finish_reason);
 }
 
 /// Reads a whole answer that is not streamed.
@@ -67,7 +67,7 @@ Task<Result<void>> read_answer(Context ctx, http::ClientResponse* response, cons
       std::string text = without_secrets(std::move(*body), call->secrets);
       co_return fail(error_in_answer(*call->dialect, text));
     }
-    take_glance(*glance, answer->response);
+    take_glance(std::move(*glance), answer->response);
     answer->openai_body = std::move(*body);
     co_return Result<void>();
   }
@@ -169,12 +169,13 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
   std::string_view type = response->head().headers.get("content-type").value_or("");
 
   Result<void> read;
-  StreamReader reader(ctx, call, prompt, sink, options, started);
+  std::optional<StreamReader> reader;
+  if (call.stream) reader.emplace(ctx, call, prompt, sink, options, started);
   if (status < 200 || status > 299 || !is_expected_type(type, call)) {
     Error error = co_await read_refusal(first, response.get(), &call);
     read = fail(std::move(error));
   } else if (call.stream) {
-    read = co_await reader.read(response.get(), &answer);
+    read = co_await reader->read(response.get(), &answer);
   } else {
     read = co_await read_answer(ctx, response.get(), &call, &answer);
     if (!read) read = fail(transport_error(std::move(read).error(), ctx, "body"));

@@ -1,6 +1,7 @@
 #include "providers/endpoint_url.h"
 
 #include "base/bytes.h"
+#include "base/limits.h"
 
 namespace drover::providers {
 namespace {
@@ -30,6 +31,17 @@ Result<http::Url> join_url(std::string_view base, std::string_view path) {
   text += '/';
   text += path;
   return http::Url::parse(text);
+}
+
+Result<const http::Url*> EndpointUrls::get(const catalog::Endpoint& endpoint, std::string_view base,
+                                           std::string_view path) {
+  auto it = known_.find(&endpoint);
+  if (it == known_.end() || it->second.base != base || it->second.path != path) {
+    TRY(http::Url url, join_url(base, path));
+    if (known_.size() >= limits::kEndpointsMax) known_.clear();
+    it = known_.insert_or_assign(&endpoint, Entry{std::string(base), std::string(path), url}).first;
+  }
+  return &it->second.url;
 }
 
 Result<void> check_base_url(const catalog::Endpoint& endpoint) {

@@ -1,6 +1,8 @@
 #pragma once
 // Internal to src/providers: what every provider does with an endpoint's facts.
 
+#include <unordered_map>
+
 #include "http/client.h"
 #include "providers/attempt.h"
 
@@ -8,6 +10,24 @@ namespace drover::providers {
 
 /// base + path, with exactly one slash between.
 Result<http::Url> join_url(std::string_view base, std::string_view path);
+
+/// The URLs that endpoints were called at, so that each call need not parse them again. Loop thread
+/// only; at most limits::kEndpointsMax.
+class EndpointUrls {
+ public:
+  /// join_url(base, path) of this endpoint; valid until the next call.
+  Result<const http::Url*> get(const catalog::Endpoint& endpoint, std::string_view base,
+                               std::string_view path);
+
+ private:
+  struct Entry {
+    std::string base;
+    std::string path;
+    http::Url url;
+  };
+  // By address: where another endpoint has come to stand there, the texts differ.
+  std::unordered_map<const catalog::Endpoint*, Entry> known_;
+};
 
 /// Checks a base URL at load, naming the field.
 Result<void> check_base_url(const catalog::Endpoint& endpoint);

@@ -121,10 +121,7 @@ Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, M
     async::Wake wake = co_await flight->done.wait(watch);
     (void)wake;
   }
-  if (flight->result) {
-    ModelResult result = std::move(*flight->result);
-    co_return result;
-  }
+  if (flight->result) co_return std::move(*flight->result);
   leave(flight);
   // The caller's sink goes with the caller: wait until the worker is out of it.
   Context quiet = ctx.detached();
@@ -311,14 +308,14 @@ void Engine::settle(Flight& flight, const catalog::Endpoint& endpoint, std::stri
 }
 
 void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                       const providers::Provider& provider, providers::Answer answer) {
+                       const providers::Provider& provider, providers::Answer&& answer) {
   parts_.health->succeeded(endpoint);
   metrics_.attempt(endpoint, nullptr);
   Charge charge = charge_of(endpoint, flight, answer);
   settle(flight, endpoint, endpoint.provider, charge, true);
   answer.response.usage = charge.usage;
 
-  ModelOutcome out;
+  ModelOutcome& out = *flight.result.emplace(ModelOutcome());
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
   out.cost = charge.cost + flight.failed_cost;
@@ -338,7 +335,7 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
   metrics_.finished(provider.otel_name(), endpoint.model, nullptr,
                     parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
   out.answer = std::move(answer);
-  finish(flight, std::move(out));
+  finish(flight);
 }
 
 void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
@@ -372,10 +369,12 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   metrics_.finished(provider, flight.placement.endpoints.front()->model, &out.error,
                     parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
-  finish(flight, tl::unexpected<ModelFailure>(std::move(out)));
+  flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
+  finish(flight);
 }
 
-void Engine::finish(Flight& flight, ModelResult result) {
+void Engine::finish(Flight& flight) {
+  ModelResult& result = *flight.result;
   if (flight.drain_timer != 0) parts_.loop->cancel_timer(std::exchange(flight.drain_timer, 0));
   if (flight.draining) {
     flight.draining = false;
@@ -394,7 +393,6 @@ void Engine::finish(Flight& flight, ModelResult result) {
     result.error().placement = std::move(flight.placement);
     result.error().attempts = std::move(flight.attempts);
   }
-  flight.result = std::move(result);
   flight.done.wake_all();
 }
 

@@ -32,14 +32,14 @@ class Engine final : public Road {
       Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
       GateSink* gate);
   void on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                 const providers::Provider& provider, providers::Answer answer);
+                 const providers::Provider& provider, providers::Answer&& answer);
   void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
                          std::string_view provider, const providers::AttemptError& error);
   void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
   void settle(Flight& flight, const catalog::Endpoint& endpoint, std::string_view provider,
               const Charge& charge, bool ok);
-  /// Fills `other`, ends the span, wakes the caller.
-  void finish(Flight& flight, ModelResult result);
+  /// Fills in the result what the flight knows, ends the span, wakes the caller.
+  void finish(Flight& flight);
   void leave(const std::shared_ptr<Flight>& flight);
   ModelResult refuse(Flight& flight, Error error);
   ModelResult gone(Flight& flight);

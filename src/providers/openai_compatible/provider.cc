@@ -45,7 +45,9 @@ Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::En
   std::string_view base =
       endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
   const std::string* path = option(endpoint, "path");
-  TRY(call.request.url, join_url(base, path != nullptr ? std::string_view(*path) : kPath));
+  TRY(const http::Url* url,
+      urls_.get(endpoint, base, path != nullptr ? std::string_view(*path) : kPath));
+  call.request.url = *url;
   TRY(Secret key, credentials_.get(ctx, endpoint.credentials.source));
   put_common(call, endpoint, stream);
   put_bearer(call, key);

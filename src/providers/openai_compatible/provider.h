@@ -5,6 +5,7 @@
 
 #include "providers/attempt.h"
 #include "providers/credentials.h"
+#include "providers/endpoint_url.h"
 #include "providers/openai_compatible/profiles.h"
 
 namespace drover::providers {
@@ -28,6 +29,7 @@ class OpenAiCompatible final : public Provider {
   const OpenAiProfile& profile_;
   const ProviderEnvironment& environment_;
   Credentials& credentials_;
+  EndpointUrls urls_;
 };
 
 }  // namespace drover::providers

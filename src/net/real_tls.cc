@@ -1,4 +1,4 @@
-#include "net/asio_tls.h"
+#include "net/real_tls.h"
 
 #include <openssl/err.h>
 #include <sys/socket.h>

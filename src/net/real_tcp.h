@@ -1,9 +1,9 @@
 #pragma once
-// Private to the asio_*.cc files: TCP streams and listeners on FdCore.
+// Private to the real_*.cc files: TCP streams and listeners on FdCore.
 
 #include <memory>
 
-#include "net/asio_impl.h"
+#include "net/real_impl.h"
 
 namespace drover::net {
 

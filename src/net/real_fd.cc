@@ -1,46 +1,48 @@
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "net/asio_impl.h"
+#include "base/log.h"
+#include "net/real_impl.h"
 
 namespace drover::net {
 
 using async::Wake;
 
-FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), descriptor_(loop.impl().io, fd) {}
-
-FdCore::~FdCore() = default;
-
-void FdCore::arm(Side& side, AsioDescriptor::wait_type type) {
-  if (side.armed || closed_) return;
-  side.armed = true;
-  descriptor_.async_wait(
-      type, [self = shared_from_this(), &side](boost::system::error_code) { self->fired(side); });
+FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), fd_(fd) {
+  if (loop.impl().watch(fd, this) || errno == EPERM)
+    return;  // EPERM: a file, which is always ready
+  LOG_WARN("a descriptor cannot be watched: {}", strerror(errno));
+  close();
 }
 
-void FdCore::fired(Side& side) {
-  side.armed = false;
-  if (&side == &read_side_) drained = false;
-  side.queue.wake_all();
+FdCore::~FdCore() { close(); }
+
+void FdCore::on_ready(uint32_t events) {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    drained_ = false;
+    readers_.wake_all();
+  }
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writers_.wake_all();
 }
 
 void FdCore::close() {
-  if (closed_) return;
-  closed_ = true;
-  boost::system::error_code ignored;
-  descriptor_.close(ignored);
-  read_side_.queue.wake_all();
-  write_side_.queue.wake_all();
+  if (closed()) return;
+  loop_->impl().unwatch(fd_);
+  ::close(std::exchange(fd_, -1));
+  readers_.wake_all();
+  writers_.wake_all();
 }
 
 void FdCore::close_with_reset() {
-  if (closed_) return;
+  if (closed()) return;
   linger hard{};
   hard.l_onoff = 1;
-  ::setsockopt(fd(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   close();
 }
 
@@ -65,11 +67,10 @@ Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::spa
   CO_TRY_VOID(ctx.check());
   for (;;) {
     if (core->closed()) co_return fail(closed_error());
-    if (!core->drained) {
+    if (!core->drained()) {
       ssize_t n = ::read(core->fd(), buffer.data(), buffer.size());
       if (n >= 0) {
-        // A short read of a stream means that the kernel's buffer is empty (epoll(7)).
-        core->drained = n > 0 && static_cast<size_t>(n) < buffer.size();
+        if (n > 0 && static_cast<size_t>(n) < buffer.size()) core->note_short_read();
         co_return static_cast<size_t>(n);
       }
       if (errno == EINTR) continue;

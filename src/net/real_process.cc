@@ -13,8 +13,8 @@
 #include "base/assert.h"
 #include "base/limits.h"
 #include "base/log.h"
-#include "net/asio_impl.h"
 #include "net/process_start.h"
+#include "net/real_impl.h"
 
 namespace drover::net {
 namespace {
@@ -22,16 +22,47 @@ namespace {
 // Where the kernel has no pidfd (before 5.3, some sandboxes), the child's end is polled for.
 constexpr Duration kReapPoll = 20ms;
 
-/// What outlives the handle: the child until it is reaped.
+/// A descriptor that belongs to a child and tells it of each change.
+class ChildFd final : public Watched {
+ public:
+  ChildFd(AsioLoop& loop, std::function<void()> changed)
+      : loop_(&loop), changed_(std::move(changed)) {}
+  ~ChildFd() override { close(); }
+  ChildFd(const ChildFd&) = delete;
+  ChildFd& operator=(const ChildFd&) = delete;
+
+  void open(int fd) {
+    fd_ = fd;
+    bool watched = loop_->impl().watch(fd, this);
+    DROVER_ASSERT(watched);
+  }
+  void close() {
+    if (fd_ < 0) return;
+    loop_->impl().unwatch(fd_);
+    ::close(std::exchange(fd_, -1));
+  }
+  int fd() const { return fd_; }
+  void on_ready(uint32_t events) override {
+    if (fd_ >= 0) changed_();
+  }
+
+ private:
+  AsioLoop* loop_;
+  int fd_ = -1;
+  std::function<void()> changed_;
+};
+
+/// What outlives the handle: the child until it is reaped. Kept by the loop until then.
 class Child : public std::enable_shared_from_this<Child> {
  public:
   Child(AsioLoop& loop, const StartedProcess& started, std::shared_ptr<size_t> running)
       : loop_(&loop),
         pid_(started.pid),
-        err_(loop.impl().io, started.stderr_fd),
-        pidfd_(loop.impl().io),
+        err_(loop, [this] { read_stderr(); }),
+        pidfd_(loop, [this] { try_reap(); }),
         running_(std::move(running)) {
     ++*running_;
+    err_.open(started.stderr_fd);
   }
   ~Child() {
     // The loop went first: nobody is left to wait for it.
@@ -43,15 +74,11 @@ class Child : public std::enable_shared_from_this<Child> {
   }
 
   void watch() {
-    watch_stderr();
+    loop_->impl().keep(shared_from_this());
     // By number: the header of glibc 2.36 lacks C linkage for C++.
     int fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
     if (fd < 0) return poll_end();
-    pidfd_.assign(fd);
-    pidfd_.async_wait(AsioDescriptor::wait_read,
-                      [self = shared_from_this()](boost::system::error_code ec) {
-                        if (!ec) self->try_reap();
-                      });
+    pidfd_.open(fd);
   }
 
   /// To the child and all that it started and left in its group.
@@ -64,22 +91,12 @@ class Child : public std::enable_shared_from_this<Child> {
   async::OneShot<ExitStatus>& exit() { return exit_; }
 
  private:
-  void watch_stderr() {
-    if (!err_.is_open()) return;
-    err_.async_wait(AsioDescriptor::wait_read,
-                    [self = shared_from_this()](boost::system::error_code ec) {
-                      if (ec) return;
-                      self->read_stderr();
-                      self->watch_stderr();
-                    });
-  }
-
   void read_stderr() {
-    if (!err_.is_open()) return;
     char buffer[4096];
     // A few rounds at a time: a child that floods its standard error must not hold the loop.
     for (int i = 0; i < 16; ++i) {
-      ssize_t n = ::read(err_.native_handle(), buffer, sizeof buffer);
+      if (err_.fd() < 0) return;
+      ssize_t n = ::read(err_.fd(), buffer, sizeof buffer);
       if (n > 0) {
         tail_.append(buffer, static_cast<size_t>(n));
         if (tail_.size() > limits::kProcessStderrBytesMax) {
@@ -88,10 +105,13 @@ class Child : public std::enable_shared_from_this<Child> {
         continue;
       }
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-      boost::system::error_code ignored;
-      err_.close(ignored);
+      err_.close();
       return;
     }
+    // There is more, and no event will say so again.
+    loop_->post([weak = weak_from_this()] {
+      if (auto self = weak.lock()) self->read_stderr();
+    });
   }
 
   void poll_end() {
@@ -116,16 +136,17 @@ class Child : public std::enable_shared_from_this<Child> {
       if (WIFSIGNALED(status)) out.signal = WTERMSIG(status);
     }
     read_stderr();
-    boost::system::error_code ignored;
-    if (pidfd_.is_open()) pidfd_.close(ignored);
+    pidfd_.close();
     exit_.set(out);
+    // Not at once: the loop may be about to tell this child of another event.
+    loop_->post([self = shared_from_this()] { self->loop_->impl().release(self); });
     return true;
   }
 
   AsioLoop* loop_;
   pid_t pid_;
-  AsioDescriptor err_;
-  AsioDescriptor pidfd_;
+  ChildFd err_;
+  ChildFd pidfd_;
   std::shared_ptr<size_t> running_;
   std::string tail_;
   async::OneShot<ExitStatus> exit_;
@@ -160,14 +181,14 @@ class PipeStream final : public Stream {
   std::shared_ptr<FdCore> out_;
 };
 
-class AsioProcess final : public Process {
+class RealProcess final : public Process {
  public:
-  AsioProcess(AsioLoop& loop, const StartedProcess& started, std::shared_ptr<size_t> running)
+  RealProcess(AsioLoop& loop, const StartedProcess& started, std::shared_ptr<size_t> running)
       : child_(std::make_shared<Child>(loop, started, std::move(running))),
         stdio_(std::make_shared<PipeStream>(loop, started.stdout_fd, started.stdin_fd)) {
     child_->watch();
   }
-  ~AsioProcess() override {
+  ~RealProcess() override {
     stdio_->close();
     child_->signal(SIGKILL);  // the watch on it reaps
   }
@@ -208,16 +229,16 @@ class AsioProcess final : public Process {
   std::shared_ptr<PipeStream> stdio_;
 };
 
-class AsioSpawner final : public ProcessSpawner {
+class RealSpawner final : public ProcessSpawner {
  public:
-  explicit AsioSpawner(AsioLoop& loop) : loop_(&loop) {}
+  explicit RealSpawner(AsioLoop& loop) : loop_(&loop) {}
 
   Result<std::unique_ptr<Process>> spawn(ProcessOptions options) override {
     if (*running_ >= limits::kProcessesMax) {
       return fail(Code::kResourceExhausted, "too many child processes");
     }
     TRY(StartedProcess started, start_process(options));
-    return std::make_unique<AsioProcess>(*loop_, started, running_);
+    return std::make_unique<RealProcess>(*loop_, started, running_);
   }
 
  private:
@@ -228,7 +249,7 @@ class AsioSpawner final : public ProcessSpawner {
 }  // namespace
 
 std::unique_ptr<ProcessSpawner> make_process_spawner(AsioLoop& loop) {
-  return std::make_unique<AsioSpawner>(loop);
+  return std::make_unique<RealSpawner>(loop);
 }
 
 std::unique_ptr<Stream> make_stdio_stream(AsioLoop& loop) {

@@ -10,8 +10,8 @@
 #include "async/sync.h"
 #include "base/limits.h"
 #include "net/address.h"
-#include "net/asio_tcp.h"
-#include "net/asio_tls.h"
+#include "net/real_tcp.h"
+#include "net/real_tls.h"
 
 namespace drover::net {
 namespace {
@@ -225,9 +225,9 @@ class TcpDialer final : public Dialer {
   std::map<std::string, std::shared_ptr<TlsContext>> trusts_;
 };
 
-class AsioNetwork final : public Network {
+class RealNetwork final : public Network {
  public:
-  AsioNetwork(AsioLoop& loop, Executor& blocking) : loop_(&loop), dialer_(loop, blocking) {}
+  RealNetwork(AsioLoop& loop, Executor& blocking) : loop_(&loop), dialer_(loop, blocking) {}
 
   Result<std::unique_ptr<Listener>> listen(Endpoint local, TlsServerOptions tls) override {
     std::shared_ptr<TlsContext> context;
@@ -247,7 +247,7 @@ class AsioNetwork final : public Network {
 }  // namespace
 
 std::unique_ptr<Network> make_asio_network(AsioLoop& loop, async::Executor& blocking) {
-  return std::make_unique<AsioNetwork>(loop, blocking);
+  return std::make_unique<RealNetwork>(loop, blocking);
 }
 
 }  // namespace drover::net

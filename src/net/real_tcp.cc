@@ -1,5 +1,6 @@
-#include "net/asio_tcp.h"
+#include "net/real_tcp.h"
 
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,12 +1,12 @@
 #pragma once
-// Private to the asio_*.cc files: TLS over an FdCore. OpenSSL reads and writes the socket itself
+// Private to the real_*.cc files: TLS over an FdCore. OpenSSL reads and writes the socket itself
 // (no copies through memory BIOs); when it would block, the core is awaited.
 
 #include <memory>
 #include <optional>
 #include <string>
 
-#include "net/asio_impl.h"
+#include "net/real_impl.h"
 #include "net/tls_context.h"
 
 namespace drover::net {

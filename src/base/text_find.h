@@ -1,0 +1,55 @@
+#pragma once
+// Looks for the rare byte in text that is nearly always clean, sixteen bytes at a time where the
+// processor can: for the loops that pass over every byte of headers and bodies. Each gives the
+// place of the first such byte from `p` on, or `end`.
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+namespace drover {
+
+/// A quote, a backslash or a control character below 0x20: what ends or escapes in a JSON string.
+inline const char* find_json_special(const char* p, const char* end) {
+#ifdef __SSE2__
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i slash = _mm_set1_epi8('\\');
+  const __m128i low = _mm_set1_epi8(0x1f);
+  while (end - p >= 16) {
+    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
+    __m128i hit =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), control);
+    int mask = _mm_movemask_epi8(hit);
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    p += 16;
+  }
+#endif
+  while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
+  return p;
+}
+
+/// A control character but TAB (below 0x20, or 0x7f): what no header value may hold.
+inline const char* find_control(const char* p, const char* end) {
+#ifdef __SSE2__
+  const __m128i low = _mm_set1_epi8(0x1f);
+  const __m128i tab = _mm_set1_epi8('\t');
+  const __m128i del = _mm_set1_epi8(0x7f);
+  while (end - p >= 16) {
+    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
+    __m128i hit =
+        _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, tab), control), _mm_cmpeq_epi8(v, del));
+    int mask = _mm_movemask_epi8(hit);
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    p += 16;
+  }
+#endif
+  for (; p < end; ++p) {
+    unsigned char c = static_cast<unsigned char>(*p);
+    if ((c < 0x20 && c != '\t') || c == 0x7f) break;
+  }
+  return p;
+}
+
+}  // namespace drover

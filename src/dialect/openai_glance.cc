@@ -1,0 +1,211 @@
+// glance_openai: one pass over an answer's body or a stream's chunk.
+#include <algorithm>
+#include <charconv>
+#include <span>
+
+#include "base/json.h"
+#include "base/json_scan.h"
+#include "dialect/openai_scan.h"
+#include "dialect/openai_wire.h"
+
+namespace drover::dialect {
+namespace {
+
+// True if the value that follows is a string with text in it.
+bool scan_text(JsonScanner& scan) {
+  if (scan.peek() != '"') {
+    scan.skip_value();
+    return false;
+  }
+  bool empty = true;
+  scan.skip_string(empty);
+  return !empty;
+}
+
+bool scan_filled_array(JsonScanner& scan) {
+  if (scan.peek() != '[') {
+    scan.skip_value();
+    return false;
+  }
+  bool any = false;
+  scan.enter_array();
+  while (scan.next_item()) {
+    any = true;
+    if (!scan.skip_value()) return false;
+  }
+  return any;
+}
+
+void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
+  if (scan.peek() != '{') {
+    scan.skip_value();
+    return;
+  }
+  scan.enter_object();
+  std::string_view key;
+  while (scan.next_key(key)) {
+    if (key == "content" && scan.peek() == '[') {
+      out.visible = scan_filled_array(scan) || out.visible;
+    } else if (key == "content" || key == "reasoning_content" || key == "reasoning" ||
+               key == "refusal") {
+      out.visible = scan_text(scan) || out.visible;
+    } else if (key == "tool_calls") {
+      out.visible = scan_filled_array(scan) || out.visible;
+    } else if (key == "function_call" && scan.peek() == '{') {
+      out.visible = true;
+      scan.skip_value();
+    } else {
+      scan.skip_value();
+    }
+  }
+}
+
+void glance_choices(JsonScanner& scan, OpenAiGlance& out) {
+  if (scan.peek() != '[') {
+    scan.skip_value();
+    return;
+  }
+  scan.enter_array();
+  out.choices_empty = true;
+  while (scan.next_item()) {
+    out.choices_empty = false;
+    if (scan.peek() != '{') {
+      scan.skip_value();
+      continue;
+    }
+    scan.enter_object();
+    std::string_view key;
+    while (scan.next_key(key)) {
+      if (key == "delta" || key == "message") {
+        glance_delta(scan, out);
+      } else if (key == "finish_reason" && scan.peek() == '"') {
+        scan.read_string(out.native_finish_reason);
+        out.finish_reason = openai_wire::finish_of_word(out.native_finish_reason);
+      } else {
+        scan.skip_value();
+      }
+    }
+  }
+}
+
+// A count of tokens; anything but a whole number that is not negative counts as absent.
+std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
+  char first = scan.peek();
+  size_t begin = scan.offset();
+  if (!scan.skip_value() || first < '0' || first > '9') return std::nullopt;
+  std::string_view text = json.substr(begin, scan.offset() - begin);
+  int64_t value = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec == std::errc() && end == text.data() + text.size()) return value;
+  Result<Json> number = Json::parse(text);  // "3.0", "3e2"
+  return number ? number->integer() : std::nullopt;
+}
+
+struct UsageWord {
+  std::string_view key;
+  std::optional<int64_t> contract::Usage::* count;
+};
+constexpr UsageWord kInputDetails[] = {
+    {"cached_tokens", &contract::Usage::cache_read_tokens},
+    {"cache_write_tokens", &contract::Usage::cache_write_tokens},
+    {"audio_tokens", &contract::Usage::audio_input_tokens},
+    {"image_tokens", &contract::Usage::image_input_tokens},
+};
+constexpr UsageWord kOutputDetails[] = {
+    {"reasoning_tokens", &contract::Usage::reasoning_tokens},
+    {"audio_tokens", &contract::Usage::audio_output_tokens},
+    {"accepted_prediction_tokens", &contract::Usage::accepted_prediction_tokens},
+    {"rejected_prediction_tokens", &contract::Usage::rejected_prediction_tokens},
+};
+
+// Reads the counts that `words` name out of an object; other members are passed over.
+void glance_counts(JsonScanner& scan, std::string_view json, std::span<const UsageWord> words,
+                   contract::Usage& out) {
+  if (scan.peek() != '{') {
+    scan.skip_value();
+    return;
+  }
+  scan.enter_object();
+  std::string_view key;
+  while (scan.next_key(key)) {
+    auto word = std::find_if(words.begin(), words.end(), [&](auto& w) { return w.key == key; });
+    if (word == words.end()) {
+      scan.skip_value();
+    } else {
+      std::optional<int64_t> count = glance_count(scan, json);
+      if (!(out.*word->count)) out.*word->count = count;
+    }
+  }
+}
+
+// The same as openai_wire::usage_from_json, without a tree. The scanner stands at an object.
+void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out) {
+  scan.enter_object();
+  std::optional<int64_t> hits;  // DeepSeek and Moonshot count cached tokens beside the details
+  std::optional<int64_t> cached;
+  std::string_view key;
+  while (scan.next_key(key)) {
+    if (key == "prompt_tokens_details") {
+      glance_counts(scan, json, kInputDetails, out);
+    } else if (key == "completion_tokens_details") {
+      glance_counts(scan, json, kOutputDetails, out);
+    } else if (key == "prompt_cache_hit_tokens") {
+      hits = glance_count(scan, json);
+    } else if (key == "cached_tokens") {
+      cached = glance_count(scan, json);
+    } else if (key == "prompt_tokens") {
+      out.input_tokens = glance_count(scan, json);
+    } else if (key == "completion_tokens") {
+      out.output_tokens = glance_count(scan, json);
+    } else {
+      scan.skip_value();
+    }
+  }
+  if (!out.cache_read_tokens) out.cache_read_tokens = hits;
+  if (!out.cache_read_tokens) out.cache_read_tokens = cached;
+}
+
+void glance_string(JsonScanner& scan, std::string& out) {
+  if (scan.peek() == '"') {
+    scan.read_string(out);
+  } else {
+    scan.skip_value();
+  }
+}
+
+}  // namespace
+
+Result<OpenAiGlance> glance_openai(std::string_view json) {
+  JsonScanner scan(json);
+  OpenAiGlance out;
+  if (scan.peek() != '{') return fail(malformed_answer("not a JSON object"));
+  scan.enter_object();
+  std::string_view key;
+  std::string word;
+  while (scan.next_key(key)) {
+    if (key == "id") {
+      glance_string(scan, out.id);
+    } else if (key == "model") {
+      glance_string(scan, out.model);
+    } else if (key == "system_fingerprint") {
+      glance_string(scan, out.system_fingerprint);
+    } else if (key == "choices") {
+      glance_choices(scan, out);
+    } else if (key == "usage" && scan.peek() == '{') {
+      glance_usage(scan, json, out.usage.emplace());
+    } else if (key == "error") {
+      out.is_error = out.is_error || scan.peek() != 'n';
+      scan.skip_value();
+    } else if (key == "object" || key == "type") {
+      word.clear();
+      glance_string(scan, word);
+      out.is_error = out.is_error || word == "error";
+    } else {
+      scan.skip_value();
+    }
+  }
+  if (!scan.finish()) return fail(malformed_answer(scan.error().message));
+  return out;
+}
+
+}  // namespace drover::dialect

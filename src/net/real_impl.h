@@ -1,0 +1,136 @@
+#pragma once
+// Private to the real_*.cc files: the loop's insides, what it watches, and FdCore, one descriptor
+// whose readiness can be awaited.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "async/wait.h"
+#include "base/result.h"
+#include "net/asio_loop.h"
+#include "net/timer_heap.h"
+
+namespace drover::net {
+
+/// Something whose descriptor the loop watches. on_ready() is called between the tasks, never
+/// within one; it may wake, post and change its own state, but must run nothing of anybody else and
+/// must not end another Watched: the events of one round are handed out one after another.
+class Watched {
+ public:
+  virtual ~Watched() = default;
+  /// `events`: EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR.
+  virtual void on_ready(uint32_t events) = 0;
+};
+
+struct AsioLoop::Impl {
+  Impl();
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  /// Registers the descriptor, once and for both directions, edge-triggered: an event tells of a
+  /// change, and no system call is needed to wait for the next one. False if the kernel cannot.
+  bool watch(int fd, Watched* watched);
+  void unwatch(int fd);
+
+  void post(std::function<void()> fn);
+  TimerHeap::Id call_at(MonoTime t, std::function<void()> fn) {
+    return timers_.add(t, std::move(fn));
+  }
+  void cancel_timer(TimerHeap::Id id) { timers_.cancel(id); }
+  /// One round: what is ready, then the kernel's events (waiting for one if nothing is ready).
+  void turn();
+
+  /// Lives until it is released or the loop goes.
+  void keep(std::shared_ptr<void> thing) { kept_.insert(std::move(thing)); }
+  void release(const std::shared_ptr<void>& thing) { kept_.erase(thing); }
+
+  SystemClock clock;
+  bool stopping = false;
+  std::unique_ptr<Watched> signals;
+
+ private:
+  /// Wakes the loop from other threads.
+  class Inbox final : public Watched {
+   public:
+    explicit Inbox(Impl& loop) : loop_(loop) {}
+    void on_ready(uint32_t events) override { loop_.take_inbox(); }
+
+   private:
+    Impl& loop_;
+  };
+
+  void run_ready();
+  void run_timers();
+  void take_inbox();
+  void wait(bool may_sleep);
+
+  int epoll_fd_ = -1;
+  std::vector<std::function<void()>> ready_;
+  std::vector<std::function<void()>> batch_;
+  TimerHeap timers_;
+  std::unordered_set<std::shared_ptr<void>> kept_;
+
+  std::mutex inbox_mutex_;
+  std::vector<std::function<void()>> inbox_;
+  bool inbox_signalled_ = false;
+  int inbox_fd_ = -1;
+  Inbox inbox_watch_{*this};
+};
+
+/// A non-blocking descriptor whose readiness can be awaited. Shared by the stream that owns it and
+/// by every operation under way on it, so that a stream may go while they wait: they then end with
+/// kCancelled. Wait only after the kernel has said EAGAIN (or `drained` tells the same): it speaks
+/// of changes only.
+class FdCore final : public Watched {
+ public:
+  /// Owns fd.
+  FdCore(AsioLoop& loop, int fd);
+  ~FdCore() override;
+  FdCore(const FdCore&) = delete;
+  FdCore& operator=(const FdCore&) = delete;
+
+  int fd() const { return fd_; }
+  bool closed() const { return fd_ < 0; }
+  AsioLoop& loop() { return *loop_; }
+  async::Waiter readable(Context ctx) { return readers_.wait(std::move(ctx)); }
+  async::Waiter writable(Context ctx) { return writers_.wait(std::move(ctx)); }
+  /// Ends all waits; idempotent.
+  void close();
+  /// The peer sees a reset.
+  void close_with_reset();
+
+  /// Nothing is left to read until the next event.
+  bool drained() const { return drained_; }
+  /// A read of a stream took less than it asked for: the kernel's buffer is empty (epoll(7)). Not
+  /// once the peer has ended its side, since no event would follow that says so.
+  void note_short_read() { drained_ = !ended_; }
+
+ private:
+  void on_ready(uint32_t events) override;
+
+  AsioLoop* loop_;
+  int fd_;
+  bool drained_ = false;
+  bool ended_ = false;  // the peer has ended its side, or the descriptor has failed
+  async::WaitQueue readers_;
+  async::WaitQueue writers_;
+};
+
+/// The error for a failed system call on an established connection.
+Error io_error(int err, std::string_view what);
+/// The error of an operation on a closed stream.
+Error closed_error();
+
+/// Reads at least a byte, 0 at the end.
+Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer);
+Task<Result<void>> fd_write(std::shared_ptr<FdCore> core, Context ctx, std::string_view data);
+/// The wait for readiness with its errors.
+Result<void> after_wait(async::Wake wake, const FdCore& core, const Context& ctx);
+
+}  // namespace drover::net
