@@ -76,14 +76,12 @@ export class Drover {
     return this.#post(id, "messages", { content });
   }
   /** Answers an approval; `wait_id` stands in its wait.started event. */
-  approve(id: string, approval: Approval): Promise<{ sequence: number }> {
-    const edited = approval.arguments;
-    const text = typeof edited === "object" ? JSON.stringify(edited) : edited;
-    return this.#post(id, "approvals", { ...approval, arguments: text });
+  approve(id: string, { wait_id, ...answer }: Approval): Promise<{ sequence: number }> {
+    return this.#post(id, `approvals/${encodeURIComponent(wait_id)}`, answer);
   }
   /** Kept until the session waits for a signal of that name. */
-  signal(id: string, name: string, payload?: Json): Promise<{ sequence: number }> {
-    return this.#post(id, "signals", { name, payload });
+  signal(id: string, name: string, payload: Json = null): Promise<{ sequence: number }> {
+    return this.#post(id, `signals/${encodeURIComponent(name)}`, payload);
   }
   cancel(id: string, reason?: string): Promise<{ sequence: number }> {
     return this.#post(id, "cancel", { reason });

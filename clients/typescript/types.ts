@@ -109,10 +109,10 @@ export interface NewSession {
   plan?: Plan;
 }
 
-/** A person's answer to an approval; `arguments` only with "edited". */
+/** A person's answer to an approval; `arguments` only with "edit". */
 export interface Approval {
   wait_id: string;
-  outcome: "approved" | "denied" | "edited";
-  arguments?: { [name: string]: Json } | string;
+  decision: "approve" | "deny" | "edit";
+  arguments?: { [name: string]: Json };
   explanation?: string;
 }

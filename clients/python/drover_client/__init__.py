@@ -67,17 +67,15 @@ class Drover:
         """Says something to the agent."""
         return self.call("POST", _path(session, "messages"), {"content": content})
 
-    def approve(self, session: str, wait_id: str, outcome: str = "approved", *, arguments: Any = None,
-                explanation: str | None = None) -> dict[str, Any]:
-        """Answers an approval: approved, denied, or edited with other arguments."""
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = json.dumps(arguments)
-        return self.call("POST", _path(session, "approvals"), _given({
-            "wait_id": wait_id, "outcome": outcome, "arguments": arguments, "explanation": explanation}))
+    def approve(self, session: str, wait_id: str, decision: str = "approve", *,
+                arguments: Mapping[str, Any] | None = None, explanation: str | None = None) -> dict[str, Any]:
+        """Answers an approval: approve, deny, or edit with other arguments."""
+        answer = {"decision": decision, "arguments": arguments, "explanation": explanation}
+        return self.call("POST", _path(session, f"approvals/{_quoted(wait_id)}"), _given(answer))
 
     def signal(self, session: str, name: str, payload: Any = None) -> dict[str, Any]:
         """Kept until the session waits for a signal of that name."""
-        return self.call("POST", _path(session, "signals"), {"name": name, "payload": payload})
+        return self.call("POST", _path(session, f"signals/{_quoted(name)}"), payload)
 
     def cancel(self, session: str, reason: str = "") -> dict[str, Any]:
         return self.call("POST", _path(session, "cancel"), {"reason": reason})
@@ -134,8 +132,12 @@ class Drover:
             raise DroverError(answer.status, "", said or answer.reason) from None
 
 
+def _quoted(text: str) -> str:
+    return urllib.parse.quote(text, safe="")
+
+
 def _path(session: str, what: str = "") -> str:
-    return f"/v1/sessions/{urllib.parse.quote(session, safe='')}" + (f"/{what}" if what else "")
+    return f"/v1/sessions/{_quoted(session)}" + (f"/{what}" if what else "")
 
 
 def _given(members: Mapping[str, Any]) -> dict[str, Any]:

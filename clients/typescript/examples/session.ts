@@ -6,6 +6,6 @@ const session = await drover.create({ agent: process.argv[2], message: process.a
 for await (const { kind, payload } of drover.events(session.id)) {
   console.log(kind, JSON.stringify(payload));
   if (kind === "wait.started" && payload?.for === "approval") {
-    await drover.approve(session.id, { wait_id: String(payload.wait_id), outcome: "approved" });
+    await drover.approve(session.id, { wait_id: String(payload.wait_id), decision: "approve" });
   }
 }

@@ -53,5 +53,5 @@ def moody(call):
 
 worker = work(queue, plan, {"slow": slow, "moody": moody}, worker=name, lease_s=1.5,
               on_problem=lambda problem: say(f"problem: {problem}"))
-signal.signal(signal.SIGTERM, lambda *_: (worker.stop(), say("stopped")))
+signal.signal(signal.SIGTERM, lambda *_: (say("stopping"), worker.stop(), say("stopped")))
 worker.join()

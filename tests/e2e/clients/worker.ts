@@ -38,6 +38,7 @@ const worker = work(queue, {
   onProblem: (problem) => console.log(`problem: ${problem}`),
 });
 process.on("SIGTERM", async () => {
+  console.log("stopping");
   await worker.stop();
   console.log("stopped");
 });
