@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 .PHONY: help run build test test-unit test-e2e test-engine asan tsan gcc fuzz lint format \
-        bench-gateway package fresh clean distclean
+        bench-gateway bench-parked package fresh clean distclean
 
 help:           ## this list
 	@scripts/help.sh
@@ -52,6 +52,9 @@ format:         ## rewrite the C++ sources with clang-format
 bench-gateway:  ## the gateway beside nginx: requests a second, CPU a request, added latency
 	@scripts/build.sh program
 	@bench/gateway/run.sh
+
+bench-parked:  ## a million parked sessions: memory, size, start and wake times
+	@bench/parked/run.sh
 
 package:        ## a Debian package with a systemd unit: build/*.deb
 	@scripts/package.sh

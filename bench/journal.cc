@@ -1,5 +1,6 @@
-// How many events a second the embedded journal makes durable, by how many sessions append at once,
-// and how many of them share one sync. Each append waits for its own answer before the next.
+// How many events a second the journal makes durable, by how many sessions append at once, how many
+// of them share one sync, and what an event costs: the segmented log beside the same journal in
+// SQLite, in one run. Each append waits for its own answer before the next.
 //
 //   ninja -C build bench_journal && build/bench_journal [FOLDER] [RESULTS.jsonl]
 //
@@ -7,6 +8,7 @@
 // standard output and, if named, to the end of RESULTS.jsonl.
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +18,7 @@
 #include "async/scope.h"
 #include "async/sim_loop.h"
 #include "net/asio_loop.h"
+#include "store/log/log_store.h"
 #include "store/sqlite/sqlite_store.h"
 
 namespace drover {
@@ -89,12 +92,23 @@ std::string commit_of_checkout() {
   return out;
 }
 
-void report(FILE* file, const std::string& name, const char* metric, double value,
-            const char* unit) {
+/// One case of one backend.
+struct Figures {
+  double events_per_second = 0;
+  double syncs_per_second = 0;
+  double events_per_sync = 0;
+  double cpu_us_per_event = 0;
+  double append_p50_ms = 0;
+  double append_p99_ms = 0;
+};
+
+void report(FILE* file, const std::string& name, const char* metric, const char* unit, double value,
+            double peer) {
   SystemClock clock;
   Json line = Json::object();
   line.set("bench", "journal").set("case", name).set("metric", metric).set("value", value);
-  line.set("unit", unit).set("peer", nullptr).set("peer_value", nullptr).set("ratio", nullptr);
+  line.set("unit", unit).set("peer", "sqlite").set("peer_value", peer);
+  line.set("ratio", peer > 0 ? Json(value / peer) : Json(nullptr));
   line.set("cores", std::thread::hardware_concurrency());
   line.set("date", format_rfc3339(clock.wall())).set("commit", commit_of_checkout());
   const std::string text = line.dump() + "\n";
@@ -102,60 +116,109 @@ void report(FILE* file, const std::string& name, const char* metric, double valu
   if (file != nullptr) std::fputs(text.c_str(), file);
 }
 
-Result<void> measure(const std::string& folder, int sessions, FILE* file) {
-  SystemClock clock;
-  SystemRandom random;
-  net::AsioLoop loop;
+void report_all(FILE* file, const std::string& name, const Figures& log, const Figures& sqlite) {
+  const auto one = [&](const char* metric, const char* unit, double Figures::* figure) {
+    report(file, name, metric, unit, log.*figure, sqlite.*figure);
+  };
+  one("events_per_second", "1/s", &Figures::events_per_second);
+  one("syncs_per_second", "1/s", &Figures::syncs_per_second);
+  one("events_per_sync", "1", &Figures::events_per_sync);
+  one("cpu_us_per_event", "us", &Figures::cpu_us_per_event);
+  one("append_p50", "ms", &Figures::append_p50_ms);
+  one("append_p99", "ms", &Figures::append_p99_ms);
+}
+
+/// User and system time of the whole process, all threads.
+Duration cpu_time() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto of = [](const timeval& t) {
+    return std::chrono::seconds(t.tv_sec) + std::chrono::microseconds(t.tv_usec);
+  };
+  return of(usage.ru_utime) + of(usage.ru_stime);
+}
+
+Figures measure(net::AsioLoop& loop, store::Store& store, Random& random, int sessions) {
   Context ctx(loop);
-  store::SqliteOptions options;
-  options.folder = folder;
-  TRY(auto store, store::open_sqlite(options, clock, random));
   Measured measured;
+  const Duration cpu_before = cpu_time();
   async::detail::start_detached(
-      run_case(ctx, &loop, &store->journal(), &random, sessions, &measured));
+      run_case(ctx, &loop, &store.journal(), &random, sessions, &measured));
   loop.run();
-  const store::SqliteStats stats = store->stats();
-  const double seconds = static_cast<double>(kRunTime.count()) * 1e-9;
+  const Duration cpu = cpu_time() - cpu_before;
   std::sort(measured.waits.begin(), measured.waits.end());
   const auto at = [&](double q) {
     const auto i = static_cast<size_t>(q * static_cast<double>(measured.waits.size() - 1));
     return static_cast<double>(measured.waits[i].count()) * 1e-6;
   };
-  const std::string name = std::to_string(sessions) + " sessions";
-  const double commits = static_cast<double>(std::max<uint64_t>(1, stats.commits));
-  report(file, name, "events_per_second", static_cast<double>(measured.events) / seconds, "1/s");
-  report(file, name, "syncs_per_second", commits / seconds, "1/s");
-  report(file, name, "events_per_sync", static_cast<double>(measured.events) / commits, "1");
-  report(file, name, "commit_mean", static_cast<double>(stats.commit_time.count()) * 1e-6 / commits,
-         "ms");
-  report(file, name, "append_p50", at(0.5), "ms");
-  report(file, name, "append_p99", at(0.99), "ms");
-  return {};
+  const auto events = static_cast<double>(measured.events);
+  Figures out;
+  out.events_per_second = events / (static_cast<double>(kRunTime.count()) * 1e-9);
+  out.cpu_us_per_event = static_cast<double>(cpu.count()) * 1e-3 / events;
+  out.append_p50_ms = at(0.5);
+  out.append_p99_ms = at(0.99);
+  return out;
 }
 
-int run(const std::string& parent, const char* results) {
-  FILE* file = results == nullptr ? nullptr : std::fopen(results, "a");
-  for (int sessions : {1, 8, 64, 512}) {
-    std::string folder = parent + "/journal-bench-XXXXXX";
-    if (::mkdtemp(folder.data()) == nullptr) {
-      std::fprintf(stderr, "cannot make a folder in %s\n", parent.c_str());
-      return 1;
-    }
-    Result<void> done = measure(folder, sessions, file);
-    std::error_code ignored;
-    std::filesystem::remove_all(folder, ignored);
-    if (!done) {
-      std::fprintf(stderr, "%s\n", done.error().to_string().c_str());
-      return 1;
-    }
+void count_syncs(Figures& figures, uint64_t syncs) {
+  figures.syncs_per_second =
+      static_cast<double>(syncs) / (static_cast<double>(kRunTime.count()) * 1e-9);
+  if (syncs > 0) figures.events_per_sync = figures.events_per_second / figures.syncs_per_second;
+}
+
+Result<Figures> measure_sqlite(const std::string& folder, int sessions) {
+  SystemClock clock;
+  SystemRandom random;
+  net::AsioLoop loop;
+  store::SqliteOptions options;
+  options.folder = folder;
+  TRY(auto store, store::open_sqlite(options, clock, random));
+  Figures figures = measure(loop, *store, random, sessions);
+  count_syncs(figures, store->stats().commits);
+  return figures;
+}
+
+Result<Figures> measure_log(const std::string& folder, int sessions) {
+  SystemClock clock;
+  SystemRandom random;
+  net::AsioLoop loop;
+  store::LogStoreOptions options;
+  options.rest.folder = folder;
+  TRY(auto store, store::open_log_store(options, clock, random));
+  Figures figures = measure(loop, *store, random, sessions);
+  count_syncs(figures, store->log_syncs());
+  return figures;
+}
+
+/// Runs it in a folder of its own that goes away.
+Result<Figures> in_folder(const std::string& parent, int sessions,
+                          Result<Figures> (*measured)(const std::string&, int)) {
+  std::string folder = parent + "/journal-bench-XXXXXX";
+  if (::mkdtemp(folder.data()) == nullptr) {
+    return fail(Code::kUnavailable, "cannot make a folder in " + parent);
   }
-  if (file != nullptr) std::fclose(file);
-  return 0;
+  Result<Figures> figures = measured(folder, sessions);
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);
+  return figures;
+}
+
+Result<void> run(const std::string& parent, FILE* file) {
+  for (int sessions : {1, 16, 64, 256}) {
+    TRY(Figures sqlite, in_folder(parent, sessions, measure_sqlite));
+    TRY(Figures log, in_folder(parent, sessions, measure_log));
+    report_all(file, std::to_string(sessions) + " sessions", log, sqlite);
+  }
+  return {};
 }
 
 }  // namespace
 }  // namespace drover
 
 int main(int argc, char** argv) {
-  return drover::run(argc > 1 ? argv[1] : ".", argc > 2 ? argv[2] : nullptr);
+  FILE* file = argc > 2 ? std::fopen(argv[2], "a") : nullptr;
+  auto done = drover::run(argc > 1 ? argv[1] : ".", file);
+  if (!done) std::fprintf(stderr, "%s\n", done.error().to_string().c_str());
+  if (file != nullptr) std::fclose(file);
+  return done ? 0 : 1;
 }

@@ -11,7 +11,8 @@ import results
 QUESTIONS = {
     "gateway": "What does a call through `drover serve` cost beside nginx proxying the same bytes?",
     "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
-    "journal": "How many events a second does the embedded journal make durable?",
+    "journal": "How many events a second does the journal's log make durable, beside SQLite?",
+    "parked": "What does a store with a million parked sessions need?",
     "http_echo": "What does the HTTP server by itself cost?",
 }
 

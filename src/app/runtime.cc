@@ -16,8 +16,8 @@
 #include "app/files.h"
 #include "app/memory_host.h"
 #include "app/tool_servers.h"
+#include "store/log/log_store.h"
 #include "store/memory/memory_store.h"
-#include "store/sqlite/sqlite_store.h"
 
 namespace drover::app {
 namespace {
@@ -76,9 +76,9 @@ Result<void> Runtime::open_store() {
     return {};
   }
   TRY(folder_, store::DataFolder::open(config_.data));
-  store::SqliteOptions sqlite;
-  sqlite.folder = config_.data;
-  TRY(store_, store::open_sqlite(sqlite, clock_, random_));
+  store::LogStoreOptions options;
+  options.rest.folder = config_.data;
+  TRY(store_, store::open_log_store(options, clock_, random_));
   return {};
 }
 

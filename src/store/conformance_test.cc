@@ -1,10 +1,13 @@
-// What every backend must do, run against each of them: the in-memory form, SQLite with everything
-// on one thread, and SQLite with its own threads. A new backend is one line in kBackends.
+// What every backend must do, run against each of them: the in-memory form; SQLite and the
+// segmented log, each with everything on one thread and with threads of its own; the log on a
+// simulated disk. A new backend is one line in kBackends.
 
 #include <gtest/gtest.h>
 
 #include "async/scope.h"
 #include "base/limits.h"
+#include "store/log/log_store.h"
+#include "store/log/sim_log_store.h"
 #include "store/memory/memory_store.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store_test_util.h"
@@ -12,21 +15,24 @@
 namespace drover::store {
 namespace {
 
-/// One store and what it needs, in the order of their lives.
-struct Fixture {
-  TempFolder folder;
-  SystemClock clock;
-  SeededRandom random{7};
-  async::InlineExecutor inline_executor;
-  std::unique_ptr<Store> store;
-};
-
 SpanLimits small_spans() {
   SpanLimits limits;
   limits.count_max = 100;
   limits.age_max = 1h;
   return limits;
 }
+
+/// One store and what it needs, in the order of their lives.
+struct Fixture {
+  TempFolder folder;
+  SystemClock clock;
+  SeededRandom random{7};
+  async::InlineExecutor inline_executor;
+  SimDisk disk{random};
+  MemoryStore rest{random, small_spans()};
+  async::SimLoop* loop = nullptr;
+  std::unique_ptr<Store> store;
+};
 
 struct Backend {
   const char* name;
@@ -48,13 +54,39 @@ void open_with(Fixture& f, async::Executor* executor) {
 void open_sqlite_inline(Fixture& f) { open_with(f, &f.inline_executor); }
 void open_sqlite_threads(Fixture& f) { open_with(f, nullptr); }
 
+void open_log_with(Fixture& f, async::Executor* executor) {
+  LogStoreOptions options;
+  options.rest.folder = f.folder.path();
+  options.rest.writer = options.rest.reader = options.rest.upkeep = options.rest.blobs = executor;
+  options.rest.spans = small_spans();
+  options.writer = options.reader = options.upkeep = executor;
+  auto store = open_log_store(options, f.clock, f.random);
+  ASSERT_TRUE(store) << store.error().to_string();
+  f.store = std::move(*store);
+}
+
+void open_log_inline(Fixture& f) { open_log_with(f, &f.inline_executor); }
+void open_log_threads(Fixture& f) { open_log_with(f, nullptr); }
+void open_log_sim(Fixture& f) {
+  f.disk.latency = 1ms;
+  auto store = open_sim_log(f.disk, *f.loop, f.random, f.rest);
+  ASSERT_TRUE(store) << store.error().to_string();
+  f.store = std::move(*store);
+}
+
 constexpr Backend kBackends[] = {{"memory", open_memory},
                                  {"sqlite_inline", open_sqlite_inline},
-                                 {"sqlite_threads", open_sqlite_threads}};
+                                 {"sqlite_threads", open_sqlite_threads},
+                                 {"log_inline", open_log_inline},
+                                 {"log_threads", open_log_threads},
+                                 {"log_sim", open_log_sim}};
 
 class Conformance : public testing::TestWithParam<Backend> {
  protected:
-  void SetUp() override { GetParam().open(fixture_); }
+  void SetUp() override {
+    fixture_.loop = &loop_;
+    GetParam().open(fixture_);
+  }
   template <typename T>
   T run(async::Task<T> task) {
     return drive(loop_, std::move(task));

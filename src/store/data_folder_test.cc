@@ -9,9 +9,10 @@
 #include "async/worker_pool.h"
 #include "base/limits.h"
 #include "store/files.h"
+#include "store/log/log_store.h"
 #include "store/sqlite/backup.h"
 #include "store/sqlite/schema.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/sqlite/sqlite_index.h"
 #include "store/store_test_util.h"
 
 namespace drover::store {
@@ -30,6 +31,14 @@ struct World {
     SqliteOptions options;
     options.folder = path;
     auto store = open_sqlite(options, clock, random);
+    EXPECT_TRUE(store) << store.error().to_string();
+    return store ? std::move(*store) : nullptr;
+  }
+  std::unique_ptr<LogStore> open_log(const std::string& path) {
+    EXPECT_TRUE(make_folder(path));
+    LogStoreOptions options;
+    options.rest.folder = path;
+    auto store = open_log_store(options, clock, random);
     EXPECT_TRUE(store) << store.error().to_string();
     return store ? std::move(*store) : nullptr;
   }
@@ -232,6 +241,168 @@ TEST(Backup, IsConsistentWhileWritersGoOn) {
   ASSERT_TRUE(events);
   EXPECT_EQ(events->size(), row->last_sequence);
   EXPECT_EQ(row->last_sequence % 2, 1u);  // never half an append
+}
+
+/// Sessions of all kinds: short, long, with a payload in a blob, with a tree and a wait.
+void fill(World& w, Store& store) {
+  for (int s = 1; s <= 20; ++s) {
+    w.append(store, s, 0, test_events(test_session(s), 1, static_cast<uint64_t>(s)));
+  }
+  w.append(store, 21, 0, test_events(test_session(21), 1, 700));
+  auto events = test_events(test_session(22), 1, 3);
+  events[1].payload = "\"" + std::string(limits::kInlinePayloadBytesMax * 2, 'p') + "\"";
+  w.append(store, 22, 0, events);
+  SessionRow row = test_row(test_session(23));
+  row.root = test_session(1);
+  row.parent = test_session(1);
+  row.depth = 1;
+  row.due = row.created + 1h;
+  row.spent.cost = *Money::parse_usd("1.25");
+  row.pending = kReportToParent;
+  auto done = drive(w.loop, store.journal().append(w.ctx, row, 0, test_events(row.id, 1, 2)));
+  EXPECT_TRUE(done) << done.error().to_string();
+}
+
+struct Everything {
+  std::vector<SessionRow> rows;
+  std::vector<std::vector<contract::Event>> events;
+};
+
+Everything read_everything(World& w, Store& store) {
+  Everything out;
+  out.rows = *drive(w.loop, store.journal().list(w.ctx, SessionFilter()));
+  for (const SessionRow& row : out.rows) {
+    auto events = drive(w.loop, store.journal().read(w.ctx, row.id, 1, 10'000));
+    EXPECT_TRUE(events) << events.error().to_string();
+    out.events.push_back(events.value_or(std::vector<contract::Event>()));
+  }
+  return out;
+}
+
+void expect_same(const Everything& a, const Everything& b) {
+  EXPECT_EQ(a.rows.size(), 23u);
+  ASSERT_EQ(a.rows.size(), b.rows.size());
+  for (size_t i = 0; i < a.rows.size(); ++i) {
+    EXPECT_EQ(a.rows[i], b.rows[i]) << a.rows[i].id.str();
+    ASSERT_EQ(a.events[i].size(), b.events[i].size());
+    for (size_t n = 0; n < a.events[i].size(); ++n) {
+      ASSERT_EQ(difference(a.events[i][n], b.events[i][n]), "") << a.rows[i].id.str();
+    }
+  }
+}
+
+TEST(LogFolder, AJournalInTheDatabaseIsBroughtOver) {
+  World w;
+  const std::string path = w.folder("data");
+  Everything before;
+  {
+    auto store = w.open(path);
+    fill(w, *store);
+    before = read_everything(w, *store);
+  }
+  {
+    // A start that was interrupted left half a log.
+    ASSERT_TRUE(make_folder(path + "/log"));
+    ASSERT_TRUE(write_file(path + "/log/0000000000000000.seg", "half"));
+    auto store = w.open_log(path);
+    ASSERT_NE(store, nullptr);
+    expect_same(before, read_everything(w, *store));
+    w.append(*store, 1, 1, test_events(test_session(1), 2, 4));
+  }
+  auto store = w.open_log(path);
+  auto read = drive(w.loop, store->journal().read(w.ctx, test_session(1), 1, 10));
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->size(), 4u);
+  store.reset();
+  // The journal in the database would be empty: it is refused, as an older program refuses.
+  SqliteOptions options;
+  options.folder = path;
+  auto refused = open_sqlite(options, w.clock, w.random);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kFailedPrecondition);
+}
+
+TEST(LogFolder, EveryRowCanBeHadFromTheLogAlone) {
+  World w;
+  const std::string path = w.folder("data");
+  Everything before;
+  {
+    auto store = w.open_log(path);
+    fill(w, *store);
+    SessionRow row = test_row(test_session(5));
+    row.status = "ended";
+    row.end_reason = "completed";
+    row.agent_version = "4";
+    auto done = drive(w.loop, store->journal().append(w.ctx, row, 5, {}));
+    ASSERT_TRUE(done) << done.error().to_string();
+    before = read_everything(w, *store);
+  }
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    ASSERT_TRUE(remove_tree(path + "/" + std::string(kIndexName) + suffix));
+  }
+  {
+    auto store = w.open_log(path);
+    ASSERT_NE(store, nullptr);
+    expect_same(before, read_everything(w, *store));
+  }
+  ASSERT_TRUE(write_file(path + "/" + std::string(kIndexName), std::string(8'192, 'x')));
+  auto store = w.open_log(path);
+  ASSERT_NE(store, nullptr);
+  expect_same(before, read_everything(w, *store));
+}
+
+TEST(LogFolder, ABackupWhileItIsWrittenToHasWholeCommitsAndIsChecked) {
+  World w;
+  auto store = w.open_log(w.folder("data"));
+  fill(w, *store);
+  async::WorkerPool pool(1);
+  std::atomic<bool> finished{false};
+  Result<BackupReport> report = fail(Code::kInternal, "not run");
+  pool.submit([&] {
+    report = backup(w.folder("data"), w.folder("copy"), WallTime());
+    finished = true;
+  });
+  uint64_t last = 1;
+  while (!finished) {
+    w.append(*store, 1, last, test_events(test_session(1), last + 1, last + 2));
+    last += 2;
+  }
+  ASSERT_TRUE(report) << report.error().to_string();
+  EXPECT_EQ(report->sessions, 23);
+  EXPECT_EQ(report->blobs, 1);
+  auto checked = verify_backup(w.folder("copy"));
+  ASSERT_TRUE(checked) << checked.error().to_string();
+  EXPECT_EQ(checked->events, report->events);
+  EXPECT_EQ(checked->blobs, 1);
+  auto restored = restore(w.folder("copy"), w.folder("new"));
+  ASSERT_TRUE(restored) << restored.error().to_string();
+  auto copy = w.open_log(w.folder("new"));
+  ASSERT_NE(copy, nullptr);
+  auto row = drive(w.loop, copy->journal().find(w.ctx, test_session(1)));
+  auto events = drive(w.loop, copy->journal().read(w.ctx, test_session(1), 1, 1'000'000));
+  ASSERT_TRUE(row && events);
+  EXPECT_EQ(events->size(), row->last_sequence);
+  EXPECT_EQ(row->last_sequence % 2, 1u);  // never half an append
+  auto blob = drive(w.loop, copy->journal().read(w.ctx, test_session(22), 2, 1));
+  ASSERT_TRUE(blob) << blob.error().to_string();
+  EXPECT_GT(blob->front().payload.size(), limits::kInlinePayloadBytesMax);
+}
+
+TEST(LogFolder, ABackupWithAFlippedBitIsNotRestored) {
+  World w;
+  auto store = w.open_log(w.folder("data"));
+  fill(w, *store);
+  ASSERT_TRUE(backup(w.folder("data"), w.folder("copy"), w.loop.wall()));
+  const std::string segment = w.folder("copy") + "/log/0000000000000000.seg";
+  std::fstream file(segment, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(400);
+  file.put('\x55');
+  file.close();
+  auto refused = restore(w.folder("copy"), w.folder("new"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kDataLoss);
+  EXPECT_NE(refused.error().message.find("0000000000000000.seg at byte"), std::string::npos)
+      << refused.error().message;
 }
 
 }  // namespace

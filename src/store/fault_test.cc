@@ -1,4 +1,4 @@
-// What the embedded store promises when the disk is full or the process is killed.
+// What the embedded stores promise when the disk is full or the process is killed.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,8 +8,8 @@
 #include <map>
 
 #include "async/scope.h"
+#include "store/log/log_store.h"
 #include "store/sqlite/backup.h"
-#include "store/sqlite/sqlite_store.h"
 #include "store/store_test_util.h"
 
 namespace drover::store {
@@ -26,6 +26,14 @@ struct World {
     options.folder = folder;
     options.pages_max = pages_max;
     auto store = open_sqlite(options, clock, random);
+    EXPECT_TRUE(store) << store.error().to_string();
+    return store ? std::move(*store) : nullptr;
+  }
+  std::unique_ptr<Store> open_either(const std::string& folder, bool log) {
+    if (!log) return open(folder);
+    LogStoreOptions options;
+    options.rest.folder = folder;
+    auto store = open_log_store(options, clock, random);
     EXPECT_TRUE(store) << store.error().to_string();
     return store ? std::move(*store) : nullptr;
   }
@@ -121,23 +129,24 @@ async::Task<int> append_all_forever(async::Context ctx, Journal* journal, int pi
   co_return 0;
 }
 
-[[noreturn]] void child(const std::string& folder, int pipe) {
-  ::alarm(30);
+[[noreturn]] void child(const std::string& folder, bool log, int pipe) {
+  ::alarm(60);
   World w;
-  auto store = w.open(folder);
+  auto store = w.open_either(folder, log);
   if (store == nullptr) ::_exit(2);
   drive(w.loop, append_all_forever(w.ctx, &store->journal(), pipe));
   ::_exit(5);
 }
 
 /// Runs a child until it is killed after some number of acknowledgements; the last one by session.
-std::map<int, uint64_t> run_and_kill(const std::string& folder, uint64_t acks_before_kill) {
+std::map<int, uint64_t> run_and_kill(const std::string& folder, bool log,
+                                     uint64_t acks_before_kill) {
   int ends[2];
   EXPECT_EQ(::pipe(ends), 0);
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::close(ends[0]);
-    child(folder, ends[1]);
+    child(folder, log, ends[1]);
   }
   ::close(ends[1]);
   std::map<int, uint64_t> acked;
@@ -158,14 +167,19 @@ std::map<int, uint64_t> run_and_kill(const std::string& folder, uint64_t acks_be
   return acked;
 }
 
-TEST(Crash, EveryAcknowledgedEventIsThereAfterAKill) {
+class Crash : public testing::TestWithParam<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(Stores, Crash, testing::Bool(),
+                         [](const auto& info) { return info.param ? "log" : "sqlite"; });
+
+TEST_P(Crash, EveryAcknowledgedEventIsThereAfterAKill) {
   TempFolder folder;
   SeededRandom random(42);
   for (int round = 0; round < 6; ++round) {
-    const auto acked = run_and_kill(folder.path(), 1 + random.below(300));
+    const auto acked = run_and_kill(folder.path(), GetParam(), 1 + random.below(300));
     ASSERT_FALSE(acked.empty());
     World w;
-    auto store = w.open(folder.path());
+    auto store = w.open_either(folder.path(), GetParam());
     for (const auto& [session, sequence] : acked) {
       const SessionId id = test_session(session);
       auto events = drive(w.loop, store->journal().read(w.ctx, id, 1, 1'000'000));

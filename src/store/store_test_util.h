@@ -61,6 +61,12 @@ inline SessionRow test_row(const SessionId& id, const std::string& tenant = "ten
   return row;
 }
 
+inline std::string test_hash(uint64_t sequence) {
+  if (sequence == 0) return std::string(64, '0');
+  const std::string n = std::to_string(sequence);
+  return std::string(64 - n.size(), 'f') + n;
+}
+
 /// An event with every field set, so that a lost one shows.
 inline contract::Event test_event(const SessionId& session, uint64_t sequence,
                                   std::string payload = R"({"text":"h\u00e9llo"})") {
@@ -78,8 +84,8 @@ inline contract::Event test_event(const SessionId& session, uint64_t sequence,
   e.payload = std::move(payload);
   e.salt = "00ff" + std::string(28, 'a');
   e.commitment = std::string(64, 'c');
-  e.previous_hash = std::string(64, '0');
-  e.hash = std::string(60, 'f') + std::string(4 - std::min<size_t>(4, n.size()), '0') + n;
+  e.previous_hash = test_hash(sequence - 1);
+  e.hash = test_hash(sequence);
   e.extra.emplace_back("x_unknown", Json(Json::Number{"1.50"}));
   e.extra.emplace_back("x_unknown", Json("twice"));
   return e;

@@ -5,6 +5,9 @@
 #include "base/limits.h"
 #include "store/blob_files.h"
 #include "store/files.h"
+#include "store/log/log_check.h"
+#include "store/log/log_store.h"
+#include "store/posix_disk.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -21,6 +24,7 @@ std::string database_in(const std::string& folder) {
   return folder + "/" + std::string(kDatabaseName);
 }
 std::string blobs_in(const std::string& folder) { return folder + "/" + std::string(kBlobsName); }
+std::string log_in(const std::string& folder) { return folder + "/" + std::string(kLogName); }
 std::string manifest_in(const std::string& folder) { return folder + "/manifest.json"; }
 
 Result<std::unique_ptr<Db>> open_database(const std::string& folder) {
@@ -116,11 +120,48 @@ Result<void> write_manifest(const std::string& folder, const BackupReport& repor
   return write_file(manifest_in(folder), json.dump() + "\n");
 }
 
+/// Checks the journal's log, if the folder has one, and adds what is in it.
+Result<void> check_segments(const std::string& folder, bool with_blobs, BackupReport& report) {
+  if (!path_exists(log_in(folder))) return {};
+  PosixDisk disk;
+  const BlobFiles files(blobs_in(folder));
+  int64_t blobs = 0;
+  const auto blob = [&](const SessionId& session, const std::string& ref) -> Result<void> {
+    if (!with_blobs) return {};
+    Result<std::string> bytes = files.get(session, ref);
+    if (!bytes) {
+      return fail(Code::kDataLoss, "a payload of " + session.str() +
+                                       " is missing or damaged: " + bytes.error().message);
+    }
+    ++blobs;
+    return {};
+  };
+  TRY(log::LogReport found, log::check_log(disk, log_in(folder), blob));
+  if (!found.faults.empty()) {
+    Error error(Code::kDataLoss, "the journal is damaged: " + found.faults.front());
+    for (size_t i = 1; i < found.faults.size(); ++i) error.note(found.faults[i]);
+    return fail(std::move(error));
+  }
+  report.sessions += found.sessions;
+  report.events += found.events;
+  report.bytes += found.bytes;
+  report.blobs += blobs;
+  return {};
+}
+
+Result<void> copy_segments(const std::string& from, const std::string& to) {
+  if (!path_exists(log_in(from))) return {};
+  PosixDisk disk;
+  return log::copy_log(disk, log_in(from), log_in(to));
+}
+
 Result<BackupReport> copy_all(const std::string& from, const std::string& to, WallTime now) {
   TRY(auto source, open_database(from));
   TRY_VOID(copy_database(*source, to));
   TRY(auto copy, open_database(to));
   TRY(BackupReport report, report_of(*copy));
+  TRY_VOID(copy_segments(from, to));
+  TRY_VOID(check_segments(to, false, report));
   TRY(Sums sums, copy_blobs(blobs_in(from), blobs_in(to)));
   report.blobs = sums.blobs;
   report.bytes += sums.bytes;
@@ -179,6 +220,7 @@ Result<BackupReport> verify_backup(const std::string& folder) {
   TRY_VOID(check_integrity(*db));
   TRY(BackupReport report, report_of(*db));
   TRY(report.blobs, check_blobs(*db, folder));
+  TRY_VOID(check_segments(folder, true, report));
   return report;
 }
 

@@ -6,9 +6,9 @@
 namespace drover::store::sqlite {
 namespace {
 
-Result<contract::Event> read_event(const Statement& row, const SessionId& session,
-                                   const BlobFiles& files) {
-  contract::Event e;
+Result<StoredEvent> read_event(const Statement& row, const SessionId& session) {
+  StoredEvent out;
+  contract::Event& e = out.event;
   e.session = session;
   e.sequence = static_cast<uint64_t>(row.integer(0));
   e.id = EventId(row.text(1));
@@ -29,16 +29,18 @@ Result<contract::Event> read_event(const Statement& row, const SessionId& sessio
     if (extra.members() != nullptr) e.extra = std::move(*extra.members());
   }
   e.payload = row.text(15);
-  if (!row.is_null(16)) {
-    Result<std::string> payload = files.get(session, row.text_or_hex(16));
-    if (!payload && payload.error().code == Code::kNotFound) {
-      return fail(Code::kDataLoss, "the payload of event " + std::to_string(e.sequence) + " of " +
-                                       session.str() +
-                                       " is missing in the blobs folder: restore it from a backup");
-    }
-    TRY(e.payload, std::move(payload));
+  if (!row.is_null(16)) out.blob_ref = row.text_or_hex(16);
+  return out;
+}
+
+Result<std::string> payload_of(const StoredEvent& stored, const BlobFiles& files) {
+  Result<std::string> payload = files.get(stored.event.session, stored.blob_ref);
+  if (!payload && payload.error().code == Code::kNotFound) {
+    return fail(Code::kDataLoss, "the payload of event " + std::to_string(stored.event.sequence) +
+                                     " of " + stored.event.session.str() +
+                                     " is missing in the blobs folder: restore it from a backup");
   }
-  return e;
+  return payload;
 }
 
 }  // namespace
@@ -68,25 +70,37 @@ Result<void> insert_event(Db& db, int64_t session, const contract::Event& e,
   return s.run();
 }
 
-Result<std::vector<contract::Event>> select_events(Db& db, const BlobFiles& files,
-                                                   const SessionId& session, uint64_t from,
-                                                   size_t max_events) {
-  TRY(auto stored, find_stored(db, session));
-  if (!stored) return fail(no_such_session(session));
+Result<std::vector<StoredEvent>> select_stored(Db& db, int64_t number, const SessionId& session,
+                                               uint64_t from, size_t max_events) {
   TRY(Statement s,
       db.use("SELECT sequence, id, time, kind, causation, attempt, actor_type, actor_id, "
              "data_class, payload_ref, salt, commitment, previous_hash, hash, extra, payload, blob "
              "FROM events WHERE session = ? AND sequence >= ? ORDER BY sequence LIMIT ?"));
-  s.bind(stored->number)
-      .bind(from)
-      .bind(static_cast<int64_t>(std::min<size_t>(max_events, INT64_MAX)));
-  std::vector<contract::Event> out;
+  s.bind(number).bind(from).bind(static_cast<int64_t>(std::min<size_t>(max_events, INT64_MAX)));
+  std::vector<StoredEvent> out;
   for (;;) {
     TRY(bool row, s.step());
     if (!row) return out;
-    TRY(contract::Event event, read_event(s, session, files));
+    TRY(StoredEvent event, read_event(s, session));
     out.push_back(std::move(event));
   }
+}
+
+Result<std::vector<contract::Event>> select_events(Db& db, const BlobFiles& files,
+                                                   const SessionId& session, uint64_t from,
+                                                   size_t max_events) {
+  TRY(auto session_row, find_stored(db, session));
+  if (!session_row) return fail(no_such_session(session));
+  TRY(auto stored, select_stored(db, session_row->number, session, from, max_events));
+  std::vector<contract::Event> out;
+  out.reserve(stored.size());
+  for (StoredEvent& each : stored) {
+    if (!each.blob_ref.empty()) {
+      TRY(each.event.payload, payload_of(each, files));
+    }
+    out.push_back(std::move(each.event));
+  }
+  return out;
 }
 
 }  // namespace drover::store::sqlite

@@ -153,7 +153,14 @@ CREATE TABLE snapshots (
 ) STRICT;
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits};
+// 5: where the journal is. With the fact journal = log it stands in segments beside the database
+// (log/FORMAT.md), which an older program would not see: it must refuse.
+constexpr std::string_view kFacts = R"sql(
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits,
+                                            kFacts};
 
 Result<void> apply(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

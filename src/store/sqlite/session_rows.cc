@@ -1,9 +1,7 @@
 #include "store/sqlite/session_rows.h"
 
-#include <algorithm>
 #include <limits>
 
-#include "base/limits.h"
 #include "store/journal_rules.h"
 
 namespace drover::store::sqlite {
@@ -99,6 +97,23 @@ void bind_changing(Statement& s, const SessionRow& row, MoneyTexts& texts) {
   s.bind(static_cast<int64_t>(row.pending));
 }
 
+/// What is written once: id, tenant, created, root, parent, depth.
+void bind_fixed(Statement& s, const SessionRow& row) {
+  s.bind(row.id.str()).bind(row.tenant.str()).bind(unix_nanos(row.created));
+  s.bind(row.root == row.id ? std::string_view() : row.root.str()).bind(row.parent.str());
+  s.bind(static_cast<int64_t>(row.depth));
+}
+
+/// "a, b" as "excluded.a, excluded.b".
+std::string excluded(std::string_view columns) {
+  std::string out = "excluded.";
+  for (const char c : columns) {
+    out.push_back(c);
+    if (c == ' ') out += "excluded.";
+  }
+  return out;
+}
+
 std::string where_of(const SessionFilter& filter) {
   // The conditions beside a parameter are those of the partial indexes: SQLite takes such an index
   // only where it sees its condition.
@@ -134,9 +149,7 @@ Result<int64_t> insert_session(Db& db, const SessionRow& row) {
   TRY(Statement s, db.use(sql));
   MoneyTexts texts;
   bind_changing(s, row, texts);
-  s.bind(row.id.str()).bind(row.tenant.str()).bind(unix_nanos(row.created));
-  s.bind(row.root == row.id ? std::string_view() : row.root.str()).bind(row.parent.str());
-  s.bind(static_cast<int64_t>(row.depth));
+  bind_fixed(s, row);
   TRY_VOID(s.run());
   return db.last_row_id();
 }
@@ -151,6 +164,31 @@ Result<void> update_session(Db& db, int64_t number, const SessionRow& row) {
   return s.run();
 }
 
+Result<void> upsert_at(Db& db, const SessionRow& row, uint64_t position) {
+  // "excluded" is the row that could not be inserted.
+  static const std::string sql =
+      "INSERT INTO sessions (" + std::string(kChanging) +
+      ", position, id, tenant, created, root, parent, depth) VALUES (" +
+      std::string(kChangingMarks) + ",?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET (" +
+      std::string(kChanging) + ", position) = (" + excluded(kChanging) + ", excluded.position)";
+  TRY(Statement s, db.use(sql));
+  MoneyTexts texts;
+  bind_changing(s, row, texts);
+  s.bind(position);
+  bind_fixed(s, row);
+  return s.run();
+}
+
+Result<std::optional<std::pair<SessionRow, uint64_t>>> find_at(Db& db, const SessionId& id) {
+  static const std::string sql =
+      "SELECT " + std::string(kColumns) + ", position FROM sessions WHERE id = ?";
+  TRY(Statement s, db.use(sql));
+  s.bind(id.str());
+  TRY(bool found, s.step());
+  if (!found) return std::nullopt;
+  return std::make_pair(read_row(s), static_cast<uint64_t>(s.integer(23)));
+}
+
 Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& filter) {
   TRY(Statement s, db.use(select(where_of(filter))));
   // Above every id: ids are ASCII.
@@ -163,7 +201,7 @@ Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& fil
   if (!filter.root.empty()) s.bind(filter.root.str()).bind(filter.root.str());
   if (!filter.parent.empty()) s.bind(filter.parent.str());
   if (filter.pending != 0) s.bind(static_cast<int64_t>(filter.pending));
-  s.bind(static_cast<int64_t>(std::min(filter.limit, limits::kStoreRowsMax)));
+  s.bind(static_cast<int64_t>(filter.limit));
   return read_rows(s);
 }
 
@@ -171,21 +209,16 @@ Result<std::vector<SessionRow>> select_due(Db& db, WallTime until, size_t limit)
   static const std::string sql =
       select("WHERE due <= ? AND due IS NOT NULL ORDER BY due, id LIMIT ?");
   TRY(Statement s, db.use(sql));
-  s.bind(unix_nanos(until)).bind(static_cast<int64_t>(std::min(limit, limits::kStoreRowsMax)));
+  s.bind(unix_nanos(until)).bind(static_cast<int64_t>(limit));
   return read_rows(s);
 }
 
-Result<TreeTotals> select_tree(Db& db, const SessionId& root) {
+Result<std::vector<SessionRow>> select_tree(Db& db, const SessionId& root) {
   static const std::string sql =
       select("WHERE id = ?1 AND root = '' UNION ALL ") + select("WHERE root = ?1 AND root <> ''");
   TRY(Statement s, db.use(sql));
   s.bind(root.str());
-  TreeTotals totals;
-  for (;;) {
-    TRY(bool row, s.step());
-    if (!row) return totals;
-    add_to_tree(read_row(s), totals);
-  }
+  return read_rows(s);
 }
 
 Result<void> write_snapshot(Db& db, const SessionId& session, const Snapshot& snapshot) {

@@ -83,18 +83,25 @@ Task<Result<SessionRow>> SqliteJournal::find(Context ctx, SessionId session) {
 }
 
 Task<Result<std::vector<SessionRow>>> SqliteJournal::list(Context ctx, SessionFilter filter) {
+  filter.limit = std::min(filter.limit, limits::kStoreRowsMax);
   auto query = [filter](Db& db) { return select_sessions(db, filter); };
   co_return co_await reader_.read(ctx, std::move(query));
 }
 
 Task<Result<std::vector<SessionRow>>> SqliteJournal::due(Context ctx, WallTime until,
                                                          size_t limit) {
+  limit = std::min(limit, limits::kStoreRowsMax);
   auto query = [until, limit](Db& db) { return select_due(db, until, limit); };
   co_return co_await reader_.read(ctx, std::move(query));
 }
 
 Task<Result<TreeTotals>> SqliteJournal::tree(Context ctx, SessionId root) {
-  auto query = [root](Db& db) { return select_tree(db, root); };
+  auto query = [root](Db& db) -> Result<TreeTotals> {
+    TRY(auto rows, select_tree(db, root));
+    TreeTotals totals;
+    for (const SessionRow& row : rows) add_to_tree(row, totals);
+    return totals;
+  };
   co_return co_await reader_.read(ctx, std::move(query));
 }
 

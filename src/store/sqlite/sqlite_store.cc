@@ -3,6 +3,7 @@
 #include "async/worker_pool.h"
 #include "store/files.h"
 #include "store/sqlite/checkpointer.h"
+#include "store/sqlite/journal_move.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/sqlite_documents.h"
 #include "store/sqlite/sqlite_journal.h"
@@ -51,6 +52,11 @@ Result<Connections> connect(const SqliteOptions& options) {
   Connections out;
   TRY(out.writer, Db::open(open));
   TRY_VOID(prepare_writer(*out.writer, options));
+  TRY(bool in_log, journal_is_in_log(*out.writer));
+  if (in_log && !options.journal_in_log) {
+    return fail(Code::kFailedPrecondition, "the journal of " + options.folder +
+                                               " stands in its log folder, not in the database");
+  }
   open.create = false;
   open.cache_bytes = kReaderCacheBytes;
   TRY(out.reader, Db::open(open));

@@ -32,6 +32,9 @@ struct SqliteOptions {
   async::Executor* upkeep = nullptr;
   async::Executor* blobs = nullptr;
   SpanLimits spans;
+  /// The journal stands in log/ (log/log_store.h): this store's own is not used. Without it a
+  /// folder of that kind is refused.
+  bool journal_in_log = false;
   /// Largest size of the database in pages of 4 KiB; 0: no bound but the disk.
   int64_t pages_max = 0;
 };

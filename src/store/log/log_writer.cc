@@ -1,0 +1,99 @@
+#include "store/log/log_writer.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace drover::store::log {
+
+LogWriterStats LogWriter::stats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_;
+}
+
+Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const size_t bytes = job->frame.size();
+    const bool full = waiting_.size() >= limits::kStoreQueueJobsMax ||
+                      (!waiting_.empty() && waiting_bytes_ + bytes > limits::kStoreQueueBytesMax);
+    if (full) {
+      return fail(Code::kUnavailable, "the store is behind: too many writes wait for the disk",
+                  Retry::kAfter);
+    }
+    waiting_bytes_ += bytes;
+    waiting_.push_back(std::move(job));
+    if (std::exchange(draining_, true)) return {};
+  }
+  executor_.submit([this, &loop] { drain(loop); });
+  return {};
+}
+
+void LogWriter::drain(async::Loop& loop) {
+  for (;;) {
+    auto group = std::make_shared<Jobs>();
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (waiting_.empty()) {
+        draining_ = false;
+        return;
+      }
+      if (waiting_.size() <= limits::kGroupCommitJobsMax) {
+        group->swap(waiting_);
+      } else {
+        const auto end = waiting_.begin() + limits::kGroupCommitJobsMax;
+        group->assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+        waiting_.erase(waiting_.begin(), end);
+      }
+      for (const JobPtr& job : *group) waiting_bytes_ -= job->frame.size();
+      stats_.frames += group->size();
+    }
+    write(*group);
+    loop.post([group] {
+      for (const JobPtr& job : *group) {
+        job->finish(*job);
+        job->done.set(true);
+      }
+    });
+  }
+}
+
+void LogWriter::write(const Jobs& jobs) {
+  Result<void> done = write_once(jobs);
+  if (done || jobs.size() == 1 || done.error().code != Code::kResourceExhausted) return;
+  for (const JobPtr& job : jobs) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      ++stats_.single_retries;
+    }
+    const Jobs alone(1, job);
+    (void)write_once(alone);  // its answer stands in the job
+  }
+}
+
+Result<void> LogWriter::write_once(const Jobs& jobs) {
+  std::vector<OutFrame> frames;
+  frames.reserve(jobs.size());
+  for (const JobPtr& job : jobs) {
+    OutFrame frame;
+    frame.bytes = &job->frame;
+    frame.crc = job->crc;
+    frames.push_back(frame);
+  }
+  const MonoTime start = clock_.mono();
+  Result<void> done = log_.write(frames);
+  const Duration took = clock_.mono() - start;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    jobs[i]->position = frames[i].position;
+    jobs[i]->result = done;
+  }
+  if (done) {
+    last_sync_.store(took.count(), std::memory_order_relaxed);
+    std::lock_guard<std::mutex> lock(mutex_);
+    ++stats_.groups;
+    stats_.sync_time += took;
+  }
+  return done;
+}
+
+}  // namespace drover::store::log

@@ -1,0 +1,68 @@
+#pragma once
+// Group commit: appends gather while a sync is under way, and then share the next write and its one
+// sync. If a group does not fit on the disk, each of it is tried alone, so that nobody suffers for
+// another's size. Answers go to the loop in the order of the log.
+//
+// add() and the answers: loop thread. The writing runs on the executor, one job at a time. An
+// inline executor makes each append its own group. Limits: kStoreQueueJobsMax, kStoreQueueBytesMax
+// (then kUnavailable), kGroupCommitJobsMax.
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "async/sync.h"
+#include "base/time.h"
+#include "store/log/log.h"
+
+namespace drover::store::log {
+
+struct LogWriterStats {
+  uint64_t frames = 0;
+  uint64_t groups = 0;
+  uint64_t single_retries = 0;
+  Duration sync_time{};
+};
+
+class LogWriter {
+ public:
+  /// One append on its way.
+  struct Job {
+    std::string frame;
+    uint32_t crc = 0;
+    Position position = 0;  // set when it is durable
+    Result<void> result;
+    /// Called on the loop, in the order of the log, before `done` is set.
+    std::function<void(const Job&)> finish;
+    async::OneShot<bool> done;
+  };
+  using JobPtr = std::shared_ptr<Job>;
+
+  /// All outlive it; what was added must be answered before it goes.
+  LogWriter(Log& log, async::Executor& executor, Clock& clock)
+      : log_(log), executor_(executor), clock_(clock) {}
+  /// The answer is set on `loop`.
+  Result<void> add(async::Loop& loop, JobPtr job);
+  Duration last_sync() const { return Duration(last_sync_.load(std::memory_order_relaxed)); }
+  LogWriterStats stats() const;
+
+ private:
+  using Jobs = std::vector<JobPtr>;
+  void drain(async::Loop& loop);
+  void write(const Jobs& jobs);
+  Result<void> write_once(const Jobs& jobs);
+
+  Log& log_;
+  async::Executor& executor_;
+  Clock& clock_;
+  std::atomic<int64_t> last_sync_{0};
+  mutable std::mutex mutex_;
+  Jobs waiting_;
+  size_t waiting_bytes_ = 0;
+  bool draining_ = false;
+  LogWriterStats stats_;
+};
+
+}  // namespace drover::store::log
