@@ -36,7 +36,7 @@ Result<std::unique_ptr<LogJournal>> LogJournal::open(LogParts parts) {
 LogJournal::LogJournal(LogParts parts, std::unique_ptr<Log> log, SessionId newest)
     : parts_(std::move(parts)),
       log_(std::move(log)),
-      writer_(*log_, *parts_.writer, *parts_.clock),
+      writer_(*log_, *parts_.writer, *parts_.clock, parts_.direct_sync_max),
       chains_(*log_),
       old_ids_up_to_(newest),
       newest_id_(std::move(newest)),
@@ -77,7 +77,10 @@ Task<Result<void>> LogJournal::append(Context ctx, SessionRow row, uint64_t expe
   commit->expected_last = expected_last;
   commit->events = std::move(events);
   commit->blob_refs.resize(commit->events.size());
-  CO_TRY_VOID(co_await put_blobs(ctx, commit.get()));
+  const bool large = std::any_of(
+      commit->events.begin(), commit->events.end(),
+      [this](const auto& e) { return e.payload.size() > parts_.inline_payload_bytes_max; });
+  if (large) CO_TRY_VOID(co_await put_blobs(ctx, commit.get()));
   SessionId id = commit->row.id;
   EntryPtr entry = co_await cache_.hold(ctx, id);
   Result<void> done = co_await append_held(ctx, entry, std::move(commit));
@@ -109,14 +112,17 @@ Task<Result<void>> LogJournal::append_held(Context ctx, EntryPtr entry,
                                                " bytes");
   }
   job->crc = body_crc(job->frame);
+  job->session = std::hash<SessionId>()(entry->id);
   loop_ = &ctx.loop();
   job->finish = [this, entry, commit](const LogWriter::Job& self) {
     if (self.result) committed(entry, *commit, self);
   };
   CO_TRY_VOID(writer_.add(*loop_, job));
-  Context quiet = ctx.detached();
-  auto waited = co_await job->done.wait(quiet);
-  (void)waited;
+  if (!job->done.ready()) {
+    Context quiet = ctx.detached();
+    auto waited = co_await job->done.wait(quiet);
+    (void)waited;
+  }
   co_return job->result;
 }
 

@@ -15,7 +15,7 @@
 #include <memory>
 #include <unordered_set>
 
-#include "base/limits.h"
+#include "base/limits_log.h"
 #include "store/blobs.h"
 #include "store/log/chain_reader.h"
 #include "store/log/log_writer.h"
@@ -35,6 +35,8 @@ struct LogParts {
   Clock* clock = nullptr;             // asked on the writer
   Random* random = nullptr;           // for the id of a new log
   size_t inline_payload_bytes_max = limits::kInlinePayloadBytesMax;
+  /// Zero: no write on the loop itself (log_writer.h).
+  Duration direct_sync_max = limits::kLogDirectSyncMax;
 };
 
 class LogJournal final : public Journal {

@@ -55,6 +55,7 @@ class Segmented final : public LogStore {
     parts.upkeep = &upkeep_;
     parts.clock = &clock;
     parts.random = &random;
+    parts.direct_sync_max = options_.direct_sync_max;
     TRY(journal_, LogJournal::open(std::move(parts)));
     return {};
   }

@@ -12,6 +12,7 @@
 
 #include <memory>
 
+#include "base/limits_log.h"
 #include "store/log/log_writer.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -25,6 +26,8 @@ struct LogStoreOptions {
   /// Where the journal's files are; null: the machine's disk.
   Disk* disk = nullptr;
   uint64_t segment_bytes = limits::kLogSegmentBytes;
+  /// As in log_journal.h.
+  Duration direct_sync_max = limits::kLogDirectSyncMax;
   /// Where the journal's work runs; null: threads of its own. One handed in must not run two jobs
   /// at once.
   async::Executor* writer = nullptr;

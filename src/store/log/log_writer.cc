@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits_log.h"
 
 namespace drover::store::log {
 
@@ -11,7 +11,38 @@ LogWriterStats LogWriter::stats() const {
   return stats_;
 }
 
+void LogWriter::Outbox::deliver() {
+  Jobs ready;
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    ready.swap(jobs);
+  }
+  for (const JobPtr& job : ready) {
+    job->finish(*job);
+    job->done.set(true);
+  }
+}
+
+bool LogWriter::few_append(size_t session) {
+  recent_[next_recent_++ % recent_.size()] = session;
+  std::array<size_t, 8> sorted = recent_;
+  std::sort(sorted.begin(), sorted.end());
+  const auto end = std::unique(sorted.begin(), sorted.end());
+  return static_cast<size_t>(end - sorted.begin()) <= limits::kLogDirectSessionsMax;
+}
+
+bool LogWriter::may_write_here(size_t session) {
+  if (direct_sync_max_ == Duration::zero() || !few_append(session)) return false;
+  const MonoTime now = clock_.mono();
+  if (now < not_here_before_) return false;
+  if (last_sync() <= direct_sync_max_) return true;
+  not_here_before_ = now + limits::kLogDirectPause;
+  last_sync_.store(0, std::memory_order_relaxed);
+  return false;
+}
+
 Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
+  const bool here = may_write_here(job->session);
   {
     std::lock_guard<std::mutex> lock(mutex_);
     const size_t bytes = job->frame.size();
@@ -24,37 +55,44 @@ Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
     waiting_bytes_ += bytes;
     waiting_.push_back(std::move(job));
     if (std::exchange(draining_, true)) return {};
+    if (here) ++stats_.direct;
   }
-  executor_.submit([this, &loop] { drain(loop); });
+  if (here) {
+    drain(loop);
+    outbox_->deliver();  // what is posted finds nothing left
+  } else {
+    executor_.submit([this, &loop] { drain(loop); });
+  }
   return {};
 }
 
+bool LogWriter::take_group(Jobs& group) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (waiting_.empty()) {
+    draining_ = false;
+    return false;
+  }
+  if (waiting_.size() <= limits::kGroupCommitJobsMax) {
+    group.swap(waiting_);
+  } else {
+    const auto end = waiting_.begin() + limits::kGroupCommitJobsMax;
+    group.assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
+    waiting_.erase(waiting_.begin(), end);
+  }
+  for (const JobPtr& job : group) waiting_bytes_ -= job->frame.size();
+  stats_.frames += group.size();
+  return true;
+}
+
 void LogWriter::drain(async::Loop& loop) {
-  for (;;) {
-    auto group = std::make_shared<Jobs>();
+  for (Jobs group; take_group(group); group.clear()) {
+    write(group);
     {
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (waiting_.empty()) {
-        draining_ = false;
-        return;
-      }
-      if (waiting_.size() <= limits::kGroupCommitJobsMax) {
-        group->swap(waiting_);
-      } else {
-        const auto end = waiting_.begin() + limits::kGroupCommitJobsMax;
-        group->assign(std::make_move_iterator(waiting_.begin()), std::make_move_iterator(end));
-        waiting_.erase(waiting_.begin(), end);
-      }
-      for (const JobPtr& job : *group) waiting_bytes_ -= job->frame.size();
-      stats_.frames += group->size();
+      std::lock_guard<std::mutex> lock(outbox_->mutex);
+      outbox_->jobs.insert(outbox_->jobs.end(), std::make_move_iterator(group.begin()),
+                           std::make_move_iterator(group.end()));
     }
-    write(*group);
-    loop.post([group] {
-      for (const JobPtr& job : *group) {
-        job->finish(*job);
-        job->done.set(true);
-      }
-    });
+    loop.post([outbox = outbox_] { outbox->deliver(); });
   }
 }
 

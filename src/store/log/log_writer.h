@@ -3,10 +3,15 @@
 // sync. If a group does not fit on the disk, each of it is tried alone, so that nobody suffers for
 // another's size. Answers go to the loop in the order of the log.
 //
+// Where hardly anybody else appends and the disk is quick, a write is done at once on the loop: the
+// two changes of threads that the executor costs take longer than the sync, and block nobody. A
+// slow sync ends that for a while (limits::kLogDirect…).
+//
 // add() and the answers: loop thread. The writing runs on the executor, one job at a time. An
 // inline executor makes each append its own group. Limits: kStoreQueueJobsMax, kStoreQueueBytesMax
 // (then kUnavailable), kGroupCommitJobsMax.
 
+#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -22,6 +27,7 @@ namespace drover::store::log {
 struct LogWriterStats {
   uint64_t frames = 0;
   uint64_t groups = 0;
+  uint64_t direct = 0;  // of the groups, those written on the loop
   uint64_t single_retries = 0;
   Duration sync_time{};
 };
@@ -32,6 +38,7 @@ class LogWriter {
   struct Job {
     std::string frame;
     uint32_t crc = 0;
+    size_t session = 0;     // a hash of its id
     Position position = 0;  // set when it is durable
     Result<void> result;
     /// Called on the loop, in the order of the log, before `done` is set.
@@ -40,9 +47,10 @@ class LogWriter {
   };
   using JobPtr = std::shared_ptr<Job>;
 
-  /// All outlive it; what was added must be answered before it goes.
-  LogWriter(Log& log, async::Executor& executor, Clock& clock)
-      : log_(log), executor_(executor), clock_(clock) {}
+  /// All outlive it; what was added must be answered before it goes. `direct_sync_max` zero: never
+  /// on the loop.
+  LogWriter(Log& log, async::Executor& executor, Clock& clock, Duration direct_sync_max)
+      : log_(log), executor_(executor), clock_(clock), direct_sync_max_(direct_sync_max) {}
   /// The answer is set on `loop`.
   Result<void> add(async::Loop& loop, JobPtr job);
   Duration last_sync() const { return Duration(last_sync_.load(std::memory_order_relaxed)); }
@@ -50,19 +58,37 @@ class LogWriter {
 
  private:
   using Jobs = std::vector<JobPtr>;
+  /// What is written and not yet answered, in the order of the log.
+  struct Outbox {
+    std::mutex mutex;
+    Jobs jobs;
+    void deliver();
+  };
+
+  bool few_append(size_t session);
+  bool may_write_here(size_t session);
   void drain(async::Loop& loop);
+  bool take_group(Jobs& group);
   void write(const Jobs& jobs);
   Result<void> write_once(const Jobs& jobs);
 
   Log& log_;
   async::Executor& executor_;
   Clock& clock_;
+  const Duration direct_sync_max_;
   std::atomic<int64_t> last_sync_{0};
+  std::shared_ptr<Outbox> outbox_ = std::make_shared<Outbox>();
+
   mutable std::mutex mutex_;
   Jobs waiting_;
   size_t waiting_bytes_ = 0;
   bool draining_ = false;
   LogWriterStats stats_;
+
+  // The loop's.
+  std::array<size_t, 8> recent_{};  // sessions of the last appends
+  size_t next_recent_ = 0;
+  MonoTime not_here_before_{};
 };
 
 }  // namespace drover::store::log

@@ -37,6 +37,7 @@ class SimLogStore final : public Store {
     parts.upkeep = &upkeep_;
     parts.clock = &loop;
     parts.random = &random;
+    parts.direct_sync_max = Duration::zero();  // it would take no pretended time
     TRY(journal_, log::LogJournal::open(std::move(parts)));
     return {};
   }
