@@ -108,10 +108,13 @@ Result<Log::SegmentPtr> Log::create_segment(Position base) {
 
 Result<void> Log::find_end(Position durable_at_least) {
   const SegmentPtr segment = last();
-  SegmentScanner scanner(*segment->file, segment->base, segment->base + kSegmentHeadBytes,
-                         kNoLimit);
+  TRY(const uint64_t file_bytes, segment->file->size());
   Position end = segment->base + kSegmentHeadBytes;
   Position durable = std::max(durable_at_least, end);
+  // What is known to be durable is not read again: damage in it shows when it is.
+  if (durable <= segment->base + file_bytes) end = durable;
+  const Position sound_from = end;
+  SegmentScanner scanner(*segment->file, segment->base, end, kNoLimit);
   std::vector<Damage> damaged;
   Position tail = end;
   for (;;) {
@@ -130,7 +133,7 @@ Result<void> Log::find_end(Position durable_at_least) {
     end = found.end;
   }
   // Damage behind everything that is known to be durable is a torn write: the log ends before it.
-  Position sound_to = segment->base + kSegmentHeadBytes;
+  Position sound_to = sound_from;
   for (Damage& damage : damaged) {
     if (damage.from >= durable) {
       end = std::min(end, damage.from);

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "store/log/wire.h"
 #include "store/memory/sim_disk.h"
+#include "store/posix_disk.h"
 #include "store/store_test_util.h"
 
 namespace drover::store::log {
@@ -263,11 +264,27 @@ TEST(Log, ABitInTheLastWriteIsDamageWhenItIsKnownToBeDurable) {
   ASSERT_TRUE(w.disk.flip_bit("/log/" + segment_name(0), last + 40, 2));
   log.reset();
   log = w.open(end);  // the index covered it
-  EXPECT_EQ(log->damage().size(), 1u);
   EXPECT_EQ(log->end(), end);
+  EXPECT_EQ(log->read(last).error().code, Code::kDataLoss);
   auto more = w.write(*log, {10});
   ASSERT_TRUE(more);
   EXPECT_GE(more->front(), end);
+  EXPECT_EQ(w.all(*log), (std::vector<Position>{first, more->front()}));
+}
+
+TEST(Log, WhatIsMissingThoughItWasDurableKeepsItsPositions) {
+  World w;
+  auto log = w.open();
+  const Position first = w.write(*log, {100})->front();
+  const Position end = log->end();
+  log = w.open(end + 5'000);
+  ASSERT_EQ(log->damage().size(), 1u);
+  EXPECT_EQ(log->damage()[0].from, end);
+  EXPECT_EQ(log->damage()[0].to, end + 5'000);
+  auto more = w.write(*log, {10});
+  ASSERT_TRUE(more) << more.error().to_string();
+  EXPECT_GE(more->front(), end + 5'000);
+  log = w.open();
   EXPECT_EQ(w.all(*log), (std::vector<Position>{first, more->front()}));
 }
 
@@ -318,6 +335,33 @@ TEST(Log, AFailedSyncChangesNothingAndTheNextWriteGoesElsewhere) {
   log.reset();
   log = w.open();
   EXPECT_EQ(w.all(*log), written);
+}
+
+// What version 1 wrote is read by every later program: this file is not made anew.
+TEST(Log, ASegmentOfVersionOneIsRead) {
+  const std::string path = std::string(DROVER_SOURCE_DIR) + "/tests/fuzz/corpus/log_frame/segment";
+  PosixDisk disk;
+  auto file = disk.open(path, Disk::Mode::kRead);
+  ASSERT_TRUE(file) << file.error().to_string();
+  auto head = decode_segment_head(*(*file)->read_at(0, kSegmentHeadBytes));
+  ASSERT_TRUE(head) << head.error().to_string();
+  EXPECT_EQ(head->base, 0u);
+  SegmentScanner scanner(**file, 0, kSegmentHeadBytes, UINT64_MAX);
+  auto first = scanner.next();
+  ASSERT_TRUE(first && first->what == Found::What::kFrame);
+  auto commit = decode_body(first->body);
+  ASSERT_TRUE(commit && commit->has_value());
+  EXPECT_EQ((*commit)->row.id.str(), "ses_1");
+  EXPECT_EQ((*commit)->row.agent, "support");
+  EXPECT_EQ((*commit)->row.last_sequence, 7u);
+  ASSERT_EQ((*commit)->events.size(), 3u);
+  EXPECT_EQ((*commit)->events[0].kind, "session.started");
+  EXPECT_EQ((*commit)->events[1].previous_hash, (*commit)->events[0].hash);
+  EXPECT_EQ((*commit)->events[1].extra.size(), 1u);
+  EXPECT_EQ((*commit)->blob_refs[2].size(), 64u);
+  EXPECT_EQ(scanner.next()->what, Found::What::kFrame);
+  EXPECT_EQ(scanner.next()->what, Found::What::kFrame);
+  EXPECT_EQ(scanner.next()->what, Found::What::kEnd);
 }
 
 TEST(Log, ANewerFormatIsRefused) {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits_log.h"
 
 namespace drover::store::log {
 
