@@ -60,9 +60,23 @@ void Book::take(Entry& entry, const contract::Event& event) {
   for (auto& checker : checkers_) checker->committed(seen);
 }
 
+bool Book::known_already(const Entry& entry, uint64_t expected_last,
+                         const std::vector<contract::Event>& events) {
+  if (events.empty() || expected_last + events.size() > entry.hashes.size()) return false;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (events[i].hash != entry.hashes[expected_last + i]) return false;
+  }
+  return true;
+}
+
 void Book::committed(int node, const store::SessionRow& row, uint64_t expected_last,
                      const std::vector<contract::Event>& events) {
   Entry& entry = entries_[row.id];
+  if (known_already(entry, expected_last, events)) {
+    // Acknowledged late: somebody has read it and gone on meanwhile.
+    verdict_.note("node {}: late commit {} +{}", node, row.id.str(), events.size());
+    return refused(row.id);
+  }
   if (expected_last != entry.hashes.size()) {
     return verdict_.fail("one owner",
                          fmt::format("node {} appended to {} after event {}, which is at event {}",

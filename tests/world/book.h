@@ -62,6 +62,8 @@ class Book {
     std::vector<uint8_t> kinds;       // first letters are enough to tell a promise
     std::string last_hash;            // hex
   };
+  static bool known_already(const Entry& entry, uint64_t expected_last,
+                            const std::vector<contract::Event>& events);
   /// Checks one event's place and takes it in.
   void take(Entry& entry, const contract::Event& event);
   Task<Result<std::vector<contract::Event>>> read_all(Context ctx, store::Journal& journal,

@@ -145,6 +145,7 @@ Task<Result<Client::Rest>> Client::rest(Context ctx, SessionId id) {
 Task<Result<Client::Rest>> Client::settle(Context ctx, SessionId id) {
   for (int again = 1;; ++again) {
     CO_TRY(Rest rest, co_await this->rest(ctx, id));
+    rest.again = again - 1;
     if (!rest.model_failed) co_return rest;
     CO_TRY_VOID(co_await async::sleep_for(ctx, 1s));
     std::string text = fmt::format("#again{} do fast say", again);

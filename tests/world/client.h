@@ -42,6 +42,8 @@ class Client {
     /// It gave its model up and waits for a message.
     bool model_failed = false;
     std::string last_kind;
+    /// How often another try was asked for, by settle().
+    int again = 0;
   };
   /// Follows the session until it rests; checks that the follower misses and repeats nothing.
   Task<Result<Rest>> rest(Context ctx, SessionId id);
