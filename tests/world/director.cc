@@ -31,7 +31,7 @@ void Director::start(async::Scope& scope) {
 
 Task<void> Director::bring_up(Context ctx) {
   for (;;) {
-    auto opened = co_await world_.machine().open(ctx);
+    auto opened = world_.prepare_node();
     if (opened) break;
     world_.verdict().note("the store does not open: {}", opened.error().to_string());
     if (!trouble()) {
@@ -57,6 +57,8 @@ Task<void> Director::take_over(Context ctx) {
   auto still = co_await async::sleep_for(ctx, below(3s));
   if (!still || world_.serving() == nullptr) co_return;
   world_.supersede();
+  auto opened = world_.prepare_node();
+  DROVER_ASSERT(opened);
   world_.start_node();
   auto apart = co_await async::sleep_for(ctx, below(2s));
   if (!apart || world_.superseded_node() == nullptr) co_return;
@@ -72,7 +74,7 @@ Task<void> Director::rule_processes(Context ctx) {
   if (s.crash_points) arm();
   while (!ctx.cancelled()) {
     // Sleeps until it strikes, or something else has struck.
-    bool takes_over = s.between_takeovers > Duration::zero() &&
+    bool takes_over = s.between_takeovers > Duration::zero() && world_.machine().shared() &&
                       (s.between_crashes == Duration::zero() || random_.chance(0.4));
     Duration mean = takes_over ? s.between_takeovers : s.between_crashes;
     bool planned = trouble() && mean > Duration::zero();

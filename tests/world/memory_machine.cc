@@ -11,7 +11,10 @@ class MemoryMachine final : public Machine {
   store::Journal& journal() override { return store_.journal(); }
   void end_process() override {}
   void cut_power() override { store_.disk().crash(); }
-  async::Task<Result<void>> open(async::Context ctx) override { co_return Result<void>(); }
+  Result<void> open(async::Loop& loop) override { return {}; }
+  bool shared() const override { return true; }
+  void close() override {}
+  void strike(uint64_t operations) override {}
   void set_sync_time(Duration d) override { store_.disk().sync_time = d; }
   Duration sync_time() const override { return const_cast<MemoryMachine*>(this)->disk_time(); }
   void set_full(bool full) override { full_ = full; }

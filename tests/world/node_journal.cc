@@ -40,12 +40,11 @@ Task<Result<void>> NodeJournal::append(Context ctx, store::SessionRow row, uint6
 
 Task<Result<void>> NodeJournal::write(Context ctx, store::SessionRow row, uint64_t expected_last,
                                       std::vector<contract::Event> events) {
-  store::Journal& journal = world_.machine().journal();
   if (world_.options().plant == Plant::kMissingFence) {
-    co_return co_await append_without_fence(ctx, journal, std::move(row), expected_last,
+    co_return co_await append_without_fence(ctx, journal(), std::move(row), expected_last,
                                             std::move(events));
   }
-  co_return co_await journal.append(ctx, std::move(row), expected_last, std::move(events));
+  co_return co_await journal().append(ctx, std::move(row), expected_last, std::move(events));
 }
 
 /// The append is durable: the book takes it in, after what its writer must have read before.
@@ -54,7 +53,7 @@ Task<Result<void>> NodeJournal::settle(Context ctx, store::SessionRow row, uint6
   Book& book = world_.book();
   uint64_t known = book.last(row.id);
   if (known < expected_last && book.is_uncertain(row.id)) {
-    auto missed = co_await world_.machine().journal().read(ctx.detached(), row.id, known + 1,
+    auto missed = co_await journal().read(ctx.detached(), row.id, known + 1,
                                                            expected_last - known);
     if (life_.dead()) co_return fail(Life::error());
     if (missed) book.adopt(row.id, *missed);
@@ -63,30 +62,50 @@ Task<Result<void>> NodeJournal::settle(Context ctx, store::SessionRow row, uint6
   co_return Result<void>();
 }
 
-Task<Result<std::vector<contract::Event>>> NodeJournal::read(Context ctx, SessionId session,
-                                                             uint64_t from, size_t max_events) {
+template <typename T>
+Task<Result<T>> NodeJournal::alive(Task<Result<T>> work) {
   if (life_.dead()) co_return fail(Life::error());
-  if (world_.faults().read_fails()) {
-    co_return fail(Code::kUnavailable, "the disk could not be read", Retry::kSameTarget);
-  }
-  auto out = co_await world_.machine().journal().read(ctx, std::move(session), from, max_events);
+  Result<T> out = co_await std::move(work);
   if (life_.dead()) co_return fail(Life::error());
   co_return out;
 }
 
+Task<Result<std::vector<contract::Event>>> NodeJournal::read(Context ctx, SessionId session,
+                                                             uint64_t from, size_t max_events) {
+  if (world_.faults().read_fails()) {
+    co_return fail(Code::kUnavailable, "the disk could not be read", Retry::kSameTarget);
+  }
+  co_return co_await alive(journal().read(ctx, std::move(session), from, max_events));
+}
+
 Task<Result<store::SessionRow>> NodeJournal::find(Context ctx, SessionId session) {
-  if (life_.dead()) co_return fail(Life::error());
-  auto out = co_await world_.machine().journal().find(ctx, std::move(session));
-  if (life_.dead()) co_return fail(Life::error());
-  co_return out;
+  return alive(journal().find(ctx, std::move(session)));
 }
 
 Task<Result<std::vector<store::SessionRow>>> NodeJournal::list(Context ctx,
                                                                store::SessionFilter filter) {
-  if (life_.dead()) co_return fail(Life::error());
-  auto out = co_await world_.machine().journal().list(ctx, std::move(filter));
-  if (life_.dead()) co_return fail(Life::error());
-  co_return out;
+  return alive(journal().list(ctx, std::move(filter)));
 }
+
+Task<Result<std::vector<store::SessionRow>>> NodeJournal::due(Context ctx, WallTime until,
+                                                              size_t limit) {
+  return alive(journal().due(ctx, until, limit));
+}
+
+Task<Result<store::TreeTotals>> NodeJournal::tree(Context ctx, SessionId root) {
+  return alive(journal().tree(ctx, std::move(root)));
+}
+
+Task<Result<void>> NodeJournal::save_snapshot(Context ctx, SessionId session,
+                                              store::Snapshot snapshot) {
+  return alive(journal().save_snapshot(ctx, std::move(session), std::move(snapshot)));
+}
+
+Task<Result<std::optional<store::Snapshot>>> NodeJournal::load_snapshot(Context ctx,
+                                                                        SessionId session) {
+  return alive(journal().load_snapshot(ctx, std::move(session)));
+}
+
+store::Journal& NodeJournal::journal() { return world_.machine().journal(); }
 
 }  // namespace drover::world

@@ -22,13 +22,25 @@ class NodeJournal final : public store::Journal {
   Task<Result<store::SessionRow>> find(Context ctx, SessionId session) override;
   Task<Result<std::vector<store::SessionRow>>> list(Context ctx,
                                                     store::SessionFilter filter) override;
+  Task<Result<std::vector<store::SessionRow>>> due(Context ctx, WallTime until,
+                                                   size_t limit) override;
+  Task<Result<store::TreeTotals>> tree(Context ctx, SessionId root) override;
+  Task<Result<void>> save_snapshot(Context ctx, SessionId session,
+                                   store::Snapshot snapshot) override;
+  Task<Result<std::optional<store::Snapshot>>> load_snapshot(Context ctx,
+                                                             SessionId session) override;
   Duration last_sync() const override { return Duration::zero(); }
 
  private:
   Task<Result<void>> write(Context ctx, store::SessionRow row, uint64_t expected_last,
                            std::vector<contract::Event> events);
+  /// What the store answers, unless its asker has died meanwhile.
+  template <typename T>
+  Task<Result<T>> alive(Task<Result<T>> work);
   Task<Result<void>> settle(Context ctx, store::SessionRow row, uint64_t expected_last,
                             std::vector<contract::Event> events);
+
+  store::Journal& journal();
 
   World& world_;
   int node_;

@@ -59,14 +59,24 @@ bool World::strike(Point point, int node, Duration within) {
   verdict_.note("node {}: struck at point {}", node, static_cast<int>(point));
   auto later = Duration(
       static_cast<int64_t>(point_random_.below(static_cast<uint64_t>(within.count()) + 1)));
+  if (point == Point::kDuringSync && power) machine_->strike(point_random_.below(4));
   loop_.call_after(later, [this, node, power] {
     if (!superseded(node)) crash(power);
   });
   return true;
 }
 
+Result<void> World::prepare_node() {
+  prepared_ = std::make_unique<Node>(*this, ++nodes_);
+  auto opened = machine_->open(prepared_->loop());
+  if (opened) return {};
+  machine_->end_process();
+  end_processes();
+  return opened;
+}
+
 void World::start_node() {
-  serving_ = std::make_unique<Node>(*this, ++nodes_);
+  serving_ = std::move(prepared_);
   verdict_.note("node {}: starts", nodes_);
   serving_->start();
 }
@@ -81,25 +91,36 @@ void World::supersede() {
 }
 
 void World::bury(std::unique_ptr<Node> node) {
-  if (node == nullptr) return;
-  node->kill();
-  if (!node->clean()) {
-    // It holds coroutines that would be destroyed under themselves: lost, and reported.
-    Node* lost = node.release();
-    (void)lost;
-  }
+  if (node == nullptr || node->clean()) return;
+  // It holds coroutines that would be destroyed under themselves: lost, and reported by kill().
+  Node* lost = node.release();
+  (void)lost;
 }
 
-void World::kill_superseded() { bury(std::move(superseded_)); }
+void World::kill_superseded() {
+  if (superseded_ != nullptr) superseded_->kill();
+  bury(std::move(superseded_));
+}
+
+void World::end_processes() {
+  std::unique_ptr<Node> nodes[] = {std::move(superseded_), std::move(serving_),
+                                   std::move(prepared_)};
+  for (auto& node : nodes) {
+    if (node != nullptr) node->kill();
+  }
+  machine_->close();
+  for (auto& node : nodes) bury(std::move(node));
+}
 
 void World::crash(bool power) {
   ++report_.crashes;
   verdict_.note("all processes {}", power ? "end: the power is gone" : "are killed");
-  if (power) machine_->cut_power();
-  std::unique_ptr<Node> serving = std::move(serving_);
-  bury(std::move(superseded_));
-  bury(std::move(serving));
-  if (!power) machine_->end_process();
+  if (power) {
+    machine_->cut_power();
+  } else {
+    machine_->end_process();
+  }
+  end_processes();
   crashed_.wake_all();
 }
 
@@ -142,18 +163,21 @@ void World::play() {
   }
 }
 
+/// Every journal once more, as the next process would find it.
 void World::judge() {
   if (!verdict_.ok()) return;
+  machine_->end_process();
+  end_processes();
+  auto opened = prepare_node();
+  if (!opened) return verdict_.fail("recovery", "the store does not open at the end");
   Context root(loop_);
-  // The last node is gone; the store stays open behind it.
-  bury(std::move(serving_));
   loop_.run_task(book_.audit(root, machine_->journal()));
   if (verdict_.ok()) loop_.run_task(book_.close(root, machine_->journal()));
 }
 
 void World::clean_up() {
-  bury(std::move(superseded_));
-  bury(std::move(serving_));
+  machine_->end_process();
+  end_processes();
   loop_.run_for(2min);  // what is still on its way arrives at nobody
 }
 

@@ -65,6 +65,9 @@ class World {
   bool superseded(int node) const { return serving_ == nullptr || serving_->number() != node; }
   /// Passes a crash point; true if the process dies of it, now or within that time.
   bool strike(Point point, int node, Duration within = Duration::zero());
+  /// A new process that has opened the store, and does nothing yet.
+  Result<void> prepare_node();
+  /// It takes up its work: it serves.
   void start_node();
   /// The serving node becomes one that has not noticed; it goes on living.
   void supersede();
@@ -82,7 +85,9 @@ class World {
   void play();
   void judge();
   void clean_up();
-  void bury(std::unique_ptr<Node> node);
+  static void bury(std::unique_ptr<Node> node);
+  /// Ends every process there is and closes the store.
+  void end_processes();
   /// Steps the loop until the condition holds; false at a limit, a deadlock or a violation.
   bool run_until(const std::function<bool()>& condition, MonoTime limit);
 
@@ -99,6 +104,7 @@ class World {
   ToolServers tool_servers_;
   CrashPoints points_;
   async::WaitQueue crashed_;
+  std::unique_ptr<Node> prepared_;
   std::unique_ptr<Node> serving_;
   std::unique_ptr<Node> superseded_;
   int nodes_ = 0;
