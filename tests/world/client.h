@@ -36,19 +36,23 @@ class Client {
   Task<Result<void>> post(Context ctx, SessionId id, std::string text);
   Task<Result<void>> cancel(Context ctx, SessionId id);
 
-  /// How a turn came to rest.
+  Task<Result<void>> signal(Context ctx, SessionId id, std::string name);
+  Task<Result<void>> move(Context ctx, SessionId id, session::AgentSpec to);
+  Task<Result<session::State>> state(Context ctx, SessionId id);
+  Task<Result<session::KillReport>> kill(Context ctx, session::KillTarget target);
+
+  /// How a session came to rest: nothing happens until somebody does something.
   struct Rest {
-    std::string status;  // "waiting", "ended"
-    /// It gave its model up and waits for a message.
-    bool model_failed = false;
-    std::string last_kind;
-    /// How often another try was asked for, by settle().
-    int again = 0;
+    std::string status;       // "waiting", "ended"
+    std::string waiting_for;  // not "timer" or "children": those end by themselves
+    /// How often settle() had to help.
+    int helped = 0;
   };
   /// Follows the session until it rests; checks that the follower misses and repeats nothing.
   Task<Result<Rest>> rest(Context ctx, SessionId id);
-  /// rest(), and whenever the model was given up asks for another try.
-  Task<Result<Rest>> settle(Context ctx, SessionId id);
+  /// rest(), and gives it what it waits for, as a helpful person would: another try, a signal, a
+  /// word on approvals, more budget. Until it waits for a message or its limit, or has ended.
+  Task<Result<Rest>> settle(Context ctx, SessionId id, Random* random);
 
   const identity::Principal& who() const { return who_; }
 
@@ -60,13 +64,20 @@ class Client {
                           uint64_t number);
   Node* serving();
   uint64_t next_number();
+  /// A call that is made again until its outcome is known; what must not happen twice is not made
+  /// like this.
+  template <typename T>
+  Task<Result<T>> insist(Context ctx, NodeCall<T> fn);
+  Task<Result<void>> help(Context ctx, SessionId id, std::string waiting_for, Random* random,
+                          int round);
+  Task<Result<void>> help_approvals(Context ctx, SessionId id, Random* random);
+  Task<Result<void>> help_signals(Context ctx, SessionId id);
+  Task<Result<void>> help_budget(Context ctx, SessionId id, Random* random, int round);
   Task<Result<bool>> holds(Context ctx, SessionId id, std::string text);
 
   World& world_;
   identity::Principal who_;
   uint64_t followed_ = 0;  // up to this event, of the one session that this client follows
-  std::string last_kind_;
-  bool model_failed_ = false;
 };
 
 constexpr Duration kClientTimeout = 60s;
@@ -113,6 +124,15 @@ Task<Result<T>> Client::call(Context ctx, NodeCall<T> fn) {
   if (still == node) node->callers().erase(number);
   if (!answer) co_return fail(std::move(answer).error());
   co_return std::move(*answer);
+}
+
+template <typename T>
+Task<Result<T>> Client::insist(Context ctx, NodeCall<T> fn) {
+  for (;;) {
+    auto answer = co_await call<T>(ctx, fn);
+    if (answer || ctx.cancelled() || !try_again(answer.error())) co_return answer;
+    CO_TRY_VOID(co_await async::sleep_for(ctx, 300ms));
+  }
 }
 
 }  // namespace drover::world

@@ -8,6 +8,9 @@ namespace {
 using async::Context;
 using async::Task;
 
+const Money kInputPrice = Money::from_pico_usd(1'000'000);   // a token
+const Money kOutputPrice = Money::from_pico_usd(4'000'000);
+
 class NodeRoad final : public road::Road {
  public:
   using Outcome = tl::expected<road::ModelOutcome, road::ModelFailure>;
@@ -35,6 +38,9 @@ class NodeRoad final : public road::Road {
     co_return answer(std::move(call));
   }
   road::Placement place(const std::vector<std::string>&) const override { return {}; }
+  Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
+    return kInputPrice * input + kOutputPrice * output;
+  }
   std::vector<std::string> models() const override { return {"m"}; }
 
  private:
@@ -65,13 +71,29 @@ class NodeRoad final : public road::Road {
     out.answer.response.message = std::move(thought->message);
     out.answer.response.model = "m-1";
     out.answer.response.finish_reason = thought->finish_reason;
-    out.answer.response.usage.input_tokens = 10 * static_cast<int64_t>((*request)->messages.size());
-    out.answer.response.usage.output_tokens = 20;
+    bill(**request, out);
     out.endpoint = &endpoint_;
     out.provider = "sim";
-    out.cost = Money::from_pico_usd(1000);
     out.cost_known = true;
     return out;
+  }
+
+  /// Four bytes a token; an answer has at most as many as the caller allows.
+  static void bill(const contract::ChatRequest& request, road::ModelOutcome& out) {
+    contract::ChatResponse& response = out.answer.response;
+    int64_t input = 8;
+    for (const contract::Message& m : request.messages) {
+      input += 4 + static_cast<int64_t>(contract::to_json(m).dump().size()) / 4;
+    }
+    int64_t output = 20 + 10 * static_cast<int64_t>(response.message.tool_calls.size());
+    if (request.max_tokens && output > *request.max_tokens) {
+      output = *request.max_tokens;
+      response.message = contract::Message::of_text(contract::Role::kAssistant, "cut");
+      response.finish_reason = contract::FinishReason::kLength;
+    }
+    response.usage.input_tokens = input;
+    response.usage.output_tokens = output;
+    out.cost = kInputPrice * input + kOutputPrice * output;
   }
 
   World& world_;

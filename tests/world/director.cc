@@ -26,6 +26,9 @@ void Director::start(async::Scope& scope) {
   if (world_.scenario().between_lost_answers > Duration::zero()) {
     scope.spawn(rule_answers(scope.context()));
   }
+  if (world_.scenario().between_clock_jumps > Duration::zero()) {
+    scope.spawn(rule_clock(scope.context()));
+  }
   scope.spawn(end_trouble(scope.context()));
 }
 
@@ -123,6 +126,16 @@ Task<void> Director::rule_answers(Context ctx) {
   }
 }
 
+/// Somebody sets the machine's clock, forwards or back.
+Task<void> Director::rule_clock(Context ctx) {
+  while (trouble()) {
+    auto slept = co_await async::sleep_for(ctx, around(world_.scenario().between_clock_jumps));
+    if (!slept || !trouble()) co_return;
+    Duration by = below(2min);
+    world_.set_clock(random_.chance(0.5) ? by : -by);
+  }
+}
+
 Task<void> Director::end_trouble(Context ctx) {
   auto slept = co_await async::sleep_for(ctx, world_.scenario().chaos);
   if (!slept) co_return;
@@ -131,6 +144,7 @@ Task<void> Director::end_trouble(Context ctx) {
   world_.points().disarm();
   world_.machine().set_full(false);
   world_.machine().set_sync_time(1ms);
+  world_.set_clock(Duration::zero());
   calm_ = true;
 }
 

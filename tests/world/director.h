@@ -19,6 +19,7 @@ class Director {
   async::Task<void> rule_processes(async::Context ctx);
   async::Task<void> rule_disk(async::Context ctx);
   async::Task<void> rule_answers(async::Context ctx);
+  async::Task<void> rule_clock(async::Context ctx);
   async::Task<void> end_trouble(async::Context ctx);
   async::Task<void> take_over(async::Context ctx);
   void arm();

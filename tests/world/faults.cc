@@ -35,4 +35,21 @@ ModelFate Faults::model_fate() {
   return fate;
 }
 
+PlannerFate Faults::planner_fate() {
+  PlannerFate fate;
+  fate.think = random_.chance(rates_.planner_hangs) ? 10min : between(5ms, 500ms);
+  if (random_.chance(rates_.planner_error)) fate.end = PlannerFate::End::kUnavailable;
+  if (random_.chance(rates_.planner_nonsense)) fate.end = PlannerFate::End::kNonsense;
+  return fate;
+}
+
+WorkerFate Faults::worker_fate() {
+  WorkerFate fate;
+  fate.work = random_.chance(rates_.worker_slow) ? between(5s, 40s) : between(5ms, 800ms);
+  fate.vanishes = random_.chance(rates_.worker_vanishes);
+  fate.gives_back = random_.chance(rates_.worker_gives_back);
+  fate.repeats = random_.chance(rates_.worker_repeats);
+  return fate;
+}
+
 }  // namespace drover::world

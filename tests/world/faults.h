@@ -20,6 +20,13 @@ struct Rates {
   double model_error = 0;
   double model_refusal = 0;
   double model_slow = 0;
+  double planner_error = 0;
+  double planner_nonsense = 0;
+  double planner_hangs = 0;
+  double worker_vanishes = 0;
+  double worker_slow = 0;
+  double worker_gives_back = 0;
+  double worker_repeats = 0;
 };
 
 /// What becomes of one call of a tool on its way there and back.
@@ -39,6 +46,19 @@ struct ModelFate {
   enum class End : uint8_t { kAnswer, kUnavailable, kRefused } end = End::kAnswer;
 };
 
+struct PlannerFate {
+  Duration think{};
+  enum class End : uint8_t { kAnswer, kUnavailable, kNonsense } end = End::kAnswer;
+};
+
+/// What a worker does with a lease.
+struct WorkerFate {
+  Duration work{};
+  bool vanishes = false;    // never answers
+  bool gives_back = false;  // answers with an error
+  bool repeats = false;     // answers twice
+};
+
 class Faults {
  public:
   Faults(Rates rates, uint64_t seed) : rates_(rates), random_(seed) {}
@@ -46,6 +66,8 @@ class Faults {
   bool read_fails() { return random_.chance(rates_.read_fails); }
   ToolFate tool_fate(std::string_view tool);
   ModelFate model_fate();
+  PlannerFate planner_fate();
+  WorkerFate worker_fate();
 
  private:
   Duration between(Duration least, Duration most);

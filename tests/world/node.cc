@@ -1,6 +1,7 @@
 #include "world/node.h"
 
 #include "world/clouds.h"
+#include "world/planners.h"
 #include "world/tool_servers.h"
 #include "world/world.h"
 
@@ -19,7 +20,8 @@ Node::Node(World& world, int number)
       journal_(world, number, life_),
       effects_(random_, nullptr, nullptr),
       road_(world.clouds().road_for(number, life_)),
-      tools_(world.tool_servers().tools_for(number, life_)) {
+      tools_(world.tool_servers().tools_for(number, life_)),
+      planner_(make_planner(world, number, life_)) {
   async::Context root(loop_);
   scope_ = std::make_unique<async::Scope>(root);
   session::Services services;
@@ -29,6 +31,7 @@ Node::Node(World& world, int number)
   services.road = road_.get();
   services.effects = &effects_;
   services.tools = tools_.get();
+  services.planner = planner_.get();
   manager_ = std::make_unique<session::SessionManager>(services, scope_->context());
 }
 

@@ -60,6 +60,7 @@ class Node {
   road::Effects effects_;
   std::unique_ptr<road::Road> road_;
   std::unique_ptr<tools::ToolSet> tools_;
+  std::unique_ptr<session::PlannerClient> planner_;
   std::unique_ptr<async::Scope> scope_;
   std::unique_ptr<session::SessionManager> manager_;
   std::map<uint64_t, Outstanding*> callers_;

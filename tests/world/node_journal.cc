@@ -24,6 +24,7 @@ Task<Result<void>> NodeJournal::append(Context ctx, store::SessionRow row, uint6
   // Struck while the disk is at it: at some moment of the time that a sync takes.
   world_.strike(Point::kDuringSync, node_, world_.machine().sync_time());
   world_.book().uncertain(row.id);
+  if (world_.options().plant == Plant::kDoubleSettle) row = settle_twice(std::move(row), events);
   store::SessionRow row_copy = row;
   std::vector<contract::Event> events_copy = events;
   auto done = co_await write(ctx, std::move(row_copy), expected_last, std::move(events_copy));

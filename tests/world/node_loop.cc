@@ -14,9 +14,7 @@ NodeLoop::~NodeLoop() {
 
 MonoTime NodeLoop::mono() { return core_->life == Life::kDead ? afterlife_ : world_.mono(); }
 
-WallTime NodeLoop::wall() { return world_.wall() + wall_offset_; }
-
-void NodeLoop::jump_wall(Duration by) { wall_offset_ += by; }
+WallTime NodeLoop::wall() { return world_.wall() + (mono() - world_.mono()) + wall_offset_; }
 
 void NodeLoop::schedule_one() {
   world_.post([core = core_] { core->run_one(); });

@@ -33,8 +33,8 @@ class NodeLoop final : public async::Loop {
   void kill();
   /// Runs what is left; false if there is still something after `steps_max` things.
   bool wind_down(uint64_t steps_max);
-  /// Somebody sets the machine's clock; timers do not follow it.
-  void jump_wall(Duration by);
+  /// How far the machine's clock is from the world's; timers do not follow it.
+  void set_wall_offset(Duration offset) { wall_offset_ = offset; }
 
  private:
   enum class Life : uint8_t { kAlive, kPaused, kDead };

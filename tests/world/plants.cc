@@ -16,4 +16,13 @@ async::Task<Result<void>> append_without_fence(async::Context ctx, store::Journa
   co_return co_await journal.append(ctx, std::move(row), now.last_sequence, std::move(events));
 }
 
+store::SessionRow settle_twice(store::SessionRow row, const std::vector<contract::Event>& events) {
+  for (const contract::Event& event : events) {
+    if (event.kind != contract::kind::kBudgetSettled) continue;
+    auto payload = Json::parse(event.payload);
+    if (payload) row.spent.tokens += payload->get_int("tokens").value_or(0);
+  }
+  return row;
+}
+
 }  // namespace drover::world

@@ -11,4 +11,7 @@ async::Task<Result<void>> append_without_fence(async::Context ctx, store::Journa
                                                store::SessionRow row, uint64_t expected_last,
                                                std::vector<contract::Event> events);
 
+/// A row in whose books the events' settlements count twice.
+store::SessionRow settle_twice(store::SessionRow row, const std::vector<contract::Event>& events);
+
 }  // namespace drover::world

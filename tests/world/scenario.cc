@@ -54,6 +54,14 @@ Scenario Scenario::draw(const Options& options) {
   s.rates.model_error = draw.rate(0.3);
   s.rates.model_refusal = draw.rate(0.05);
   s.rates.model_slow = draw.rate(0.3);
+  s.rates.planner_error = draw.rate(0.3);
+  s.rates.planner_nonsense = draw.rate(0.2);
+  s.rates.planner_hangs = draw.rate(0.1);
+  s.rates.worker_vanishes = draw.rate(0.2);
+  s.rates.worker_slow = draw.rate(0.3);
+  s.rates.worker_gives_back = draw.rate(0.2);
+  s.rates.worker_repeats = draw.rate(0.3);
+  s.between_clock_jumps = draw.coin(0.3) ? draw.time(3s, 30s) : Duration::zero();
   return s;
 }
 

@@ -20,6 +20,7 @@ struct Scenario {
   Duration between_takeovers{};
   bool crash_points = false;
   Duration down_most{};
+  Duration between_clock_jumps{};
 
   // The disk.
   Duration sync_most{};

@@ -21,6 +21,8 @@ struct Play {
 
   /// "#12.1 do fast+slow pay say": up to four steps of tools, then an answer.
   std::string script(int turn);
+  /// "#12.1 do WORD say".
+  std::string one(int turn, const std::string& word) const;
   Duration pause(Duration least, Duration most);
 };
 
@@ -36,7 +38,8 @@ class Workload {
 const std::vector<std::unique_ptr<Workload>>& workloads();
 Workload& draw_workload(Random& random);
 
-/// An agent with the simulated tools.
+/// An agent with the simulated tools, and one with all the built-in ones beside them.
 session::AgentSpec plain_agent();
+session::AgentSpec able_agent();
 
 }  // namespace drover::world

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "world/director.h"
+#include "world/workers.h"
 #include "world/workload.h"
 
 namespace drover::world {
@@ -66,8 +67,17 @@ bool World::strike(Point point, int node, Duration within) {
   return true;
 }
 
+void World::set_clock(Duration off) {
+  clock_off_ = off;
+  verdict_.note("the clock is off by {} ms", off.count() / 1'000'000);
+  for (Node* node : {serving_.get(), superseded_.get(), prepared_.get()}) {
+    if (node != nullptr) node->loop().set_wall_offset(off);
+  }
+}
+
 Result<void> World::prepare_node() {
   prepared_ = std::make_unique<Node>(*this, ++nodes_);
+  prepared_->loop().set_wall_offset(clock_off_);
   auto opened = machine_->open(prepared_->loop());
   if (opened) return {};
   machine_->end_process();
@@ -139,6 +149,7 @@ void World::play() {
   async::Scope directors(root);
   Director director(*this);
   director.start(directors);
+  for (int i = 1; i <= kWorkers; ++i) directors.spawn(run_worker(directors.context(), this, i));
   for (int i = 1; i <= scenario_.sessions; ++i) {
     users.spawn(play_one(users.context(), this, i));
   }

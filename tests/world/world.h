@@ -75,6 +75,9 @@ class World {
   Node* superseded_node() { return superseded_.get(); }
   /// All processes end at once; with the power, what was not synced goes too.
   void crash(bool power);
+  /// The machine's clock is off by this from now on, whatever process runs.
+  void set_clock(Duration off);
+  Duration clock_off() const { return clock_off_; }
   /// Woken by each crash.
   async::WaitQueue& crashed() { return crashed_; }
 
@@ -108,6 +111,7 @@ class World {
   std::unique_ptr<Node> serving_;
   std::unique_ptr<Node> superseded_;
   int nodes_ = 0;
+  Duration clock_off_{};
   uint64_t numbers_ = 0;
   uint64_t steps_ = 0;
   Report report_;

@@ -26,8 +26,11 @@ class EffectsChecker final : public Checker {
       on_intent(seen);
     } else if (is_result(event.kind)) {
       on_result(seen);
-    } else if (event.kind == kind::kSessionEnded) {
-      sessions_[event.session].ended = true;
+    } else if (event.kind == kind::kWaitStarted) {
+      // A call that a person refuses never runs: its wait stands for its intent.
+      Effect wait;
+      wait.kind = event.kind;
+      sessions_[event.session].effects[event.sequence] = wait;
     }
   }
 
@@ -56,11 +59,10 @@ class EffectsChecker final : public Checker {
  private:
   struct Session {
     std::map<uint64_t, Effect> effects;
-    bool ended = false;
   };
 
   static bool is_intent(std::string_view k) {
-    return k == kind::kModelCall || k == kind::kToolCall || k == "plan.requested";
+    return k == kind::kModelCall || k == kind::kToolCall || k == kind::kPlanRequested;
   }
   static bool is_result(std::string_view k) {
     return k == kind::kModelResult || k == kind::kToolResult || k == kind::kPlan;

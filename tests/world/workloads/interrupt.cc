@@ -19,7 +19,7 @@ class Interrupt final : public Workload {
       std::string next = play.script(i);
       CO_TRY_VOID(co_await play.client->post(ctx, id, std::move(next)));
     }
-    CO_TRY(auto last, co_await play.client->settle(ctx, id));
+    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
     (void)last;
     co_return Result<void>();
   }

@@ -17,9 +17,9 @@ class Limits final : public Workload {
     if (ends) agent.at_limit = session::AgentSpec::AtLimit::kEnd;
     std::string text = fmt::format("#{} do fast fast+pay fast fast say", play.number);
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
-    CO_TRY(auto rest, co_await play.client->settle(ctx, id));
+    CO_TRY(auto rest, co_await play.client->settle(ctx, id, play.random));
     bool right = rest.status == (ends ? "ended" : "waiting");
-    if (!right && rest.again == 0) {
+    if (!right && rest.helped == 0) {
       play.world->verdict().fail("limits", id.str() + " is " + rest.status + " at its limit");
     }
     co_return Result<void>();

@@ -13,6 +13,16 @@ const std::vector<std::unique_ptr<Workload>>& workloads() {
     out.push_back(make_interrupt());
     out.push_back(make_cancel());
     out.push_back(make_limits());
+    out.push_back(make_timers());
+    out.push_back(make_approvals());
+    out.push_back(make_signals());
+    out.push_back(make_trees());
+    out.push_back(make_budgets());
+    out.push_back(make_extensions());
+    out.push_back(make_planned());
+    out.push_back(make_queued());
+    out.push_back(make_kills());
+    out.push_back(make_moves());
     return out;
   }();
   return all;
@@ -38,6 +48,16 @@ session::AgentSpec plain_agent() {
   agent.models = {"m"};
   agent.tools = {"sim"};
   return agent;
+}
+
+session::AgentSpec able_agent() {
+  session::AgentSpec agent = plain_agent();
+  agent.builtins = {"sleep", "wait_for_signal", "spawn", "request_extension"};
+  return agent;
+}
+
+std::string Play::one(int turn, const std::string& word) const {
+  return fmt::format("#{}.{} do {} say", number, turn, word);
 }
 
 std::string Play::script(int turn) {

@@ -17,13 +17,13 @@ class Talk final : public Workload {
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(first)));
     auto turns = static_cast<int>(1 + play.random->below(4));
     for (int turn = 1; turn <= turns; ++turn) {
-      CO_TRY(auto rest, co_await play.client->settle(ctx, id));
+      CO_TRY(auto rest, co_await play.client->settle(ctx, id, play.random));
       if (rest.status == "ended") break;
       CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(100ms, 5s)));
       std::string next = play.script(turn);
       CO_TRY_VOID(co_await play.client->post(ctx, id, std::move(next)));
     }
-    CO_TRY(auto last, co_await play.client->settle(ctx, id));
+    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
     (void)last;
     co_return Result<void>();
   }
