@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz lint format \
+.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted lint format \
         bench-gateway bench-durable bench-parked package fresh clean distclean
 
 help:           ## this list
@@ -45,6 +45,12 @@ gcc:            ## build and unit tests with g++ 12
 
 fuzz:           ## fuzz for long (SECONDS_EACH=600, TARGET=json for one target)
 	@scripts/test.sh fuzz
+
+world:          ## the runtime simulated from seeds (SEEDS=10000, JOBS=2, FIRST=1)
+	@scripts/test.sh world
+
+world-planted:  ## each bug planted in the simulation must be found within 1,000 seeds
+	@scripts/test.sh world-planted
 
 lint:           ## layers, coroutine rules, formatting, shell syntax
 	@scripts/test.sh lint

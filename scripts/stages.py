@@ -17,6 +17,7 @@ CHECK_SECONDS_MAX = 120
 SUITE_SECONDS_MAX = 600
 ENVIRONMENT_SECONDS_MAX = 900
 PLANTED_SECONDS_MAX = 120
+WORLD_SECONDS_MAX = 900
 
 FOLDERS = {"tests": BUILD, "program": BUILD, "asan": BUILD / "asan", "tsan": BUILD / "tsan",
            "gcc": BUILD / "gcc"}
@@ -161,6 +162,34 @@ def unit_tests(kind):
         for one in pool.map(lambda p: _unit_program(p, kind), [p for p in programs if p.exists()]):
             outcome.add(one)
     return outcome
+
+
+# World -------------------------------------------------------------------------------------------
+
+def _world(arguments, log, seconds):
+    """The simulation counts seeds: each is a test."""
+    done = run([BUILD / "world", *arguments], log, seconds)
+    lines = done.output.splitlines()
+    counts = re.search(r"(\d+) passed, (\d+) failed$", done.last_line())
+    if not counts:
+        return Outcome(failed=1, detail=[f"world ended without a result (status {done.status})",
+                                         *done.tail()])
+    passed, failed = int(counts.group(1)), int(counts.group(2))
+    if done.status != 0 and failed == 0:
+        failed = 1
+    return Outcome(passed=passed, failed=failed, note=lines[-2][:100] if len(lines) > 1 else "",
+                   detail=lines[-60:] if failed else [])
+
+
+def world(seeds, first=1, jobs=JOBS, seconds=WORLD_SECONDS_MAX):
+    """Seeds of tests/world, every tenth of them twice: it must give the same journals again."""
+    return _world([f"--first={first}", f"--seeds={seeds}", f"--jobs={jobs}", "--twice-every=10"],
+                  "world", seconds)
+
+
+def world_planted():
+    """Each bug planted in the simulation must be found, or it finds nothing."""
+    return _world(["--planted", "--seeds=1000"], "world-planted", WORLD_SECONDS_MAX)
 
 
 # Fuzzing -----------------------------------------------------------------------------------------

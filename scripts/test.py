@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`make test` and its parts: test.py [all|unit|e2e|engine|asan|tsan|gcc|fuzz|lint].
+"""`make test` and its parts: test.py [all|unit|world|world-planted|e2e|engine|asan|tsan|gcc|fuzz|lint].
 
 Each stage prints one line with its result and time; what failed is shown beneath it. The last line
 is always `N passed, N failed, N skipped`, and the exit code is not 0 when anything failed. Every
@@ -16,6 +16,8 @@ from testlib import Outcome, Report, stop_all
 
 # More than the 30 minutes that the whole may take, so that a slow machine still gets its answer.
 WHOLE_RUN_SECONDS_MAX = 75 * 60
+# `make world SEEDS=…` alone, however many.
+WORLD_RUN_SECONDS_MAX = 24 * 3600
 
 
 def everything(report):
@@ -27,6 +29,8 @@ def everything(report):
         return
     report.stage("program starts", stages.program)
     report.stage("unit tests", lambda: stages.unit_tests("tests"))
+    report.stage("world", lambda: stages.world(200))
+    report.stage("world finds planted bugs", stages.world_planted)
     report.stage("e2e environment", environment.join)
     stages.e2e_suites(report)
     sanitized = report.stage("build, sanitized", lambda: stages.build("asan"))
@@ -78,13 +82,28 @@ def fuzz(report):
     report.stage("fuzz finds a planted bug", stages.planted_bug)
 
 
+def world(report):
+    if report.stage("build", lambda: stages.build("tests", ["world"])).failed:
+        return
+    seeds = int(os.environ.get("SEEDS") or 200)
+    first = int(os.environ.get("FIRST") or 1)
+    jobs = int(os.environ.get("JOBS") or stages.JOBS)
+    report.stage("world", lambda: stages.world(seeds, first, jobs, WORLD_RUN_SECONDS_MAX))
+
+
+def world_planted(report):
+    if not report.stage("build", lambda: stages.build("tests", ["world"])).failed:
+        report.stage("world finds planted bugs", stages.world_planted)
+
+
 def lint(report):
     checks(report)
     report.stage("formatting", stages.formatting)
     report.stage("shell scripts", stages.shell_syntax)
 
 
-PARTS = {"all": everything, "unit": unit, "e2e": e2e, "engine": engine, "fuzz": fuzz, "lint": lint,
+PARTS = {"all": everything, "unit": unit, "world": world, "world-planted": world_planted,
+         "e2e": e2e, "engine": engine, "fuzz": fuzz, "lint": lint,
          "asan": flavour("asan"), "tsan": flavour("tsan"), "gcc": flavour("gcc")}
 
 
@@ -104,7 +123,7 @@ def main():
         os._exit(1)
 
     limit = float(os.environ.get("RUN_SECONDS_MAX") or WHOLE_RUN_SECONDS_MAX)
-    if names == ["fuzz"]:
+    if names in (["fuzz"], ["world"]):
         limit = max(limit, 24 * 3600)
     watchdog = threading.Timer(limit, give_up, [f"ended after its limit of {limit:.0f} s"])
     watchdog.daemon = True

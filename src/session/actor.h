@@ -141,7 +141,9 @@ class Actor {
   Result<bool> admit_model_call(Draft draft, Batch& batch);
   Result<bool> admit_child(Draft draft, Batch& batch);
   Result<bool> admit_step(const Draft& draft, Batch& batch);
-  Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope);
+  /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.
+  Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
+                        uint64_t effect = 0);
   std::optional<Duration> step_time_left() const;
 
   // actor_effects.cc

@@ -34,11 +34,12 @@ Result<bool> Actor::admit(Draft draft, Batch& batch) {
   return true;
 }
 
-Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string_view scope) {
+Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
+                             uint64_t effect) {
   Json over = Json::object();
   over.set("budget", shortage.budget).set("scope", scope).set("effect", "refused");
   over.set("limit", shortage.limit).set("used", shortage.used);
-  TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over))));
+  TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), effect)));
   return {};
 }
 
@@ -73,7 +74,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   if (output < kOutputTokensMin) {
     Shortage shortage{"tokens", std::to_string(*step_tokens_left(state_, new_step)),
                       std::to_string(input)};
-    TRY_VOID(exceeded(batch, shortage, "step"));
+    TRY_VOID(exceeded(batch, shortage, "step", draft.causation));
     return false;
   }
   output = std::min(output, pool_->limits().tokens - pool_->used().tokens - input);
@@ -92,7 +93,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   more.cost =
       output < kOutputTokensMin ? services_.road->ceiling(models, input, kOutputTokensMin) : cost;
   if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
-    TRY_VOID(exceeded(batch, *shortage, "tree"));
+    TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
     return false;
   }
   uint64_t effect = draft.causation;

@@ -1,0 +1,135 @@
+#include "world/brain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace drover::world {
+namespace {
+
+using contract::Message;
+using contract::Role;
+
+std::vector<std::string> split(std::string_view text, char by) {
+  std::vector<std::string> out;
+  size_t at = 0;
+  while (at <= text.size()) {
+    size_t end = std::min(text.find(by, at), text.size());
+    if (end > at) out.emplace_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
+std::string spawn_arguments(const std::vector<std::string>& parts) {
+  std::string what = parts.size() > 3 ? parts[3] : "say";
+  std::replace(what.begin(), what.end(), '.', ':');
+  Json tasks = Json::array();
+  int n = std::atoi(parts.size() > 1 ? parts[1].c_str() : "1");
+  for (int i = 0; i < n; ++i) {
+    tasks.push(Json::object().set("message", fmt::format("#child{} do {} say", i, what)));
+  }
+  Json out = Json::object().set("tasks", std::move(tasks));
+  std::string wait = parts.size() > 2 ? parts[2] : "all";
+  if (wait == "all" || wait == "any") {
+    out.set("wait", wait);
+  } else {
+    out.set("wait", static_cast<int64_t>(std::atoi(wait.c_str())));
+  }
+  return out.dump();
+}
+
+}  // namespace
+
+contract::ToolCall call_of_word(std::string_view word) {
+  std::vector<std::string> parts = split(word, ':');
+  contract::ToolCall call;
+  call.name = parts.empty() ? std::string(word) : parts[0];
+  call.arguments = "{}";
+  std::string first = parts.size() > 1 ? parts[1] : "";
+  if (call.name == "sleep") {
+    call.name = "drover_sleep";
+    call.arguments = fmt::format(R"({{"seconds":{}}})", first);
+  } else if (call.name == "signal") {
+    call.name = "drover_wait_for_signal";
+    call.arguments = fmt::format(R"({{"name":"{}")", first);
+    if (parts.size() > 2) call.arguments += fmt::format(R"(,"timeout_s":{})", parts[2]);
+    call.arguments += "}";
+  } else if (call.name == "extend") {
+    call.name = "drover_request_extension";
+    call.arguments = fmt::format(
+        R"({{"reason_code":"more","explanation":"the script says so","tokens":{}}})", first);
+  } else if (call.name == "spawn") {
+    call.name = "drover_spawn";
+    call.arguments = spawn_arguments(parts);
+  }
+  return call;
+}
+
+std::vector<contract::ToolCall> calls_of_step(std::string_view script, size_t step) {
+  std::vector<std::string> words = split(script, ' ');
+  std::vector<contract::ToolCall> out;
+  size_t word = step + 2;  // after the number and "do"
+  if (word >= words.size() || words[word] == "say") return out;
+  for (const std::string& one : split(words[word], '+')) out.push_back(call_of_word(one));
+  return out;
+}
+
+std::string script_number(std::string_view script) {
+  return std::string(script.substr(0, script.find(' ')));
+}
+
+Json plan_of(const Json& question) {
+  std::string script;
+  size_t step = 0;
+  const Json* messages = question.find("messages");
+  if (messages != nullptr && messages->array_items() != nullptr) {
+    for (const Json& one : *messages->array_items()) {
+      auto message = contract::message_from_json(one);
+      if (!message) continue;
+      if (message->role == Role::kUser) {
+        script = message->text();
+        step = 0;
+      }
+      if (message->role == Role::kAssistant) ++step;
+    }
+  }
+  Json effects = Json::array();
+  for (const contract::ToolCall& call : calls_of_step(script, step)) {
+    Json effect = Json::object().set("kind", "tool_call").set("name", call.name);
+    effects.push(std::move(effect).set("arguments", call.arguments));
+  }
+  if (effects.array_items()->empty()) {
+    effects.push(
+        Json::object().set("kind", "say").set("text", "done " + script_number(script)));
+    effects.push(Json::object().set("kind", "wait").set("for", "message"));
+  }
+  return Json::object().set("effects", std::move(effects));
+}
+
+Result<sim::ModelAnswer> Brain::answer(const sim::ModelQuestion& question) {
+  const std::vector<Message>& messages = question.request.messages;
+  size_t user = messages.size();
+  while (user > 0 && messages[user - 1].role != Role::kUser) --user;
+  if (user == 0) return fail(Code::kInvalidArgument, "nobody has said anything");
+  size_t step = 0;
+  for (size_t i = user; i < messages.size(); ++i) {
+    if (messages[i].role == Role::kAssistant) ++step;
+  }
+  std::string text = messages[user - 1].text();
+  sim::ModelAnswer out;
+  out.message.role = Role::kAssistant;
+  out.message.tool_calls = calls_of_step(text, step);
+  if (out.message.tool_calls.empty()) {
+    out.message = Message::of_text(Role::kAssistant, "done " + script_number(text));
+    return out;
+  }
+  int position = 0;
+  for (contract::ToolCall& call : out.message.tool_calls) {
+    call.id = fmt::format("call_{}_{}_{}", user, step, position++);
+  }
+  out.finish_reason = contract::FinishReason::kToolCalls;
+  return out;
+}
+
+}  // namespace drover::world

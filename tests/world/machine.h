@@ -1,0 +1,44 @@
+#pragma once
+// The machine under the process: a disk that outlives it, loses power and misbehaves as told, and
+// the store that the process of the day has open on it. Owned by the world; loop thread only.
+
+#include <memory>
+
+#include "base/random.h"
+#include "store/journal.h"
+#include "world/options.h"
+
+namespace drover::world {
+
+class Machine {
+ public:
+  virtual ~Machine() = default;
+  /// A process opens the store that it finds; the store works on the process's loop.
+  virtual Result<void> open(async::Loop& loop) = 0;
+  /// The store, while it is open.
+  virtual store::Journal& journal() = 0;
+  /// Whether several processes may have it open (a database), or one alone (files and a lock).
+  virtual bool shared() const = 0;
+  /// The process was killed: what it had written stays, synced or not; nothing more is written.
+  virtual void end_process() = 0;
+  /// The power goes: what was not synced is lost, or torn.
+  virtual void cut_power() = 0;
+  /// After either, when the process has wound down: what was open goes.
+  virtual void close() = 0;
+
+  virtual void set_sync_time(Duration d) = 0;
+  /// While full, nothing can be written.
+  virtual void set_full(bool full) = 0;
+  /// The next write happens, and its caller hears of an error.
+  virtual void lose_next_answer() = 0;
+  /// The disk stops within the next few operations, so that the last write is there in part. The
+  /// power must be cut soon after.
+  virtual void strike(uint64_t operations) = 0;
+  virtual bool full() const = 0;
+  virtual Duration sync_time() const = 0;
+};
+
+/// A store in memory (store/memory): the reference form.
+std::unique_ptr<Machine> make_memory_machine(Random& random, Plant plant);
+
+}  // namespace drover::world

@@ -1,0 +1,34 @@
+// Agents whose planner is a program behind HTTP.
+
+#include "world/workloads/table.h"
+
+namespace drover::world {
+namespace {
+
+class Planned final : public Workload {
+ public:
+  std::string_view name() const override { return "planned"; }
+  int weight() const override { return 2; }
+
+  Task<Result<void>> play(Context ctx, Play play) override {
+    session::AgentSpec agent = plain_agent();
+    agent.planner.url = "http://planner.test/plan";
+    if (play.random->chance(0.3)) agent.models.clear();
+    std::string text = play.script(0);
+    CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
+    CO_TRY(auto rest, co_await play.client->settle(ctx, id, play.random));
+    if (rest.status != "ended") {
+      std::string next = play.script(1);
+      CO_TRY_VOID(co_await play.client->post(ctx, id, std::move(next)));
+    }
+    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
+    (void)last;
+    co_return Result<void>();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Workload> make_planned() { return std::make_unique<Planned>(); }
+
+}  // namespace drover::world

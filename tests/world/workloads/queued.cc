@@ -1,0 +1,36 @@
+// Agents whose loop is elsewhere: workers lease their plans and their tool calls.
+
+#include "world/workloads/table.h"
+#include "world/workers.h"
+
+namespace drover::world {
+namespace {
+
+class Queued final : public Workload {
+ public:
+  std::string_view name() const override { return "queued"; }
+  int weight() const override { return 3; }
+
+  Task<Result<void>> play(Context ctx, Play play) override {
+    session::AgentSpec agent = plain_agent();
+    agent.planner.queue = kWorkQueue;
+    agent.tools.clear();
+    agent.models.clear();
+    if (play.random->chance(0.2)) agent.tree.steps = 3;
+    std::string text = play.script(0);
+    CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
+    if (play.random->chance(0.2)) {
+      CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(0ms, 8s)));
+      CO_TRY_VOID(co_await play.client->cancel(ctx, id));
+    }
+    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
+    (void)last;
+    co_return Result<void>();
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Workload> make_queued() { return std::make_unique<Queued>(); }
+
+}  // namespace drover::world

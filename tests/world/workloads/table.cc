@@ -1,0 +1,84 @@
+#include "world/workloads/table.h"
+
+#include <fmt/format.h>
+
+#include "world/tool_servers.h"
+
+namespace drover::world {
+
+const std::vector<std::unique_ptr<Workload>>& workloads() {
+  static const std::vector<std::unique_ptr<Workload>> all = [] {
+    std::vector<std::unique_ptr<Workload>> out;
+    out.push_back(make_talk());
+    out.push_back(make_interrupt());
+    out.push_back(make_cancel());
+    out.push_back(make_limits());
+    out.push_back(make_timers());
+    out.push_back(make_approvals());
+    out.push_back(make_signals());
+    out.push_back(make_trees());
+    out.push_back(make_budgets());
+    out.push_back(make_extensions());
+    out.push_back(make_planned());
+    out.push_back(make_queued());
+    out.push_back(make_kills());
+    out.push_back(make_moves());
+    return out;
+  }();
+  return all;
+}
+
+Workload& draw_workload(Random& random) {
+  uint64_t sum = 0;
+  for (const auto& w : workloads()) sum += static_cast<uint64_t>(w->weight());
+  uint64_t at = random.below(sum);
+  for (const auto& w : workloads()) {
+    auto weight = static_cast<uint64_t>(w->weight());
+    if (at < weight) return *w;
+    at -= weight;
+  }
+  return *workloads().back();
+}
+
+session::AgentSpec plain_agent() {
+  session::AgentSpec agent;
+  agent.name = "worker";
+  agent.version = "1";
+  agent.instructions = "Do what the user says.";
+  agent.models = {"m"};
+  agent.tools = {"sim"};
+  return agent;
+}
+
+session::AgentSpec able_agent() {
+  session::AgentSpec agent = plain_agent();
+  agent.builtins = {"sleep", "wait_for_signal", "spawn", "request_extension"};
+  return agent;
+}
+
+std::string Play::one(int turn, const std::string& word) const {
+  return fmt::format("#{}.{} do {} say", number, turn, word);
+}
+
+std::string Play::script(int turn) {
+  std::string out = fmt::format("#{}.{} do", number, turn);
+  const std::vector<std::string>& tools = ToolServers::names();
+  uint64_t steps = random->below(4);
+  for (uint64_t i = 0; i < steps; ++i) {
+    uint64_t side_by_side = 1 + (random->chance(0.4) ? random->below(4) : 0);
+    for (uint64_t k = 0; k < side_by_side; ++k) {
+      // Long ones hold everything up, so there are few.
+      std::string tool = tools[random->below(tools.size())];
+      if (tool == "long" && !random->chance(0.2)) tool = "fast";
+      out += (k == 0 ? " " : "+") + tool;
+    }
+  }
+  return out + " say";
+}
+
+Duration Play::pause(Duration least, Duration most) {
+  auto span = static_cast<uint64_t>((most - least).count());
+  return least + Duration(static_cast<int64_t>(random->below(span + 1)));
+}
+
+}  // namespace drover::world
