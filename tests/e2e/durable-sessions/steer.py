@@ -310,5 +310,20 @@ def moves():
     command("agent", "move", "clerk", want=2)
 
 
+def journals():
+    """every journal of this suite keeps to the contract and its chain, and imports elsewhere"""
+    rows = api("GET", "/v1/sessions?limit=1000")["data"]
+    assert len(rows) > 20, rows
+    paths = []
+    for row in rows:
+        _, _, text = server.call("GET", f"/v1/sessions/{row['id']}/export", None, ADMIN)
+        paths.append(write(f"export-{row['id']}.jsonl", text))
+    for path in paths:
+        code, text = run(["contract", "check", path])
+        assert code == 0, text
+    code, text = run(["session", "import", paths[0], "--data", os.path.join(WORK, "elsewhere")])
+    assert code == 0, text
+
+
 sys.exit(run_all([approvals, denials_and_edits, over_a_crash, signals, extensions, budgets, trees,
-                  kills, scopes, moves]))
+                  kills, scopes, moves, journals]))
