@@ -44,6 +44,12 @@ store::SessionRow Actor::row() const {
   row.status = state_.status == Status::kEnded ? "ended" : busy ? "running" : "waiting";
   if (state_.status == Status::kEnded) row.end_reason = state_.reason;
   if (row.status == "waiting") row.waiting_for = state_.reason;
+  if (row.status == "running") {
+    // A person may be asked while other calls still run.
+    for (const char* what : {"approval", "budget"}) {
+      if (state_.find_wait(what) != nullptr) row.waiting_for = what;
+    }
+  }
   row.created = created_;
   row.updated = state_.last_time;
   row.last_sequence = state_.last_sequence;

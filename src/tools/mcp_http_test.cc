@@ -291,6 +291,27 @@ TEST_F(HttpTest, ShortPauseIsWaitedForAndALongOneIsNot) {
   EXPECT_EQ(calls, 3);
 }
 
+TEST_F(HttpTest, CallsCarryTheirTraceKeyAndAttempt) {
+  start_modern([](const ClientRequest& r, const Json& m) {
+    return FakeAnswer::json(result(m, method_of(m) == "tools/list" ? R"({"tools":[]})" : kOk));
+  });
+  ToolInvocation invocation;
+  invocation.server = "search";
+  invocation.tool = "t";
+  invocation.idempotency_key = "ses_1/4";
+  invocation.attempt = 3;
+  SeededRandom random(1);
+  SpanContext span = SpanContext::make_root(random);
+  auto outcome = loop_.run_task(set_->call(Context(loop_).with_span(span), std::move(invocation)));
+  ASSERT_TRUE(outcome) << outcome.error().to_string();
+  Json sent_body = *Json::parse(sent("tools/call")[0]->body);
+  const Json* meta = sent_body.at("params", "_meta");
+  ASSERT_NE(meta, nullptr);
+  EXPECT_EQ(meta->get_string("traceparent"), span.traceparent());
+  EXPECT_EQ(meta->get_string("drover/idempotency_key"), "ses_1/4");
+  EXPECT_EQ(meta->get_int("drover/attempt"), 3);
+}
+
 TEST_F(HttpTest, AnswerToAnotherRequestIsNotTaken) {
   start_modern([](const ClientRequest& r, const Json& m) {
     return FakeAnswer::json(R"({"jsonrpc":"2.0","id":99999,"result":{}})");

@@ -26,6 +26,7 @@ tools:
     tools:
       - {{name: refund, path: "/orders/{{order}}/refund"}}
       - {{name: find, method: GET}}
+      - {{name: slow}}
 agents:
   - name: clerk
     version: "1"
@@ -117,6 +118,17 @@ def approvals():
     assert resolved[0]["outcome"] == "approved" and resolved[0]["explanation"] == "fine", resolved
 
 
+def approvals_beside_others():
+    """a person is asked at once, also while another call of the turn still runs"""
+    ident = begin("refund while it is slow")
+    until(lambda: ident in [w["session"] for w in api("GET", "/v1/approvals")["data"]], "listed", 10)
+    row = next(r for r in api("GET", "/v1/sessions")["data"] if r["id"] == ident)
+    assert (row["status"], row["waiting_for"]) == ("running", "approval"), row
+    command("session", "approve", ident)
+    until(lambda: tool_calls("/79/"), "the approved call", 10)
+    api("POST", f"/v1/sessions/{ident}/cancel", {}, 202)
+
+
 def denials_and_edits():
     """a denied call is not run and the agent is told; an edited one runs with the new arguments"""
     denied, edited = begin("refund order 72"), begin("refund order 73")
@@ -189,6 +201,9 @@ def extensions():
     says(second, "extension said Granted: 1000 tokens")
     assert "is refused" in command("session", "extend", third, "--refuse", "--why", "no money")
     says(third, "no money")
+    wrong = begin("ask wrongly")
+    says(wrong, "extension said Error")
+    assert not kinds(wrong, "budget.extension_requested"), "a request that is none is not recorded"
     refused = begin("need more", "strict")
     says(refused, "extension said")
     api("POST", f"/v1/sessions/{first}/rewards", {"name": "useful", "value": 1}, 202)
@@ -310,5 +325,20 @@ def moves():
     command("agent", "move", "clerk", want=2)
 
 
-sys.exit(run_all([approvals, denials_and_edits, over_a_crash, signals, extensions, budgets, trees,
-                  kills, scopes, moves]))
+def journals():
+    """every journal of this suite keeps to the contract and its chain, and imports elsewhere"""
+    rows = api("GET", "/v1/sessions?limit=1000")["data"]
+    assert len(rows) > 20, rows
+    paths = []
+    for row in rows:
+        _, _, text = server.call("GET", f"/v1/sessions/{row['id']}/export", None, ADMIN)
+        paths.append(write(f"export-{row['id']}.jsonl", text))
+    for path in paths:
+        code, text = run(["contract", "check", path])
+        assert code == 0, text
+    code, text = run(["session", "import", paths[0], "--data", os.path.join(WORK, "elsewhere")])
+    assert code == 0, text
+
+
+sys.exit(run_all([approvals, approvals_beside_others, denials_and_edits, over_a_crash, signals, extensions, budgets, trees,
+                  kills, scopes, moves, journals]))
