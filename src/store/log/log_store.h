@@ -12,7 +12,7 @@
 
 #include <memory>
 
-#include "base/limits_log.h"
+#include "base/limits.h"
 #include "store/log/log_writer.h"
 #include "store/sqlite/sqlite_store.h"
 

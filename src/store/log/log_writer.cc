@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits_log.h"
+#include "base/limits.h"
 
 namespace drover::store::log {
 

@@ -1,7 +1,7 @@
 #include "store/log/row_cache.h"
 
 #include "base/assert.h"
-#include "base/limits_log.h"
+#include "base/limits.h"
 
 namespace drover::store::log {
 
