@@ -41,6 +41,7 @@ class Reader {
       out_.answered = state.messages.back().tool_calls.empty();
       out_.last_answer = state.messages.back().text();
     }
+    if (open_call_ != 0) out_.given_up.push_back(session::idempotency_key(out_.id, open_call_));
     for (const auto& [effect, results] : results_) {
       if (results > 1) out_.duplicated += results - 1;
     }
@@ -71,12 +72,13 @@ class Reader {
       failed_from_.clear();
       failed_us_ = 0;
     } else {
-      out_.repeated.push_back(session::idempotency_key(event.session, event.causation));
+      out_.given_up.push_back(session::idempotency_key(event.session, event.causation));
       // After a restart nothing had failed: the attempt was lost with the process.
       WallTime since = std::max(failed_at_, attempt_began_);
       step_.parts["queue"] += micros_between(since, event.time);
       failed_us_ += micros_between(since, event.time);
     }
+    open_call_ = event.attempt <= 1 ? event.sequence : event.causation;
     first_endpoint_.clear();
     attempt_began_ = event.time;
     road_failed_us_ = 0;
@@ -117,6 +119,7 @@ class Reader {
       return;
     }
     ++results_[event.causation];
+    open_call_ = 0;
     TimeParts measured;
     if (const Json* latency = payload.find("latency_us")) {
       for (std::string_view name : TimeParts::kNames) {
@@ -216,6 +219,7 @@ class Reader {
   size_t waiting_ = 0;
   bool avoided_ = false;
   bool held_ = false;
+  uint64_t open_call_ = 0;
   uint64_t memory_effect_ = 0;
 };
 

@@ -81,8 +81,8 @@ struct SessionFacts {
   uint64_t duplicated = 0;    // effects with more than one accepted result
   uint64_t widest_fan_out = 0;
   std::vector<AnswerFact> answers;
-  /// Idempotency keys of model calls that took more than one attempt.
-  std::vector<std::string> repeated;
+  /// Idempotency keys of model calls of which an attempt was given up: by a restart, or a kill.
+  std::vector<std::string> given_up;
   std::vector<AnswerFact> cut;  // billed without being accepted: endpoint and usage
   std::vector<FailoverFact> failovers;
   std::vector<StepFact> steps;

@@ -90,9 +90,9 @@ Task<Result<void>> Day::gather(Context ctx, Side* side, SideReport* out) {
 
 void Day::count_books(Side& side, SideReport& out) {
   std::map<std::string, BooksLine> lines;
-  std::set<std::string> journalled, repeated;
+  std::set<std::string> journalled, given_up;
   for (const SessionFacts& s : out.facts) {
-    repeated.insert(s.repeated.begin(), s.repeated.end());
+    given_up.insert(s.given_up.begin(), s.given_up.end());
     for (const auto* list : {&s.answers, &s.cut}) {
       for (const AnswerFact& a : *list) {
         journalled.insert(a.request_id);
@@ -108,10 +108,9 @@ void Day::count_books(Side& side, SideReport& out) {
     sim::SimCloud& cloud = side.clouds->cloud(kind);
     BooksLine& line = lines[cloud.name()];
     for (const sim::LedgerEntry& entry : cloud.ledger().entries()) {
-      // An answer that came while Drover was restarted: the call was made again, and both are
-      // billed.
+      // An answer that nobody waited for any more: billed, and not in the journal.
       bool lost =
-          journalled.count(entry.request_id) == 0 && repeated.count(entry.idempotency_key) != 0;
+          journalled.count(entry.request_id) == 0 && given_up.count(entry.idempotency_key) != 0;
       if (entry.outcome == "ok" && !lost) {
         line.billed_input += entry.billed.input;
         line.billed_output += entry.billed.output;
