@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted lint format \
+.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted torture lint format \
         bench-gateway bench-durable bench-parked package fresh clean distclean
 
 help:           ## this list
@@ -51,6 +51,10 @@ world:          ## the runtime simulated from seeds (SEEDS=10000, JOBS=2, FIRST=
 
 world-planted:  ## each bug planted in the simulation must be found within 1,000 seeds
 	@scripts/test.sh world-planted
+
+torture:        ## SIGKILL at 100 random moments of 200 sessions at work; journals against books
+	@scripts/build.sh program
+	@SESSIONS=$${SESSIONS:-200} KILLS=$${KILLS:-100} tests/e2e/torture/run.sh
 
 lint:           ## layers, coroutine rules, formatting, shell syntax
 	@scripts/test.sh lint

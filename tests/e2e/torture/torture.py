@@ -13,7 +13,8 @@ import time
 from server import DROVER, WORK, Child, Serve, write
 
 SESSIONS, KILLS = int(sys.argv[1]), int(sys.argv[2])
-TURNS = 4
+# Long enough that there is work until the last kill.
+TURNS = max(4, KILLS // 5)
 chance = random.Random(int(os.environ["SEED"]))
 
 sim = Child("sim", ["sim", "--json", "--script", os.environ["SCRIPT"]])
@@ -228,4 +229,9 @@ def main():
     server.now.stop()
 
 
-main()
+try:
+    main()
+finally:
+    if server.now.process.poll() is None:
+        server.now.process.kill()
+    sim.stop()
