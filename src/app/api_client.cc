@@ -112,6 +112,51 @@ Task<Result<void>> read_events(Context ctx, http::Client* client, http::ClientRe
   }
 }
 
+/// How far a client of live output is.
+struct Heard {
+  std::string last;     // the last event's id
+  bool over = false;    // the session has ended
+  bool enough = false;  // the listener wants no more
+};
+
+Result<bool> hand_over_live(http::SseParser& parser, const OnLive& on_live, Heard& out) {
+  for (;;) {
+    TRY(const http::SseEvent* event, parser.next());
+    if (event == nullptr) return true;
+    TRY(Json data, Json::parse(event->data));
+    out.last = std::string(event->last_id);
+    if (event->event == "ended") out.over = true;
+    out.enough = !on_live(event->event, event->last_id, data);
+    if (out.enough) return false;
+  }
+}
+
+Task<Result<void>> read_live(Context ctx, http::Client* client, http::ClientRequest request,
+                             const OnLive* on_live, Heard* out) {
+  CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
+  if (response->head().status == 204) out->over = true;
+  if (out->over) co_return Result<void>();
+  if (response->head().status != 200) {
+    CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
+    co_return fail(error_of(response->head().status, body));
+  }
+  http::SseParser parser;
+  for (;;) {
+    Context bounded = ctx.with_timeout(kSilenceMax);
+    CO_TRY(std::string_view part, co_await response->read_some(bounded));
+    if (part.empty()) co_return parser.finish();
+    parser.feed(part);
+    CO_TRY(bool more, hand_over_live(parser, *on_live, *out));
+    if (!more) co_return Result<void>();
+  }
+}
+
+/// Whether a connection that ended so is taken up again.
+bool broke(const Error& error) {
+  return error.code == Code::kUnavailable || error.code == Code::kDeadlineExceeded ||
+         error.code == Code::kDataLoss;
+}
+
 }  // namespace
 
 int exit_code(const Error& error) {
@@ -280,7 +325,53 @@ Result<Json> ApiClient::call(std::string method, std::string target, std::option
   return Json::parse(text);
 }
 
-Result<void> ApiClient::follow(const std::string& session, uint64_t from, const OnEvent& on_event) {
+Task<Result<void>> ApiClient::listen(Context ctx, std::string session, uint64_t from,
+                                     const OnLive* on_live) {
+  Heard heard;
+  int failures = 0;
+  for (;;) {
+    CO_TRY(auto asked, request("GET", "/v1/sessions/" + url_part(session) +
+                                          "/stream?from=" + std::to_string(from)));
+    asked.headers.add("accept", "text/event-stream");
+    if (!heard.last.empty()) asked.headers.add("last-event-id", heard.last);
+    const std::string before = heard.last;
+    auto done = co_await read_live(ctx, client_.get(), std::move(asked), on_live, &heard);
+    if (heard.over || heard.enough) co_return Result<void>();
+    if (heard.last != before) failures = 0;
+    // A stream that ends before its session does is one of a server that is stopping.
+    if ((!done && !broke(done.error())) || ++failures > kReconnectsMax) {
+      if (!done) co_return done;
+      co_return fail(unreachable(url_, Error(Code::kUnavailable, "it ends each connection")));
+    }
+    CO_TRY_VOID(co_await async::sleep_for(ctx, kReconnectPause));
+  }
+}
+
+Result<void> ApiClient::follow_live(const std::string& session, uint64_t from,
+                                    const OnLive& on_live) {
+  return loop_.run_task(listen(root_, session, from, &on_live));
+}
+
+Result<void> ApiClient::follow(const std::string& session, uint64_t from, const OnEvent& on_event,
+                               const OnLive* on_live) {
+  if (on_live == nullptr) return follow_events(session, from, on_event);
+  async::Scope beside(root_);
+  beside.spawn(listen_quietly(beside.context(), session, from, on_live));
+  Result<void> done = follow_events(session, from, on_event);
+  beside.cancel("the turn is over");
+  loop_.run_task(beside.join());
+  return done;
+}
+
+/// Beside the events live output is a comfort: without it the answer comes all the same.
+Task<void> ApiClient::listen_quietly(Context ctx, std::string session, uint64_t from,
+                                     const OnLive* on_live) {
+  auto done = co_await listen(ctx, std::move(session), from, on_live);
+  (void)done;
+}
+
+Result<void> ApiClient::follow_events(const std::string& session, uint64_t from,
+                                      const OnEvent& on_event) {
   Followed followed;
   followed.last = from == 0 ? 0 : from - 1;
   int failures = 0;
@@ -292,11 +383,8 @@ Result<void> ApiClient::follow(const std::string& session, uint64_t from, const 
     auto done =
         loop_.run_task(read_events(root_, client_.get(), std::move(asked), &on_event, &followed));
     if (done || followed.enough) return {};
-    const bool broke = done.error().code == Code::kUnavailable ||
-                       done.error().code == Code::kDeadlineExceeded ||
-                       done.error().code == Code::kDataLoss;
     if (followed.last != before) failures = 0;
-    if (!broke || ++failures > kReconnectsMax) return fail(std::move(done).error());
+    if (!broke(done.error()) || ++failures > kReconnectsMax) return fail(std::move(done).error());
     TRY_VOID(loop_.run_task(async::sleep_for(root_, kReconnectPause)));
   }
 }

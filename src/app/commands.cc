@@ -10,6 +10,7 @@ const std::vector<Command>& all_commands() {
       session_ls_command(),
       session_show_command(),
       session_events_command(),
+      session_follow_command(),
       session_export_command(),
       session_import_command(),
       session_cancel_command(),

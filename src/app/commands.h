@@ -12,6 +12,7 @@ Command run_command();
 Command session_ls_command();
 Command session_show_command();
 Command session_events_command();
+Command session_follow_command();
 Command session_export_command();
 Command session_import_command();
 Command session_cancel_command();

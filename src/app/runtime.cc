@@ -10,6 +10,7 @@
 #include "api/gateway.h"
 #include "api/health.h"
 #include "api/keys.h"
+#include "api/live.h"
 #include "api/memory.h"
 #include "api/sessions.h"
 #include "api/steering.h"
@@ -21,6 +22,7 @@
 #include "app/tool_servers.h"
 #include "store/log/log_store.h"
 #include "store/memory/memory_store.h"
+#include "store/stream_log_files.h"
 
 namespace drover::app {
 namespace {
@@ -89,12 +91,14 @@ providers::ProviderEnvironment Runtime::environment() {
 Result<void> Runtime::open_store() {
   if (options_.in_memory) {
     store_ = std::make_unique<store::MemoryStore>(random_);
+    stream_log_ = std::make_unique<store::MemoryStreamLog>();
     return {};
   }
   TRY(folder_, store::DataFolder::open(config_.data));
   store::LogStoreOptions options;
   options.rest.folder = config_.data;
   TRY(store_, store::open_log_store(options, clock_, random_));
+  TRY(stream_log_, store::open_stream_files(disk_, config_.data + "/streams", blocking_, clock_));
   return {};
 }
 
@@ -163,7 +167,7 @@ session::Services Runtime::session_services() {
   s.spans = spans_.get();
   s.planner = planner_.get();
   s.agents = agents_.get();
-  s.live = options_.live;
+  s.live = live_.get();
   return s;
 }
 
@@ -201,6 +205,7 @@ Result<void> Runtime::open(Config config) {
   planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());
   TRY(auto origins, resolved_planners(config_));
   planner_->set_origins(std::move(origins));
+  live_ = std::make_unique<session::LiveStreams>(root_, *stream_log_, options_.live);
   sessions_ = std::make_unique<session::SessionManager>(session_services(), root_);
   background_ = std::make_unique<async::Scope>(root_);
   return {};
@@ -229,6 +234,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
 Task<void> Runtime::stop(Context ctx) {
   if (sessions_ == nullptr) co_return;
   co_await sessions_->stop();
+  co_await live_->stop();
   co_await road_->close();
   co_await tools_->close(ctx);
   background_->cancel("stopping");
@@ -238,6 +244,11 @@ Task<void> Runtime::stop(Context ctx) {
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
   client_->clear_idle();
   tool_client_->clear_idle();
+}
+
+void Runtime::set_draining() {
+  draining_ = true;
+  if (live_ != nullptr) live_->release_followers();
 }
 
 Task<Result<void>> Runtime::reload(Context ctx, Config config) {
@@ -314,6 +325,10 @@ void Runtime::add_routes(api::Router& router) {
   api::BudgetReportServices report;
   report.sessions = sessions_.get();
   api::add_budget_report_routes(router, report);
+  api::LiveServices live;
+  live.sessions = sessions_.get();
+  live.live = live_.get();
+  api::add_live_routes(router, live);
   api::HealthServices health;
   health.draining = [this] { return draining_; };
   health.metrics = [this] { return metrics_.expose(); };

@@ -31,8 +31,10 @@
 #include "session/http_planner.h"
 #include "session/manager.h"
 #include "store/data_folder.h"
+#include "store/posix_disk.h"
 #include "store/sqlite/backup.h"
 #include "store/store.h"
+#include "store/stream_log.h"
 #include "tools/server_tool_set.h"
 #include "trace/ledger.h"
 #include "trace/metrics.h"
@@ -100,8 +102,9 @@ class Runtime {
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
 
-  /// /readyz says no from now on, while what is in flight is finished.
-  void set_draining() { draining_ = true; }
+  /// /readyz says no from now on, and followers of live output are let go, while what is in flight
+  /// is finished.
+  void set_draining();
   bool draining() const { return draining_; }
 
  private:
@@ -119,6 +122,7 @@ class Runtime {
   Context root_;
   Config config_;
   SystemRandom random_;
+  store::PosixDisk disk_;
   async::WorkerPool blocking_;
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<net::ProcessSpawner> spawner_;
@@ -142,6 +146,8 @@ class Runtime {
   std::unique_ptr<memory::Memory> memory_;
   std::unique_ptr<session::MemoryHost> memory_host_;
   std::unique_ptr<session::HttpPlanner> planner_;
+  std::unique_ptr<store::StreamLog> stream_log_;
+  std::unique_ptr<session::LiveStreams> live_;
   std::unique_ptr<session::SessionManager> sessions_;
   std::unique_ptr<async::Scope> background_;
   bool draining_ = false;

@@ -127,7 +127,12 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
   Context finish = ctx.detached();  // a commit that has begun is never abandoned half known
   auto done =
       co_await services_.journal->append(finish, std::move(index), expected, std::move(events));
-  if (done) notifier_->notify();
+  if (!done) co_return done;
+  notifier_->notify();
+  if (services_.live != nullptr) {
+    const PendingEffect pending = state_.model_call.value_or(PendingEffect());
+    services_.live->committed(state_.id, pending.sequence, pending.attempt);
+  }
   co_return done;
 }
 

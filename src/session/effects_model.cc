@@ -5,28 +5,6 @@
 namespace drover::session {
 namespace {
 
-/// A session takes the whole answer; its stream is read so that cuts and stalls are seen early, and
-/// for whoever listens.
-class LiveSink final : public providers::Sink {
- public:
-  LiveSink(LiveAnswers* live, const ModelTask& task)
-      : live_(live), session_(task.session), call_(task.sequence) {}
-
-  void begin_attempt(const catalog::Endpoint& endpoint) override {
-    if (live_ != nullptr) live_->attempt(session_, call_);
-  }
-  Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
-    const auto* text = std::get_if<contract::TextDelta>(&delta);
-    if (live_ != nullptr && text != nullptr) live_->text(session_, call_, text->text);
-    co_return Result<void>();
-  }
-
- private:
-  LiveAnswers* live_;
-  SessionId session_;
-  uint64_t call_;
-};
-
 int64_t micros(Duration d) { return d.count() / 1000; }
 
 Json latency_json(const road::LatencyParts& parts) {
@@ -170,7 +148,11 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        task.agent.name,
                        idempotency_key(task.session, task.sequence),
                        static_cast<int>(task.attempt)};
-  LiveSink live(services.live, task);
+  store::StreamKey key;
+  key.session = task.session;
+  key.sequence = task.sequence;
+  key.attempt = task.attempt;
+  LiveSink live(task.agent.stream ? services.live : nullptr, std::move(key));
   providers::Sink* sink = task.agent.stream ? &live : nullptr;
   Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;
   auto outcome = co_await services.road->call_model(bounded, std::move(call), sink);

@@ -9,8 +9,8 @@
 #include "road/effects.h"
 #include "road/road.h"
 #include "session/children.h"
-#include "session/live.h"
 #include "session/planner.h"
+#include "session/live_streams.h"
 #include "store/journal.h"
 #include "tools/tool_set.h"
 #include "trace/span.h"
@@ -53,13 +53,13 @@ struct Services {
   tools::ToolSet* tools = nullptr;
   MemoryHost* memory = nullptr;      // may be null: no memory tools
   trace::SpanSink* spans = nullptr;  // may be null
-  LiveAnswers* live = nullptr;       // may be null
   PlannerClient* planner = nullptr;  // may be null: agents with a planner's URL wait
   AgentSource* agents = nullptr;     // may be null: children are of the parent's own agent
   // Set by the manager for its actors.
   Children* children = nullptr;
   TreePools* trees = nullptr;
   WorkQueue* work = nullptr;
+  LiveStreams* live = nullptr;       // may be null: nobody can follow an answer while it comes
 };
 
 }  // namespace drover::session

@@ -9,6 +9,7 @@
 #include "app/api_client.h"
 #include "app/commands.h"
 #include "app/files.h"
+#include "app/live_text.h"
 #include "app/output.h"
 #include "app/session_text.h"
 #include "base/bytes.h"
@@ -34,6 +35,7 @@ class Conversation {
   Conversation(ApiClient& client, const Arguments& arguments, bool interactive)
       : client_(client), interactive_(interactive) {
     events_ = arguments.has("stream-events");
+    live_ = !events_ && !arguments.has("json") && (interactive || arguments.has("stream"));
     // Alone on a terminal everything is shown; a script gets the answer and nothing else.
     chatty_ = !events_ && !arguments.has("json") && (interactive || isatty(STDERR_FILENO) != 0);
     out_ = interactive ? stdout : stderr;
@@ -59,12 +61,19 @@ class Conversation {
   /// Follows the turn that is under way until the session waits or has ended.
   Result<Turn> turn() {
     Turn out;
-    TRY_VOID(client_.follow(id_, next_, [&](const Json& event, std::string_view line) {
+    const OnLive on_live = [&](std::string_view name, std::string_view id, const Json& data) {
+      text_.take(name, id, data);
+      return true;
+    };
+    auto on_event = [&](const Json& event, std::string_view line) {
       next_ = static_cast<uint64_t>(event.get_int("sequence").value_or(0)) + 1;
       return take(event, line, out);
-    }));
+    };
+    TRY_VOID(client_.follow(id_, next_, on_event, live_ ? &on_live : nullptr));
     return out;
   }
+  /// Answers are printed while they come.
+  bool live() const { return live_; }
   const std::string& id() const { return id_; }
 
  private:
@@ -78,7 +87,7 @@ class Conversation {
       std::fflush(stdout);
     }
     if (kind == "model.result") {
-      take_result(payload, out);
+      take_result(static_cast<uint64_t>(event.get_int("causation").value_or(0)), payload, out);
     } else if (kind == "tool.result") {
       note("  ← ", member(payload, "name") + ": " + member(payload, "content"));
     } else if (kind == "failover") {
@@ -92,7 +101,7 @@ class Conversation {
     return out.waits_for.empty() && !out.ended();
   }
 
-  void take_result(const Json& payload, Turn& out) {
+  void take_result(uint64_t call, const Json& payload, Turn& out) {
     // What comes after the last answer of a turn is silence: the session waits without an event.
     if (const Json* error = payload.find("error")) {
       out.error = member(*error, "message");
@@ -106,9 +115,15 @@ class Conversation {
       out.answer = text;
       out.waits_for = "message";
     }
-    if (!calls.empty() && !text.empty()) note("", text);
+    if (live_) {
+      text_.finish(call, text);
+    } else if (!calls.empty() && !text.empty()) {
+      note("", text);
+    }
     if (!calls.empty()) note("  → ", calls);
-    if (interactive_ && calls.empty() && !events_) std::printf("%s\n", printable(text).c_str());
+    if (interactive_ && !live_ && calls.empty() && !events_) {
+      std::printf("%s\n", printable(text).c_str());
+    }
     std::fflush(stdout);
   }
 
@@ -122,19 +137,23 @@ class Conversation {
   bool interactive_;
   bool events_ = false;
   bool chatty_ = false;
+  bool live_ = false;
+  LiveText text_;
   std::FILE* out_ = stdout;
   std::string id_;
   uint64_t next_ = 1;
 };
 
 /// The agent as the server takes it: a description from a file, or the name of a configured one.
-Result<Json> agent_of(const std::string& given) {
+/// One from a file streams where its answers are shown while they come.
+Result<Json> agent_of(const std::string& given, bool live) {
   if (given.empty()) return usage_error("name an agent's file, or --session to go on with one");
   const bool looks_like_file = given.find('/') != std::string::npos || given.ends_with(".yaml") ||
                                given.ends_with(".yml") || given.ends_with(".json");
   if (!looks_like_file && !file_exists(given)) return Json(given);
   auto spec = read_agent_file(given, read_small_file);
   if (!spec) return usage_error(std::move(spec).error().message);
+  spec->stream = spec->stream || live;
   return spec->to_json();
 }
 
@@ -196,7 +215,7 @@ int answer_once(ApiClient& client, Conversation& talk, const Arguments& a, Json 
     session->set("answer", turn->answer);
     if (!turn->error.empty()) session->set("error", turn->error);
     print_json(*session);
-  } else if (!a.has("stream-events") && turn->ok()) {
+  } else if (!a.has("stream-events") && !talk.live() && turn->ok()) {
     const bool terminal = isatty(STDOUT_FILENO) != 0;
     std::printf("%s\n", (terminal ? printable(turn->answer) : turn->answer).c_str());
   }
@@ -205,12 +224,12 @@ int answer_once(ApiClient& client, Conversation& talk, const Arguments& a, Json 
 
 int run(const Arguments& a) {
   Json agent;
+  const bool interactive = !a.has("message") && isatty(STDIN_FILENO) != 0;
   if (!a.has("session")) {
-    auto read = agent_of(a.get("AGENT"));
+    auto read = agent_of(a.get("AGENT"), interactive || a.has("stream"));
     if (!read) return complain(read.error());
     agent = std::move(*read);
   }
-  const bool interactive = !a.has("message") && isatty(STDIN_FILENO) != 0;
   std::string message = a.get("message");
   if (!a.has("message") && !interactive) {
     std::ostringstream text;
@@ -245,11 +264,13 @@ Command run_command() {
       "Examples:\n"
       "  drover run helper.yaml                            a conversation\n"
       "  drover run helper.yaml --message 'Hello'          the answer alone\n"
+      "  drover run helper.yaml --stream --message 'Hello' the answer while it comes\n"
       "  drover run --session ses_01KAR… --message 'And?'  goes on\n"
       "Exit code 0 if it answered, 1 if not.";
   c.positionals = {{"AGENT", "the agent's file, or its name in drover.yaml", false, false}};
   c.flags = client_flags({{"--message", "TEXT", "say this, print the answer, and leave", ""},
                           {"--session", "SESSION", "go on with this session", ""},
+                          {"--stream", "", "print the answer while it comes", ""},
                           {"--stream-events", "", "print each event as a line of JSON", ""}});
   c.run = run;
   return c;
