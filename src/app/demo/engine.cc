@@ -112,6 +112,10 @@ Engine::Engine(net::AsioLoop& loop, net::Network& network, http::Client& client,
 
 Task<Result<void>> Engine::find(Context ctx) {
   const std::string& where = wish_.where;
+  const std::string& key = wish_.credentials;
+  if (!key.empty() && !key.starts_with("env:") && !key.starts_with("file:")) {
+    co_return usage_error("--credentials names where the key is, env:NAME or file:PATH");
+  }
   if (where == "local") co_return co_await find_local(ctx);
   if (where.find("://") == std::string::npos) {
     std::string folder = std::filesystem::absolute(where).string();
