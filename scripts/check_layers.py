@@ -66,7 +66,7 @@ LIBRARIES = [
     (r"(zlib|zstd)\.h", [r"src/(base|http|store)/.*"], "compress in base/, http/ or store/"),
     (r"gtest/|gmock/", [r".*_test\.cc", r".*_test_\w+\.h", r".*_conformance\w*\.(h|cc)",
                         r"tests/.*"], "GoogleTest is for tests"),
-    (r"(sys/(socket|epoll|un|eventfd)|netinet/\w+|arpa/inet|netdb)\.h", [r"src/net/.*"],
+    (r"(sys/(socket|epoll|un|eventfd)|netinet/\w+|arpa/inet|netdb)\.h", [r"src/net/.*", r"bench/\w+/client\.cc"],
      "sockets live in net/"),
 ]
 
@@ -77,7 +77,7 @@ CALLS = [
     (r"(?<![\w.>:])(::)?(gettimeofday|clock_gettime)\s*\(", TIME, "take a Clock (base/time.h)"),
     (r"(?<![\w.>:])(std::|::)?time\s*\(\s*(nullptr|NULL|0)\s*\)", TIME, "take a Clock"),
     (r"(?<![\w.>:])(std::|::)?(rand|srand|drand48)\s*\(", [], "take a Random (base/random.h)"),
-    (r"\bstd::(random_device|mt19937(_64)?|default_random_engine)\b", [r"src/base/random\.cc"],
+    (r"\bstd::(random_device|mt19937(_64)?|default_random_engine)\b", [r"src/base/random\.cc", r"bench/\w+/client\.cc"],
      "take a Random (base/random.h)"),
     (r"(?<![\w.>:])(::)?(getrandom|arc4random)\s*\(", [r"src/base/random\.cc"], "take a Random"),
     (r"\bRAND_bytes\b", [r"src/base/random\.cc", r"src/crypto/.*"], "take a Random"),

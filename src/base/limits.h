@@ -264,9 +264,9 @@ inline constexpr size_t kLogSegmentBytes = 64u << 20;
 inline constexpr size_t kLogReserveBytes = 4u << 20;
 /// Bytes of one commit; larger is refused with invalid_argument.
 inline constexpr size_t kLogCommitBytesMax = 256u << 20;
-/// While no more than so many sessions made the last eight appends, and no sync took longer than this,
-/// an append is written and synced on the loop itself: two changes of threads cost more than the sync.
-/// A longer one ends that for the pause.
+/// While no more than so many sessions made the last eight appends, and no sync took longer than
+/// this, an append is written and synced on the loop itself: two changes of threads cost more than
+/// the sync. A longer one ends that for the pause.
 inline constexpr size_t kLogDirectSessionsMax = 2;
 inline constexpr Duration kLogDirectSyncMax = 300us;
 inline constexpr Duration kLogDirectPause = 10s;

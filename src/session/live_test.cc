@@ -1,6 +1,8 @@
 #include "session/live.h"
 
+#include "session/live_streams.h"
 #include "session/session_test_world.h"
+#include "store/stream_log.h"
 
 namespace drover::session {
 namespace {
@@ -18,17 +20,23 @@ class Heard final : public LiveAnswers {
   std::vector<SessionId> sessions;
 };
 
-struct LiveWorld : World {
-  explicit LiveWorld(Heard& heard) {
-    live = &heard;
+struct HeardWorld : World {
+  explicit HeardWorld(Heard& heard) : streams(ctx, log, &heard) {
+    live = &streams;
     restart();
     road.begun = "Hel";
   }
+  ~HeardWorld() {
+    loop.run_task(manager->stop());
+    loop.run_task(streams.stop());
+  }
+  store::MemoryStreamLog log;
+  LiveStreams streams;
 };
 
 TEST(LiveAnswers, HearWhatIsWrittenAndThatAnAttemptIsVoid) {
   Heard heard;
-  LiveWorld w(heard);
+  HeardWorld w(heard);
   w.road.answer = [&](const contract::ChatRequest& r) -> Result<Message> {
     EXPECT_TRUE(r.stream);
     if (w.road.calls == 1) return fail(Code::kUnavailable, "cut", Retry::kOtherTarget);
@@ -46,7 +54,7 @@ TEST(LiveAnswers, HearWhatIsWrittenAndThatAnAttemptIsVoid) {
 
 TEST(LiveAnswers, HearNothingOfAnAgentThatDoesNotStream) {
   Heard heard;
-  LiveWorld w(heard);
+  HeardWorld w(heard);
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("Hello"); };
   w.create(R"({"name":"a","models":["m"]})", "Hi");
   w.loop.run_for(10s);

@@ -9,8 +9,8 @@
 #include "road/effects.h"
 #include "road/road.h"
 #include "session/children.h"
-#include "session/planner.h"
 #include "session/live_streams.h"
+#include "session/planner.h"
 #include "store/journal.h"
 #include "tools/tool_set.h"
 #include "trace/span.h"
@@ -59,7 +59,7 @@ struct Services {
   Children* children = nullptr;
   TreePools* trees = nullptr;
   WorkQueue* work = nullptr;
-  LiveStreams* live = nullptr;       // may be null: nobody can follow an answer while it comes
+  LiveStreams* live = nullptr;  // may be null: nobody can follow an answer while it comes
 };
 
 }  // namespace drover::session

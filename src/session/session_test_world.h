@@ -46,7 +46,7 @@ struct World {
   FakeTools tools;
   FakeAgents agents;
   FakePlanner planner;
-  LiveAnswers* live = nullptr;
+  LiveStreams* live = nullptr;
   std::unique_ptr<SessionManager> manager;
   identity::Principal who = identity::Principal::system(TenantId("ten_a"));
 

@@ -20,8 +20,7 @@ bool hash_holds(const contract::Event& event) {
   auto salt = from_hex(event.salt);
   if (!previous || !commitment || !salt) return false;
   if (crypto::payload_commitment(*salt, event.payload).hex() != event.commitment) return false;
-  crypto::Digest next =
-      crypto::chain_next(*previous, contract::envelope_bytes(event), *commitment);
+  crypto::Digest next = crypto::chain_next(*previous, contract::envelope_bytes(event), *commitment);
   return next.hex() == event.hash;
 }
 
@@ -39,8 +38,8 @@ void Book::take(Entry& entry, const contract::Event& event) {
   if (event.sequence != expected) {
     return verdict_.fail("order", fmt::format("{} follows event {}", place(event), expected - 1));
   }
-  std::string before = entry.last_hash.empty() ? crypto::chain_start(event.session.str()).hex()
-                                               : entry.last_hash;
+  std::string before =
+      entry.last_hash.empty() ? crypto::chain_start(event.session.str()).hex() : entry.last_hash;
   if (event.previous_hash != before) {
     verdict_.fail("hash chain", place(event) + " does not follow its predecessor");
   }

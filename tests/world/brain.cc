@@ -100,8 +100,7 @@ Json plan_of(const Json& question) {
     effects.push(std::move(effect).set("arguments", call.arguments));
   }
   if (effects.array_items()->empty()) {
-    effects.push(
-        Json::object().set("kind", "say").set("text", "done " + script_number(script)));
+    effects.push(Json::object().set("kind", "say").set("text", "done " + script_number(script)));
     effects.push(Json::object().set("kind", "wait").set("for", "message"));
   }
   return Json::object().set("effects", std::move(effects));

@@ -21,8 +21,7 @@ Node* Client::serving() { return world_.serving(); }
 
 uint64_t Client::next_number() { return world_.next_number(); }
 
-Task<Result<SessionId>> Client::create(Context ctx, session::AgentSpec agent,
-                                       std::string message) {
+Task<Result<SessionId>> Client::create(Context ctx, session::AgentSpec agent, std::string message) {
   session::NewSession spec;
   spec.agent = std::move(agent);
   spec.message = Message::of_text(Role::kUser, std::move(message));
@@ -219,8 +218,8 @@ Task<Result<void>> Client::help_approvals(Context ctx, SessionId id, Random* ran
     }
     auto again = co_await call<uint64_t>(ctx, fn);
     if (again) {
-      world_.verdict().fail("approvals", id.str() + " took a second answer to " +
-                                             resolution.wait_id);
+      world_.verdict().fail("approvals",
+                            id.str() + " took a second answer to " + resolution.wait_id);
     }
   }
   co_return Result<void>();

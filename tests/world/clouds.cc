@@ -8,7 +8,7 @@ namespace {
 using async::Context;
 using async::Task;
 
-const Money kInputPrice = Money::from_pico_usd(1'000'000);   // a token
+const Money kInputPrice = Money::from_pico_usd(1'000'000);  // a token
 const Money kOutputPrice = Money::from_pico_usd(4'000'000);
 
 class NodeRoad final : public road::Road {

@@ -76,12 +76,13 @@ int run_one(Arguments args) {
   for (const std::string& violation : report.violations) {
     std::printf("VIOLATION %s\n", violation.c_str());
   }
-  std::printf("seed %llu: %zu sessions, %llu events, %llu crashes, %llu takeovers, %llu tool calls\n",
-              static_cast<unsigned long long>(args.runner.first), report.sessions,
-              static_cast<unsigned long long>(report.events),
-              static_cast<unsigned long long>(report.crashes),
-              static_cast<unsigned long long>(report.takeovers),
-              static_cast<unsigned long long>(report.tool_calls));
+  std::printf(
+      "seed %llu: %zu sessions, %llu events, %llu crashes, %llu takeovers, %llu tool calls\n",
+      static_cast<unsigned long long>(args.runner.first), report.sessions,
+      static_cast<unsigned long long>(report.events),
+      static_cast<unsigned long long>(report.crashes),
+      static_cast<unsigned long long>(report.takeovers),
+      static_cast<unsigned long long>(report.tool_calls));
   std::printf("hash %s, %llu steps\n", report.hash.c_str(),
               static_cast<unsigned long long>(report.steps));
   return report.violations.empty() ? 0 : 1;
@@ -94,8 +95,7 @@ int run_many(const Arguments& args) {
   std::string took = format_duration(clock.mono() - began);
   std::printf("%llu sessions, %llu events, %llu crashes, %llu takeovers, %llu tool calls in %s\n",
               static_cast<unsigned long long>(t.sessions),
-              static_cast<unsigned long long>(t.events),
-              static_cast<unsigned long long>(t.crashes),
+              static_cast<unsigned long long>(t.events), static_cast<unsigned long long>(t.crashes),
               static_cast<unsigned long long>(t.takeovers),
               static_cast<unsigned long long>(t.tool_calls), took.c_str());
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(t.passed),

@@ -54,8 +54,7 @@ Task<Result<void>> NodeJournal::settle(Context ctx, store::SessionRow row, uint6
   Book& book = world_.book();
   uint64_t known = book.last(row.id);
   if (known < expected_last && book.is_uncertain(row.id)) {
-    auto missed = co_await journal().read(ctx.detached(), row.id, known + 1,
-                                                           expected_last - known);
+    auto missed = co_await journal().read(ctx.detached(), row.id, known + 1, expected_last - known);
     if (life_.dead()) co_return fail(Life::error());
     if (missed) book.adopt(row.id, *missed);
   }

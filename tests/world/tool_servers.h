@@ -23,7 +23,8 @@ class ToolServers {
   /// The tools as one node reaches them.
   std::unique_ptr<tools::ToolSet> tools_for(int node, Life& life);
 
-  /// A call arrives and is carried out; the answer is what the caller is sent, if he still is there.
+  /// A call arrives and is carried out; the answer is what the caller is sent, if he still is
+  /// there.
   tools::ToolOutcome perform(const tools::ToolInvocation& call, bool error);
   uint64_t performed() const { return performed_; }
 
@@ -32,8 +33,8 @@ class ToolServers {
  private:
   World& world_;
   uint64_t performed_ = 0;
-  std::map<std::string, std::string> paid_;        // key → receipt
-  std::map<std::string, int> highest_attempt_;     // by key, as a server sees them
+  std::map<std::string, std::string> paid_;     // key → receipt
+  std::map<std::string, int> highest_attempt_;  // by key, as a server sees them
 };
 
 }  // namespace drover::world

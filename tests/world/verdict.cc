@@ -5,9 +5,7 @@
 namespace drover::world {
 namespace {
 
-double seconds(MonoTime t) {
-  return std::chrono::duration<double>(t.time_since_epoch()).count();
-}
+double seconds(MonoTime t) { return std::chrono::duration<double>(t.time_since_epoch()).count(); }
 
 }  // namespace
 

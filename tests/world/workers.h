@@ -2,8 +2,8 @@
 // Workers: programs outside that lease work by long poll, do it, keep the lease alive or lose it,
 // vanish, give work back, and answer twice or too late. They live in the world, not in a node.
 
-#include "async/task.h"
 #include "async/context.h"
+#include "async/task.h"
 
 namespace drover::world {
 

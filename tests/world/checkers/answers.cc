@@ -38,9 +38,9 @@ class AnswersChecker final : public Checker {
     std::string key = seen.event.session.str() + "/" + std::to_string(seen.event.causation);
     auto it = said_.find(key);
     if (it == said_.end() || it->second.count(std::string(content)) == 0) {
-      verdict_.fail("answers", fmt::format("{}/{} holds '{}', which no tool said to {}",
-                                           seen.event.session.str(), seen.event.sequence, content,
-                                           key));
+      verdict_.fail("answers",
+                    fmt::format("{}/{} holds '{}', which no tool said to {}",
+                                seen.event.session.str(), seen.event.sequence, content, key));
     }
   }
 

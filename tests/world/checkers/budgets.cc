@@ -87,9 +87,9 @@ class BudgetsChecker final : public Checker {
                                          row.id.str(), row.spent.tokens, session.settled.tokens));
     }
     if (row.reserved.tokens != session.reserved.tokens) {
-      verdict_.fail("books", fmt::format("{} has {} tokens reserved in the index, {} in its journal",
-                                         row.id.str(), row.reserved.tokens,
-                                         session.reserved.tokens));
+      verdict_.fail("books",
+                    fmt::format("{} has {} tokens reserved in the index, {} in its journal",
+                                row.id.str(), row.reserved.tokens, session.reserved.tokens));
     }
     if (row.spent.steps != session.steps || row.spent.spawns != session.spawns) {
       verdict_.fail("books", fmt::format("{} has {} steps and {} spawns in the index, {} and {} in "
@@ -162,9 +162,9 @@ class BudgetsChecker final : public Checker {
     const contract::Event& event = seen.event;
     uint32_t& last = session.settled_attempt[event.causation];
     if (event.attempt <= last) {
-      verdict_.fail("settled once", fmt::format("{}/{} settles attempt {} of call {} again",
-                                                event.session.str(), event.sequence, event.attempt,
-                                                event.causation));
+      verdict_.fail("settled once",
+                    fmt::format("{}/{} settles attempt {} of call {} again", event.session.str(),
+                                event.sequence, event.attempt, event.causation));
     }
     last = event.attempt;
     Amount used = amount(seen.payload);

@@ -94,9 +94,9 @@ class EffectsChecker final : public Checker {
       return verdict_.fail("attempts rise", place(event) + " is an attempt at nothing");
     }
     if (effect->finished_by != 0) {
-      verdict_.fail("finished once", fmt::format("{} is a new attempt at {}, which {} finished",
-                                                 place(event), event.causation,
-                                                 effect->finished_by));
+      verdict_.fail("finished once",
+                    fmt::format("{} is a new attempt at {}, which {} finished", place(event),
+                                event.causation, effect->finished_by));
     }
     if (event.attempt <= effect->attempt) {
       verdict_.fail("attempts rise", fmt::format("{} is attempt {} after attempt {}", place(event),
@@ -120,9 +120,9 @@ class EffectsChecker final : public Checker {
       return;
     }
     if (effect->finished_by != 0) {
-      return verdict_.fail("one result", fmt::format("{} is a second result of {}, after {}",
-                                                     place(event), event.causation,
-                                                     effect->finished_by));
+      return verdict_.fail("one result",
+                           fmt::format("{} is a second result of {}, after {}", place(event),
+                                       event.causation, effect->finished_by));
     }
     if (!current) {
       verdict_.fail("results", fmt::format("{} of attempt {} was accepted at attempt {}",

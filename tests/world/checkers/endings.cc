@@ -11,9 +11,8 @@ namespace {
 
 using session::Status;
 
-constexpr std::array<std::string_view, 9> kNames = {"message", "limit",    "model",
-                                                    "timer",   "approval", "signal",
-                                                    "children", "budget",  "planner"};
+constexpr std::array<std::string_view, 9> kNames = {
+    "message", "limit", "model", "timer", "approval", "signal", "children", "budget", "planner"};
 
 class EndingsChecker final : public Checker {
  public:

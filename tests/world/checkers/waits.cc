@@ -39,9 +39,9 @@ class WaitsChecker final : public Checker {
   void at_end(const Final& final) override {
     for (const auto& [sequence, wait] : sessions_[final.id].open) {
       if (!wait.until || final.now - *wait.until < kLateMost) continue;
-      verdict_.fail("waits", fmt::format("{}/{} waits for {} that was due {} ago", final.id.str(),
-                                         sequence, wait.what,
-                                         format_duration(final.now - *wait.until)));
+      verdict_.fail("waits",
+                    fmt::format("{}/{} waits for {} that was due {} ago", final.id.str(), sequence,
+                                wait.what, format_duration(final.now - *wait.until)));
     }
   }
 

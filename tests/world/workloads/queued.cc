@@ -1,7 +1,7 @@
 // Agents whose loop is elsewhere: workers lease their plans and their tool calls.
 
-#include "world/workloads/table.h"
 #include "world/workers.h"
+#include "world/workloads/table.h"
 
 namespace drover::world {
 namespace {
