@@ -43,6 +43,14 @@ Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string
   return {};
 }
 
+bool Actor::step_allowed() {
+  TreeUse more;
+  more.steps = 1;
+  count_in_pool();
+  return state_.steps < state_.agent.steps_max && !state_.over_budget &&
+         !pool_->lacks(more, services_.loop->wall());
+}
+
 Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
   count_in_pool();
   TreeUse more;

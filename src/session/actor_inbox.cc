@@ -319,8 +319,9 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
   TRY(uint64_t sequence, batch.add(std::move(d)));
-  // What is next counts only if this was the last thing that the planner waited for.
-  if (next && state_.plan_due && state_.agent.planner.set()) {
+  // What is next counts only if this was the last thing that the planner waited for, and if the
+  // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
+  if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
     Json planned = *plan;
     planned.set("planner", state_.agent.planner.name());
     TRY(uint64_t decided, batch.add(by(kind::kPlan, std::move(planned), command.actor)));

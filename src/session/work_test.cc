@@ -138,6 +138,25 @@ TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
   EXPECT_TRUE(w.payload(id, kind::kToolResult).get_bool("is_error").value_or(false));
 }
 
+TEST(Work, APlanThatComesWithAResultIsBoundedBySteps) {
+  Workers w;
+  NewSession spec;
+  spec.agent = *AgentSpec::from_json(
+      *Json::parse(R"({"name":"q","planner":{"queue":"work"},"limits":{"steps":3}})"));
+  spec.plan = step_plan(1);
+  auto id = w.loop.run_task(w.manager->create(w.ctx, w.who, std::move(spec)));
+  ASSERT_TRUE(id);
+  int done = 0;
+  for (auto items = w.lease(); !items.empty(); items = w.lease()) {
+    Json body = Json::object().set("content", "x");
+    body.set("plan", step_plan(2));
+    ASSERT_TRUE(w.finish(items[0].item.key, std::move(body)));
+    ASSERT_LT(++done, 20);
+  }
+  EXPECT_EQ(done, 3);
+  EXPECT_EQ(w.state(*id).reason, "limit");
+}
+
 TEST(Work, AnotherTenantsWorkIsNotSeen) {
   Workers w;
   w.begin(step_plan(1));
