@@ -242,17 +242,31 @@ Task<void> Http2Connection::serve(Http2Connection* self, Http2Stream* stream) {
     Result<void> sent = co_await stream->respond(ctx, std::move(head), std::move(body));
     (void)sent;
   }
-  stream->handler_done_ = true;
   stream->discard_input();
+  --self->running_;
+  --self->core_.in_flight;
+  self->update_limit();
+  self->kick();
+  if (stream->end_sent_) co_await linger(self, stream);
+  stream->handler_done_ = true;
   // The client may stop sending what nobody reads (RFC 9113 section 8.1).
   if (!stream->in_ended_) {
     stream->reset(stream->end_sent_ ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
   }
-  --self->running_;
-  --self->core_.in_flight;
   self->release(stream);
-  self->update_limit();
   self->kick();
+}
+
+/// Takes what the client still sends behind its answer: many clients forget an answer that a reset
+/// follows.
+Task<void> Http2Connection::linger(Http2Connection* self, Http2Stream* stream) {
+  Context ctx = self->scope_.context().with_timeout(limits::kHttpLingerTotal);
+  while (!stream->in_ended_ && !stream->closed_ && !self->gone_ &&
+         stream->discarded_ < limits::kHttpLingerTotalBytesMax) {
+    Context bounded = ctx.with_timeout(limits::kHttpLingerSilence);
+    async::Wake wake = co_await stream->readable_.wait(bounded);
+    if (wake != async::Wake::kWoken) co_return;
+  }
 }
 
 /// Frees the stream once neither its handler nor the session needs it.

@@ -50,6 +50,7 @@ class Http2Connection final : public Connection {
   void client_left(const char* why);
   void start_ready();
   static Task<void> serve(Http2Connection* self, Http2Stream* stream);
+  static Task<void> linger(Http2Connection* self, Http2Stream* stream);
   void release(Http2Stream* stream);
   void update_limit();
 

@@ -59,7 +59,12 @@ void Http2Stream::add_header(std::string_view name, std::string_view value) {
 }
 
 void Http2Stream::take_data(std::string_view data) {
-  in_.append(data);
+  if (discarding_) {
+    discarded_ += data.size();
+    nghttp2_session_consume(connection_.session_, id_, data.size());
+  } else {
+    in_.append(data);
+  }
   readable_.wake_all();
 }
 
@@ -84,8 +89,13 @@ void Http2Stream::reset(uint32_t code) {
 }
 
 void Http2Stream::discard_input() {
+  discarding_ = true;
   if (in_.empty() || connection_.gone_) return;
-  nghttp2_session_consume_connection(connection_.session_, in_.size());
+  if (closed_) {
+    nghttp2_session_consume_connection(connection_.session_, in_.size());
+  } else {
+    nghttp2_session_consume(connection_.session_, id_, in_.size());
+  }
   in_.clear();
 }
 

@@ -38,7 +38,8 @@ class Http2Stream final : public ServerRequest, public ServerResponse {
   void end_input();
   void on_closed();
   void reset(uint32_t code);
-  /// Gives the connection's window back for what nobody will read.
+  /// Nobody will read the body any more: gives the windows back for what has come and for what
+  /// comes.
   void discard_input();
   Result<void> submit(const ResponseHead& head, const std::string* content_length, bool with_body);
   bool all_sent() const {
@@ -59,6 +60,8 @@ class Http2Stream final : public ServerRequest, public ServerResponse {
   std::string view_;  // what the handler looks at
   uint64_t body_bytes_ = 0;
   bool in_ended_ = false;
+  bool discarding_ = false;
+  uint64_t discarded_ = 0;
   async::WaitQueue readable_;
 
   std::string_view pending_;  // to be framed

@@ -325,6 +325,33 @@ TEST_F(Http2Test, ManyUploadsKeepTheConnectionsWindowOpen) {
   }
 }
 
+TEST_F(Http2Test, AnEarlyAnswerIsNotFollowedByAResetWhileTheClientSends) {
+  H2Client c(loop_, hub_->connect());
+  std::string body(20 << 20, 'u');
+  int32_t a = c.request("POST", "/noread", &body);
+  c.pump();
+  EXPECT_EQ(c.answers[a].body, "early");
+  EXPECT_TRUE(c.answers[a].closed);
+  EXPECT_EQ(c.answers[a].error, 0u);
+  EXPECT_EQ(c.uploaded[a], body.size()) << "taken in and thrown away";
+  EXPECT_EQ(server_->in_flight(), 0u);
+}
+
+TEST_F(Http2Test, AClientThatFallsSilentBehindItsAnswerIsTold) {
+  H2Client c(loop_, hub_->connect());
+  c.hold_end = true;
+  std::string body(1'000, 'u');
+  int32_t a = c.request("POST", "/noread", &body);
+  c.pump();
+  EXPECT_TRUE(c.answers[a].ended);
+  EXPECT_FALSE(c.answers[a].closed);
+  EXPECT_EQ(server_->in_flight(), 0u) << "a stop need not wait for it";
+  loop_.run_for(limits::kHttpLingerSilence + 1ms);
+  c.pump();
+  EXPECT_TRUE(c.answers[a].closed) << "by a reset without blame";
+  EXPECT_EQ(c.answers[a].error, 0u);
+}
+
 TEST_F(Http2Test, ARequestThatIsResetCancelsItsHandlerOnly) {
   H2Client c(loop_, hub_->connect());
   int32_t a = c.request("GET", "/hang");
@@ -451,6 +478,9 @@ TEST_F(Http2Test, ABodyThatStallsIsAnswered408) {
   loop_.run_for(31s);
   c.pump();
   EXPECT_EQ(c.answers[a].headers[":status"], "408");
+  EXPECT_TRUE(c.answers[a].ended);
+  loop_.run_for(limits::kHttpLingerSilence);
+  c.pump();
   EXPECT_TRUE(c.answers[a].closed);
 }
 
