@@ -122,16 +122,15 @@ struct Woken {
 
 double ms(Duration d) { return static_cast<double>(d.count()) * 1e-6; }
 
-/// What waking one takes: its row, its events, and the commit that says that it is awake.
+/// What waking one takes: its row, its events, and a commit; it waits again then, since there is
+/// nobody here who would go on with it.
 Task<Result<void>> wake(Context ctx, Run* run, int64_t n) {
   CO_TRY(auto row, co_await run->journal->find(ctx, session_id(n)));
   CO_TRY(auto events, co_await run->journal->read(ctx, row.id, 1, 1'000));
   const uint64_t last = row.last_sequence;
   std::vector<contract::Event> more;
   more.push_back(make_event(row.id, last + 1, "wait.resolved", kPayloadBytes, *run->random));
-  row.status = "running";
-  row.due.reset();
-  row.waiting_for.clear();
+  *row.due += 1h;
   co_return co_await run->journal->append(ctx, std::move(row), last, std::move(more));
 }
 

@@ -159,16 +159,17 @@ Result<void> Log::find_end(Position durable_at_least) {
     LOG_ERROR("the journal is damaged: {} bytes at {}; the rest is readable",
               damage.to - damage.from, damage.where);
   }
-  TRY(reserved_, segment->file->size());
-  if (reserved_ < end - segment->base) {
-    roll_needed_ = true;
-    file_failed_ = true;
-    return {};
+  // What a process that was killed had written is read as durable from now on, so it must be: its
+  // bytes and the segment's name.
+  reserved_ = file_bytes;
+  if (reserved_ > end - segment->base) {
+    TRY_VOID(segment->file->truncate(end - segment->base));
+    reserved_ = end - segment->base;
   }
-  if (reserved_ == end - segment->base) return {};
-  TRY_VOID(segment->file->truncate(end - segment->base));
   TRY_VOID(segment->file->sync());
-  reserved_ = end - segment->base;
+  TRY_VOID(disk_.sync_folder(options_.folder));
+  // Bytes that are missing leave a gap that only the next segment can begin behind.
+  if (reserved_ < end - segment->base) roll_needed_ = file_failed_ = true;
   return {};
 }
 

@@ -154,9 +154,13 @@ Task<Result<std::optional<IndexedSession>>> LogJournal::locate(Context ctx, Sess
   EntryPtr entry = cache_.find(id);
   if (entry != nullptr && entry->loaded) co_return entry->now;
   if (surely_new(id)) co_return std::optional<IndexedSession>();
+  const uint64_t before = indexed_times_;
   CO_TRY(auto found, co_await look_up(ctx, id));
   entry = cache_.find(id);
   if (entry != nullptr && entry->loaded) co_return entry->now;
+  // If nothing went into the index meanwhile, whatever changed is still in the cache; so this did
+  // not.
+  if (found && before == indexed_times_) cache_.remember(*found);
   co_return found;
 }
 

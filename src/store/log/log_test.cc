@@ -230,6 +230,25 @@ TEST(Log, WhateverACutLeavesOfAWriteNothingDurableIsLostAndOrderIsKept) {
   }
 }
 
+// Killed between write and sync: whoever opens it next reads the frame and acts on it.
+TEST(Log, WhatAKilledProcessWroteIsMadeDurableBeforeItIsRead) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    World w(seed);
+    auto log = w.open();
+    ASSERT_TRUE(w.write(*log, {10}));
+    w.disk.fail_syncs(1);
+    ASSERT_FALSE(w.write(*log, {600}));
+    log.reset();
+    log = w.open();
+    const std::vector<Position> read = w.all(*log);
+    EXPECT_EQ(read.size(), 2u);
+    log.reset();
+    w.disk.power_cut();
+    log = w.open();
+    EXPECT_EQ(w.all(*log), read) << "seed " << seed;
+  }
+}
+
 TEST(Log, AFlippedBitBeforeTheEndIsReportedAndTheRestStays) {
   World w;
   auto log = w.open();

@@ -41,6 +41,16 @@ RowCache::EntryPtr RowCache::find(const SessionId& id) const {
   return it == entries_.end() ? nullptr : it->second;
 }
 
+void RowCache::remember(IndexedSession session) {
+  EntryPtr& slot = entries_[session.row.id];
+  if (slot != nullptr) return;
+  slot = std::make_shared<Entry>(session.row.id);
+  slot->loaded = true;
+  slot->now = std::move(session);
+  const EntryPtr entry = slot;
+  list_clean(entry);
+}
+
 void RowCache::changed(const EntryPtr& entry, IndexedSession now, Tail tail, size_t tail_bytes) {
   entry->now = std::move(now);
   entry->change = ++last_change_;

@@ -50,6 +50,9 @@ class RowCache {
 
   /// The entry if it is known; the holder's changes show only when it made them.
   EntryPtr find(const SessionId& id) const;
+  /// Keeps what the index says of a session that is not here; the caller has made sure that nobody
+  /// changed it meanwhile.
+  void remember(IndexedSession session);
   /// The held session changed and stands in the overlay from now on.
   void changed(const EntryPtr& entry, IndexedSession now, Tail tail, size_t tail_bytes);
 
