@@ -25,7 +25,9 @@ Task<void> play_one(Context ctx, World* world, int number) {
   play.random = &random;
   play.number = number;
   Workload& workload = draw_workload(random);
+  world->users()[number] = std::make_pair(std::string(workload.name()), &client);
   auto done = co_await workload.play(ctx, play);
+  world->users().erase(number);
   if (done || ctx.cancelled()) co_return;
   world->verdict().fail("users", fmt::format("{} {} was refused: {}", workload.name(), number,
                                              done.error().to_string()));
@@ -157,7 +159,11 @@ void World::play() {
   auto over = [&] { return director.calm() && users.running() == 0 && serving_ != nullptr; };
   bool done = run_until(over, limit);
   if (!done && verdict_.ok()) {
-    verdict_.fail("stuck", fmt::format("{} users still wait", users.running()));
+    std::string who;
+    for (const auto& [number, user] : users_) {
+      who += fmt::format("; {} {} {}", user.first, number, user.second->doing());
+    }
+    verdict_.fail("stuck", fmt::format("{} users still wait{}", users.running(), who));
   }
   if (done) {
     // A last crash, and a long quiet: whatever would still move must do so now.

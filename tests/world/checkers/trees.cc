@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "world/book.h"
 #include "world/checkers/table.h"
 
 namespace drover::world {
@@ -86,7 +87,8 @@ class TreesChecker final : public Checker {
     if (!session.started && (reason == "refused" || reason == "failed")) return;
     bool same =
         session.ended && session.reason == reason && session.result == text(seen.payload, "result");
-    if (!same) {
+    // An end whose acknowledgement was lost may be known to Drover before it is known here.
+    if (!same && !book_.is_uncertain(child)) {
       verdict_.fail("trees", fmt::format("{} was reported as {} ('{}'), it is {} ('{}')",
                                          child.str(), reason, text(seen.payload, "result"),
                                          session.ended ? session.reason : "open", session.result));
@@ -98,8 +100,8 @@ class TreesChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_trees_checker(Verdict& verdict) {
-  return std::make_unique<TreesChecker>(verdict);
+std::unique_ptr<Checker> make_trees_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<TreesChecker>(verdict, book);
 }
 
 }  // namespace drover::world
