@@ -159,8 +159,26 @@ constexpr std::string_view kFacts = R"sql(
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits,
-                                            kFacts};
+// 6: spans packed, a batch to a row; the packs' keys and bounds stand apart, so that a search
+// through them does not read the spans. Those of the old table go: they were kept for some days at
+// most.
+constexpr std::string_view kSpanPacks = R"sql(
+DROP TABLE spans;
+CREATE TABLE span_packs (
+  number INTEGER PRIMARY KEY,
+  up_to INTEGER NOT NULL,
+  spans INTEGER NOT NULL,
+  newest INTEGER NOT NULL,
+  keys BLOB NOT NULL
+) STRICT;
+CREATE TABLE span_rows (
+  number INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL
+) STRICT;
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments,     kJournal, kRecordsAndSpans,
+                                            kTreesAndWaits, kFacts,   kSpanPacks};
 
 Result<void> apply(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

@@ -1,6 +1,8 @@
 #pragma once
-// Spans over SQLite (store/spans.h). Each write removes at most a slice of what is too old or too
-// many, from the oldest row on, so that the table shrinks without a long pause. Loop thread only.
+// Spans over SQLite (store/spans.h). A batch is one row (span_pack.h); what is asked for is found
+// by passing over the keys of all batches, which takes milliseconds and spares each write its
+// indexes. Each write removes at most a slice of what is too old or too many, whole batches from
+// the oldest on, so that the tables shrink without a long pause. Loop thread only.
 
 #include "store/spans.h"
 #include "store/sqlite/reader.h"
