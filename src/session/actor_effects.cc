@@ -176,7 +176,7 @@ void Actor::start_children() {
       if (task.sequence == 0 || task.ended) continue;
       if (group.resolved) {
         if (cancelled_.insert(task.child).second) {
-          services_.children->cancel(task.child, state_.tenant, "its results are not needed");
+          services_.children->drop(state_, task.child);
         }
         continue;
       }

@@ -8,8 +8,8 @@
 
 namespace drover::session {
 
-/// A bit of SessionRow::pending beside the store's own: the session has open children, of which some
-/// may not exist yet when the process ends here.
+/// A bit of SessionRow::pending beside the store's own: the session has open children, of which
+/// some may not exist yet when the process ends here.
 inline constexpr uint32_t kEnsureChildren = 4;
 
 /// An end that has consequences elsewhere: `row` says which are still to be done.
@@ -27,7 +27,8 @@ class Children {
   virtual ~Children() = default;
   /// Makes sure that the child exists, and that its end is told to the parent if it has ended.
   virtual void ensure(const State& parent, const ChildTask& task) = 0;
-  virtual void cancel(const SessionId& child, const TenantId& tenant, std::string why) = 0;
+  /// The child's result is not needed any more: it is stopped, and its end told to the parent.
+  virtual void drop(const State& parent, const SessionId& child) = 0;
   /// Keeps a snapshot beside the journal, some time.
   virtual void keep(const SessionId& session, store::Snapshot snapshot) = 0;
   /// Tells the parent, cancels the children, then marks the row as done.

@@ -204,7 +204,9 @@ std::string waiting_for(const State& state) {
     if (state.find_wait(what) != nullptr) return std::string(what);
   }
   if (!state.waits.empty()) return state.waits.front().what;
-  if (state.open_children() > 0) return "children";
+  for (const ChildGroup& group : state.groups) {
+    if (!group.resolved) return "children";
+  }
   if (state.model_call) return "model";
   if (state.plan) return "planner";
   return "message";

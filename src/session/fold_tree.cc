@@ -74,9 +74,13 @@ Result<void> on_child_ended(State& state, const Event& event, const Json& payloa
   task->reason = text(payload, "reason");
   task->result = text(payload, "result");
   if (task->reason == "refused") --state.spawns;
-  size_t ended = 0;
-  for (const ChildTask& t : group->tasks) ended += t.ended ? 1 : 0;
-  if (!group->resolved && ended >= std::min(group->needed, group->tasks.size())) {
+  // A child that was refused is no result: it counts only once nothing else can come.
+  size_t ended = 0, results = 0;
+  for (const ChildTask& t : group->tasks) {
+    ended += t.ended ? 1 : 0;
+    results += t.ended && t.reason != "refused" ? 1 : 0;
+  }
+  if (!group->resolved && (results >= group->needed || ended == group->tasks.size())) {
     group->resolved = true;
     answer(state, group->call_index, results_text(*group), false);
   }

@@ -161,7 +161,7 @@ class SessionManager final : private Children {
  private:
   // Children: what actors ask of others of their tree.
   void ensure(const State& parent, const ChildTask& task) override;
-  void cancel(const SessionId& child, const TenantId& tenant, std::string why) override;
+  void drop(const State& parent, const SessionId& child) override;
   void keep(const SessionId& session, store::Snapshot snapshot) override;
   void ended(Ending ending) override;
 
@@ -186,7 +186,9 @@ class SessionManager final : private Children {
   // manager_tree.cc
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
                           Command start);
-  Task<void> cancel_child(Context ctx, SessionId child, TenantId tenant, std::string why);
+  Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant,
+                                      std::string why);
+  Task<void> drop_child(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
   Task<Result<void>> cancel_children(Context ctx, SessionId parent);

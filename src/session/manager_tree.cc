@@ -9,6 +9,7 @@ namespace {
 constexpr size_t kSlice = 500;
 constexpr Duration kPersistFirst = 50ms;
 constexpr Duration kPersistMost = 5s;
+constexpr int kDropTries = 3;
 
 contract::Actor system_actor() {
   contract::Actor a;
@@ -82,8 +83,8 @@ void SessionManager::ensure(const State& parent, const ChildTask& task) {
       ensure_child(scope_.context(), parent.id, task.child, parent.tenant, start_of(parent, task)));
 }
 
-void SessionManager::cancel(const SessionId& child, const TenantId& tenant, std::string why) {
-  scope_.spawn(cancel_child(scope_.context(), child, tenant, std::move(why)));
+void SessionManager::drop(const State& parent, const SessionId& child) {
+  scope_.spawn(drop_child(scope_.context(), parent.id, child, parent.tenant));
 }
 
 void SessionManager::keep(const SessionId& session, store::Snapshot snapshot) {
@@ -120,14 +121,30 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
   (void)told;
 }
 
-Task<void> SessionManager::cancel_child(Context ctx, SessionId child, TenantId tenant,
-                                        std::string why) {
+Task<Result<uint64_t>> SessionManager::cancel_child(Context ctx, SessionId child, TenantId tenant,
+                                                    std::string why) {
   Command c;
   c.kind = Command::Kind::kCancel;
   c.actor = system_actor();
   c.payload.set("reason", "cancelled").set("explanation", std::move(why));
-  auto done = co_await persist(ctx, child, tenant, std::move(c));
-  (void)done;  // it may have ended by itself
+  co_return co_await persist(ctx, child, tenant, std::move(c));
+}
+
+/// One that was spawned and never began is told to be over in its place.
+Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId child,
+                                      TenantId tenant) {
+  for (int tries = 1;; ++tries) {
+    auto done = co_await cancel_child(ctx, child, tenant, "its result is not needed");
+    if (done || done.error().code != Code::kNotFound) co_return;
+    if (tries == kDropTries) break;
+    auto slept = co_await async::sleep_for(ctx, kPersistFirst);  // it may be about to begin
+    if (!slept) co_return;
+  }
+  Ending never;
+  never.row.id = child;
+  never.row.end_reason = "cancelled";
+  auto told = co_await persist(ctx, parent, tenant, end_of(never));
+  (void)told;
 }
 
 Task<Result<void>> SessionManager::report_end(Context ctx, Ending ending) {
@@ -147,7 +164,8 @@ Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
-      co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended");
+      auto cancelled = co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended");
+      (void)cancelled;  // it may have ended by itself
       CO_TRY_VOID(ctx.check());
     }
     if (rows.size() < filter.limit) co_return Result<void>();

@@ -90,6 +90,17 @@ TEST(Tree, SpawnsBeyondTheTreesTotalAreRefusedNotCrashed) {
   EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).get_string("budget"), "spawns");
 }
 
+TEST(Tree, ARefusedChildIsNotTheFirstAnswer) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"nobody","message":"1"},{"agent":"worker","message":"2"}],)"
+            R"("wait":"any"})";
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_NE(w.state(id).messages.back().text().find("did 2"), std::string::npos);
+  EXPECT_EQ(w.state(id).open_children(), 0u);
+}
+
 TEST(Tree, AnUnknownAgentIsToldToTheModel) {
   Tree w;
   w.spawn = R"({"tasks":[{"agent":"nobody","message":"1"}]})";
