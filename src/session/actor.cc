@@ -163,8 +163,11 @@ Result<void> Actor::add(Batch& batch, Draft draft) {
   } else if (draft.kind == contract::kind::kToolCall && draft.attempt == 1) {
     draft.payload.set("idempotency_key", idempotency_key(state_.id, sequence));
   }
+  bool begins =
+      draft.kind == contract::kind::kToolCall || draft.kind == contract::kind::kPlanRequested;
+  uint64_t effect = draft.causation;
   TRY(uint64_t added, batch.add(std::move(draft)));
-  (void)added;
+  if (begins) drafted_.insert(effect != 0 ? effect : added);
   return {};
 }
 
@@ -203,6 +206,7 @@ void Actor::refuse_commands(const Error& error) {
 
 Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   Batch batch(state_, *services_.loop, *services_.random);
+  drafted_.clear();
   Result<void> status;
   if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {
     // A call that was given up waits for whoever is at the door; otherwise it is taken up again.

@@ -142,6 +142,10 @@ class Actor {
   Result<void> work_given_up(const WorkLost& lost, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
   bool pending(uint64_t sequence, uint32_t attempt) const;
+  /// Somebody does this effect, or is about to.
+  bool taken_up(uint64_t sequence) const {
+    return running_.count(sequence) != 0 || drafted_.count(sequence) != 0;
+  }
 
   // actor_budget.cc
   /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
@@ -182,6 +186,8 @@ class Actor {
   std::shared_ptr<Notifier> notifier_;
   async::Channel<Input> inbox_;
   async::Scope* effects_ = nullptr;
+  /// Effects with an attempt in the batch at hand: not begun yet, and not given up either.
+  std::set<uint64_t> drafted_;
   std::set<uint64_t> running_;           // sequences of effects under way
   std::map<uint64_t, WorkKey> offered_;  // those of them that workers do
   std::set<SessionId> known_;            // children that exist

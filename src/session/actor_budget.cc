@@ -123,6 +123,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   uint32_t attempt = std::max<uint32_t>(draft.attempt, 1);
   TRY(uint64_t sequence, batch.add(std::move(draft)));
   if (effect == 0) effect = sequence;
+  drafted_.insert(effect);
   Json payload = Json::object();
   payload.set("reservation", idempotency_key(state_.id, effect));
   payload.set("tokens", input + output).set("cost_usd", cost.usd());

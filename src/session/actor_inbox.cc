@@ -407,22 +407,22 @@ Result<void> Actor::cut(const Finished& finished, Batch& batch) {
 /// Effects that the journal knows and nobody is doing: after a restart, a failure, a lost lease.
 Result<void> Actor::add_new_attempts(Batch& batch) {
   if (state_.over_budget) return {};
-  if (state_.model_call && running_.count(state_.model_call->sequence) == 0 &&
+  if (state_.model_call && !taken_up(state_.model_call->sequence) &&
       state_.model_call->attempt < limits::kEffectAttemptsMax) {
     Draft d = system_draft(kind::kModelCall, Json::object(), state_.model_call->sequence,
                            state_.model_call->attempt + 1);
     TRY(bool admitted, admit_model_call(std::move(d), batch));
     (void)admitted;
   }
-  if (state_.plan && running_.count(state_.plan->sequence) == 0 &&
+  if (state_.plan && !taken_up(state_.plan->sequence) &&
       state_.plan->attempt < limits::kEffectAttemptsMax) {
-    TRY_VOID(batch.add(system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
-                                    state_.plan->attempt + 1)));
+    TRY_VOID(add(batch, system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
+                                     state_.plan->attempt + 1)));
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
     if (p.sequence == 0 || p.done || p.waiting || p.ready) continue;
-    if (p.executor == "builtin" || running_.count(p.sequence) != 0) continue;
+    if (p.executor == "builtin" || taken_up(p.sequence)) continue;
     if (p.attempt >= limits::kEffectAttemptsMax) {
       Json payload = Json::object();
       payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);
@@ -431,9 +431,9 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
           batch.add(system_draft(kind::kToolResult, std::move(payload), p.sequence, p.attempt)));
       return add_new_attempts(batch);
     }
-    TRY_VOID(batch.add(system_draft(kind::kToolCall,
-                                    Json::object().set("index", static_cast<int64_t>(i)),
-                                    p.sequence, p.attempt + 1)));
+    TRY_VOID(add(batch,
+                 system_draft(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
+                              p.sequence, p.attempt + 1)));
   }
   return {};
 }

@@ -101,6 +101,11 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
                                         TenantId tenant, Command start) {
   // After a restart most children exist: the journal is asked before it is written.
   auto row = co_await services_.journal->find(ctx, child);
+  while (!row && row.error().code != Code::kNotFound) {
+    auto slept = co_await async::sleep_for(ctx, kPersistMost);
+    if (!slept) co_return;
+    row = co_await services_.journal->find(ctx, child);
+  }
   if (!row && row.error().code == Code::kNotFound) {
     auto made = co_await persist(ctx, child, tenant, std::move(start));
     if (made || made.error().code == Code::kAlreadyExists || ctx.cancelled()) co_return;
@@ -175,12 +180,17 @@ Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent
 
 Task<void> SessionManager::finish_end(Context ctx, Ending ending) {
   store::SessionRow row = ending.row;
-  Result<void> done;
-  if ((row.pending & store::kCancelChildren) != 0) done = co_await cancel_children(ctx, row.id);
-  if (done && (row.pending & store::kReportToParent) != 0) {
-    done = co_await report_end(ctx, std::move(ending));
+  // A store that does not answer is asked again; a restart takes it up too.
+  for (;;) {
+    Result<void> done;
+    if ((row.pending & store::kCancelChildren) != 0) done = co_await cancel_children(ctx, row.id);
+    if (done && (row.pending & store::kReportToParent) != 0) {
+      done = co_await report_end(ctx, ending);
+    }
+    if (done) break;
+    auto slept = co_await async::sleep_for(ctx, kPersistMost);
+    if (!slept) co_return;
   }
-  if (!done) co_return;  // a restart takes it up again
   row.pending = 0;
   uint64_t last = row.last_sequence;
   std::vector<contract::Event> none;
