@@ -100,7 +100,7 @@ Task<Result<void>> Actor::load(Context ctx) {
 Task<Result<void>> Actor::open_pool(Context ctx) {
   if (pool_ != nullptr) {
     // The pool outlived a failed commit: what it counted of us is put right.
-    count_in_pool();
+    settle_in_pool();
     co_return Result<void>();
   }
   CO_TRY(pool_, co_await services_.trees->open(ctx, &state_));
@@ -109,6 +109,13 @@ Task<Result<void>> Actor::open_pool(Context ctx) {
 }
 
 void Actor::count_in_pool() {
+  if (pool_ == nullptr) return;
+  TreeUse held = most_of(counted_, use_of(state_));
+  pool_->count(counted_, held);
+  counted_ = held;
+}
+
+void Actor::settle_in_pool() {
   if (pool_ == nullptr) return;
   TreeUse now = use_of(state_);
   pool_->count(counted_, now);
@@ -213,6 +220,7 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   if (status) status = add_decisions(batch);
   count_in_pool();
   if (status) status = co_await commit(ctx, batch);
+  if (status) settle_in_pool();
   if (!status) {
     LOG_ERROR("session {}: {}", state_.id.str(), status.error().to_string());
     answer_all(status);

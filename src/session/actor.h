@@ -108,7 +108,15 @@ class Actor {
   Task<Result<void>> commit(Context ctx, Batch& batch);
   store::SessionRow row() const;
   void keep_snapshot();
+  /// Before a commit: the pool holds the most of what the journal says of us and of what is about to
+  /// be written, so that nothing is free for others before it is durable.
   void count_in_pool();
+  /// After a commit or a load: the pool counts what the journal says, and has its limits.
+  void settle_in_pool();
+  /// What the tree has used, with our own part as it would be after this batch.
+  TreeUse tree_used() const;
+  const TreeLimits& tree_limits() const;
+  std::optional<Shortage> tree_lacks(const TreeUse& more) const;
   Result<void> add_decisions(Batch& batch);
   Result<void> add(Batch& batch, Draft draft);
   void answer_all(const Result<void>& status);

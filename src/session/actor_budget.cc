@@ -43,11 +43,27 @@ Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string
   return {};
 }
 
+TreeUse Actor::tree_used() const {
+  TreeUse out = pool_->used() - counted_;
+  out += use_of(state_);
+  return out;
+}
+
+/// The root's own limits count at once for itself, for the others when they are durable.
+const TreeLimits& Actor::tree_limits() const {
+  return state_.root == state_.id ? state_.tree : pool_->limits();
+}
+
+std::optional<Shortage> Actor::tree_lacks(const TreeUse& more) const {
+  TreePool as_written(tree_limits(), pool_->started(), tree_used());
+  return as_written.lacks(more, services_.loop->wall());
+}
+
 Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
   count_in_pool();
   TreeUse more;
   more.steps = 1;
-  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+  if (auto shortage = tree_lacks(more)) {
     TRY_VOID(exceeded(batch, *shortage, "tree"));
     return false;
   }
@@ -77,8 +93,8 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
     TRY_VOID(exceeded(batch, shortage, "step", draft.causation));
     return false;
   }
-  output = std::min(output, pool_->limits().tokens - pool_->used().tokens - input);
-  Money room = pool_->limits().cost - pool_->used().cost;
+  output = std::min(output, tree_limits().tokens - tree_used().tokens - input);
+  Money room = tree_limits().cost - tree_used().cost;
   Money cost = services_.road->ceiling(models, input, std::max<int64_t>(output, 0));
   if (cost > room) {
     // As many output tokens as the money buys at the dearest endpoint.
@@ -92,7 +108,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   more.tokens = input + std::max(output, kOutputTokensMin);
   more.cost =
       output < kOutputTokensMin ? services_.road->ceiling(models, input, kOutputTokensMin) : cost;
-  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+  if (auto shortage = tree_lacks(more)) {
     TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
     return false;
   }
@@ -114,7 +130,7 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   TreeUse more;
   more.spawns = 1;
   std::string why;
-  if (auto shortage = pool_->lacks(more, services_.loop->wall())) {
+  if (auto shortage = tree_lacks(more)) {
     TRY_VOID(exceeded(batch, *shortage, "tree"));
     why =
         "refused: the tree's limit of " + shortage->limit + " " + shortage->budget + " is reached";

@@ -1,5 +1,7 @@
 #include "session/tree.h"
 
+#include <algorithm>
+
 #include "session/snapshot.h"
 
 namespace drover::session {
@@ -24,6 +26,15 @@ TreeUse TreeUse::operator-(const TreeUse& o) const {
   out.tokens -= o.tokens;
   out.spawns -= o.spawns;
   out.cost -= o.cost;
+  return out;
+}
+
+TreeUse most_of(const TreeUse& a, const TreeUse& b) {
+  TreeUse out;
+  out.steps = std::max(a.steps, b.steps);
+  out.tokens = std::max(a.tokens, b.tokens);
+  out.spawns = std::max(a.spawns, b.spawns);
+  out.cost = std::max(a.cost, b.cost);
   return out;
 }
 

@@ -32,6 +32,8 @@ struct TreeUse {
   TreeUse operator-(const TreeUse& o) const;
   bool operator==(const TreeUse&) const = default;
 };
+/// The larger of each.
+TreeUse most_of(const TreeUse& a, const TreeUse& b);
 /// What one session's state counts.
 TreeUse use_of(const State& state);
 
@@ -50,6 +52,7 @@ class TreePool {
   std::optional<Shortage> lacks(const TreeUse& more, WallTime now) const;
   const TreeLimits& limits() const { return limits_; }
   const TreeUse& used() const { return used_; }
+  WallTime started() const { return started_; }
   /// A session's count has changed.
   void count(const TreeUse& before, const TreeUse& after);
   void set_limits(TreeLimits limits) { limits_ = limits; }
