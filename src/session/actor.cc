@@ -69,6 +69,9 @@ store::SessionRow Actor::row() const {
     if (!state_.parent.empty()) row.pending |= store::kReportToParent;
     if (state_.open_children() > 0) row.pending |= store::kCancelChildren;
   }
+  // A crash between a spawn and the child's first event leaves a parent that waits for nobody.
+  bool awaits = state_.status != Status::kEnded && state_.open_children() > 0;
+  if (awaits) row.pending |= kEnsureChildren;
   return row;
 }
 

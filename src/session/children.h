@@ -8,6 +8,10 @@
 
 namespace drover::session {
 
+/// A bit of SessionRow::pending beside the store's own: the session has open children, of which some
+/// may not exist yet when the process ends here.
+inline constexpr uint32_t kEnsureChildren = 4;
+
 /// An end that has consequences elsewhere: `row` says which are still to be done.
 struct Ending {
   store::SessionRow row;

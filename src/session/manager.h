@@ -190,7 +190,7 @@ class SessionManager final : private Children {
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
   Task<Result<void>> cancel_children(Context ctx, SessionId parent);
-  Task<Result<size_t>> wake_running(Context ctx);
+  Task<Result<size_t>> wake_all(Context ctx, store::SessionFilter filter);
   Task<Result<void>> finish_ends(Context ctx);
   Task<void> save(Context ctx, SessionId session, store::Snapshot snapshot);
 

@@ -179,10 +179,8 @@ Task<void> SessionManager::save(Context ctx, SessionId session, store::Snapshot 
 
 // --- Recovery ---
 
-Task<Result<size_t>> SessionManager::wake_running(Context ctx) {
+Task<Result<size_t>> SessionManager::wake_all(Context ctx, store::SessionFilter filter) {
   size_t woken = 0;
-  store::SessionFilter filter;
-  filter.status = "running";
   filter.limit = kSlice;
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
@@ -217,7 +215,15 @@ Task<Result<void>> SessionManager::finish_ends(Context ctx) {
 
 Task<Result<size_t>> SessionManager::recover(Context ctx) {
   scope_.spawn(timekeeper_.run(scope_.context()));
-  CO_TRY(size_t woken, co_await wake_running(ctx));
+  store::SessionFilter running;
+  running.status = "running";
+  CO_TRY(size_t woken, co_await wake_all(ctx, std::move(running)));
+  // Parents see to it that their children exist.
+  store::SessionFilter parents;
+  parents.status = "waiting";
+  parents.pending = kEnsureChildren;
+  CO_TRY(size_t waiting, co_await wake_all(ctx, std::move(parents)));
+  woken += waiting;
   CO_TRY_VOID(co_await finish_ends(ctx));
   co_return woken;
 }
