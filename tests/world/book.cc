@@ -27,7 +27,7 @@ bool hash_holds(const contract::Event& event) {
 
 }  // namespace
 
-Book::Book(Verdict& verdict) : verdict_(verdict), checkers_(make_checkers(verdict)) {}
+Book::Book(Verdict& verdict) : verdict_(verdict), checkers_(make_checkers(verdict, *this)) {}
 
 uint64_t Book::last(const SessionId& session) const {
   auto it = entries_.find(session);

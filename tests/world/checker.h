@@ -50,9 +50,11 @@ struct Final {
   WallTime now;
 };
 
+class Book;
+
 class Checker {
  public:
-  explicit Checker(Verdict& verdict) : verdict_(verdict) {}
+  Checker(Verdict& verdict, const Book& book) : verdict_(verdict), book_(book) {}
   virtual ~Checker() = default;
   virtual void committed(const Seen& seen) {}
   /// The row that was written with a session's newest events.
@@ -65,9 +67,10 @@ class Checker {
 
  protected:
   Verdict& verdict_;
+  const Book& book_;
 };
 
-std::vector<std::unique_ptr<Checker>> make_checkers(Verdict& verdict);
+std::vector<std::unique_ptr<Checker>> make_checkers(Verdict& verdict, const Book& book);
 
 /// "ses_1/12" taken apart; nullopt for what is no such key.
 struct EffectKey {

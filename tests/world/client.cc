@@ -145,8 +145,7 @@ Task<Result<Client::Rest>> Client::rest(Context ctx, SessionId id) {
       return m.find(c, who, id);
     };
     auto row = co_await call<store::SessionRow>(ctx, find);
-    bool moves = !row || row->status == "running" || row->waiting_for == "timer" ||
-                 row->waiting_for == "children";
+    bool moves = !row || row->status == "running" || row->waiting_for == "timer";
     if (!moves && row->last_sequence == followed_) {
       Rest rest;
       rest.status = row->status;
@@ -154,6 +153,8 @@ Task<Result<Client::Rest>> Client::rest(Context ctx, SessionId id) {
       co_return rest;
     }
     if (!row && (ctx.cancelled() || !try_again(row.error()))) co_return fail(row.error());
+    doing_ = fmt::format("follows {} from event {}: {}", id.str(), followed_ + 1,
+                         row ? row->status + " " + row->waiting_for : row.error().to_string());
     uint64_t from = followed_ + 1;
     NodeCall<std::vector<contract::Event>> follow = [who, id, from](Context c,
                                                                     session::SessionManager& m) {
@@ -192,9 +193,11 @@ Task<Result<Client::Rest>> Client::settle(Context ctx, SessionId id, Random* ran
 
 Task<Result<void>> Client::help(Context ctx, SessionId id, std::string waiting_for, Random* random,
                                 int round) {
+  doing_ = fmt::format("helps {} for the {}th time with {}", id.str(), round, waiting_for);
   if (waiting_for == "approval") co_return co_await help_approvals(ctx, id, random);
   if (waiting_for == "signal") co_return co_await help_signals(ctx, id);
   if (waiting_for == "budget") co_return co_await help_budget(ctx, id, random, round);
+  if (waiting_for == "children") co_return co_await help_children(ctx, id, random, round);
   std::string text = fmt::format("#again{} do fast say", round);
   co_return co_await post(ctx, id, std::move(text));
 }
@@ -224,6 +227,27 @@ Task<Result<void>> Client::help_approvals(Context ctx, SessionId id, Random* ran
     }
   }
   co_return Result<void>();
+}
+
+Task<Result<void>> Client::help_children(Context ctx, SessionId parent, Random* random,
+                                         int round) {
+  store::SessionFilter filter;
+  filter.parent = parent;
+  filter.open = true;
+  identity::Principal who = who_;
+  NodeCall<std::vector<store::SessionRow>> fn = [who, filter](Context c,
+                                                              session::SessionManager& m) {
+    return m.list(c, who, filter);
+  };
+  CO_TRY(auto rows, co_await insist<std::vector<store::SessionRow>>(ctx, fn));
+  for (const store::SessionRow& row : rows) {
+    if (row.status != "waiting" || row.waiting_for == "timer") continue;
+    auto helped = co_await help(ctx, row.id, row.waiting_for, random, round);
+    if (!helped && helped.error().code != Code::kFailedPrecondition) {
+      co_return fail(helped.error());
+    }
+  }
+  co_return co_await async::sleep_for(ctx, 2s);
 }
 
 Task<Result<void>> Client::help_signals(Context ctx, SessionId id) {

@@ -44,7 +44,7 @@ class Client {
   /// How a session came to rest: nothing happens until somebody does something.
   struct Rest {
     std::string status;       // "waiting", "ended"
-    std::string waiting_for;  // not "timer" or "children": those end by themselves
+    std::string waiting_for;  // not "timer": that ends by itself
     /// How often settle() had to help.
     int helped = 0;
   };
@@ -55,6 +55,8 @@ class Client {
   Task<Result<Rest>> settle(Context ctx, SessionId id, Random* random);
 
   const identity::Principal& who() const { return who_; }
+  /// What it waits for, for people.
+  const std::string& doing() const { return doing_; }
 
  private:
   template <typename T>
@@ -71,12 +73,15 @@ class Client {
   Task<Result<void>> help(Context ctx, SessionId id, std::string waiting_for, Random* random,
                           int round);
   Task<Result<void>> help_approvals(Context ctx, SessionId id, Random* random);
+  /// What an open child waits for.
+  Task<Result<void>> help_children(Context ctx, SessionId parent, Random* random, int round);
   Task<Result<void>> help_signals(Context ctx, SessionId id);
   Task<Result<void>> help_budget(Context ctx, SessionId id, Random* random, int round);
   Task<Result<bool>> holds(Context ctx, SessionId id, std::string text);
 
   World& world_;
   identity::Principal who_;
+  std::string doing_;
   uint64_t followed_ = 0;  // up to this event, of the one session that this client follows
 };
 

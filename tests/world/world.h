@@ -6,6 +6,7 @@
 //
 // Everything in it is single-threaded and owned here. Limits: kStepsMax, kTimeMax.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,8 @@ struct Report {
   uint64_t steps = 0;
 };
 
+class Client;
+
 class World {
  public:
   explicit World(const Options& options);
@@ -59,6 +62,8 @@ class World {
   /// A seed of its own for each part.
   uint64_t seed(std::string_view part) const;
   uint64_t next_number() { return ++numbers_; }
+  /// Users at work, by number: who waits when nothing moves any more.
+  std::map<int, std::pair<std::string, const Client*>>& users() { return users_; }
 
   // Nodes.
   Node* serving() { return serving_.get(); }
@@ -110,6 +115,7 @@ class World {
   std::unique_ptr<Node> prepared_;
   std::unique_ptr<Node> serving_;
   std::unique_ptr<Node> superseded_;
+  std::map<int, std::pair<std::string, const Client*>> users_;
   int nodes_ = 0;
   Duration clock_off_{};
   uint64_t numbers_ = 0;

@@ -51,8 +51,8 @@ class AnswersChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_answers_checker(Verdict& verdict) {
-  return std::make_unique<AnswersChecker>(verdict);
+std::unique_ptr<Checker> make_answers_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<AnswersChecker>(verdict, book);
 }
 
 }  // namespace drover::world

@@ -194,8 +194,8 @@ class BudgetsChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_budgets_checker(Verdict& verdict) {
-  return std::make_unique<BudgetsChecker>(verdict);
+std::unique_ptr<Checker> make_budgets_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<BudgetsChecker>(verdict, book);
 }
 
 }  // namespace drover::world

@@ -137,8 +137,8 @@ class EffectsChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_effects_checker(Verdict& verdict) {
-  return std::make_unique<EffectsChecker>(verdict);
+std::unique_ptr<Checker> make_effects_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<EffectsChecker>(verdict, book);
 }
 
 }  // namespace drover::world

@@ -47,8 +47,8 @@ class EndingsChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_endings_checker(Verdict& verdict) {
-  return std::make_unique<EndingsChecker>(verdict);
+std::unique_ptr<Checker> make_endings_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<EndingsChecker>(verdict, book);
 }
 
 }  // namespace drover::world

@@ -4,14 +4,14 @@
 
 namespace drover::world {
 
-std::vector<std::unique_ptr<Checker>> make_checkers(Verdict& verdict) {
+std::vector<std::unique_ptr<Checker>> make_checkers(Verdict& verdict, const Book& book) {
   std::vector<std::unique_ptr<Checker>> out;
-  out.push_back(make_effects_checker(verdict));
-  out.push_back(make_answers_checker(verdict));
-  out.push_back(make_budgets_checker(verdict));
-  out.push_back(make_waits_checker(verdict));
-  out.push_back(make_trees_checker(verdict));
-  out.push_back(make_endings_checker(verdict));
+  out.push_back(make_effects_checker(verdict, book));
+  out.push_back(make_answers_checker(verdict, book));
+  out.push_back(make_budgets_checker(verdict, book));
+  out.push_back(make_waits_checker(verdict, book));
+  out.push_back(make_trees_checker(verdict, book));
+  out.push_back(make_endings_checker(verdict, book));
   return out;
 }
 

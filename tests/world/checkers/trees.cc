@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "session/children.h"
+#include "world/book.h"
 #include "world/checkers/table.h"
 
 namespace drover::world {
@@ -33,7 +35,7 @@ class TreesChecker final : public Checker {
   }
 
   void at_end(const Final& final) override {
-    if (final.row.pending != 0) {
+    if ((final.row.pending & ~session::kEnsureChildren) != 0) {
       verdict_.fail("trees", fmt::format("{} still owes {} to its tree", final.id.str(),
                                          final.row.pending));
     }
@@ -73,6 +75,8 @@ class TreesChecker final : public Checker {
     session.started = true;
     SessionId parent(text(seen.payload, "parent"));
     if (parent == session.spawned_by) return;
+    // A spawn whose acknowledgement was lost may be known to Drover before it is known here.
+    if (session.spawned_by.empty() && book_.is_uncertain(parent)) return;
     verdict_.fail("trees", fmt::format("{} began as a child of '{}', which has not spawned it",
                                        seen.event.session.str(), parent.str()));
   }
@@ -86,7 +90,8 @@ class TreesChecker final : public Checker {
     if (!session.started && (reason == "refused" || reason == "failed")) return;
     bool same = session.ended && session.reason == reason &&
                 session.result == text(seen.payload, "result");
-    if (!same) {
+    // An end whose acknowledgement was lost may be known to Drover before it is known here.
+    if (!same && !book_.is_uncertain(child)) {
       verdict_.fail("trees", fmt::format("{} was reported as {} ('{}'), it is {} ('{}')",
                                          child.str(), reason, text(seen.payload, "result"),
                                          session.ended ? session.reason : "open",
@@ -99,8 +104,8 @@ class TreesChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_trees_checker(Verdict& verdict) {
-  return std::make_unique<TreesChecker>(verdict);
+std::unique_ptr<Checker> make_trees_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<TreesChecker>(verdict, book);
 }
 
 }  // namespace drover::world

@@ -114,8 +114,8 @@ class WaitsChecker final : public Checker {
 
 }  // namespace
 
-std::unique_ptr<Checker> make_waits_checker(Verdict& verdict) {
-  return std::make_unique<WaitsChecker>(verdict);
+std::unique_ptr<Checker> make_waits_checker(Verdict& verdict, const Book& book) {
+  return std::make_unique<WaitsChecker>(verdict, book);
 }
 
 }  // namespace drover::world
