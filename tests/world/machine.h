@@ -40,5 +40,7 @@ class Machine {
 
 /// A store in memory (store/memory): the reference form.
 std::unique_ptr<Machine> make_memory_machine(Random& random, Plant plant);
+/// The segmented log (store/log) on a disk that tears writes: what runs in production.
+std::unique_ptr<Machine> make_log_machine(Random& random, Plant plant);
 
 }  // namespace drover::world

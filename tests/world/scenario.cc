@@ -61,6 +61,9 @@ Scenario Scenario::draw(const Options& options) {
   s.rates.worker_slow = draw.rate(0.3);
   s.rates.worker_gives_back = draw.rate(0.2);
   s.rates.worker_repeats = draw.rate(0.3);
+  s.log_store = draw.coin(0.65);
+  if (options.plant == Plant::kLostSync) s.log_store = true;
+  if (options.plant == Plant::kMissingFence) s.log_store = false;
   s.between_clock_jumps = draw.coin(0.3) ? draw.time(3s, 30s) : Duration::zero();
   return s;
 }

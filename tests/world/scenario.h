@@ -22,7 +22,8 @@ struct Scenario {
   Duration down_most{};
   Duration between_clock_jumps{};
 
-  // The disk.
+  // The disk, and the store on it: the log, or the one in memory that two processes may share.
+  bool log_store = true;
   Duration sync_most{};
   Duration between_full{};
   Duration between_lost_answers{};

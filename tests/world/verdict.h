@@ -16,7 +16,7 @@ namespace drover::world {
 class Verdict {
  public:
   static constexpr size_t kViolationsMax = 10;
-  static constexpr size_t kTraceLinesMax = 20000;
+  static constexpr size_t kTraceLinesMax = 20'000;
 
   Verdict(async::SimLoop& loop, bool trace) : loop_(loop), trace_(trace) {}
 

@@ -41,7 +41,8 @@ World::World(const Options& options)
       verdict_(loop_, options.trace),
       machine_random_(seed("machine")),
       point_random_(seed("points")),
-      machine_(make_memory_machine(machine_random_, options.plant)),
+      machine_(scenario_.log_store ? make_log_machine(machine_random_, options.plant)
+                                   : make_memory_machine(machine_random_, options.plant)),
       book_(verdict_),
       faults_(scenario_.rates, seed("faults")),
       clouds_(*this),
@@ -58,11 +59,11 @@ uint64_t World::seed(std::string_view part) const {
 
 bool World::strike(Point point, int node, Duration within) {
   if (superseded(node) || !points_.hit(point)) return false;
-  bool power = point_random_.chance(0.7);
+  bool power = point == Point::kDuringSync || point_random_.chance(0.6);
   verdict_.note("node {}: struck at point {}", node, static_cast<int>(point));
   auto later = Duration(
       static_cast<int64_t>(point_random_.below(static_cast<uint64_t>(within.count()) + 1)));
-  if (point == Point::kDuringSync && power) machine_->strike(point_random_.below(4));
+  if (point == Point::kDuringSync) machine_->strike(point_random_.below(4));
   loop_.call_after(later, [this, node, power] {
     if (!superseded(node)) crash(power);
   });
