@@ -71,7 +71,8 @@ Error file_error(std::string_view while_doing, const std::string& path) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
-      return Error(Code::kResourceExhausted, what + "; free some space", Retry::kAfter);
+      return Error(Code::kResourceExhausted, what + "; free some space", Retry::kAfter)
+          .with_reason("disk_full");
     default:
       return Error(Code::kUnavailable, what, Retry::kAfter);
   }

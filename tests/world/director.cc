@@ -33,11 +33,13 @@ void Director::start(async::Scope& scope) {
 }
 
 Task<void> Director::bring_up(Context ctx) {
+  // A fault that was armed while there was trouble may be spent on the first quiet start.
+  int quiet_failures = 0;
   for (;;) {
     auto opened = world_.prepare_node();
     if (opened) break;
     world_.verdict().note("the store does not open: {}", opened.error().to_string());
-    if (!trouble()) {
+    if (!trouble() && ++quiet_failures > 1) {
       world_.verdict().fail("recovery", "the store does not open: " + opened.error().to_string());
       co_return;
     }
