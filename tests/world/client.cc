@@ -228,16 +228,13 @@ Task<Result<void>> Client::help_approvals(Context ctx, SessionId id, Random* ran
   co_return Result<void>();
 }
 
-Task<Result<void>> Client::help_children(Context ctx, SessionId parent, Random* random,
-                                         int round) {
+Task<Result<void>> Client::help_children(Context ctx, SessionId parent, Random* random, int round) {
   store::SessionFilter filter;
   filter.parent = parent;
   filter.open = true;
   identity::Principal who = who_;
-  NodeCall<std::vector<store::SessionRow>> fn = [who, filter](Context c,
-                                                              session::SessionManager& m) {
-    return m.list(c, who, filter);
-  };
+  NodeCall<std::vector<store::SessionRow>> fn =
+      [who, filter](Context c, session::SessionManager& m) { return m.list(c, who, filter); };
   CO_TRY(auto rows, co_await insist<std::vector<store::SessionRow>>(ctx, fn));
   for (const store::SessionRow& row : rows) {
     if (row.status != "waiting" || row.waiting_for == "timer") continue;

@@ -36,8 +36,8 @@ class TreesChecker final : public Checker {
 
   void at_end(const Final& final) override {
     if ((final.row.pending & ~session::kEnsureChildren) != 0) {
-      verdict_.fail("trees", fmt::format("{} still owes {} to its tree", final.id.str(),
-                                         final.row.pending));
+      verdict_.fail("trees",
+                    fmt::format("{} still owes {} to its tree", final.id.str(), final.row.pending));
     }
   }
 
@@ -88,14 +88,13 @@ class TreesChecker final : public Checker {
     session.reported = true;
     std::string reason = text(seen.payload, "reason");
     if (!session.started && (reason == "refused" || reason == "failed")) return;
-    bool same = session.ended && session.reason == reason &&
-                session.result == text(seen.payload, "result");
+    bool same =
+        session.ended && session.reason == reason && session.result == text(seen.payload, "result");
     // An end whose acknowledgement was lost may be known to Drover before it is known here.
     if (!same && !book_.is_uncertain(child)) {
       verdict_.fail("trees", fmt::format("{} was reported as {} ('{}'), it is {} ('{}')",
                                          child.str(), reason, text(seen.payload, "result"),
-                                         session.ended ? session.reason : "open",
-                                         session.result));
+                                         session.ended ? session.reason : "open", session.result));
     }
   }
 
