@@ -111,6 +111,12 @@ Task<Result<void>> Actor::open_pool(Context ctx) {
   co_return Result<void>();
 }
 
+Task<void> Actor::take_up_end(Context ctx) {
+  if (state_.status != Status::kEnded) co_return;
+  auto row = co_await services_.journal->find(ctx, state_.id);
+  if (row) tell_ending(std::move(*row));
+}
+
 void Actor::count_in_pool() {
   if (pool_ == nullptr) return;
   TreeUse held = most_of(counted_, use_of(state_));
@@ -258,6 +264,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
     if (loaded.error().code == Code::kDataLoss) round = Round::kSleep;
     refuse_commands(loaded.error());
   } else {
+    co_await take_up_end(ctx);
     bool resumed = true;  // the first round takes up what the journal left unfinished
     round = Round::kAgain;
     while (round == Round::kAgain && !ctx.cancelled()) {

@@ -105,6 +105,9 @@ class Actor {
   Task<Round> round(Context ctx, bool resumed);
   Task<Result<void>> load(Context ctx);
   Task<Result<void>> open_pool(Context ctx);
+  /// An end whose commit was not answered, and stands in the journal all the same, has
+  /// consequences.
+  Task<void> take_up_end(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
   store::SessionRow row() const;
   void keep_snapshot();
@@ -166,6 +169,7 @@ class Actor {
   void start_plan();
   void start_tool_calls();
   void start_children();
+  void tell_ending(store::SessionRow row);
   void arm_timer();
   void schedule_retry();
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call);

@@ -49,17 +49,8 @@ void Actor::end_turn() {
 void Actor::start_effects() {
   if (state_.status == Status::kEnded) {
     withdraw_work();
-    if (std::exchange(ending_, false)) {
-      Ending ending;
-      ending_ = true;
-      ending.row = row();
-      ending_ = false;
-      ending.result = state_.result;
-      ending.steps = state_.steps;
-      ending.tokens = state_.tokens;
-      ending.cost = state_.cost;
-      if (ending.row.pending != 0) services_.children->ended(std::move(ending));
-    }
+    if (ending_) tell_ending(row());
+    ending_ = false;
     return;
   }
   start_model_call();
@@ -67,6 +58,20 @@ void Actor::start_effects() {
   start_tool_calls();
   start_children();
   arm_timer();
+}
+
+/// Its parent is told and its children are cancelled, if the row says that this is still to be
+/// done.
+void Actor::tell_ending(store::SessionRow row) {
+  constexpr uint32_t kConsequences = store::kReportToParent | store::kCancelChildren;
+  if ((row.pending & kConsequences) == 0) return;
+  Ending ending;
+  ending.row = std::move(row);
+  ending.result = state_.result;
+  ending.steps = state_.steps;
+  ending.tokens = state_.tokens;
+  ending.cost = state_.cost;
+  services_.children->ended(std::move(ending));
 }
 
 void Actor::start_model_call() {
