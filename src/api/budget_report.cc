@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "api/json_route.h"
+#include "base/limits/session.h"
 #include "session/extension_report.h"
 
 namespace drover::api {

@@ -9,6 +9,7 @@
 // that there are older ones.
 
 #include "api/router.h"
+#include "base/limits/session.h"
 #include "session/manager.h"
 
 namespace drover::api {

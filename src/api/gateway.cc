@@ -1,6 +1,7 @@
 #include "api/gateway.h"
 
-#include "base/limits.h"
+#include "base/limits/http.h"
+#include "base/limits/road.h"
 #include "dialect/dialect.h"
 
 namespace drover::api {

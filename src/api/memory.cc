@@ -4,7 +4,7 @@
 
 #include "api/json_route.h"
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/memory.h"
 
 namespace drover::api {
 namespace {

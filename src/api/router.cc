@@ -1,7 +1,7 @@
 #include "api/router.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "dialect/dialect.h"
 
 namespace drover::api {

@@ -2,7 +2,7 @@
 
 #include "api/api_test_fixture.h"
 #include "api/health.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::api {
 namespace {

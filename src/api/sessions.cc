@@ -3,6 +3,8 @@
 #include <charconv>
 
 #include "api/work.h"
+#include "base/limits/http.h"
+#include "base/limits/session.h"
 #include "http/sse.h"
 
 namespace drover::api {

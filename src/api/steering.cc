@@ -2,6 +2,7 @@
 
 #include "api/json_route.h"
 #include "api/steer_read.h"
+#include "base/limits/http.h"
 
 namespace drover::api {
 namespace {

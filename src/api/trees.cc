@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/json_route.h"
+#include "base/limits/store.h"
 
 namespace drover::api {
 namespace {

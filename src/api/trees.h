@@ -7,6 +7,7 @@
 // At most limits::kStoreRowsMax sessions are listed; the totals count all.
 
 #include "api/router.h"
+#include "base/limits/store.h"
 #include "session/manager.h"
 
 namespace drover::api {

@@ -1,6 +1,7 @@
 #include "api/work.h"
 
 #include "api/json_route.h"
+#include "base/limits/session.h"
 
 namespace drover::api {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "app/files.h"
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::app {
 namespace {

@@ -9,7 +9,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/limits.h"
+#include "base/limits/config.h"
 
 namespace drover::app {
 

@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/limits/json.h"
 #include "base/result.h"
 
 namespace drover {

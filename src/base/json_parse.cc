@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/json.h"
 
 namespace drover {
 namespace {

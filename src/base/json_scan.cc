@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "base/limits.h"
+#include "base/limits/json.h"
 #include "base/text_find.h"
 
 namespace drover {

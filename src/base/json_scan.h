@@ -19,6 +19,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits/json.h"
 #include "base/result.h"
 
 namespace drover {

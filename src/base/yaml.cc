@@ -7,7 +7,8 @@
 #include <sstream>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/limits/config.h"
+#include "base/limits/json.h"
 
 namespace drover {
 

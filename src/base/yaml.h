@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "base/limits/config.h"
+#include "base/limits/json.h"
 #include "base/result.h"
 
 namespace drover {

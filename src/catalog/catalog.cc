@@ -1,7 +1,7 @@
 #include "catalog/catalog.h"
 
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/limits/catalog.h"
 
 namespace drover::catalog {
 

@@ -1,4 +1,4 @@
-#include "catalog/catalog.h"
+#include "base/limits/catalog.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "base/limits.h"
+#include "base/limits/road.h"
+#include "catalog/catalog.h"
 #include "catalog/health.h"
 #include "catalog/price_import.h"
 

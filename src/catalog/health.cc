@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/catalog.h"
+#include "base/limits/road.h"
 
 namespace drover::catalog {
 namespace {

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "base/limits/catalog.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "catalog/endpoint.h"

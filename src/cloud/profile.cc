@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/cloud.h"
 
 namespace drover::cloud {
 namespace {

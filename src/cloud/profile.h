@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits/cloud.h"
 #include "base/result.h"
 #include "base/secret.h"
 

@@ -24,7 +24,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "async/wait.h"
-#include "base/limits.h"
+#include "base/limits/cloud.h"
 #include "base/result.h"
 #include "cloud/aws_credentials.h"
 

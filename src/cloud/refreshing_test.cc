@@ -7,6 +7,7 @@
 #include "async/scope.h"
 #include "async/sim_loop.h"
 #include "async/sync.h"
+#include "base/limits/cloud.h"
 
 namespace drover::cloud {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/limits/cloud.h"
 #include "crypto/hmac.h"
 
 namespace drover::cloud::sigv4 {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/limits/cloud.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "cloud/aws_credentials.h"

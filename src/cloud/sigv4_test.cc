@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "base/limits/cloud.h"
 #include "cloud/sigv4_verify.h"
 
 namespace drover::cloud::sigv4 {

@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/limits/cloud.h"
 #include "cloud/sigv4.h"
 
 namespace drover::cloud::sigv4 {

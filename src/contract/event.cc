@@ -2,7 +2,7 @@
 
 #include "base/assert.h"
 #include "base/json_scan.h"
-#include "base/limits.h"
+#include "base/limits/contract.h"
 
 namespace drover::contract {
 

@@ -1,7 +1,7 @@
 // ConverseStream, both ways. Order on the wire: messageStart, blocks (start only for tool use,
 // deltas, stop), messageStop, and last metadata with the usage.
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/contract.h"
 #include "dialect/converse_wire.h"
 #include "dialect/openai_wire.h"
 

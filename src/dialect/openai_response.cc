@@ -1,5 +1,4 @@
 // Chat completions answers, both ways, and OpenAI's words for usage and finish reasons.
-#include "base/limits.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {

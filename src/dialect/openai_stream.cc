@@ -1,7 +1,7 @@
 // Chat completions streams, both ways: chunks in server-sent events, closed by [DONE].
 #include <map>
 
-#include "base/limits.h"
+#include "base/limits/contract.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {

@@ -6,7 +6,8 @@
 #include "async/sim_loop.h"
 #include "base/bytes.h"
 #include "base/decimal.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
+#include "base/limits/road.h"
 #include "http/client_connection.h"
 
 namespace drover::http {

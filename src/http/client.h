@@ -10,7 +10,7 @@
 // Errors: kUnavailable/kOtherTarget with reason "connect", "reset", "tls", "protocol";
 // kDeadlineExceeded with reason "connect", "headers", "body"; kInvalidArgument for a request that
 // no server could read safely (control characters in a header); the dialer's refusals as they are.
-// Limits (base/limits.h): header bytes and count, idle connections. Loop thread only.
+// Limits (base/limits/http.h): header bytes and count, idle connections. Loop thread only.
 
 #include <memory>
 #include <string>

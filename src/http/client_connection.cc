@@ -5,7 +5,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::http {
 namespace {

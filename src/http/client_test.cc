@@ -5,7 +5,7 @@
 #include "async/scope.h"
 #include "async/sim_loop.h"
 #include "async/sync.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "http/memory_net.h"
 
 namespace drover::http {

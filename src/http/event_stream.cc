@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/crc32.h"
+#include "base/limits/http.h"
 
 namespace drover::http {
 namespace {

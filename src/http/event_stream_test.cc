@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/crc32.h"
 #include "base/json.h"
+#include "base/limits/http.h"
 #include "base/random.h"
 
 namespace drover::http {

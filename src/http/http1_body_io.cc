@@ -1,7 +1,6 @@
 // The request body of an HTTP/1.1 connection: read by the handler, at the handler's pace.
 #include <algorithm>
 
-#include "base/limits.h"
 #include "http/http1_connection.h"
 
 namespace drover::http {

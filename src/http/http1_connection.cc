@@ -1,8 +1,8 @@
 #include "http/http1_connection.h"
 
 #include "base/bytes.h"
+#include "base/limits/http.h"
 #include "base/log.h"
-#include "base/peer_limits.h"
 
 namespace drover::http {
 namespace {

@@ -1,6 +1,6 @@
 #include "http/http1_head.h"
 
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::http {
 

@@ -3,7 +3,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "http/http1_connection.h"
 
 namespace drover::http {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/peer_limits.h"
+#include "base/limits/http.h"
 #include "http/http2_stream.h"
 
 namespace drover::http {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "net/stream.h"
 
 namespace drover::http {

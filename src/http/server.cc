@@ -5,7 +5,7 @@
 #include "async/sim_loop.h"
 #include "async/sync.h"
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "base/log.h"
 #include "http/http1_connection.h"
 #include "http/http2_connection.h"

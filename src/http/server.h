@@ -3,7 +3,7 @@
 // on one listener. A handler is called once per request, runs as a task in the connection's scope,
 // and its context ends when the client goes away.
 //
-// Limits (base/limits.h): header bytes and count, body bytes, connections, streams, read and idle
+// Limits (base/limits/http.h): header bytes and count, body bytes, connections, streams, read and idle
 // times. Violations answer 4xx with a short JSON body and close. Loop thread only.
 // A client that ends its side while its request is being handled counts as gone.
 //

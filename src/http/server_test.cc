@@ -4,7 +4,7 @@
 
 #include "async/sim_loop.h"
 #include "async/sync.h"
-#include "base/peer_limits.h"
+#include "base/limits/http.h"
 #include "http/memory_net.h"
 
 namespace drover::http {

@@ -21,7 +21,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "base/result.h"
 
 namespace drover::http {

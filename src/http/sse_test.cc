@@ -5,6 +5,8 @@
 #include <tuple>
 #include <vector>
 
+#include "base/limits/http.h"
+
 namespace drover::http {
 namespace {
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits/identity.h"
+
 namespace drover::identity {
 
 Duration AuthFailures::count(std::string_view remote, MonoTime now) {

@@ -6,7 +6,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "base/limits.h"
+#include "base/limits/identity.h"
 #include "base/time.h"
 
 namespace drover::identity {

@@ -1,3 +1,5 @@
+#include "base/limits/identity.h"
+
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/limits/identity.h"
 #include "crypto/api_key.h"
 #include "crypto/hash_chain.h"
 

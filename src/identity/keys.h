@@ -15,6 +15,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/limits/identity.h"
 #include "base/secret.h"
 #include "crypto/sha256.h"
 #include "identity/auth_failures.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/memory.h"
 #include "contract/event.h"
 
 namespace drover::memory {

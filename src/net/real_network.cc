@@ -8,7 +8,8 @@
 #include <cstring>
 
 #include "async/sync.h"
-#include "base/limits.h"
+#include "base/limits/net.h"
+#include "base/limits/road.h"
 #include "net/address.h"
 #include "net/real_tcp.h"
 #include "net/real_tls.h"

@@ -11,7 +11,7 @@
 
 #include "async/sync.h"
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/limits/net.h"
 #include "base/log.h"
 #include "net/process_start.h"
 #include "net/real_impl.h"

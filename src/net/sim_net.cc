@@ -4,7 +4,6 @@
 #include <deque>
 
 #include "async/sync.h"
-#include "base/limits.h"
 #include "net/address.h"
 #include "net/sim_pipe.h"
 

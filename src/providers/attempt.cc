@@ -1,7 +1,8 @@
 #include "providers/attempt.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
+#include "base/limits/road.h"
 #include "providers/attempt_errors.h"
 #include "providers/attempt_stream.h"
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits/http.h"
 #include "base/secret.h"
 #include "dialect/dialect.h"
 #include "providers/provider.h"

@@ -1,7 +1,7 @@
 #include "providers/attempt_errors.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
 
 namespace drover::providers {
 namespace {

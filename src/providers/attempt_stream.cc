@@ -1,7 +1,7 @@
 #include "providers/attempt_stream.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "providers/attempt_errors.h"
 
 namespace drover::providers {

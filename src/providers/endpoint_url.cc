@@ -1,7 +1,7 @@
 #include "providers/endpoint_url.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/catalog.h"
 
 namespace drover::providers {
 namespace {

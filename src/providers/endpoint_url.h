@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "base/limits/catalog.h"
 #include "http/client.h"
 #include "providers/attempt.h"
 

@@ -1,6 +1,6 @@
 #include "road/engine.h"
 
-#include "base/limits.h"
+#include "base/limits/road.h"
 #include "base/log.h"
 #include "road/placement.h"
 #include "trace/genai.h"

@@ -1,4 +1,6 @@
 // Endpoints that are cooling down: the last resort of a call.
+#include "base/limits/catalog.h"
+#include "base/limits/road.h"
 #include "catalog/health.h"
 #include "road/placement.h"
 #include "road/road_test_fixture.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/road.h"
 
 namespace drover::road {
 namespace {

@@ -8,6 +8,7 @@
 // them: an error is worse than an attempt that may succeed, and the attempt itself is bounded. If
 // nothing is usable at all, the first of them is the placement. Pure, but for reading health.
 
+#include "base/limits/road.h"
 #include "road/road.h"
 
 namespace drover::road {

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "async/scope.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
 #include "contract/chat.h"

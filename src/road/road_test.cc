@@ -1,5 +1,8 @@
 // Failover, retries, streams and settlement of the road, against imposters on virtual time.
 
+#include "base/limits/road.h"
+
+#include "base/limits/catalog.h"
 #include "road/effects.h"
 #include "road/road_test_fixture.h"
 

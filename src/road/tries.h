@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits/road.h"
 #include "base/random.h"
 #include "road/road.h"
 

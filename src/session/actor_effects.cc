@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/limits/session.h"
 #include "session/actor.h"
 #include "session/builtins.h"
 #include "session/work_queue.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits/session.h"
 #include "session/actor.h"
 #include "session/plan.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits/session.h"
 #include "crypto/sha256.h"
 #include "session/agent_read.h"
 #include "session/builtins.h"

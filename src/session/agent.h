@@ -27,7 +27,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/session.h"
 #include "base/money.h"
 #include "base/result.h"
 #include "base/time.h"

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/session.h"
+#include "base/limits/store.h"
 
 namespace drover::session {
 namespace {

@@ -21,6 +21,7 @@
 
 #include "async/sync.h"
 #include "base/ids.h"
+#include "base/limits/session.h"
 #include "session/agent.h"
 #include "store/documents.h"
 #include "store/journal.h"

@@ -5,7 +5,7 @@
 
 #include "async/scope.h"
 #include "async/sim_loop.h"
-#include "base/limits.h"
+#include "base/limits/session.h"
 #include "store/memory/memory_store.h"
 
 namespace drover::session {

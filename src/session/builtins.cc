@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits/session.h"
 #include "session/plan.h"
 
 namespace drover::session {

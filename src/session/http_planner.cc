@@ -1,5 +1,7 @@
 #include "session/http_planner.h"
 
+#include "base/limits/session.h"
+
 namespace drover::session {
 namespace {
 

@@ -2,7 +2,7 @@
 
 #include <charconv>
 
-#include "base/limits_live.h"
+#include "base/limits/live.h"
 
 namespace drover::session {
 namespace {

@@ -1,6 +1,5 @@
 #include "session/live_follower.h"
 
-#include "base/limits_live.h"
 #include "session/live_test_fixture.h"
 
 namespace drover::session {

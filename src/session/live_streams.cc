@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits_live.h"
+#include "base/limits/live.h"
 #include "base/log.h"
 
 namespace drover::session {

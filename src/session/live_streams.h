@@ -15,6 +15,7 @@
 
 #include "async/scope.h"
 #include "async/sync.h"
+#include "base/limits/live.h"
 #include "providers/provider.h"
 #include "session/live.h"
 #include "store/stream_log.h"

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
-#include "base/limits_live.h"
+#include "base/limits/live.h"
 
 namespace drover::session {
 namespace {

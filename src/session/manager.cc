@@ -1,5 +1,6 @@
 #include "session/manager.h"
 
+#include "base/limits/session.h"
 #include "contract/validate.h"
 #include "session/plan.h"
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "async/scope.h"
+#include "base/limits/session.h"
 #include "identity/principal.h"
 #include "session/actor.h"
 #include "session/services.h"

@@ -1,5 +1,6 @@
 // Steering sessions from outside: approvals, signals, budgets, versions, kills.
 
+#include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
 

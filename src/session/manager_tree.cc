@@ -1,5 +1,6 @@
 // Parents and children, and what a restart finds unfinished.
 
+#include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
 

@@ -1,5 +1,6 @@
 // Workers: leases, heartbeats, results.
 
+#include "base/limits/session.h"
 #include "session/manager.h"
 
 namespace drover::session {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits/session.h"
+
 namespace drover::session {
 namespace {
 

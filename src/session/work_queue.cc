@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/limits/session.h"
+
 namespace drover::session {
 namespace {
 

@@ -1,3 +1,4 @@
+#include "base/limits/session.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "async/sim_loop.h"
+#include "base/limits/catalog.h"
 #include "catalog/health.h"
 #include "dialect/openai_scan.h"
 #include "net/sim_net.h"

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/limits.h"
+#include "base/limits/http.h"
 #include "sim/tokens.h"
 
 namespace drover::sim {

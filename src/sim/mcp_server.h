@@ -13,6 +13,7 @@
 
 #include "async/context.h"
 #include "async/task.h"
+#include "base/limits/http.h"
 #include "http/json_rpc.h"
 #include "net/stream.h"
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits/json.h"
 #include "base/result.h"
 #include "contract/chat.h"
 

@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "crypto/hash_chain.h"
 #include "crypto/sha256.h"
 #include "store/files.h"

@@ -13,6 +13,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/ids.h"
+#include "base/limits/store.h"
 #include "base/result.h"
 
 namespace drover::store {

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/limits/memory.h"
+
 namespace drover::store {
 
 /// The words of a text, folded: lower case, Latin letters without diacritics. Letters and digits

@@ -5,7 +5,8 @@
 #include <gtest/gtest.h>
 
 #include "async/scope.h"
-#include "base/limits.h"
+#include "base/limits/memory.h"
+#include "base/limits/store.h"
 #include "store/log/log_store.h"
 #include "store/log/sim_log_store.h"
 #include "store/memory/memory_store.h"

@@ -7,7 +7,7 @@
 #include <fstream>
 
 #include "async/worker_pool.h"
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "store/files.h"
 #include "store/log/log_store.h"
 #include "store/sqlite/backup.h"

@@ -1,6 +1,6 @@
 #include "store/documents.h"
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 
 namespace drover::store {
 

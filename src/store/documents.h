@@ -12,6 +12,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/json.h"
+#include "base/limits/store.h"
 
 namespace drover::store {
 

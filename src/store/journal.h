@@ -17,6 +17,7 @@
 
 #include "async/context.h"
 #include "async/task.h"
+#include "base/limits/store.h"
 #include "base/money.h"
 #include "contract/event.h"
 

@@ -1,7 +1,7 @@
 #include "store/records.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/memory.h"
 
 namespace drover::store {
 namespace {

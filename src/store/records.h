@@ -14,6 +14,7 @@
 #include "async/task.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/limits/memory.h"
 #include "base/time.h"
 
 namespace drover::store {

@@ -10,7 +10,7 @@
 #include "async/task.h"
 #include "base/ids.h"
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "base/span.h"
 
 namespace drover::store {

@@ -1,7 +1,7 @@
 #include "store/stream_log.h"
 
 #include "async/sync.h"
-#include "base/limits_live.h"
+#include "base/limits/live.h"
 
 namespace drover::store {
 

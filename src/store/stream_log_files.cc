@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "base/limits_live.h"
+#include "base/limits/live.h"
 #include "base/log.h"
 #include "store/stream_records.h"
 

@@ -4,7 +4,8 @@
 #include <charconv>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
+#include "base/limits/session.h"
 
 namespace drover::tools {
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/limits/road.h"
+#include "base/limits/session.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "http/message.h"

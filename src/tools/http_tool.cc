@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/session.h"
 #include "tools/http_answer.h"
 
 namespace drover::tools {

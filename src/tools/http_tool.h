@@ -13,6 +13,7 @@
 
 #include <string>
 
+#include "base/limits/session.h"
 #include "base/span.h"
 #include "http/client.h"
 #include "tools/tool_set.h"

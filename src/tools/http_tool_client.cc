@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/session.h"
 #include "tools/http_answer.h"
 #include "tools/http_tool.h"
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 
+#include "base/limits/session.h"
 #include "tools/server_client.h"
 
 namespace drover::tools {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
-#include "base/limits.h"
+#include "base/limits/session.h"
 #include "net/sim_net.h"
 #include "tools/fake_mcp.h"
 #include "tools/http_answer.h"

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/session.h"
+#include "base/limits/tools.h"
 #include "base/log.h"
 #include "tools/http_answer.h"
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/limits/tools.h"
 #include "base/log.h"
-#include "base/peer_limits.h"
 #include "tools/mcp_client.h"
 
 namespace drover::tools::mcp {

@@ -2,7 +2,10 @@
 
 #include "async/sync.h"
 #include "base/bytes.h"
-#include "base/peer_limits.h"
+#include "base/limits/http.h"
+#include "base/limits/road.h"
+#include "base/limits/session.h"
+#include "base/limits/tools.h"
 #include "http/sse.h"
 #include "tools/http_answer.h"
 #include "tools/mcp_headers.h"

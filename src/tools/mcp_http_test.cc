@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
 #include "net/sim_net.h"
 #include "tools/fake_mcp.h"
 #include "tools/server_tool_set.h"

@@ -5,7 +5,7 @@
 
 #include "async/scope.h"
 #include "async/sim_loop.h"
-#include "base/peer_limits.h"
+#include "base/limits/tools.h"
 #include "tools/fake_mcp.h"
 #include "tools/server_tool_set.h"
 

@@ -4,8 +4,8 @@
 
 #include "async/scope.h"
 #include "async/sync.h"
+#include "base/limits/tools.h"
 #include "base/log.h"
-#include "base/peer_limits.h"
 #include "base/secret.h"
 #include "tools/mcp_protocol.h"
 #include "tools/mcp_transport.h"

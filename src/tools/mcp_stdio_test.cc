@@ -4,7 +4,9 @@
 
 #include "async/scope.h"
 #include "async/sim_loop.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
+#include "base/limits/road.h"
+#include "base/limits/tools.h"
 #include "tools/fake_mcp.h"
 #include "tools/server_tool_set.h"
 

@@ -1,7 +1,9 @@
 #include "tools/server_tool_set.h"
 
 #include "async/scope.h"
-#include "base/limits.h"
+#include "base/limits/app.h"
+#include "base/limits/road.h"
+#include "base/limits/tools.h"
 #include "tools/http_tool_client.h"
 #include "tools/mcp_client.h"
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits/app.h"
 #include "tools/server_client.h"
 #include "tools/tool_set.h"
 

@@ -15,6 +15,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/json.h"
+#include "base/limits/session.h"
 #include "contract/chat.h"
 
 namespace drover::tools {

@@ -18,7 +18,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/json.h"
-#include "base/limits.h"
+#include "base/limits/trace.h"
 #include "base/money.h"
 #include "contract/chat.h"
 #include "store/documents.h"

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/limits/trace.h"
 
 namespace drover::trace {
 namespace {

@@ -18,6 +18,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/limits/trace.h"
+
 namespace drover::trace {
 
 class Series {

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/limits.h"
+#include "base/limits/trace.h"
 #include "trace/span.h"
 
 namespace drover::trace {

@@ -1,6 +1,6 @@
 #include "trace/span.h"
 
-#include "base/limits.h"
+#include "base/limits/trace.h"
 #include "trace/genai.h"
 
 namespace drover::trace {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "async/context.h"
+#include "base/limits/trace.h"
 #include "base/random.h"
 #include "base/span.h"
 #include "store/spans.h"

@@ -2,6 +2,7 @@
 
 #include <iterator>
 
+#include "base/limits/trace.h"
 #include "base/log.h"
 
 namespace drover::trace {

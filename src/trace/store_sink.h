@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "async/scope.h"
-#include "base/limits.h"
+#include "base/limits/trace.h"
 #include "trace/span.h"
 
 namespace drover::trace {

@@ -1,3 +1,5 @@
+#include "base/limits/trace.h"
+
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"

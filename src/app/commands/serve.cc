@@ -5,6 +5,7 @@
 #include "app/demo/clouds.h"
 #include "app/files.h"
 #include "app/serving.h"
+#include "base/limits/app.h"
 
 namespace drover::app {
 namespace {

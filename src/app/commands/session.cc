@@ -11,7 +11,7 @@
 #include "app/commands.h"
 #include "app/output.h"
 #include "app/session_text.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::app {
 namespace {

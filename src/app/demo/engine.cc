@@ -7,7 +7,7 @@
 #include "app/api_client.h"
 #include "app/files.h"
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/http.h"
 
 namespace drover::app {
 namespace {

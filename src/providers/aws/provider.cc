@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
 #include "cloud/partition.h"
 #include "providers/endpoint_url.h"
 

@@ -1,7 +1,7 @@
 #include "providers/azure/entra.h"
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/road.h"
 #include "providers/attempt_errors.h"
 #include "providers/endpoint_url.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/limits/store.h"
 #include "base/log.h"
 #include "store/journal_rules.h"
 #include "store/log/catch_up.h"

@@ -15,7 +15,7 @@
 #include <memory>
 #include <unordered_set>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "store/blobs.h"
 #include "store/log/chain_reader.h"
 #include "store/log/log_writer.h"

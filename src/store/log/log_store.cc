@@ -1,6 +1,7 @@
 #include "store/log/log_store.h"
 
 #include "async/worker_pool.h"
+#include "base/limits/store.h"
 #include "base/log.h"
 #include "store/log/log_journal.h"
 #include "store/posix_disk.h"

@@ -12,7 +12,7 @@
 
 #include <memory>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "store/log/log_writer.h"
 #include "store/sqlite/sqlite_store.h"
 

@@ -1,7 +1,7 @@
 #include "store/log/row_cache.h"
 
 #include "base/assert.h"
-#include "base/limits.h"
+#include "base/limits/store.h"
 
 namespace drover::store::log {
 

@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "async/sync.h"
+#include "base/limits/store.h"
 #include "store/log/session_index.h"
 
 namespace drover::store::log {

@@ -1,6 +1,6 @@
 #include "store/memory/memory_documents.h"
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "crypto/hash_chain.h"
 
 namespace drover::store {

@@ -2,7 +2,7 @@
 
 #include <map>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 
 namespace drover::store {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <sqlite3.h>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "store/blob_files.h"
 #include "store/files.h"
 #include "store/log/log_check.h"

@@ -2,7 +2,7 @@
 
 #include <sqlite3.h>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "base/log.h"
 
 namespace drover::store::sqlite {

@@ -9,6 +9,7 @@
 #include <atomic>
 
 #include "async/sync.h"
+#include "base/limits/store.h"
 #include "store/sqlite/db.h"
 
 namespace drover::store::sqlite {

@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "base/log.h"
 #include "store/compress.h"
 #include "store/sqlite/db.h"

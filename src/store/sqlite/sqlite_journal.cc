@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/store.h"
 #include "store/journal_rules.h"
 #include "store/sqlite/event_rows.h"
 #include "store/sqlite/session_rows.h"

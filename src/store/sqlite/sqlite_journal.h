@@ -3,6 +3,7 @@
 // to a connection of their own. Payloads above limits::kInlinePayloadBytesMax are put into blob
 // files before the append and read back with the events. Loop thread only.
 
+#include "base/limits/store.h"
 #include "base/random.h"
 #include "store/blob_files.h"
 #include "store/journal.h"

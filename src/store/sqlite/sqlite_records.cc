@@ -2,7 +2,8 @@
 
 #include <algorithm>
 
-#include "base/limits.h"
+#include "base/limits/memory.h"
+#include "base/limits/store.h"
 #include "store/bm25.h"
 #include "store/sqlite/word_counts.h"
 

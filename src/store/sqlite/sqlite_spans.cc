@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/bytes.h"
+#include "base/limits/store.h"
 #include "store/sqlite/span_pack.h"
 
 namespace drover::store::sqlite {

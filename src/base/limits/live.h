@@ -1,8 +1,10 @@
 #pragma once
-// The bounds of live output (store/stream_log.h, session/live_streams.h): what each limits, its
-// unit, and what happens when it is reached. limits.h has all others.
+// Limits of live output (store/stream_log.h, session/live_streams.h): what each limits, its unit,
+// and what happens when it is reached.
 
-#include "base/limits.h"
+#include <cstddef>
+
+#include "base/time.h"
 
 namespace drover::limits {
 

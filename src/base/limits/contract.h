@@ -1,0 +1,15 @@
+#pragma once
+// Limits of events and answers of models: what each limits, its unit, and what happens when it is
+// reached.
+
+#include <cstddef>
+
+namespace drover::limits {
+
+/// Members of an event's envelope that this version does not know; more: the event is refused.
+inline constexpr size_t kEventUnknownMembersMax = 64;
+
+/// Tool calls of one model answer; more: the answer is refused as malformed.
+inline constexpr int kToolCallsPerAnswerMax = 256;
+
+}  // namespace drover::limits

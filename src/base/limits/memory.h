@@ -1,0 +1,15 @@
+#pragma once
+// Limits of memory records: what each limits, its unit, and what happens when it is reached.
+
+#include <cstddef>
+
+namespace drover::limits {
+
+inline constexpr size_t kMemoryKeyBytesMax = 1'024;
+inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
+inline constexpr size_t kMemorySearchResultsMax = 100;
+
+/// Words of one search that count; further ones are ignored.
+inline constexpr size_t kMemorySearchWordsMax = 32;
+
+}  // namespace drover::limits

@@ -1,0 +1,69 @@
+#pragma once
+// Limits of sessions, their trees and agents, and work queues: what each limits, its unit, and what
+// happens when it is reached.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/time.h"
+
+namespace drover::limits {
+
+/// Steps of a session without a limit of its own; then it pauses.
+inline constexpr int64_t kSessionStepsMax = 500;
+/// Tool calls of one turn that run at once; further ones queue.
+inline constexpr size_t kParallelToolCallsMax = 32;
+/// Bytes of one tool result; larger is cut and marked.
+inline constexpr size_t kToolResultBytesMax = 4u << 20;
+inline constexpr Duration kToolCallTimeout = 120s;
+
+/// Answers of a planner: its default deadline, bytes, and effects of one plan; more are refused.
+inline constexpr Duration kPlannerTimeout = 30s;
+inline constexpr size_t kPlanBytesMax = 1u << 20;
+inline constexpr size_t kPlanEffectsMax = 64;
+/// Signals of a session that no wait has taken; further ones are refused.
+inline constexpr size_t kSignalsKeptMax = 64;
+/// Waits of a session that are open at once; a plan that asks for more is refused.
+inline constexpr size_t kWaitsMax = 64;
+/// Attempts at one model call, plan or tool call over restarts and lost leases; then it waits for
+/// a person.
+inline constexpr uint32_t kEffectAttemptsMax = 20;
+
+/// Sessions run at once by one process; further ones queue.
+inline constexpr size_t kSessionsActiveMax = 4'096;
+/// Labels of a session, and bytes of a label's name or text; more are refused.
+inline constexpr size_t kLabelsMax = 32;
+inline constexpr size_t kLabelBytesMax = 512;
+
+// Trees of sessions.
+// What a session and its descendants may use together, unless the agent says otherwise.
+inline constexpr int64_t kTreeDepthMax = 4;
+inline constexpr int64_t kTreeWidthMax = 16;
+inline constexpr int64_t kTreeSpawnsMax = 256;
+inline constexpr int64_t kTreeStepsMax = 2'000;
+inline constexpr int64_t kTreeTokensMax = 10'000'000;
+inline constexpr int64_t kTreeCostUsdMax = 100;
+inline constexpr Duration kTreeTimeMax = 400 * 24h;
+/// Tasks of one spawn; more are refused.
+inline constexpr size_t kChildTasksMax = 256;
+/// Output tokens reserved for a call whose agent names no limit.
+inline constexpr int64_t kOutputTokensReserved = 8'192;
+
+// Work queues.
+/// Items that wait in all queues, and long polls under way; more are refused with retry "after".
+inline constexpr size_t kWorkItemsMax = 65'536;
+inline constexpr size_t kWorkPollsMax = 4'096;
+/// Length of a lease and of a long poll: default and maximum.
+inline constexpr Duration kLeaseTime = 30s;
+inline constexpr Duration kLeaseTimeMax = 1h;
+inline constexpr Duration kWorkPollMax = 60s;
+inline constexpr size_t kWorkItemsPerPollMax = 64;
+
+// Agents.
+/// Agents that tenants deployed, in all, and versions of one of them; more are refused.
+inline constexpr size_t kAgentsMax = 10'000;
+inline constexpr size_t kAgentVersionsMax = 1'000;
+/// Journals that one budget report reads, newest first; the answer says that there are more.
+inline constexpr size_t kReportSessionsMax = 1'000;
+
+}  // namespace drover::limits
