@@ -60,6 +60,7 @@ LIBRARIES = [
     (r"yaml-cpp/", [r"src/base/(config|yaml)\w*\.cc"], "use the YAML reader in base/"),
     (r"sqlite3\.h", [r"src/store/sqlite/.*"], "use the interfaces in store/"),
     (r"openssl/", [r"src/crypto/.*", r"src/net/\w*tls\w*\.(cc|h)"], "use crypto/ or net's TLS"),
+    (r"cbor\.h|cbor/", [r"src/crypto/cbor\.cc"], "use crypto/cbor.h"),
     (r"CLI/", [r"src/app/.*"], "only commands read the command line"),
     (r"nghttp2/", [r"src/http/.*"], "use http/"),
     (r"llhttp", [r"src/http/.*"], "use http/"),

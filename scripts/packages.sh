@@ -8,7 +8,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 build="clang-19 lld-19 cmake ninja-build pkg-config
-  libcli11-dev libexpected-dev libfmt-dev libmimalloc-dev libnghttp2-dev libsimdjson-dev
+  libcbor-dev libcli11-dev libexpected-dev libfmt-dev libmimalloc-dev libnghttp2-dev libsimdjson-dev
   libspdlog-dev libsqlite3-dev libssl-dev libyaml-cpp-dev libzstd-dev zlib1g-dev"
 # llvm-19 holds the symbolizer: without it a sanitizer's report has no line numbers.
 test="libgtest-dev libclang-rt-19-dev llvm-19 python3 python3-venv curl"
