@@ -70,8 +70,10 @@ store::SessionRow Actor::row() const {
     if (state_.open_children() > 0) row.pending |= store::kCancelChildren;
   }
   // A crash between a spawn and the child's first event leaves a parent that waits for nobody.
-  bool awaits = state_.status != Status::kEnded && state_.open_children() > 0;
-  if (awaits) row.pending |= kEnsureChildren;
+  if (state_.status == Status::kEnded) return row;
+  if (state_.open_children() > 0) row.pending |= kEnsureChildren;
+  bool stopped = state_.over_budget && state_.over_budget->scope == "tree";
+  if (stopped && !state_.parent.empty()) row.pending |= kAwaitsRaise;
   return row;
 }
 
@@ -95,19 +97,19 @@ Task<Result<void>> Actor::load(Context ctx) {
     CO_TRY_VOID(co_await open_pool(ctx));
   } else if (loaded.error().code != Code::kNotFound) {
     co_return fail(std::move(loaded).error());
-  }  // else it is about to be started
+  } else {
+    settle_in_pool();  // it is about to be started, perhaps once more
+  }
   loaded_ = true;
   co_return Result<void>();
 }
 
 Task<Result<void>> Actor::open_pool(Context ctx) {
-  if (pool_ != nullptr) {
-    // The pool outlived a failed commit: what it counted of us is put right.
-    settle_in_pool();
-    co_return Result<void>();
+  if (pool_ == nullptr) {
+    CO_TRY(pool_, co_await services_.trees->open(ctx, &state_));
   }
-  CO_TRY(pool_, co_await services_.trees->open(ctx, &state_));
-  counted_ = use_of(state_);
+  // After a commit of unknown outcome: what it counted of us is put right.
+  settle_in_pool();
   co_return Result<void>();
 }
 
@@ -119,16 +121,12 @@ Task<void> Actor::take_up_end(Context ctx) {
 
 void Actor::count_in_pool() {
   if (pool_ == nullptr) return;
-  TreeUse held = most_of(counted_, use_of(state_));
-  pool_->count(counted_, held);
-  counted_ = held;
+  pool_->count(state_.id, most_of(pool_->part(state_.id), use_of(state_)));
 }
 
 void Actor::settle_in_pool() {
   if (pool_ == nullptr) return;
-  TreeUse now = use_of(state_);
-  pool_->count(counted_, now);
-  counted_ = now;
+  pool_->count(state_.id, use_of(state_));
   if (state_.root == state_.id) pool_->set_limits(state_.tree);
 }
 
@@ -221,6 +219,7 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
     start_children();
     arm_timer();
   }
+  if (status) status = take_raise(batch);
   bool nothing_yet = status && batch.empty();
   if (nothing_yet) {
     Context idle = ctx.with_timeout(kIdleBeforeSleep);
@@ -293,8 +292,6 @@ Task<void> Actor::run(Context ctx) {
   asleep_ = true;
   inbox_.close();
   refuse_commands(Error(Code::kAborted, "the session's actor went to sleep", Retry::kSameTarget));
-  // What was counted and never written is taken back: another actor has the session.
-  if (pool_ != nullptr && !loaded_) pool_->count(counted_, TreeUse());
 }
 
 }  // namespace drover::session

@@ -30,19 +30,18 @@ namespace drover::session {
 /// Something asked of a session from outside; the answer is the sequence of its event.
 struct Command {
   enum class Kind : uint8_t {
-    kStart,         // session.started; "message" and "plan" beside it begin the first turn
-    kMessage,       // observation
-    kReward,        // reward
-    kCancel,        // session.ended
-    kResolve,       // wait.resolved of an approval
-    kSignal,        // signal
-    kExtension,     // budget.extension_decided
-    kBudgetLifted,  // the tree's pool has more: nothing is written but what follows
-    kMove,          // agent.changed
-    kChildEnded,    // child.ended
-    kTimer,         // a wait may be due
-    kWork,          // a worker's result
-    kNudge,         // wake up and look
+    kStart,       // session.started; "message" and "plan" beside it begin the first turn
+    kMessage,     // observation
+    kReward,      // reward
+    kCancel,      // session.ended
+    kResolve,     // wait.resolved of an approval
+    kSignal,      // signal
+    kExtension,   // budget.extension_decided
+    kMove,        // agent.changed
+    kChildEnded,  // child.ended
+    kTimer,       // a wait may be due
+    kWork,        // a worker's result
+    kNudge,       // wake up and look
   };
   Kind kind = Kind::kMessage;
   Json payload;
@@ -116,6 +115,8 @@ class Actor {
   void count_in_pool();
   /// After a commit or a load: the pool counts what the journal says, and has its limits.
   void settle_in_pool();
+  /// The tree's limit that stopped the session was raised: it goes on.
+  Result<void> take_raise(Batch& batch);
   /// What the tree has used, with our own part as it would be after this batch.
   TreeUse tree_used() const;
   const TreeLimits& tree_limits() const;
@@ -197,7 +198,6 @@ class Actor {
   std::set<SessionId> known_;            // children that exist
   std::set<SessionId> cancelled_;        // children that were told to stop
   std::shared_ptr<TreePool> pool_;
-  TreeUse counted_;  // of this session, in the pool
   bool loaded_ = false;
   bool asleep_ = false;
   bool ending_ = false;  // the end was written: its consequences follow

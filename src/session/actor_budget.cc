@@ -51,8 +51,24 @@ bool Actor::step_allowed() {
   return state_.steps < state_.agent.steps_max && !state_.over_budget && !tree_lacks(more);
 }
 
+/// The raise is in the root's journal, ours is only told: by whoever made it, or by nobody when the
+/// process ended in between, and perhaps while we were about to stop.
+Result<void> Actor::take_raise(Batch& batch) {
+  if (pool_ == nullptr || !state_.over_budget || state_.over_budget->scope != "tree") return {};
+  const OverBudget& over = *state_.over_budget;
+  if (over.limit == limit_text(tree_limits(), over.budget)) return {};
+  for (const Wait& wait : state_.waits) {
+    if (wait.what != "budget" || !wait.request_id.empty()) continue;
+    Json payload = Json::object();
+    payload.set("wait_id", wait_id(wait.sequence)).set("for", "budget").set("outcome", "granted");
+    TRY_VOID(batch.add(system_draft(kind::kWaitResolved, std::move(payload), wait.sequence)));
+    return add_new_attempts(batch);
+  }
+  return {};
+}
+
 TreeUse Actor::tree_used() const {
-  TreeUse out = pool_->used() - counted_;
+  TreeUse out = pool_->used() - pool_->part(state_.id);
   out += use_of(state_);
   return out;
 }
@@ -63,8 +79,7 @@ const TreeLimits& Actor::tree_limits() const {
 }
 
 std::optional<Shortage> Actor::tree_lacks(const TreeUse& more) const {
-  TreePool as_written(tree_limits(), pool_->started(), tree_used());
-  return as_written.lacks(more, services_.loop->wall());
+  return shortage_of(tree_limits(), tree_used(), more, services_.loop->wall() - pool_->started());
 }
 
 Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {

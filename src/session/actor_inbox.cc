@@ -113,15 +113,6 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
       return resolve(command, batch);
     case Command::Kind::kExtension:
       return extension(command, batch);
-    case Command::Kind::kBudgetLifted: {
-      const Wait* wait = state_.find_wait("budget");
-      if (wait == nullptr || !state_.over_budget || state_.over_budget->scope != "tree") return 0;
-      Json payload = Json::object();
-      payload.set("wait_id", wait_id(wait->sequence))
-          .set("for", "budget")
-          .set("outcome", "granted");
-      return batch.add(by(kind::kWaitResolved, std::move(payload), command.actor, wait->sequence));
-    }
     case Command::Kind::kChildEnded:
       return child_ended(command, batch);
     case Command::Kind::kTimer:

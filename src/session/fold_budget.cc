@@ -100,6 +100,7 @@ Result<void> on_exceeded(State& state, const Event& event, const Json& payload) 
   OverBudget over;
   over.budget = text(payload, "budget");
   over.scope = text(payload, "scope");
+  over.limit = text(payload, "limit");
   if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
   state.over_budget = std::move(over);
   if (state.model_call && state.model_call->sequence == event.causation) {

@@ -11,6 +11,7 @@ using identity::Action;
 using identity::Principal;
 
 constexpr size_t kVictimSlice = 500;
+constexpr Duration kLiftAgain = 5s;
 
 store::SessionFilter filter_of(const KillTarget& target, const TenantId& tenant) {
   store::SessionFilter filter;
@@ -111,7 +112,7 @@ Task<Result<uint64_t>> SessionManager::decide_extension(Context ctx, Principal w
   co_return sequence;
 }
 
-/// Sessions of the tree that its budget had stopped go on.
+/// Sessions of the tree that its budget had stopped see for themselves that they may go on.
 Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
   store::SessionFilter filter;
   filter.root = root;
@@ -120,16 +121,17 @@ Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
   filter.limit = kVictimSlice;
   for (;;) {
     auto rows = co_await services_.journal->list(ctx, filter);
-    if (!rows) {
+    while (!rows) {
       LOG_WARN("tree {}: {}", root.str(), rows.error().to_string());
-      co_return;
+      auto slept = co_await async::sleep_for(ctx, kLiftAgain);
+      if (!slept) co_return;
+      rows = co_await services_.journal->list(ctx, filter);
     }
     for (const store::SessionRow& row : *rows) {
       Command c;
-      c.kind = Command::Kind::kBudgetLifted;
-      c.actor.type = "system";
-      auto lifted = co_await persist(ctx, row.id, row.tenant, std::move(c));
-      (void)lifted;
+      c.kind = Command::Kind::kNudge;
+      auto woken = co_await persist(ctx, row.id, row.tenant, std::move(c));
+      (void)woken;  // it may have ended
     }
     if (rows->size() < filter.limit) co_return;
     filter.before = rows->back().id;

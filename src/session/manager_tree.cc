@@ -247,11 +247,12 @@ Task<Result<size_t>> SessionManager::recover(Context ctx) {
   store::SessionFilter running;
   running.status = "running";
   CO_TRY(size_t woken, co_await wake_all(ctx, std::move(running)));
-  // Parents see to it that their children exist.
-  store::SessionFilter parents;
-  parents.status = "waiting";
-  parents.pending = kEnsureChildren;
-  CO_TRY(size_t waiting, co_await wake_all(ctx, std::move(parents)));
+  // Parents see to it that their children exist, and who waits for its tree's budget whether it was
+  // raised.
+  store::SessionFilter owed;
+  owed.status = "waiting";
+  owed.pending = kEnsureChildren | kAwaitsRaise;
+  CO_TRY(size_t waiting, co_await wake_all(ctx, std::move(owed)));
   woken += waiting;
   CO_TRY_VOID(co_await finish_ends(ctx));
   co_return woken;

@@ -330,8 +330,9 @@ void put_rest(Json& out, const State& s) {
   put_list(out, "extensions", s.extensions, extension_json);
   out.set("step", step_json(s.step));
   if (s.over_budget) {
-    out.set("over_budget",
-            Json::object().set("budget", s.over_budget->budget).set("scope", s.over_budget->scope));
+    Json over = Json::object();
+    over.set("budget", s.over_budget->budget).set("scope", s.over_budget->scope);
+    out.set("over_budget", over.set("limit", s.over_budget->limit));
   }
   put(out, "last_extension_granted", s.last_extension_granted);
   put(out, "extensions_granted", s.extensions_granted);
@@ -361,6 +362,7 @@ void take_rest(const Json& in, State& s) {
     OverBudget budget;
     budget.budget = text(*over, "budget");
     budget.scope = text(*over, "scope");
+    budget.limit = text(*over, "limit");
     s.over_budget = std::move(budget);
   }
   s.last_extension_granted = flag(in, "last_extension_granted");

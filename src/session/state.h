@@ -119,6 +119,7 @@ struct StepUse {
 struct OverBudget {
   std::string budget;  // "steps", "tokens", "money", "time"
   std::string scope;   // "step", "tree"
+  std::string limit;   // as it was then; "" where nothing says
 };
 
 /// An effect of a plan that was not begun yet.

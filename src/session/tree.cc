@@ -8,7 +8,17 @@ namespace drover::session {
 namespace {
 
 constexpr size_t kLoadSlice = 512;
+constexpr size_t kRowSlice = 500;
 constexpr size_t kPoolSweep = 256;
+
+TreeUse use_of(const store::SessionRow& row) {
+  TreeUse out;
+  out.steps = row.spent.steps;
+  out.tokens = row.spent.tokens + row.reserved.tokens;
+  out.spawns = row.spent.spawns;
+  out.cost = row.spent.cost + row.reserved.cost;
+  return out;
+}
 
 }  // namespace
 
@@ -47,25 +57,48 @@ TreeUse use_of(const State& state) {
   return out;
 }
 
-std::optional<Shortage> TreePool::lacks(const TreeUse& more, WallTime now) const {
-  auto over = [](std::string_view budget, int64_t used, int64_t asked,
-                 int64_t limit) -> std::optional<Shortage> {
-    if (asked <= 0 || used + asked <= limit) return std::nullopt;
-    return Shortage{std::string(budget), std::to_string(limit), std::to_string(used)};
+std::string limit_text(const TreeLimits& limits, std::string_view budget) {
+  if (budget == "steps") return std::to_string(limits.steps);
+  if (budget == "spawns") return std::to_string(limits.spawns);
+  if (budget == "tokens") return std::to_string(limits.tokens);
+  if (budget == "money") return limits.cost.usd();
+  if (budget == "time") return format_duration(limits.time);
+  return "";
+}
+
+std::optional<Shortage> shortage_of(const TreeLimits& limits, const TreeUse& used,
+                                    const TreeUse& more, Duration age) {
+  auto lacks = [&](std::string budget, std::string spent) {
+    std::string limit = limit_text(limits, budget);
+    return Shortage{std::move(budget), std::move(limit), std::move(spent)};
   };
-  if (auto s = over("steps", used_.steps, more.steps, limits_.steps)) return s;
-  if (auto s = over("spawns", used_.spawns, more.spawns, limits_.spawns)) return s;
-  if (auto s = over("tokens", used_.tokens, more.tokens, limits_.tokens)) return s;
-  if (more.cost > Money() && used_.cost + more.cost > limits_.cost) {
-    return Shortage{"money", limits_.cost.usd(), used_.cost.usd()};
+  auto over = [](int64_t spent, int64_t asked, int64_t limit) {
+    return asked > 0 && spent + asked > limit;
+  };
+  if (over(used.steps, more.steps, limits.steps)) return lacks("steps", std::to_string(used.steps));
+  if (over(used.spawns, more.spawns, limits.spawns)) {
+    return lacks("spawns", std::to_string(used.spawns));
   }
-  if (now - started_ > limits_.time) {
-    return Shortage{"time", format_duration(limits_.time), format_duration(now - started_)};
+  if (over(used.tokens, more.tokens, limits.tokens)) {
+    return lacks("tokens", std::to_string(used.tokens));
   }
+  if (more.cost > Money() && used.cost + more.cost > limits.cost) {
+    return lacks("money", used.cost.usd());
+  }
+  if (age > limits.time) return lacks("time", format_duration(age));
   return std::nullopt;
 }
 
-void TreePool::count(const TreeUse& before, const TreeUse& after) { used_ += after - before; }
+TreeUse TreePool::part(const SessionId& session) const {
+  auto it = parts_.find(session);
+  return it == parts_.end() ? TreeUse() : it->second;
+}
+
+void TreePool::count(const SessionId& session, const TreeUse& use) {
+  TreeUse& part = parts_[session];
+  used_ += use - part;
+  part = use;
+}
 
 std::shared_ptr<TreePool> TreePools::find(const SessionId& root) const {
   auto it = pools_.find(root);
@@ -86,19 +119,28 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::open(Context ctx, const State
 
 Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State* state) {
   bool root = state->root == state->id;
+  TreeLimits limits = state->tree;
+  WallTime started = state->started;
+  if (!root) {
+    CO_TRY(State top, co_await load_state(ctx, journal_, state->root));
+    limits = top.tree;
+    started = top.started;
+  }
+  auto pool = std::make_shared<TreePool>(limits, started);
   // A session without children and without a parent is its own sum.
   if (root && state->spawns == 0) {
-    co_return std::make_shared<TreePool>(state->tree, state->started, use_of(*state));
+    pool->count(state->id, use_of(*state));
+    co_return pool;
   }
-  CO_TRY(auto totals, co_await journal_->tree(ctx, state->root));
-  TreeUse used;
-  used.steps = totals.spent.steps;
-  used.tokens = totals.spent.tokens + totals.reserved.tokens;
-  used.spawns = totals.spent.spawns;
-  used.cost = totals.spent.cost + totals.reserved.cost;
-  if (root) co_return std::make_shared<TreePool>(state->tree, state->started, used);
-  CO_TRY(State top, co_await load_state(ctx, journal_, state->root));
-  co_return std::make_shared<TreePool>(top.tree, top.started, used);
+  store::SessionFilter filter;
+  filter.root = state->root;
+  filter.limit = kRowSlice;
+  for (;;) {
+    CO_TRY(auto rows, co_await journal_->list(ctx, filter));
+    for (const store::SessionRow& row : rows) pool->count(row.id, use_of(row));
+    if (rows.size() < filter.limit) co_return pool;
+    filter.before = rows.back().id;
+  }
 }
 
 Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id) {

@@ -1,9 +1,11 @@
 #pragma once
 // One budget for a whole tree of sessions (PITFALLS of other systems: children counted apart from
-// their parent). While any session of a tree is awake its pool is in memory: what all of them used
-// and reserved, summed from the index when the pool is opened, and kept in step by the actors. An
+// their parent). While any session of a tree is awake its pool is in memory: what each of them used
+// and reserved, read from the index when the pool is opened, and kept in step by the actors. An
 // actor asks the pool before it writes an intent, so that nothing is begun beyond the limits; what
 // it counted stands in its row in the same commit, so that a crash neither frees nor loses any.
+// What a session counts outlives its actor: one that ends without knowing what its last commit came
+// to leaves the most of both, until the next one has read the journal.
 //
 // Owned by the manager; pools by the actors that use them. Loop thread only.
 
@@ -43,24 +45,31 @@ struct Shortage {
   std::string used;
 };
 
+/// Which limit a tree that has used so much would break with `more`; nullopt: none.
+std::optional<Shortage> shortage_of(const TreeLimits& limits, const TreeUse& used,
+                                    const TreeUse& more, Duration age);
+/// A limit as shortages name it; "" for a budget that trees do not have.
+std::string limit_text(const TreeLimits& limits, std::string_view budget);
+
 class TreePool {
  public:
-  TreePool(TreeLimits limits, WallTime started, TreeUse used)
-      : limits_(limits), started_(started), used_(used) {}
+  TreePool(TreeLimits limits, WallTime started) : limits_(limits), started_(started) {}
 
-  /// Which limit `more` would break; nullopt: none.
-  std::optional<Shortage> lacks(const TreeUse& more, WallTime now) const;
   const TreeLimits& limits() const { return limits_; }
-  const TreeUse& used() const { return used_; }
-  WallTime started() const { return started_; }
-  /// A session's count has changed.
-  void count(const TreeUse& before, const TreeUse& after);
   void set_limits(TreeLimits limits) { limits_ = limits; }
+  WallTime started() const { return started_; }
+  /// By all sessions together.
+  const TreeUse& used() const { return used_; }
+  /// By one of them; nothing if it was never counted.
+  TreeUse part(const SessionId& session) const;
+  /// What that session counts from now on, whatever it did before.
+  void count(const SessionId& session, const TreeUse& use);
 
  private:
   TreeLimits limits_;
   WallTime started_;
   TreeUse used_;
+  std::map<SessionId, TreeUse> parts_;
 };
 
 class TreePools {

@@ -1,3 +1,4 @@
+#include "session/batch.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -210,6 +211,81 @@ TEST(Tree, OneBudgetForTheTree) {
   w.loop.run_for(60s);
   EXPECT_EQ(w.state(id).status, Status::kEnded);
   EXPECT_EQ(w.state(id).tree.tokens, 101'000);
+}
+
+/// A root that is given more, and whose process ends before anybody is told.
+void raise_and_die(Tree& w, const SessionId& root, int64_t tokens) {
+  w.loop.run_task(w.manager->stop());
+  store::Journal& journal = w.store.journal();
+  auto state = w.loop.run_task(load_state(w.ctx, &journal, root));
+  auto row = w.loop.run_task(journal.find(w.ctx, root));
+  ASSERT_TRUE(state && row);
+  Batch batch(*state, w.loop, w.random);
+  Json payload = Json::object();
+  payload.set("request_id", "r").set("granted", true).set("budget", "tree").set("tokens", tokens);
+  ASSERT_TRUE(batch.add(system_draft(kind::kBudgetExtensionDecided, std::move(payload))));
+  uint64_t before = batch.expected_last();
+  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
+}
+
+TEST(Tree, ARaiseOfWhichNobodyWasToldIsSeenAtTheNextStart) {
+  Tree w;
+  w.road.input_tokens = 200;
+  w.road.output_tokens = 100;
+  SessionId id = w.create(
+      R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+      R"("end_after_answer":true,"limits":{"output_tokens":200},"tree":{"tokens":1000,"width":1}})",
+      "go");
+  w.loop.run_for(60s);
+  ASSERT_EQ(w.state(id).reason, "children");
+  raise_and_die(w, id, 100'000);
+  w.start();
+  ASSERT_TRUE(w.loop.run_task(w.manager->recover(w.ctx)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.status, "ended");
+}
+
+TEST(Tree, ARestartWithoutARaiseWakesNobodyForLong) {
+  Tree w;
+  w.road.input_tokens = 200;
+  w.road.output_tokens = 100;
+  SessionId id =
+      w.create(R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+               R"("limits":{"output_tokens":200},"tree":{"tokens":1000,"width":1}})",
+               "go");
+  w.loop.run_for(60s);
+  std::map<SessionId, uint64_t> before;
+  for (const store::SessionRow& row : w.rows()) before[row.id] = row.last_sequence;
+  w.restart();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).reason, "children");
+  for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.last_sequence, before[row.id]);
+  EXPECT_EQ(w.manager->awake(), 0u);
+}
+
+/// What one session counts survives whatever becomes of its actor.
+TEST(TreePool, CountsEachSessionOnce) {
+  TreeLimits limits;
+  limits.tokens = 100;
+  TreePool pool(limits, WallTime());
+  TreeUse some;
+  some.tokens = 60;
+  pool.count(SessionId("ses_a"), some);
+  pool.count(SessionId("ses_a"), some);
+  EXPECT_EQ(pool.used().tokens, 60);
+  TreeUse more;
+  more.tokens = 50;
+  auto shortage = shortage_of(pool.limits(), pool.used(), more, Duration{});
+  ASSERT_TRUE(shortage);
+  EXPECT_EQ(shortage->budget, "tokens");
+  EXPECT_EQ(shortage->limit, limit_text(limits, "tokens"));
+  EXPECT_EQ(shortage->used, "60");
+  some.tokens = 40;
+  pool.count(SessionId("ses_a"), some);
+  EXPECT_FALSE(shortage_of(pool.limits(), pool.used(), more, Duration{}));
+  EXPECT_EQ(pool.part(SessionId("ses_a")).tokens, 40);
+  EXPECT_EQ(pool.part(SessionId("ses_b")).tokens, 0);
 }
 
 }  // namespace
