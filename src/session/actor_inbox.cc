@@ -285,7 +285,7 @@ Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   if (plan == nullptr) return fail(Code::kInvalidArgument, "this item asks for a 'plan'");
   TRY(auto effects, parse_plan(*plan));
-  (void)effects;
+  TRY_VOID(check_waits(state_, effects));
   put_down(command.sequence);
   Json payload = *plan;
   payload.set("planner", state_.agent.planner.name());
@@ -299,7 +299,10 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   if (!content) return fail(Code::kInvalidArgument, "this item asks for a text 'content'");
   const Json* plan = command.payload.find("plan");
   bool next = plan != nullptr && !plan->is_null();
-  if (next) TRY_VOID(parse_plan(*plan));
+  if (next) {
+    TRY(auto effects, parse_plan(*plan));
+    TRY_VOID(check_waits(state_, effects));
+  }
   put_down(command.sequence);
   Json payload = Json::object();
   for (const PendingToolCall& call : state_.tool_calls) {
@@ -347,6 +350,7 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
     // Superseded, or the session has ended meanwhile; what it cost is counted all the same.
     return finished.kind == EffectKind::kModel ? settle(finished, batch) : Result<void>();
   }
+  if (finished.kind == EffectKind::kPlan) refuse_overfull(state_, finished.result);
   for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
   if (!finished.result.cut.empty()) return cut(finished, batch);

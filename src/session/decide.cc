@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "base/limits/session.h"
 #include "session/builtins.h"
 #include "session/state.h"
 
@@ -17,6 +18,11 @@ Draft resolved_wait(const Wait& wait, std::string_view outcome) {
   Json payload = Json::object();
   payload.set("wait_id", wait_id(wait.sequence)).set("for", wait.what).set("outcome", outcome);
   return system_draft(kind::kWaitResolved, std::move(payload), wait.sequence);
+}
+
+std::string too_many_waits() {
+  return "this session waits for " + std::to_string(limits::kWaitsMax) +
+         " things already, the most that it may: let some of them come first";
 }
 
 // --- Waits that the state itself resolves ---
@@ -86,6 +92,8 @@ void decide_extensions(const State& state, Drafts& out) {
       out.push_back(decided(e, true, "within what the agent's rule allows"));
     } else if (!state.agent.extensions.ask) {
       out.push_back(decided(e, false, "beyond what the agent's rule allows"));
+    } else if (state.waits_left() == 0) {
+      out.push_back(decided(e, false, too_many_waits()));
     } else {
       Json payload = Json::object();
       payload.set("for", "budget").set("request_id", e.request_id);
@@ -134,10 +142,15 @@ Draft known_result(const PendingToolCall& call) {
   return system_draft(kind::kToolResult, std::move(payload), call.sequence, call.attempt);
 }
 
-/// What a built-in call that was begun waits for.
-void step_builtin(const State& state, const PendingToolCall& call, Drafts& out) {
+/// What a built-in call that was begun waits for. `waits_left` counts down.
+void step_builtin(const State& state, const PendingToolCall& call, size_t& waits_left,
+                  Drafts& out) {
   auto step = builtin_step(call, state.last_time);
+  if (step && step->kind == kind::kWaitStarted && waits_left == 0) {
+    step = fail(Code::kResourceExhausted, too_many_waits());
+  }
   if (step) {
+    if (step->kind == kind::kWaitStarted) --waits_left;
     out.push_back(system_draft(step->kind, std::move(step->payload), call.sequence));
     return;
   }
@@ -147,8 +160,11 @@ void step_builtin(const State& state, const PendingToolCall& call, Drafts& out) 
   out.push_back(known_result(refused));
 }
 
-void begin_call(const State& state, const PendingToolCall& call, size_t position, Drafts& out) {
+void begin_call(const State& state, const PendingToolCall& call, size_t position,
+                size_t& waits_left, Drafts& out) {
   if (state.agent.needs_approval(call.call.name) && !call.approved) {
+    if (waits_left == 0) return;
+    --waits_left;
     Json payload = Json::object();
     payload.set("for", "approval").set("call_index", call.call_index);
     payload.set("tool", call.call.name).set("arguments", call.call.arguments);
@@ -173,15 +189,16 @@ void begin_call(const State& state, const PendingToolCall& call, size_t position
 }
 
 void decide_tools(const State& state, Drafts& out) {
+  size_t waits_left = state.waits_left();
   for (size_t i = 0; i < state.tool_calls.size(); ++i) {
     const PendingToolCall& call = state.tool_calls[i];
     if (call.done || call.waiting) continue;
     if (call.ready) {
       out.push_back(known_result(call));
     } else if (call.sequence == 0) {
-      if (!state.over_budget) begin_call(state, call, i, out);
+      if (!state.over_budget) begin_call(state, call, i, waits_left, out);
     } else if (call.executor == kBuiltinExecutor) {
-      step_builtin(state, call, out);
+      step_builtin(state, call, waits_left, out);
     }
   }
 }
@@ -204,7 +221,7 @@ std::string last_answer(const State& state) {
 
 /// Waits and requests of a plan begin at once, beside its tool calls; an end when all else is done.
 bool may_begin_planned(const State& state) {
-  if (state.planned.empty()) return false;
+  if (state.planned.empty() || state.plan_held_up()) return false;
   if (state.planned.front().kind != "end") return true;
   return state.tool_calls.empty() && !state.model_due && !state.model_call && state.waits.empty() &&
          state.extensions.empty() && state.groups.empty();

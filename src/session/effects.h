@@ -69,6 +69,9 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
 Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task);
 Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task);
 
+/// A plan that asks for more waits than the session may have counts as a failed answer.
+void refuse_overfull(const State& state, EffectResult& planned);
+
 /// What a planner is asked (contract/README.md), but for the events since its last plan: whoever
 /// hands the question out adds them (add_events).
 Json question_head(const State& state);

@@ -1,3 +1,4 @@
+#include "base/limits/session.h"
 #include "session/effects.h"
 #include "session/plan.h"
 
@@ -70,6 +71,21 @@ Json failed_plan(const PlannerSpec& planner, const Error& error) {
 }
 
 }  // namespace
+
+void refuse_overfull(const State& state, EffectResult& planned) {
+  if (state.waits.empty()) return;  // one plan alone cannot ask for too many
+  static_assert(limits::kPlanEffectsMax <= limits::kWaitsMax);
+  for (Draft& draft : planned.drafts) {
+    if (draft.payload.find("effects") == nullptr) continue;
+    auto effects = parse_plan(draft.payload);
+    auto checked = effects ? check_waits(state, *effects) : fail(std::move(effects).error());
+    if (checked) continue;
+    Error error = std::move(checked).error();
+    error.retry = Retry::kSameTarget;
+    draft.payload = failed_plan(state.agent.planner, error);
+    planned.retry = true;
+  }
+}
 
 Json question_head(const State& state) {
   Json out = Json::object();

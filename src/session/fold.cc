@@ -188,10 +188,10 @@ bool busy(const State& state) {
   } else {
     if (state.model_call ? !state.model_call->failed : state.model_due) return true;
     if (state.plan ? !state.plan->failed : state.plan_due) return true;
-    if (!state.planned.empty()) return true;
+    if (!state.planned.empty() && !state.plan_held_up()) return true;
   }
   for (const PendingToolCall& call : state.tool_calls) {
-    if (call.done || call.waiting || call.failed) continue;
+    if (call.done || call.waiting || call.failed || state.held_up(call)) continue;
     // What was not begun when a budget ran out waits for it too.
     if (call.sequence != 0 || call.ready || !state.over_budget) return true;
   }

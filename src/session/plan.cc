@@ -112,6 +112,17 @@ Result<std::vector<PlannedEffect>> parse_plan(const Json& plan) {
   return out;
 }
 
+Result<void> check_waits(const State& state, const std::vector<PlannedEffect>& plan) {
+  auto opens = [](const PlannedEffect& e) {
+    return e.kind == "wait" && e.body.get_string("for") != "message";
+  };
+  auto more = static_cast<size_t>(std::count_if(plan.begin(), plan.end(), opens));
+  if (more <= state.waits_left()) return {};
+  return bad("the plan asks for " + std::to_string(more) + " waits, " +
+             std::to_string(state.waits.size()) + " are open, and a session has at most " +
+             std::to_string(limits::kWaitsMax) + ": let some of them come first");
+}
+
 Result<ChildGroup> plan_group(const Json& body) {
   const Json* tasks = body.find("tasks");
   const Json::Array* items = tasks == nullptr ? nullptr : tasks->array_items();

@@ -158,5 +158,28 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   EXPECT_FALSE(parse_plan(*Json::parse(R"([1])")));
 }
 
+TEST(Plan, WaitsBeyondTheLimitAreRefusedAndTheOldOnesStay) {
+  World w;
+  std::string some;
+  for (int i = 0; i < 40; ++i) {
+    some += (i == 0 ? "" : ",") + std::string(R"({"kind":"wait","for":"signal","name":"s"})");
+  }
+  w.planner.answer = [some](const Json&) -> Result<Json> { return effects("[" + some + "]"); };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(10s);
+  ASSERT_EQ(w.state(id).waits.size(), 40u);
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "more"))));
+  w.loop.run_for(600s);
+  EXPECT_EQ(w.state(id).waits.size(), 40u);
+  EXPECT_EQ(w.state(id).status, Status::kWaiting);
+  Json last = w.payload(id, kind::kPlan);
+  ASSERT_NE(last.find("error"), nullptr);
+  EXPECT_EQ(last.find("error")->get_string("message"),
+            "the plan asks for 40 waits, 40 are open, and a session has at most 64: let some of "
+            "them come first");
+  EXPECT_GT(w.planner.questions.size(), 2u) << "it is asked again, as after any nonsense";
+}
+
 }  // namespace
 }  // namespace drover::session

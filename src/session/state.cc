@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/limits/session.h"
+
 namespace drover::session {
 
 const Wait* State::find_wait(std::string_view what) const {
@@ -24,6 +26,19 @@ PendingToolCall* State::find_call(uint64_t call_index) {
     if (call.call_index == call_index) return &call;
   }
   return nullptr;
+}
+
+size_t State::waits_left() const {
+  return limits::kWaitsMax - std::min(limits::kWaitsMax, waits.size());
+}
+
+bool State::held_up(const PendingToolCall& call) const {
+  if (call.sequence != 0 || call.ready || call.approved || call.waiting) return false;
+  return waits_left() == 0 && agent.needs_approval(call.call.name);
+}
+
+bool State::plan_held_up() const {
+  return !planned.empty() && planned.front().kind == "wait" && waits_left() == 0;
 }
 
 std::optional<WallTime> State::due() const {

@@ -201,6 +201,13 @@ struct State {
   const Wait* find_wait(std::string_view what) const;
   const Wait* find_wait(uint64_t sequence) const;
   PendingToolCall* find_call(uint64_t call_index);
+  /// How many waits may still be opened: limits::kWaitsMax.
+  size_t waits_left() const;
+  /// Not begun: it needs a person's word, and so many are asked for already that it cannot even
+  /// ask.
+  bool held_up(const PendingToolCall& call) const;
+  /// The same of the next effect of a plan.
+  bool plan_held_up() const;
   /// The earliest time at which a wait is due.
   std::optional<WallTime> due() const;
   /// Children that were spawned and have not ended.

@@ -1,3 +1,4 @@
+#include "base/limits/session.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -179,6 +180,53 @@ TEST(Waits, ABuiltinThatTheAgentWasNotGivenIsNotOne) {
   SessionId id = w.create(kWaiter, "go");
   w.loop.run_for(5s);
   EXPECT_NE(w.state(id).messages.back().text().find("no tool named"), std::string::npos);
+}
+
+/// So many calls of one tool in one turn.
+Message many_calls(size_t n, const std::string& tool, const std::string& arguments) {
+  Message m = call_tools(std::vector<std::string>(n, tool));
+  for (size_t i = 0; i < n; ++i) {
+    m.tool_calls[i].id += std::to_string(i);
+    m.tool_calls[i].arguments = arguments;
+  }
+  return m;
+}
+
+TEST(Waits, ApprovalsBeyondTheLimitAreAskedForAsOthersAreAnswered) {
+  World w;
+  w.tools.latency["refund"] = 1ms;
+  one_call(w, many_calls(limits::kWaitsMax + 2, "refund", "{}"));
+  SessionId id = w.create(kWaiter, "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).waits.size(), limits::kWaitsMax);
+  EXPECT_EQ(w.state(id).status, Status::kWaiting);
+  EXPECT_EQ(w.manager->awake(), 0u);
+  w.crash();
+  size_t answered = 0;
+  for (; w.state(id).reason == "approval" && answered < 100; ++answered) {
+    std::string wait = wait_id(w.state(id).waits.front().sequence);
+    std::string word = answered == 0 ? "approved" : "denied";
+    ASSERT_TRUE(w.loop.run_task(w.manager->resolve(w.ctx, w.who, id, answer(wait, word))));
+    w.loop.run_for(1s);
+    EXPECT_LE(w.state(id).waits.size(), limits::kWaitsMax);
+  }
+  EXPECT_EQ(answered, limits::kWaitsMax + 2);
+  EXPECT_EQ(w.tools.calls.size(), 1u);
+  EXPECT_EQ(w.state(id).reason, "message");
+}
+
+TEST(Waits, SleepsBeyondTheLimitAreRefusedToTheModel) {
+  World w;
+  w.keep_time();
+  one_call(w, many_calls(limits::kWaitsMax + 1, "drover_sleep", R"({"seconds":5})"));
+  SessionId id = w.create(kWaiter, "go");
+  w.loop.run_for(1s);
+  EXPECT_EQ(w.state(id).waits.size(), limits::kWaitsMax);
+  w.loop.run_for(30s);
+  EXPECT_EQ(w.count(id, kind::kWaitStarted), limits::kWaitsMax);
+  EXPECT_EQ(w.state(id).messages.back().text(),
+            "got Error: this session waits for 64 things already, the most that it may: let some "
+            "of them come first");
 }
 
 }  // namespace

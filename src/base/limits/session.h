@@ -23,7 +23,8 @@ inline constexpr size_t kPlanBytesMax = 1u << 20;
 inline constexpr size_t kPlanEffectsMax = 64;
 /// Signals of a session that no wait has taken; further ones are refused.
 inline constexpr size_t kSignalsKeptMax = 64;
-/// Waits of a session that are open at once; a plan that asks for more is refused.
+/// Waits of a session that are open at once; a plan or a call that asks for more is refused, a call
+/// that needs an approval is begun once one is answered. Pauses at a limit or a budget come on top.
 inline constexpr size_t kWaitsMax = 64;
 /// Attempts at one model call, plan or tool call over restarts and lost leases; then it waits for
 /// a person.
