@@ -1,6 +1,7 @@
 // The Converse dialect: answers both ways, usage and stop reasons; requests, streams and errors
 // stand in files of their own.
 #include "base/bytes.h"
+#include "base/limits/contract.h"
 #include "dialect/converse_wire.h"
 #include "dialect/openai_wire.h"
 #include "dialect/rate_limits.h"
@@ -11,7 +12,7 @@ namespace {
 
 std::optional<int64_t> count(const Json& json, std::string_view key) {
   std::optional<int64_t> n = json.get_int(key);
-  return n && *n >= 0 ? n : std::nullopt;
+  return n && *n >= 0 && *n <= limits::kUsageTokensMax ? n : std::nullopt;
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/json_scan.h"
+#include "base/limits/contract.h"
 #include "dialect/openai_scan.h"
 #include "dialect/openai_wire.h"
 
@@ -88,7 +89,7 @@ void glance_choices(JsonScanner& scan, OpenAiGlance& out) {
   }
 }
 
-// A count of tokens; anything but a whole number that is not negative counts as absent.
+// A count of tokens; anything but a whole number from 0 to kUsageTokensMax counts as absent.
 std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
   char first = scan.peek();
   size_t begin = scan.offset();
@@ -96,9 +97,12 @@ std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
   std::string_view text = json.substr(begin, scan.offset() - begin);
   int64_t value = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec == std::errc() && end == text.data() + text.size()) return value;
-  Result<Json> number = Json::parse(text);  // "3.0", "3e2"
-  return number ? number->integer() : std::nullopt;
+  std::optional<int64_t> count = value;
+  if (ec != std::errc() || end != text.data() + text.size()) {
+    Result<Json> number = Json::parse(text);  // "3.0", "3e2"
+    count = number ? number->integer() : std::nullopt;
+  }
+  return count && *count <= limits::kUsageTokensMax ? count : std::nullopt;
 }
 
 struct UsageWord {

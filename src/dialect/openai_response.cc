@@ -1,4 +1,5 @@
 // Chat completions answers, both ways, and OpenAI's words for usage and finish reasons.
+#include "base/limits/contract.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {
@@ -27,7 +28,7 @@ bool is_nothing(const Json& value) {
 
 std::optional<int64_t> count(const Json& json, std::string_view key) {
   std::optional<int64_t> n = json.get_int(key);
-  return n && *n >= 0 ? n : std::nullopt;
+  return n && *n >= 0 && *n <= limits::kUsageTokensMax ? n : std::nullopt;
 }
 
 Result<void> read_choice(const Json& choice, ChatResponse& out) {

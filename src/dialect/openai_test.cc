@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "dialect/dialect.h"
+#include "dialect/openai_scan.h"
 #include "dialect/rate_limits.h"
 
 namespace drover::dialect {
@@ -127,6 +128,27 @@ TEST(OpenAi, ErrorsTellSdksWhetherToRetry) {
   EXPECT_EQ(never.status, 500);
   ASSERT_EQ(never.headers.size(), 1u);
   EXPECT_EQ(never.headers[0].first, "x-should-retry");
+}
+
+// A provider that lies: sums of such counts would overflow.
+TEST(Usage, ACountThatCannotBeIsNotTold) {
+  constexpr std::string_view kCounts =
+      R"("usage":{"prompt_tokens":9223372036854775807,"completion_tokens":7,)"
+      R"("completion_tokens_details":{"reasoning_tokens":-3}})";
+  std::string body = R"({"choices":[{"message":{"content":"x"}}],)" + std::string(kCounts) + "}";
+  auto whole = openai().decode_response(body);
+  ASSERT_TRUE(whole) << whole.error().message;
+  auto glance = glance_openai(body);
+  ASSERT_TRUE(glance && glance->usage);
+  auto other = converse().decode_response(
+      R"({"output":{"message":{"role":"assistant","content":[{"text":"x"}]}},"stopReason":"end_turn",)"
+      R"("usage":{"inputTokens":9223372036854775807,"outputTokens":7}})");
+  ASSERT_TRUE(other) << other.error().message;
+  for (const Usage& usage : {whole->usage, *glance->usage, other->usage}) {
+    EXPECT_FALSE(usage.input_tokens);
+    EXPECT_EQ(usage.output_tokens, 7);
+    EXPECT_FALSE(usage.reasoning_tokens);
+  }
 }
 
 TEST(RateLimits, ReadsGoDurations) {
