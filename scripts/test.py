@@ -29,9 +29,7 @@ def everything(report):
         return
     report.stage("program starts", stages.program)
     report.stage("unit tests", lambda: stages.unit_tests("tests"))
-    # Trees of sessions and their budgets have open findings (tests/world/README.md): `make world`
-    # runs them, and they belong here once it passes.
-    report.stage("world", lambda: stages.world(200, without=("trees", "budgets")))
+    report.stage("world", lambda: stages.world(200))
     report.stage("world finds planted bugs", stages.world_planted)
     report.stage("e2e environment", environment.join)
     stages.e2e_suites(report)

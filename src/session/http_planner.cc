@@ -22,6 +22,13 @@ Result<void> check_status(const http::ResponseHead& head) {
 
 }  // namespace
 
+Result<Json> read_plan_answer(const http::ResponseHead& head, std::string_view body) {
+  TRY_VOID(check_status(head));
+  auto parsed = Json::parse(body);
+  if (!parsed || !parsed->is_object()) return not_json();
+  return std::move(*parsed);
+}
+
 Result<http::ClientRequest> HttpPlanner::make_request(const PlannerQuestion& question) const {
   http::ClientRequest request;
   TRY(request.url, http::Url::parse(question.planner.url));
@@ -46,9 +53,7 @@ async::Task<Result<Json>> HttpPlanner::ask(async::Context ctx, PlannerQuestion q
   CO_TRY(auto response, co_await client_->send(ctx, std::move(request)));
   CO_TRY_VOID(check_status(response->head()));
   CO_TRY(std::string body, co_await response->read_all(ctx, limits::kPlanBytesMax));
-  auto parsed = Json::parse(body);
-  if (!parsed || !parsed->is_object()) co_return not_json();
-  co_return std::move(*parsed);
+  co_return read_plan_answer(response->head(), body);
 }
 
 }  // namespace drover::session

@@ -21,6 +21,9 @@ struct PlannerOrigin {
   std::map<std::string, std::string> headers;  // secrets resolved
 };
 
+/// The plan of an answer whose body is whole. Pure.
+Result<Json> read_plan_answer(const http::ResponseHead& head, std::string_view body);
+
 class HttpPlanner final : public PlannerClient {
  public:
   explicit HttpPlanner(http::Client* client) : client_(client) {}

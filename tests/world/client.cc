@@ -254,6 +254,32 @@ Task<Result<void>> Client::help_signals(Context ctx, SessionId id) {
   co_return Result<void>();
 }
 
+Task<Result<void>> Client::raise_tree(Context ctx, SessionId id, int64_t tokens) {
+  session::ExtensionDecision decision;
+  decision.budget = "tree";
+  decision.steps = 20;
+  decision.cost = Money::from_usd(1);
+  decision.spawns = 5;
+  decision.tokens = tokens;
+  auto raised = co_await decide(ctx, id, std::move(decision));
+  // Ended already.
+  if (!raised && raised.error().code == Code::kFailedPrecondition) co_return Result<void>();
+  co_return raised;
+}
+
+Task<Result<void>> Client::decide(Context ctx, SessionId id, session::ExtensionDecision decision) {
+  identity::Principal who = who_;
+  NodeCall<uint64_t> fn = [who, id, decision](Context c, session::SessionManager& m) {
+    return m.decide_extension(c, who, id, decision);
+  };
+  CO_TRY(uint64_t sequence, co_await insist<uint64_t>(ctx, fn));
+  // A tree's is in its root's journal.
+  if (decision.budget != "tree") {
+    world_.book().promised(id, sequence, kind::kBudgetExtensionDecided);
+  }
+  co_return Result<void>();
+}
+
 /// Decides what is asked, and raises what ran out.
 Task<Result<void>> Client::help_budget(Context ctx, SessionId id, Random* random, int round) {
   CO_TRY(session::State now, co_await state(ctx, id));
@@ -265,23 +291,11 @@ Task<Result<void>> Client::help_budget(Context ctx, SessionId id, Random* random
     decision.granted = random->chance(0.7);
   } else {
     bool tree = now.over_budget && now.over_budget->scope == "tree";
-    if (tree) {
-      decision.budget = "tree";
-      decision.steps = 20;
-      decision.cost = Money::from_usd(1);
-      decision.spawns = 5;
-    } else {
-      decision.time = 10min;
-    }
+    if (tree) co_return co_await raise_tree(ctx, id, 2'000 * round);
+    decision.time = 10min;
     decision.tokens = 2'000 * round;
   }
-  identity::Principal who = who_;
-  NodeCall<uint64_t> fn = [who, id, decision](Context c, session::SessionManager& m) {
-    return m.decide_extension(c, who, id, decision);
-  };
-  CO_TRY(uint64_t sequence, co_await insist<uint64_t>(ctx, fn));
-  (void)sequence;
-  co_return Result<void>();
+  co_return co_await decide(ctx, id, std::move(decision));
 }
 
 }  // namespace drover::world

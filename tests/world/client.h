@@ -38,6 +38,8 @@ class Client {
 
   Task<Result<void>> signal(Context ctx, SessionId id, std::string name);
   Task<Result<void>> move(Context ctx, SessionId id, session::AgentSpec to);
+  /// More tokens, steps, spawns and money for the session's tree.
+  Task<Result<void>> raise_tree(Context ctx, SessionId id, int64_t tokens);
   Task<Result<session::State>> state(Context ctx, SessionId id);
   Task<Result<session::KillReport>> kill(Context ctx, session::KillTarget target);
 
@@ -77,6 +79,7 @@ class Client {
   Task<Result<void>> help_children(Context ctx, SessionId parent, Random* random, int round);
   Task<Result<void>> help_signals(Context ctx, SessionId id);
   Task<Result<void>> help_budget(Context ctx, SessionId id, Random* random, int round);
+  Task<Result<void>> decide(Context ctx, SessionId id, session::ExtensionDecision decision);
   Task<Result<bool>> holds(Context ctx, SessionId id, std::string text);
 
   World& world_;

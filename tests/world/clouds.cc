@@ -1,5 +1,6 @@
 #include "world/clouds.h"
 
+#include "world/wire.h"
 #include "world/world.h"
 
 namespace drover::world {
@@ -72,6 +73,19 @@ class NodeRoad final : public road::Road {
     out.answer.response.model = "m-1";
     out.answer.response.finish_reason = thought->finish_reason;
     bill(**request, out);
+    Random* damage = world_.faults().damage();
+    auto arrived = model_over_wire(out.answer.response, damage);
+    if (!arrived) return failed(std::move(arrived).error());
+    if (damage == nullptr && arrived->message != out.answer.response.message) {
+      world_.verdict().fail("wire", "an answer is another one after its dialect");
+    }
+    // A count that did not arrive is estimated, as the road does.
+    arrived->usage.input_tokens =
+        arrived->usage.input_tokens.value_or(*out.answer.response.usage.input_tokens);
+    arrived->usage.output_tokens =
+        arrived->usage.output_tokens.value_or(*out.answer.response.usage.output_tokens);
+    out.cost = price(arrived->usage);
+    out.answer.response = std::move(*arrived);
     out.endpoint = &endpoint_;
     out.provider = "sim";
     out.cost_known = true;
@@ -93,7 +107,10 @@ class NodeRoad final : public road::Road {
     }
     response.usage.input_tokens = input;
     response.usage.output_tokens = output;
-    out.cost = kInputPrice * input + kOutputPrice * output;
+  }
+  static Money price(const contract::Usage& usage) {
+    return kInputPrice * usage.input_tokens.value_or(0) +
+           kOutputPrice * usage.output_tokens.value_or(0);
   }
 
   World& world_;

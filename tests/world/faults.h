@@ -23,6 +23,7 @@ struct Rates {
   double planner_error = 0;
   double planner_nonsense = 0;
   double planner_hangs = 0;
+  double answer_damaged = 0;  // of planners, models and tools
   double worker_vanishes = 0;
   double worker_slow = 0;
   double worker_gives_back = 0;
@@ -68,6 +69,8 @@ class Faults {
   ModelFate model_fate();
   PlannerFate planner_fate();
   WorkerFate worker_fate();
+  /// What damages the answer at hand on its way; nullptr mostly.
+  Random* damage() { return random_.chance(rates_.answer_damaged) ? &random_ : nullptr; }
 
  private:
   Duration between(Duration least, Duration most);

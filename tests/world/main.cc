@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "world/runner.h"
-#include "world/workloads/table.h"
 
 namespace {
 
@@ -42,8 +41,6 @@ Arguments parse(int argc, char** argv) {
     bool numeric = read_number(value, number);
     if (name == "--verbose") {
       out.verbose = true;
-    } else if (name == "--without" && !value.empty()) {
-      excluded().insert(std::string(value));
     } else if (name == "--planted") {
       out.planted = true;
     } else if (name == "--stop-at-first") {
@@ -138,7 +135,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr,
                  "world: what is %s?\nusage: world [--seed=N [--verbose]] [--seeds=N] [--first=N] "
                  "[--jobs=N] [--sessions=N] [--twice-every=N] [--plant=NAME] [--planted] "
-                 "[--stop-at-first] [--without=WORKLOAD]…\n",
+                 "[--stop-at-first]\n",
                  args.fault.c_str());
     return 2;
   }

@@ -28,6 +28,8 @@ Task<Result<void>> NodeJournal::append(Context ctx, store::SessionRow row, uint6
   store::SessionRow row_copy = row;
   std::vector<contract::Event> events_copy = events;
   auto done = co_await write(ctx, std::move(row_copy), expected_last, std::move(events_copy));
+  bool unanswered = life_.dead() || (!done && !refused(done.error()));
+  if (unanswered) co_await find_out(ctx, row.id, std::move(events));
   if (life_.dead()) co_return fail(Life::error());
   if (!done) {
     if (refused(done.error())) world_.book().refused(row.id);
@@ -46,6 +48,22 @@ Task<Result<void>> NodeJournal::write(Context ctx, store::SessionRow row, uint64
                                             std::move(events));
   }
   co_return co_await journal().append(ctx, std::move(row), expected_last, std::move(events));
+}
+
+/// An append without an answer: if it is in the journal it is durable, and whoever reads it builds
+/// on it.
+Task<void> NodeJournal::find_out(Context ctx, SessionId session,
+                                 std::vector<contract::Event> events) {
+  if (events.empty()) co_return;
+  Book& book = world_.book();
+  uint64_t known = book.last(session);
+  uint64_t last = events.back().sequence;
+  if (known >= last) co_return;
+  auto found = co_await journal().read(ctx.detached(), session, known + 1, last - known);
+  // Another process may have read it in the meantime, and the book with it.
+  if (!found || book.last(session) != known) co_return;
+  bool there = found->size() == last - known && found->back().hash == events.back().hash;
+  if (there) book.adopt(session, *found);
 }
 
 /// The append is durable: the book takes it in, after what its writer must have read before.

@@ -37,6 +37,7 @@ class NodeJournal final : public store::Journal {
   /// What the store answers, unless its asker has died meanwhile.
   template <typename T>
   Task<Result<T>> alive(Task<Result<T>> work);
+  Task<void> find_out(Context ctx, SessionId session, std::vector<contract::Event> events);
   Task<Result<void>> settle(Context ctx, store::SessionRow row, uint64_t expected_last,
                             std::vector<contract::Event> events);
 

@@ -1,5 +1,6 @@
 #include "world/planners.h"
 
+#include "world/wire.h"
 #include "world/world.h"
 
 namespace drover::world {
@@ -31,7 +32,7 @@ class NodePlanner final : public session::PlannerClient {
     if (fate.end == PlannerFate::End::kNonsense) {
       co_return Json::object().set("effects", "as you like");
     }
-    co_return plan_of(question.body);
+    co_return planner_over_wire(plan_of(question.body), world_.faults().damage());
   }
 
  private:

@@ -57,6 +57,7 @@ Scenario Scenario::draw(const Options& options) {
   s.rates.planner_error = draw.rate(0.3);
   s.rates.planner_nonsense = draw.rate(0.2);
   s.rates.planner_hangs = draw.rate(0.1);
+  s.rates.answer_damaged = draw.rate(0.3);
   s.rates.worker_vanishes = draw.rate(0.2);
   s.rates.worker_slow = draw.rate(0.3);
   s.rates.worker_gives_back = draw.rate(0.2);

@@ -1,5 +1,6 @@
 #include "world/tool_servers.h"
 
+#include "world/wire.h"
 #include "world/world.h"
 
 namespace drover::world {
@@ -66,7 +67,8 @@ class NodeTools final : public tools::ToolSet {
       world_.loop().call_after(fate.request + fate.work, [world, call, slot, fate] {
         tools::ToolOutcome outcome = world->tool_servers().perform(call, fate.error);
         if (fate.reply_lost) return;
-        world->loop().call_after(fate.reply, [slot, outcome] { slot->set(outcome); });
+        auto arrived = world->tool_servers().send_back(call, outcome);
+        world->loop().call_after(fate.reply, [slot, arrived] { slot->set(arrived); });
       });
     }
     if (fate.doubled) {
@@ -94,6 +96,28 @@ std::unique_ptr<tools::ToolSet> ToolServers::tools_for(int node, Life& life) {
   return std::make_unique<NodeTools>(world_, node, life);
 }
 
+Result<tools::ToolOutcome> ToolServers::send_back(const tools::ToolInvocation& call,
+                                                  const tools::ToolOutcome& outcome) {
+  Random* damage = world_.faults().damage();
+  auto arrived = tool_over_wire(outcome, damage);
+  bool same = arrived && arrived->content == outcome.content;
+  if (damage == nullptr && !same) {
+    world_.verdict().fail("wire", "a result is another one after MCP: " + outcome.content);
+  }
+  // Nobody can tell damaged text from what the tool said.
+  if (arrived && !same) tell(call, arrived->content);
+  return arrived;
+}
+
+void ToolServers::tell(const tools::ToolInvocation& call, const std::string& content) {
+  ToolAnswer answer;
+  answer.key = call.idempotency_key;
+  answer.attempt = call.attempt;
+  answer.tool = call.tool;
+  answer.content = content;
+  world_.book().tool_answered(answer);
+}
+
 tools::ToolOutcome ToolServers::perform(const tools::ToolInvocation& call, bool error) {
   ++performed_;
   int& highest = highest_attempt_[call.idempotency_key];
@@ -106,12 +130,7 @@ tools::ToolOutcome ToolServers::perform(const tools::ToolInvocation& call, bool 
   } else if (error) {
     out.is_error = true;
   }
-  ToolAnswer answer;
-  answer.key = call.idempotency_key;
-  answer.attempt = call.attempt;
-  answer.tool = call.tool;
-  answer.content = out.content;
-  world_.book().tool_answered(answer);
+  tell(call, out.content);
   return out;
 }
 

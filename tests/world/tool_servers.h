@@ -1,7 +1,7 @@
 #pragma once
 // The tools of the world: servers that outlive the nodes, note each call with its key and attempt,
-// and answer through a network that loses, doubles and delays. `pay` does its work once for a key,
-// as a careful server would; the others do it again each time.
+// and answer through a network that loses, doubles, delays and damages. `pay` does its work once
+// for a key, as a careful server would; the others do it again each time.
 //
 // Owned by the world, outlives the nodes. Loop thread only.
 
@@ -26,11 +26,16 @@ class ToolServers {
   /// A call arrives and is carried out; the answer is what the caller is sent, if he still is
   /// there.
   tools::ToolOutcome perform(const tools::ToolInvocation& call, bool error);
+  /// What is left of the answer when it arrives.
+  Result<tools::ToolOutcome> send_back(const tools::ToolInvocation& call,
+                                       const tools::ToolOutcome& outcome);
   uint64_t performed() const { return performed_; }
 
   static const std::vector<std::string>& names();
 
  private:
+  void tell(const tools::ToolInvocation& call, const std::string& content);
+
   World& world_;
   uint64_t performed_ = 0;
   std::map<std::string, std::string> paid_;     // key → receipt

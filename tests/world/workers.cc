@@ -82,6 +82,10 @@ class Worker {
       result.body.set("error", Json::object().set("message", "not today"));
       return result;
     }
+    if (world_.faults().damage() != nullptr) {
+      result.body.set(leased.item.plan ? "plan" : "content", 7);  // nonsense: it is refused
+      return result;
+    }
     if (leased.item.plan) {
       result.body.set("plan", plan_of(leased.item.body));
       return result;
@@ -102,7 +106,8 @@ class Worker {
     for (int tries = 0; tries < 3; ++tries) {
       auto answer = co_await client_.call<WorkAnswer>(ctx, finish);
       bool known = answer || answer.error().code == Code::kAborted ||
-                   answer.error().code == Code::kFailedPrecondition;
+                   answer.error().code == Code::kFailedPrecondition ||
+                   answer.error().code == Code::kInvalidArgument;
       if (known || ctx.cancelled()) co_return answer;
       CO_TRY_VOID(co_await async::sleep_for(ctx, 500ms));
     }

@@ -1,9 +1,12 @@
 // Budgets: what a tree has used and reserved together is never more than it may, a reservation is
-// settled once, and the index counts what the journals say. A provider that bills more than was
-// reserved is a fact, which a budget.exceeded event must tell.
+// settled once, the index counts what the journals say, and nobody waits in the end for a limit
+// that was raised. A provider that bills more than was reserved is a fact, which a budget.exceeded
+// event must tell.
 
+#include <algorithm>
 #include <map>
 
+#include "session/tree.h"
 #include "world/checkers/table.h"
 
 namespace drover::world {
@@ -72,6 +75,8 @@ class BudgetsChecker final : public Checker {
       }
     } else if (event.kind == kind::kBudgetExtensionDecided) {
       on_decided(seen, tree);
+    } else if (event.kind == kind::kBudgetExceeded) {
+      session.refused_at = std::string(seen.payload.get_string("limit").value_or(""));
     }
   }
 
@@ -99,9 +104,27 @@ class BudgetsChecker final : public Checker {
     }
   }
 
+  void at_end(const Final& final) override {
+    const session::State& state = final.state;
+    if (state.status == session::Status::kEnded || !state.over_budget) return;
+    const session::OverBudget& over = *state.over_budget;
+    // Who has asked for an extension beside it waits for a person's word first.
+    bool asks = std::any_of(state.waits.begin(), state.waits.end(),
+                            [](const session::Wait& w) { return !w.request_id.empty(); });
+    if (over.scope != "tree" || asks) return;
+    const Session& session = sessions_[final.id];
+    std::string now = session::limit_text(trees_[session.root].limits, over.budget);
+    if (now != session.refused_at) {
+      verdict_.fail("budgets",
+                    fmt::format("{} waits since its tree may use {} {}, it may use {} now",
+                                final.id.str(), session.refused_at, over.budget, now));
+    }
+  }
+
  private:
   struct Session {
     SessionId root;
+    std::string refused_at;  // the limit that the last refusal named
     Amount reserved;
     bool open = false;
     Amount settled;
@@ -184,6 +207,7 @@ class BudgetsChecker final : public Checker {
     if (p.get_string("budget") != "tree" || !p.get_bool("granted").value_or(false)) return;
     tree.limits.tokens += p.get_int("tokens").value_or(0);
     tree.limits.cost += money(p, "cost_usd");
+    tree.limits.time += Duration(p.get_int("time_ms").value_or(0) * 1'000'000);
     tree.limits.steps += p.get_int("steps").value_or(0);
     tree.limits.spawns += p.get_int("spawns").value_or(0);
   }

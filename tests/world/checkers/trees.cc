@@ -35,7 +35,8 @@ class TreesChecker final : public Checker {
   }
 
   void at_end(const Final& final) override {
-    if ((final.row.pending & ~session::kEnsureChildren) != 0) {
+    constexpr uint32_t kNotOwed = session::kEnsureChildren | session::kAwaitsRaise;
+    if ((final.row.pending & ~kNotOwed) != 0) {
       verdict_.fail("trees",
                     fmt::format("{} still owes {} to its tree", final.id.str(), final.row.pending));
     }

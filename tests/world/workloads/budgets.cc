@@ -20,6 +20,12 @@ class Budgets final : public Workload {
         play.one(0, play.random->chance(0.5) ? "spawn:4:all:fast fast" : "fast fast+pay fast");
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
     if (play.random->chance(0.3)) co_return Result<void>();  // nobody raises it: it waits
+    if (play.random->chance(0.4)) {
+      // Raised once, and nobody looks after it any more.
+      CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(1s, 15s)));
+      CO_TRY_VOID(co_await play.client->raise_tree(ctx, id, 3'000));
+      co_return Result<void>();
+    }
     CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
     (void)last;
     co_return Result<void>();

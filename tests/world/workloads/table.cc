@@ -2,16 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <set>
-
 #include "world/tool_servers.h"
 
 namespace drover::world {
-
-std::set<std::string>& excluded() {
-  static std::set<std::string> names;
-  return names;
-}
 
 const std::vector<std::unique_ptr<Workload>>& workloads() {
   static const std::vector<std::unique_ptr<Workload>> all = [] {
@@ -30,7 +23,6 @@ const std::vector<std::unique_ptr<Workload>>& workloads() {
     out.push_back(make_queued());
     out.push_back(make_kills());
     out.push_back(make_moves());
-    std::erase_if(out, [](const auto& w) { return excluded().count(std::string(w->name())) != 0; });
     return out;
   }();
   return all;

@@ -1,15 +1,9 @@
 #pragma once
 // All workloads, each in a file of its own.
 
-#include <set>
-#include <string>
-
 #include "world/workload.h"
 
 namespace drover::world {
-
-/// Workloads that a run leaves out (--without=NAME); to be filled before anything is drawn.
-std::set<std::string>& excluded();
 
 std::unique_ptr<Workload> make_talk();
 std::unique_ptr<Workload> make_interrupt();
