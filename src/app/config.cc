@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "app/config_deadlines.h"
 #include "base/bytes.h"
 #include "http/message.h"
 #include "tools/http_tool.h"
@@ -35,14 +36,15 @@ class Reader {
     const Json& root = doc_.root();
     if (root.is_null()) return std::move(out_);
     if (!known(root, "",
-               {"data", "listen", "tls", "behind_tls_proxy", "log", "endpoints", "tools", "agents",
-                "planners"})) {
+               {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries",
+                "endpoints", "tools", "agents", "planners"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
     read_listen(root);
     read_tls(root);
     read_log(root);
+    read_road(root);
     each(root, "endpoints", [&](const Json& item, const std::string& at) { endpoint(item, at); });
     each(root, "tools", [&](const Json& item, const std::string& at) { tool(item, at); });
     each(root, "planners", [&](const Json& item, const std::string& at) { planner(item, at); });
@@ -180,6 +182,22 @@ class Reader {
     out_.config.log_format = format == "json" ? LogFormat::kJson : LogFormat::kText;
   }
 
+  void read_road(const Json& root) {
+    road::Settings& settings = out_.config.road;
+    auto given = [&](const char* name) {
+      const Json* value = root.find(name);
+      return value != nullptr && !value->is_null() ? value : nullptr;
+    };
+    if (const Json* v = given("deadlines")) deadlines_ = read_deadlines(*v, tell(), settings);
+    if (const Json* v = given("retries")) read_retries(*v, tell(), settings);
+  }
+
+  TellFault tell() {
+    return [this](const std::string& at, std::string message, std::string remedy) {
+      fault(at, std::move(message), std::move(remedy));
+    };
+  }
+
   std::optional<Money> dollars(const Json& prices, const std::string& at, std::string_view key,
                                bool per_million) {
     const Json* v = prices.find(key);
@@ -227,7 +245,7 @@ class Reader {
              "partition", "zone",           "base_url",      "deployment",     "api_version",
              "dialect",   "credentials",    "ca_file",       "price",          "price_per_million",
              "pool",      "context_window", "output_tokens", "images",         "tools",
-             "options"})) {
+             "options",   "deadlines"})) {
       return;
     }
     catalog::Endpoint e;
@@ -253,19 +271,36 @@ class Reader {
     e.output_tokens_max = count(item, at, "output_tokens");
     e.images = flag(item, at, "images", true);
     e.tools = flag(item, at, "tools", true);
-    e.credentials.source = text(item, at, "credentials");
-    if (!e.credentials.source.empty() && !looks_like_reference(e.credentials.source)) {
-      fault(join(at, "credentials"), "a secret must not stand in the file",
-            "name where it is: env:NAME, file:PATH, aws:default or aws:profile=NAME");
-      e.credentials.source.clear();
+    if (const Json* own = item.find("deadlines"); own != nullptr && !own->is_null()) {
+      e.deadlines = read_endpoint_deadlines(*own, join(at, "deadlines"), tell());
     }
+    inherit(deadlines_, e.deadlines);
     price(item, at, e);
     if (const Json* options = item.find("options"); options != nullptr && options->is_object()) {
       for (const Json::Member& m : *options->members()) {
         e.options[m.first] = text(*options, join(at, "options"), m.first);
       }
     }
-    out_.config.endpoints.push_back(std::move(e));
+    add_accounts(item, at, std::move(e));
+  }
+
+  /// One endpoint for each key; the first has the configured id.
+  void add_accounts(const Json& item, const std::string& at, catalog::Endpoint e) {
+    std::vector<std::string> sources = texts(item, at, "credentials");
+    for (std::string& source : sources) {
+      if (looks_like_reference(source) || source.empty()) continue;
+      fault(join(at, "credentials"), "a secret must not stand in the file",
+            "name where it is: env:NAME, file:PATH, aws:default or aws:profile=NAME");
+      source.clear();
+    }
+    if (sources.empty()) sources.emplace_back();
+    if (sources.size() > 1) e.site = e.id;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      catalog::Endpoint account = e;
+      if (i > 0) account.id += "#" + std::to_string(i + 1);
+      account.credentials.source = sources[i];
+      out_.config.endpoints.push_back(std::move(account));
+    }
   }
 
   std::map<std::string, std::string> references(const Json& item, const std::string& at,
@@ -434,6 +469,7 @@ class Reader {
   const ReadFile& read_file_;
   ConfigOutcome out_;
   std::map<std::string, std::string> agent_at_;
+  catalog::Deadlines deadlines_;  // of every endpoint that has none of its own
 };
 
 }  // namespace

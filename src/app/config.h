@@ -7,13 +7,16 @@
 //   tls: {cert: server.pem, key: server.key}
 //   behind_tls_proxy: false        # beyond loopback without `tls`
 //   log: {level: info, format: text}
+//   deadlines: {connect: 5s, headers: 60s, first_token: 60s, between_tokens: 30s, total: 10m}
+//   retries: {attempts: 6, ratio: 0.2, per_second: 1, burst: 10}
 //   endpoints:
 //     - id: aws-frankfurt
 //       provider: aws-bedrock      # aws-bedrock, azure-openai, openai, coreweave, vllm, …
 //       model: claude-sonnet       # what callers say
 //       upstream_model: eu.anthropic.claude-sonnet-4-20250514-v1:0
 //       region: eu-central-1
-//       credentials: aws:default   # or env:NAME, file:PATH, aws:profile=NAME
+//       credentials: aws:default   # or env:NAME, file:PATH, aws:profile=NAME; a list: accounts
+//       deadlines: {first_token: 20s}   # of its own
 //       price_per_million: {input: 3, output: 15, cache_read: 0.3}   # US dollars
 //   tools:
 //     - name: orders
@@ -41,6 +44,7 @@
 #include "base/log.h"
 #include "base/yaml.h"
 #include "catalog/endpoint.h"
+#include "road/road.h"
 #include "session/agent.h"
 #include "session/http_planner.h"
 #include "tools/tool_set.h"
@@ -66,6 +70,7 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   std::vector<catalog::Endpoint> endpoints;
+  road::Settings road;
   /// Environment and header values are still references ("env:NAME").
   std::vector<tools::ToolServer> tools;
   std::map<std::string, session::AgentSpec> agents;

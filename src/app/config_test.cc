@@ -51,6 +51,38 @@ TEST(Config, ReadsAWholeFile) {
   EXPECT_EQ(c.agents.at("support").tools, std::vector<std::string>{"orders"});
 }
 
+TEST(Config, DeadlinesRetriesAndAccounts) {
+  ConfigOutcome outcome = parse(R"(
+deadlines: {connect: 1s, first_token: 9s, total: 2m, drain: 3s}
+retries: {attempts: 3, ratio: 0.1, burst: 4}
+endpoints:
+  - id: a
+    provider: openai
+    model: m
+    credentials: [env:ONE, env:TWO]
+    deadlines: {first_token: 30s, total: 50s}
+  - {id: b, provider: openai, model: m, credentials: env:ONE}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const Config& c = outcome.config;
+  EXPECT_EQ(c.road.call_timeout, Duration(2min));
+  EXPECT_EQ(c.road.drain_timeout, Duration(3s));
+  EXPECT_EQ(c.road.attempts_max, 3);
+  EXPECT_EQ(c.road.retries.ratio, 0.1);
+  EXPECT_EQ(c.road.retries.per_second, 1);
+  ASSERT_EQ(c.endpoints.size(), 3u);
+  EXPECT_EQ(c.endpoints[0].id, "a");
+  EXPECT_EQ(c.endpoints[1].id, "a#2");
+  EXPECT_EQ(c.endpoints[1].site, "a");
+  EXPECT_EQ(c.endpoints[1].credentials.source, "env:TWO");
+  EXPECT_EQ(c.endpoints[0].deadlines.first_token, Duration(30s));
+  EXPECT_EQ(c.endpoints[0].deadlines.connect, Duration(1s));
+  EXPECT_EQ(c.endpoints[0].deadlines.total, Duration(50s));
+  EXPECT_EQ(c.endpoints[2].deadlines.first_token, Duration(9s));
+  EXPECT_FALSE(c.endpoints[2].deadlines.total) << "the call's is no attempt's";
+  EXPECT_TRUE(c.endpoints[2].site.empty());
+}
+
 struct Bad {
   std::string_view text;
   int line;
@@ -83,6 +115,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"agents:\n  - name: a\n    models: [none]\n", 2, "which no endpoint offers"},
         Bad{"agents: [missing.yaml]\n", 1, "missing.yaml"},
         Bad{"agents:\n  - name: a\n    model: m\n    instructons: typo\n", 2, "'instructons'"},
+        Bad{"deadlines:\n  connect: soon\n", 2, "must be a time"},
+        Bad{"deadlines: {drains: 3s}\n", 1, "unknown setting 'drains'"},
+        Bad{"retries: {attempts: 0}\n", 1, "from 1 to 6"},
+        Bad{"endpoints:\n  - model: m\n    provider: p\n    deadlines: {drain: 1s}\n", 4,
+            "unknown setting 'drain'"},
         Bad{"log: {level: loud}\n", 1, "not a log level"}, Bad{"a: [1\n", 2, ""},
         Bad{"- a\n- b\n", 1, "must be a mapping"}));
 

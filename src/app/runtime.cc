@@ -193,6 +193,7 @@ Result<void> Runtime::open(Config config) {
   parts.spans = spans_.get();
   parts.metrics = &metrics_;
   parts.ledger = ledger_.get();
+  parts.settings = config_.road;
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));
@@ -256,6 +257,7 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
+  road_->configure(config.road);
   planner_->set_origins(std::move(origins));
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays

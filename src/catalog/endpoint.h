@@ -53,8 +53,21 @@ struct CredentialRef {
   std::string source;
 };
 
+/// How long the parts of an attempt may take; absent: the default (base/limits/road.h).
+struct Deadlines {
+  std::optional<Duration> connect;
+  std::optional<Duration> headers;
+  std::optional<Duration> first_token;
+  std::optional<Duration> between_tokens;
+  std::optional<Duration> answer;  // to the head of an answer that is not streamed
+  std::optional<Duration> total;
+};
+
 struct Endpoint {
-  std::string id;              // unique, "aws-us-east-1/claude-sonnet"
+  std::string id;  // unique, "aws-us-east-1/claude-sonnet"
+  /// The same for all accounts of one place: an endpoint with several keys is an endpoint for each,
+  /// with an id of its own. Empty: the id, it is the only one.
+  std::string site;
   std::string provider;        // name in the provider table: "aws-bedrock", "azure-openai", …
   std::string model;           // what callers and ladders say
   std::string upstream_model;  // what the provider says; model if empty
@@ -68,12 +81,15 @@ struct Endpoint {
   CredentialRef credentials;
   std::string ca_file;
   Price price;
+  Deadlines deadlines;
   std::string pool = "serverless";  // "reserved", "warm", "serverless", "spot"
   std::optional<int64_t> context_window;
   std::optional<int64_t> output_tokens_max;
   bool images = true;
   bool tools = true;
   std::map<std::string, std::string> options;  // provider-specific, checked by the provider
+
+  const std::string& place() const { return site.empty() ? id : site; }
 };
 
 }  // namespace drover::catalog

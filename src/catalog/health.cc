@@ -17,6 +17,19 @@ Duration pause_after(int openings) {
   return std::min(pause, limits::kCircuitPauseMax);
 }
 
+// Places in Health::Keys.
+constexpr size_t kPlace = 0;
+constexpr size_t kAccount = 1;
+constexpr size_t kCredential = 2;
+
+/// Which of an endpoint's circuits a failure counts against.
+size_t circuit_of(const std::array<std::string, 3>& keys, Blame blame, const Error& error) {
+  if (blame == Blame::kCredential && !keys[kCredential].empty()) return kCredential;
+  bool one_account =
+      error.code == Code::kResourceExhausted || error.code == Code::kPermissionDenied;
+  return one_account && !keys[kAccount].empty() ? kAccount : kPlace;
+}
+
 /// One answer of this kind is enough; more tries would give the same.
 bool opens_at_once(const Error& error) {
   return error.code == Code::kNotFound || error.code == Code::kPermissionDenied ||
@@ -63,10 +76,14 @@ Blame blame_of(const Error& error) {
   return Blame::kNobody;
 }
 
-std::string Health::credential_key(const Endpoint& endpoint) {
-  if (endpoint.credentials.source.empty()) return {};
+Health::Keys Health::keys_of(const Endpoint& endpoint) {
+  Keys out;
+  out[kPlace] = "e:" + endpoint.place();
+  if (!endpoint.site.empty()) out[kAccount] = "a:" + endpoint.id;
   // The same key at two providers is two credentials.
-  return "c:" + endpoint.provider + "|" + endpoint.credentials.source;
+  const std::string& source = endpoint.credentials.source;
+  if (!source.empty()) out[kCredential] = "c:" + endpoint.provider + "|" + source;
+  return out;
 }
 
 const Health::Entry* Health::find(const std::string& key) const {
@@ -110,13 +127,13 @@ Verdict Health::check(const Entry& entry) const {
 Verdict Health::check(const Endpoint& endpoint) const {
   if (entries_.empty()) return Verdict();
   Verdict out;
-  if (const Entry* entry = find(endpoint_key(endpoint))) out = check(*entry);
-  std::string key = credential_key(endpoint);
-  const Entry* credential = key.empty() ? nullptr : find(key);
-  if (credential == nullptr) return out;
-  Verdict other = check(*credential);
-  if (other.circuit > out.circuit || (other.circuit == out.circuit && other.wait > out.wait)) {
-    return other;
+  for (const std::string& key : keys_of(endpoint)) {
+    const Entry* entry = key.empty() ? nullptr : find(key);
+    if (entry == nullptr) continue;
+    Verdict other = check(*entry);
+    bool worse =
+        other.circuit > out.circuit || (other.circuit == out.circuit && other.wait > out.wait);
+    if (worse) out = std::move(other);
   }
   return out;
 }
@@ -133,8 +150,7 @@ void Health::probe(const std::string& key) {
 
 void Health::started(const Endpoint& endpoint) {
   if (entries_.empty()) return;
-  probe(endpoint_key(endpoint));
-  probe(credential_key(endpoint));
+  for (const std::string& key : keys_of(endpoint)) probe(key);
 }
 
 void Health::heal(const std::string& key) {
@@ -147,8 +163,14 @@ void Health::heal(const std::string& key) {
 
 void Health::succeeded(const Endpoint& endpoint) {
   if (entries_.empty()) return;
-  heal(endpoint_key(endpoint));
-  heal(credential_key(endpoint));
+  for (const std::string& key : keys_of(endpoint)) heal(key);
+}
+
+void Health::unprobe(const Keys& keys, const std::string& but) {
+  for (const std::string& key : keys) {
+    auto it = entries_.find(key);
+    if (it != entries_.end() && key != but) it->second->probing = false;
+  }
 }
 
 void Health::open(Entry& entry, Duration pause, std::string reason) {
@@ -160,18 +182,15 @@ void Health::open(Entry& entry, Duration pause, std::string reason) {
 
 bool Health::failed(const Endpoint& endpoint, const Error& error) {
   Blame blame = blame_of(error);
-  std::string key = blame == Blame::kCredential ? credential_key(endpoint) : endpoint_key(endpoint);
-  if (key.empty()) key = endpoint_key(endpoint);
+  const Keys keys = keys_of(endpoint);
   if (blame == Blame::kNobody) {
     // The endpoint answered, if only to say no; and an unfinished probe proves nothing: let the
     // next one try.
     if (entries_.empty()) return false;
-    for (const std::string& probed : {endpoint_key(endpoint), credential_key(endpoint)}) {
-      auto it = entries_.find(probed);
-      if (it != entries_.end()) it->second->probing = false;
-    }
+    unprobe(keys, "");
     return false;
   }
+  const std::string& key = keys[circuit_of(keys, blame, error)];
   Entry& entry = touch(key);
   bool was_open = entry.open;
   ++entry.failures;
@@ -187,11 +206,8 @@ bool Health::failed(const Endpoint& endpoint, const Error& error) {
   std::string reason = error.reason.empty() ? std::string(code_name(error.code)) : error.reason;
   if (entry.failures > 1) reason = std::to_string(entry.failures) + " failures in a row: " + reason;
   open(entry, pause, std::move(reason));
-  // The probe of the other circuit did not decide anything.
-  std::string other =
-      blame == Blame::kCredential ? endpoint_key(endpoint) : credential_key(endpoint);
-  auto it = entries_.find(other);
-  if (it != entries_.end() && it->first != key) it->second->probing = false;
+  // The probes of its other circuits did not decide anything.
+  unprobe(keys, key);
   return !was_open;
 }
 

@@ -5,6 +5,7 @@
 // What opens a circuit:
 //   an endpoint    failures in a row that are its own (unreachable, cut, timed out, 5xx, garbage),
 //                  or one answer that says so: 429 (for Retry-After), model or deployment missing
+//   an account     of an endpoint with several keys: what is about one of them, 429 and 403
 //   a credential   401, and an exhausted quota: every endpoint that uses it is left alone
 // The caller's own faults (400, content filter, cancelled) say nothing about health.
 //
@@ -12,6 +13,7 @@
 // kCircuitPauseMax); Retry-After is honoured up to kRetryAfterMax. Nothing is stored: a restart
 // begins with everyone healthy. Bounded by limits::kHealthEntriesMax. Loop thread only.
 
+#include <array>
 #include <list>
 #include <string>
 #include <string_view>
@@ -69,14 +71,16 @@ class Health {
   };
   using List = std::list<Entry>;
 
-  static std::string endpoint_key(const Endpoint& endpoint) { return "e:" + endpoint.id; }
-  /// Empty when the endpoint needs none.
-  static std::string credential_key(const Endpoint& endpoint);
+  /// Of its circuits: the place's, its account's there, its credential's. Empty: it has none.
+  using Keys = std::array<std::string, 3>;
+  static Keys keys_of(const Endpoint& endpoint);
   const Entry* find(const std::string& key) const;
   Entry& touch(const std::string& key);
   Verdict check(const Entry& entry) const;
   void open(Entry& entry, Duration pause, std::string reason);
   void probe(const std::string& key);
+  /// Lets others probe; all circuits but one.
+  void unprobe(const Keys& keys, const std::string& but);
   void heal(const std::string& key);
 
   Clock* clock_;

@@ -195,7 +195,8 @@ constexpr Named kByReason[] = {
     // The prompt is at fault, and a client must not take it for a conflict that it may repeat.
     {"content_filter", 400, "invalid_request_error"},
     {"malformed_response", 502, "server_error"},
-    {"disk_full", 507, "server_error"},  // ours to mend; 429 would blame the caller
+    {"answer_too_large", 502, "server_error"},  // no limit of the caller's
+    {"disk_full", 507, "server_error"},         // ours to mend; 429 would blame the caller
     {"insufficient_quota", 429, "insufficient_quota"},
 };
 

@@ -12,29 +12,36 @@
 namespace drover::dialect {
 namespace {
 
-// True if the value that follows is a string with text in it.
-bool scan_text(JsonScanner& scan) {
+constexpr int64_t kBytesOfFragment = 4;
+
+// Counts the value that follows if it is a string with text in it.
+void glance_text(JsonScanner& scan, OpenAiGlance& out) {
   if (scan.peek() != '"') {
     scan.skip_value();
-    return false;
+    return;
   }
   bool empty = true;
+  size_t begin = scan.offset();
   scan.skip_string(empty);
-  return !empty;
+  if (empty) return;
+  out.visible = true;
+  out.visible_bytes += static_cast<int64_t>(scan.offset() - begin) - 2;  // without the quotes
 }
 
-bool scan_filled_array(JsonScanner& scan) {
+void glance_parts(JsonScanner& scan, OpenAiGlance& out) {
   if (scan.peek() != '[') {
     scan.skip_value();
-    return false;
+    return;
   }
   bool any = false;
   scan.enter_array();
   while (scan.next_item()) {
     any = true;
-    if (!scan.skip_value()) return false;
+    if (!scan.skip_value()) return;
   }
-  return any;
+  if (!any) return;
+  out.visible = true;
+  out.visible_bytes += kBytesOfFragment;
 }
 
 void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
@@ -46,14 +53,15 @@ void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
   std::string_view key;
   while (scan.next_key(key)) {
     if (key == "content" && scan.peek() == '[') {
-      out.visible = scan_filled_array(scan) || out.visible;
+      glance_parts(scan, out);
     } else if (key == "content" || key == "reasoning_content" || key == "reasoning" ||
                key == "refusal") {
-      out.visible = scan_text(scan) || out.visible;
+      glance_text(scan, out);
     } else if (key == "tool_calls") {
-      out.visible = scan_filled_array(scan) || out.visible;
+      glance_parts(scan, out);
     } else if (key == "function_call" && scan.peek() == '{') {
       out.visible = true;
+      out.visible_bytes += kBytesOfFragment;
       scan.skip_value();
     } else {
       scan.skip_value();

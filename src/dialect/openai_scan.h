@@ -42,7 +42,9 @@ struct OpenAiGlance {
   std::optional<contract::Usage> usage;
   std::optional<contract::FinishReason> finish_reason;
   std::string native_finish_reason;
-  bool visible = false;        // content, reasoning, refusal or tool-call delta present
+  bool visible = false;  // content, reasoning, refusal or tool-call delta present
+  /// Of that, as it stands in the JSON; a tool call's fragment counts as four.
+  int64_t visible_bytes = 0;
   bool choices_empty = false;  // "choices":[]
   bool is_error = false;       // has a top-level "error"
 };

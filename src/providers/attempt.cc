@@ -149,8 +149,10 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
   MonoTime started = ctx.loop().mono();
   call.request.connect_timeout = options.connect_timeout;
   call.request.headers_timeout = call.stream ? options.headers_timeout : options.answer_timeout;
+  bool limited = options.total_timeout > Duration::zero();
+  Context whole = limited ? ctx.with_deadline(started + options.total_timeout) : ctx;
   // A stream's head may come at once and its first token late, or both late: one clock for both.
-  Context first = call.stream ? ctx.with_deadline(started + options.first_token_timeout) : ctx;
+  Context first = call.stream ? whole.with_deadline(started + options.first_token_timeout) : whole;
   http::ClientRequest request = std::move(call.request);
   Result<std::unique_ptr<http::ClientResponse>> sent =
       co_await client->send(first, std::move(request));
@@ -171,15 +173,15 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
 
   Result<void> read;
   std::optional<StreamReader> reader;
-  if (call.stream) reader.emplace(ctx, call, prompt, sink, options, started);
+  if (call.stream) reader.emplace(ctx, whole, call, prompt, sink, options, started);
   if (status < 200 || status > 299 || !is_expected_type(type, call)) {
     Error error = co_await read_refusal(first, response.get(), &call);
     read = fail(std::move(error));
   } else if (call.stream) {
     read = co_await reader->read(response.get(), &answer);
   } else {
-    read = co_await read_answer(ctx, response.get(), &call, &answer);
-    if (!read) read = fail(transport_error(std::move(read).error(), ctx, "body"));
+    read = co_await read_answer(whole, response.get(), &call, &answer);
+    if (!read) read = fail(transport_error(std::move(read).error(), ctx, "answer"));
   }
   answer.timing.total = ctx.loop().mono() - started;
   if (!read) {

@@ -5,7 +5,7 @@
 //
 // What can go wrong, besides what the dialect's classify_error says:
 //   unavailable/cut               the stream ended before the dialect's own end
-//   deadline_exceeded/first_token, between_tokens, headers, connect    other target next
+//   deadline_exceeded/first_token, between_tokens, headers, connect, answer   other target next
 //   deadline_exceeded/total, cancelled                                 the caller's own; no retry
 //   unavailable/wrong_content_type, redirect                           not an answer of this API
 //   resource_exhausted/answer_too_large                                limits::kHttpAnswerBytesMax

@@ -35,20 +35,35 @@ dialect::WireEvent wire_event(const http::EventMessage& message) {
   return out;
 }
 
+/// The chunk with which an OpenAI-like stream says that it reached max_tokens.
+std::string length_chunk(const contract::ChatResponse& response, WallTime now) {
+  Json choice = Json::object().set("index", 0).set("delta", Json::object());
+  choice.set("finish_reason", "length");
+  Json chunk = Json::object();
+  chunk.set("id", response.id).set("object", "chat.completion.chunk");
+  chunk.set("created", unix_seconds(now)).set("model", response.model);
+  return chunk.set("choices", Json(Json::Array{std::move(choice)})).dump();
+}
+
 }  // namespace
 
-StreamReader::StreamReader(const Context& ctx, const WireCall& call, const Prompt& prompt,
-                           Sink* sink, const AttemptOptions& options, MonoTime started)
+StreamReader::StreamReader(const Context& ctx, const Context& attempt, const WireCall& call,
+                           const Prompt& prompt, Sink* sink, const AttemptOptions& options,
+                           MonoTime started)
     : ctx_(ctx),
+      attempt_(attempt),
       call_(call),
       prompt_(prompt),
       sink_(sink),
       options_(options),
       started_(started),
       raw_(call.passthrough && sink != nullptr && sink->wants_raw()),
-      last_event_(started) {}
+      last_event_(started),
+      tokens_max_(prompt.max_tokens_in_all()) {}
 
-bool StreamReader::ended() const { return raw_ ? raw_ended_ : decoder_->ended(); }
+bool StreamReader::ended() const {
+  return answer_->cut_at_limit || (raw_ ? raw_ended_ : decoder_->ended());
+}
 
 Error StreamReader::cut(std::string_view how) const {
   Error out(Code::kUnavailable,
@@ -60,12 +75,18 @@ Error StreamReader::cut(std::string_view how) const {
 }
 
 Context StreamReader::read_context() const {
-  if (!answer_->visible) return ctx_.with_deadline(started_ + options_.first_token_timeout);
-  return ctx_.with_deadline(last_event_ + options_.between_tokens_timeout);
+  if (!answer_->visible) return attempt_.with_deadline(started_ + options_.first_token_timeout);
+  return attempt_.with_deadline(last_event_ + options_.between_tokens_timeout);
 }
 
-void StreamReader::note_visible(bool visible) {
-  if (!visible || answer_->visible) return;
+std::string_view StreamReader::missed() const {
+  if (!attempt_.check()) return "answer";
+  return answer_->visible ? "between_tokens" : "first_token";
+}
+
+void StreamReader::note_visible(int64_t bytes) {
+  meter_.add(bytes);
+  if (answer_->visible) return;
   answer_->visible = true;
   answer_->timing.first_token = ctx_.loop().mono() - started_;
 }
@@ -78,12 +99,17 @@ Task<Result<void>> StreamReader::read(http::ClientResponse* response, Answer* an
   Result<void> outcome;
   while (!ended()) {
     Context wait = read_context();
-    Result<std::string_view> part = co_await response->read_some(wait);
+    // What floods us never makes us wait: the time is looked at all the same.
+    Result<std::string_view> part;
+    if (Result<void> in_time = wait.check(); !in_time) {
+      part = fail(std::move(in_time).error());
+    } else {
+      part = co_await response->read_some(wait);
+    }
     if (!part) {
       Error error = std::move(part).error();
       if (error.reason == "cut") error = cut("the connection ended inside the body");
-      outcome = fail(transport_error(std::move(error), ctx_,
-                                     answer_->visible ? "between_tokens" : "first_token"));
+      outcome = fail(transport_error(std::move(error), ctx_, missed()));
       break;
     }
     bytes_ += part->size();
@@ -106,7 +132,7 @@ Task<Result<void>> StreamReader::read(http::ClientResponse* response, Answer* an
     }
     if (!outcome) break;
   }
-  if (outcome) {
+  if (outcome && !answer->cut_at_limit) {
     co_await finish_body(response);
   } else {
     response->abort();
@@ -129,6 +155,7 @@ Task<Result<void>> StreamReader::take_sse() {
       dialect::WireEvent wire = wire_event(*event);
       taken = co_await on_event(std::move(wire));
     }
+    if (taken && over()) taken = co_await end_at_limit();
     if (!taken) co_return taken;
   }
   co_return Result<void>();
@@ -148,9 +175,30 @@ Task<Result<void>> StreamReader::take_messages() {
     if (message == nullptr) break;
     dialect::WireEvent wire = wire_event(*message);
     Result<void> taken = co_await on_event(std::move(wire));
+    if (taken && over()) taken = co_await end_at_limit();
     if (!taken) co_return taken;
   }
   co_return Result<void>();
+}
+
+bool StreamReader::over() const { return tokens_max_ && meter_.over(*tokens_max_) && !ended(); }
+
+Task<Result<void>> StreamReader::end_at_limit() {
+  contract::ChatResponse& response = answer_->response;
+  response.finish_reason = contract::FinishReason::kLength;
+  response.native_finish_reason = "length";
+  answer_->cut_at_limit = true;
+  if (raw_) {
+    std::string last = length_chunk(response, ctx_.loop().wall());
+    co_return co_await sink_->raw(ctx_, last, false);
+  }
+  contract::FinishDelta finish;
+  finish.reason = contract::FinishReason::kLength;
+  finish.native = "length";
+  contract::StreamDelta delta(std::move(finish));
+  assembler_.add(delta);
+  if (sink_ == nullptr) co_return Result<void>();
+  co_return co_await sink_->delta(ctx_, delta);
 }
 
 Task<Result<void>> StreamReader::on_event(dialect::WireEvent event) {
@@ -161,7 +209,7 @@ Task<Result<void>> StreamReader::on_event(dialect::WireEvent event) {
     if (const auto* usage = std::get_if<contract::UsageDelta>(&deltas_[i])) {
       answer_->response.usage = usage->usage;
     }
-    note_visible(contract::is_visible(deltas_[i]));
+    if (contract::is_visible(deltas_[i])) note_visible(visible_bytes(deltas_[i]));
     if (sink_ == nullptr) continue;
     Result<void> taken = co_await sink_->delta(ctx_, deltas_[i]);
     if (!taken) co_return taken;
@@ -196,7 +244,7 @@ Task<Result<void>> StreamReader::on_raw(std::string_view data) {
   }
   bool has_usage = glance->usage.has_value();
   if (has_usage) response.usage = *glance->usage;
-  note_visible(glance->visible);
+  if (glance->visible) note_visible(glance->visible_bytes);
   // Usage was asked for so that the call can be settled; the caller sees it only on request.
   if (has_usage && glance->choices_empty && !prompt_.include_usage()) {
     last_event_ = ctx_.loop().mono();

@@ -1,7 +1,8 @@
 #pragma once
 // Internal to src/providers: reads one streamed answer: bytes → frames (server-sent events or AWS
 // event stream) → the dialect's deltas, or the caller's own bytes, → the sink. Knows the proper
-// end, a cut, a stall before the first token and one between tokens.
+// end, a cut, a stall before the first token and one between tokens, and ends an answer that goes
+// on beyond max_tokens.
 
 #include <memory>
 #include <vector>
@@ -9,20 +10,24 @@
 #include "http/event_stream.h"
 #include "http/sse.h"
 #include "providers/attempt.h"
+#include "providers/output_meter.h"
 
 namespace drover::providers {
 
 class StreamReader {
  public:
-  /// All references outlive the reader.
-  StreamReader(const Context& ctx, const WireCall& call, const Prompt& prompt, Sink* sink,
-               const AttemptOptions& options, MonoTime started);
+  /// All references outlive the reader. `ctx` is the caller's, `attempt` the same within the
+  /// attempt's own time.
+  StreamReader(const Context& ctx, const Context& attempt, const WireCall& call,
+               const Prompt& prompt, Sink* sink, const AttemptOptions& options, MonoTime started);
 
   /// Reads to the end. What was learnt stands in `answer` even if it fails.
   Task<Result<void>> read(http::ClientResponse* response, Answer* answer);
 
  private:
   Context read_context() const;
+  /// Which of its deadlines an attempt has just missed.
+  std::string_view missed() const;
   Task<Result<void>> take_sse();
   Task<Result<void>> take_messages();
   Task<Result<void>> on_event(dialect::WireEvent event);
@@ -31,10 +36,15 @@ class StreamReader {
   /// Reads what follows the proper end, so that the connection can be used again.
   Task<void> finish_body(http::ClientResponse* response);
   bool ended() const;
-  void note_visible(bool visible);
+  void note_visible(int64_t bytes);
+  /// It has said more than it was allowed to.
+  bool over() const;
+  /// Ends the answer as its provider should have done.
+  Task<Result<void>> end_at_limit();
   Error cut(std::string_view how) const;
 
   const Context& ctx_;
+  const Context& attempt_;
   const WireCall& call_;
   const Prompt& prompt_;
   Sink* sink_;
@@ -44,6 +54,8 @@ class StreamReader {
 
   Answer* answer_ = nullptr;
   MonoTime last_event_;
+  OutputMeter meter_;
+  std::optional<int64_t> tokens_max_;
   bool raw_ended_ = false;
   size_t bytes_ = 0;
   http::SseParser sse_;

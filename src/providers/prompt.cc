@@ -54,6 +54,15 @@ bool Prompt::stream() const { return stream_; }
 bool Prompt::include_usage() const { return include_usage_; }
 std::optional<int64_t> Prompt::max_tokens() const { return max_tokens_; }
 
+std::optional<int64_t> Prompt::max_tokens_in_all() const {
+  std::optional<int64_t> answers = body_ ? scan_.n : chat_->n;
+  if (!max_tokens_ || !answers) return max_tokens_;
+  // Who asks for numbers beyond these has no limit.
+  constexpr int64_t kAnswersMax = 1'000;
+  if (*answers < 1 || *answers > kAnswersMax || *max_tokens_ > INT32_MAX) return std::nullopt;
+  return *max_tokens_ * *answers;
+}
+
 Result<const contract::ChatRequest*> Prompt::chat() {
   if (!chat_) {
     TRY(chat_, dialect::openai().decode_request(*body_));

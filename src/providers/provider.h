@@ -37,6 +37,8 @@ class Prompt {
   bool stream() const;
   bool include_usage() const;
   std::optional<int64_t> max_tokens() const;
+  /// Of all the answers that it asks for.
+  std::optional<int64_t> max_tokens_in_all() const;
   /// The caller's own bytes, if it came as OpenAI.
   const std::string* openai_body() const { return body_ ? &*body_ : nullptr; }
   const dialect::OpenAiScan* scan() const { return body_ ? &scan_ : nullptr; }
@@ -91,6 +93,8 @@ struct Answer {
   AttemptTiming timing;
   /// Visible output was handed to the sink.
   bool visible = false;
+  /// It went on beyond max_tokens and was ended here, with the finish reason "length".
+  bool cut_at_limit = false;
   /// Names of request fields that the endpoint's dialect has no place for.
   std::vector<std::string> dropped;
   /// The answer's x-ratelimit-* headers, as they came.
@@ -108,6 +112,7 @@ struct AttemptOptions {
   Duration answer_timeout;  // to the head of an answer that is not streamed
   Duration first_token_timeout;
   Duration between_tokens_timeout;
+  Duration total_timeout{};  // of the attempt; zero: only the call's
   AttemptOptions();
 };
 

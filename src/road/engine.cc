@@ -32,6 +32,16 @@ void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
   error.note(std::move(text));
 }
 
+/// The endpoint's own deadlines where it has some.
+void put_deadlines(const catalog::Deadlines& own, providers::AttemptOptions& out) {
+  out.connect_timeout = own.connect.value_or(out.connect_timeout);
+  out.headers_timeout = own.headers.value_or(out.headers_timeout);
+  out.first_token_timeout = own.first_token.value_or(out.first_token_timeout);
+  out.between_tokens_timeout = own.between_tokens.value_or(out.between_tokens_timeout);
+  out.answer_timeout = own.answer.value_or(out.answer_timeout);
+  out.total_timeout = own.total.value_or(out.total_timeout);
+}
+
 std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
 
 }  // namespace
@@ -41,7 +51,10 @@ std::unique_ptr<Road> make_road(RoadParts parts) {
 }
 
 Engine::Engine(RoadParts parts)
-    : parts_(std::move(parts)), metrics_(parts_.metrics), scope_(Context(*parts_.loop)) {
+    : parts_(std::move(parts)),
+      metrics_(parts_.metrics),
+      retries_(parts_.settings.retries),
+      scope_(Context(*parts_.loop)) {
   if (parts_.metrics == nullptr) return;
   parts_.metrics->gauge_of(kInFlight, "Model calls in flight.",
                            [this] { return static_cast<double>(scope_.running()); });
@@ -79,6 +92,11 @@ Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_toke
 }
 
 std::vector<std::string> Engine::models() const { return parts_.catalog->get()->models(); }
+
+void Engine::configure(Settings settings) {
+  retries_.configure(settings.retries);
+  parts_.settings = std::move(settings);
+}
 
 Result<void> Engine::admit(const ModelCall& call) const {
   if (closed_) {
@@ -160,7 +178,7 @@ void Engine::leave(const std::shared_ptr<Flight>& flight) {
   ++drains_;
   flight->draining = true;
   std::weak_ptr<Flight> weak = flight;
-  flight->drain_timer = parts_.loop->call_after(parts_.drain_timeout, [weak] {
+  flight->drain_timer = parts_.loop->call_after(parts_.settings.drain_timeout, [weak] {
     std::shared_ptr<Flight> f = weak.lock();
     if (!f) return;
     f->drain_timer = 0;
@@ -187,13 +205,14 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
     GateSink* gate) {
   Context base = flight->cancel.context().with_span(flight->span.id());
   base = base.with_deadline(flight->caller.deadline())
-             .with_deadline(flight->started + parts_.call_timeout);
+             .with_deadline(flight->started + parts_.settings.call_timeout);
   trace::Span span(base, parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
   span.set_tenant(flight->call.principal.tenant);
   span.set_session(flight->call.session);
   describe_attempt(span, *endpoint, provider->otel_name(), number);
   Context ctx = span.context();
   providers::AttemptOptions options = parts_.attempt;
+  put_deadlines(endpoint->deadlines, options);
   options.idempotency_key = flight->call.idempotency_key;
   // One number over all the times that the caller asked under this key.
   options.attempt = (flight->call.attempt - 1) * limits::kAttemptsMax + number;
@@ -217,9 +236,10 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
 }
 
 Task<void> Engine::run(std::shared_ptr<Flight> flight) {
-  Tries tries(flight->placement, flight->last_resort, *parts_.random);
+  Tries tries(flight->placement, flight->last_resort, *parts_.random, retries_,
+              parts_.settings.attempts_max);
   GateSink gate(*flight);
-  NextTry next = tries.first();
+  NextTry next = tries.first(parts_.loop->mono());
   Error last;
   bool visible = false;
   std::string_view otel_provider;
@@ -269,7 +289,8 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     on_attempt_failed(*flight, *endpoint, endpoint->provider, answer.error());
     // Nobody waits for a second answer.
     if (flight->left) break;
-    MonoTime deadline = std::min(flight->caller.deadline(), flight->started + parts_.call_timeout);
+    MonoTime deadline =
+        std::min(flight->caller.deadline(), flight->started + parts_.settings.call_timeout);
     MonoTime now = parts_.loop->mono();
     next = tries.next(failed, visible, now, deadline - now);
     if (next.endpoint == nullptr) break;
@@ -286,6 +307,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
       if (!slept || flight->left || flight->caller.cancelled()) break;
     }
   }
+  if (tries.budget_spent()) last.note("the retry budget is spent: too many calls fail here now");
   on_failed(*flight, std::move(last), visible, otel_provider);
 }
 
@@ -325,6 +347,7 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
   describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(flight.attempts.size()));
   describe_answer(span, answer);
   describe_usage(span, charge.usage, out.cost, out.cost_known);
+  if (answer.cut_at_limit) span.set("drover.cut", "max_tokens");
   if (flight.attempts.size() > 1) {
     span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));
   }

@@ -23,6 +23,7 @@ class Engine final : public Road {
   Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                 int64_t output_tokens) const override;
   std::vector<std::string> models() const override;
+  void configure(Settings settings) override;
   Task<void> close() override;
 
  private:
@@ -46,6 +47,7 @@ class Engine final : public Road {
 
   RoadParts parts_;
   RoadMetrics metrics_;
+  RetryBudget retries_;
   async::Scope scope_;
   size_t drains_ = 0;
   bool closed_ = false;

@@ -1,26 +1,8 @@
 #include "road/flight.h"
 
+#include "providers/output_meter.h"
+
 namespace drover::road {
-namespace {
-
-int64_t bytes_of(const contract::StreamDelta& delta) {
-  if (const auto* t = std::get_if<contract::TextDelta>(&delta)) {
-    return static_cast<int64_t>(t->text.size());
-  }
-  if (const auto* r = std::get_if<contract::ReasoningDelta>(&delta)) {
-    return static_cast<int64_t>(r->text.size());
-  }
-  if (const auto* r = std::get_if<contract::RefusalDelta>(&delta)) {
-    return static_cast<int64_t>(r->text.size());
-  }
-  if (const auto* c = std::get_if<contract::ToolCallDelta>(&delta)) {
-    return static_cast<int64_t>(c->name.size() + c->arguments.size());
-  }
-  return 0;
-}
-
-}  // namespace
-
 void GateSink::begin_attempt(const catalog::Endpoint& endpoint) {
   flight_.visible_events = 0;
   flight_.visible_bytes = 0;
@@ -53,7 +35,7 @@ Result<void> GateSink::after(Result<void> taken) {
 Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& delta) {
   if (contract::is_visible(delta)) {
     ++flight_.visible_events;
-    flight_.visible_bytes += bytes_of(delta);
+    flight_.visible_bytes += providers::visible_bytes(delta);
   }
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;

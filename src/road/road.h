@@ -19,6 +19,7 @@
 #include "contract/chat.h"
 #include "identity/principal.h"
 #include "providers/provider.h"
+#include "road/retry_budget.h"
 #include "trace/ledger.h"
 #include "trace/metrics.h"
 #include "trace/span.h"
@@ -105,6 +106,19 @@ struct ModelFailure {
   LatencyParts latency;
 };
 
+/// What an operator may set, and change while calls are in flight.
+struct Settings {
+  /// Of a whole call, attempts and pauses together.
+  Duration call_timeout = limits::kCallTimeout;
+  Duration drain_timeout = limits::kDrainTimeout;
+  /// Attempts of one call, at most limits::kAttemptsMax.
+  int attempts_max = limits::kAttemptsMax;
+  RetryBudgetOptions retries;
+  /// Above zero: a streamed call without a first token after this time is asked for a second time,
+  /// elsewhere in the same zone; see hedge.h.
+  Duration hedge_after{};
+};
+
 class Road {
  public:
   virtual ~Road() = default;
@@ -118,6 +132,8 @@ class Road {
                         int64_t output_tokens) const {
     return Money();
   }
+  /// From the next call on.
+  virtual void configure(Settings settings) {}
   /// The models that can be asked for, sorted.
   virtual std::vector<std::string> models() const = 0;
   /// Ends what is still in flight (calls read on after their client left, too) and waits for it.
@@ -137,8 +153,7 @@ struct RoadParts {
   trace::Ledger* ledger = nullptr;    // may be null
   /// Timeouts of attempts.
   providers::AttemptOptions attempt;
-  Duration call_timeout = limits::kCallTimeout;
-  Duration drain_timeout = limits::kDrainTimeout;
+  Settings settings;
   size_t drains_max = limits::kDrainsMax;
 };
 std::unique_ptr<Road> make_road(RoadParts parts);

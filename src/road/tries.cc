@@ -10,39 +10,66 @@ namespace {
 /// The pause before a second try at the same endpoint, before jitter.
 constexpr Duration kSameTargetPause = 100ms;
 
+/// True where another account of the same place may do better.
+bool about_account(const Error& error) {
+  return catalog::blame_of(error) == catalog::Blame::kCredential ||
+         error.code == Code::kResourceExhausted || error.code == Code::kPermissionDenied;
+}
+
 }  // namespace
 
 std::string Tries::credential(const catalog::Endpoint& endpoint) {
   return endpoint.provider + "|" + endpoint.credentials.source;
 }
 
-bool Tries::refused(const catalog::Endpoint& endpoint) const {
-  return !refused_.empty() && refused_.contains(credential(endpoint));
+bool Tries::passed_over(const catalog::Endpoint& endpoint) const {
+  if (!refused_.empty() && refused_.contains(credential(endpoint))) return true;
+  return !failed_sites_.empty() && failed_sites_.contains(endpoint.place());
 }
 
-NextTry Tries::take(const catalog::Endpoint* endpoint, Duration pause, Duration remaining) {
+Duration Tries::jittered(Duration pause) {
+  return Duration(
+      static_cast<int64_t>(static_cast<double>(pause.count()) * (0.5 + random_.unit())));
+}
+
+bool Tries::affordable(const catalog::Endpoint& endpoint, MonoTime now) {
+  std::string place;
+  for (const catalog::Endpoint* before : visited_) {
+    if (place.empty()) place = RetryBudget::place_of(endpoint);
+    if (before != &endpoint && RetryBudget::place_of(*before) != place) continue;
+    bool taken = budget_.take(endpoint, now);
+    if (!taken) budget_spent_ = true;
+    return taken;
+  }
+  budget_.visited(endpoint, now);
+  return true;
+}
+
+NextTry Tries::take(const catalog::Endpoint* endpoint, Duration pause, MonoTime now,
+                    Duration remaining) {
   NextTry out;
-  if (pause >= remaining) return out;
+  if (pause >= remaining || !affordable(*endpoint, now)) return out;
   ++attempts_;
   current_ = endpoint;
+  visited_.push_back(endpoint);
   on_last_resort_ = false;
   out.endpoint = endpoint;
   out.pause = pause;
   return out;
 }
 
-NextTry Tries::first() {
+NextTry Tries::first(MonoTime now) {
   if (placement_.endpoints.empty()) return NextTry();
-  return take(placement_.endpoints[position_++], Duration::zero(), Duration::max());
+  return take(placement_.endpoints[position_++], Duration::zero(), now, Duration::max());
 }
 
 NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration remaining) {
   bool about_credentials = error.code == Code::kUnauthenticated;
-  if (visible || attempts_ >= limits::kAttemptsMax || error.code == Code::kCancelled) {
-    return NextTry();
-  }
+  if (visible || attempts_ >= attempts_max_ || error.code == Code::kCancelled) return NextTry();
   if (error.retry == Retry::kNever && !about_credentials) return NextTry();
-  if (about_credentials) refused_.insert(credential(*current_));
+  if (catalog::blame_of(error) == catalog::Blame::kCredential) {
+    refused_.insert(credential(*current_));
+  }
   Duration asked = error.retry_after.value_or(Duration::zero());
 
   // A last resort gets no second chance in the same call.
@@ -50,25 +77,29 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
     asked = Duration::zero();
   } else if (error.retry == Retry::kSameTarget && !about_credentials &&
              asked <= limits::kRetryWaitMax && repeated_.insert(current_).second) {
-    // Half to one and a half times: calls that failed together do not come back together.
-    auto jittered = Duration(static_cast<int64_t>(static_cast<double>(kSameTargetPause.count()) *
-                                                  (0.5 + random_.unit())));
-    return take(current_, std::max(jittered, asked), remaining);
+    NextTry again = take(current_, std::max(jittered(kSameTargetPause), asked), now, remaining);
+    if (again.endpoint != nullptr) return again;
+  } else if (error.retry == Retry::kAfter) {
+    // A little later than asked, never earlier.
+    Duration pause =
+        asked > Duration::zero() ? asked + jittered(asked / 10) : jittered(limits::kRetryPause);
+    waiting_.push_back(Waiting{current_, now + pause});
   }
-  if (error.retry == Retry::kAfter && asked > Duration::zero()) {
-    waiting_.push_back(Waiting{current_, now + asked});
-  }
+  if (!about_account(error)) failed_sites_.insert(current_->place());
   while (position_ < placement_.endpoints.size()) {
     const catalog::Endpoint* endpoint = placement_.endpoints[position_++];
-    if (!refused(*endpoint)) return take(endpoint, Duration::zero(), remaining);
+    if (passed_over(*endpoint)) continue;
+    NextTry out = take(endpoint, Duration::zero(), now, remaining);
+    if (out.endpoint != nullptr) return out;
   }
   NextTry waited = take_waiting(now, remaining);
   if (waited.endpoint != nullptr) return waited;
   while (last_position_ < last_resort_.size()) {
     const catalog::Endpoint* endpoint = last_resort_[last_position_++];
-    if (refused(*endpoint)) continue;
-    NextTry out = take(endpoint, Duration::zero(), remaining);
-    on_last_resort_ = out.endpoint != nullptr;
+    if (passed_over(*endpoint)) continue;
+    NextTry out = take(endpoint, Duration::zero(), now, remaining);
+    if (out.endpoint == nullptr) continue;
+    on_last_resort_ = true;
     return out;
   }
   return NextTry();
@@ -79,16 +110,17 @@ NextTry Tries::take_waiting(MonoTime now, Duration remaining) {
   const catalog::Endpoint* soonest = nullptr;
   MonoTime ready = MonoTime::max();
   for (const Waiting& w : waiting_) {
-    if (w.ready < ready && !repeated_.contains(w.endpoint) && !refused(*w.endpoint)) {
+    bool out = repeated_.contains(w.endpoint) || refused_.contains(credential(*w.endpoint));
+    if (w.ready < ready && !out) {
       ready = w.ready;
       soonest = w.endpoint;
     }
   }
   if (soonest == nullptr) return NextTry();
   Duration pause = std::max<Duration>(ready - now, Duration::zero());
-  if (pause > limits::kRetryWaitMax || pause >= remaining) return NextTry();
+  if (pause > limits::kRetryWaitMax) return NextTry();
   repeated_.insert(soonest);
-  return take(soonest, pause, remaining);
+  return take(soonest, pause, now, remaining);
 }
 
 }  // namespace drover::road

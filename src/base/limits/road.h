@@ -26,6 +26,10 @@ inline constexpr size_t kDrainsMax = 256;
 inline constexpr Duration kRetryAfterMax = 300s;
 /// A call waits for an endpoint that asked for a pause only this long, and only with no other left.
 inline constexpr Duration kRetryWaitMax = 5s;
+/// A call without a Retry-After comes back to an endpoint that is out of quota after this pause.
+inline constexpr Duration kRetryPause = 250ms;
+/// Places whose retries are counted at once; beyond it the one longest unused is forgotten.
+inline constexpr size_t kRetryPlacesMax = 10'000;
 /// Bytes of an error answer that are read; the rest is left unread.
 inline constexpr size_t kErrorAnswerBytesMax = 64u << 10;
 /// Bytes of a stream held back before its first visible delta; more: the attempt fails.

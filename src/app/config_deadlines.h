@@ -1,0 +1,30 @@
+#pragma once
+// The parts of drover.yaml about time and tries: `deadlines`, of the whole and of an endpoint, and
+// `retries`. Pure: faults go to the caller, who knows the file and its lines.
+
+#include <functional>
+#include <string>
+
+#include "base/json.h"
+#include "catalog/endpoint.h"
+#include "road/road.h"
+
+namespace drover::app {
+
+/// Where it is in the document ("endpoints[2].deadlines.connect"), what is wrong, what to write.
+using TellFault =
+    std::function<void(const std::string& at, std::string message, std::string remedy)>;
+
+/// `object` is the value of `deadlines` at `at`. An endpoint's: total is an attempt's.
+catalog::Deadlines read_endpoint_deadlines(const Json& object, const std::string& at,
+                                           const TellFault& fault);
+
+/// What `deadlines` at the top says of attempts; of calls as a whole it goes into `settings`.
+catalog::Deadlines read_deadlines(const Json& object, const TellFault& fault,
+                                  road::Settings& settings);
+void read_retries(const Json& object, const TellFault& fault, road::Settings& settings);
+
+/// Fills what the endpoint does not say itself.
+void inherit(const catalog::Deadlines& from, catalog::Deadlines& into);
+
+}  // namespace drover::app
