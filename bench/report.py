@@ -15,6 +15,7 @@ QUESTIONS = {
                "SQLite saver?",
     "journal": "How many events a second does the journal's log make durable, beside SQLite?",
     "parked": "What does a store with a million parked sessions need?",
+    "wall": "What does a gateway's client see when model endpoints fail (`drover wall`)?",
     "http_echo": "What does the HTTP server by itself cost?",
 }
 
@@ -73,11 +74,42 @@ def read(path):
                 continue
             try:
                 line = json.loads(text)
+                if "scenario" in line:
+                    continue
                 key = (line["bench"], line["case"], line["metric"], line["peer"])
             except (ValueError, KeyError) as error:
                 raise SystemExit(f"{path}:{number_of_line}: {error!r}")
             figures.setdefault(key, []).append(line)
     return figures
+
+
+def read_wall(path):
+    """The newest run's scorecards: by scenario, by gateway."""
+    with open(path, encoding="utf-8") as lines:
+        rows = [json.loads(t) for t in lines if t.strip() and '"scenario"' in t]
+    card = {}
+    for row in rows:
+        if row["date"] == rows[-1]["date"]:
+            card.setdefault(row["scenario"], {})[row["gateway"]] = row
+    return card
+
+
+def wall_table(card):
+    gateways = list(dict.fromkeys(g for row in card.values() for g in row))
+    out = ["", "What the client saw, and whether that was right:", "",
+           "| scenario | right is | " + " | ".join(gateways) + " |",
+           "|---|---|" + "---|" * len(gateways)]
+    for name, row in card.items():
+        cells = []
+        for gateway in gateways:
+            seen = row.get(gateway)
+            mark = "" if seen is None else ("yes: " if seen["passed"] else "**no**: ") + seen["saw"]
+            if seen is not None and not seen["passed"] and seen["faults"]:
+                mark += " (" + seen["faults"][0].replace("|", "/") + ")"
+            cells.append(mark)
+        right = next(iter(row.values()))["right"]
+        out.append(f"| {name} | {right} | " + " | ".join(cells) + " |")
+    return out
 
 
 def before(lines):
@@ -111,6 +143,8 @@ def main():
         if bench in QUESTIONS:
             out.append(QUESTIONS[bench] + "\n")
         out += table([key for key in figures if key[0] == bench], figures)
+        if bench == "wall":
+            out += wall_table(read_wall(path))
         out.append("")
     with open(os.path.join(os.path.dirname(path), "RESULTS.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(out))

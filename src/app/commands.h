@@ -7,6 +7,7 @@ namespace drover::app {
 
 Command serve_command();
 Command demo_command();
+Command wall_command();
 Command completion_command();
 Command run_command();
 Command session_ls_command();
