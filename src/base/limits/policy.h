@@ -1,0 +1,17 @@
+#pragma once
+// Limits of data classes, zones, rules and decisions: what each limits, its unit, and what happens
+// when it is reached.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace drover::limits {
+
+/// Zones there are, built in and configured; more are refused at load.
+inline constexpr size_t kZonesMax = 512;
+/// Requirements of one policy; more are refused at load.
+inline constexpr size_t kRequirementsMax = 1'000;
+/// Decisions kept (principal class × action × data class × needs); one more and all are made anew.
+inline constexpr size_t kDecisionsMax = 1'024;
+
+}  // namespace drover::limits

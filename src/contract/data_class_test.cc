@@ -1,0 +1,137 @@
+#include "contract/data_class.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits/data_class.h"
+#include "base/random.h"
+
+namespace drover::contract {
+namespace {
+
+DataClass parsed(std::string_view text) {
+  auto out = DataClass::parse(text);
+  EXPECT_TRUE(out) << text << ": " << (out ? "" : out.error().message);
+  return out.value_or(DataClass());
+}
+
+DataClass from(const std::string& json) {
+  auto out = DataClass::from_json(*Json::parse(json));
+  EXPECT_TRUE(out) << json << ": " << (out ? "" : out.error().message);
+  return out.value_or(DataClass());
+}
+
+/// Any class, from small sets of words so that joins meet.
+DataClass some_class(Random& random) {
+  const char* zones[] = {"de", "fr", "eu", "us"};
+  const char* purposes[] = {"care", "billing", "research"};
+  DataClass out;
+  for (uint64_t n = random.below(3); n > 0; --n) {
+    DataClass::Clause clause;
+    for (uint64_t m = 1 + random.below(2); m > 0; --m) clause.push_back(zones[random.below(4)]);
+    DataClass one = parsed("residency=" + clause.front() + "|" + clause.back());
+    out = join(out, one);
+  }
+  out.sensitivity = static_cast<Sensitivity>(random.below(4));
+  if (random.below(2) == 0) {
+    out.purposes.emplace();
+    for (const char* p : purposes) {
+      if (random.below(2) == 0) out.purposes->push_back(p);
+    }
+    std::sort(out.purposes->begin(), out.purposes->end());
+  }
+  out.usage = static_cast<uint8_t>(random.below(8));
+  const int64_t keeps[] = {kKeepNone, kKeepSession, 86400, kKeepUnlimited};
+  out.keep_s = keeps[random.below(4)];
+  if (random.below(4) == 0) out.names.push_back("named");
+  return out;
+}
+
+TEST(DataClass, IsReadAndWrittenInOneForm) {
+  const char* text =
+      "patient;residency=de|fr&eu;sensitivity=confidential;purpose=billing|care;"
+      "usage=no-training,no-cache;retention=30d";
+  DataClass data = parsed(text);
+  EXPECT_EQ(data.text(), text);
+  EXPECT_EQ(data.residency.size(), 2u);
+  EXPECT_EQ(data.sensitivity, Sensitivity::kConfidential);
+  EXPECT_EQ(data.keep_s, 30 * 86400);
+  EXPECT_EQ(parsed(" residency=de ; retention=none ").text(), "residency=de;retention=none");
+}
+
+TEST(DataClass, OfNothingIsNoText) {
+  EXPECT_EQ(DataClass().text(), "");
+  EXPECT_TRUE(parsed("").unrestricted());
+  EXPECT_TRUE(parsed("sensitivity=public;retention=unlimited").unrestricted());
+}
+
+TEST(DataClass, AsAnObjectIsTheSame) {
+  EXPECT_EQ(from(R"({"residency":["fr","de"],"sensitivity":"restricted","purpose":"care",)"
+                 R"("usage":["no-training","no-review"],"retention":"session"})"),
+            parsed("residency=de|fr;sensitivity=restricted;purpose=care;"
+                   "usage=no-training,no-review;retention=session"));
+  EXPECT_EQ(from(R"("residency=de")"), parsed("residency=de"));
+  EXPECT_EQ(from(R"({"class":["patient"]})"), parsed("patient"));
+}
+
+TEST(DataClass, WhatItDoesNotKnowIsAnErrorThatSaysWhatThereIs) {
+  for (const char* text : {"sensitivity=secret", "usage=no-fun", "retention=soon", "color=red",
+                           "residency=DE", "residency=", "Patient", "a b", "purpose=x|,"}) {
+    auto out = DataClass::parse(text);
+    ASSERT_FALSE(out) << text;
+    EXPECT_EQ(out.error().code, Code::kInvalidArgument) << text;
+    EXPECT_TRUE(out.error().message.starts_with("data class: ")) << out.error().message;
+  }
+  EXPECT_FALSE(DataClass::parse(std::string(limits::kDataClassBytesMax + 1, 'a')));
+  EXPECT_FALSE(DataClass::from_json(*Json::parse("7")));
+  EXPECT_FALSE(DataClass::from_json(*Json::parse(R"({"retention":7})")));
+}
+
+TEST(DataClass, JoinTakesTheStrictestOfEachPart) {
+  DataClass a = parsed("residency=eu;sensitivity=internal;purpose=care|billing;retention=30d");
+  DataClass b = parsed(
+      "residency=de|us;sensitivity=confidential;purpose=care;usage=no-cache;"
+      "retention=session");
+  EXPECT_EQ(join(a, b).text(),
+            "residency=de|us&eu;sensitivity=confidential;purpose=care;usage=no-cache;"
+            "retention=session");
+}
+
+TEST(DataClass, InputsThatContradictStayAContradiction) {
+  DataClass out = join(parsed("purpose=care"), parsed("purpose=research"));
+  EXPECT_EQ(out.text(), "purpose=-");
+  EXPECT_EQ(parsed("purpose=-"), out) << "it survives being written down";
+  EXPECT_EQ(join(out, parsed("purpose=care")).text(), "purpose=-");
+}
+
+TEST(DataClass, TooManyClausesAreNowhereNotFewer) {
+  DataClass out;
+  for (size_t i = 0; i <= limits::kResidencyClausesMax; ++i) {
+    out = join(out, parsed("residency=z" + std::to_string(i)));
+  }
+  EXPECT_EQ(out.text(), "residency=-");
+  EXPECT_EQ(parsed("residency=-"), out);
+  EXPECT_EQ(join(out, parsed("residency=z1")).text(), "residency=-");
+}
+
+TEST(DataClass, TextThatCannotBeReadIsNotForgottenByAJoin) {
+  EXPECT_EQ(join_texts("", "residency=de"), "residency=de");
+  EXPECT_EQ(join_texts("residency=de", ""), "residency=de");
+  EXPECT_EQ(join_texts("residency=de", "%%"), "unreadable;residency=de");
+}
+
+TEST(DataClass, JoinIsALatticeAndTextIsExact) {
+  SeededRandom random(11);
+  for (int i = 0; i < 2000; ++i) {
+    DataClass a = some_class(random), b = some_class(random), c = some_class(random);
+    EXPECT_EQ(join(a, b), join(b, a));
+    EXPECT_EQ(join(join(a, b), c), join(a, join(b, c)));
+    EXPECT_EQ(join(a, a), a);
+    EXPECT_EQ(join(join(a, b), a), join(a, b)) << "what an input demands is in the join";
+    EXPECT_EQ(join(a, DataClass()), a);
+    EXPECT_EQ(parsed(a.text()), a) << a.text();
+    ASSERT_FALSE(::testing::Test::HasFailure()) << a.text() << "  " << b.text();
+  }
+}
+
+}  // namespace
+}  // namespace drover::contract

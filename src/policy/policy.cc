@@ -1,0 +1,226 @@
+#include "policy/policy.h"
+
+#include <algorithm>
+
+namespace drover::policy {
+namespace {
+
+std::string words(const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& w : list) out += (out.empty() ? "" : ", ") + w;
+  return out;
+}
+
+std::string content_of(const PolicySpec& spec) {
+  std::string all;
+  for (const ZoneSpec& z : spec.zones) all += z.name + "<" + words(z.within) + "\n";
+  for (const auto& [name, data] : spec.classes) all += name + "=" + data.text() + "\n";
+  for (const auto& [tenant, data] : spec.tenants) all += tenant + ":" + data.text() + "\n";
+  all += spec.floor.text() + "\n" + spec.requirements.dump();
+  if (spec.authorizer) all += spec.authorizer->fingerprint();
+  return all;
+}
+
+}  // namespace
+
+std::string fingerprint_of(std::string_view content) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (char c : content) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::string out;
+  for (int shift = 60; shift > 12; shift -= 4) out += "0123456789abcdef"[hash >> shift & 15];
+  return out;
+}
+
+Result<std::shared_ptr<const Policy>> Policy::make(PolicySpec spec) {
+  auto out = std::make_shared<Policy>();
+  out->fingerprint_ = fingerprint_of(content_of(spec));
+  TRY(out->zones_, Zones::make(spec.zones));
+  for (const auto& [name, data] : spec.classes) {
+    if (!contract::is_class_word(name)) {
+      return fail(Code::kInvalidArgument, "'" + name + "' is no name of a class");
+    }
+    if (!data.names.empty()) {
+      return fail(Code::kInvalidArgument,
+                  "class '" + name + "' must say what it means, not name another class");
+    }
+  }
+  out->classes_ = std::move(spec.classes);
+  for (const auto& [name, data] : out->classes_) {
+    auto checked = out->resolve(data);
+    if (!checked) {
+      return fail(std::move(checked).error().note("class '" + name + "'"));
+    }
+  }
+  TRY(out->floor_, out->resolve(spec.floor));
+  for (const auto& [tenant, data] : spec.tenants) {
+    TRY(out->tenants_[tenant], out->resolve(data));
+  }
+  const Json::Array* items = spec.requirements.array_items();
+  for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    if (i >= limits::kRequirementsMax) {
+      return fail(Code::kInvalidArgument,
+                  "more than " + std::to_string(limits::kRequirementsMax) + " requirements");
+    }
+    TRY(Requirement requirement, Requirement::from_json((*items)[i], out->zones_));
+    out->requirements_.push_back(std::move(requirement));
+  }
+  out->authorizer_ = std::move(spec.authorizer);
+  return std::shared_ptr<const Policy>(std::move(out));
+}
+
+bool Policy::by_tenant() const {
+  return (authorizer_ && authorizer_->by_tenant()) ||
+         std::any_of(requirements_.begin(), requirements_.end(),
+                     [](const Requirement& r) { return !r.tenant.empty(); });
+}
+
+Result<contract::DataClass> Policy::resolve(const contract::DataClass& data) const {
+  contract::DataClass out = data;
+  out.names.clear();
+  for (const std::string& name : data.names) {
+    auto it = classes_.find(name);
+    if (it == classes_.end()) {
+      std::string there;
+      for (const auto& [known, meaning] : classes_) there += (there.empty() ? "" : ", ") + known;
+      return fail(Error(Code::kInvalidArgument,
+                        "there is no data class '" + name + "' (" +
+                            (there.empty() ? "none is defined" : "there are: " + there) + ")")
+                      .with_reason("unknown_data_class"));
+    }
+    out = contract::join(out, it->second);
+  }
+  Zones::Residency residency = zones_.resolve(out.residency);
+  if (!residency.unknown.empty()) {
+    return fail(Error(Code::kInvalidArgument, "there is no zone '" + residency.unknown + "'")
+                    .with_reason("unknown_zone"));
+  }
+  return out;
+}
+
+contract::DataClass Policy::effective(const std::string& tenant,
+                                      const contract::DataClass& data) const {
+  contract::DataClass out = data;
+  if (!out.names.empty()) out = resolve(data).value_or(data);
+  if (!floor_.unrestricted()) out = contract::join(out, floor_);
+  if (tenants_.empty()) return out;
+  auto it = tenants_.find(tenant);
+  return it == tenants_.end() ? out : contract::join(out, it->second);
+}
+
+Case::Case(const Policy& policy, const Ask& ask)
+    : policy_(policy), ask_(ask), residency_(policy.zones().resolve(ask.data.residency)) {
+  const contract::DataClass& data = ask.data;
+  if (!data.names.empty()) {
+    impossible_ =
+        Denial{"class", "the data's class '" + data.names.front() + "' is not defined here"};
+  } else if (!residency_.unknown.empty()) {
+    impossible_ = Denial{"class", "the data is bound to '" + residency_.unknown +
+                                      "', a zone that is not known here"};
+  } else if (!residency_.anywhere && residency_.zones.none()) {
+    impossible_ =
+        Denial{"class", "its inputs are bound to zones with no place in common: " + data.text()};
+  } else if (data.purposes && data.purposes->empty()) {
+    impossible_ = Denial{"class", "its inputs may be used for different purposes only"};
+  }
+  for (const Requirement& r : policy.requirements()) {
+    if (!r.for_kind[static_cast<size_t>(ask.kind)] || data.sensitivity < r.sensitivity) continue;
+    if (!r.tenant.empty() && r.tenant != ask.tenant) continue;
+    if (r.residency >= 0) {
+      const ZoneSet& zones = policy.zones().inside(r.residency);
+      if (residency_.anywhere || (residency_.zones & ~zones).any()) continue;
+    }
+    if (!r.purposes.empty()) {
+      bool within =
+          data.purposes &&
+          std::all_of(data.purposes->begin(), data.purposes->end(), [&](const std::string& p) {
+            return std::find(r.purposes.begin(), r.purposes.end(), p) != r.purposes.end();
+          });
+      if (!within) continue;
+    }
+    requirements_.push_back(&r);
+  }
+}
+
+bool Case::inside(int zone) const {
+  return zone >= 0 && residency_.zones.test(static_cast<size_t>(zone));
+}
+
+std::string Case::stated(const Thing& thing, std::string_view fact) const {
+  const Json* value = thing.facts.value(fact);
+  if (value == nullptr) return "not stated";
+  return value->string() != nullptr ? *value->string() : value->dump();
+}
+
+std::optional<Denial> Case::deny(const Thing& thing) const {
+  if (impossible_) return impossible_;
+  if (auto denial = built_in(thing)) return denial;
+  for (const Requirement* r : requirements_) {
+    if (auto why = r->lacks(thing, policy_.zones())) return Denial{r->name, std::move(*why)};
+  }
+  return policy_.authorizer() == nullptr ? std::nullopt : policy_.authorizer()->deny(ask_, thing);
+}
+
+std::optional<Denial> Case::built_in(const Thing& thing) const {
+  const contract::DataClass& data = ask_.data;
+  const Traits& t = thing.traits;
+  bool model = thing.kind == ThingKind::kModel;
+  if (!residency_.anywhere) {
+    std::string bound = "the data may be in " + policy_.zones().describe(residency_.zones);
+    if (!inside(t.zone))
+      return Denial{"residency", bound + "; its zone is " + stated(thing, "zone")};
+    if (!inside(t.scope)) {
+      return Denial{"residency",
+                    bound + "; requests may be routed within " + stated(thing, "processing_scope")};
+    }
+    if (model && t.prompt_cache != Traits::kNone && !inside(t.prompt_cache)) {
+      return Denial{"cache", bound + "; its prompt cache is in " + stated(thing, "prompt_cache")};
+    }
+  }
+  if (model && (data.usage & contract::kNoCache) != 0 && t.prompt_cache != Traits::kNone) {
+    return Denial{"cache", "the data must not be cached; its prompt cache is in " +
+                               stated(thing, "prompt_cache")};
+  }
+  if (data.sensitivity > contract::Sensitivity::kPublic &&
+      t.cleared_for < static_cast<int>(data.sensitivity)) {
+    return Denial{"sensitivity", "the data is " + std::string(sensitivity_name(data.sensitivity)) +
+                                     "; it is cleared for " + stated(thing, "cleared_for")};
+  }
+  if (data.purposes && !t.any_purpose) {
+    bool serves = std::any_of(t.purposes.begin(), t.purposes.end(), [&](const std::string& p) {
+      return std::binary_search(data.purposes->begin(), data.purposes->end(), p);
+    });
+    if (!serves) {
+      return Denial{"purpose", "the data is for " + words(*data.purposes) + "; it serves " +
+                                   (t.purposes.empty() ? "not stated" : words(t.purposes))};
+    }
+  }
+  if ((data.usage & contract::kNoTraining) != 0 && t.trains != 0) {
+    return Denial{"usage", "the data must not train models; trains_on_data is " +
+                               stated(thing, "trains_on_data")};
+  }
+  if ((data.usage & contract::kNoReview) != 0 && t.human_review != 0) {
+    return Denial{"usage", "the data must not be read by the provider's people; human_review is " +
+                               stated(thing, "human_review")};
+  }
+  // A tool or a store keeps data because it is asked to; what it keeps is purged by its own rules.
+  if (data.keep_s != contract::kKeepUnlimited && model &&
+      (t.keep_s == Traits::kUnknown || t.keep_s > data.keep_s)) {
+    return Denial{"retention", "the data may be kept: " + contract::retention_text(data.keep_s) +
+                                   "; its provider's retention is " + stated(thing, "retention")};
+  }
+  if (data.sensitivity == contract::Sensitivity::kRestricted && model && t.dedicated != 1) {
+    return Denial{"isolation", "restricted data is not mixed with a general pool; its tenancy is " +
+                                   stated(thing, "tenancy")};
+  }
+  return std::nullopt;
+}
+
+std::vector<EvidenceNeed> Case::evidence() const {
+  std::vector<EvidenceNeed> out;
+  for (const Requirement* r : requirements_) {
+    if (!r->evidence.kind.empty()) out.push_back(r->evidence);
+  }
+  return out;
+}
+
+}  // namespace drover::policy

@@ -1,0 +1,131 @@
+#pragma once
+// The policy of the process: zones, the operator's classes and requirements, and the built-in hard
+// rules, which hold without any of those. One immutable value with a fingerprint; a reload makes a
+// new one.
+//
+// The built-in rules, in order; each removes a thing with its name and why, and needs its facts:
+//
+//   class           the data's class is readable here: its names and zones are known, its inputs'
+//                   residencies and purposes have something in common
+//   residency       the thing's zone, and the zone that requests may be routed within, lie within
+//                   the data's residency
+//   cache           so does the zone of a model's prompt cache; no cache where the class forbids it
+//   sensitivity     the thing is cleared for it (data that is public needs no clearance)
+//   purpose         the thing serves a purpose that the data may be used for
+//   usage           no training on the data, no reading by the provider's people
+//   retention       the provider keeps it no longer than the data may be kept
+//   isolation       restricted data is not mixed with a general pool: the tenancy is dedicated
+//
+// Then the requirements (policy/requirement.h) by their own names, then the authoriser, if there is
+// one. A Case is one question prepared: judging a thing then costs no text. Pure; any thread.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/requirement.h"
+
+namespace drover::policy {
+
+/// What is asked: may data of this class go to things of this kind, for this tenant?
+struct Ask {
+  ThingKind kind = ThingKind::kModel;
+  std::string tenant;
+  contract::DataClass data;
+};
+
+struct Denial {
+  std::string rule;
+  std::string why;
+};
+
+/// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.
+class Authorizer {
+ public:
+  virtual ~Authorizer() = default;
+  virtual std::optional<Denial> deny(const Ask& ask, const Thing& thing) const = 0;
+  /// Whether the answer may differ by tenant.
+  virtual bool by_tenant() const = 0;
+  virtual std::string fingerprint() const = 0;
+};
+
+struct PolicySpec {
+  std::vector<ZoneSpec> zones;
+  std::map<std::string, contract::DataClass> classes;
+  /// The least that holds for everything, and for what a tenant brings; joined to what is stated.
+  contract::DataClass floor;
+  std::map<std::string, contract::DataClass> tenants;
+  Json requirements;  // an array; see requirement.h
+  std::shared_ptr<const Authorizer> authorizer;
+};
+
+class Policy {
+ public:
+  /// The built-in rules alone.
+  Policy() = default;
+  static Result<std::shared_ptr<const Policy>> make(PolicySpec spec);
+
+  const Zones& zones() const { return zones_; }
+  const std::map<std::string, contract::DataClass>& classes() const { return classes_; }
+  const contract::DataClass& floor() const { return floor_; }
+  const std::vector<Requirement>& requirements() const { return requirements_; }
+  const Authorizer* authorizer() const { return authorizer_.get(); }
+  /// Hex digits of what it says; the same policy has the same.
+  const std::string& fingerprint() const { return fingerprint_; }
+  /// Whether what is allowed depends on who asks.
+  bool by_tenant() const;
+  /// Names replaced by what they mean, zones checked. kInvalidArgument says which there are.
+  Result<contract::DataClass> resolve(const contract::DataClass& data) const;
+  /// What holds for data of this class that a tenant brings: its floors joined to it, names
+  /// resolved. What cannot be resolved stays as it is, and no place satisfies it.
+  contract::DataClass effective(const std::string& tenant, const contract::DataClass& data) const;
+
+ private:
+  Zones zones_;
+  std::map<std::string, contract::DataClass> classes_;
+  contract::DataClass floor_;
+  std::map<std::string, contract::DataClass> tenants_;
+  std::vector<Requirement> requirements_;
+  std::shared_ptr<const Authorizer> authorizer_;
+  std::string fingerprint_ = "builtin";
+};
+
+/// Names content, for comparing: 12 hex digits (FNV-1a; nothing is proved by it).
+std::string fingerprint_of(std::string_view content);
+
+/// The policy in force; a reload replaces it. Loop thread only.
+class PolicyHolder {
+ public:
+  std::shared_ptr<const Policy> get() const { return current_; }
+  void replace(std::shared_ptr<const Policy> policy) { current_ = std::move(policy); }
+
+ private:
+  std::shared_ptr<const Policy> current_ = std::make_shared<Policy>();
+};
+
+class Case {
+ public:
+  /// Both outlive this.
+  Case(const Policy& policy, const Ask& ask);
+  /// The first rule that removes the thing.
+  std::optional<Denial> deny(const Thing& thing) const;
+  /// Evidence that must be at hand for a thing that no rule removes.
+  std::vector<EvidenceNeed> evidence() const;
+  /// Set where no thing at all can satisfy the class.
+  const std::optional<Denial>& impossible() const { return impossible_; }
+
+ private:
+  std::optional<Denial> built_in(const Thing& thing) const;
+  bool inside(int zone) const;
+  std::string stated(const Thing& thing, std::string_view fact) const;
+
+  const Policy& policy_;
+  const Ask& ask_;
+  Zones::Residency residency_;
+  std::vector<const Requirement*> requirements_;
+  std::optional<Denial> impossible_;
+};
+
+}  // namespace drover::policy

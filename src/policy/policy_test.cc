@@ -1,0 +1,382 @@
+#include "policy/policy.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "base/random.h"
+#include "policy/decisions.h"
+
+namespace drover::policy {
+namespace {
+
+catalog::Facts facts(const std::string& json) {
+  auto out = catalog::Facts::from_json(*Json::parse(json), "test", "2026-11-01");
+  EXPECT_TRUE(out) << (out ? "" : out.error().message);
+  return out.value_or(catalog::Facts());
+}
+
+contract::DataClass of(std::string_view text) { return *contract::DataClass::parse(text); }
+
+/// All that the built-in rules ask for, as a place in Germany that is good enough for anything.
+const char* kGood =
+    R"({"zone":"de","prompt_cache":"none","jurisdiction":"de","cleared_for":"restricted",)"
+    R"("retention":"none","trains_on_data":false,"human_review":false,"tenancy":"dedicated",)"
+    R"("purposes":["any"],"certifications":["c5"],"sovereignty":3})";
+
+class PolicyTest : public ::testing::Test {
+ protected:
+  Thing thing(const std::string& json, ThingKind kind = ThingKind::kModel,
+              const std::string& pool = "serverless") {
+    return make_thing("e", kind, pool, facts(json), policy_->zones());
+  }
+  /// A good place with one fact changed (null: taken away).
+  Thing changed(const std::string& name, Json value) {
+    Json all = *Json::parse(kGood);
+    all.set(name, std::move(value));
+    return thing(all.dump());
+  }
+  std::string rule(const Thing& t, std::string_view text, const std::string& tenant = "ten_1") {
+    Ask ask{t.kind, tenant, of(text)};
+    auto denial = Case(*policy_, ask).deny(t);
+    return denial ? denial->rule : "";
+  }
+  std::string why(const Thing& t, std::string_view text) {
+    Ask ask{t.kind, "ten_1", of(text)};
+    auto denial = Case(*policy_, ask).deny(t);
+    return denial ? denial->why : "";
+  }
+  void use(PolicySpec spec) {
+    auto made = Policy::make(std::move(spec));
+    ASSERT_TRUE(made) << made.error().message;
+    policy_ = *made;
+  }
+  void require(const std::string& json) {
+    PolicySpec spec;
+    spec.zones = {{"de-by", {"de"}, "Bavaria"}, {"clinic", {"de-by"}, "the clinic's own rooms"}};
+    spec.requirements = *Json::parse(json);
+    use(std::move(spec));
+  }
+  std::shared_ptr<const Policy> policy_ = std::make_shared<Policy>();
+};
+
+TEST_F(PolicyTest, DataOfWhichNothingIsSaidMayGoAnywhere) { EXPECT_EQ(rule(thing("{}"), ""), ""); }
+
+TEST_F(PolicyTest, EachRuleRemovesByItsFactAndWithoutIt) {
+  struct Row {
+    const char* data;
+    const char* fact;
+    Json wrong;
+    const char* rule;
+  };
+  const Row rows[] = {
+      {"residency=de", "zone", "fr", "residency"},
+      {"residency=de", "processing_scope", "eu", "residency"},
+      {"residency=de", "prompt_cache", "us", "cache"},
+      {"usage=no-cache", "prompt_cache", "de", "cache"},
+      {"sensitivity=confidential", "cleared_for", "internal", "sensitivity"},
+      {"purpose=care", "purposes", "research", "purpose"},
+      {"usage=no-training", "trains_on_data", true, "usage"},
+      {"usage=no-review", "human_review", true, "usage"},
+      {"retention=session", "retention", "30d", "retention"},
+      {"sensitivity=restricted", "tenancy", "shared", "isolation"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.data);
+    EXPECT_EQ(rule(thing(kGood), row.data), "") << why(thing(kGood), row.data);
+    EXPECT_EQ(rule(changed(row.fact, row.wrong), row.data), row.rule);
+    // A scope that is not stated is the zone; every other missing fact says no.
+    bool scope = std::string_view(row.fact) == "processing_scope";
+    EXPECT_EQ(rule(changed(row.fact, nullptr), row.data), scope ? "" : row.rule);
+  }
+}
+
+TEST_F(PolicyTest, ADenialSaysWhatIsWantedAndWhatIsThere) {
+  EXPECT_EQ(why(changed("zone", "us"), "residency=de|fr"),
+            "the data may be in fr, de; its zone is us");
+  EXPECT_EQ(why(changed("retention", nullptr), "retention=none"),
+            "the data may be kept: none; its provider's retention is not stated");
+}
+
+TEST_F(PolicyTest, ZonesNestAndMayBeSmallerThanACountry) {
+  require("[]");
+  EXPECT_EQ(rule(changed("zone", "clinic"), "residency=clinic"), "");
+  EXPECT_EQ(rule(changed("zone", "clinic"), "residency=eea"), "");
+  EXPECT_EQ(rule(changed("zone", "de-by"), "residency=clinic"), "residency");
+  EXPECT_EQ(rule(changed("zone", "us-gov"), "residency=us"), "");
+  EXPECT_EQ(rule(changed("zone", "us"), "residency=us-gov"), "residency");
+}
+
+TEST_F(PolicyTest, AZoneThatIsNotKnownIsNoPlace) {
+  EXPECT_EQ(rule(changed("zone", "atlantis"), "residency=de"), "residency");
+  EXPECT_EQ(rule(changed("processing_scope", "global"), "residency=de"), "residency");
+  EXPECT_EQ(rule(thing(kGood), "residency=atlantis"), "class");
+}
+
+TEST_F(PolicyTest, InputsThatContradictHaveNoPlaceAndItSaysSo) {
+  contract::DataClass both = join(of("residency=de"), of("residency=us"));
+  EXPECT_EQ(rule(thing(kGood), both.text()), "class");
+  EXPECT_NE(why(thing(kGood), both.text()).find("no place in common"), std::string::npos);
+  EXPECT_EQ(rule(thing(kGood), "purpose=-"), "class");
+  EXPECT_EQ(rule(thing(kGood), join(of("residency=de|us"), of("residency=eu")).text()), "")
+      << "what is left of both is Germany";
+}
+
+TEST_F(PolicyTest, ANameThatNobodyResolvedHasNoPlace) {
+  EXPECT_EQ(rule(thing(kGood), "patient"), "class");
+  PolicySpec spec;
+  spec.classes["patient"] = of("residency=de;sensitivity=confidential");
+  use(std::move(spec));
+  auto resolved = policy_->resolve(of("patient;retention=none"));
+  ASSERT_TRUE(resolved);
+  EXPECT_EQ(resolved->text(), "residency=de;sensitivity=confidential;retention=none");
+  auto unknown = policy_->resolve(of("guest"));
+  ASSERT_FALSE(unknown);
+  EXPECT_NE(unknown.error().message.find("there are: patient"), std::string::npos);
+  EXPECT_FALSE(policy_->resolve(of("residency=nowhere-known")));
+}
+
+TEST_F(PolicyTest, AFloorHoldsWhateverIsStated) {
+  PolicySpec spec;
+  spec.classes["patient"] = of("residency=de;sensitivity=confidential");
+  spec.floor = of("sensitivity=internal");
+  spec.tenants["ten_2"] = of("patient");
+  use(std::move(spec));
+  EXPECT_EQ(policy_->effective("ten_1", {}).text(), "sensitivity=internal");
+  EXPECT_EQ(policy_->effective("ten_2", of("sensitivity=public")).text(),
+            "residency=de;sensitivity=confidential");
+  EXPECT_EQ(policy_->effective("ten_1", of("patient;retention=none")).text(),
+            "residency=de;sensitivity=confidential;retention=none");
+  EXPECT_EQ(policy_->effective("ten_1", of("guest")).text(), "guest;sensitivity=internal")
+      << "and then no place satisfies it";
+}
+
+TEST_F(PolicyTest, RequirementsHoldWhereTheyAreMeantTo) {
+  require(R"([{"name":"c5","when":{"sensitivity":"confidential","residency":"eu"},)"
+          R"("needs":{"certifications":["c5"]}},)"
+          R"({"name":"ours","when":{"tenant":"ten_2"},"for":["tool"],"needs":{"zone":"clinic"}}])");
+  Thing without = changed("certifications", nullptr);
+  EXPECT_EQ(rule(without, "sensitivity=confidential;residency=de"), "c5");
+  EXPECT_EQ(rule(without, "sensitivity=internal;residency=de"), "");
+  EXPECT_EQ(rule(without, "sensitivity=confidential"), "") << "it is not bound to the EU";
+  EXPECT_EQ(rule(thing(kGood), "sensitivity=confidential;residency=de"), "");
+  EXPECT_EQ(rule(thing(kGood, ThingKind::kTool), "", "ten_2"), "ours");
+  EXPECT_EQ(rule(thing(kGood, ThingKind::kTool), "", "ten_1"), "");
+  EXPECT_EQ(rule(thing(kGood), "", "ten_2"), "");
+}
+
+TEST_F(PolicyTest, ARequirementNeedsItsFact) {
+  struct Row {
+    const char* needs;
+    const char* fact;
+    Json wrong;
+  };
+  const Row rows[] = {
+      {R"({"certifications":["c5","hds"]})", "certifications", "c5"},
+      {R"({"hardware":["h100","b200"]})", "hardware", "a100"},
+      {R"({"sovereignty":4})", "sovereignty", 3},
+      {R"({"jurisdiction":"eu"})", "jurisdiction", "us"},
+      {R"({"zone":"de-by"})", "zone", "de"},
+      {R"({"tenancy":"dedicated"})", "tenancy", "shared"},
+      {R"({"attestation":"aws-nitro","max_age":"1h"})", "attestation", "nvidia-cc"},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.needs);
+    require(std::string(R"([{"name":"r","needs":)") + row.needs + "}]");
+    EXPECT_EQ(rule(changed(row.fact, row.wrong), ""), "r");
+    EXPECT_EQ(rule(changed(row.fact, nullptr), ""), "r");
+  }
+}
+
+TEST_F(PolicyTest, WhatIsWronglyConfiguredIsRefused) {
+  auto refused = [](PolicySpec spec) { return !Policy::make(std::move(spec)); };
+  auto requirement = [&](const char* json) {
+    PolicySpec spec;
+    spec.requirements = *Json::parse(json);
+    return refused(std::move(spec));
+  };
+  EXPECT_TRUE(requirement(R"([{"needs":{}}])"));
+  EXPECT_TRUE(requirement(R"([{"name":"a"}])"));
+  EXPECT_TRUE(requirement(R"([{"name":"a","needs":{"colour":"red"}}])"));
+  EXPECT_TRUE(requirement(R"([{"name":"a","needs":{"zone":"atlantis"}}])"));
+  EXPECT_TRUE(requirement(R"([{"name":"a","needs":{"attestation":"aws-nitro"}}])"));
+  EXPECT_TRUE(requirement(R"([{"name":"a","for":["dogs"],"needs":{}}])"));
+  for (std::vector<ZoneSpec> zones :
+       std::vector<std::vector<ZoneSpec>>{{{"a", {"b"}, ""}, {"b", {"a"}, ""}},
+                                          {{"a", {"nowhere"}, ""}},
+                                          {{"de", {"eu"}, ""}},
+                                          {{"A", {}, ""}},
+                                          {{"a", {"a"}, ""}}}) {
+    PolicySpec spec;
+    spec.zones = std::move(zones);
+    EXPECT_TRUE(refused(std::move(spec)));
+  }
+}
+
+/// A random world: things with random facts, some missing, and a policy of random requirements.
+struct RandomWorld {
+  explicit RandomWorld(uint64_t seed) : random(seed) {}
+  std::string pick(std::initializer_list<const char*> words) {
+    return *(words.begin() + random.below(words.size()));
+  }
+  Thing thing(const Zones& zones) {
+    Json all = Json::object();
+    auto maybe = [&](const char* name, Json value) {
+      if (random.below(4) != 0) all.set(name, std::move(value));
+    };
+    maybe("zone", pick({"de", "fr", "us", "us-gov", "gb", "no"}));
+    maybe("prompt_cache", pick({"none", "de", "fr", "us"}));
+    maybe("jurisdiction", pick({"de", "us"}));
+    maybe("cleared_for", pick({"public", "internal", "confidential", "restricted"}));
+    maybe("retention", pick({"none", "session", "1d", "30d", "unlimited"}));
+    maybe("trains_on_data", random.below(3) == 0);
+    maybe("human_review", random.below(3) == 0);
+    maybe("tenancy", pick({"shared", "dedicated"}));
+    maybe("purposes", pick({"any", "care", "billing"}));
+    maybe("certifications", pick({"c5", "hds"}));
+    maybe("sovereignty", static_cast<int>(random.below(5)));
+    return make_thing("e", ThingKind::kModel, "serverless", facts(all.dump()), zones);
+  }
+  std::string clause() {
+    return pick({"", "residency=eu;", "residency=de;", "residency=de|us;", "residency=us;"}) +
+           pick({"", "sensitivity=internal;", "sensitivity=confidential;",
+                 "sensitivity=restricted;"}) +
+           pick({"", "purpose=care;", "purpose=care|billing;"}) +
+           pick({"", "usage=no-training;", "usage=no-review,no-cache;"}) +
+           pick({"", "retention=session", "retention=30d", "retention=none"});
+  }
+  contract::DataClass data_class() {
+    std::string text = clause();
+    if (!text.empty() && text.back() == ';') text.pop_back();
+    return of(text);
+  }
+  Json requirement(int n) {
+    Json when = Json::object();
+    if (random.below(2) == 0) when.set("sensitivity", pick({"internal", "confidential"}));
+    if (random.below(3) == 0) when.set("residency", pick({"eu", "de", "us"}));
+    if (random.below(3) == 0) when.set("purpose", pick({"care", "billing"}));
+    if (random.below(4) == 0) when.set("tenant", pick({"ten_1", "ten_2"}));
+    Json needs = Json::object();
+    if (random.below(2) == 0) needs.set("certifications", pick({"c5", "hds"}));
+    if (random.below(3) == 0) needs.set("sovereignty", static_cast<int>(random.below(4)));
+    if (random.below(3) == 0) needs.set("jurisdiction", pick({"eu", "us"}));
+    Json out = Json::object();
+    out.set("name", "r" + std::to_string(n)).set("when", std::move(when));
+    out.set("needs", std::move(needs));
+    return out;
+  }
+  std::shared_ptr<const Policy> policy(Json requirements) {
+    PolicySpec spec;
+    spec.requirements = std::move(requirements);
+    return *Policy::make(std::move(spec));
+  }
+  Ask ask() { return Ask{ThingKind::kModel, pick({"ten_1", "ten_2"}), data_class()}; }
+  SeededRandom random;
+};
+
+bool subset(const Bits& a, const Bits& b) {
+  for (size_t w = 0; w < a.words(); ++w) {
+    if ((a.word(w) & ~b.word(w)) != 0) return false;
+  }
+  return true;
+}
+
+TEST(PolicyProperty, KeptDecisionsAreFreshOnesAndStricterNeverAllowsMore) {
+  int allowed = 0, removed = 0;
+  for (uint64_t seed = 1; seed <= 25; ++seed) {
+    RandomWorld world(seed);
+    Json list = Json::array();
+    for (int i = 0; i < 4; ++i) list.push(world.requirement(i));
+    auto policy = world.policy(list);
+    std::vector<Thing> things;
+    for (int i = 0; i < 70; ++i) things.push_back(world.thing(policy->zones()));
+    Decisions decisions, stricter;
+    decisions.reset(policy, things);
+    list.push(world.requirement(9));
+    stricter.reset(world.policy(list), things);
+    for (int i = 0; i < 40; ++i) {
+      Ask ask = world.ask();
+      Bits kept = decisions.get(ask).allowed;
+      ASSERT_EQ(kept, decisions.decide(ask).allowed) << ask.data.text();
+      ASSERT_EQ(kept, decisions.get(ask).allowed);
+      allowed += static_cast<int>(kept.count());
+      removed += static_cast<int>(things.size() - kept.count());
+      // One more requirement never adds a thing.
+      ASSERT_TRUE(subset(stricter.get(ask).allowed, kept)) << "seed " << seed;
+      // Data that is derived from more inputs may go to no more places.
+      Ask derived = ask;
+      derived.data = join(ask.data, world.data_class());
+      ASSERT_TRUE(subset(decisions.get(derived).allowed, kept))
+          << ask.data.text() << " joined to " << derived.data.text();
+      // A thing is removed exactly when there is a reason.
+      size_t one = world.random.below(things.size());
+      ASSERT_EQ(kept.test(one), !decisions.why(ask, one).has_value());
+    }
+  }
+  EXPECT_GT(allowed, 400);
+  EXPECT_GT(removed, 400);
+}
+
+TEST(PolicyProperty, AFactTakenAwayNeverAllowsMore) {
+  for (uint64_t seed = 1; seed <= 200; ++seed) {
+    RandomWorld world(seed);
+    Json list = Json::array();
+    for (int i = 0; i < 3; ++i) list.push(world.requirement(i));
+    auto policy = world.policy(list);
+    Thing whole = world.thing(policy->zones());
+    Ask ask = world.ask();
+    bool was_denied = Case(*policy, ask).deny(whole).has_value();
+    for (const catalog::Fact& fact : whole.facts.all()) {
+      Json rest = Json::object();
+      for (const catalog::Fact& other : whole.facts.all()) {
+        if (other.name != fact.name) rest.set(other.name, other.value);
+      }
+      Thing less =
+          make_thing("e", ThingKind::kModel, "serverless", facts(rest.dump()), policy->zones());
+      if (was_denied) {
+        ASSERT_TRUE(Case(*policy, ask).deny(less)) << "without " << fact.name;
+      }
+    }
+  }
+}
+
+TEST(Decisions, AreOfTheirCatalogAndPolicyOnly) {
+  auto policy = std::make_shared<Policy>();
+  Decisions decisions;
+  auto place = [&](const char* zone) {
+    return make_thing(zone, ThingKind::kModel, "serverless",
+                      facts(std::string(R"({"prompt_cache":"none","zone":")") + zone + "\"}"),
+                      policy->zones());
+  };
+  decisions.reset(policy, {place("de"), place("us")});
+  Ask ask{ThingKind::kModel, "ten_1", of("residency=de")};
+  EXPECT_TRUE(decisions.get(ask).allowed.test(0));
+  EXPECT_FALSE(decisions.get(ask).allowed.test(1));
+  uint64_t epoch = decisions.epoch();
+  decisions.reset(policy, {place("us"), place("de")});
+  EXPECT_FALSE(decisions.get(ask).allowed.test(0));
+  EXPECT_GT(decisions.epoch(), epoch);
+}
+
+TEST(Decisions, AreBoundedAndSharedByTenantsUnlessARuleLooksAtThem) {
+  Decisions decisions;
+  decisions.reset(std::make_shared<Policy>(), {});
+  for (size_t i = 0; i < 2 * limits::kDecisionsMax; ++i) {
+    decisions.get(Ask{ThingKind::kModel, "t", of("retention=" + std::to_string(100 + i) + "s")});
+    ASSERT_LE(decisions.kept(), limits::kDecisionsMax);
+  }
+  decisions.reset(std::make_shared<Policy>(), {});
+  decisions.get(Ask{ThingKind::kModel, "ten_1", {}});
+  decisions.get(Ask{ThingKind::kModel, "ten_2", {}});
+  EXPECT_EQ(decisions.kept(), 1u);
+  PolicySpec spec;
+  spec.requirements =
+      *Json::parse(R"([{"name":"r","when":{"tenant":"ten_1"},"needs":{"certifications":"c5"}}])");
+  decisions.reset(*Policy::make(std::move(spec)), {});
+  decisions.get(Ask{ThingKind::kModel, "ten_1", {}});
+  decisions.get(Ask{ThingKind::kModel, "ten_2", {}});
+  EXPECT_EQ(decisions.kept(), 2u);
+}
+
+}  // namespace
+}  // namespace drover::policy

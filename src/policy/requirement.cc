@@ -1,0 +1,167 @@
+#include "policy/requirement.h"
+
+#include <algorithm>
+
+namespace drover::policy {
+namespace {
+
+tl::unexpected<Error> bad(std::string message) {
+  return fail(Code::kInvalidArgument, std::move(message));
+}
+
+Result<void> known(const Json& object, std::string_view where,
+                   std::initializer_list<std::string_view> names) {
+  if (!object.is_object()) return bad(std::string(where) + " must be a mapping");
+  for (const auto& [key, value] : *object.members()) {
+    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
+    std::string list;
+    for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
+    return bad("unknown setting '" + key + "' in " + std::string(where) + " (known: " + list + ")");
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> list(const Json& object, std::string_view key) {
+  std::vector<std::string> out;
+  const Json* v = object.find(key);
+  if (v == nullptr || v->is_null()) return out;
+  if (const std::string* one = v->string()) return std::vector<std::string>{*one};
+  const Json::Array* items = v->array_items();
+  for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    if (const std::string* s = (*items)[i].string()) out.push_back(*s);
+  }
+  if (items == nullptr || out.size() != items->size()) {
+    return bad(std::string(key) + " must be a list of names");
+  }
+  return out;
+}
+
+Result<int> zone(const Json& object, std::string_view key, const Zones& zones) {
+  auto name = object.get_string(key);
+  if (!name) return Traits::kUnknown;
+  int found = zones.find(*name);
+  if (found < 0) return bad(std::string(key) + ": there is no zone '" + std::string(*name) + "'");
+  return found;
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  return std::any_of(a.begin(), a.end(), [&](const std::string& w) { return contains(b, w); });
+}
+
+std::string words(const std::vector<std::string>& list) {
+  std::string out;
+  for (const std::string& w : list) out += (out.empty() ? "" : ", ") + w;
+  return out.empty() ? "not stated" : out;
+}
+
+Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {
+  TRY_VOID(known(when, "when", {"sensitivity", "residency", "purpose", "tenant"}));
+  if (auto name = when.get_string("sensitivity")) {
+    auto level = contract::parse_sensitivity(*name);
+    if (!level) return bad("sensitivity must be public, internal, confidential or restricted");
+    out.sensitivity = *level;
+  }
+  TRY(out.residency, zone(when, "residency", zones));
+  TRY(out.purposes, list(when, "purpose"));
+  out.tenant = when.get_string("tenant").value_or("");
+  return {};
+}
+
+Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out) {
+  TRY_VOID(known(needs, "needs",
+                 {"certifications", "hardware", "pool", "sovereignty", "jurisdiction", "zone",
+                  "tenancy", "attestation", "max_age"}));
+  TRY(out.certifications, list(needs, "certifications"));
+  TRY(out.hardware, list(needs, "hardware"));
+  TRY(out.pools, list(needs, "pool"));
+  if (const Json* level = needs.find("sovereignty")) {
+    if (!level->number()) return bad("sovereignty must be a number from 0 to 4");
+    out.sovereignty = *level->number();
+  }
+  TRY(out.jurisdiction, zone(needs, "jurisdiction", zones));
+  TRY(out.zone, zone(needs, "zone", zones));
+  std::string_view tenancy = needs.get_string("tenancy").value_or("");
+  if (!tenancy.empty() && tenancy != "dedicated") return bad("tenancy can only need 'dedicated'");
+  out.dedicated = !tenancy.empty();
+  out.evidence.kind = needs.get_string("attestation").value_or("");
+  if (auto age = needs.get_string("max_age")) {
+    TRY(out.evidence.max_age, parse_duration(*age));
+  }
+  if (!out.evidence.kind.empty() && out.evidence.max_age <= Duration::zero()) {
+    return bad("attestation needs a max_age, such as 1h");
+  }
+  out.evidence.rule = out.name;
+  return {};
+}
+
+}  // namespace
+
+Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones) {
+  TRY_VOID(known(json, "a requirement", {"name", "when", "for", "needs"}));
+  Requirement out;
+  out.name = json.get_string("name").value_or("");
+  if (!contract::is_class_word(out.name)) return bad("a requirement needs a name (a-z, 0-9, '-')");
+  if (const Json* when = json.find("when")) TRY_VOID(read_when(*when, zones, out));
+  TRY(std::vector<std::string> kinds, list(json, "for"));
+  if (!kinds.empty()) {
+    std::fill(std::begin(out.for_kind), std::end(out.for_kind), false);
+    for (const std::string& kind : kinds) {
+      if (kind == "model")
+        out.for_kind[0] = true;
+      else if (kind == "tool")
+        out.for_kind[1] = true;
+      else if (kind == "store")
+        out.for_kind[2] = true;
+      else
+        return bad("for: '" + kind + "' is not model, tool or store");
+    }
+  }
+  const Json* needs = json.find("needs");
+  if (needs == nullptr) return bad("requirement '" + out.name + "' says no needs");
+  TRY_VOID(read_needs(*needs, zones, out));
+  return out;
+}
+
+std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& zones) const {
+  const Traits& t = thing.traits;
+  for (const std::string& c : certifications) {
+    if (!contains(t.certifications, c)) {
+      return "needs the certification " + c + "; it has: " + words(t.certifications);
+    }
+  }
+  if (!hardware.empty() && !meet(hardware, t.hardware)) {
+    return "needs hardware " + words(hardware) + "; it has: " + words(t.hardware);
+  }
+  if (!pools.empty() && !contains(pools, thing.pool)) {
+    return "needs a pool that is " + words(pools) + "; its is " + thing.pool;
+  }
+  if (sovereignty > t.sovereignty) {
+    std::string has(thing.facts.find("sovereignty") == nullptr ? "not stated" : "lower");
+    return "needs a higher sovereignty level; its is " + has;
+  }
+  auto inside = [&](int wanted, int has) {
+    return wanted < 0 || (has >= 0 && zones.inside(wanted).test(static_cast<size_t>(has)));
+  };
+  auto stated = [&](std::string_view fact) {
+    std::string_view text = thing.facts.text(fact);
+    return text.empty() ? std::string("not stated") : std::string(text);
+  };
+  if (!inside(jurisdiction, t.jurisdiction)) {
+    return "needs a parent bound to the law of " + zones.name(jurisdiction) +
+           "; its jurisdiction is " + stated("jurisdiction");
+  }
+  if (!inside(zone, t.zone) || !inside(zone, t.scope)) {
+    return "needs to be within " + zones.name(zone) + "; its zone is " + stated("zone");
+  }
+  if (dedicated && t.dedicated != 1) return "needs dedicated tenancy; its is " + stated("tenancy");
+  if (!evidence.kind.empty() && !contains(t.attestation, evidence.kind)) {
+    return "needs evidence of kind " + evidence.kind + "; it can give: " + words(t.attestation);
+  }
+  return std::nullopt;
+}
+
+}  // namespace drover::policy

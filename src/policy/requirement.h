@@ -1,0 +1,57 @@
+#pragma once
+// Requirements: what an operator demands of places beyond the built-in rules, without a policy
+// language. Each says for which data it holds and what a thing needs then; a thing that lacks it,
+// or of which it is not known, is removed. Requirements only ever remove.
+//
+//   requirements:
+//     - name: bsi-c5
+//       when: {sensitivity: confidential, residency: eu}     # at or above; bound to inside it
+//       for: [model, tool]                                   # default: model, tool and store
+//       needs: {certifications: [c5], sovereignty: 2, jurisdiction: eu}
+//     - name: enclave
+//       when: {purpose: care}
+//       needs: {attestation: aws-nitro, max_age: 1h}
+//
+// Values.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "policy/traits.h"
+
+namespace drover::policy {
+
+/// Evidence of a kind that must be at hand and not older.
+struct EvidenceNeed {
+  std::string kind;
+  Duration max_age{};
+  std::string rule;  // who asks for it
+  bool operator==(const EvidenceNeed&) const = default;
+};
+
+struct Requirement {
+  std::string name;
+  // When it holds; all of what is set.
+  contract::Sensitivity sensitivity = contract::Sensitivity::kPublic;
+  int residency = Traits::kUnknown;
+  std::vector<std::string> purposes;
+  std::string tenant;
+  bool for_kind[3] = {true, true, true};  // by ThingKind
+  // What a thing needs then; all of what is set.
+  std::vector<std::string> certifications;  // all of them
+  std::vector<std::string> hardware;        // one of them
+  std::vector<std::string> pools;           // one of them
+  double sovereignty = Traits::kUnknown;
+  int jurisdiction = Traits::kUnknown;
+  int zone = Traits::kUnknown;
+  bool dedicated = false;
+  EvidenceNeed evidence;  // its kind empty: none
+
+  static Result<Requirement> from_json(const Json& json, const Zones& zones);
+  /// What the thing lacks; nullopt: nothing.
+  std::optional<std::string> lacks(const Thing& thing, const Zones& zones) const;
+};
+
+}  // namespace drover::policy

@@ -1,0 +1,30 @@
+// Any text as a data class: what is read is written and read again as the same, and joining it with
+// anything never loses what it demands.
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "contract/data_class.h"
+
+using drover::contract::DataClass;
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string_view text(reinterpret_cast<const char*>(data), size);
+  size_t cut = text.find('\n');
+  std::string_view left = text.substr(0, cut);
+  std::string_view right = cut == std::string_view::npos ? "" : text.substr(cut + 1);
+  auto a = DataClass::parse(left);
+  auto b = DataClass::parse(right);
+  if (a) {
+    auto again = DataClass::parse(a->text());
+    if (!again || !(*again == *a)) __builtin_trap();
+  }
+  if (!a || !b) return 0;
+  DataClass both = drover::contract::join(*a, *b);
+  if (!(both == drover::contract::join(*b, *a))) __builtin_trap();
+  if (!(drover::contract::join(both, *a) == both)) __builtin_trap();
+  if (both.sensitivity < a->sensitivity || both.keep_s > b->keep_s) __builtin_trap();
+  return 0;
+}
