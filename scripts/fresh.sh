@@ -47,9 +47,7 @@ fi
 mount -t proc proc "$at/proc"
 mount --rbind /dev "$at/dev"
 mount -t tmpfs -o mode=1777 tmpfs "$at/tmp"
-mkdir -p "$at/src" "$at/home/user"
-mount --bind "$ROOT" "$at/src"
-mount -o remount,bind,ro "$at/src"
+mkdir -p "$at/home/user"
 if [ -d "$ROOT/../shared" ]; then
   mkdir -p "$at/home/user/shared"
   mount --bind "$(cd "$ROOT/../shared" && pwd -P)" "$at/home/user/shared"
@@ -63,8 +61,8 @@ inside() {
     ${CI:+CI=$CI} ${JOBS:+JOBS=$JOBS} ${http_proxy:+http_proxy=$http_proxy} \
     ${https_proxy:+https_proxy=$https_proxy} chroot "$at" bash -euo pipefail -c "$1"
 }
-inside 'git config --global --add safe.directory "*" && git clone -q /src /home/user/drover'
-umount "$at/src"
+# Cloned from outside, so that a work tree of another clone serves too.
+git clone -q --no-local "$ROOT" "$at/home/user/drover"
 
 for target in "${targets[@]}"; do
   say "--- make $target"
