@@ -34,7 +34,7 @@ fi
 scripts/packages.sh "${packages[@]}"
 options+=("-DDROVER_LLHTTP_ROOT=$(scripts/llhttp.sh)")
 if command -v ccache >/dev/null; then
-  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF)
   # The same sources in another folder are the same objects.
   export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
 elif [ "$kind" != gcc ]; then
