@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <ctime>
+
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/json.h"
@@ -76,6 +79,50 @@ TEST(Time, RoundTrips) {
   EXPECT_TRUE(parse_rfc3339("2261-12-31T23:59:59.999999999-23:59"));
   EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
   EXPECT_FALSE(parse_duration("5 parsecs"));
+}
+
+TEST(Time, IsWrittenAsTheCalendarHasIt) {
+  SeededRandom random(5);
+  for (int round = 0; round < 5'000; ++round) {
+    // All of what 64 bits of nanoseconds hold, before 1970 as well.
+    const auto nanos = static_cast<int64_t>(random.next());
+    int64_t seconds = nanos / 1'000'000'000;
+    int64_t rest = nanos % 1'000'000'000;
+    if (rest < 0) {
+      rest += 1'000'000'000;
+      --seconds;
+    }
+    const auto when = static_cast<time_t>(seconds);
+    struct tm parts{};
+    ASSERT_NE(gmtime_r(&when, &parts), nullptr);
+    char expected[64];
+    const size_t n = std::strftime(expected, sizeof expected, "%Y-%m-%dT%H:%M:%S", &parts);
+    std::snprintf(expected + n, sizeof expected - n, ".%06dZ", static_cast<int>(rest / 1'000));
+    ASSERT_EQ(format_rfc3339(wall_from_unix_nanos(nanos)), expected) << nanos;
+  }
+}
+
+TEST(Bytes, Utf8IsJudgedWhereverItStands) {
+  const std::string whole[] = {"", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+  const std::string broken[] = {"\x80", "\xc3", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80"};
+  for (size_t before = 0; before < 20; ++before) {
+    for (size_t after = 0; after < 20; ++after) {
+      const std::string head(before, 'a');
+      const std::string tail(after, 'b');
+      for (const std::string& text : whole) EXPECT_TRUE(is_utf8(head + text + tail));
+      for (const std::string& text : broken) EXPECT_FALSE(is_utf8(head + text + tail));
+    }
+  }
+}
+
+TEST(Bytes, HexIsOfEveryByteAndOnlyHex) {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all.push_back(static_cast<char>(i));
+  EXPECT_EQ(to_hex(all).substr(0, 8), "00010203");
+  EXPECT_EQ(to_hex(all).substr(504), "fcfdfeff");
+  EXPECT_EQ(*from_hex(to_hex(all)), all);
+  EXPECT_EQ(*from_hex("aBcD"), "\xab\xcd");
+  for (const char* bad : {"a", "0g", "g0", "-1", "0\xff", " 0"}) EXPECT_FALSE(from_hex(bad)) << bad;
 }
 
 TEST(Bytes, RoundTrips) {

@@ -1,21 +1,41 @@
 #include "base/bytes.h"
 
 #include <array>
+#include <cstring>
 
 namespace drover {
 namespace {
 
-constexpr char kHex[] = "0123456789abcdef";
+/// Both digits of each byte.
+struct HexPairs {
+  std::array<char, 512> digits{};
+  constexpr HexPairs() {
+    constexpr char kHex[] = "0123456789abcdef";
+    for (size_t i = 0; i < 256; ++i) {
+      digits[2 * i] = kHex[i >> 4];
+      digits[2 * i + 1] = kHex[i & 15];
+    }
+  }
+};
+constexpr HexPairs kHexPairs;
 constexpr char kHexUpper[] = "0123456789ABCDEF";
 constexpr char kStd[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
+/// -1 for what is no digit, so that the sign of two joined values tells of either.
+constexpr std::array<int8_t, 256> make_hex_values() {
+  std::array<int8_t, 256> table{};
+  for (auto& v : table) v = -1;
+  for (int i = 0; i < 10; ++i) table[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
+  for (int i = 0; i < 6; ++i) {
+    table[static_cast<size_t>('a' + i)] = static_cast<int8_t>(10 + i);
+    table[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
+  }
+  return table;
 }
+constexpr std::array<int8_t, 256> kHexValues = make_hex_values();
+
+int hex_value(char c) { return kHexValues[static_cast<uint8_t>(c)]; }
 
 constexpr std::array<int8_t, 256> reverse_table(const char* alphabet) {
   std::array<int8_t, 256> table{};
@@ -75,30 +95,41 @@ bool unreserved(char c) {
          c == '_' || c == '.' || c == '~';
 }
 
+/// How many of the first bytes are ASCII for sure; at least one, which the caller has seen.
+size_t ascii_run(std::string_view text) {
+  size_t run = 0;
+  for (uint64_t eight = 0; run + sizeof eight <= text.size(); run += sizeof eight) {
+    std::memcpy(&eight, text.data() + run, sizeof eight);
+    if ((eight & 0x8080808080808080u) != 0) break;
+  }
+  return run == 0 ? 1 : run;
+}
+
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 }  // namespace
 
 std::string to_hex(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
+  std::string out(bytes.size() * 2, '\0');
+  char* at = out.data();
   for (char c : bytes) {
-    out += kHex[static_cast<uint8_t>(c) >> 4];
-    out += kHex[static_cast<uint8_t>(c) & 15];
+    std::memcpy(at, &kHexPairs.digits[2 * static_cast<size_t>(static_cast<uint8_t>(c))], 2);
+    at += 2;
   }
   return out;
 }
 
 Result<std::string> from_hex(std::string_view hex) {
   if (hex.size() % 2 != 0) return fail(Code::kInvalidArgument, "not hex: odd length");
-  std::string out;
-  out.reserve(hex.size() / 2);
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    int hi = hex_value(hex[i]);
-    int lo = hex_value(hex[i + 1]);
-    if (hi < 0 || lo < 0) return fail(Code::kInvalidArgument, "not hex: unexpected character");
-    out += static_cast<char>(hi * 16 + lo);
+  std::string out(hex.size() / 2, '\0');
+  int all = 0;
+  for (size_t i = 0; i < out.size(); ++i) {
+    int hi = hex_value(hex[2 * i]);
+    int lo = hex_value(hex[2 * i + 1]);
+    all |= hi | lo;
+    out[i] = static_cast<char>(hi * 16 + lo);
   }
+  if (all < 0) return fail(Code::kInvalidArgument, "not hex: unexpected character");
   return out;
 }
 
@@ -150,7 +181,7 @@ bool is_utf8(std::string_view text) {
   while (i < text.size()) {
     uint8_t c = static_cast<uint8_t>(text[i]);
     if (c < 0x80) {
-      ++i;
+      i += ascii_run(text.substr(i));
       continue;
     }
     size_t need = 0;

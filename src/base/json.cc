@@ -166,6 +166,7 @@ Json& Json::set(std::string key, Json value) & {
   if (Json* old = find(key)) {
     *old = std::move(value);
   } else {
+    if (object->empty()) object->reserve(4);  // saves the first steps of growing
     object->emplace_back(std::move(key), std::move(value));
   }
   return *this;
@@ -229,6 +230,7 @@ void Json::dump_to(std::string& out) const {
 
 std::string Json::dump() const {
   std::string out;
+  out.reserve(256);  // most are smaller: growing to it step by step costs more
   dump_to(out);
   return out;
 }

@@ -24,6 +24,15 @@ inline const char* find_json_special(const char* p, const char* end) {
     if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
     p += 16;
   }
+  if (end - p >= 8) {  // names of members are short
+    __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
+    __m128i hit =
+        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), control);
+    int mask = _mm_movemask_epi8(hit) & 0xff;
+    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
+    p += 8;
+  }
 #endif
   while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
   return p;

@@ -27,6 +27,12 @@ struct tm to_tm(WallTime t, int64_t* nanos) {
   return out;
 }
 
+/// The last `count` digits of a number, with leading zeros.
+char* put_digits(char* at, uint64_t value, int count) {
+  for (int i = count; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
+  return at + count;
+}
+
 bool digits(std::string_view text, size_t at, size_t count, int* out) {
   if (at + count > text.size()) return false;
   int value = 0;
@@ -60,13 +66,27 @@ Result<WallTime> from_parts(struct tm parts, int64_t nanos, int64_t offset_secon
 }  // namespace
 
 std::string format_rfc3339(WallTime t) {
-  int64_t nanos = 0;
-  struct tm p = to_tm(t, &nanos);
-  char buf[48];
-  std::snprintf(buf, sizeof buf, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", p.tm_year + 1900,
-                p.tm_mon + 1, p.tm_mday, p.tm_hour, p.tm_min, p.tm_sec,
-                static_cast<int>(nanos / 1000));
-  return buf;
+  // Every event has one: no printf and no gmtime here. Any WallTime lies between 1677 and 2262.
+  const auto day = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date(std::chrono::sys_days(day.time_since_epoch()));
+  const auto micros =
+      static_cast<uint64_t>(std::chrono::floor<std::chrono::microseconds>(t - day).count());
+  const uint64_t seconds = micros / 1'000'000;
+  std::string out(27, '-');
+  char* at = out.data();
+  at = put_digits(at, static_cast<uint64_t>(static_cast<int>(date.year())), 4) + 1;
+  at = put_digits(at, static_cast<unsigned>(date.month()), 2) + 1;
+  at = put_digits(at, static_cast<unsigned>(date.day()), 2);
+  *at++ = 'T';
+  at = put_digits(at, seconds / 3600, 2);
+  *at++ = ':';
+  at = put_digits(at, seconds / 60 % 60, 2);
+  *at++ = ':';
+  at = put_digits(at, seconds % 60, 2);
+  *at++ = '.';
+  at = put_digits(at, micros % 1'000'000, 6);
+  *at = 'Z';
+  return out;
 }
 
 Result<WallTime> parse_rfc3339(std::string_view text) {

@@ -41,6 +41,9 @@ bool is_known_kind(std::string_view k) {
 
 namespace {
 
+/// An envelope of usual names has less.
+constexpr size_t kEnvelopeBytesUsual = 384;
+
 tl::unexpected<Error> bad(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
@@ -225,7 +228,7 @@ class Reader {
 std::string encode_event(const Event& e) {
   DROVER_ASSERT(e.payload.find_first_of("\r\n") == std::string::npos);
   std::string out;
-  out.reserve(e.payload.size() + 640);
+  out.reserve(e.payload.size() + kEnvelopeBytesUsual + 320);
   out += '{';
   append_envelope(out, e);
   if (!e.payload.empty()) {
@@ -243,7 +246,9 @@ std::string encode_event(const Event& e) {
 }
 
 std::string envelope_bytes(const Event& e) {
-  std::string out = "{";
+  std::string out;
+  out.reserve(kEnvelopeBytesUsual);
+  out += '{';
   append_envelope(out, e);
   append_extra(out, e.extra);
   out += '}';

@@ -8,6 +8,9 @@
 namespace drover::session {
 namespace {
 
+/// A result, what is decided next, and its intents.
+constexpr size_t kEventsUsual = 4;
+
 Result<crypto::Digest> previous_digest(const SessionId& session, const std::string& last_hash) {
   if (last_hash.empty()) return crypto::chain_start(session.str());
   return crypto::parse_digest(last_hash);
@@ -32,13 +35,14 @@ Result<uint64_t> Batch::add(Draft draft) {
   event.salt = to_hex(salt);
   event.commitment = commitment.hex();
   TRY(crypto::Digest previous, previous_digest(state_.id, state_.last_hash));
-  event.previous_hash = previous.hex();
+  event.previous_hash = state_.last_hash.empty() ? previous.hex() : state_.last_hash;
   event.hash = crypto::chain_next(previous, contract::envelope_bytes(event), commitment).hex();
   // What cannot be read back must not be written.
   if (!is_utf8(event.payload)) {
     return fail(Code::kInvalidArgument, "a payload that is not UTF-8: " + event.kind);
   }
   TRY_VOID(fold(state_, event, draft.payload));
+  if (events_.empty()) events_.reserve(kEventsUsual);
   events_.push_back(std::move(event));
   return events_.back().sequence;
 }
