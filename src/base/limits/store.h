@@ -16,18 +16,17 @@ inline constexpr size_t kGroupCommitJobsMax = 1'024;
 inline constexpr size_t kInlinePayloadBytesMax = 64u << 10;
 /// Bytes of one blob; larger is refused.
 inline constexpr size_t kBlobBytesMax = 256u << 20;
-/// Bytes of one file of the journal's log; then the next is begun. And how far ahead its space is
-/// reserved.
+/// Bytes of one file of the journal's log; then the next is begun. How far ahead its space is
+/// reserved, and how far ahead it is filled with zeros.
 inline constexpr size_t kLogSegmentBytes = 64u << 20;
 inline constexpr size_t kLogReserveBytes = 4u << 20;
+inline constexpr size_t kLogZeroBytes = 256u << 10;
 /// Bytes of one commit; larger is refused with invalid_argument.
 inline constexpr size_t kLogCommitBytesMax = 256u << 20;
-/// While no more than so many sessions made the last eight appends, and no sync took longer than
-/// this, an append is written and synced on the loop itself: two changes of threads cost more than
-/// the sync. A longer one ends that for the pause.
-inline constexpr size_t kLogDirectSessionsMax = 2;
+/// So few appends at once, while a sync usually takes no longer than this, are written and synced
+/// on the loop itself: two changes of threads cost more than the sync.
+inline constexpr size_t kLogDirectJobsMax = 2;
 inline constexpr Duration kLogDirectSyncMax = 300us;
-inline constexpr Duration kLogDirectPause = 10s;
 /// Rows of sessions changed since the journal's index was last brought up: that is done after the
 /// interval, or at once beyond the target; beyond the maximum, appends to further sessions are
 /// refused with unavailable.

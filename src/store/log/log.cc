@@ -102,7 +102,7 @@ Result<Log::SegmentPtr> Log::create_segment(Position base) {
   TRY_VOID(segment->file->write_at(0, encode_segment_head(head)));
   TRY_VOID(segment->file->sync());
   TRY_VOID(disk_.sync_folder(options_.folder));
-  reserved_ = kSegmentHeadBytes;
+  reserved_ = zeroed_ = kSegmentHeadBytes;
   return segment;
 }
 
@@ -166,6 +166,7 @@ Result<void> Log::find_end(Position durable_at_least) {
     TRY_VOID(segment->file->truncate(end - segment->base));
     reserved_ = end - segment->base;
   }
+  zeroed_ = reserved_;
   TRY_VOID(segment->file->sync());
   TRY_VOID(disk_.sync_folder(options_.folder));
   // Bytes that are missing leave a gap that only the next segment can begin behind.
@@ -178,7 +179,7 @@ Result<void> Log::repair() {
   if (cut_needed_ && !file_failed_) {
     // What a failed write left must not be taken for frames after a crash.
     TRY_VOID(segment->file->truncate(end() - segment->base));
-    reserved_ = end() - segment->base;
+    reserved_ = zeroed_ = end() - segment->base;
   }
   cut_needed_ = false;
   if (!roll_needed_) return {};
@@ -220,6 +221,16 @@ Result<void> Log::reserve(uint64_t bytes) {
   return done;
 }
 
+/// Beside a write that ends at `bytes` and its sync. It only makes later ones quicker: a failure
+/// is that of a write to come.
+void Log::zero_ahead(Segment& segment, uint64_t bytes) {
+  if (bytes < zeroed_ || options_.zero_bytes == 0) return;
+  const uint64_t to = std::min(bytes + options_.zero_bytes, reserved_);
+  if (to <= bytes) return;
+  if (zeros_.size() < to - bytes) zeros_.resize(to - bytes);
+  if (segment.file->write_at(bytes, std::string_view(zeros_).substr(0, to - bytes))) zeroed_ = to;
+}
+
 Result<void> Log::write(std::vector<OutFrame>& frames) {
   TRY_VOID(repair());
   uint64_t total = 0;
@@ -246,6 +257,7 @@ Result<void> Log::write(std::vector<OutFrame>& frames) {
     done = segment->file->write_at(offset, buffer_);
   }
   if (done) {
+    zero_ahead(*segment, offset + total);
     done = segment->file->sync();
     if (!done) roll_needed_ = file_failed_ = true;
   }

@@ -26,8 +26,10 @@ struct LogOptions {
   std::string folder;
   /// A segment takes no further write beyond this; one write alone may be larger.
   uint64_t segment_bytes = 64u << 20;
-  /// Space is reserved this far ahead, so that a sync writes nothing but the bytes.
+  /// Space is reserved this far ahead, and filled with zeros so far ahead, so that most syncs write
+  /// nothing but the bytes: space that was never written costs the file system a note of its own.
   uint64_t reserve_bytes = 4u << 20;
+  uint64_t zero_bytes = 256u << 10;
 };
 
 /// Bytes that are no frames any more, with the segment and the offset for people.
@@ -96,6 +98,7 @@ class Log {
   Result<SegmentPtr> create_segment(Position base);
   Result<void> begin_segment();
   Result<void> reserve(uint64_t bytes);
+  void zero_ahead(Segment& segment, uint64_t bytes);
   Result<void> repair();
   SegmentPtr find(Position position) const;
   Position limit_of(const SegmentPtr& segment) const;
@@ -113,10 +116,12 @@ class Log {
 
   // The writer's.
   uint64_t reserved_ = 0;     // bytes that the last segment's file has
+  uint64_t zeroed_ = 0;       // of those, what was written once
   bool cut_needed_ = false;   // bytes of a failed write may stand behind the end
   bool roll_needed_ = false;  // nothing may be written before the next segment is there
   bool file_failed_ = false;  // a sync of the last segment failed: it is not touched any more
   std::string buffer_;
+  std::string zeros_;
 };
 
 }  // namespace drover::store::log

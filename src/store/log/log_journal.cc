@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/limits/store.h"
 #include "base/log.h"
 #include "store/journal_rules.h"
@@ -14,9 +15,11 @@ namespace {
 constexpr size_t kTailBytesEach = 32u << 10;
 
 /// Removes what the overlay knows better.
-void drop_overlaid(std::vector<SessionRow>& rows, const RowCache::Overlay& overlay) {
-  std::erase_if(rows, [&](const SessionRow& row) { return overlay.contains(row.id); });
+void drop_overlaid(std::vector<SessionRow>& rows, const RowCache& cache) {
+  std::erase_if(rows, [&](const SessionRow& row) { return cache.overlays(row.id); });
 }
+
+bool by_id(const IndexedSession& a, const IndexedSession& b) { return a.row.id < b.row.id; }
 
 bool earlier(const SessionRow& a, const SessionRow& b) {
   return *a.due != *b.due ? *a.due < *b.due : a.id < b.id;
@@ -113,9 +116,8 @@ Task<Result<void>> LogJournal::append_held(Context ctx, EntryPtr entry,
                                                " bytes");
   }
   job->crc = body_crc(job->frame);
-  job->session = std::hash<SessionId>()(entry->id);
   loop_ = &ctx.loop();
-  job->finish = [this, entry, commit](const LogWriter::Job& self) {
+  job->finish = [this, entry, commit](LogWriter::Job& self) {
     if (self.result) committed(entry, *commit, self);
   };
   CO_TRY_VOID(writer_.add(*loop_, job));
@@ -127,21 +129,21 @@ Task<Result<void>> LogJournal::append_held(Context ctx, EntryPtr entry,
   co_return job->result;
 }
 
-void LogJournal::committed(const EntryPtr& entry, Commit& commit, const LogWriter::Job& job) {
+void LogJournal::committed(const EntryPtr& entry, Commit& commit, LogWriter::Job& job) {
   committed_ = job.position + job.frame.size();
   if (!entry->now) remember_new(entry->id);
   IndexedSession now;
   now.row = std::move(commit.row);
   now.position = job.position;
-  Tail tail;
-  size_t tail_bytes = job.frame.size();
-  if (commit.events.empty()) {
-    tail = entry->tail;
-    tail_bytes = entry->tail_bytes;
-  } else if (tail_bytes <= kTailBytesEach) {
-    tail = std::make_shared<const std::vector<contract::Event>>(std::move(commit.events));
+  std::optional<Tail> tail;
+  if (!commit.events.empty()) {
+    tail.emplace();
+    if (job.frame.size() <= kTailBytesEach) {
+      tail->frame = std::make_shared<const std::string>(std::move(job.frame));
+      tail->first = commit.expected_last + 1;
+    }
   }
-  cache_.changed(entry, std::move(now), std::move(tail), tail_bytes);
+  cache_.changed(entry, std::move(now), std::move(tail));
   plan_index(*loop_);
 }
 
@@ -181,11 +183,13 @@ Task<Result<std::vector<contract::Event>>> LogJournal::read(Context ctx, Session
   if (from > last || max_events == 0) co_return out;
   const uint64_t to = max_events > last - from ? last : from + max_events - 1;
   EntryPtr entry = cache_.find(session);
-  const Tail tail = entry == nullptr ? nullptr : entry->tail;
-  if (tail != nullptr && tail->front().sequence <= from && tail->back().sequence >= to) {
-    const auto begin = tail->begin() + static_cast<std::ptrdiff_t>(from - tail->front().sequence);
-    out.assign(begin, begin + static_cast<std::ptrdiff_t>(to - from + 1));
-    co_return out;
+  const Tail tail = entry == nullptr ? Tail() : entry->tail;
+  if (tail.frame != nullptr && tail.first <= from) {
+    CO_TRY(auto newest, decode_body(std::string_view(*tail.frame).substr(kFrameHeadBytes)));
+    DROVER_ASSERT(newest.has_value());
+    std::vector<Commit> commits;
+    commits.push_back(std::move(*newest));
+    co_return co_await events_of(ctx, std::move(commits), from, to);
   }
   ChainReader* chains = &chains_;
   const Position position = found->position;
@@ -242,10 +246,10 @@ Task<Result<std::vector<SessionRow>>> LogJournal::list(Context ctx, SessionFilte
     auto ask = [index, filter] { return index->list(filter); };
     CO_TRY(rows, co_await query(ctx, std::move(ask)));
     const bool all = rows.size() < want;
-    drop_overlaid(rows, cache_.overlay());
+    drop_overlaid(rows, cache_);
     if (all || rows.size() >= limit) break;
   }
-  for (const auto& [id, entry] : cache_.overlay()) {
+  for (const EntryPtr& entry : cache_.overlay()) {
     if (matches(filter, entry->now->row)) rows.push_back(entry->now->row);
   }
   std::sort(rows.begin(), rows.end(),
@@ -262,10 +266,10 @@ Task<Result<std::vector<SessionRow>>> LogJournal::due(Context ctx, WallTime unti
     auto ask = [index, until, want] { return index->due(until, want); };
     CO_TRY(rows, co_await query(ctx, std::move(ask)));
     const bool all = rows.size() < want;
-    drop_overlaid(rows, cache_.overlay());
+    drop_overlaid(rows, cache_);
     if (all || rows.size() >= limit) break;
   }
-  for (const auto& [id, entry] : cache_.overlay()) {
+  for (const EntryPtr& entry : cache_.overlay()) {
     const SessionRow& row = entry->now->row;
     if (row.due && *row.due <= until) rows.push_back(row);
   }
@@ -278,10 +282,10 @@ Task<Result<TreeTotals>> LogJournal::tree(Context ctx, SessionId root) {
   SessionIndex* index = parts_.index;
   auto ask = [index, root] { return index->tree(root); };
   CO_TRY(auto rows, co_await query(ctx, std::move(ask)));
-  drop_overlaid(rows, cache_.overlay());
+  drop_overlaid(rows, cache_);
   TreeTotals totals;
   for (const SessionRow& row : rows) add_to_tree(row, totals);
-  for (const auto& [id, entry] : cache_.overlay()) {
+  for (const EntryPtr& entry : cache_.overlay()) {
     if (entry->now->row.root == root) add_to_tree(entry->now->row, totals);
   }
   co_return totals;
@@ -299,6 +303,7 @@ Task<Result<void>> LogJournal::save_snapshot(Context ctx, SessionId session, Sna
 }
 
 Task<Result<std::optional<Snapshot>>> LogJournal::load_snapshot(Context ctx, SessionId session) {
+  if (surely_new(session)) co_return std::optional<Snapshot>();
   SessionIndex* index = parts_.index;
   auto work = [index, session] { return index->load_snapshot(session); };
   co_return co_await async::run_blocking(ctx, *parts_.reader, std::move(work));
@@ -321,28 +326,26 @@ void LogJournal::start_index(async::Loop& loop) {
   if (indexing_ || cache_.overlay().empty()) return;
   indexing_ = true;
   auto rows = std::make_shared<std::vector<IndexedSession>>();
-  auto ids = std::make_shared<std::vector<SessionId>>();
-  for (const auto& [id, entry] : cache_.overlay()) {
-    rows->push_back(*entry->now);
-    ids->push_back(id);
-  }
+  rows->reserve(cache_.overlay().size());
+  for (const EntryPtr& entry : cache_.overlay()) rows->push_back(*entry->now);
   const uint64_t change = cache_.last_change();
   const Position covered = committed_;
   std::weak_ptr<int> alive = alive_;
   SessionIndex* index = parts_.index;
-  parts_.upkeep->submit([this, alive, index, rows, ids, change, covered, &loop] {
+  parts_.upkeep->submit([this, alive, index, rows, change, covered, &loop] {
+    // In the order of the index, whose pages are then each touched once.
+    std::sort(rows->begin(), rows->end(), by_id);
     auto done = std::make_shared<Result<void>>(index->apply(*rows, covered));
-    loop.post([this, alive, ids, change, done] {
-      if (!alive.expired()) finish_index(*ids, change, *done);
+    loop.post([this, alive, change, done] {
+      if (!alive.expired()) finish_index(change, *done);
     });
   });
 }
 
-void LogJournal::finish_index(const std::vector<SessionId>& ids, uint64_t change,
-                              const Result<void>& done) {
+void LogJournal::finish_index(uint64_t change, const Result<void>& done) {
   indexing_ = false;
   if (done) {
-    cache_.indexed(ids, change);
+    cache_.indexed(change);
     ++indexed_times_;
     if (std::exchange(index_failing_, false)) LOG_INFO("the index of sessions is written again");
   } else if (!std::exchange(index_failing_, true)) {
@@ -354,7 +357,7 @@ void LogJournal::finish_index(const std::vector<SessionId>& ids, uint64_t change
 
 Result<void> LogJournal::close() {
   std::vector<IndexedSession> rows;
-  for (const auto& [id, entry] : cache_.overlay()) rows.push_back(*entry->now);
+  for (const EntryPtr& entry : cache_.overlay()) rows.push_back(*entry->now);
   TRY_VOID(log_->close());
   return parts_.index->apply(rows, log_->end());
 }

@@ -79,10 +79,10 @@ class LogJournal final : public Journal {
   Task<Result<std::vector<SessionRow>>> query(Context ctx, F fn);
   bool surely_new(const SessionId& id) const;
   void remember_new(const SessionId& id);
-  void committed(const EntryPtr& entry, Commit& commit, const LogWriter::Job& job);
+  void committed(const EntryPtr& entry, Commit& commit, LogWriter::Job& job);
   void plan_index(async::Loop& loop);
   void start_index(async::Loop& loop);
-  void finish_index(const std::vector<SessionId>& ids, uint64_t change, const Result<void>& done);
+  void finish_index(uint64_t change, const Result<void>& done);
 
   LogParts parts_;
   std::unique_ptr<Log> log_;

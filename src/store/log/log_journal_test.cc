@@ -187,6 +187,60 @@ TEST(LogJournal, SessionsThatWaitShareASync) {
   EXPECT_LT(w.disk.syncs() - before, 60u);
 }
 
+async::Task<int> append_one_each(async::Context ctx, Journal* journal, int sessions) {
+  async::Scope scope(ctx);
+  for (int s = 1; s <= sessions; ++s) {
+    auto one = [](async::Context below, Journal* to, int session) -> async::Task<void> {
+      SessionRow row = test_row(test_session(session));
+      std::vector<contract::Event> events = events_of(session, 1, 1);
+      auto done = co_await to->append(below, std::move(row), 0, std::move(events));
+      EXPECT_TRUE(done);
+    };
+    scope.spawn(one(ctx, journal, s));
+  }
+  co_await scope.join();
+  co_return 0;
+}
+
+TEST(LogJournal, WhatIsReadyOnTheLoopTogetherSharesOneSync) {
+  World w(1);
+  auto store = w.open();
+  const uint64_t before = w.disk.syncs();
+  w.run(append_one_each(w.ctx, &store->journal(), 50));
+  EXPECT_EQ(w.disk.syncs() - before, 1u);
+}
+
+// An answer that comes before the loop runs has asked neither the disk nor the index.
+
+TEST(LogJournal, TheNewestCommitIsReadFromMemory) {
+  World w(1);
+  auto store = w.open();
+  Model model;
+  w.run(append_all(w.ctx, &store->journal(), &w.random, &model));
+  const uint64_t last = model.acked[1];
+  std::vector<contract::Event> newest;
+  auto ask = [](async::Context ctx, Journal* journal, uint64_t from,
+                std::vector<contract::Event>* out) -> async::Task<void> {
+    auto events = co_await journal->read(ctx, test_session(1), from, 10);
+    if (events) *out = std::move(*events);
+  };
+  async::detail::start_detached(ask(w.ctx, &store->journal(), last, &newest));
+  ASSERT_EQ(newest.size(), 1u);
+  EXPECT_EQ(difference(newest.front(), test_event(test_session(1), last, payload_of(1, last))), "");
+}
+
+TEST(LogJournal, ANewSessionHasNoSnapshotForSure) {
+  World w(1);
+  auto store = w.open();
+  bool none = false;
+  auto ask = [](async::Context ctx, Journal* journal, bool* out) -> async::Task<void> {
+    auto snapshot = co_await journal->load_snapshot(ctx, test_session(7));
+    *out = snapshot && !snapshot->has_value();
+  };
+  async::detail::start_detached(ask(w.ctx, &store->journal(), &none));
+  EXPECT_TRUE(none);
+}
+
 /// Where the frame with this event of the session stands: segment and offset.
 log::Position position_of(const log::Log& log, int session, uint64_t sequence) {
   log::Position out = 0;

@@ -49,6 +49,7 @@ class Segmented final : public LogStore {
     parts.log.folder = options_.rest.folder + "/" + std::string(kLogName);
     parts.log.segment_bytes = options_.segment_bytes;
     parts.log.reserve_bytes = std::min<uint64_t>(limits::kLogReserveBytes, options_.segment_bytes);
+    parts.log.zero_bytes = limits::kLogZeroBytes;
     parts.index = index_.get();
     parts.blobs = &rest_->blobs();
     parts.writer = &writer_;

@@ -1,7 +1,5 @@
 #include "store/log/log_writer.h"
 
-#include <algorithm>
-
 #include "base/limits/store.h"
 
 namespace drover::store::log {
@@ -23,38 +21,43 @@ void LogWriter::Outbox::deliver() {
   }
 }
 
-bool LogWriter::few_append(size_t session) {
-  recent_[next_recent_++ % recent_.size()] = session;
-  std::array<size_t, 8> sorted = recent_;
-  std::sort(sorted.begin(), sorted.end());
-  const auto end = std::unique(sorted.begin(), sorted.end());
-  return static_cast<size_t>(end - sorted.begin()) <= limits::kLogDirectSessionsMax;
-}
-
-bool LogWriter::may_write_here(size_t session) {
-  if (direct_sync_max_ == Duration::zero() || !few_append(session)) return false;
-  const MonoTime now = clock_.mono();
-  if (now < not_here_before_) return false;
-  if (last_sync() <= direct_sync_max_) return true;
-  not_here_before_ = now + limits::kLogDirectPause;
-  last_sync_.store(0, std::memory_order_relaxed);
-  return false;
+bool LogWriter::may_write_here() const {
+  return direct_sync_max_ > Duration::zero() && gathering_.size() <= limits::kLogDirectJobsMax &&
+         Duration(usual_sync_.load(std::memory_order_relaxed)) <= direct_sync_max_;
 }
 
 Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
-  const bool here = may_write_here(job->session);
+  const size_t bytes = job->frame.size();
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    const size_t bytes = job->frame.size();
-    const bool full = waiting_.size() >= limits::kStoreQueueJobsMax ||
-                      (!waiting_.empty() && waiting_bytes_ + bytes > limits::kStoreQueueBytesMax);
+    const size_t jobs = waiting_.size() + gathering_.size();
+    const bool full =
+        jobs >= limits::kStoreQueueJobsMax ||
+        (jobs > 0 && waiting_bytes_ + gathering_bytes_ + bytes > limits::kStoreQueueBytesMax);
     if (full) {
       return fail(Code::kUnavailable, "the store is behind: too many writes wait for the disk",
                   Retry::kAfter);
     }
-    waiting_bytes_ += bytes;
-    waiting_.push_back(std::move(job));
-    if (std::exchange(draining_, true)) return {};
+  }
+  gathering_bytes_ += bytes;
+  gathering_.push_back(std::move(job));
+  if (gathering_.size() > 1) return {};
+  // Whoever is ready on the loop comes first: what they append shares the write.
+  loop.post([this, alive = std::weak_ptr<Outbox>(outbox_), &loop] {
+    if (!alive.expired()) release(loop);
+  });
+  return {};
+}
+
+void LogWriter::release(async::Loop& loop) {
+  const bool here = may_write_here();
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    waiting_bytes_ += std::exchange(gathering_bytes_, 0);
+    waiting_.insert(waiting_.end(), std::make_move_iterator(gathering_.begin()),
+                    std::make_move_iterator(gathering_.end()));
+    gathering_.clear();
+    if (std::exchange(draining_, true)) return;
     if (here) ++stats_.direct;
   }
   if (here) {
@@ -63,7 +66,6 @@ Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
   } else {
     executor_.submit([this, &loop] { drain(loop); });
   }
-  return {};
 }
 
 bool LogWriter::take_group(Jobs& group) {
@@ -125,6 +127,8 @@ Result<void> LogWriter::write_once(const Jobs& jobs) {
     jobs[i]->position = frames[i].position;
     jobs[i]->result = done;
   }
+  const int64_t usual = usual_sync_.load(std::memory_order_relaxed);
+  usual_sync_.store(usual + (took.count() - usual) / 8, std::memory_order_relaxed);
   if (done) {
     last_sync_.store(took.count(), std::memory_order_relaxed);
     std::lock_guard<std::mutex> lock(mutex_);

@@ -1,17 +1,16 @@
 #pragma once
-// Group commit: appends gather while a sync is under way, and then share the next write and its one
-// sync. If a group does not fit on the disk, each of it is tried alone, so that nobody suffers for
-// another's size. Answers go to the loop in the order of the log.
+// Group commit: whatever is added while the loop runs what is ready, or while a sync is under way,
+// shares the next write and its one sync. If a group does not fit on the disk, each of it is tried
+// alone, so that nobody suffers for another's size. Answers go to the loop in the order of the log.
 //
-// Where hardly anybody else appends and the disk is quick, a write is done at once on the loop: the
-// two changes of threads that the executor costs take longer than the sync, and block nobody. A
-// slow sync ends that for a while (limits::kLogDirect…).
+// Where hardly anybody else appends and the disk is usually quick, a write is done on the loop
+// itself: the two changes of threads that the executor costs take longer than the sync. While the
+// loop does that the next appends gather, and more than a few go to the executor
+// (limits::kLogDirect…).
 //
-// add() and the answers: loop thread. The writing runs on the executor, one job at a time. An
-// inline executor makes each append its own group. Limits: kStoreQueueJobsMax, kStoreQueueBytesMax
-// (then kUnavailable), kGroupCommitJobsMax.
+// add() and the answers: loop thread. The writing runs on the executor, one job at a time. Limits:
+// kStoreQueueJobsMax, kStoreQueueBytesMax (then kUnavailable), kGroupCommitJobsMax.
 
-#include <array>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -38,11 +37,10 @@ class LogWriter {
   struct Job {
     std::string frame;
     uint32_t crc = 0;
-    size_t session = 0;     // a hash of its id
     Position position = 0;  // set when it is durable
     Result<void> result;
-    /// Called on the loop, in the order of the log, before `done` is set.
-    std::function<void(const Job&)> finish;
+    /// Called on the loop, in the order of the log, before `done` is set. May take the frame.
+    std::function<void(Job&)> finish;
     async::OneShot<bool> done;
   };
   using JobPtr = std::shared_ptr<Job>;
@@ -65,8 +63,8 @@ class LogWriter {
     void deliver();
   };
 
-  bool few_append(size_t session);
-  bool may_write_here(size_t session);
+  bool may_write_here() const;
+  void release(async::Loop& loop);
   void drain(async::Loop& loop);
   bool take_group(Jobs& group);
   void write(const Jobs& jobs);
@@ -77,6 +75,7 @@ class LogWriter {
   Clock& clock_;
   const Duration direct_sync_max_;
   std::atomic<int64_t> last_sync_{0};
+  std::atomic<int64_t> usual_sync_{0};  // a moving average
   std::shared_ptr<Outbox> outbox_ = std::make_shared<Outbox>();
 
   mutable std::mutex mutex_;
@@ -86,9 +85,8 @@ class LogWriter {
   LogWriterStats stats_;
 
   // The loop's.
-  std::array<size_t, 8> recent_{};  // sessions of the last appends
-  size_t next_recent_ = 0;
-  MonoTime not_here_before_{};
+  Jobs gathering_;  // not yet shown to whoever writes
+  size_t gathering_bytes_ = 0;
 };
 
 }  // namespace drover::store::log

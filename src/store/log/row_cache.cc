@@ -51,50 +51,56 @@ void RowCache::remember(IndexedSession session) {
   list_clean(entry);
 }
 
-void RowCache::changed(const EntryPtr& entry, IndexedSession now, Tail tail, size_t tail_bytes) {
+void RowCache::changed(const EntryPtr& entry, IndexedSession now, std::optional<Tail> tail) {
   entry->now = std::move(now);
+  if (entry->change == 0) entry->in_overlay = overlay_.insert(overlay_.end(), entry);
   entry->change = ++last_change_;
-  overlay_.emplace(entry->id, entry);
+  if (!tail) return;
   drop_tail(*entry);
-  if (tail == nullptr) return;
-  entry->tail = std::move(tail);
-  entry->tail_bytes = tail_bytes;
-  entry->in_tails = tails_.insert(tails_.end(), entry->id);
-  tail_bytes_ += tail_bytes;
-  while (tail_bytes_ > limits::kLogTailBytesMax) drop_tail(*entries_.at(tails_.front()));
+  if (tail->frame == nullptr) return;
+  entry->tail = std::move(*tail);
+  entry->in_tails = tails_.insert(tails_.end(), entry);
+  tail_bytes_ += entry->tail.frame->size();
+  while (tail_bytes_ > limits::kLogTailBytesMax) drop_tail(*tails_.front());
+}
+
+bool RowCache::overlays(const SessionId& id) const {
+  auto it = entries_.find(id);
+  return it != entries_.end() && it->second->change != 0;
 }
 
 void RowCache::drop_tail(Entry& entry) {
-  if (entry.tail == nullptr) return;
+  if (entry.tail.frame == nullptr) return;
+  tail_bytes_ -= entry.tail.frame->size();
+  entry.tail = Tail();
   tails_.erase(entry.in_tails);
-  tail_bytes_ -= entry.tail_bytes;
-  entry.tail_bytes = 0;
-  entry.tail.reset();
 }
 
 void RowCache::list_clean(const EntryPtr& entry) {
-  entry->in_clean = clean_.insert(clean_.end(), entry->id);
+  entry->in_clean = clean_.insert(clean_.end(), entry);
   entry->listed = true;
   trim();
 }
 
 void RowCache::trim() {
   while (clean_.size() > limits::kLogCleanRowsMax) {
-    auto it = entries_.find(clean_.front());
+    const EntryPtr entry = std::move(clean_.front());
     clean_.pop_front();
-    drop_tail(*it->second);
-    it->second->listed = false;
-    entries_.erase(it);
+    drop_tail(*entry);
+    entry->listed = false;
+    entries_.erase(entry->id);
   }
 }
 
-void RowCache::indexed(const std::vector<SessionId>& ids, uint64_t change) {
-  for (const SessionId& id : ids) {
-    auto it = overlay_.find(id);
-    if (it == overlay_.end() || it->second->change > change) continue;
-    const EntryPtr entry = it->second;
+void RowCache::indexed(uint64_t change) {
+  for (auto it = overlay_.begin(); it != overlay_.end();) {
+    const EntryPtr entry = *it;
+    if (entry->change > change) {
+      ++it;
+      continue;
+    }
+    it = overlay_.erase(it);
     entry->change = 0;
-    overlay_.erase(it);
     if (!entry->held && entry->waiting == 0) list_clean(entry);
   }
 }

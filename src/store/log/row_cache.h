@@ -7,7 +7,6 @@
 // the journal.
 
 #include <list>
-#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -18,11 +17,17 @@
 
 namespace drover::store::log {
 
-/// The newest commit of a session, for those who follow it.
-using Tail = std::shared_ptr<const std::vector<contract::Event>>;
+/// The newest commit of a session that holds events, for those who follow it: its frame as it
+/// stands in the log (one piece of memory; few are ever read), and its first event's sequence.
+struct Tail {
+  std::shared_ptr<const std::string> frame;
+  uint64_t first = 0;
+};
 
 class RowCache {
  public:
+  struct Entry;
+  using EntryPtr = std::shared_ptr<Entry>;
   struct Entry {
     explicit Entry(SessionId session) : id(std::move(session)) {}
     SessionId id;
@@ -32,18 +37,17 @@ class RowCache {
     /// Number of its last change that is not in the index; 0: the index has it.
     uint64_t change = 0;
     Tail tail;
-    size_t tail_bytes = 0;
 
    private:
     friend class RowCache;
     bool held = false;
     size_t waiting = 0;
     async::WaitQueue waiters;
-    std::list<SessionId>::iterator in_clean;
-    std::list<SessionId>::iterator in_tails;  // set while it has a tail
+    std::list<EntryPtr>::iterator in_overlay;  // set while `change` is not 0
+    std::list<EntryPtr>::iterator in_clean;    // set while it is listed
+    std::list<EntryPtr>::iterator in_tails;    // set while it has a tail
     bool listed = false;
   };
-  using EntryPtr = std::shared_ptr<Entry>;
 
   /// Takes the session's entry, waiting for whoever holds it. Not interrupted by the context.
   async::Task<EntryPtr> hold(async::Context ctx, SessionId id);
@@ -54,14 +58,17 @@ class RowCache {
   /// Keeps what the index says of a session that is not here; the caller has made sure that nobody
   /// changed it meanwhile.
   void remember(IndexedSession session);
-  /// The held session changed and stands in the overlay from now on.
-  void changed(const EntryPtr& entry, IndexedSession now, Tail tail, size_t tail_bytes);
+  /// The held session changed and stands in the overlay from now on. Without a new tail the one
+  /// that it has stays.
+  void changed(const EntryPtr& entry, IndexedSession now, std::optional<Tail> tail);
 
-  using Overlay = std::map<SessionId, EntryPtr>;
+  /// What changed since the index was brought up, in no order that means anything.
+  using Overlay = std::list<EntryPtr>;
   const Overlay& overlay() const { return overlay_; }
+  bool overlays(const SessionId& id) const;
   uint64_t last_change() const { return last_change_; }
   /// What changed up to `change` is in the index now.
-  void indexed(const std::vector<SessionId>& ids, uint64_t change);
+  void indexed(uint64_t change);
 
  private:
   void drop_tail(Entry& entry);
@@ -70,8 +77,8 @@ class RowCache {
 
   std::unordered_map<SessionId, EntryPtr> entries_;
   Overlay overlay_;
-  std::list<SessionId> clean_;  // longest untouched first
-  std::list<SessionId> tails_;  // of entries that have one, oldest first
+  std::list<EntryPtr> clean_;  // longest untouched first
+  std::list<EntryPtr> tails_;  // entries that have one, oldest first
   size_t tail_bytes_ = 0;
   uint64_t last_change_ = 0;
 };

@@ -66,6 +66,7 @@ inline log::LogOptions sim_log_options() {
   options.folder = "/data/log";
   options.segment_bytes = 64u << 10;
   options.reserve_bytes = 8u << 10;
+  options.zero_bytes = 2u << 10;
   return options;
 }
 

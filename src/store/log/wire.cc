@@ -25,12 +25,22 @@ constexpr std::array<int8_t, 256> kHexValues = values_of(kHexDigits);
 int ulid_value(char c) { return kUlidValues[static_cast<uint8_t>(c)]; }
 int hex_value(char c) { return kHexValues[static_cast<uint8_t>(c)]; }
 
-bool is_hex(std::string_view text) {
+/// Appends the bytes that lower-case hex stands for; false, and nothing appended, if it is none.
+bool append_unhexed(std::string& out, std::string_view text) {
   if (text.size() % 2 != 0) return false;
-  for (const char c : text) {
-    if (hex_value(c) < 0) return false;
+  const size_t before = out.size();
+  out.resize(before + text.size() / 2);
+  char* at = out.data() + before;
+  int all = 0;
+  for (size_t i = 0; i < text.size(); i += 2) {
+    const int high = hex_value(text[i]);
+    const int low = hex_value(text[i + 1]);
+    all |= high | low;
+    *at++ = static_cast<char>(high * 16 + low);
   }
-  return true;
+  if (all >= 0) return true;
+  out.resize(before);
+  return false;
 }
 
 /// 26 characters of 5 bits are 130 bits: the first must have its two highest clear.
@@ -80,15 +90,12 @@ void WireWriter::text(std::string_view value) {
 }
 
 void WireWriter::hex_text(std::string_view value) {
-  if (!is_hex(value)) {
-    varint(value.size() << 1);
-    raw(value);
-    return;
-  }
+  const size_t before = out_.size();
   varint(value.size() | 1);  // half the size, shifted
-  for (size_t i = 0; i < value.size(); i += 2) {
-    byte(static_cast<uint8_t>(hex_value(value[i]) << 4 | hex_value(value[i + 1])));
-  }
+  if (append_unhexed(out_, value)) return;
+  out_.resize(before);
+  varint(value.size() << 1);
+  raw(value);
 }
 
 void WireWriter::id_text(std::string_view value, std::string_view prefix) {
@@ -104,7 +111,9 @@ void WireWriter::id_text(std::string_view value, std::string_view prefix) {
   const std::string_view ulid = value.substr(prefix.size() + 1);
   unsigned __int128 bits = 0;
   for (const char c : ulid) bits = bits << 5 | static_cast<unsigned>(ulid_value(c));
-  for (int i = kUlidBytes - 1; i >= 0; --i) byte(static_cast<uint8_t>(bits >> (8 * i)));
+  std::array<char, kUlidBytes> bytes;
+  for (size_t i = kUlidBytes; i-- > 0; bits >>= 8) bytes[i] = static_cast<char>(bits & 0xff);
+  raw({bytes.data(), bytes.size()});
 }
 
 std::string_view WireReader::raw(size_t size) {
