@@ -22,8 +22,8 @@ Actor::Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<N
   state_.tenant = std::move(tenant);
 }
 
-bool Actor::send(Command command) {
-  if (asleep_) return false;
+bool Actor::send(Command& command) {
+  if (asleep_ || inbox_.size() >= kInboxMax) return false;
   return inbox_.try_send(Input(std::move(command)));
 }
 
@@ -202,9 +202,11 @@ void Actor::answer_all(const Result<void>& status) {
 /// While the journal cannot be read nobody is left waiting for it.
 void Actor::refuse_commands(const Error& error) {
   while (auto input = inbox_.try_receive()) {
-    if (auto* c = std::get_if<Command>(&*input); c != nullptr && c->answer != nullptr) {
-      c->answer->set(fail(error));
-    }
+    auto* c = std::get_if<Command>(&*input);
+    if (c == nullptr || c->answer == nullptr) continue;
+    std::shared_ptr<CommandAnswer> answer = std::move(c->answer);
+    if (asleep_) answer->unread = std::make_unique<Command>(std::move(*c));
+    answer->set(fail(error));
   }
 }
 
@@ -288,7 +290,7 @@ Task<void> Actor::run(Context ctx) {
     if (!slept) break;
     pause = std::min<Duration>(pause * 2, kReloadMost);
   }
-  // Commands that slipped in between are told to come again; the manager does so for them.
+  // Commands that slipped in between go back; the manager sends them again.
   asleep_ = true;
   inbox_.close();
   refuse_commands(Error(Code::kAborted, "the session's actor went to sleep", Retry::kSameTarget));

@@ -27,7 +27,14 @@
 
 namespace drover::session {
 
-/// Something asked of a session from outside; the answer is the sequence of its event.
+struct Command;
+/// Where the answer to a command goes: the sequence of its event. A command that met an actor on
+/// its way to sleep is in there again, unread.
+struct CommandAnswer : async::OneShot<Result<uint64_t>> {
+  std::unique_ptr<Command> unread;
+};
+
+/// Something asked of a session from outside.
 struct Command {
   enum class Kind : uint8_t {
     kStart,       // session.started; "message" and "plan" beside it begin the first turn
@@ -49,7 +56,7 @@ struct Command {
   /// kWork: which attempt at which effect.
   uint64_t sequence = 0;
   uint32_t attempt = 0;
-  std::shared_ptr<async::OneShot<Result<uint64_t>>> answer;
+  std::shared_ptr<CommandAnswer> answer;
 };
 
 /// Tells subscribers that a session's journal has grown.
@@ -66,8 +73,9 @@ class Actor {
  public:
   Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<Notifier> notifier);
 
-  /// False when the actor is going to sleep or its inbox is full.
-  bool send(Command command);
+  /// Takes the command; false, and it stays the caller's, when the actor is going to sleep or its
+  /// inbox is full.
+  bool send(Command& command);
   /// A leased effect has no worker any more.
   void work_lost(uint64_t sequence, uint32_t attempt);
   Task<void> run(Context ctx);
@@ -91,7 +99,7 @@ class Actor {
   struct RetryDue {};
   using Input = std::variant<Command, Finished, WorkLost, RetryDue>;
   struct Waiting {
-    std::shared_ptr<async::OneShot<Result<uint64_t>>> answer;
+    std::shared_ptr<CommandAnswer> answer;
     uint64_t sequence = 0;
     std::optional<Error> refusal;  // told once what was written is durable
   };

@@ -284,10 +284,10 @@ Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error
 Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   if (plan == nullptr) return fail(Code::kInvalidArgument, "this item asks for a 'plan'");
-  TRY(auto effects, parse_plan(*plan));
-  TRY_VOID(check_waits(state_, effects));
+  TRY_VOID(check_plan(*plan));
+  TRY_VOID(check_waits(state_, *plan));
   put_down(command.sequence);
-  Json payload = *plan;
+  Json payload = take_member(command.payload, "plan");
   payload.set("planner", state_.agent.planner.name());
   Draft d = by(kind::kPlan, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
@@ -295,21 +295,23 @@ Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
 }
 
 Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
-  auto content = command.payload.get_string("content");
-  if (!content) return fail(Code::kInvalidArgument, "this item asks for a text 'content'");
+  if (!command.payload.get_string("content")) {
+    return fail(Code::kInvalidArgument, "this item asks for a text 'content'");
+  }
   const Json* plan = command.payload.find("plan");
   bool next = plan != nullptr && !plan->is_null();
   if (next) {
-    TRY(auto effects, parse_plan(*plan));
-    TRY_VOID(check_waits(state_, effects));
+    TRY_VOID(check_plan(*plan));
+    TRY_VOID(check_waits(state_, *plan));
   }
   put_down(command.sequence);
+  Json planned = take_member(command.payload, "plan");
   Json payload = Json::object();
   for (const PendingToolCall& call : state_.tool_calls) {
     if (call.sequence != command.sequence) continue;
     payload.set("call_id", call.call.id).set("name", call.call.name);
   }
-  payload.set("content", *content);
+  payload.set("content", take_member(command.payload, "content"));
   if (command.payload.get_bool("is_error").value_or(false)) payload.set("is_error", true);
   Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
@@ -317,7 +319,6 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   // What is next counts only if this was the last thing that the planner waited for, and if the
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
   if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
-    Json planned = *plan;
     planned.set("planner", state_.agent.planner.name());
     TRY(uint64_t decided, batch.add(by(kind::kPlan, std::move(planned), command.actor)));
     (void)decided;

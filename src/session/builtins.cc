@@ -84,7 +84,7 @@ Result<BuiltinStep> extension_step(Json arguments, const PendingToolCall& call) 
   arguments.set("kind", "request_extension");
   Json effects = Json::array();
   effects.push(arguments);
-  auto checked = parse_plan(Json::object().set("effects", std::move(effects)));
+  auto checked = check_plan(Json::object().set("effects", std::move(effects)));
   if (!checked) return bad(checked.error().message);
   BuiltinStep out;
   out.kind = contract::kind::kBudgetExtensionRequested;

@@ -77,8 +77,8 @@ void refuse_overfull(const State& state, EffectResult& planned) {
   static_assert(limits::kPlanEffectsMax <= limits::kWaitsMax);
   for (Draft& draft : planned.drafts) {
     if (draft.payload.find("effects") == nullptr) continue;
-    auto effects = parse_plan(draft.payload);
-    auto checked = effects ? check_waits(state, *effects) : fail(std::move(effects).error());
+    Result<void> checked = check_plan(draft.payload);
+    if (checked) checked = check_waits(state, draft.payload);
     if (checked) continue;
     Error error = std::move(checked).error();
     error.retry = Retry::kSameTarget;
@@ -139,8 +139,7 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     Context bounded = ctx.with_timeout(timeout);
     if (told) {
       auto answer = co_await services.planner->ask(bounded, std::move(question));
-      Result<std::vector<PlannedEffect>> checked =
-          answer ? parse_plan(*answer) : tl::unexpected<Error>(answer.error());
+      Result<void> checked = answer ? check_plan(*answer) : tl::unexpected<Error>(answer.error());
       if (checked) {
         Json payload = Json::object();
         payload.set("effects", *answer->find("effects")).set("planner", task.planner.name());

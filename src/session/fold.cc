@@ -14,9 +14,11 @@ tl::unexpected<Error> broken(const Event& event, std::string why) {
 }
 
 void push(State& state, Message message) {
-  std::string written = contract::to_json(message).dump();
-  state.prompt_bytes += static_cast<int64_t>(written.size());
-  state.prompt_hash = crypto::Sha256().update(state.prompt_hash).update(written).finish().hex();
+  const size_t before = state.prompt_hash.size();
+  std::string chained = std::move(state.prompt_hash);
+  contract::to_json(message).dump_to(chained);
+  state.prompt_bytes += static_cast<int64_t>(chained.size() - before);
+  state.prompt_hash = crypto::sha256_hex(chained);
   state.messages.push_back(std::move(message));
 }
 

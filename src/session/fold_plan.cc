@@ -37,20 +37,24 @@ void take_model_call(State& state, const Json& body) {
 }
 
 /// True for an effect that has to be done before the planner is asked again.
-bool take_effect(State& state, PlannedEffect effect, Message& turn) {
-  if (effect.kind == "tool_call") {
-    turn.tool_calls.push_back(tool_call_of(state, effect.body, turn.tool_calls.size()));
-  } else if (effect.kind == "model_call") {
-    take_model_call(state, effect.body);
-  } else if (effect.kind == "say") {
-    push(state, Message::of_text(contract::Role::kAssistant, text(effect.body, "text")));
+bool take_effect(State& state, const Json& effect, Message& turn) {
+  const std::string_view kind = effect.get_string("kind").value_or("");
+  if (kind == "tool_call") {
+    turn.tool_calls.push_back(tool_call_of(state, effect, turn.tool_calls.size()));
+  } else if (kind == "model_call") {
+    take_model_call(state, effect);
+  } else if (kind == "say") {
+    push(state, Message::of_text(contract::Role::kAssistant, text(effect, "text")));
     return false;
-  } else if (effect.kind == "spawn") {
-    if (auto group = plan_group(effect.body)) add_group(state, std::move(*group));
-  } else if (effect.kind == "wait" && text(effect.body, "for") == "message") {
+  } else if (kind == "spawn") {
+    if (auto group = plan_group(effect)) add_group(state, std::move(*group));
+  } else if (kind == "wait" && text(effect, "for") == "message") {
     return false;
   } else {
-    state.planned.push_back(std::move(effect));
+    PlannedEffect later;
+    later.kind = std::string(kind);
+    later.body = effect;
+    state.planned.push_back(std::move(later));
   }
   return true;
 }
@@ -90,7 +94,7 @@ Result<void> on_plan(State& state, const Event& event, const Json& payload) {
     if (asked) state.plan->failed = true;
     return {};
   }
-  TRY(auto effects, parse_plan(payload));
+  TRY_VOID(check_plan(payload));
   if (!asked) {  // it came with a result, unasked: a step like any other
     begin_step(state, event);
     ++state.steps;
@@ -101,8 +105,8 @@ Result<void> on_plan(State& state, const Event& event, const Json& payload) {
   state.plan_running = false;
   Message turn;
   turn.role = contract::Role::kAssistant;
-  for (PlannedEffect& effect : effects) {
-    state.plan_running = take_effect(state, std::move(effect), turn) || state.plan_running;
+  for (const Json& effect : *payload.find("effects")->array_items()) {
+    state.plan_running = take_effect(state, effect, turn) || state.plan_running;
   }
   if (!turn.tool_calls.empty()) {
     take_tool_calls(state, turn);

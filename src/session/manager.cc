@@ -43,9 +43,11 @@ SessionManager::SessionManager(Services services, const Context& parent)
               auto it = actors_.find(key.session);
               if (it != actors_.end()) it->second->work_lost(key.sequence, key.attempt);
             }),
-      timekeeper_(
-          services.loop, services.journal,
-          [this](const SessionId& id, const TenantId& tenant) { wake(id, tenant, timer()); }) {
+      timekeeper_(services.loop, services.journal,
+                  [this](const SessionId& id, const TenantId& tenant) {
+                    Command due = timer();
+                    wake(id, tenant, &due);
+                  }) {
   services_.children = this;
   services_.trees = &trees_;
   services_.work = &work_;
@@ -63,14 +65,13 @@ std::shared_ptr<Notifier> SessionManager::notifier(const SessionId& id) {
   return made;
 }
 
-bool SessionManager::wake(const SessionId& id, const TenantId& tenant,
-                          std::optional<Command> command) {
+bool SessionManager::wake(const SessionId& id, const TenantId& tenant, Command* command) {
   auto it = actors_.find(id);
-  if (it != actors_.end()) return !command || it->second->send(std::move(*command));
+  if (it != actors_.end()) return command == nullptr || it->second->send(*command);
   auto actor = std::make_shared<Actor>(services_, id, tenant, notifier(id));
   actors_.emplace(id, actor);
   // Before it starts: what it finds at its door decides how it takes up a call that was given up.
-  if (command) actor->send(std::move(*command));
+  if (command != nullptr) actor->send(*command);
   scope_.spawn(drive(scope_.context(), actor, id));
   return true;
 }
@@ -91,14 +92,12 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
       co_return fail(Code::kResourceExhausted, "too many sessions are awake; try again in a moment",
                      Retry::kAfter);
     }
-    auto answer = std::make_shared<async::OneShot<Result<uint64_t>>>();
-    Command copy = command;
-    copy.answer = answer;
-    if (wake(id, tenant, std::move(copy))) {
+    auto answer = std::make_shared<CommandAnswer>();
+    command.answer = answer;
+    if (wake(id, tenant, &command)) {
       CO_TRY(auto outcome, co_await answer->take(ctx));
-      bool asleep = !outcome && outcome.error().code == Code::kAborted &&
-                    outcome.error().retry == Retry::kSameTarget;
-      if (!asleep || tries >= kCommandTries) co_return outcome;
+      if (answer->unread == nullptr || tries >= kCommandTries) co_return outcome;
+      command = std::move(*answer->unread);
     } else if (tries >= kCommandTries) {
       co_return fail(Code::kResourceExhausted, "the session's inbox is full; try again in a moment",
                      Retry::kAfter);
@@ -131,8 +130,7 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
     if (!spec.agent.planner.set()) {
       co_return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
     }
-    CO_TRY(auto effects, parse_plan(spec.plan));
-    (void)effects;
+    CO_TRY_VOID(check_plan(spec.plan));
     start.payload.set("plan", std::move(spec.plan));
   }
   CO_TRY(uint64_t sequence, co_await command(ctx, id, who.tenant, std::move(start)));

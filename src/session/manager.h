@@ -11,9 +11,9 @@
 // manager.cc: the calls. manager_steer.cc: approvals, signals, budgets, kills. manager_work.cc:
 // workers. manager_tree.cc: parents and children, recovery.
 
-#include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "async/scope.h"
@@ -171,7 +171,8 @@ class SessionManager final : private Children {
   /// ends.
   Task<Result<uint64_t>> persist(Context ctx, SessionId id, TenantId tenant, Command command);
   /// Makes sure that the session has an actor and hands it the command; false if it takes none now.
-  bool wake(const SessionId& id, const TenantId& tenant, std::optional<Command> command);
+  /// It takes a command that it can hand over; a null one is none.
+  bool wake(const SessionId& id, const TenantId& tenant, Command* command);
   Task<void> drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id);
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
@@ -202,8 +203,8 @@ class SessionManager final : private Children {
   TreePools trees_;
   WorkQueue work_;
   Timekeeper timekeeper_;
-  std::map<SessionId, std::shared_ptr<Actor>> actors_;
-  std::map<SessionId, std::weak_ptr<Notifier>> notifiers_;
+  std::unordered_map<SessionId, std::shared_ptr<Actor>> actors_;
+  std::unordered_map<SessionId, std::weak_ptr<Notifier>> notifiers_;
 };
 
 /// Who asks, as events name them.

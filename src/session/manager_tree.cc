@@ -218,7 +218,7 @@ Task<Result<size_t>> SessionManager::wake_all(Context ctx, store::SessionFilter 
       while (actors_.size() >= limits::kSessionsActiveMax) {
         CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
       }
-      wake(row.id, row.tenant, std::nullopt);
+      wake(row.id, row.tenant, nullptr);
       ++woken;
     }
     if (rows.size() < filter.limit) co_return woken;

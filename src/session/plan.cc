@@ -70,7 +70,7 @@ Result<void> check_tool_call(const Json& body) {
   return {};
 }
 
-Result<void> check_effect(const std::string& kind, const Json& body) {
+Result<void> check_effect(std::string_view kind, const Json& body) {
   if (kind == "model_call" || kind == "end") return {};
   if (kind == "tool_call") return check_tool_call(body);
   if (kind == "say") {
@@ -82,41 +82,38 @@ Result<void> check_effect(const std::string& kind, const Json& body) {
     return {};
   }
   if (kind == "request_extension") return check_extension(body);
-  return bad("unknown kind '" + kind +
+  return bad("unknown kind '" + std::string(kind) +
              "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
 }
 
 }  // namespace
 
-Result<std::vector<PlannedEffect>> parse_plan(const Json& plan) {
+Result<void> check_plan(const Json& plan) {
   const Json* effects = plan.find("effects");
   const Json::Array* items = effects == nullptr ? nullptr : effects->array_items();
   if (items == nullptr) return bad("a plan is an object with the list 'effects'");
   if (items->size() > limits::kPlanEffectsMax) {
     return bad("a plan has at most " + std::to_string(limits::kPlanEffectsMax) + " effects");
   }
-  std::vector<PlannedEffect> out;
+  const Json* end = nullptr;
   for (const Json& item : *items) {
-    std::string at = "effect " + std::to_string(out.size() + 1);
-    if (!item.is_object()) return bad(at + " must be an object with a 'kind'");
-    PlannedEffect effect;
-    effect.kind = std::string(item.get_string("kind").value_or(""));
-    effect.body = item;
-    auto checked = check_effect(effect.kind, effect.body);
-    if (!checked) return bad(at + ": " + checked.error().message);
-    out.push_back(std::move(effect));
+    const auto at = [&] { return "effect " + std::to_string(&item - items->data() + 1); };
+    if (!item.is_object()) return bad(at() + " must be an object with a 'kind'");
+    const std::string_view kind = item.get_string("kind").value_or("");
+    auto checked = check_effect(kind, item);
+    if (!checked) return bad(at() + ": " + checked.error().message);
+    if (end == nullptr && kind == "end") end = &item;
   }
-  auto end =
-      std::find_if(out.begin(), out.end(), [](const PlannedEffect& e) { return e.kind == "end"; });
-  if (end != out.end() && end + 1 != out.end()) return bad("nothing may follow an 'end'");
-  return out;
+  if (end != nullptr && end != &items->back()) return bad("nothing may follow an 'end'");
+  return {};
 }
 
-Result<void> check_waits(const State& state, const std::vector<PlannedEffect>& plan) {
-  auto opens = [](const PlannedEffect& e) {
-    return e.kind == "wait" && e.body.get_string("for") != "message";
+Result<void> check_waits(const State& state, const Json& plan) {
+  auto opens = [](const Json& effect) {
+    return effect.get_string("kind") == "wait" && effect.get_string("for") != "message";
   };
-  auto more = static_cast<size_t>(std::count_if(plan.begin(), plan.end(), opens));
+  const Json::Array& effects = *plan.find("effects")->array_items();
+  auto more = static_cast<size_t>(std::count_if(effects.begin(), effects.end(), opens));
   if (more <= state.waits_left()) return {};
   return bad("the plan asks for " + std::to_string(more) + " waits, " +
              std::to_string(state.waits.size()) + " are open, and a session has at most " +

@@ -141,7 +141,7 @@ TEST(Plan, WaitsSpawnsAndExtensionsOfAPlan) {
 
 TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   auto refused = [](std::string_view list) {
-    auto parsed = parse_plan(effects(list));
+    auto parsed = check_plan(effects(list));
     return parsed ? std::string("taken") : parsed.error().message;
   };
   EXPECT_EQ(refused("[]"), "taken");
@@ -154,8 +154,8 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   EXPECT_NE(refused(R"([{"kind":"wait","for":"timer","seconds":-4}])").find("seconds"),
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"spawn","tasks":[]}])").find("tasks"), std::string::npos);
-  EXPECT_FALSE(parse_plan(*Json::parse(R"({"effects":{}})")));
-  EXPECT_FALSE(parse_plan(*Json::parse(R"([1])")));
+  EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
+  EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }
 
 TEST(Plan, WaitsBeyondTheLimitAreRefusedAndTheOldOnesStay) {

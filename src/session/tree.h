@@ -9,10 +9,10 @@
 //
 // Owned by the manager; pools by the actors that use them. Loop thread only.
 
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "async/sync.h"
 #include "session/state.h"
@@ -84,7 +84,7 @@ class TreePools {
  private:
   Task<Result<std::shared_ptr<TreePool>>> load(Context ctx, const State* state);
   store::Journal* journal_;
-  std::map<SessionId, std::weak_ptr<TreePool>> pools_;
+  std::unordered_map<SessionId, std::weak_ptr<TreePool>> pools_;
   /// One loading at a time: two would count apart.
   async::Semaphore loading_{1};
 };

@@ -39,14 +39,12 @@ WorkQueue::~WorkQueue() {
 }
 
 Result<void> WorkQueue::offer(WorkItem item) {
-  if (items_.size() >= limits::kWorkItemsMax) {
+  if (waiting_.size() >= limits::kWorkItemsMax) {
     return fail(Code::kResourceExhausted, "too much work waits for workers", Retry::kAfter);
   }
   WorkKey key = item.key;
-  items_.push_back(std::move(item));
-  Place place = std::prev(items_.end());
-  waiting_[key] = place;
-  queues_[place->queue].push_back(place);
+  std::list<WorkItem>& queue = queues_[item.queue];
+  waiting_[std::move(key)] = queue.insert(queue.end(), std::move(item));
   news_.wake_all();
   return {};
 }
@@ -55,27 +53,29 @@ void WorkQueue::withdraw(const WorkKey& key) {
   leases_.erase(key);
   auto it = waiting_.find(key);
   if (it == waiting_.end()) return;
-  Place place = it->second;
-  waiting_.erase(it);
+  remove(it->second);
+}
+
+WorkItem WorkQueue::remove(Place place) {
+  waiting_.erase(place->key);
   auto queue = queues_.find(place->queue);
-  queue->second.remove(place);
+  WorkItem item = std::move(*place);
+  queue->second.erase(place);
   if (queue->second.empty()) queues_.erase(queue);
-  items_.erase(place);
+  return item;
 }
 
 Leased WorkQueue::take(Place place, Duration lease_time) {
   lease_time = std::clamp<Duration>(lease_time, 1ms, limits::kLeaseTimeMax);
   Leased out;
-  out.item = *place;
   out.expires = loop_->wall() + lease_time;
   Lease lease;
-  lease.item = out.item;
+  lease.tenant = place->tenant;
   lease.until = loop_->mono() + lease_time;
-  WorkKey key = place->key;
   MonoTime until = lease.until;
-  withdraw(key);
-  leases_.emplace(std::move(key), std::move(lease));
+  leases_[place->key] = std::move(lease);
   watch(until);
+  out.item = remove(place);
   return out;
 }
 
@@ -94,7 +94,7 @@ Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
       auto queue = queues_.find(name);
       if (queue == queues_.end()) continue;
       std::vector<Place> mine;
-      for (Place place : queue->second) {
+      for (Place place = queue->second.begin(); place != queue->second.end(); ++place) {
         if (mine.size() + out.size() >= most) break;
         if (place->tenant == tenant) mine.push_back(place);
       }
@@ -120,7 +120,7 @@ std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lea
 Result<WallTime> WorkQueue::heartbeat(const TenantId& tenant, const WorkKey& key,
                                       Duration lease_time) {
   auto it = leases_.find(key);
-  if (it == leases_.end() || it->second.item.tenant != tenant) {
+  if (it == leases_.end() || it->second.tenant != tenant) {
     return tl::unexpected<Error>(
         Error(Code::kNotFound, "this lease is over: somebody else may be at it")
             .with_reason("lease_lost"));
@@ -133,7 +133,7 @@ Result<WallTime> WorkQueue::heartbeat(const TenantId& tenant, const WorkKey& key
 
 Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key) {
   auto it = leases_.find(key);
-  if (it == leases_.end() || it->second.item.tenant != tenant) {
+  if (it == leases_.end() || it->second.tenant != tenant) {
     return fail(Code::kNotFound, "this lease is over");
   }
   leases_.erase(it);

@@ -73,25 +73,25 @@ class WorkQueue {
   /// Ends a lease without a result: the actor makes another attempt.
   Result<void> give_back(const TenantId& tenant, const WorkKey& key);
   bool leased(const WorkKey& key) const { return leases_.count(key) != 0; }
-  size_t waiting() const { return items_.size(); }
+  size_t waiting() const { return waiting_.size(); }
 
  private:
   struct Lease {
-    WorkItem item;
+    TenantId tenant;
     MonoTime until;
   };
   using Place = std::list<WorkItem>::iterator;
 
   Leased take(Place place, Duration lease_time);
+  WorkItem remove(Place place);
   /// Makes sure that expire() runs at `at` or before.
   void watch(MonoTime at);
   void expire();
 
   async::Loop* loop_;
   std::function<void(const WorkKey&)> lost_;
-  std::list<WorkItem> items_;  // oldest first
+  std::map<std::string, std::list<WorkItem>> queues_;  // oldest first; none is empty
   std::map<WorkKey, Place> waiting_;
-  std::map<std::string, std::list<Place>> queues_;
   std::map<WorkKey, Lease> leases_;
   async::WaitQueue news_;
   size_t polls_ = 0;
