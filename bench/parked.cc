@@ -1,9 +1,12 @@
-// Parked sessions: makes many that wait for a timer, and measures a store that holds them.
+// Parked sessions: makes many that wait for a signal or for a year, and measures a store that holds
+// them.
 //
 //   build/bench_parked fill FOLDER COUNT      one commit of three events each; then 400 turns in
 //   one build/bench_parked measure FOLDER COUNT   opens it, asks what is due, wakes some at random
 //
-// Prints one JSON object. bench/parked/run.sh runs both and keeps the figures.
+// Prints one JSON object; that of "fill" names some sessions that "measure" leaves alone, so that a
+// server over the folder can be asked to wake them. Their events are those that the runtime itself
+// would have written. bench/parked/run.sh runs both and keeps the figures.
 
 #include <sys/resource.h>
 
@@ -14,7 +17,9 @@
 #include <fstream>
 
 #include "async/scope.h"
+#include "identity/tenants.h"
 #include "net/asio_loop.h"
+#include "session/batch.h"
 #include "store/log/log_store.h"
 
 namespace drover {
@@ -55,11 +60,11 @@ SessionId session_id(int64_t n) {
 store::SessionRow parked_row(int64_t n) {
   store::SessionRow row;
   row.id = session_id(n);
-  row.tenant = TenantId("ten_bench");
+  row.tenant = identity::default_tenant();
   row.agent = "support";
   row.agent_version = "1";
   row.status = "waiting";
-  row.waiting_for = "timer";
+  row.waiting_for = "signal";
   row.created = row.updated = wall_from_unix_millis(1'790'000'000'000 + n);
   row.due = row.created + std::chrono::hours(24 * 365);
   row.trace_id = "0123456789abcdef0123456789abcdef";
@@ -67,8 +72,36 @@ store::SessionRow parked_row(int64_t n) {
   return row;
 }
 
+/// A session whose planner waits for the signal "go", at most a year.
+Result<std::vector<contract::Event>> parked_events(const store::SessionRow& row, Clock& clock,
+                                                   Random& random) {
+  session::AgentSpec agent;
+  agent.name = row.agent;
+  agent.version = row.agent_version;
+  agent.planner.queue = "bench";
+  session::State state;
+  state.id = row.id;
+  session::Batch batch(state, clock, random);
+  Json start = Json::object().set("agent", agent.to_json()).set("tenant", row.tenant.str());
+  start.set("trace_id", row.trace_id);
+  TRY_VOID(batch.add(session::system_draft("session.started", std::move(start))));
+  Json wait = Json::object().set("kind", "wait").set("for", "signal").set("name", "go");
+  wait.set("until", format_rfc3339(*row.due)).set("note", std::string(kPayloadBytes, 'x'));
+  Json effects = Json::array();
+  effects.push(std::move(wait));
+  Json plan = Json::object().set("effects", std::move(effects)).set("planner", "queue:bench");
+  TRY_VOID(batch.add(session::system_draft("plan", std::move(plan))));
+  for (session::Draft& draft : session::decide(state)) {
+    draft.payload.set("wait_id", session::wait_id(state.last_sequence + 1));
+    TRY_VOID(batch.add(std::move(draft)));
+  }
+  if (state.find_wait("signal") == nullptr) return fail(Code::kInternal, "it waits for nothing");
+  return batch.take();
+}
+
 struct Run {
   store::Journal* journal = nullptr;
+  Clock* clock = nullptr;
   Random* random = nullptr;
   int64_t next = 0;
   int64_t count = 0;
@@ -78,12 +111,13 @@ struct Run {
 Task<void> park(Context ctx, Run* run) {
   while (run->next < run->count && run->failed) {
     store::SessionRow row = parked_row(run->next++);
-    std::vector<contract::Event> events;
-    uint64_t sequence = 0;
-    for (const char* kind : {"session.started", "observation", "wait.started"}) {
-      events.push_back(make_event(row.id, ++sequence, kind, kPayloadBytes, *run->random));
+    auto events = parked_events(row, *run->clock, *run->random);
+    if (!events) {
+      run->failed = fail(events.error());
+      co_return;
     }
-    auto done = co_await run->journal->append(ctx, std::move(row), 0, std::move(events));
+    row.last_hash = events->back().hash;
+    auto done = co_await run->journal->append(ctx, std::move(row), 0, std::move(*events));
     if (!done) run->failed = done;
   }
 }
@@ -112,6 +146,12 @@ Task<Result<void>> long_session(Context ctx, Run* run) {
     last += count;
   }
   co_return Result<void>();
+}
+
+/// Those with an even number are woken by the store's measure, the others by a server's client.
+enum Parity : int64_t { kStoreWakes = 0, kServerWakes = 1 };
+int64_t some_session(Run& run, Parity parity) {
+  return static_cast<int64_t>(run.random->below(static_cast<uint64_t>(run.count / 2))) * 2 + parity;
 }
 
 struct Woken {
@@ -144,7 +184,7 @@ Task<Woken> wake_some(Context ctx, Run* run) {
     co_return out;
   }
   for (int i = 0; i < kWakes; ++i) {
-    const auto n = static_cast<int64_t>(run->random->below(static_cast<uint64_t>(run->count)));
+    const int64_t n = some_session(*run, kStoreWakes);
     const MonoTime begin = ctx.loop().mono();
     auto done = co_await wake(ctx, run, n);
     if (!done) {
@@ -192,6 +232,7 @@ Result<void> run_fill(const std::string& folder, int64_t count) {
   TRY(auto store, open(folder, clock, random));
   Run run;
   run.journal = &store->journal();
+  run.clock = &clock;
   run.random = &random;
   run.count = count;
   const MonoTime start = clock.mono();
@@ -206,6 +247,9 @@ Result<void> run_fill(const std::string& folder, int64_t count) {
   Json out = Json::object();
   out.set("sessions_per_second", static_cast<double>(count) / seconds);
   out.set("store_bytes", parked).set("long_session_bytes", bytes_of(folder) - parked);
+  Json sample = Json::array();
+  for (int i = 0; i < kWakes; ++i) sample.push(session_id(some_session(run, kServerWakes)).str());
+  out.set("sample", std::move(sample));
   std::printf("%s\n", out.dump().c_str());
   return {};
 }

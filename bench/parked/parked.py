@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
-"""A million parked sessions: fills a store, measures it by itself, then under `drover serve`."""
+"""A million parked sessions: fills a store, measures it by itself, then under `drover serve`, where
+a client wakes some of them by a signal, one after another."""
 
+import http.client
 import json
 import os
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 import results  # noqa: E402
+from gateway.parts import Process, admin_key, free_port  # noqa: E402
 
 BENCH = os.path.join(ROOT, "build", "bench_parked")
 DROVER = os.path.join(ROOT, "build", "drover")
 FILL_TIMEOUT_S = 1800
-READY_TIMEOUT_S = 60
+WAKE_TIMEOUT_S = 30
 
 
 def bench(what, folder, count):
@@ -28,40 +31,50 @@ def bench(what, folder, count):
     return json.loads(done.stdout)
 
 
-def resident_mb(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
+def wake_all(port, key, sessions):
+    """Signals each session and returns, in milliseconds, how long each took until it was awake, had
+    taken the signal, and that was durable."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=WAKE_TIMEOUT_S)
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    times = []
+    for session in sessions:
+        start = time.monotonic()
+        connection.request("POST", f"/v1/sessions/{session}/signals/go", "{}", headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        times.append((time.monotonic() - start) * 1000)
+        if answer.status != 202:
+            raise SystemExit(f"{session} was not woken: {answer.status} {body.decode()}")
+    connection.request("GET", f"/v1/sessions/{sessions[-1]}", headers=headers)
+    row = json.loads(connection.getresponse().read())
+    if row["status"] != "running" or row["events"] < 6:
+        raise SystemExit(f"the signal woke nobody: {row}")
+    return sorted(times)
 
 
-def serve(folder, port):
-    """Starts the server on the folder; milliseconds to its first answer, and its memory then."""
+def serve(folder, sessions):
+    """Starts the server on the folder: milliseconds to its first answer, its memory, the wakes."""
     config = os.path.join(folder, "bench.yaml")
+    port = free_port()
     with open(config, "w", encoding="utf-8") as out:
-        out.write(f"data: {folder}\nlisten: 127.0.0.1:{port}\n")
-    log = open(os.path.join(folder, "serve.log"), "w", encoding="utf-8")
-    start = time.monotonic()
-    server = subprocess.Popen([DROVER, "serve", "--config", config], stdout=log, stderr=log)
+        out.write(f"data: {folder}\nlisten: 127.0.0.1:{port}\nlog: {{level: warn}}\n")
+    server = Process("drover", [DROVER, "serve", "--config", config], port, folder)
     try:
-        while time.monotonic() - start < READY_TIMEOUT_S:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5).read()
-                ready = (time.monotonic() - start) * 1000
-                time.sleep(2)  # what starts in the background has started
-                return ready, resident_mb(server.pid)
-            except OSError:
-                if server.poll() is not None:
-                    break
-                time.sleep(0.005)
-        log.flush()
-        with open(log.name, encoding="utf-8") as text:
-            raise SystemExit("drover serve did not become ready: " + text.read()[-2000:])
+        server.wait_until_up(60)
+        ready = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        ready.request("GET", "/readyz")
+        if ready.getresponse().status != 200:
+            raise SystemExit("drover serve is not ready:\n" + server.output())
+        figures = {"start_ms": (time.monotonic() - server.started) * 1000}
+        time.sleep(2)  # what starts in the background has started
+        figures["resident_mb"] = server.memory_mb("VmRSS")
+        times = wake_all(port, admin_key(server), sessions)
+        figures["wake_p50_ms"] = statistics.median(times)
+        figures["wake_p99_ms"] = times[len(times) * 99 // 100]
+        figures["resident_after_mb"] = server.memory_mb("VmRSS")
+        return figures
     finally:
-        server.terminate()
-        server.wait(timeout=60)
-        log.close()
+        server.stop()
 
 
 def main():
@@ -82,9 +95,13 @@ def main():
         book.add(case, "first_100_due", measured["due_ms"], "ms")
         book.add(case, "store_wake_p50", measured["wake_p50_ms"], "ms")
         book.add(case, "store_wake_p99", measured["wake_p99_ms"], "ms")
-        ready, resident = serve(folder, 18_777)
-        book.add(case, "serve_start_to_first_answer", ready, "ms")
-        book.add(case, "serve_resident", resident, "MB")
+        served = serve(folder, filled["sample"])
+        book.add(case, "serve_start_to_first_answer", served["start_ms"], "ms")
+        book.add(case, "serve_resident", served["resident_mb"], "MB")
+        book.add(case, "serve_wake_p50", served["wake_p50_ms"], "ms")
+        book.add(case, "serve_wake_p99", served["wake_p99_ms"], "ms")
+        book.add(case, f"serve_resident_after_{len(filled['sample'])}_wakes",
+                 served["resident_after_mb"], "MB")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     book.save()
