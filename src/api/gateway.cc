@@ -1,5 +1,6 @@
 #include "api/gateway.h"
 
+#include "api/rate_headers.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "dialect/dialect.h"
@@ -10,7 +11,8 @@ namespace {
 /// Writes a streamed answer to the client as OpenAI's server-sent events.
 class GatewaySink final : public providers::Sink {
  public:
-  GatewaySink(Exchange& exchange, const providers::Prompt& prompt) : exchange_(exchange) {
+  GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates)
+      : exchange_(exchange), rates_(rates) {
     request_.model = prompt.model();
     request_.stream = true;
     request_.include_usage = prompt.include_usage();
@@ -87,6 +89,7 @@ class GatewaySink final : public providers::Sink {
       head.headers.add("cache-control", "no-cache");
       head.headers.add("x-request-id", exchange_.request_id);
       head.headers.add("x-drover-endpoint", endpoint_);
+      if (rates_.any()) add_rate_headers(head.headers, rates_);
       CO_TRY_VOID(co_await exchange_.response.start(ctx, std::move(head)));
     }
     if (held_.empty()) co_return Result<void>();
@@ -96,6 +99,7 @@ class GatewaySink final : public providers::Sink {
   }
 
   Exchange& exchange_;
+  const road::RateState& rates_;
   contract::ChatRequest request_;
   std::unique_ptr<dialect::StreamEncoder> encoder_;
   std::string held_;
@@ -117,19 +121,23 @@ road::ModelCall make_call(Exchange& exchange, std::string body, dialect::OpenAiS
   return call;
 }
 
-http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome) {
+http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome,
+                                const road::RateState& rates) {
   http::ResponseHead head;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
   head.headers.add("x-drover-endpoint", outcome.endpoint->id);
   head.headers.add("x-drover-attempts", std::to_string(outcome.attempts.size()));
   if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
+  if (rates.any()) add_rate_headers(head.headers, rates);
   return head;
 }
 
 Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services,
                        road::ModelCall call) {
-  GatewaySink sink(exchange, call.prompt);
+  road::RateState rates;
+  call.rates = &rates;
+  GatewaySink sink(exchange, call.prompt, rates);
   auto outcome = co_await services.road->call_model(ctx, std::move(call), &sink);
   if (outcome) {
     auto done = co_await sink.finish(ctx, sink.encoded());
@@ -137,6 +145,7 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
   } else if (exchange.response.started()) {
     co_await sink.fail_stream(ctx, outcome.error().error);
   } else {
+    if (rates.any()) add_rate_headers(exchange.headers, rates);
     co_await respond_error(ctx, exchange, outcome.error().error);
   }
 }
@@ -158,15 +167,18 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices ser
     co_await stream_chat(ctx, exchange, services, std::move(call));
     co_return;
   }
+  road::RateState rates;
+  call.rates = &rates;
   auto outcome = co_await services.road->call_model(ctx, std::move(call), nullptr);
   if (!outcome) {
+    if (rates.any()) add_rate_headers(exchange.headers, rates);
     co_await respond_error(ctx, exchange, outcome.error().error);
     co_return;
   }
   std::string text = outcome->answer.openai_body
                          ? std::move(*outcome->answer.openai_body)
                          : dialect::openai().encode_response(outcome->answer.response);
-  http::ResponseHead head = success_head(exchange, *outcome);
+  http::ResponseHead head = success_head(exchange, *outcome, rates);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
   (void)sent;
 }

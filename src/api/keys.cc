@@ -1,6 +1,9 @@
 #include "api/keys.h"
 
+#include <set>
+
 #include "api/json_route.h"
+#include "road/budget.h"
 
 namespace drover::api {
 namespace {
@@ -17,6 +20,7 @@ Json key_json(const KeyInfo& info) {
   out.set("created", format_rfc3339(info.created));
   if (info.revoked) out.set("revoked", format_rfc3339(*info.revoked));
   out.set("fingerprint", info.fingerprint);
+  if (!info.budgets.is_null()) out.set("budgets", info.budgets);
   return out;
 }
 
@@ -57,6 +61,40 @@ Result<std::vector<identity::Scope>> read_scopes(const Json& body) {
   return out;
 }
 
+/// "budgets": a list of budgets, or in short "money=5/day,requests=60/minute". Null: none named.
+Result<Json> read_budgets(const Json& body) {
+  const Json* named = body.find("budgets");
+  if (named == nullptr || named->is_null()) return Json();
+  std::vector<road::Budget> budgets;
+  if (const std::string* text = named->string()) {
+    TRY(budgets, road::parse_key_budgets(*text));
+  } else if (const Json::Array* items = named->array_items()) {
+    for (const Json& item : *items) {
+      TRY(road::Budget one, road::budget_from_json(item));
+      budgets.push_back(std::move(one));
+    }
+  } else {
+    return fail(Code::kInvalidArgument, "'budgets' is a list, or a text such as money=5/day");
+  }
+  Json out = Json::array();
+  std::set<std::string> names;
+  for (road::Budget& b : budgets) {
+    if (!b.of(road::Dimension::kKey).empty() || !b.of(road::Dimension::kTenant).empty()) {
+      return fail(Code::kInvalidArgument,
+                  "a key's budget is for that key: leave out whom it is for");
+    }
+    // Several of one kind (money by the day and tokens by the day) are told apart by what they are.
+    if (b.name.empty() && budgets.size() > 1) {
+      b.name = std::string(b.money ? "money" : b.tokens ? "tokens" : "requests") + " of the key";
+    }
+    if (!names.insert(b.name + "/" + std::string(road::per_name(b.per))).second) {
+      return fail(Code::kInvalidArgument, "two budgets are alike: give each a 'name'");
+    }
+    out.push(road::to_json(b));
+  }
+  return out;
+}
+
 Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services) {
   // First whether the caller may at all, then what it asks for.
   CO_TRY_VOID(
@@ -65,8 +103,11 @@ Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services)
   CO_TRY(TenantId tenant, tenant_of(exchange, services, body.get_string("tenant").value_or("")));
   CO_TRY(auto scopes, read_scopes(body));
   std::string label(body.get_string("label").value_or(""));
+  CO_TRY(Json budgets, read_budgets(body));
+  const bool limited = !budgets.is_null();
   CO_TRY(auto made, co_await services.keys->create(ctx, std::move(tenant), std::move(label),
-                                                   std::move(scopes)));
+                                                   std::move(scopes), std::move(budgets)));
+  if (limited && services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
   Json out = key_json(made.info);
   out.set("key", std::string(made.key.reveal()));
   co_return out;
@@ -89,6 +130,20 @@ Task<Result<Json>> revoke(Context ctx, Exchange& exchange, KeyServices services)
   CO_TRY(KeyInfo info, services.keys->find(id));
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, info.tenant));
   CO_TRY_VOID(co_await services.keys->revoke(ctx, info.tenant, id));
+  CO_TRY(info, services.keys->find(id));
+  co_return key_json(info);
+}
+
+Task<Result<Json>> set_budgets(Context ctx, Exchange& exchange, KeyServices services) {
+  CO_TRY_VOID(
+      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
+  CO_TRY(KeyId id, KeyId::parse(exchange.param("id")));
+  CO_TRY(KeyInfo info, services.keys->find(id));
+  CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, info.tenant));
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY(Json budgets, read_budgets(body));
+  CO_TRY_VOID(co_await services.keys->set_budgets(ctx, info.tenant, id, std::move(budgets)));
+  if (services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
   CO_TRY(info, services.keys->find(id));
   co_return key_json(info);
 }
@@ -119,6 +174,7 @@ void add_key_routes(Router& router, KeyServices services) {
   add_json<KeyServices>(router, "GET", "/v1/keys", services, list);
   add_json<KeyServices>(router, "POST", "/v1/keys", services, create, 201);
   add_json<KeyServices>(router, "DELETE", "/v1/keys/{id}", services, revoke);
+  add_json<KeyServices>(router, "PUT", "/v1/keys/{id}/budgets", services, set_budgets);
   add_json<KeyServices>(router, "GET", "/v1/tenants", services, list_tenants);
   add_json<KeyServices>(router, "POST", "/v1/tenants", services, create_tenant, 201);
 }

@@ -109,7 +109,7 @@ const Router::Route* Router::match(const http::RequestHead& head, Exchange& exch
 
 Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response, identity::Principal(), {}, {}, {}};
+  Exchange exchange{request, response, identity::Principal(), {}, {}, {}, {}};
   exchange.request_id = CallId::make(clock_.wall(), random_).str();
   const Route* route = match(request.head(), exchange);
   if (route == nullptr) {
@@ -136,6 +136,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
   for (auto& [name, value] : encoded.headers) head.headers.add(name, std::move(value));
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
   if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);
+  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
   std::string body = std::move(encoded.body);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(body));
   (void)sent;  // the client may be gone

@@ -30,6 +30,8 @@ struct Exchange {
   std::string request_id;
   /// The methods there are, where none of them is the one asked for.
   std::string allow;
+  /// Sent with the answer, if it is an error (a success has its own).
+  http::Headers headers;
 
   const std::string& param(std::string_view name) const;
 };

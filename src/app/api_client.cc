@@ -319,6 +319,18 @@ Result<std::string> ApiClient::fetch(std::string method, std::string target, std
   return std::move(answer->body);
 }
 
+Result<std::string> ApiClient::fetch_url(const std::string& url) {
+  http::ClientRequest asked;
+  asked.method = "GET";
+  TRY(asked.url, http::Url::parse(url));
+  auto answer = loop_.run_task(exchange(root_, client_.get(), std::move(asked)));
+  if (!answer) return fail(unreachable(url, answer.error()));
+  if (answer->status >= 300) {
+    return fail(Code::kUnavailable, url + " answers " + std::to_string(answer->status));
+  }
+  return std::move(answer->body);
+}
+
 Result<Json> ApiClient::call(std::string method, std::string target, std::optional<Json> body) {
   TRY(std::string text, fetch(std::move(method), std::move(target), "application/json",
                               body ? body->dump() : "", body ? "application/json" : ""));

@@ -50,6 +50,8 @@ class ApiClient {
   /// The same with bodies as they are.
   Result<std::string> fetch(std::string method, std::string target, std::string accept,
                             std::string body = "", std::string type = "");
+  /// What another server answers to a GET, without our key.
+  Result<std::string> fetch_url(const std::string& url);
   /// The events of a session from a sequence on, live, until on_event returns false or the session
   /// has ended. Takes a broken connection up again where it broke.
   Result<void> follow(const std::string& session, uint64_t from,

@@ -64,11 +64,16 @@ Arguments collect(const Bound& bound) {
 
 std::string group_summary(const std::string& group) {
   static const std::map<std::string, std::string> kGroups = {
-      {"session", "Look at sessions and act on them"},   {"config", "Check the configuration"},
-      {"key", "Make, list and revoke API keys"},         {"sim", "Simulated clouds and tools"},
-      {"contract", "Check events against the contract"}, {"agent", "Agents"},
-      {"memory", "Read and write what agents remember"}, {"tenant", "Make and list tenants"},
+      {"session", "Look at sessions and act on them"},
+      {"config", "Check the configuration"},
+      {"key", "Make, list and revoke API keys"},
+      {"sim", "Simulated clouds and tools"},
+      {"contract", "Check events against the contract"},
+      {"agent", "Agents"},
+      {"memory", "Read and write what agents remember"},
+      {"tenant", "Make and list tenants"},
       {"tool", "Ask the configured tool servers"},
+      {"budget", "What may be used, and what was asked beyond it"},
   };
   auto it = kGroups.find(group);
   return it == kGroups.end() ? "" : it->second;

@@ -5,6 +5,8 @@
 #include <set>
 
 #include "app/config_deadlines.h"
+#include "app/config_parts.h"
+#include "app/price_table.h"
 #include "base/bytes.h"
 #include "http/message.h"
 #include "tools/http_tool.h"
@@ -37,7 +39,7 @@ class Reader {
     if (root.is_null()) return std::move(out_);
     if (!known(root, "",
                {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries",
-                "endpoints", "tools", "agents", "planners"})) {
+                "endpoints", "tools", "agents", "planners", "budgets", "prices"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -50,6 +52,11 @@ class Reader {
     each(root, "planners", [&](const Json& item, const std::string& at) { planner(item, at); });
     each(root, "agents", [&](const Json& item, const std::string& at) { agent(item, at); });
     check_agents();
+    auto add_fault = [this](const std::string& at, std::string message, std::string remedy) {
+      fault(at, std::move(message), std::move(remedy));
+    };
+    read_budgets(root, add_fault, c);
+    read_prices(root, path_, read_file_, add_fault, c);
     return std::move(out_);
   }
 

@@ -33,6 +33,10 @@
 //           path: /orders/{order}/refund           # default: /NAME
 //           parameters: {type: object, required: [order], properties: {order: {type: integer}}}
 //   agents: [agents/support.yaml]  # files, or descriptions in place
+//   prices: [our-contract.yaml]    # before the built-in table (catalog/prices.yaml)
+//   budgets:                       # what may be used, by whom, in which window (docs/money.md)
+//     - {name: house, money: 500, per: month}
+//     - {name: bots, key: "*", tokens: 100000, requests: 60, per: minute}   # each key by itself
 //
 // Secrets are references only; a literal one is a fault. Values, no shared state.
 
@@ -44,6 +48,7 @@
 #include "base/log.h"
 #include "base/yaml.h"
 #include "catalog/endpoint.h"
+#include "road/budget.h"
 #include "road/road.h"
 #include "session/agent.h"
 #include "session/http_planner.h"
@@ -76,6 +81,8 @@ struct Config {
   std::map<std::string, session::AgentSpec> agents;
   /// Header values are still references.
   std::vector<session::PlannerOrigin> planners;
+  /// Tenants and keys in them may be names.
+  std::vector<road::Budget> budgets;
 
   bool tls() const { return !tls_cert.empty(); }
   /// "http://127.0.0.1:7070".

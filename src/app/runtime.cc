@@ -7,6 +7,7 @@
 #include "api/agents.h"
 #include "api/approvals.h"
 #include "api/budget_report.h"
+#include "api/cost.h"
 #include "api/gateway.h"
 #include "api/health.h"
 #include "api/keys.h"
@@ -28,7 +29,6 @@ namespace drover::app {
 namespace {
 
 constexpr size_t kBlockingThreads = 2;
-constexpr Duration kBooksEvery = 1s;
 
 Task<Result<Json>> backup_answer(Context ctx, Runtime* runtime, std::string path) {
   CO_TRY(auto report, co_await runtime->backup(ctx, path));
@@ -47,6 +47,12 @@ Task<Result<Json>> reload_answer(Context ctx, Runtime* runtime) {
   out.set("tools", static_cast<int64_t>(config.tools.size()));
   out.set("agents", static_cast<int64_t>(config.agents.size()));
   co_return out;
+}
+
+/// Tells a machine that went down from a process that ended; 0 where nobody knows.
+uint64_t boot_of_machine() {
+  auto id = read_small_file("/proc/sys/kernel/random/boot_id");
+  return id ? std::hash<std::string>()(*id) : 0;
 }
 
 /// What to say behind "there is no such model".
@@ -99,6 +105,7 @@ Result<void> Runtime::open_store() {
   options.rest.folder = config_.data;
   TRY(store_, store::open_log_store(options, clock_, random_));
   TRY(stream_log_, store::open_stream_files(disk_, config_.data + "/streams", blocking_, clock_));
+  TRY(ledger_log_, trace::LedgerLog::open(disk_, config_.data + "/ledger", boot_of_machine()));
   return {};
 }
 
@@ -183,7 +190,7 @@ Result<void> Runtime::open(Config config) {
   TRY_VOID(check_endpoints(config_));
   TRY_VOID(catalog_.replace(config_.endpoints));
   spans_ = std::make_unique<trace::StoreSink>(loop_, store_->spans());
-  ledger_ = std::make_unique<trace::Ledger>(loop_);
+  open_books();
   road::RoadParts parts;
   parts.loop = &loop_;
   parts.random = &random_;
@@ -192,8 +199,8 @@ Result<void> Runtime::open(Config config) {
   parts.providers = providers_.get();
   parts.spans = spans_.get();
   parts.metrics = &metrics_;
-  parts.ledger = ledger_.get();
   parts.settings = config_.road;
+  parts.accounts = accounts_.get();
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));
@@ -212,22 +219,66 @@ Result<void> Runtime::open(Config config) {
   return {};
 }
 
-Task<void> Runtime::keep_books(Context ctx) {
-  for (;;) {
-    auto slept = co_await async::sleep_for(ctx, kBooksEvery);
-    if (!slept) co_return;
-    if (!ledger_->dirty()) continue;
-    auto flushed = co_await ledger_->flush(ctx, &store_->documents());
-    if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
+Result<std::vector<road::Budget>> Runtime::all_budgets(const Config& config) const {
+  std::vector<road::Budget> out = config.budgets;
+  for (road::Budget& b : out) {
+    std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
+    if (!tenant.empty() && tenant != "*") {
+      auto found = tenants_->find(tenant);
+      if (!found) {
+        return fail(Code::kInvalidArgument, "the budget '" + b.name + "' is for the tenant '" +
+                                                tenant +
+                                                "', which there is not (drover tenant ls)");
+      }
+      tenant = found->id.str();
+    }
+    std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
+    if (key.empty() || key == "*" || key.starts_with("key_")) continue;
+    std::vector<std::string> ids;
+    for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
+      if (info.label == key && !info.revoked) ids.push_back(info.id.str());
+    }
+    if (ids.size() != 1) {
+      return fail(Code::kInvalidArgument,
+                  "the budget '" + b.name + "' is for the key '" + key + "': there " +
+                      (ids.empty() ? "is none" : "are " + std::to_string(ids.size())) +
+                      " with that label; name its id (drover key ls)");
+    }
+    key = ids.front();
   }
+  for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
+    if (info.revoked || info.budgets.array_items() == nullptr) continue;
+    for (const Json& item : *info.budgets.array_items()) {
+      TRY(road::Budget b, road::budget_from_json(item));
+      if (b.name.empty()) b.name = "key " + info.label;
+      b.whom[static_cast<size_t>(road::Dimension::kKey)] = info.id.str();
+      out.push_back(std::move(b));
+    }
+  }
+  return out;
+}
+
+void Runtime::open_books() {
+  ledger_ = std::make_unique<trace::Ledger>();
+  accounts_ = std::make_unique<road::Accounts>(loop_, *ledger_, ledger_log_.get(), &metrics_);
+  road::BooksParts parts;
+  parts.accounts = accounts_.get();
+  parts.ledger = ledger_.get();
+  parts.log = ledger_log_.get();
+  parts.documents = &store_->documents();
+  parts.executor = &blocking_;
+  parts.clock = &loop_;
+  books_ = std::make_unique<road::Books>(parts);
 }
 
 Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await agents_->load(ctx));
-  CO_TRY_VOID(co_await ledger_->load(ctx, &store_->documents()));
-  background_->spawn(keep_books(background_->context()));
+  CO_TRY(auto budgets, all_budgets(config_));
+  CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
+  background_->spawn(books_->keep(background_->context()));
+  background_->spawn(books_->keep_promises(background_->context()));
   if (!options_.recover) co_return size_t{0};
   co_return co_await sessions_->recover(ctx);
 }
@@ -241,7 +292,7 @@ Task<void> Runtime::stop(Context ctx) {
   background_->cancel("stopping");
   co_await background_->join();
   co_await spans_->close();
-  auto flushed = co_await ledger_->flush(ctx, &store_->documents());
+  auto flushed = co_await books_->close(ctx);
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
   client_->clear_idle();
   tool_client_->clear_idle();
@@ -256,6 +307,8 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
   CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
+  CO_TRY(auto budgets, all_budgets(config));
+  CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
   road_->configure(config.road);
   planner_->set_origins(std::move(origins));
@@ -327,6 +380,12 @@ void Runtime::add_routes(api::Router& router) {
   api::BudgetReportServices report;
   report.sessions = sessions_.get();
   api::add_budget_report_routes(router, report);
+  api::CostServices cost;
+  cost.ledger = ledger_.get();
+  cost.accounts = accounts_.get();
+  cost.books = books_.get();
+  cost.catalog = &catalog_;
+  api::add_cost_routes(router, cost);
   api::LiveServices live;
   live.sessions = sessions_.get();
   live.live = live_.get();
@@ -341,6 +400,10 @@ void Runtime::add_routes(api::Router& router) {
   api::KeyServices keys;
   keys.keys = keys_.get();
   keys.tenants = tenants_.get();
+  keys.budgets_changed = [this]() -> Result<void> {
+    TRY(auto budgets, all_budgets(config_));
+    return accounts_->set_budgets(std::move(budgets));
+  };
   api::add_key_routes(router, keys);
   api::TraceServices traces;
   traces.spans = &store_->spans();

@@ -26,6 +26,7 @@
 #include "memory/memory_tools.h"
 #include "net/asio_loop.h"
 #include "providers/provider.h"
+#include "road/books.h"
 #include "road/road.h"
 #include "session/agents.h"
 #include "session/http_planner.h"
@@ -37,6 +38,7 @@
 #include "store/stream_log.h"
 #include "tools/server_tool_set.h"
 #include "trace/ledger.h"
+#include "trace/ledger_log.h"
 #include "trace/metrics.h"
 #include "trace/store_sink.h"
 
@@ -99,6 +101,7 @@ class Runtime {
   road::Road& road() { return *road_; }
   memory::Memory& memory() { return *memory_; }
   trace::Ledger& ledger() { return *ledger_; }
+  road::Accounts& accounts() { return *accounts_; }
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
 
@@ -115,7 +118,9 @@ class Runtime {
   Result<void> check_agent(const session::AgentSpec& agent) const;
   providers::ProviderEnvironment environment();
   session::Services session_services();
-  Task<void> keep_books(Context ctx);
+  void open_books();
+  /// The budgets of a configuration and of the keys, which must be loaded.
+  Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
 
   net::AsioLoop& loop_;
   RuntimeOptions options_;
@@ -140,6 +145,9 @@ class Runtime {
   trace::Metrics metrics_;
   std::unique_ptr<trace::StoreSink> spans_;
   std::unique_ptr<trace::Ledger> ledger_;
+  std::unique_ptr<trace::LedgerLog> ledger_log_;
+  std::unique_ptr<road::Accounts> accounts_;
+  std::unique_ptr<road::Books> books_;
   std::unique_ptr<road::Road> road_;
   std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<tools::ServerToolSet> tools_;

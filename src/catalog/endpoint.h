@@ -26,10 +26,12 @@ struct PriceTier {
   std::optional<Money> cache_write;
   std::optional<Money> cache_write_1h;
   std::optional<Money> reasoning;
+  bool operator==(const PriceTier&) const = default;
 };
 
 /// USD per token, exact, by token class. A class without a price of its own costs as its parent:
-/// cache reads and writes as input, reasoning as output, audio as text.
+/// cache reads and writes as input, an hour's cache write as any, reasoning as output, audio and
+/// images as text. A regional uplift is in the rates already (catalog/price_book.h).
 struct Price {
   Money input;
   Money output;
@@ -39,12 +41,23 @@ struct Price {
   std::optional<Money> reasoning;
   std::optional<Money> audio_input;
   std::optional<Money> audio_output;
+  std::optional<Money> image_input;
   bool known = false;
   std::vector<PriceTier> tiers;
   /// What a call cost. Classes that are part of another (cached in input, reasoning in output) are
   /// counted once. `service_tier` is the one the provider says it used; OpenAI's "default" and
   /// "auto" are the price's own rates.
   Money cost(const contract::Usage& usage, std::string_view service_tier = {}) const;
+  /// The most that so many tokens can cost, whatever classes they turn out to be, under that
+  /// service tier or none: what is reserved for a call.
+  Money most(int64_t input_tokens, int64_t output_tokens, std::string_view service_tier = {}) const;
+  bool operator==(const Price&) const = default;
+};
+
+/// A price that holds from a time on.
+struct PriceChange {
+  WallTime from{};
+  Price price;
 };
 
 /// Where the secret of an endpoint comes from; the value itself is read by src/cloud.
@@ -80,7 +93,9 @@ struct Endpoint {
   std::string dialect;      // overrides the provider's own ("openai" on Bedrock's /openai/v1)
   CredentialRef credentials;
   std::string ca_file;
+  /// What holds until the first change; see price_at().
   Price price;
+  std::vector<PriceChange> price_changes;  // by time
   Deadlines deadlines;
   std::string pool = "serverless";  // "reserved", "warm", "serverless", "spot"
   std::optional<int64_t> context_window;
@@ -89,6 +104,7 @@ struct Endpoint {
   bool tools = true;
   std::map<std::string, std::string> options;  // provider-specific, checked by the provider
 
+  std::vector<PriceChange> price_changes;  // by time
   const std::string& place() const { return site.empty() ? id : site; }
 };
 

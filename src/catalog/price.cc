@@ -81,12 +81,29 @@ Money Price::cost(const contract::Usage& usage, std::string_view service_tier) c
   total += rates.cache_write_1h * take(written, usage.cache_write_1h_tokens);
   total += rates.cache_write * written;
   if (audio_input) total += *audio_input * take(input_left, usage.audio_input_tokens);
+  if (image_input) total += *image_input * take(input_left, usage.image_input_tokens);
   total += rates.input * input_left;
 
   total += rates.reasoning * take(output_left, usage.reasoning_tokens);
   if (audio_output) total += *audio_output * take(output_left, usage.audio_output_tokens);
   total += rates.output * output_left;
   return total;
+}
+
+Money Price::most(int64_t input_tokens, int64_t output_tokens,
+                  std::string_view service_tier) const {
+  if (!known) return Money();
+  // With the size's own rates, which may be dearer or cheaper than the plain ones.
+  const Rates rates = rates_for(*this, input_tokens, service_tier);
+  const Rates plain = rates_for(*this, 0, service_tier);
+  auto dearest = [](const Rates& r) {
+    return std::max({r.input, r.cache_read, r.cache_write, r.cache_write_1h});
+  };
+  Money in = std::max(dearest(rates), dearest(plain));
+  in = std::max({in, audio_input.value_or(Money()), image_input.value_or(Money())});
+  Money out = std::max({rates.output, rates.reasoning, plain.output, plain.reasoning,
+                        audio_output.value_or(Money())});
+  return in * std::max<int64_t>(input_tokens, 0) + out * std::max<int64_t>(output_tokens, 0);
 }
 
 }  // namespace drover::catalog

@@ -105,12 +105,14 @@ Result<ModelFacts> read_model_facts(const Json& entry) {
     if (value.is_null()) continue;
     bool audio_in = key == "input_cost_per_audio_token";
     bool audio_out = key == "output_cost_per_audio_token";
+    bool image_in = key == "input_cost_per_image_token";
     std::optional<FieldName> name = read_name(key);
-    if (!name && !audio_in && !audio_out) continue;
+    if (!name && !audio_in && !audio_out && !image_in) continue;
     auto rate = read_rate(value);
     if (!rate) return fail(std::move(rate).error().note(key));
     if (audio_in) out.price.audio_input = *rate;
     if (audio_out) out.price.audio_output = *rate;
+    if (image_in) out.price.image_input = *rate;
     if (name) tier_of(tiers, *name).*(name->rate) = *rate;
   }
   for (PriceTier& tier : tiers) {
@@ -140,6 +142,10 @@ Result<ModelFacts> read_model_facts(const Json& entry) {
 
 Result<PriceTable> import_litellm_prices(std::string_view json) {
   TRY(Json document, Json::parse(json));
+  return import_litellm_prices(document);
+}
+
+Result<PriceTable> import_litellm_prices(const Json& document) {
   if (!document.is_object()) {
     return fail(Code::kInvalidArgument, "a price table is a JSON object of models");
   }

@@ -198,6 +198,8 @@ constexpr Named kByReason[] = {
     {"answer_too_large", 502, "server_error"},  // no limit of the caller's
     {"disk_full", 507, "server_error"},         // ours to mend; 429 would blame the caller
     {"insufficient_quota", 429, "insufficient_quota"},
+    // Ours: SDKs repeat a 429 by themselves, and a budget by the day does not pass in seconds.
+    {"budget_exceeded", 402, "insufficient_quota"},
 };
 
 /// Status, type, and the code of an error that has no reason.

@@ -21,6 +21,7 @@ Json key_json(const KeyInfo& info, const std::string& hash) {
   out.set("hash", hash).set("tenant", info.tenant.str()).set("label", info.label);
   out.set("scopes", std::move(scopes)).set("created", format_rfc3339(info.created));
   if (info.revoked) out.set("revoked", format_rfc3339(*info.revoked));
+  if (!info.budgets.is_null()) out.set("budgets", info.budgets);
   return out;
 }
 
@@ -33,6 +34,7 @@ Result<KeyInfo> read_key(const std::string& id, const Json& json) {
   if (auto revoked = json.get_string("revoked")) {
     TRY(out.revoked, parse_rfc3339(*revoked));
   }
+  if (const Json* budgets = json.find("budgets")) out.budgets = *budgets;
   const Json* scopes = json.find("scopes");
   if (scopes == nullptr || scopes->array_items() == nullptr) {
     return fail(Code::kDataLoss, "the stored key " + id + " has no scopes");
@@ -103,7 +105,7 @@ Task<Result<void>> Keys::load(Context ctx) {
 }
 
 Task<Result<NewKey>> Keys::create(Context ctx, TenantId tenant, std::string label,
-                                  std::vector<Scope> scopes) {
+                                  std::vector<Scope> scopes, Json budgets) {
   CO_TRY_VOID(check_new(label, scopes));
   if (keys_.size() >= limits::kKeysMax) {
     co_return fail(Code::kResourceExhausted, "there are " + std::to_string(limits::kKeysMax) +
@@ -116,6 +118,7 @@ Task<Result<NewKey>> Keys::create(Context ctx, TenantId tenant, std::string labe
   out.info.label = std::move(label);
   out.info.scopes = std::move(scopes);
   out.info.created = ctx.loop().wall();
+  out.info.budgets = std::move(budgets);
   out.info.fingerprint = crypto::api_key_fingerprint(out.key.reveal());
   Entry entry;
   entry.info = out.info;
@@ -145,6 +148,16 @@ Task<Result<void>> Keys::revoke(Context ctx, TenantId tenant, KeyId id) {
   Entry entry = it->second;
   entry.info.revoked = ctx.loop().wall();
   entry.principal = nullptr;
+  co_return co_await save(ctx, std::move(entry));
+}
+
+Task<Result<void>> Keys::set_budgets(Context ctx, TenantId tenant, KeyId id, Json budgets) {
+  auto it = keys_.find(id);
+  if (it == keys_.end() || it->second.info.tenant != tenant) {
+    co_return fail(Code::kNotFound, "no key " + id.str());
+  }
+  Entry entry = it->second;
+  entry.info.budgets = std::move(budgets);
   co_return co_await save(ctx, std::move(entry));
 }
 

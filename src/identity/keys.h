@@ -15,6 +15,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/json.h"
 #include "base/limits/identity.h"
 #include "base/secret.h"
 #include "crypto/sha256.h"
@@ -33,6 +34,8 @@ struct KeyInfo {
   WallTime created;
   std::optional<WallTime> revoked;
   std::string fingerprint;  // 12 hex digits of the hash
+  /// What it may use: a list of budgets (road/budget.h), which is for others to read. Null: none.
+  Json budgets;
 };
 
 struct NewKey {
@@ -48,7 +51,9 @@ class Keys {
   /// Reads the stored keys. Call before all else.
   Task<Result<void>> load(Context ctx);
   Task<Result<NewKey>> create(Context ctx, TenantId tenant, std::string label,
-                              std::vector<Scope> scopes);
+                              std::vector<Scope> scopes, Json budgets = Json());
+  /// Replaces its budgets; kNotFound if the tenant has no such key.
+  Task<Result<void>> set_budgets(Context ctx, TenantId tenant, KeyId id, Json budgets);
   /// An admin key for the default tenant if no key that is in force has the admin scope there.
   Task<Result<std::optional<NewKey>>> ensure_admin(Context ctx);
   /// From now on the key is refused. kNotFound if the tenant has no such key; fine if it was

@@ -33,6 +33,7 @@ constexpr Rule kRules[] = {
     {Action::kReadMemory, Scope::kSessions, false, false},
     {Action::kWriteMemory, Scope::kSessions, false, false},
     {Action::kReadTrace, Scope::kSessions, false, false},
+    {Action::kReadCost, Scope::kSessions, false, false},
     {Action::kManageKeys, Scope::kAdmin, true, false},
     {Action::kManageServer, Scope::kAdmin, true, true},
 };

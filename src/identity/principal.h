@@ -41,6 +41,7 @@ enum class Action : uint8_t {
   kReadMemory,
   kWriteMemory,
   kReadTrace,
+  kReadCost,  // what the tenant used and what it cost
   kManageKeys,
   kManageServer,  // reload, backup, metrics of all tenants
 };

@@ -8,6 +8,19 @@ namespace {
 /// call at nothing, and marked as an estimate wherever it is used.
 constexpr int64_t kBytesPerToken = 4;
 
+/// About the bytes of its text, without making it.
+size_t json_bytes(const Json& json) {
+  if (const std::string* text = json.string()) return text->size() + 2;
+  if (const Json::Number* number = json.raw_number()) return number->text.size();
+  size_t bytes = 4;
+  if (const Json::Object* members = json.members()) {
+    for (const auto& [name, value] : *members) bytes += name.size() + 4 + json_bytes(value);
+  } else if (const Json::Array* items = json.array_items()) {
+    for (const Json& item : *items) bytes += 1 + json_bytes(item);
+  }
+  return bytes;
+}
+
 size_t text_bytes(const contract::ChatRequest& chat) {
   size_t bytes = 0;
   for (const contract::Message& message : chat.messages) {
@@ -21,7 +34,7 @@ size_t text_bytes(const contract::ChatRequest& chat) {
     bytes += kBytesPerToken * 4;  // role and separators: about four tokens a message
   }
   for (const contract::ToolDefinition& tool : chat.tools) {
-    bytes += tool.name.size() + tool.description.size() + tool.parameters.dump().size();
+    bytes += tool.name.size() + tool.description.size() + json_bytes(tool.parameters);
   }
   return bytes;
 }
@@ -79,9 +92,12 @@ Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_m
   return chat;
 }
 
-int64_t Prompt::estimated_input_tokens() const {
-  size_t bytes = body_ ? body_->size() : text_bytes(*chat_);
-  return static_cast<int64_t>(bytes / kBytesPerToken) + 1;
+int64_t Prompt::input_bytes() const {
+  if (body_) return static_cast<int64_t>(body_->size());
+  if (input_bytes_ == 0) input_bytes_ = static_cast<int64_t>(text_bytes(*chat_));
+  return input_bytes_;
 }
+
+int64_t Prompt::estimated_input_tokens() const { return input_bytes() / kBytesPerToken + 1; }
 
 }  // namespace drover::providers

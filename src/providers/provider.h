@@ -47,6 +47,8 @@ class Prompt {
   /// The neutral form as it goes to one endpoint: its model name, streamed or not, usage asked for.
   /// Changed in place: a long conversation is not copied for each attempt.
   Result<const contract::ChatRequest*> chat_as(std::string_view upstream_model, bool stream);
+  /// Bytes that the model will read, roughly; the first call on a neutral prompt counts them.
+  int64_t input_bytes() const;
   /// About how many tokens the input is, where no usage says it: bytes of text / 4.
   int64_t estimated_input_tokens() const;
 
@@ -58,6 +60,7 @@ class Prompt {
   std::optional<std::string> body_;
   dialect::OpenAiScan scan_;
   std::optional<contract::ChatRequest> chat_;
+  mutable int64_t input_bytes_ = 0;
 };
 
 /// Receives a streamed answer while it arrives. Its tasks are awaited: back-pressure.

@@ -75,17 +75,12 @@ Placement Engine::place(const std::vector<std::string>& ladder) const {
 
 Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                       int64_t output_tokens) const {
-  // Every class that input may be billed as: a cache write costs more than plain input.
-  contract::Usage plain;
-  plain.input_tokens = input_tokens;
-  plain.output_tokens = output_tokens;
-  contract::Usage written = plain;
-  written.cache_write_tokens = input_tokens;
   std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
+  const WallTime now = parts_.loop->wall();
   Money most;
   for (const std::string& model : ladder) {
     for (const catalog::Endpoint* endpoint : catalog->serving(model)) {
-      most = std::max({most, endpoint->price.cost(plain), endpoint->price.cost(written)});
+      most = std::max(most, endpoint->price_at(now).most(input_tokens, output_tokens));
     }
   }
   return most;
@@ -248,7 +243,18 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     MonoTime began = parts_.loop->mono();
     providers::Provider* provider = parts_.providers->find(endpoint->provider);
     tl::expected<providers::Answer, providers::AttemptError> answer;
-    if (provider == nullptr) {
+    Hold hold;
+    Result<bool> held = reserve(*flight, *endpoint, hold);
+    while (held && !*held) {
+      Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
+      Result<void> waited = co_await parts_.accounts->wait(waiting);
+      held = waited ? reserve(*flight, *endpoint, hold) : fail(std::move(waited).error());
+    }
+    if (!held) {
+      providers::AttemptError error;
+      error.error = std::move(held).error();
+      answer = tl::unexpected<providers::AttemptError>(std::move(error));
+    } else if (provider == nullptr) {
       Error unknown(Code::kNotFound, "no provider is called '" + endpoint->provider + "'",
                     Retry::kOtherTarget);
       providers::AttemptError error;
@@ -274,19 +280,21 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
         flight->first_token = (began - flight->started) + timing.first_token;
       }
       flight->attempts.push_back(std::move(record));
-      on_answer(*flight, *endpoint, *provider, std::move(*answer));
+      on_answer(*flight, *endpoint, *provider, std::move(*answer), hold);
       co_return;
     }
     const Error& failed = answer.error().error;
     visible = answer.error().visible;
     // What a usable endpoint said tells more than that a broken one is still broken.
-    if (!tries.on_last_resort() || visible ||
+    if (!tries.on_last_resort() || visible || !held ||
         catalog::blame_of(failed) == catalog::Blame::kNobody) {
       last = failed;
     }
     record.error = failed;
     flight->attempts.push_back(std::move(record));
-    on_attempt_failed(*flight, *endpoint, endpoint->provider, answer.error());
+    // A budget that refuses says nothing about the endpoint; only a provider's ends there.
+    if (held) on_attempt_failed(*flight, *endpoint, answer.error(), hold);
+    if (!held && failed.retry != Retry::kOtherTarget) break;
     // Nobody waits for a second answer.
     if (flight->left) break;
     MonoTime deadline =
@@ -311,30 +319,45 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
   on_failed(*flight, std::move(last), visible, otel_provider);
 }
 
-void Engine::settle(Flight& flight, const catalog::Endpoint& endpoint, std::string_view provider,
-                    const Charge& charge, bool ok) {
-  metrics_.settled(endpoint, provider, charge.usage, charge.cost, charge.cost_known);
-  if (parts_.ledger == nullptr) return;
-  trace::Settlement entry;
-  entry.key.tenant = flight.call.principal.tenant.str();
-  entry.key.agent = flight.call.agent;
-  entry.key.session = flight.call.session;
-  entry.key.model = endpoint.model;
-  entry.key.endpoint = endpoint.id;
-  entry.key.provider = provider;
-  entry.usage = charge.usage;
-  entry.cost = charge.cost;
-  entry.cost_known = charge.cost_known;
-  entry.ok = ok;
-  parts_.ledger->add(std::move(entry));
+Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold) {
+  if (parts_.accounts == nullptr) return true;
+  const ModelCall& call = flight.call;
+  Caller who{call.principal.tenant.str(), call.principal.key.str(), call.agent, call.session,
+             call.tree};
+  const Ask ask =
+      ask_for(endpoint, call.prompt, parts_.loop->wall(), call.idempotency_key, !flight.requested);
+  Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);
+  flight.requested = flight.requested || (held && *held);
+  if (call.rates != nullptr && !flight.left) {
+    *call.rates =
+        hold.held() ? parts_.accounts->rates(hold) : parts_.accounts->rates(who, endpoint);
+  }
+  return held;
+}
+
+void Engine::settle(const catalog::Endpoint& endpoint, const Charge& charge,
+                    const contract::ChatResponse* answer, Hold& hold) {
+  metrics_.settled(endpoint, endpoint.provider, charge.usage, charge.cost, charge.cost_known);
+  if (parts_.accounts == nullptr) return;
+  Settlement settlement;
+  settlement.usage = &charge.usage;
+  settlement.cost = charge.cost;
+  settlement.cost_known = charge.cost_known;
+  settlement.ok = answer != nullptr;
+  if (answer != nullptr) {
+    settlement.request_id = answer->request_id;
+    settlement.tier = answer->service_tier;
+  }
+  parts_.accounts->settle(hold, settlement);
 }
 
 void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                       const providers::Provider& provider, providers::Answer&& answer) {
+                       const providers::Provider& provider, providers::Answer&& answer,
+                       Hold& hold) {
   parts_.health->succeeded(endpoint);
   metrics_.attempt(endpoint, nullptr);
   Charge charge = charge_of(endpoint, flight, answer);
-  settle(flight, endpoint, endpoint.provider, charge, true);
+  settle(endpoint, charge, &answer.response, hold);
   answer.response.usage = charge.usage;
 
   ModelOutcome& out = *flight.result.emplace(ModelOutcome());
@@ -362,7 +385,7 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
 }
 
 void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
-                               std::string_view provider, const providers::AttemptError& error) {
+                               const providers::AttemptError& error, Hold& hold) {
   metrics_.attempt(endpoint, &error.error);
   // Our own giving up says nothing about the endpoint.
   bool given_up = error.error.reason == "total";
@@ -374,7 +397,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
   }
   std::optional<Charge> charge = charge_of(endpoint, flight, error);
   if (!charge) return;
-  settle(flight, endpoint, provider, *charge, false);
+  settle(endpoint, *charge, nullptr, hold);
   flight.failed_usage = charge->usage;
   flight.failed_cost += charge->cost;
   flight.failed_priced = flight.failed_priced && charge->cost_known;

@@ -6,6 +6,7 @@
 // at most drains_max of them, and settles.
 
 #include "async/scope.h"
+#include "road/accounts.h"
 #include "road/flight.h"
 #include "road/settle.h"
 #include "road/telemetry.h"
@@ -32,13 +33,15 @@ class Engine final : public Road {
   Task<tl::expected<providers::Answer, providers::AttemptError>> attempt(
       Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
       GateSink* gate);
+  /// Reserves the attempt in the caller's accounts; false: it must wait (accounts.h).
+  Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
   void on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                 const providers::Provider& provider, providers::Answer&& answer);
+                 const providers::Provider& provider, providers::Answer&& answer, Hold& hold);
   void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
-                         std::string_view provider, const providers::AttemptError& error);
+                         const providers::AttemptError& error, Hold& hold);
   void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
-  void settle(Flight& flight, const catalog::Endpoint& endpoint, std::string_view provider,
-              const Charge& charge, bool ok);
+  void settle(const catalog::Endpoint& endpoint, const Charge& charge,
+              const contract::ChatResponse* answer, Hold& hold);
   /// Fills in the result what the flight knows, ends the span, wakes the caller.
   void finish(Flight& flight);
   void leave(const std::shared_ptr<Flight>& flight);

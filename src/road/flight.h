@@ -42,6 +42,7 @@ struct Flight {
   contract::Usage failed_usage;
   Money failed_cost;
   bool failed_priced = true;
+  bool requested = false;  // counted as a request
 
   async::Loop::TimerId drain_timer = 0;
   bool draining = false;

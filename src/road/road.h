@@ -19,8 +19,8 @@
 #include "contract/chat.h"
 #include "identity/principal.h"
 #include "providers/provider.h"
+#include "road/budget.h"
 #include "road/retry_budget.h"
-#include "trace/ledger.h"
 #include "trace/metrics.h"
 #include "trace/span.h"
 
@@ -79,6 +79,10 @@ struct ModelCall {
   std::string idempotency_key;
   /// Which time the caller asks under that key: after a restart the second.
   int attempt = 1;
+  /// The root of the session's tree.
+  std::string tree = {};
+  /// Filled, while the caller waits, before anything of an answer is handed on; may be null.
+  RateState* rates = nullptr;
 };
 
 struct ModelOutcome {
@@ -141,6 +145,8 @@ class Road {
   virtual Task<void> close() { co_return; }
 };
 
+class Accounts;
+
 /// What the road is made of; all of it outlives the road. See engine.h for how it works.
 struct RoadParts {
   async::Loop* loop = nullptr;
@@ -150,7 +156,7 @@ struct RoadParts {
   providers::Providers* providers = nullptr;
   trace::SpanSink* spans = nullptr;   // may be null
   trace::Metrics* metrics = nullptr;  // may be null
-  trace::Ledger* ledger = nullptr;    // may be null
+  Accounts* accounts = nullptr;       // null: nothing is limited or booked
   /// Timeouts of attempts.
   providers::AttemptOptions attempt;
   Settings settings;

@@ -8,6 +8,7 @@
 #include "catalog/health.h"
 #include "dialect/openai_scan.h"
 #include "providers/imposter_test_server.h"
+#include "road/accounts.h"
 #include "road/road.h"
 #include "trace/ring_sink.h"
 
@@ -116,7 +117,7 @@ class RoadFixture : public ::testing::Test {
     parts_.providers = table_.get();
     parts_.spans = &spans_;
     parts_.metrics = &metrics_;
-    parts_.ledger = &ledger_;
+    parts_.accounts = &accounts_;
     if (road_) loop_.run_task(road_->close());
     road_ = make_road(parts_);
   }
@@ -195,7 +196,8 @@ class RoadFixture : public ::testing::Test {
   std::vector<catalog::Endpoint> endpoints_;
   trace::RingSink spans_;
   trace::Metrics metrics_;
-  trace::Ledger ledger_{loop_};
+  trace::Ledger ledger_;
+  Accounts accounts_{loop_, ledger_};
   RoadParts parts_;
   std::unique_ptr<Road> road_;
   std::map<std::string, std::unique_ptr<Imposter>> imposters_;

@@ -32,10 +32,12 @@ void fill(contract::Usage& usage, int64_t input, int64_t output) {
   if (!usage.output_tokens) usage.output_tokens = output;
 }
 
-Charge priced(const catalog::Endpoint& endpoint, contract::Usage usage, std::string_view tier) {
+Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, contract::Usage usage,
+              std::string_view tier) {
+  const catalog::Price& price = endpoint.price_at(flight.caller.loop().wall());
   Charge out;
-  out.cost_known = endpoint.price.known;
-  out.cost = endpoint.price.cost(usage, tier);
+  out.cost_known = price.known;
+  out.cost = price.cost(usage, tier);
   out.usage = std::move(usage);
   return out;
 }
@@ -48,7 +50,7 @@ Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
   if (!usage.input_tokens || !usage.output_tokens) {
     fill(usage, flight.call.prompt.estimated_input_tokens(), answer_tokens(flight, answer));
   }
-  return priced(endpoint, std::move(usage), answer.response.service_tier);
+  return priced(endpoint, flight, std::move(usage), answer.response.service_tier);
 }
 
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
@@ -57,7 +59,7 @@ std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight&
   if (!error.usage.known() && !error.visible && !given_up) return std::nullopt;
   contract::Usage usage = error.usage;
   fill(usage, flight.call.prompt.estimated_input_tokens(), streamed_tokens(flight));
-  return priced(endpoint, std::move(usage), {});
+  return priced(endpoint, flight, std::move(usage), {});
 }
 
 }  // namespace drover::road

@@ -80,6 +80,7 @@ void Actor::start_model_call() {
   if (!running_.insert(state_.model_call->sequence).second) return;
   ModelTask task;
   task.session = state_.id;
+  task.root = state_.root;
   task.tenant = state_.tenant;
   task.agent = state_.agent;
   task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;

@@ -385,9 +385,17 @@ Result<void> Actor::settle(const Finished& finished, Batch& batch) {
   return {};
 }
 
-/// The step's budget ended the attempt: the session pauses with the effect pending.
+/// A budget ended the attempt, the step's own or one of the server's: the session pauses with the
+/// effect pending.
 Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   retry_ = false;
+  if (finished.result.cut == "account") {
+    Json refused = Json::object();
+    refused.set("budget", "account").set("scope", "account").set("effect", "refused");
+    refused.set("explanation", finished.result.cut_why);
+    TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(refused), finished.sequence)));
+    return {};
+  }
   bool time = finished.result.cut == "time";
   Json over = Json::object();
   over.set("budget", finished.result.cut).set("scope", "step").set("effect", "cut");

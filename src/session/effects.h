@@ -15,6 +15,7 @@ namespace drover::session {
 /// What a model call needs of the state, taken when it starts.
 struct ModelTask {
   SessionId session;
+  SessionId root;  // of its tree
   TenantId tenant;
   AgentSpec agent;
   std::vector<std::string> models;
@@ -61,8 +62,10 @@ struct EffectResult {
   int64_t tokens = 0;
   Money cost;
   bool estimated = false;
-  /// The step's budget that cut the attempt: "tokens" or "time"; empty: none.
+  /// The step's budget that cut the attempt: "tokens" or "time"; "account": a budget of the server
+  /// (road/accounts.h) refused it; empty: none.
   std::string cut;
+  std::string cut_why;  // for people
 };
 
 Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task);

@@ -147,7 +147,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        task.session.str(),
                        task.agent.name,
                        idempotency_key(task.session, task.sequence),
-                       static_cast<int>(task.attempt)};
+                       static_cast<int>(task.attempt),
+                       task.root.str()};
   store::StreamKey key;
   key.session = task.session;
   key.sequence = task.sequence;
@@ -169,6 +170,11 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
       out.cut = "time";
       Error cut = cut_error("the step's time budget ran out during the call");
       co_return failed(task, cut, std::move(out));
+    }
+    // A cap pauses the session; it does not end it.
+    if (failure.error.reason == "budget_exceeded") {
+      out.cut = "account";
+      out.cut_why = failure.error.message;
     }
     co_return failed(task, failure.error, std::move(out));
   }

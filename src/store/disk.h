@@ -39,6 +39,12 @@ class Disk {
     /// Grows the file to `size` by zeros from `offset` on, so that writing there later needs no new
     /// space, and its sync nothing but the bytes.
     virtual Result<void> allocate(uint64_t offset, uint64_t size) = 0;
+    /// The first `size` bytes, which must be allocated, as memory: what is stored there is in the
+    /// file at once, for other processes and whatever becomes of this one; durable after sync().
+    /// Valid as long as this object. kUnimplemented: use write_at().
+    virtual Result<char*> map(uint64_t size) {
+      return fail(Code::kUnimplemented, "this disk maps no files");
+    }
     /// Writes at the end.
     Result<void> append(std::string_view bytes) {
       TRY(uint64_t end, size());

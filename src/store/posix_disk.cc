@@ -1,6 +1,7 @@
 #include "store/posix_disk.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,7 +17,10 @@ class PosixFile final : public Disk::File {
   PosixFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   PosixFile(const PosixFile&) = delete;
   PosixFile& operator=(const PosixFile&) = delete;
-  ~PosixFile() override { ::close(fd_); }
+  ~PosixFile() override {
+    if (mapped_ != nullptr) ::munmap(mapped_, mapped_bytes_);
+    ::close(fd_);
+  }
 
   Result<void> write_at(uint64_t offset, std::string_view bytes) override {
     while (!bytes.empty()) {
@@ -73,9 +77,20 @@ class PosixFile final : public Disk::File {
     return fail(file_error("reserving space for", path_));
   }
 
+  Result<char*> map(uint64_t size) override {
+    if (mapped_ != nullptr) return fail(Code::kFailedPrecondition, path_ + " is mapped already");
+    void* at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, 0);
+    if (at == MAP_FAILED) return fail(file_error("mapping", path_));
+    mapped_ = static_cast<char*>(at);
+    mapped_bytes_ = size;
+    return mapped_;
+  }
+
  private:
   std::string path_;
   int fd_;
+  char* mapped_ = nullptr;
+  uint64_t mapped_bytes_ = 0;
   bool sync_failed_ = false;
 };
 

@@ -1,38 +1,59 @@
 #include "trace/ledger.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
+#include "base/limits/money.h"
+#include "base/log.h"
 
 namespace drover::trace {
 namespace {
 
 constexpr const char* kCollection = "ledger";
-constexpr std::string_view kOtherSessions = "*";
+constexpr const char* kDays = "ledger_days";
+constexpr std::string_view kOthers = "*";
+constexpr int64_t kDaySeconds = 86'400;
 
 struct KeyField {
   std::string_view name;
   std::string LedgerKey::* field;
+  std::string LedgerFilter::* filter;  // null: the day
+  std::string LedgerLine::* line;
 };
 constexpr KeyField kKeyFields[] = {
-    {"day", &LedgerKey::day},           {"tenant", &LedgerKey::tenant},
-    {"agent", &LedgerKey::agent},       {"session", &LedgerKey::session},
-    {"model", &LedgerKey::model},       {"endpoint", &LedgerKey::endpoint},
-    {"provider", &LedgerKey::provider},
+    {"day", &LedgerKey::day, nullptr, nullptr},
+    {"tenant", &LedgerKey::tenant, &LedgerFilter::tenant, &LedgerLine::tenant},
+    {"key", &LedgerKey::key, &LedgerFilter::key, &LedgerLine::key},
+    {"agent", &LedgerKey::agent, &LedgerFilter::agent, &LedgerLine::agent},
+    {"session", &LedgerKey::session, &LedgerFilter::session, &LedgerLine::session},
+    {"tree", &LedgerKey::tree, &LedgerFilter::tree, &LedgerLine::tree},
+    {"model", &LedgerKey::model, &LedgerFilter::model, &LedgerLine::model},
+    {"endpoint", &LedgerKey::endpoint, &LedgerFilter::endpoint, &LedgerLine::endpoint},
+    {"provider", &LedgerKey::provider, &LedgerFilter::provider, &LedgerLine::provider},
+    {"region", &LedgerKey::region, &LedgerFilter::region, &LedgerLine::region},
 };
 
 struct SumField {
   std::string_view name;
   int64_t LedgerSums::* field;
+  std::optional<int64_t> contract::Usage::* usage;  // null: counted, not used
 };
+using U = contract::Usage;
 constexpr SumField kSumFields[] = {
-    {"calls", &LedgerSums::calls},
-    {"failed", &LedgerSums::failed},
-    {"estimated", &LedgerSums::estimated},
-    {"unpriced", &LedgerSums::unpriced},
-    {"input_tokens", &LedgerSums::input_tokens},
-    {"output_tokens", &LedgerSums::output_tokens},
-    {"cache_read_tokens", &LedgerSums::cache_read_tokens},
-    {"cache_write_tokens", &LedgerSums::cache_write_tokens},
-    {"reasoning_tokens", &LedgerSums::reasoning_tokens},
+    {"calls", &LedgerSums::calls, nullptr},
+    {"failed", &LedgerSums::failed, nullptr},
+    {"estimated", &LedgerSums::estimated, nullptr},
+    {"lost", &LedgerSums::lost, nullptr},
+    {"unpriced", &LedgerSums::unpriced, nullptr},
+    {"input_tokens", &LedgerSums::input_tokens, &U::input_tokens},
+    {"output_tokens", &LedgerSums::output_tokens, &U::output_tokens},
+    {"cache_read_tokens", &LedgerSums::cache_read_tokens, &U::cache_read_tokens},
+    {"cache_write_tokens", &LedgerSums::cache_write_tokens, &U::cache_write_tokens},
+    {"cache_write_1h_tokens", &LedgerSums::cache_write_1h_tokens, &U::cache_write_1h_tokens},
+    {"reasoning_tokens", &LedgerSums::reasoning_tokens, &U::reasoning_tokens},
+    {"audio_input_tokens", &LedgerSums::audio_input_tokens, &U::audio_input_tokens},
+    {"audio_output_tokens", &LedgerSums::audio_output_tokens, &U::audio_output_tokens},
+    {"image_input_tokens", &LedgerSums::image_input_tokens, &U::image_input_tokens},
 };
 
 std::string document_name(const LedgerKey& key) {
@@ -44,67 +65,127 @@ std::string document_name(const LedgerKey& key) {
   return out;
 }
 
-bool matches(const std::string& wanted, const std::string& value) {
-  return wanted.empty() || wanted == value;
+bool matches(const LedgerFilter& filter, const LedgerKey& key) {
+  for (const KeyField& f : kKeyFields) {
+    if (f.filter == nullptr) continue;
+    const std::string& wanted = filter.*f.filter;
+    if (!wanted.empty() && wanted != key.*f.field) return false;
+  }
+  return (filter.from_day.empty() || key.day >= filter.from_day) &&
+         (filter.to_day.empty() || key.day <= filter.to_day);
 }
 
-bool matches(const LedgerFilter& filter, const LedgerKey& key) {
-  return matches(filter.tenant, key.tenant) && matches(filter.agent, key.agent) &&
-         matches(filter.session, key.session) && matches(filter.model, key.model) &&
-         (filter.from_day.empty() || key.day >= filter.from_day) &&
-         (filter.to_day.empty() || key.day <= filter.to_day);
+LedgerKey key_of(const LedgerLine& line, std::string day) {
+  LedgerKey out;
+  out.day = std::move(day);
+  for (const KeyField& f : kKeyFields) {
+    if (f.line != nullptr) out.*f.field = line.*f.line;
+  }
+  return out;
+}
+
+/// Adds `times` (1 or -1) of it.
+void add_billing(LedgerSums& sums, const Billing& b, int times) {
+  sums.estimated += b.usage.estimated ? times : 0;
+  sums.unpriced += b.cost_known ? 0 : times;
+  for (const SumField& f : kSumFields) {
+    if (f.usage != nullptr) sums.*f.field += (b.usage.*f.usage).value_or(0) * times;
+  }
+  if (!b.cost_known) return;
+  sums.cost += b.cost * times;
+  if (b.usage.estimated) sums.estimated_cost += b.cost * times;
+}
+
+LedgerKey without_session(LedgerKey key) {
+  if (!key.session.empty()) key.session = kOthers;
+  if (!key.tree.empty()) key.tree = kOthers;
+  return key;
 }
 
 }  // namespace
 
+std::string day_of(WallTime t) { return format_rfc3339(t).substr(0, 10); }
+
+std::vector<std::string_view> ledger_fields() {
+  std::vector<std::string_view> out;
+  for (const KeyField& f : kKeyFields) out.push_back(f.name);
+  return out;
+}
+
 LedgerSums& LedgerSums::operator+=(const LedgerSums& other) {
   for (const SumField& f : kSumFields) this->*f.field += other.*f.field;
   cost += other.cost;
+  estimated_cost += other.estimated_cost;
   return *this;
 }
 
-const std::string& Ledger::today() {
-  WallTime now = clock_->wall();
-  int64_t number = unix_seconds(now) / 86'400;
+void Ledger::mark(Rows::iterator row) {
+  if (row->second.dirty) return;
+  row->second.dirty = true;
+  if (rolled_.contains(row->first.day)) {
+    dirty_days_.insert(row->first.day);
+  } else {
+    dirty_.push_back(row->first);
+  }
+}
+
+Ledger::Rows::iterator Ledger::find_row(const LedgerRecord& record, const LedgerLine& line,
+                                        bool replayed) {
+  const int64_t number = unix_seconds(record.at) / kDaySeconds;
   if (number != day_number_) {
     day_number_ = number;
-    today_ = format_rfc3339(now).substr(0, 10);
+    day_text_ = day_of(record.at);
   }
-  return today_;
+  LedgerKey key = key_of(line, day_text_);
+  if (rolled_.contains(key.day)) key = without_session(std::move(key));
+  auto row = rows_.find(key);
+  if (row != rows_.end()) return row;
+  if (replayed) {
+    // It may have been summed with others when there was no room for a row of its own.
+    auto others = rows_.find(without_session(key));
+    if (others != rows_.end() && others->second.sequence >= record.sequence) return others;
+  }
+  if (rows_.size() >= rows_max_) key = without_session(std::move(key));
+  return rows_.try_emplace(std::move(key)).first;
 }
 
-void Ledger::make_room() {
-  // Sorted by day: what is past and stored stands first.
-  for (auto it = rows_.begin(); it != rows_.end() && it->first.day < today();) {
-    it = dirty_.contains(it->first) ? std::next(it) : rows_.erase(it);
+void Ledger::apply(Rows::iterator row, const LedgerRecord& record) {
+  LedgerSums& sums = row->second.sums;
+  if (record.kind == RecordKind::kCorrect) {
+    add_billing(sums, record.before, -1);
+  } else {
+    (record.ok ? sums.calls : sums.failed) += 1;
+    sums.lost += record.lost ? 1 : 0;
   }
+  add_billing(sums, record.billing, 1);
+  row->second.sequence = std::max(row->second.sequence, record.sequence);
+  sequence_ = std::max(sequence_, record.sequence);
+  mark(row);
 }
 
-void Ledger::add(Settlement settlement) {
-  LedgerKey& key = settlement.key;
-  key.day = today();
-  auto it = rows_.find(key);
-  if (it == rows_.end() && rows_.size() >= rows_max_) {
-    make_room();
-    if (rows_.size() >= rows_max_) {
-      key.session = kOtherSessions;
-      it = rows_.find(key);
-    }
+void Ledger::add(const LedgerRecord& record, const LedgerLine& line, Slot* slot) {
+  const int64_t day = unix_seconds(record.at) / kDaySeconds;
+  if (slot != nullptr && slot->epoch == epoch_ && slot->day == day) {
+    apply(slot->row, record);
+    return;
   }
-  if (it == rows_.end()) it = rows_.emplace(key, LedgerSums()).first;
-  LedgerSums& sums = it->second;
-  const contract::Usage& usage = settlement.usage;
-  sums.calls += settlement.ok ? 1 : 0;
-  sums.failed += settlement.ok ? 0 : 1;
-  sums.estimated += usage.estimated ? 1 : 0;
-  sums.unpriced += settlement.cost_known ? 0 : 1;
-  sums.input_tokens += usage.input_tokens.value_or(0);
-  sums.output_tokens += usage.output_tokens.value_or(0);
-  sums.cache_read_tokens += usage.cache_read_tokens.value_or(0);
-  sums.cache_write_tokens += usage.cache_write_tokens.value_or(0);
-  sums.reasoning_tokens += usage.reasoning_tokens.value_or(0);
-  if (settlement.cost_known) sums.cost += settlement.cost;
-  dirty_.insert(it->first);
+  auto row = find_row(record, line, false);
+  if (slot != nullptr) {
+    slot->epoch = epoch_;
+    slot->day = day;
+    slot->row = row;
+  }
+  apply(row, record);
+}
+
+void Ledger::replay(const LedgerRecord& record, const LedgerLine& line) {
+  auto row = find_row(record, line, true);
+  if (record.sequence > row->second.sequence) apply(row, record);
+  sequence_ = std::max(sequence_, record.sequence);
+}
+
+void Ledger::each(const std::function<void(const LedgerKey&, const LedgerSums&)>& visit) const {
+  for (const auto& [key, row] : rows_) visit(key, row.sums);
 }
 
 Result<std::vector<LedgerRow>> Ledger::query(const LedgerFilter& filter,
@@ -117,48 +198,169 @@ Result<std::vector<LedgerRow>> Ledger::query(const LedgerFilter& filter,
       fields.push_back(f.field);
       found = true;
     }
-    if (!found) return fail(Code::kInvalidArgument, "the ledger has no field '" + name + "'");
+    if (!found) {
+      std::string known;
+      for (const KeyField& f : kKeyFields)
+        known += (known.empty() ? "" : ", ") + std::string(f.name);
+      return fail(Code::kInvalidArgument,
+                  "the ledger has no field '" + name + "'; there are " + known);
+    }
   }
   std::map<LedgerKey, LedgerSums> groups;
-  for (const auto& [key, sums] : rows_) {
+  for (const auto& [key, row] : rows_) {
     if (!matches(filter, key)) continue;
     LedgerKey group;
     for (std::string LedgerKey::* field : fields) group.*field = key.*field;
-    groups[group] += sums;
+    groups[group] += row.sums;
   }
   std::vector<LedgerRow> out;
   for (auto& [key, sums] : groups) out.push_back(LedgerRow{key, sums});
   return out;
 }
 
-async::Task<Result<void>> Ledger::load(async::Context ctx, store::Documents* documents) {
-  using Named = std::vector<std::pair<std::string, Json>>;
-  Result<Named> listed = co_await documents->list(ctx, kCollection);
-  if (!listed) co_return fail(std::move(listed).error());
-  // Newest days first, in case not all of it fits.
-  for (auto it = listed->rbegin(); it != listed->rend() && rows_.size() < rows_max_; ++it) {
-    Result<LedgerRow> row = ledger_row_from_json(it->second);
-    if (!row) co_return fail(std::move(row).error().note("ledger row " + it->first));
-    rows_[row->key] += row->sums;
+// --- Documents ---
+
+namespace {
+
+Json stored(const LedgerKey& key, const LedgerSums& sums, uint64_t sequence) {
+  LedgerRow row{key, sums};
+  Json out = to_json(row);
+  out.set("sequence", sequence);
+  return out;
+}
+
+}  // namespace
+
+async::Task<Result<void>> Ledger::load_days(async::Context ctx, store::Documents* documents) {
+  CO_TRY(auto days, co_await documents->list(ctx, kDays));
+  for (const auto& [day, json] : days) {
+    rolled_.insert(day);
+    const Json* rows = json.find("rows");
+    const Json::Array* items = rows == nullptr ? nullptr : rows->array_items();
+    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      CO_TRY(LedgerRow row, ledger_row_from_json((*items)[i]));
+      Row& mine = rows_[row.key];
+      mine.sums += row.sums;
+      mine.sequence = static_cast<uint64_t>((*items)[i].get_int("sequence").value_or(0));
+      sequence_ = std::max(sequence_, mine.sequence);
+    }
   }
   co_return Result<void>();
 }
 
-async::Task<Result<void>> Ledger::flush(async::Context ctx, store::Documents* documents) {
-  // A row stays dirty (and so in memory) until what was written is what it holds.
-  std::vector<LedgerKey> batch(dirty_.begin(), dirty_.end());
-  for (const LedgerKey& key : batch) {
-    auto before = rows_.find(key);
-    if (before == rows_.end()) continue;
-    LedgerRow row;
-    row.key = key;
-    row.sums = before->second;
-    Json json = to_json(row);
+async::Task<Result<void>> Ledger::load(async::Context ctx, store::Documents* documents) {
+  CO_TRY_VOID(co_await load_days(ctx, documents));
+  using Named = std::vector<std::pair<std::string, Json>>;
+  Result<Named> listed = co_await documents->list(ctx, kCollection);
+  if (!listed) co_return fail(std::move(listed).error());
+  for (const auto& [name, json] : *listed) {
+    Result<LedgerRow> row = ledger_row_from_json(json);
+    if (!row) co_return fail(std::move(row).error().note("ledger row " + name));
+    if (rolled_.contains(row->key.day)) {
+      // In that day's document; this one was left by a process that ended meanwhile.
+      CO_TRY_VOID(co_await documents->remove(ctx, kCollection, name));
+      continue;
+    }
+    Row& mine = rows_[row->key];
+    mine.sums += row->sums;
+    mine.sequence = static_cast<uint64_t>(json.get_int("sequence").value_or(0));
+    sequence_ = std::max(sequence_, mine.sequence);
+  }
+  co_return Result<void>();
+}
+
+std::string Ledger::day_to_roll(WallTime now) const {
+  const bool full = rows_.size() >= rows_max_;
+  const std::string before = day_of(full ? now : now - limits::kLedgerSessionsAge);
+  for (auto it = rows_.begin(); it != rows_.end() && it->first.day < before;) {
+    const std::string& day = it->first.day;
+    if (!rolled_.contains(day)) return day;
+    LedgerKey next;
+    next.day = day + '\x7f';
+    it = rows_.upper_bound(next);
+  }
+  return "";
+}
+
+async::Task<Result<void>> Ledger::write_day(async::Context ctx, store::Documents* documents,
+                                            std::string day) {
+  Json rows = Json::array();
+  LedgerKey first;
+  first.day = day;
+  std::vector<std::pair<LedgerKey, uint64_t>> written;
+  for (auto it = rows_.lower_bound(first); it != rows_.end() && it->first.day == day; ++it) {
+    rows.push(stored(it->first, it->second.sums, it->second.sequence));
+    written.emplace_back(it->first, it->second.sequence);
+  }
+  Json document = Json::object().set("rows", std::move(rows));
+  CO_TRY_VOID(co_await documents->put(ctx, kDays, day, std::move(document)));
+  bool all = true;
+  for (const auto& [key, sequence] : written) {
+    auto row = rows_.find(key);
+    if (row == rows_.end()) continue;
+    row->second.dirty = row->second.sequence != sequence;
+    all = all && !row->second.dirty;
+  }
+  if (all) dirty_days_.erase(day);
+  co_return Result<void>();
+}
+
+async::Task<Result<void>> Ledger::roll_up(async::Context ctx, store::Documents* documents,
+                                          std::string day) {
+  LedgerKey first;
+  first.day = day;
+  std::vector<LedgerKey> gone;
+  std::vector<std::pair<LedgerKey, Row>> moved;
+  for (auto it = rows_.lower_bound(first); it != rows_.end() && it->first.day == day; ++it) {
+    gone.push_back(it->first);
+    moved.emplace_back(without_session(it->first), it->second);
+  }
+  for (const LedgerKey& key : gone) rows_.erase(key);
+  for (auto& [key, row] : moved) {
+    Row& sum = rows_[key];
+    sum.sums += row.sums;
+    sum.sequence = std::max(sum.sequence, row.sequence);
+    sum.dirty = true;
+  }
+  ++epoch_;
+  rolled_.insert(day);
+  dirty_days_.insert(day);
+  CO_TRY_VOID(co_await write_day(ctx, documents, day));
+  for (const LedgerKey& key : gone) {
     std::string name = document_name(key);
+    CO_TRY_VOID(co_await documents->remove(ctx, kCollection, std::move(name)));
+  }
+  co_return Result<void>();
+}
+
+async::Task<Result<void>> Ledger::flush(async::Context ctx, store::Documents* documents,
+                                        WallTime now) {
+  std::vector<LedgerKey> batch = std::move(dirty_);
+  dirty_.clear();
+  // What stands for many is written last: see find_row().
+  std::partition(batch.begin(), batch.end(),
+                 [](const LedgerKey& key) { return key.session != kOthers; });
+  for (size_t i = 0; i < batch.size(); ++i) {
+    auto row = rows_.find(batch[i]);
+    if (row == rows_.end()) continue;
+    row->second.dirty = false;  // what comes while it is written makes it dirty again
+    Json json = stored(row->first, row->second.sums, row->second.sequence);
+    std::string name = document_name(batch[i]);
     Result<void> put = co_await documents->put(ctx, kCollection, std::move(name), std::move(json));
-    if (!put) co_return fail(std::move(put).error());
-    auto after = rows_.find(key);
-    if (after == rows_.end() || after->second == row.sums) dirty_.erase(key);
+    if (put) continue;
+    for (size_t k = i; k < batch.size(); ++k) {
+      row = rows_.find(batch[k]);
+      if (row == rows_.end()) continue;
+      bool queued = k == i && row->second.dirty;
+      row->second.dirty = true;
+      if (!queued) dirty_.push_back(batch[k]);
+    }
+    co_return fail(std::move(put).error());
+  }
+  std::vector<std::string> days(dirty_days_.begin(), dirty_days_.end());
+  for (std::string& day : days) CO_TRY_VOID(co_await write_day(ctx, documents, std::move(day)));
+  if (std::string day = day_to_roll(now); !day.empty()) {
+    CO_TRY_VOID(co_await roll_up(ctx, documents, std::move(day)));
   }
   co_return Result<void>();
 }
@@ -170,6 +372,7 @@ Json to_json(const LedgerRow& row) {
   }
   for (const SumField& f : kSumFields) out.set(std::string(f.name), row.sums.*f.field);
   out.set("cost_usd", row.sums.cost.usd());
+  out.set("estimated_cost_usd", row.sums.estimated_cost.usd());
   return out;
 }
 
@@ -181,6 +384,8 @@ Result<LedgerRow> ledger_row_from_json(const Json& json) {
   }
   for (const SumField& f : kSumFields) out.sums.*f.field = json.get_int(f.name).value_or(0);
   TRY(out.sums.cost, Money::parse_usd(json.get_string("cost_usd").value_or("0")));
+  TRY(out.sums.estimated_cost,
+      Money::parse_usd(json.get_string("estimated_cost_usd").value_or("0")));
   return out;
 }
 

@@ -7,7 +7,6 @@
 #include "base/random.h"
 #include "store/memory/memory_store.h"
 #include "trace/genai.h"
-#include "trace/ledger.h"
 #include "trace/metrics.h"
 #include "trace/ring_sink.h"
 #include "trace/store_sink.h"
@@ -95,105 +94,6 @@ TEST(Metrics, SeriesAreBounded) {
   }
   EXPECT_EQ(family.series(), limits::kMetricSeriesMax + 1);
   EXPECT_EQ(family.with({"other"}).value(), 50);
-}
-
-Settlement settlement(std::string session, int64_t in, std::string_view cost) {
-  Settlement out;
-  out.key.tenant = "ten_1";
-  out.key.session = std::move(session);
-  out.key.model = "m";
-  out.usage.input_tokens = in;
-  out.usage.output_tokens = 1;
-  out.cost = *Money::parse_usd(cost);
-  out.cost_known = true;
-  return out;
-}
-
-TEST(Ledger, SumsGroupsAndSurvivesARestart) {
-  async::SimLoop loop;
-  SeededRandom random(1);
-  store::MemoryStore store(random);
-  Ledger ledger(loop);
-  ledger.add(settlement("s1", 10, "0.000000000001"));
-  ledger.add(settlement("s1", 20, "0.1"));
-  ledger.add(settlement("s2", 5, "0.2"));
-  Settlement unpriced = settlement("s2", 7, "5");
-  unpriced.cost_known = false;
-  unpriced.ok = false;
-  unpriced.usage.estimated = true;
-  ledger.add(unpriced);
-  auto rows = ledger.query(LedgerFilter(), {"session"});
-  ASSERT_EQ(rows->size(), 2u);
-  EXPECT_EQ(rows->at(0).sums.cost.usd(), "0.100000000001");
-  EXPECT_EQ(rows->at(1).sums.calls, 1);
-  EXPECT_EQ(rows->at(1).sums.failed, 1);
-  EXPECT_EQ(rows->at(1).sums.estimated, 1);
-  EXPECT_EQ(rows->at(1).sums.unpriced, 1);
-  EXPECT_EQ(rows->at(1).sums.cost.usd(), "0.2");
-  EXPECT_FALSE(ledger.query(LedgerFilter(), {"colour"}));
-  LedgerFilter mine;
-  mine.session = "s1";
-  EXPECT_EQ(ledger.query(mine, {})->at(0).sums.input_tokens, 30);
-
-  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &store.documents())));
-  EXPECT_FALSE(ledger.dirty());
-  Ledger next(loop);
-  ASSERT_TRUE(loop.run_task(next.load(Context(loop), &store.documents())));
-  next.add(settlement("s1", 1, "0.5"));
-  ASSERT_TRUE(loop.run_task(next.flush(Context(loop), &store.documents())));
-  Ledger third(loop);
-  ASSERT_TRUE(loop.run_task(third.load(Context(loop), &store.documents())));
-  EXPECT_EQ(third.query(mine, {})->at(0).sums.cost.usd(), "0.600000000001");
-  EXPECT_EQ(third.query(mine, {})->at(0).sums.calls, 3);
-}
-
-/// Fails until told otherwise, and lets the ledger go on meanwhile.
-class SlowDocuments final : public store::Documents {
- public:
-  Task<Result<void>> put(Context ctx, std::string collection, std::string name,
-                         Json value) override {
-    Result<void> slept = co_await async::sleep_for(ctx, 10ms);
-    if (failing) co_return fail(Code::kUnavailable, "disk full");
-    stored[name] = std::move(value);
-    co_return slept;
-  }
-  Task<Result<std::optional<Json>>> get(Context ctx, std::string c, std::string name) override {
-    co_return std::optional<Json>();
-  }
-  Task<Result<bool>> remove(Context ctx, std::string c, std::string name) override {
-    co_return false;
-  }
-  Task<Result<std::vector<std::pair<std::string, Json>>>> list(Context ctx,
-                                                               std::string c) override {
-    co_return std::vector<std::pair<std::string, Json>>();
-  }
-  bool failing = true;
-  std::map<std::string, Json> stored;
-};
-
-TEST(Ledger, WhatChangesDuringAFlushIsWrittenByTheNext) {
-  async::SimLoop loop;
-  SlowDocuments documents;
-  Ledger ledger(loop);
-  ledger.add(settlement("s1", 10, "1"));
-  EXPECT_FALSE(loop.run_task(ledger.flush(Context(loop), &documents)));
-  EXPECT_TRUE(ledger.dirty());
-  documents.failing = false;
-  loop.call_after(5ms, [&] { ledger.add(settlement("s1", 10, "2")); });
-  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &documents)));
-  EXPECT_TRUE(ledger.dirty());
-  ASSERT_TRUE(loop.run_task(ledger.flush(Context(loop), &documents)));
-  EXPECT_FALSE(ledger.dirty());
-  ASSERT_EQ(documents.stored.size(), 1u);
-  EXPECT_EQ(documents.stored.begin()->second.get_string("cost_usd"), "3");
-}
-
-TEST(Ledger, IsBoundedAndLosesNoAmount) {
-  ManualClock clock;
-  Ledger ledger(clock, 10);
-  for (int i = 0; i < 100; ++i) ledger.add(settlement("s" + std::to_string(i), 1, "1"));
-  EXPECT_LE(ledger.rows(), 11u);
-  EXPECT_EQ(ledger.query(LedgerFilter(), {})->at(0).sums.cost.usd(), "100");
 }
 
 store::SpanRow row(int id, int parent, std::string name, Duration took) {

@@ -34,6 +34,7 @@ int run_create(const Arguments& a) {
   Json body = Json::object().set("label", a.get("label"));
   body.set("scopes", split_list(a.get("scopes")));
   if (a.has("tenant")) body.set("tenant", a.get("tenant"));
+  if (a.has("budget")) body.set("budgets", a.get("budget"));
   auto made = (*client)->call("POST", "/v1/keys", std::move(body));
   if (!made) return complain(made.error());
   if (a.has("json")) {
@@ -130,11 +131,13 @@ Command key_create_command() {
       "tenant also the server).\n"
       "Examples:\n"
       "  drover key create --label ci --scopes call,sessions\n"
+      "  drover key create --label bot --scopes call --budget money=5/day,requests=60/minute\n"
       "  KEY=$(drover key create --tenant acme --scopes call)";
   c.flags =
       client_flags({{"--label", "TEXT", "what it is for", "unnamed"},
                     {"--scopes", "LIST", "some of call,sessions,approve,admin", "call,sessions"},
-                    {"--tenant", "TENANT", "id or name; default: the key's own", ""}});
+                    {"--tenant", "TENANT", "id or name; default: the key's own", ""},
+                    {"--budget", "LIST", "what it may use: money=5/day,tokens=1000/minute", ""}});
   c.run = run_create;
   return c;
 }

@@ -155,6 +155,23 @@ Result<void> copy_segments(const std::string& from, const std::string& to) {
   return log::copy_log(disk, log_in(from), log_in(to));
 }
 
+/// The ledger's files (trace/ledger_log.h): they only grow, each record has its checksum, and a
+/// torn end is left out by who reads them. The oldest may go meanwhile.
+Result<void> copy_ledger(const std::string& from, const std::string& to, BackupReport& report) {
+  const std::string source = from + "/ledger";
+  if (!path_exists(source)) return {};
+  TRY_VOID(make_folder(to + "/ledger"));
+  TRY(auto names, list_folder(source));
+  for (const std::string& name : names) {
+    Result<std::string> bytes = read_file(source + "/" + name, limits::kBlobBytesMax);
+    if (!bytes && bytes.error().code == Code::kNotFound) continue;
+    if (!bytes) return fail(std::move(bytes).error());
+    TRY_VOID(write_file(to + "/ledger/" + name, *bytes));
+    report.bytes += static_cast<int64_t>(bytes->size());
+  }
+  return {};
+}
+
 Result<BackupReport> copy_all(const std::string& from, const std::string& to, WallTime now) {
   TRY(auto source, open_database(from));
   TRY_VOID(copy_database(*source, to));
@@ -162,6 +179,7 @@ Result<BackupReport> copy_all(const std::string& from, const std::string& to, Wa
   TRY(BackupReport report, report_of(*copy));
   TRY_VOID(copy_segments(from, to));
   TRY_VOID(check_segments(to, false, report));
+  TRY_VOID(copy_ledger(from, to, report));
   TRY(Sums sums, copy_blobs(blobs_in(from), blobs_in(to)));
   report.blobs = sums.blobs;
   report.bytes += sums.bytes;

@@ -1,0 +1,75 @@
+// drover budget ls: the server's budgets, what is used of them and when they renew.
+
+#include <cstdio>
+
+#include "app/api_client.h"
+#include "app/commands.h"
+#include "app/output.h"
+#include "base/money.h"
+#include "road/budget.h"
+
+namespace drover::app {
+namespace {
+
+std::string amount(const Json& use, std::string_view what) {
+  if (what != "money") return std::to_string(use.get_int(what).value_or(0));
+  Result<Money> money = Money::parse_usd(use.get_string("money").value_or("0"));
+  return money ? money->pretty() : "?";
+}
+
+int run_ls(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kRead);
+  if (!client) return complain(client.error());
+  std::string target = "/v1/budgets";
+  if (a.has("tenant")) target += "?tenant=" + url_part(a.get("tenant"));
+  auto list = (*client)->call("GET", std::move(target));
+  if (!list) return complain(list.error());
+  if (a.has("json")) {
+    print_json(*list);
+    return kExitOk;
+  }
+  Table table({"BUDGET", "OF", "PER", "WHAT", "USED", "RESERVED", "LIMIT", "RENEWS (UTC)"});
+  const Json* data = list->find("data");
+  const Json::Array none;
+  for (const Json& b :
+       data != nullptr && data->array_items() != nullptr ? *data->array_items() : none) {
+    std::string of;
+    for (std::string_view d : road::kDimensionNames) {
+      std::string value = member(b, d);
+      if (!value.empty()) of += (of.empty() ? "" : ", ") + std::string(d) + " " + value;
+    }
+    for (std::string_view what : {"money", "tokens", "requests"}) {
+      const Json* limit = b.find("limit");
+      if (limit == nullptr || limit->find(what) == nullptr) continue;
+      std::string per = member(b, "per");
+      if (b.get_bool("rolling").value_or(false)) per += ", rolling";
+      table.add({one_line(member(b, "name"), 30), of.empty() ? "everybody" : one_line(of, 50), per,
+                 std::string(what), amount(*b.find("used"), what),
+                 amount(*b.find("reserved"), what), amount(*limit, what),
+                 short_time(member(b, "renews"))});
+    }
+  }
+  if (table.empty()) {
+    std::printf(
+        "no budget has been touched; they stand under `budgets` in drover.yaml and on keys\n");
+    return kExitOk;
+  }
+  table.print();
+  return kExitOk;
+}
+
+}  // namespace
+
+Command budget_ls_command() {
+  Command c;
+  c.name = "budget ls";
+  c.summary = "Show the server's budgets: used, reserved, limit, renewal";
+  c.details =
+      "Budgets stand under `budgets` in drover.yaml and on keys (docs/money.md). One that nobody\n"
+      "has called under since it began is not shown.";
+  c.flags = client_flags({{"--tenant", "ID", "only this tenant's", ""}});
+  c.run = run_ls;
+  return c;
+}
+
+}  // namespace drover::app

@@ -1,0 +1,79 @@
+#include "app/price_table.h"
+
+// The table is data, kept as a file that people read and replace: the assembler takes it in.
+__asm__(
+    ".section .rodata\n"
+    ".global drover_prices_begin\n"
+    ".global drover_prices_end\n"
+    "drover_prices_begin:\n"
+    ".incbin \"" DROVER_SOURCE_DIR
+    "/catalog/prices.yaml\"\n"
+    "drover_prices_end:\n"
+    ".byte 0\n"
+    ".previous\n");
+
+extern "C" {
+extern const char drover_prices_begin[];
+extern const char drover_prices_end[];
+}
+
+namespace drover::app {
+namespace {
+
+std::string relative_to(const std::string& base, const std::string& path) {
+  const size_t slash = base.find_last_of('/');
+  if (path.empty() || path.front() == '/' || slash == std::string::npos) return path;
+  return base.substr(0, slash + 1) + path;
+}
+
+}  // namespace
+
+std::string_view built_in_prices() {
+  return {drover_prices_begin, static_cast<size_t>(drover_prices_end - drover_prices_begin)};
+}
+
+void read_prices(const Json& root, const std::string& config_path, const ReadFile& read_file,
+                 const AddFault& fault, Config& out) {
+  catalog::PriceBook book;
+  std::vector<std::pair<std::string, std::string>> files;  // place, path
+  if (const Json* named = root.find("prices"); named != nullptr && !named->is_null()) {
+    if (named->string() != nullptr) files.emplace_back("prices", *named->string());
+    const Json::Array* items = named->array_items();
+    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      const std::string* path = (*items)[i].string();
+      const std::string at = "prices[" + std::to_string(i) + "]";
+      if (path == nullptr)
+        fault(at, "a table of prices is named by its file", "prices: [mine.yaml]");
+      if (path != nullptr) files.emplace_back(at, *path);
+    }
+    if (files.empty() && items == nullptr) {
+      fault("prices", "'prices' is a file or a list of files", "prices: [mine.yaml]");
+    }
+  }
+  for (const auto& [at, path] : files) {
+    auto text = read_file(relative_to(config_path, path));
+    if (!text) {
+      fault(at, text.error().message, "a table as catalog/prices.yaml, or LiteLLM's");
+      continue;
+    }
+    auto doc = YamlDocument::parse(*text);
+    if (!doc) {
+      fault(at, path + ": " + doc.error().message, "");
+      continue;
+    }
+    book.append(
+        catalog::PriceBook::read(doc->root(), [&](const std::string& where, std::string message) {
+          const int line = doc->line(where);
+          fault(at, path + (line > 0 ? ":" + std::to_string(line) : "") + ": " + message, "");
+        }));
+  }
+  static const catalog::PriceBook built_in = [] {
+    auto doc = YamlDocument::parse(built_in_prices());
+    if (!doc) return catalog::PriceBook();
+    return catalog::PriceBook::read(doc->root(), [](const std::string&, std::string) {});
+  }();
+  book.append(built_in);
+  for (catalog::Endpoint& endpoint : out.endpoints) book.apply(endpoint);
+}
+
+}  // namespace drover::app

@@ -1,0 +1,16 @@
+#pragma once
+// The prices that endpoints without one of their own are billed at: the tables that drover.yaml
+// names, then the one that is built in (catalog/prices.yaml). Blocking (reads files); at a load.
+
+#include "app/config_parts.h"
+#include "catalog/price_book.h"
+
+namespace drover::app {
+
+/// The text of catalog/prices.yaml, as it was built in.
+std::string_view built_in_prices();
+/// `prices:` of drover.yaml, a file or a list of them, read and applied to the endpoints.
+void read_prices(const Json& root, const std::string& config_path, const ReadFile& read_file,
+                 const AddFault& fault, Config& out);
+
+}  // namespace drover::app

@@ -1,0 +1,431 @@
+#include "road/accounts.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/limits/money.h"
+#include "base/log.h"
+
+namespace drover::road {
+namespace {
+
+using trace::LedgerLine;
+using trace::LedgerRecord;
+using trace::RecordKind;
+
+/// A text that names no key, tenant or other party as a whole: each of its values by itself.
+constexpr std::string_view kEach = "*";
+
+size_t mix(size_t seed, std::string_view text) {
+  return (seed ^ std::hash<std::string_view>()(text)) * 0x9E3779B97F4A7C15ull;
+}
+
+size_t hash_of(const Caller& c, std::string_view endpoint) {
+  size_t out = mix(0, c.tenant);
+  out = mix(out, c.key);
+  out = mix(out, c.agent);
+  out = mix(out, c.session);
+  out = mix(out, c.tree);
+  return mix(out, endpoint);
+}
+
+bool same(const LedgerLine& line, const Caller& c, const catalog::Endpoint& e) {
+  return line.key == c.key && line.endpoint == e.id && line.session == c.session &&
+         line.tenant == c.tenant && line.agent == c.agent && line.tree == c.tree &&
+         line.model == e.model && line.provider == e.provider && line.region == e.region;
+}
+
+const std::string& value_of(const LedgerLine& line, size_t dimension) {
+  const std::string* values[kDimensions] = {&line.tenant,  &line.key,  &line.agent,
+                                            &line.session, &line.tree, &line.provider};
+  return *values[dimension];
+}
+
+std::string amount(Lack lack, const Use& use) {
+  if (lack == Lack::kMoney) return use.money.pretty();
+  return std::to_string(lack == Lack::kTokens ? use.tokens : use.requests);
+}
+
+std::string limit_text(Lack lack, const Budget& b) {
+  if (lack == Lack::kMoney) return b.money->pretty();
+  if (lack == Lack::kTokens) return std::to_string(*b.tokens) + " tokens";
+  return std::to_string(*b.requests) + " requests";
+}
+
+std::string whom_text(const Account& account) {
+  std::string out;
+  for (size_t i = 0; i < kDimensions; ++i) {
+    if (account.whose()[i].empty()) continue;
+    out +=
+        (out.empty() ? " of " : ", ") + std::string(kDimensionNames[i]) + " " + account.whose()[i];
+  }
+  return out;
+}
+
+Use used_of(const Settlement& s, bool first) {
+  Use out;
+  out.requests = first ? 1 : 0;
+  out.tokens = s.usage->input_tokens.value_or(0) + s.usage->output_tokens.value_or(0);
+  if (s.cost_known) out.money = s.cost;
+  return out;
+}
+
+}  // namespace
+
+Hold& Hold::operator=(Hold&& o) noexcept {
+  if (this == &o) return *this;
+  if (line_ != nullptr) accounts_->release(*this);
+  accounts_ = std::exchange(o.accounts_, nullptr);
+  line_ = std::exchange(o.line_, nullptr);
+  call_ = o.call_;
+  file_ = o.file_;
+  use_ = o.use_;
+  return *this;
+}
+
+Hold::~Hold() {
+  if (line_ != nullptr) accounts_->release(*this);
+}
+
+Accounts::Accounts(Clock& clock, trace::Ledger& ledger, trace::LedgerLog* log,
+                   trace::Metrics* metrics)
+    : clock_(&clock),
+      ledger_(&ledger),
+      log_(log),
+      wall_start_(clock.wall()),
+      mono_start_(clock.mono()) {
+  if (metrics == nullptr) return;
+  refused_ = &metrics->counter("drover_budget_refusals_total", "Calls refused by a budget.",
+                               {"budget", "limit"});
+}
+
+Accounts::~Accounts() = default;
+
+int64_t Accounts::now_of(const Account& account) const {
+  if (!account.budget().is_rate()) return unix_seconds(clock_->wall());
+  return unix_seconds(wall_start_ + (clock_->mono() - mono_start_));
+}
+
+// --- Who counts where ---
+
+Result<Account*> Accounts::account_of(const BudgetPtr& budget, const LedgerLine& line) {
+  DimensionValues whose;
+  for (size_t i = 0; i < kDimensions; ++i) {
+    const std::string& wanted = budget->whom[i];
+    if (wanted.empty()) continue;
+    const std::string& value = value_of(line, i);
+    if (value.empty() || (wanted != kEach && wanted != value)) return nullptr;
+    whose[i] = value;
+  }
+  std::string name = budget->identity() + "|";
+  for (size_t i = 0; i < kDimensions; ++i) {
+    if (budget->whom[i] == kEach) name += percent_encode(whose[i]) + "|";
+  }
+  auto found = accounts_.find(name);
+  if (found != accounts_.end()) return found->second.get();
+  if (accounts_.size() >= limits::kAccountsMax && !forget_idle_accounts()) {
+    return fail(Error(Code::kResourceExhausted,
+                      "there are " + std::to_string(accounts_.size()) +
+                          " accounts of budgets, the most that one server keeps; the budget '" +
+                          budget->name + "' needs one more",
+                      Retry::kNever)
+                    .with_reason("accounts_full"));
+  }
+  auto made = std::make_unique<Account>(budget, name, std::move(whose));
+  // Rates are not written down: what of them the log still knows counts.
+  if (!budget->is_rate()) made->counted_to = next_sequence_ - 1;
+  return accounts_.emplace(std::move(name), std::move(made)).first->second.get();
+}
+
+bool Accounts::forget_idle_accounts() {
+  std::vector<const Account*> kept;
+  for (const auto& [hash, line] : lines_) {
+    if (line->open == 0) line->epoch = 0;  // resolved again when it is needed
+    if (line->open == 0) continue;
+    kept.insert(kept.end(), line->accounts.begin(), line->accounts.end());
+  }
+  std::sort(kept.begin(), kept.end());
+  std::erase_if(accounts_, [&](auto& entry) {
+    Account& a = *entry.second;
+    return a.idle(now_of(a)) && !a.promising && !std::binary_search(kept.begin(), kept.end(), &a);
+  });
+  return accounts_.size() < limits::kAccountsMax;
+}
+
+Result<void> Accounts::resolve(AccountLine& line) {
+  std::vector<Account*> accounts;
+  bool rated = false;
+  auto add = [&](const std::vector<BudgetPtr>& list) -> Result<void> {
+    for (const BudgetPtr& budget : list) {
+      TRY(Account * account, account_of(budget, line.line));
+      if (account == nullptr) continue;
+      accounts.push_back(account);
+      rated = rated || budget->is_rate();
+    }
+    return {};
+  };
+  TRY_VOID(add(general_));
+  if (auto own = by_key_.find(line.line.key); own != by_key_.end()) TRY_VOID(add(own->second));
+  line.accounts = std::move(accounts);
+  line.rated = rated;
+  line.epoch = epoch_;
+  return {};
+}
+
+AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpoint) {
+  const size_t hash = hash_of(who, endpoint.id);
+  auto [from, to] = lines_.equal_range(hash);
+  for (auto it = from; it != to; ++it) {
+    AccountLine* line = it->second.get();
+    if (!same(line->line, who, endpoint)) continue;
+    if (line->epoch == epoch_ || line->open == 0) return line;
+    // What is in flight settles into the accounts that it was reserved in.
+    old_lines_.push_back(std::move(it->second));
+    lines_.erase(it);
+    break;
+  }
+  if (lines_.size() >= limits::kAccountLinesMax) make_room();
+  auto line = std::make_unique<AccountLine>();
+  line->line.tenant = who.tenant;
+  line->line.key = who.key;
+  line->line.agent = who.agent;
+  line->line.session = who.session;
+  line->line.tree = who.tree;
+  line->line.endpoint = endpoint.id;
+  line->line.provider = endpoint.provider;
+  line->line.region = endpoint.region;
+  line->line.model = endpoint.model;
+  return lines_.emplace(hash, std::move(line))->second.get();
+}
+
+void Accounts::make_room() {
+  // The half that was used longest ago, but what is in flight.
+  const uint64_t limit = uses_ > lines_.size() / 2 ? uses_ - lines_.size() / 2 : 0;
+  std::erase_if(lines_, [&](const auto& entry) {
+    return entry.second->open == 0 && entry.second->last_used < limit;
+  });
+}
+
+Result<AccountLine*> Accounts::resolved(const Caller& who, const catalog::Endpoint& endpoint) {
+  AccountLine* line = line_of(who, endpoint);
+  line->last_used = ++uses_;
+  if (line->epoch != epoch_) TRY_VOID(resolve(*line));
+  return line;
+}
+
+// --- Reserve, settle, release ---
+
+Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpoint, const Ask& ask,
+                               Hold& out) {
+  TRY(AccountLine * line, resolved(who, endpoint));
+  Use worst;
+  worst.requests = ask.first ? 1 : 0;
+  worst.tokens = ask.input_tokens + ask.output_tokens;
+  worst.money = ask.money;
+  for (Account* account : line->accounts) {
+    const Lack lack = account->lacks(worst, now_of(*account));
+    if (lack == Lack::kNothing) continue;
+    return fail(refusal(*account, lack, worst));
+  }
+  for (Account* account : line->accounts) {
+    if (!covered(*account, worst)) return false;
+  }
+  LedgerRecord& record = scratch_;
+  record.kind = RecordKind::kReserve;
+  record.call = next_call_;
+  record.at = clock_->wall();
+  record.first = ask.first;
+  record.billing.usage = contract::Usage();
+  record.billing.usage.input_tokens = ask.input_tokens;
+  record.billing.usage.output_tokens = ask.output_tokens;
+  record.billing.cost = ask.money;
+  record.billing.cost_known = ask.known;
+  record.call_key = ask.call_key.substr(0, trace::kLedgerTextBytesMax);
+  if (log_ != nullptr) {
+    Result<void> written = log_->append(record, line->mark, line->line);
+    if (!written) {
+      if (!write_failed_) LOG_ERROR("the ledger cannot be written: {}", written.error().message);
+      write_failed_ = true;
+      Error error = std::move(written).error();
+      error.message = "the call cannot be booked: " + error.message;
+      error.retry = Retry::kNever;
+      if (error.code == Code::kResourceExhausted) error.reason = "disk_full";
+      return fail(std::move(error));
+    }
+    write_failed_ = false;
+  }
+  for (Account* account : line->accounts) account->reserve(worst);
+  ++next_call_;
+  ++line->open;
+  ++open_;
+  out = Hold();
+  out.accounts_ = this;
+  out.line_ = line;
+  out.call_ = record.call;
+  out.file_ = log_ != nullptr ? log_->file() : 0;
+  out.use_ = worst;
+  ++open_by_file_[out.file_];
+  return true;
+}
+
+void Accounts::close_hold(Hold& hold) {
+  --hold.line_->open;
+  --open_;
+  auto it = open_by_file_.find(hold.file_);
+  if (it != open_by_file_.end() && --it->second == 0 && open_by_file_.size() > 1) {
+    open_by_file_.erase(it);
+  }
+  AccountLine* line = std::exchange(hold.line_, nullptr);
+  hold.accounts_ = nullptr;
+  if (line->epoch == epoch_ || old_lines_.empty()) return;
+  if (line->open == 0) {
+    std::erase_if(old_lines_, [&](const auto& old) { return old.get() == line; });
+  }
+  if (old_lines_.empty()) old_accounts_.clear();
+}
+
+void Accounts::book(AccountLine& line, LedgerRecord& record) {
+  record.sequence = next_sequence_++;
+  if (log_ != nullptr) {
+    Result<void> written = log_->append(record, line.mark, line.line);
+    if (!written) {
+      LOG_ERROR("a settled call could not be written to the ledger's log: {}",
+                written.error().message);
+    }
+  }
+  ledger_->add(record, line.line, &line.slot);
+}
+
+void Accounts::settle(Hold& hold, const Settlement& s) {
+  if (hold.line_ == nullptr) return;
+  AccountLine& line = *hold.line_;
+  const bool first = hold.use_.requests > 0;
+  LedgerRecord& record = scratch_;
+  record.kind = RecordKind::kSettle;
+  record.call = hold.call_;
+  record.at = clock_->wall();
+  record.first = first;
+  record.ok = s.ok;
+  record.lost = false;
+  record.billing.usage = *s.usage;
+  record.billing.cost = s.cost;
+  record.billing.cost_known = s.cost_known;
+  record.request_id = s.request_id.substr(0, trace::kLedgerTextBytesMax);
+  record.tier = s.tier.substr(0, trace::kLedgerTextBytesMax);
+  record.call_key.clear();
+  book(line, record);
+  const Use used = used_of(s, first);
+  for (Account* account : line.accounts) {
+    account->settle(hold.use_, used, now_of(*account));
+    account->counted_to = record.sequence;
+  }
+  close_hold(hold);
+}
+
+void Accounts::release(Hold& hold) {
+  if (hold.line_ == nullptr) return;
+  AccountLine& line = *hold.line_;
+  if (log_ != nullptr) {
+    LedgerRecord& record = scratch_;
+    record.kind = RecordKind::kRelease;
+    record.call = hold.call_;
+    // Where it cannot be written, a restart takes the call for lost; the error was told before.
+    Result<void> written = log_->append(record, line.mark, line.line);
+    if (!written && !write_failed_) {
+      LOG_WARN("a release was not written: {}", written.error().message);
+      write_failed_ = true;
+    }
+  }
+  // A request was made all the same.
+  Use made;
+  made.requests = hold.use_.requests;
+  for (Account* account : line.accounts) account->settle(hold.use_, made, now_of(*account));
+  close_hold(hold);
+}
+
+// --- Refusals and reports ---
+
+Error Accounts::refusal(Account& account, Lack lack, const Use& more) {
+  const Budget& b = account.budget();
+  const int64_t now = now_of(account);
+  const bool of_provider = !b.of(Dimension::kProvider).empty();
+  std::string text = "the budget '" + b.name + "'" + whom_text(account) + " is " +
+                     limit_text(lack, b) + (b.per == Per::kTotal ? " in total" : " per ") +
+                     (b.per == Per::kTotal ? "" : std::string(per_name(b.per))) + ": " +
+                     amount(lack, account.used(now)) + " used, " +
+                     amount(lack, account.reserved()) + " reserved for calls in flight, and this " +
+                     "call may use " + amount(lack, more);
+  std::optional<int64_t> wait = account.frees_in(more, now);
+  if (!wait && b.per == Per::kTotal) {
+    text += "; it does not renew: raise it, or use less";
+  } else if (!wait) {
+    text += ", more than the whole budget";
+  } else if (b.rolling) {
+    text += "; enough is free again in " + format_duration(std::chrono::seconds(*wait));
+  } else {
+    text += "; it renews in " + format_duration(std::chrono::seconds(*wait));
+  }
+  if (refused_ != nullptr) {
+    const char* limit = lack == Lack::kMoney    ? "money"
+                        : lack == Lack::kTokens ? "tokens"
+                                                : "requests";
+    refused_->with({b.name, limit}).add(1);
+  }
+  Error out(Code::kResourceExhausted, std::move(text));
+  out.reason = b.is_rate() ? "rate_limited" : "budget_exceeded";
+  if (b.is_rate()) out.retry = Retry::kAfter;
+  if (of_provider) out.retry = Retry::kOtherTarget;
+  if (wait) out.retry_after = std::chrono::seconds(*wait);
+  return out;
+}
+
+RateState Accounts::rates(const Caller& who, const catalog::Endpoint& endpoint) {
+  Result<AccountLine*> line = resolved(who, endpoint);
+  return line ? rates_of(**line) : RateState();
+}
+
+RateState Accounts::rates(const Hold& hold) {
+  return hold.line_ == nullptr ? RateState() : rates_of(*hold.line_);
+}
+
+RateState Accounts::rates_of(const AccountLine& line) {
+  RateState out;
+  if (!line.rated) return out;
+  for (Account* account : line.accounts) {
+    const Budget& b = account->budget();
+    if (!b.is_rate()) continue;
+    const int64_t now = now_of(*account);
+    const Use& used = account->used(now);
+    auto tighter = [&](const std::optional<int64_t>& limit, int64_t taken,
+                       std::optional<int64_t>& best_limit, std::optional<int64_t>& best_left,
+                       int64_t& reset) {
+      if (!limit) return;
+      const int64_t left = std::max<int64_t>(0, *limit - taken);
+      if (best_left && *best_left <= left) return;
+      best_limit = limit;
+      best_left = left;
+      reset = std::max<int64_t>(0, account->window_end(now) - now);
+    };
+    tighter(b.requests, used.requests + account->reserved().requests, out.limit_requests,
+            out.remaining_requests, out.reset_requests);
+    tighter(b.tokens, used.tokens + account->reserved().tokens, out.limit_tokens,
+            out.remaining_tokens, out.reset_tokens);
+  }
+  return out;
+}
+
+std::vector<Accounts::Report> Accounts::report() {
+  std::vector<Report> out;
+  for (auto& [name, account] : accounts_) {
+    const int64_t now = now_of(*account);
+    Report r;
+    r.account = account.get();
+    r.used = account->used(now);
+    r.reserved = account->reserved();
+    r.renews = account->window_end(now);
+    out.push_back(std::move(r));
+  }
+  return out;
+}
+
+}  // namespace drover::road

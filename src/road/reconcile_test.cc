@@ -1,0 +1,178 @@
+#include "road/reconcile.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::road {
+namespace {
+
+using trace::BillRow;
+using trace::LedgerLine;
+using trace::LedgerRecord;
+using trace::RecordKind;
+
+class ReconcileTest : public testing::Test {
+ protected:
+  /// A call from its reservation on.
+  uint64_t reserve(std::string key, std::string endpoint = "aws-1/m") {
+    LedgerRecord r;
+    r.kind = RecordKind::kReserve;
+    r.call = next_++;
+    r.call_key = std::move(key);
+    r.at = wall_from_unix_millis(1'790'000'000'000);
+    line_.endpoint = std::move(endpoint);
+    line_.provider = line_.endpoint.starts_with("aws") ? "aws-bedrock" : "openai";
+    lines_[r.call] = line_;
+    reader_.take(r, line_);
+    return r.call;
+  }
+  void settle(uint64_t call, std::string request, int64_t in, int64_t out, bool estimated = false) {
+    LedgerRecord r;
+    r.kind = RecordKind::kSettle;
+    r.call = call;
+    r.sequence = 100 + call;
+    r.ok = !estimated;
+    r.at = wall_from_unix_millis(1'790'000'001'000);
+    r.request_id = std::move(request);
+    r.billing.usage.input_tokens = in;
+    r.billing.usage.output_tokens = out;
+    r.billing.usage.estimated = estimated;
+    reader_.take(r, lines_[call]);
+  }
+  void release(uint64_t call) {
+    LedgerRecord r;
+    r.kind = RecordKind::kRelease;
+    r.call = call;
+    reader_.take(r, lines_[call]);
+  }
+  Reconciliation run(std::string_view bill, const BillScope& scope = {}) {
+    auto rows = trace::read_bill(bill);
+    EXPECT_TRUE(rows) << rows.error().message;
+    rows_ = std::move(*rows);
+    calls_ = std::move(reader_).calls();
+    PriceOf price = [](const LedgerLine&, WallTime, contract::Usage usage) {
+      trace::Billing out;
+      out.usage = std::move(usage);
+      out.cost_known = true;
+      out.cost = Money::from_pico_usd(1000) * out.usage.input_tokens.value_or(0);
+      return out;
+    };
+    return reconcile(calls_, rows_, scope, price);
+  }
+
+  CallReader reader_;
+  LedgerLine line_;
+  std::map<uint64_t, LedgerLine> lines_;
+  uint64_t next_ = 1;
+  std::vector<BillRow> rows_;
+  std::vector<LedgerCall> calls_;
+};
+
+TEST_F(ReconcileTest, EveryCaseFindsItsPlace) {
+  settle(reserve("k1"), "r1", 10, 5);              // agrees
+  settle(reserve("k2"), "r2", 10, 5);              // billed otherwise
+  settle(reserve("k3"), "", 50, 50, true);         // an estimate, corrected
+  settle(reserve("k4"), "", 50, 50, true);         // an estimate, not in the bill
+  release(reserve("k5"));                          // free here, billed there
+  release(reserve("k6"));                          // free on both sides
+  settle(reserve("k7"), "r7", 1, 1);               // not in the bill
+  settle(reserve("k8", "azure-1/m"), "r8", 1, 1);  // another provider's
+  BillScope scope;
+  scope.endpoint = "aws";
+  Reconciliation r =
+      run("request_id,idempotency_key,input_tokens,output_tokens\n"
+          "r1,k1,10,5\n"
+          "r2,k2,10,6\n"
+          "r3,k3,40,20\n"
+          "r5,k5,7,0\n"
+          "r6,k6,0,0\n"
+          "r9,k9,3,3\n",
+          scope);
+  EXPECT_EQ(r.agreed, 1);
+  ASSERT_EQ(r.different.size(), 1u);
+  EXPECT_EQ(r.different[0].call->record.request_id, "r2");
+  ASSERT_EQ(r.corrected.size(), 1u);
+  EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 40);
+  EXPECT_FALSE(r.corrected[0].billed.usage.estimated);
+  EXPECT_EQ(r.corrected[0].billed.cost.pico_usd(), 40'000);
+  ASSERT_EQ(r.added.size(), 1u);
+  EXPECT_EQ(r.added[0].row->request_id, "r5");
+  ASSERT_EQ(r.unknown.size(), 1u);
+  EXPECT_EQ(r.unknown[0].row->request_id, "r9");
+  ASSERT_EQ(r.unbilled.size(), 1u);
+  EXPECT_EQ(r.unbilled[0].call->record.request_id, "r7");
+  ASSERT_EQ(r.estimated.size(), 1u);
+  EXPECT_EQ(r.estimated[0].call->record.call_key, "k4");
+  EXPECT_FALSE(r.exact());
+}
+
+TEST_F(ReconcileTest, SeveralAttemptsUnderOneKeyFindTheirOwn) {
+  settle(reserve("k"), "", 90, 90, true);         // cut
+  settle(reserve("k", "oai"), "", 80, 80, true);  // cut as well, elsewhere
+  settle(reserve("k"), "r3", 10, 5);              // and answered
+  Reconciliation r = run(
+      R"({"request_id":"a0","idempotency_key":"k","provider":"aws-bedrock","billed":{"input_tokens":0,"output_tokens":0}}
+{"request_id":"o1","idempotency_key":"k","provider":"openai","billed":{"input_tokens":8,"output_tokens":1}}
+{"request_id":"r3","idempotency_key":"k","provider":"aws-bedrock","billed":{"input_tokens":10,"output_tokens":5}}
+{"request_id":"a1","idempotency_key":"k","provider":"aws-bedrock","billed":{"input_tokens":9,"output_tokens":2}})");
+  EXPECT_EQ(r.agreed, 1);
+  ASSERT_EQ(r.corrected.size(), 2u);
+  for (const Match& m : r.corrected) {
+    EXPECT_EQ(m.call->line.provider, m.row->provider);
+    EXPECT_NE(m.row->request_id, "a0") << "a refused attempt is no estimate's";
+  }
+  EXPECT_TRUE(r.exact());
+}
+
+TEST_F(ReconcileTest, WhatWasCorrectedAgreesTheNextTime) {
+  settle(reserve("k1"), "", 50, 50, true);
+  LedgerRecord c;
+  c.kind = RecordKind::kCorrect;
+  c.call = 101;
+  c.billing.usage.input_tokens = 40;
+  c.billing.usage.output_tokens = 20;
+  reader_.take(c, line_);
+  Reconciliation r = run("idempotency_key,input_tokens,output_tokens\nk1,40,20\n");
+  EXPECT_EQ(r.agreed, 1);
+  EXPECT_TRUE(r.corrected.empty());
+  EXPECT_TRUE(calls_[0].corrected);
+}
+
+TEST_F(ReconcileTest, AnAttemptThatWasSentTwiceAndBilledTwiceGetsARowMore) {
+  settle(reserve("k1"), "r1", 10, 5);
+  Reconciliation r =
+      run("request_id,idempotency_key,input_tokens,output_tokens\nr0,k1,10,1\nr1,k1,10,5\n");
+  EXPECT_EQ(r.agreed, 1);
+  ASSERT_EQ(r.added.size(), 1u);
+  EXPECT_TRUE(r.added[0].extra);
+  EXPECT_EQ(r.added[0].billed.usage.output_tokens, 1);
+}
+
+TEST_F(ReconcileTest, ABillInMoneyAloneSetsTheMoney) {
+  settle(reserve("k1"), "r1", 50, 50, true);
+  Reconciliation r = run("request_id,cost_usd\nr1,0.25\n");
+  ASSERT_EQ(r.corrected.size(), 1u);
+  EXPECT_EQ(r.corrected[0].billed.cost.usd(), "0.25");
+  EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 50);
+}
+
+TEST(Bill, SaysWhichRowIsWrong) {
+  struct Bad {
+    std::string_view text, says;
+  };
+  for (const Bad& bad : {
+           Bad{"", "empty"},
+           Bad{"request_id,input_tokens\nr1,many\n", "row 2"},
+           Bad{"request_id,cost_usd\nr1,1\nr2,-1\n", "row 3"},
+           Bad{"request_id\nr1\n", "neither tokens nor a cost"},
+           Bad{"time,input_tokens\nyesterday,1\n", "RFC 3339"},
+           Bad{"request_id,input_tokens\n\"r1,1\n", "no end"},
+           Bad{"{\"request_id\":\"r\"}\n", "neither tokens"},
+       }) {
+    auto rows = trace::read_bill(bad.text);
+    ASSERT_FALSE(rows) << bad.text;
+    EXPECT_NE(rows.error().message.find(bad.says), std::string::npos) << rows.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace drover::road

@@ -1,0 +1,95 @@
+#pragma once
+// What stands in the ledger's log (ledger_log.h), as pure functions: bytes ↔ values. A record is
+//
+//   4 bytes length of the body, 4 bytes CRC-32C of the body, the body; numbers little-endian, texts
+//   with 2 bytes of length before them. Length 0 is the end of what was written. The body's first
+//   byte is its kind:
+//
+//   L  a line of this file: its number and who is billed where (LedgerKey but the day)
+//   R  a reservation: what a call may use at most, before it is sent
+//   S  a settlement: what it did use: one row of the ledger
+//   X  a release: it used nothing
+//   C  a correction of an earlier settlement, from a provider's bill
+//   E  the end: the process stopped in order
+//
+// Files begin with 16 bytes: "drvledg1" and a hash of the boot that wrote them. S and C carry
+// sequences that grow by one over all files; each names its line again in its file, so that a file
+// can be read by itself. A failed read is an Error (kDataLoss); nothing is trusted beyond it.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/money.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "contract/chat.h"
+
+namespace drover::trace {
+
+inline constexpr size_t kLedgerHeadBytes = 16;
+/// Longest text kept of what others say (request ids, service tiers).
+inline constexpr size_t kLedgerTextBytesMax = 128;
+
+enum class RecordKind : uint8_t {
+  kLine = 'L',
+  kReserve = 'R',
+  kSettle = 'S',
+  kRelease = 'X',
+  kCorrect = 'C',
+  kEnd = 'E',
+};
+
+/// Who is billed, and where.
+struct LedgerLine {
+  std::string tenant, key, agent, session, tree;
+  std::string endpoint, provider, region, model;
+  bool operator==(const LedgerLine&) const = default;
+};
+
+/// What one call used and cost.
+struct Billing {
+  contract::Usage usage;
+  Money cost;
+  bool cost_known = false;
+  bool operator==(const Billing&) const = default;
+};
+
+/// Of a record, what its kind has.
+struct LedgerRecord {
+  RecordKind kind = RecordKind::kEnd;
+  uint64_t sequence = 0;  // S, C
+  uint64_t call = 0;      // R, S, X; C: the sequence of what it corrects
+  uint32_t line = 0;      // L, R, S, C
+  WallTime at{};          // R, S; C: of what it corrects
+  bool first = false;     // R, S: the first attempt of a call, which counts as a request
+  bool ok = false;        // S: false: an attempt that failed and was billed
+  bool lost = false;      // S: the process ended before its answer came
+  Billing billing;        // R: the most; S, C: as it is
+  Billing before;         // C: as it was
+  // S: the provider's id of the request; R, S: ours (the idempotency key); S: service tier; C: why.
+  std::string request_id, call_key, tier;
+};
+
+/// Appends head and body.
+void append_line(std::string& out, uint32_t number, const LedgerLine& line);
+void append_record(std::string& out, const LedgerRecord& record);
+
+/// What parse_record() found.
+struct ParsedRecord {
+  size_t bytes = 0;  // 0: the end of what was written
+  LedgerRecord record;
+  LedgerLine line;  // of an L
+};
+/// Reads the record at the beginning of `bytes`.
+Result<ParsedRecord> parse_record(std::string_view bytes);
+
+std::string ledger_head(uint64_t boot);
+/// nullopt-like 0 is a valid boot: ok says whether it is a head at all.
+struct LedgerHead {
+  bool ok = false;
+  uint64_t boot = 0;
+};
+LedgerHead read_ledger_head(std::string_view bytes);
+
+}  // namespace drover::trace
