@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted torture lint format \
+.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted torture soak lint format \
         bench-gateway bench-durable bench-parked package fresh clean distclean
 
 help:           ## this list
@@ -55,6 +55,10 @@ world-planted:  ## each bug planted in the simulation must be found within 1,000
 torture:        ## SIGKILL at 100 random moments of 200 sessions at work; journals against books
 	@scripts/build.sh program
 	@SESSIONS=$${SESSIONS:-200} KILLS=$${KILLS:-100} tests/e2e/torture/run.sh
+
+soak:           ## ten minutes of calls with faults: ledger against the clouds' books, flat memory (DURATION=60)
+	@scripts/build.sh program
+	@DURATION=$${DURATION:-600} tests/e2e/money/soak.sh
 
 lint:           ## layers, coroutine rules, formatting, shell syntax
 	@scripts/test.sh lint

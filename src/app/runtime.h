@@ -102,6 +102,8 @@ class Runtime {
   memory::Memory& memory() { return *memory_; }
   trace::Ledger& ledger() { return *ledger_; }
   road::Accounts& accounts() { return *accounts_; }
+  road::Books& books() { return *books_; }
+  const catalog::CatalogHolder& catalog() const { return catalog_; }
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
 

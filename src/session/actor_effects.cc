@@ -81,6 +81,7 @@ void Actor::start_model_call() {
   ModelTask task;
   task.session = state_.id;
   task.root = state_.root;
+  task.key = state_.key;
   task.tenant = state_.tenant;
   task.agent = state_.agent;
   task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;

@@ -17,6 +17,7 @@ struct ModelTask {
   SessionId session;
   SessionId root;  // of its tree
   TenantId tenant;
+  std::string key;  // whose budgets it counts against
   AgentSpec agent;
   std::vector<std::string> models;
   std::vector<contract::Message> messages;

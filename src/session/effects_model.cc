@@ -141,7 +141,9 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
       tools.push_back(std::move(d));
   }
   for (contract::ToolDefinition& d : builtin_definitions(task.agent)) tools.push_back(std::move(d));
-  road::ModelCall call{identity::Principal::system(task.tenant),
+  identity::Principal principal = identity::Principal::system(task.tenant);
+  principal.key = KeyId(task.key);
+  road::ModelCall call{std::move(principal),
                        task.models,
                        providers::Prompt::from_chat(make_request(task, std::move(tools))),
                        task.session.str(),

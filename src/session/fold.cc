@@ -67,6 +67,7 @@ Result<void> on_started(State& state, const Event& event, const Json& payload) {
   state.id = event.session;
   state.tenant = TenantId(text(payload, "tenant"));
   state.trace_id = text(payload, "trace_id");
+  state.key = text(payload, "key");
   state.root = SessionId(text(payload, "root"));
   if (state.root.empty()) state.root = state.id;
   state.parent = SessionId(text(payload, "parent"));

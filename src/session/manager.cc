@@ -123,6 +123,7 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());
   start.payload.set("trace_id", trace.trace_id_hex());
+  if (!who.key.empty()) start.payload.set("key", who.key.str());
   if (!spec.labels.is_null()) start.payload.set("labels", std::move(spec.labels));
   // One commit: a session is never seen without what it was begun with.
   if (spec.message) start.payload.set("message", contract::to_json(*spec.message));

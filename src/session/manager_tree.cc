@@ -29,6 +29,7 @@ Command start_of(const State& parent, const ChildTask& task) {
   c.payload.set("agent", std::move(spec));
   c.payload.set("tenant", parent.tenant.str());
   c.payload.set("trace_id", parent.trace_id);
+  if (!parent.key.empty()) c.payload.set("key", parent.key);
   if (!parent.labels.is_null()) c.payload.set("labels", parent.labels);
   c.payload.set("root", parent.root.str()).set("parent", parent.id.str());
   c.payload.set("parent_sequence", task.sequence).set("depth", parent.depth + 1);

@@ -390,6 +390,7 @@ Json state_to_json(const State& s) {
   out.set("id", s.id.str()).set("tenant", s.tenant.str()).set("agent", s.agent.to_json());
   put(out, "labels", s.labels);
   put(out, "trace_id", s.trace_id);
+  put(out, "key", s.key);
   put(out, "root", s.root.str());
   put(out, "parent", s.parent.str());
   put(out, "parent_sequence", s.parent_sequence);
@@ -410,6 +411,7 @@ Result<State> state_from_json(const Json& in) {
   TRY(s.agent, AgentSpec::from_json(any(in, "agent")));
   s.labels = any(in, "labels");
   s.trace_id = text(in, "trace_id");
+  s.key = text(in, "key");
   s.root = SessionId(text(in, "root"));
   s.parent = SessionId(text(in, "parent"));
   s.parent_sequence = count(in, "parent_sequence");

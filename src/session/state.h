@@ -136,7 +136,8 @@ struct State {
   AgentSpec agent;
   Json labels;  // what the caller said of the session
   std::string trace_id;
-  SessionId root;  // of its tree; itself when it has no parent
+  std::string key;  // that began it, or its tree: whose budgets its calls count against
+  SessionId root;   // of its tree; itself when it has no parent
   SessionId parent;
   uint64_t parent_sequence = 0;  // of the parent's child.spawned
   int64_t depth = 0;

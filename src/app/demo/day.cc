@@ -146,6 +146,7 @@ Result<DayReport> Day::run() {
   report_.took = loop_.mono() - began;
   if (done) done = loop_.run_task(gather(ctx, &real_, &report_.drover));
   if (done) done = loop_.run_task(gather(ctx, &naive_, &report_.naive));
+  if (done) done = loop_.run_task(settle_bill(ctx, &real_, &report_.bill));
   for (Side* side : {&real_, &naive_}) {
     loop_.run_task(side->runtime->stop(ctx));
     loop_.run_task(side->clouds->stop(ctx));

@@ -110,6 +110,7 @@ class Day {
   Task<void> watch(Context ctx);
   Task<Result<void>> gather(Context ctx, Side* side, SideReport* out);
   void count_books(Side& side, SideReport& out);
+  Task<Result<void>> settle_bill(Context ctx, Side* side, BillReport* out);
   void show();
 
   net::AsioLoop& loop_;

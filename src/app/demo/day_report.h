@@ -52,6 +52,17 @@ struct FailoverSums {
   Percentiles switch_us;
 };
 
+/// The day's bill: the ledger against the clouds' own books.
+struct BillReport {
+  int64_t agreed = 0;     // calls with usage, to the token
+  int64_t wrong = 0;      // with usage, and otherwise in the books
+  int64_t estimated = 0;  // without usage: the bill corrected them
+  int64_t added = 0;      // billed, and taken for free
+  Money booked, settled;  // before the bill, and after
+  int64_t ledger_tokens = 0, billed_tokens = 0;
+  std::vector<std::string> lines;
+};
+
 /// What an act asked of the day, what it found, and the command that shows more.
 struct Finding {
   bool ok = true;
@@ -76,6 +87,7 @@ struct DayReport {
   std::string data;
   std::vector<ActReport> acts;
   SideReport drover, naive;
+  BillReport bill;
   std::vector<FailoverSums> failovers;
   Percentiles step_us, first_token_us;
   TimeParts parts;

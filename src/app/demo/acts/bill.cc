@@ -1,0 +1,40 @@
+// The day's bill: what Drover's ledger says was used, against the clouds' own books.
+
+#include "app/demo/acts/act.h"
+
+namespace drover::app {
+namespace {
+
+class BillAct final : public Act {
+ public:
+  std::string name() const override { return "the bill"; }
+  std::string asks() const override {
+    return "at midnight the clouds' own books come, and the ledger must agree to the token";
+  }
+  Task<Result<void>> run(Context, Day*) override { co_return Result<void>(); }
+
+  void check(const std::vector<const SessionFacts*>&, const DayReport& report,
+             ActReport& out) const override {
+    const BillReport& b = report.bill;
+    out.findings.push_back({b.agreed > 0 && b.wrong == 0,
+                            std::to_string(b.agreed) +
+                                " calls with usage agree with the clouds' books to the token, " +
+                                std::to_string(b.wrong) + " differ"});
+    out.findings.push_back(
+        {true, std::to_string(b.estimated) + " calls whose usage never came were estimates" +
+                   (b.added == 0 ? std::string()
+                                 : ", and " + std::to_string(b.added) +
+                                       " attempts taken for free were billed") +
+                   ": the bill makes $" + b.booked.usd() + " to $" + b.settled.usd()});
+    out.findings.push_back({b.ledger_tokens == b.billed_tokens,
+                            "then the ledger holds the " + std::to_string(b.billed_tokens) +
+                                " tokens that the clouds billed"});
+    out.lines = b.lines;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Act> make_bill_act() { return std::make_unique<BillAct>(); }
+
+}  // namespace drover::app

@@ -1,0 +1,308 @@
+"""Drover's ledger against the clouds' own books, under everything that makes them differ."""
+import argparse
+import http.client
+import json
+import os
+import random
+import signal
+import socket
+import statistics
+import subprocess
+import threading
+import time
+
+from server import DROVER, WORK, Child, Serve, until, write
+
+arguments = argparse.ArgumentParser()
+arguments.add_argument("--seconds", type=float, default=20)
+arguments.add_argument("--kills", type=int, default=3)
+arguments.add_argument("--workers", type=int, default=6)
+arguments.add_argument("--leave", type=float, default=0.3)
+arguments.add_argument("--seed", type=int, default=1)
+arguments.add_argument("--memory", action="store_true", help="resident memory must be flat")
+A = arguments.parse_args()
+chance = random.Random(A.seed)
+passed = failed = 0
+
+
+def check(good, text):
+    global passed, failed
+    passed, failed = passed + bool(good), failed + (not good)
+    print(("ok      " if good else "FAILED  ") + text, flush=True)
+
+
+# --- The clouds, and what goes wrong there ---
+sim = Child("sim", ["sim", "--json", "--first-token", "10ms", "--tokens-per-second", "2000",
+                    "--jitter", "0.3", "--cloud", "aws", "--cloud", "azure", "--cloud", "coreweave"])
+clouds = {c["kind"]: c
+          for c in json.loads(sim.wait_for(r"(?m)^(\{\"clouds\".*\})$").group(1))["clouds"]}
+aws, azure, coreweave = clouds["aws"], clouds["azure"], clouds["coreweave"]
+access = aws["credentials"]["access_keys"][0]
+PRICE = "price_per_million: {input: 3, output: 15, cache_read: 0.3, cache_write: 3.75}"
+ENDPOINTS = {
+    "aws": f"provider: aws-bedrock, upstream_model: '{aws['models'][0]}', region: "
+           f"{aws['regions'][0]['region']}, base_url: '{aws['regions'][0]['url']}', "
+           "credentials: 'aws:default'",
+    "azure": f"provider: azure-openai, deployment: '{azure['models'][0]}', api_version: "
+             f"'2024-10-21', base_url: '{azure['regions'][0]['url']}', credentials: 'env:AZ_KEY'",
+    "coreweave": f"provider: coreweave, upstream_model: '{coreweave['models'][0]}', base_url: "
+                 f"'{coreweave['regions'][0]['url']}/v1', credentials: 'env:CW_KEY'",
+}
+# Each cloud by itself, and all of them behind one another.
+lines = [f"  - {{id: {name}, model: {name}, {facts}, {PRICE}}}" for name, facts in ENDPOINTS.items()]
+lines += [f"  - {{id: {name}/any, model: any, {facts}, {PRICE}}}"
+          for name, facts in ENDPOINTS.items()]
+LIMIT = 1000
+CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nlog: {level: warn}\nendpoints:\n" +
+               "\n".join(lines) + f"""
+budgets:
+  - {{name: house, money: {LIMIT}, per: month}}
+  - {{name: all-time, money: {LIMIT}}}
+  - {{name: keys, key: "*", requests: 100000, per: minute}}
+  - {{name: small, key: small, money: 0.02}}
+""")
+ENV = {"AWS_ACCESS_KEY_ID": access["access_key_id"],
+       "AWS_SECRET_ACCESS_KEY": access["secret_access_key"],
+       "AZ_KEY": azure["credentials"]["api_key"], "CW_KEY": coreweave["credentials"]["bearer"]}
+DATA = os.path.join(WORK, "data")
+FAULTS = [("cut", 2), ("early_end", 1), ("missing_usage", 0), ("error_in_stream", 1),
+          ("error_500", 0), ("error_503", 0), ("throttle", 0), ("garbage", 1),
+          ("cut_before_headers", 0), ("half_frame", 1)]
+
+
+def control(cloud, method, path, body=None):
+    host = cloud["control_url"].split("//")[1]
+    connection = http.client.HTTPConnection(host, timeout=60)
+    connection.request(method, path, json.dumps(body) if body is not None else None)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer
+
+
+def set_faults():
+    """Every twentieth call or so meets one."""
+    names = set()
+    for cloud in clouds.values():
+        faults = []
+        for kind, after in FAULTS:
+            faults.append({"kind": kind, "count": -1, "probability": 0.006, "after_events": after})
+        for fault in faults:
+            answer = control(cloud, "POST", "/_sim/faults", fault)
+            if "error" not in answer:
+                names.add(fault["kind"])
+    return names
+
+
+# --- Drover, killed now and then ---
+class Server:
+    def __init__(self):
+        self.number = self.kills = 0
+        self.admin = self.key = None
+        self.lock = threading.Lock()
+        self.start()
+
+    def start(self):
+        self.number += 1
+        self.now = Serve(f"serve{self.number}", CONFIG, DATA, ENV)
+        self.admin = self.admin or self.now.key
+
+    def kill(self):
+        with self.lock:
+            self.now.process.send_signal(signal.SIGKILL)
+            self.now.process.wait()
+            self.kills += 1
+            self.start()
+
+    def resident(self):
+        with open(f"/proc/{self.now.process.pid}/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmRSS"):
+                    return int(line.split()[1])
+        return 0
+
+
+def first_server():
+    """A key named `small` must be there before its budget is."""
+    plain = write("first.yaml", open(CONFIG, encoding="utf-8").read().split("budgets:")[0])
+    first = Serve("first", plain, DATA, ENV)
+    made = json.loads(first.call("POST", "/v1/keys", {"label": "small", "scopes": ["call"]},
+                                 key=first.key)[2])
+    first.stop()
+    return first.key, made["key"]
+
+
+ADMIN, SMALL = first_server()
+server = Server()
+server.admin = ADMIN
+
+
+# --- The callers ---
+counts = {"answered": 0, "left": 0, "refused": 0, "broken": 0}
+count_lock = threading.Lock()
+stop = threading.Event()
+
+
+def note(what):
+    with count_lock:
+        counts[what] += 1
+
+
+def one_call(rng):
+    stream = rng.random() < 0.6
+    leaves = rng.random() < A.leave
+    small = rng.random() < 0.05
+    words = " ".join("word%d" % rng.randrange(1000) for _ in range(rng.randrange(5, 200)))
+    body = json.dumps({"model": rng.choice(["aws", "azure", "coreweave", "any", "any"]),
+                       "max_tokens": 300, "stream": stream,
+                       "messages": [{"role": "user", "content": words}]})
+    connection = http.client.HTTPConnection("127.0.0.1", server.now.port, timeout=30)
+    try:
+        connection.request("POST", "/v1/chat/completions", body,
+                           {"authorization": "Bearer " + (SMALL if small else ADMIN),
+                            "content-type": "application/json"})
+        if leaves and not stream:
+            time.sleep(rng.random() * 0.05)
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            note("left")
+            return
+        answer = connection.getresponse()
+        if leaves:
+            answer.read(rng.randrange(1, 400))
+            note("left")
+            return
+        text = answer.read()
+        if answer.status == 402:
+            note("refused")
+        elif answer.status == 200 and (not stream or text.rstrip().endswith(b"[DONE]")):
+            note("answered")
+        else:
+            note("broken")
+    except (OSError, http.client.HTTPException):
+        note("broken")
+    finally:
+        connection.close()
+
+
+def work(number):
+    rng = random.Random(A.seed * 1000 + number)
+    while not stop.is_set():
+        one_call(rng)
+        time.sleep(rng.random() * 0.02)
+
+
+faults = set_faults()
+threads = [threading.Thread(target=work, args=(n,)) for n in range(A.workers)]
+for thread in threads:
+    thread.start()
+began = time.monotonic()
+kill_at = [began + A.seconds * (n + 0.5) / A.kills for n in range(A.kills)]
+samples = []
+while time.monotonic() - began < A.seconds:
+    time.sleep(0.2)
+    if kill_at and time.monotonic() > kill_at[0]:
+        kill_at.pop(0)
+        server.kill()
+    elif not A.kills:
+        samples.append((time.monotonic() - began, server.resident()))
+stop.set()
+for thread in threads:
+    thread.join()
+print(f"{json.dumps(counts)}, {server.kills} kills, faults: {', '.join(sorted(faults))}", flush=True)
+check(counts["answered"] > 10 and counts["left"] > 3, "calls were answered, and clients left")
+check(len(faults) >= 8, f"{len(faults)} kinds of fault were set")
+
+
+# --- The books ---
+def metric(name):
+    text = server.now.call("GET", "/metrics", key=ADMIN)[2]
+    for line in text.splitlines():
+        if line.startswith(name + " "):
+            return float(line.split()[1])
+    return 0
+
+
+until(lambda: metric("drover_calls_in_flight") == 0, "calls read on to their end", 60)
+sources = [cloud["control_url"] for cloud in clouds.values()]
+
+
+def reconcile(*flags):
+    run = subprocess.run(
+        [DROVER, "cost", "reconcile", *sources, *flags, "--json",
+         "--url", f"http://127.0.0.1:{server.now.port}", "--key", ADMIN],
+        capture_output=True, text=True, cwd=WORK, timeout=120, check=False)
+    assert run.stdout, run.stderr
+    return json.loads(run.stdout)
+
+
+def first_of(answer, group):
+    return json.dumps(answer[group]["calls"][:2]) if answer[group]["count"] else ""
+
+
+def number(answer, group):
+    return answer[group]["count"]
+
+
+before = reconcile()
+print(f"bill: {before['rows']} rows; {before['agreed']} agree, {number(before, 'corrected')} estimates "
+      f"to correct, {number(before, 'added')} billed and not booked, "
+      f"{number(before, 'estimated')} estimates that were not billed", flush=True)
+for group in ("different", "unknown", "unbilled"):
+    check(number(before, group) == 0,
+          f"no call is {group} {first_of(before, group)}")
+check(before["exact"] and before["agreed"] > 10,
+      f"the ledger equals the clouds' books to the token for {before['agreed']} calls with usage")
+
+listed = json.loads(server.now.call("GET", "/v1/cost/calls?estimated=true&limit=10000", key=ADMIN)[2])
+estimates = number(before, "corrected") + number(before, "estimated")
+check(len(listed["data"]) == estimates, f"every one of {estimates} estimates is listed")
+
+reconcile("--correct", "--complete")
+after = reconcile()
+check(number(after, "corrected") == 0 and number(after, "estimated") == 0 and
+      number(after, "added") == 0, "the bill corrects all estimates")
+check(after["ledger_tokens"] == after["billed_tokens"],
+      f"then the ledger holds what was billed: {after['ledger_tokens']} and "
+      f"{after['billed_tokens']} tokens")
+billed = {"input": 0, "output": 0, "cached": 0}
+for cloud in clouds.values():
+    books = control(cloud, "GET", "/_sim/state?log=0")["billed"]
+    billed["input"] += books["input_tokens"]
+    billed["output"] += books["output_tokens"]
+    billed["cached"] += books["cache_read_tokens"]
+total = json.loads(server.now.call("GET", "/v1/cost", key=ADMIN)[2])["data"][0]
+check((total["input_tokens"], total["output_tokens"], total["cache_read_tokens"]) ==
+      (billed["input"], billed["output"], billed["cached"]),
+      f"and its sums are the clouds' own: {total['input_tokens']} input, "
+      f"{total['cache_read_tokens']} of it cached, {total['output_tokens']} output")
+
+
+def account(name):
+    data = json.loads(server.now.call("GET", "/v1/budgets", key=ADMIN)[2])["data"]
+    return [b for b in data if b["name"] == name]
+
+
+check(all(a["used"]["money"] == total["cost_usd"] for a in account("house") + account("all-time")) and
+      account("house"), f"the budgets count the same: ${total['cost_usd']}")
+small = account("small")
+check(counts["refused"] > 0 or A.seconds < 10, f"{counts['refused']} calls of a key beyond its budget were refused")
+check(small and float(small[0]["used"]["money"]) <= 0.02,
+      f"which used ${small[0]['used']['money'] if small else '?'} of $0.02")
+
+# A restart in good order, and one by force, change nothing.
+for how in (signal.SIGTERM, signal.SIGKILL):
+    server.now.stop(how)
+    server.start()
+    again = json.loads(server.now.call("GET", "/v1/cost", key=ADMIN)[2])["data"][0]
+    check(again == total and account("house")[0]["used"]["money"] == total["cost_usd"],
+          f"all of it survives {how.name}")
+
+if A.memory:
+    late = [r for t, r in samples if t > A.seconds * 0.3]
+    third = len(late) // 3
+    early_kb, last_kb = statistics.median(late[:third]), statistics.median(late[-third:])
+    check(last_kb <= early_kb * 1.05 + 4096,
+          f"resident memory is flat: {early_kb / 1024:.1f} MB, then {last_kb / 1024:.1f} MB")
+server.now.stop()
+sim.stop()
+print(f"{passed} passed, {failed} failed, 0 skipped")
+raise SystemExit(1 if failed else 0)
