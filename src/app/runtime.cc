@@ -258,6 +258,17 @@ Result<std::vector<road::Budget>> Runtime::all_budgets(const Config& config) con
   return out;
 }
 
+Task<void> Runtime::retry_refused(Context ctx) {
+  constexpr int64_t kHour = 3600;
+  for (;;) {
+    const int64_t left = kHour - unix_seconds(loop_.wall()) % kHour;
+    // A little after it, so that it has come for all.
+    auto slept = co_await async::sleep_for(ctx, std::chrono::seconds(left + 1));
+    if (!slept) co_return;
+    sessions_->accounts_changed();
+  }
+}
+
 void Runtime::open_books() {
   ledger_ = std::make_unique<trace::Ledger>();
   accounts_ = std::make_unique<road::Accounts>(loop_, *ledger_, ledger_log_.get(), &metrics_);
@@ -279,6 +290,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
+  background_->spawn(retry_refused(background_->context()));
   if (!options_.recover) co_return size_t{0};
   co_return co_await sessions_->recover(ctx);
 }
@@ -317,6 +329,7 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   config.listen_host = config_.listen_host;
   config.listen_port = config_.listen_port;
   config_ = std::move(config);
+  sessions_->accounts_changed();
   agents_->set_configured(config_.agents);
   configure_log(config_.log_level, config_.log_format);
   co_return Result<void>();
@@ -402,7 +415,9 @@ void Runtime::add_routes(api::Router& router) {
   keys.tenants = tenants_.get();
   keys.budgets_changed = [this]() -> Result<void> {
     TRY(auto budgets, all_budgets(config_));
-    return accounts_->set_budgets(std::move(budgets));
+    TRY_VOID(accounts_->set_budgets(std::move(budgets)));
+    sessions_->accounts_changed();
+    return {};
   };
   api::add_key_routes(router, keys);
   api::TraceServices traces;

@@ -121,6 +121,8 @@ class Runtime {
   providers::ProviderEnvironment environment();
   session::Services session_services();
   void open_books();
+  /// Sessions that a budget stopped try again with each hour, in which windows renew.
+  Task<void> retry_refused(Context ctx);
   /// The budgets of a configuration and of the keys, which must be loaded.
   Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
 

@@ -123,7 +123,7 @@ Result<Account*> Accounts::account_of(const BudgetPtr& budget, const LedgerLine&
   }
   auto found = accounts_.find(name);
   if (found != accounts_.end()) return found->second.get();
-  if (accounts_.size() >= limits::kAccountsMax && !forget_idle_accounts()) {
+  if (accounts_.size() >= limits::kAccountsMax) {
     return fail(Error(Code::kResourceExhausted,
                       "there are " + std::to_string(accounts_.size()) +
                           " accounts of budgets, the most that one server keeps; the budget '" +
@@ -137,7 +137,7 @@ Result<Account*> Accounts::account_of(const BudgetPtr& budget, const LedgerLine&
   return accounts_.emplace(std::move(name), std::move(made)).first->second.get();
 }
 
-bool Accounts::forget_idle_accounts() {
+void Accounts::forget_idle_accounts() {
   std::vector<const Account*> kept;
   for (const auto& [hash, line] : lines_) {
     if (line->open == 0) line->epoch = 0;  // resolved again when it is needed
@@ -149,10 +149,11 @@ bool Accounts::forget_idle_accounts() {
     Account& a = *entry.second;
     return a.idle(now_of(a)) && !a.promising && !std::binary_search(kept.begin(), kept.end(), &a);
   });
-  return accounts_.size() < limits::kAccountsMax;
 }
 
 Result<void> Accounts::resolve(AccountLine& line) {
+  // Before, not between: none that is found here may go meanwhile.
+  if (accounts_.size() + budgets_.size() > limits::kAccountsMax) forget_idle_accounts();
   std::vector<Account*> accounts;
   bool rated = false;
   auto add = [&](const std::vector<BudgetPtr>& list) -> Result<void> {
@@ -177,12 +178,7 @@ AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpo
   auto [from, to] = lines_.equal_range(hash);
   for (auto it = from; it != to; ++it) {
     AccountLine* line = it->second.get();
-    if (!same(line->line, who, endpoint)) continue;
-    if (line->epoch == epoch_ || line->open == 0) return line;
-    // What is in flight settles into the accounts that it was reserved in.
-    old_lines_.push_back(std::move(it->second));
-    lines_.erase(it);
-    break;
+    if (same(line->line, who, endpoint)) return line;
   }
   if (lines_.size() >= limits::kAccountLinesMax) make_room();
   auto line = std::make_unique<AccountLine>();

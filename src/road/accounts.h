@@ -149,7 +149,7 @@ class Accounts {
   Result<void> resolve(AccountLine& line);
   /// The account of that budget for a call of that line; null: it is not for such calls.
   Result<Account*> account_of(const BudgetPtr& budget, const trace::LedgerLine& line);
-  bool forget_idle_accounts();
+  void forget_idle_accounts();
   void seed(const std::vector<BudgetPtr>& fresh);
   RateState rates_of(const AccountLine& line);
   Error refusal(Account& account, Lack lack, const Use& more);

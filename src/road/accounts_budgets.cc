@@ -57,6 +57,15 @@ Result<void> Accounts::set_budgets(std::vector<Budget> budgets) {
     if (!before.contains(b->identity())) fresh.push_back(b);
   }
   ++epoch_;
+  // What is in flight settles into the accounts that it was reserved in.
+  for (auto it = lines_.begin(); it != lines_.end();) {
+    if (it->second->open == 0) {
+      ++it;
+      continue;
+    }
+    old_lines_.push_back(std::move(it->second));
+    it = lines_.erase(it);
+  }
   budgets_ = std::move(all);
   general_.clear();
   by_key_.clear();
@@ -78,6 +87,7 @@ Result<void> Accounts::set_budgets(std::vector<Budget> budgets) {
     return std::any_of(old_accounts_.begin(), old_accounts_.end(),
                        [&](const auto& old) { return old.get() == a; });
   });
+  if (old_lines_.empty()) old_accounts_.clear();
   seed(fresh);
   return {};
 }

@@ -248,6 +248,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     while (held && !*held) {
       Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
       Result<void> waited = co_await parts_.accounts->wait(waiting);
+      if (waited && flight->left) waited = fail(Code::kCancelled, "the caller left");
       held = waited ? reserve(*flight, *endpoint, hold) : fail(std::move(waited).error());
     }
     if (!held) {

@@ -58,6 +58,9 @@ std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight&
   bool given_up = error.error.code == Code::kCancelled || error.error.reason == "total";
   if (!error.usage.known() && !error.visible && !given_up) return std::nullopt;
   contract::Usage usage = error.usage;
+  // Some providers tell the usage as it grows: what they told before the break is not the last
+  // word.
+  usage.estimated = true;
   fill(usage, flight.call.prompt.estimated_input_tokens(), streamed_tokens(flight));
   return priced(endpoint, flight, std::move(usage), {});
 }

@@ -37,18 +37,19 @@ struct CommandAnswer : async::OneShot<Result<uint64_t>> {
 /// Something asked of a session from outside.
 struct Command {
   enum class Kind : uint8_t {
-    kStart,       // session.started; "message" and "plan" beside it begin the first turn
-    kMessage,     // observation
-    kReward,      // reward
-    kCancel,      // session.ended
-    kResolve,     // wait.resolved of an approval
-    kSignal,      // signal
-    kExtension,   // budget.extension_decided
-    kMove,        // agent.changed
-    kChildEnded,  // child.ended
-    kTimer,       // a wait may be due
-    kWork,        // a worker's result
-    kNudge,       // wake up and look
+    kStart,            // session.started; "message" and "plan" beside it begin the first turn
+    kMessage,          // observation
+    kReward,           // reward
+    kCancel,           // session.ended
+    kResolve,          // wait.resolved of an approval
+    kSignal,           // signal
+    kExtension,        // budget.extension_decided
+    kMove,             // agent.changed
+    kChildEnded,       // child.ended
+    kTimer,            // a wait may be due
+    kWork,             // a worker's result
+    kNudge,            // wake up and look
+    kAccountsRenewed,  // a budget of the server that had stopped it may allow it now
   };
   Kind kind = Kind::kMessage;
   Json payload;
@@ -125,6 +126,7 @@ class Actor {
   void settle_in_pool();
   /// The tree's limit that stopped the session was raised: it goes on.
   Result<void> take_raise(Batch& batch);
+  Result<void> go_on(Batch& batch);
   /// What the tree has used, with our own part as it would be after this batch.
   TreeUse tree_used() const;
   const TreeLimits& tree_limits() const;

@@ -57,6 +57,11 @@ Result<void> Actor::take_raise(Batch& batch) {
   if (pool_ == nullptr || !state_.over_budget || state_.over_budget->scope != "tree") return {};
   const OverBudget& over = *state_.over_budget;
   if (over.limit == limit_text(tree_limits(), over.budget)) return {};
+  return go_on(batch);
+}
+
+/// What a budget had stopped is tried again.
+Result<void> Actor::go_on(Batch& batch) {
   for (const Wait& wait : state_.waits) {
     if (wait.what != "budget" || !wait.request_id.empty()) continue;
     Json payload = Json::object();

@@ -115,6 +115,9 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
       return extension(command, batch);
     case Command::Kind::kChildEnded:
       return child_ended(command, batch);
+    case Command::Kind::kAccountsRenewed:
+      if (state_.over_budget && state_.over_budget->scope == "account") TRY_VOID(go_on(batch));
+      return 0;
     case Command::Kind::kTimer:
       return timers(batch);
     case Command::Kind::kWork:

@@ -118,6 +118,8 @@ class SessionManager final : private Children {
                                 std::string name, Json payload);
   Task<Result<uint64_t>> decide_extension(Context ctx, identity::Principal who, SessionId id,
                                           ExtensionDecision decision);
+  /// Budgets of the server changed, or renewed: sessions that one had stopped try again.
+  void accounts_changed();
   /// Goes on with another version of its agent.
   Task<Result<uint64_t>> move(Context ctx, identity::Principal who, SessionId id, AgentSpec to,
                               std::string explanation);
@@ -183,7 +185,7 @@ class SessionManager final : private Children {
                                                        KillTarget target);
   Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
                               std::string explanation, KillReport* report);
-  Task<void> lift_tree(Context ctx, SessionId root);
+  Task<void> wake_over_budget(Context ctx, SessionId root, Command::Kind how);
 
   // manager_tree.cc
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,

@@ -108,12 +108,19 @@ Task<Result<uint64_t>> SessionManager::decide_extension(Context ctx, Principal w
   c.actor = actor_of(who, "user");
   c.payload = decision_payload(decision);
   CO_TRY(uint64_t sequence, co_await command(ctx, target, row.tenant, std::move(c)));
-  if (tree) scope_.spawn(lift_tree(scope_.context(), target));
+  if (tree) {
+    scope_.spawn(wake_over_budget(scope_.context(), target, Command::Kind::kNudge));
+  }
   co_return sequence;
 }
 
-/// Sessions of the tree that its budget had stopped see for themselves that they may go on.
-Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
+void SessionManager::accounts_changed() {
+  scope_.spawn(wake_over_budget(scope_.context(), SessionId(), Command::Kind::kAccountsRenewed));
+}
+
+/// Sessions that a budget had stopped (of that tree, or all) see for themselves that they may go
+/// on.
+Task<void> SessionManager::wake_over_budget(Context ctx, SessionId root, Command::Kind how) {
   store::SessionFilter filter;
   filter.root = root;
   filter.waiting_for = "budget";
@@ -122,14 +129,14 @@ Task<void> SessionManager::lift_tree(Context ctx, SessionId root) {
   for (;;) {
     auto rows = co_await services_.journal->list(ctx, filter);
     while (!rows) {
-      LOG_WARN("tree {}: {}", root.str(), rows.error().to_string());
+      LOG_WARN("waking who waits for a budget: {}", rows.error().to_string());
       auto slept = co_await async::sleep_for(ctx, kLiftAgain);
       if (!slept) co_return;
       rows = co_await services_.journal->list(ctx, filter);
     }
     for (const store::SessionRow& row : *rows) {
       Command c;
-      c.kind = Command::Kind::kNudge;
+      c.kind = how;
       auto woken = co_await persist(ctx, row.id, row.tenant, std::move(c));
       (void)woken;  // it may have ended
     }
