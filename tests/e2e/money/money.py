@@ -53,7 +53,7 @@ lines = [f"  - {{id: {name}, model: {name}, {facts}, {PRICE}}}" for name, facts 
 lines += [f"  - {{id: {name}/any, model: any, {facts}, {PRICE}}}"
           for name, facts in ENDPOINTS.items()]
 LIMIT = 1000
-CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nlog: {level: warn}\nendpoints:\n" +
+CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nendpoints:\n" +
                "\n".join(lines) + f"""
 budgets:
   - {{name: house, money: {LIMIT}, per: month}}
@@ -242,6 +242,16 @@ def number(answer, group):
     return answer[group]["count"]
 
 
+def account(name):
+    data = json.loads(server.now.call("GET", "/v1/budgets", key=ADMIN)[2])["data"]
+    return [b for b in data if b["name"] == name]
+
+
+small = account("small")
+check(counts["refused"] > 0 or A.seconds < 10,
+      f"{counts['refused']} calls of a key beyond its budget were refused")
+check(small and float(small[0]["used"]["money"]) <= 0.02,
+      f"which used ${small[0]['used']['money'] if small else '?'} of $0.02")
 before = reconcile()
 print(f"bill: {before['rows']} rows; {before['agreed']} agree, {number(before, 'corrected')} estimates "
       f"to correct, {number(before, 'added')} billed and not booked, "
@@ -276,18 +286,8 @@ check((total["input_tokens"], total["output_tokens"], total["cache_read_tokens"]
       f"{total['cache_read_tokens']} of it cached, {total['output_tokens']} output")
 
 
-def account(name):
-    data = json.loads(server.now.call("GET", "/v1/budgets", key=ADMIN)[2])["data"]
-    return [b for b in data if b["name"] == name]
-
-
 check(all(a["used"]["money"] == total["cost_usd"] for a in account("house") + account("all-time")) and
       account("house"), f"the budgets count the same: ${total['cost_usd']}")
-small = account("small")
-check(counts["refused"] > 0 or A.seconds < 10, f"{counts['refused']} calls of a key beyond its budget were refused")
-check(small and float(small[0]["used"]["money"]) <= 0.02,
-      f"which used ${small[0]['used']['money'] if small else '?'} of $0.02")
-
 # A restart in good order, and one by force, change nothing.
 for how in (signal.SIGTERM, signal.SIGKILL):
     server.now.stop(how)
