@@ -104,8 +104,14 @@ struct Endpoint {
   bool tools = true;
   std::map<std::string, std::string> options;  // provider-specific, checked by the provider
 
-  std::vector<PriceChange> price_changes;  // by time
   const std::string& place() const { return site.empty() ? id : site; }
+  const Price& price_at(WallTime when) const {
+    const Price* out = &price;
+    for (const PriceChange& change : price_changes) {
+      if (change.from <= when) out = &change.price;
+    }
+    return *out;
+  }
 };
 
 }  // namespace drover::catalog

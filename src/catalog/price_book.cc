@@ -219,7 +219,7 @@ PriceBook PriceBook::read(const Json& table, const Fault& fault) {
   out.tables_.push_back(0);
   const Json* prices = table.find("prices");
   if (prices == nullptr) {
-    Result<PriceTable> imported = import_litellm_prices(table);
+    Result<PriceTable> imported = import_litellm_document(table);
     if (!imported) {
       fault("", "neither a table of prices (a list `prices`) nor LiteLLM's: " +
                     imported.error().message);

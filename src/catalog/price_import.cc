@@ -142,10 +142,10 @@ Result<ModelFacts> read_model_facts(const Json& entry) {
 
 Result<PriceTable> import_litellm_prices(std::string_view json) {
   TRY(Json document, Json::parse(json));
-  return import_litellm_prices(document);
+  return import_litellm_document(document);
 }
 
-Result<PriceTable> import_litellm_prices(const Json& document) {
+Result<PriceTable> import_litellm_document(const Json& document) {
   if (!document.is_object()) {
     return fail(Code::kInvalidArgument, "a price table is a JSON object of models");
   }

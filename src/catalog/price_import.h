@@ -40,7 +40,7 @@ struct PriceTable {
 };
 
 Result<PriceTable> import_litellm_prices(std::string_view json);
-Result<PriceTable> import_litellm_prices(const Json& document);
+Result<PriceTable> import_litellm_document(const Json& document);
 /// The same for one entry, as drover.yaml may hold it.
 Result<ModelFacts> read_model_facts(const Json& entry);
 
