@@ -47,7 +47,7 @@ void append_json_string(std::string& out, std::string_view text) {
   for (const char* p = find_json_special(clean_from, end); p < end;
        p = find_json_special(clean_from, end)) {
     unsigned char c = static_cast<unsigned char>(*p);
-    out.append(clean_from, p);
+    out.append(clean_from, static_cast<size_t>(p - clean_from));
     clean_from = p + 1;
     switch (c) {
       case '"':
@@ -78,7 +78,7 @@ void append_json_string(std::string& out, std::string_view text) {
       }
     }
   }
-  out.append(clean_from, end);
+  out.append(clean_from, static_cast<size_t>(end - clean_from));
   out += '"';
 }
 

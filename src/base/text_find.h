@@ -9,29 +9,41 @@
 
 namespace drover {
 
+#ifdef __SSE2__
+namespace detail {
+/// Bits of those of 16 bytes that end or escape in a JSON string.
+inline unsigned json_special_bits(__m128i v) {
+  const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+  const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
+  const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control)));
+}
+}  // namespace detail
+#endif
+
 /// A quote, a backslash or a control character below 0x20: what ends or escapes in a JSON string.
 inline const char* find_json_special(const char* p, const char* end) {
 #ifdef __SSE2__
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i slash = _mm_set1_epi8('\\');
-  const __m128i low = _mm_set1_epi8(0x1f);
-  while (end - p >= 16) {
-    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
-    __m128i hit =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), control);
-    int mask = _mm_movemask_epi8(hit);
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
+  // What is left over at the end is looked at together with bytes before it, which are clean.
+  const char* begin = p;
+  for (; end - p >= 16; p += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    if (unsigned bits = detail::json_special_bits(v)) return p + __builtin_ctz(bits);
   }
-  if (end - p >= 8) {  // names of members are short
-    __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
-    __m128i hit =
-        _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, slash)), control);
-    int mask = _mm_movemask_epi8(hit) & 0xff;
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 8;
+  if (p == end) return end;
+  if (end - begin >= 16) {
+    p = end - 16;
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const unsigned bits = detail::json_special_bits(v);
+    return bits == 0 ? end : p + __builtin_ctz(bits);
+  }
+  if (end - begin >= 8) {  // names of members are short
+    for (p = begin;; p = end - 8) {
+      const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+      if (unsigned bits = detail::json_special_bits(v) & 0xff) return p + __builtin_ctz(bits);
+      if (p == end - 8) return end;
+    }
   }
 #endif
   while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
