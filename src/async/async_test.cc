@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "async/frame_pool.h"
 #include "async/scope.h"
 #include "async/sim_loop.h"
 #include "async/sync.h"
@@ -42,6 +43,49 @@ TEST(Async, CancelEndsAWaitAndItsChildren) {
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, Code::kCancelled);
   EXPECT_EQ(r.error().message, "stop");
+}
+
+Task<void> note_end(Context ctx, std::vector<int>* ended, int value) {
+  auto slept = co_await sleep_for(ctx, 5s);
+  if (!slept) ended->push_back(value);
+}
+
+TEST(Async, ACancellationReachesAllThatWaitInTheirOrder) {
+  SimLoop loop;
+  Context ctx(loop);
+  Scope scope(ctx);
+  std::vector<int> ended;
+  auto passing = std::make_unique<CancelSource>(scope.context());
+  for (int i = 0; i < 4; ++i) scope.spawn(note_end(scope.context(), &ended, i));
+  passing.reset();  // a child that goes first leaves nothing behind
+  CancelSource child(scope.context());
+  scope.spawn(note_end(child.context(), &ended, 4));
+  child.cancel("only the child");
+  loop.run_for(1s);
+  EXPECT_EQ(ended, std::vector<int>({4}));
+  scope.cancel("all");
+  loop.run_task(scope.join());
+  EXPECT_EQ(ended, std::vector<int>({4, 0, 1, 2, 3}));
+  CancelSource late(scope.context());
+  EXPECT_TRUE(late.cancelled());
+  EXPECT_EQ(late.context().check().error().message, "all");
+}
+
+TEST(FramePool, HandsTheSameMemoryOutAgainAndKeepsABoundedNumber) {
+  // Another size than any frame of this test has, so that the list is ours.
+  constexpr size_t kBytes = FramePool::kPooledBytesMax - 1;
+  void* first = FramePool::take(kBytes);
+  FramePool::give(first, kBytes);
+  void* second = FramePool::take(kBytes - 5);
+  if (FramePool::kPooled) EXPECT_EQ(first, second);
+  FramePool::give(second, kBytes - 5);
+  std::vector<void*> many;
+  for (size_t i = 0; i < FramePool::kKeptMax + 10; ++i) many.push_back(FramePool::take(kBytes));
+  for (void* frame : many) FramePool::give(frame, kBytes);
+  EXPECT_LE(FramePool::kept(kBytes), FramePool::kKeptMax);
+  void* large = FramePool::take(FramePool::kPooledBytesMax + 1);
+  FramePool::give(large, FramePool::kPooledBytesMax + 1);
+  EXPECT_EQ(FramePool::kept(FramePool::kPooledBytesMax + 1), 0u);
 }
 
 TEST(Async, WhenAllRunsSideBySide) {

@@ -1,39 +1,50 @@
 #include "async/context.h"
 
+#include "base/assert.h"
+
 namespace drover::async {
 
-CancelState::CancelState(std::shared_ptr<CancelState> parent) : parent_(std::move(parent)) {
-  if (parent_ == nullptr) return;
-  if (parent_->cancelled()) {
-    cancelled_ = true;
-    reason_ = parent_->reason();
+CancelState::CancelState(CancelPtr parent) : parent_(std::move(parent)) {
+  hooks_.prev_ = hooks_.next_ = &hooks_;
+  if (!parent_) return;
+  if (!parent_->cancelled()) {
+    parent_->add(*this);
     return;
   }
-  in_parent_ = parent_->add([this] {
-    linked_ = false;
-    cancel(parent_->reason());
-  });
-  linked_ = true;
+  cancelled_ = true;
+  reason_ = parent_->reason();
 }
 
 CancelState::~CancelState() {
-  if (linked_) parent_->remove(in_parent_);
+  // Whoever waits holds a context, and with it this state: nobody is left to be told.
+  DROVER_DASSERT(hooks_.next_ == &hooks_);
+  unlink();  // while the parent is still held
+}
+
+CancelPtr CancelState::make(CancelPtr parent) {
+  return CancelPtr(new CancelState(std::move(parent)));
 }
 
 void CancelState::cancel(std::string reason) {
   if (cancelled_) return;
+  // A hook may let go of the last reference.
+  CancelPtr self(this);
   cancelled_ = true;
   reason_ = std::move(reason);
-  // A callback may add or remove others: take them one at a time.
-  while (!callbacks_.empty()) {
-    Callback callback = std::move(callbacks_.front());
-    callbacks_.pop_front();
-    callback();
+  // A hook may add or remove others: take them one at a time.
+  while (hooks_.next_ != &hooks_) {
+    CancelHook* hook = hooks_.next_;
+    hook->unlink();
+    hook->on_cancel();
   }
 }
 
-CancelState::Handle CancelState::add(Callback callback) {
-  return callbacks_.insert(callbacks_.end(), std::move(callback));
+void CancelState::add(CancelHook& hook) {
+  DROVER_DASSERT(!cancelled_ && !hook.linked());
+  hook.prev_ = hooks_.prev_;
+  hook.next_ = &hooks_;
+  hooks_.prev_->next_ = &hook;
+  hooks_.prev_ = &hook;
 }
 
 Duration Context::remaining() const {
@@ -62,7 +73,7 @@ Context Context::with_deadline(MonoTime t) const {
   return out;
 }
 
-Context Context::with_cancel(std::shared_ptr<CancelState> state) const {
+Context Context::with_cancel(CancelPtr state) const {
   Context out = *this;
   out.cancel_ = std::move(state);
   return out;

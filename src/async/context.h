@@ -5,10 +5,8 @@
 // A wait under a context ends with kDeadlineExceeded or kCancelled when the context does.
 // Loop thread only.
 
-#include <functional>
-#include <list>
-#include <memory>
 #include <string>
+#include <utility>
 
 #include "async/loop.h"
 #include "base/result.h"
@@ -16,38 +14,102 @@
 
 namespace drover::async {
 
-/// A node of the cancellation tree. Use through Context and CancelSource.
-class CancelState {
+/// Something that is told when a cancellation comes; linked into one CancelState at a time, and out
+/// of it by its own end. Intrusive, so that a wait registers without an allocation.
+class CancelHook {
  public:
-  using Callback = std::function<void()>;
-  using Handle = std::list<Callback>::iterator;
+  CancelHook() = default;
+  CancelHook(const CancelHook&) = delete;
+  CancelHook& operator=(const CancelHook&) = delete;
+  bool linked() const { return prev_ != nullptr; }
+  void unlink();
 
-  explicit CancelState(std::shared_ptr<CancelState> parent);
-  ~CancelState();
+ protected:
+  ~CancelHook() { unlink(); }
+
+ private:
+  friend class CancelState;
+  /// Called at most once a link, when it is already taken out.
+  virtual void on_cancel() = 0;
+  CancelHook* prev_ = nullptr;
+  CancelHook* next_ = nullptr;
+};
+
+class CancelState;
+
+/// Shares a CancelState. Counts without atomics: a context is copied some fifty times in a gateway
+/// call, by one thread only.
+class CancelPtr {
+ public:
+  CancelPtr() = default;
+  /// Takes over a new state.
+  explicit CancelPtr(CancelState* state);
+  CancelPtr(const CancelPtr& o);
+  CancelPtr(CancelPtr&& o) noexcept : state_(std::exchange(o.state_, nullptr)) {}
+  CancelPtr& operator=(CancelPtr o) noexcept {
+    std::swap(state_, o.state_);
+    return *this;
+  }
+  ~CancelPtr();
+  CancelState* operator->() const { return state_; }
+  CancelState& operator*() const { return *state_; }
+  explicit operator bool() const { return state_ != nullptr; }
+
+ private:
+  CancelState* state_ = nullptr;
+};
+
+/// A node of the cancellation tree. Use through Context and CancelSource.
+class CancelState final : private CancelHook {
+ public:
+  /// Without a parent: a root.
+  static CancelPtr make(CancelPtr parent);
   CancelState(const CancelState&) = delete;
   CancelState& operator=(const CancelState&) = delete;
+  ~CancelState();
 
   bool cancelled() const { return cancelled_; }
   const std::string& reason() const { return reason_; }
   void cancel(std::string reason);
-  /// Precondition: not cancelled. The callback runs at most once.
-  Handle add(Callback callback);
-  void remove(Handle handle) { callbacks_.erase(handle); }
+  /// Precondition: not cancelled, and the hook is linked nowhere.
+  void add(CancelHook& hook);
 
  private:
-  std::shared_ptr<CancelState> parent_;
-  Handle in_parent_;
-  bool linked_ = false;
+  friend class CancelPtr;
+  /// The ring's head: never told anything.
+  struct Head final : CancelHook {
+    void on_cancel() override {}
+  };
+  explicit CancelState(CancelPtr parent);
+  void on_cancel() override { cancel(parent_->reason()); }
+
+  size_t owners_ = 0;
+  CancelPtr parent_;
   bool cancelled_ = false;
   std::string reason_;
-  std::list<Callback> callbacks_;
+  Head hooks_;
 };
+
+inline void CancelHook::unlink() {
+  if (prev_ == nullptr) return;
+  prev_->next_ = next_;
+  next_->prev_ = prev_;
+  prev_ = next_ = nullptr;
+}
+
+inline CancelPtr::CancelPtr(CancelState* state) : state_(state) { ++state_->owners_; }
+inline CancelPtr::CancelPtr(const CancelPtr& o) : state_(o.state_) {
+  if (state_ != nullptr) ++state_->owners_;
+}
+inline CancelPtr::~CancelPtr() {
+  if (state_ != nullptr && --state_->owners_ == 0) delete state_;
+}
 
 class Context {
  public:
   static constexpr MonoTime kNoDeadline = MonoTime::max();
 
-  explicit Context(Loop& loop) : loop_(&loop), cancel_(std::make_shared<CancelState>(nullptr)) {}
+  explicit Context(Loop& loop) : loop_(&loop), cancel_(CancelState::make(CancelPtr())) {}
 
   Loop& loop() const { return *loop_; }
   MonoTime deadline() const { return deadline_; }
@@ -62,19 +124,19 @@ class Context {
   Context with_timeout(Duration d) const;
   Context with_deadline(MonoTime t) const;
   /// The same deadline and span under a cancellation of its own (see CancelSource).
-  Context with_cancel(std::shared_ptr<CancelState> state) const;
+  Context with_cancel(CancelPtr state) const;
   /// Free of the caller's deadline and cancellation: for bounded clean-up that must finish.
   Context detached() const;
 
   const SpanContext& span() const { return span_; }
   Context with_span(SpanContext span) const;
 
-  const std::shared_ptr<CancelState>& cancel_state() const { return cancel_; }
+  const CancelPtr& cancel_state() const { return cancel_; }
 
  private:
   Loop* loop_;
   MonoTime deadline_ = kNoDeadline;
-  std::shared_ptr<CancelState> cancel_;
+  CancelPtr cancel_;
   SpanContext span_;
 };
 
@@ -82,14 +144,13 @@ class Context {
 class CancelSource {
  public:
   explicit CancelSource(const Context& parent)
-      : state_(std::make_shared<CancelState>(parent.cancel_state())),
-        context_(parent.with_cancel(state_)) {}
+      : state_(CancelState::make(parent.cancel_state())), context_(parent.with_cancel(state_)) {}
   const Context& context() const { return context_; }
   void cancel(std::string reason = "cancelled") { state_->cancel(std::move(reason)); }
   bool cancelled() const { return state_->cancelled(); }
 
  private:
-  std::shared_ptr<CancelState> state_;
+  CancelPtr state_;
   Context context_;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <utility>
 
+#include "async/frame_pool.h"
 #include "base/assert.h"
 
 namespace drover::async {
@@ -20,6 +21,9 @@ namespace detail {
 
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
+
+  static void* operator new(size_t bytes) { return FramePool::take(bytes); }
+  static void operator delete(void* frame, size_t bytes) noexcept { FramePool::give(frame, bytes); }
 
   struct FinalAwaiter {
     bool await_ready() noexcept { return false; }
@@ -34,6 +38,12 @@ struct PromiseBase {
   FinalAwaiter final_suspend() noexcept { return {}; }
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 };
+
+/// Ends a frame, out of the compiler's sight on purpose: clang would otherwise fold the frame of an
+/// awaited coroutine into its caller's, once for each place that awaits one, and a call that waits
+/// for its model would hold the frames of all that it might still do. With pooled frames that saves
+/// nothing and costs kilobytes a stream.
+[[gnu::noinline]] inline void end_frame(std::coroutine_handle<> frame) { frame.destroy(); }
 
 template <typename T>
 struct Promise : PromiseBase {
@@ -66,7 +76,7 @@ class [[nodiscard]] Task {
   Task(Task&& o) noexcept : handle_(std::exchange(o.handle_, nullptr)) {}
   Task& operator=(Task&& o) noexcept {
     if (this != &o) {
-      if (handle_) handle_.destroy();
+      if (handle_) detail::end_frame(handle_);
       handle_ = std::exchange(o.handle_, nullptr);
     }
     return *this;
@@ -74,7 +84,7 @@ class [[nodiscard]] Task {
   Task(const Task&) = delete;
   Task& operator=(const Task&) = delete;
   ~Task() {
-    if (handle_) handle_.destroy();
+    if (handle_) detail::end_frame(handle_);
   }
 
   struct Awaiter {

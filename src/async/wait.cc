@@ -9,7 +9,7 @@ Error wake_error(Wake wake, const Context& ctx) {
 
 Waiter::~Waiter() {
   disarm();
-  if (linked_) queue_->unlink(this);
+  if (queued_) queue_->unlink(this);
 }
 
 bool Waiter::await_ready() {
@@ -30,24 +30,19 @@ void Waiter::await_suspend(std::coroutine_handle<> h) {
       finish(Wake::kDeadline);
     });
   }
-  registration_ = ctx_.cancel_state()->add([this] {
-    registered_ = false;
-    finish(Wake::kCancelled);
-  });
-  registered_ = true;
+  ctx_.cancel_state()->add(*this);
 }
 
 void Waiter::disarm() {
   if (timer_ != 0) ctx_.loop().cancel_timer(std::exchange(timer_, 0));
-  if (registered_) ctx_.cancel_state()->remove(registration_);
-  registered_ = false;
+  unlink();
 }
 
 void Waiter::finish(Wake wake) {
   if (wake_ != Wake::kPending) return;
   wake_ = wake;
   disarm();
-  if (linked_) queue_->unlink(this);
+  if (queued_) queue_->unlink(this);
   // Through the loop's queue: the waker's stack stays shallow and its state is settled first.
   ctx_.loop().post([h = handle_] { h.resume(); });
 }
@@ -57,7 +52,7 @@ WaitQueue::~WaitQueue() {
 }
 
 void WaitQueue::link(Waiter* w) {
-  w->linked_ = true;
+  w->queued_ = true;
   w->prev_ = tail_;
   w->next_ = nullptr;
   (tail_ == nullptr ? head_ : tail_->next_) = w;
@@ -67,7 +62,7 @@ void WaitQueue::link(Waiter* w) {
 void WaitQueue::unlink(Waiter* w) {
   (w->prev_ == nullptr ? head_ : w->prev_->next_) = w->next_;
   (w->next_ == nullptr ? tail_ : w->next_->prev_) = w->prev_;
-  w->linked_ = false;
+  w->queued_ = false;
   w->prev_ = w->next_ = nullptr;
 }
 

@@ -10,7 +10,6 @@
 // Loop thread only. A waiter that is destroyed while suspended unlinks itself.
 
 #include <coroutine>
-#include <memory>
 
 #include "async/context.h"
 #include "base/result.h"
@@ -24,7 +23,7 @@ Error wake_error(Wake wake, const Context& ctx);
 
 class WaitQueue;
 
-class Waiter {
+class Waiter final : private CancelHook {
  public:
   Waiter(WaitQueue* queue, Context ctx) : queue_(queue), ctx_(std::move(ctx)) {}
   Waiter(const Waiter&) = delete;
@@ -37,6 +36,7 @@ class Waiter {
 
  private:
   friend class WaitQueue;
+  void on_cancel() override { finish(Wake::kCancelled); }
   void finish(Wake wake);
   void disarm();
 
@@ -44,12 +44,10 @@ class Waiter {
   Context ctx_;
   std::coroutine_handle<> handle_;
   Wake wake_ = Wake::kPending;
-  bool linked_ = false;
+  bool queued_ = false;
   Waiter* prev_ = nullptr;
   Waiter* next_ = nullptr;
   Loop::TimerId timer_ = 0;
-  bool registered_ = false;
-  CancelState::Handle registration_;
 };
 
 /// First in, first out.
