@@ -67,6 +67,7 @@ class JsonScanner {
   void space();
   bool literal(std::string_view word);
   bool pass_string(std::string_view& raw, bool& escaped);
+  bool pass_escaped_string(const char* from, const char* p, std::string_view& raw, bool& escaped);
   bool pass_number();
   bool pass_scalar();
   bool pass_container();

@@ -64,6 +64,8 @@ inline const char* find_control(const char* p, const char* end) {
     int mask = _mm_movemask_epi8(hit);
     if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
     p += 16;
+    // What is left is shorter: once more over the last sixteen, the first of which are known.
+    if (end - p < 16 && p < end) p = end - 16;
   }
 #endif
   for (; p < end; ++p) {

@@ -215,7 +215,7 @@ TEST_F(CloudsRoad, WrongKeysAreRefusedAndNotShown) {
   EXPECT_EQ(out->endpoint->provider, "coreweave");
   ASSERT_EQ(out->attempts.size(), 2u);
   std::string shown = out->attempts[0].error.to_string();
-  for (const store::SpanRow& span : spans_.spans()) shown += span.attributes.dump();
+  for (const store::SpanRow& span : spans_.spans()) shown += span.attributes.inside();
   EXPECT_EQ(shown.find("canary"), std::string::npos) << shown;
 }
 

@@ -10,6 +10,7 @@
 #include "store/log/log_store.h"
 #include "store/log/sim_log_store.h"
 #include "store/memory/memory_store.h"
+#include "store/span_batch.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store_test_util.h"
 
@@ -722,7 +723,7 @@ TEST_P(Conformance, SpansComeBackByTraceAndSession) {
   SpanRow early = test_span(random, trace, "early", now + 1s);
   SpanRow stateless = test_span(random, SpanContext::make_root(random), "call", now);
   stateless.session = "";
-  ASSERT_TRUE(run(spans().write(ctx_, {late, early, stateless})));
+  ASSERT_TRUE(run(spans().write(ctx_, batch_of({late, early, stateless}))));
   auto rows = run(spans().by_trace(ctx_, trace.trace_id_hex()));
   ASSERT_TRUE(rows) << rows.error().to_string();
   ASSERT_EQ(rows->size(), 2u);
@@ -749,7 +750,7 @@ TEST_P(Conformance, SpansAreBoundedByNumberAndAge) {
   for (int i = 0; i < 30; ++i) {
     std::vector<SpanRow> batch;
     for (int k = 0; k < 10; ++k) batch.push_back(test_span(random, trace, "s", loop_.wall()));
-    ASSERT_TRUE(run(spans().write(ctx_, std::move(batch))));
+    ASSERT_TRUE(run(spans().write(ctx_, batch_of(batch))));
   }
   EXPECT_EQ(run(spans().by_trace(ctx_, trace.trace_id_hex()))->size(), 100u);
   loop_.run_for(2h);

@@ -3,13 +3,14 @@
 // second; bounded by age and number (limits::kSpansMax, kSpanAgeMax; oldest go first). An answer is
 // in order of start. Loop thread only.
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "async/context.h"
 #include "async/task.h"
 #include "base/ids.h"
-#include "base/json.h"
+#include "base/json_members.h"
 #include "base/limits/store.h"
 #include "base/span.h"
 
@@ -17,6 +18,8 @@ namespace drover::store {
 
 using async::Context;
 using async::Task;
+
+class SpanBatch;
 
 struct SpanRow {
   SpanContext context;
@@ -28,8 +31,8 @@ struct SpanRow {
   WallTime start;
   Duration duration{};
   bool error = false;
-  Json attributes;  // object, OpenTelemetry names
-  Json events;      // array of {name, time, attributes}
+  JsonMembers attributes;  // OpenTelemetry names
+  Json events;             // array of {name, time, attributes}; null if there are none
 };
 
 /// How many spans are kept and how long.
@@ -41,7 +44,8 @@ struct SpanLimits {
 class Spans {
  public:
   virtual ~Spans() = default;
-  virtual Task<Result<void>> write(Context ctx, std::vector<SpanRow> spans) = 0;
+  /// The batch is not changed any more; the caller may keep it to try again.
+  virtual Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) = 0;
   /// Removes at most a slice of what is too old or too many; returns how many went. Each write

@@ -2,11 +2,11 @@
 
 namespace drover::trace {
 
-void RingSink::emit(store::SpanRow span) {
+void RingSink::emit(const store::SpanRow& span) {
   ++total_;
   if (spans_max_ == 0) return;
   if (spans_.size() >= spans_max_) spans_.pop_front();
-  spans_.push_back(std::move(span));
+  spans_.push_back(span);
 }
 
 std::vector<store::SpanRow> RingSink::by_trace(std::string_view trace_id_hex) const {
@@ -25,9 +25,8 @@ std::vector<store::SpanRow> RingSink::by_session(std::string_view session) const
   return out;
 }
 
-void TeeSink::emit(store::SpanRow span) {
-  for (size_t i = 0; i + 1 < sinks_.size(); ++i) sinks_[i]->emit(span);
-  if (!sinks_.empty()) sinks_.back()->emit(std::move(span));
+void TeeSink::emit(const store::SpanRow& span) {
+  for (SpanSink* sink : sinks_) sink->emit(span);
 }
 
 }  // namespace drover::trace

@@ -6,15 +6,8 @@
 namespace drover::trace {
 namespace {
 
-/// Room for what a model call usually has, so that the list does not grow on the hot path.
-constexpr size_t kAttributesUsual = 20;
-
-/// Appends without looking for the key: a span's keys are set once, and a search for each would be
-/// quadratic on the hot path.
-void append(Json& object, std::string_view key, Json value) {
-  if (!object.is_object()) object = Json::object();
-  object.members()->emplace_back(std::string(key), std::move(value));
-}
+/// Room for what a model call usually says, so that the text does not grow on the hot path.
+constexpr size_t kAttributeBytesUsual = 800;
 
 /// A new trace whose id begins with the time (48 bits of milliseconds; 80 random bits follow, W3C
 /// Trace Context asks for 56), so that the store's index of traces grows at its end: wholly random
@@ -40,9 +33,7 @@ Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::strin
   row_.name = std::move(name);
   row_.span_kind = std::move(span_kind);
   row_.start = ctx.loop().wall();
-  Json::Object attributes;
-  attributes.reserve(kAttributesUsual);
-  row_.attributes = Json(std::move(attributes));
+  row_.attributes.reserve(kAttributeBytesUsual);
 }
 
 Span::Span(Span&& other) noexcept
@@ -73,8 +64,6 @@ async::Context Span::context() const {
   return parent_->with_span(row_.context);
 }
 
-void Span::set(std::string_view key, Json value) { append(row_.attributes, key, std::move(value)); }
-
 void Span::event(std::string_view name, Json attributes) {
   if (!parent_) return;
   if (!row_.events.is_array()) row_.events = Json::array();
@@ -83,9 +72,8 @@ void Span::event(std::string_view name, Json attributes) {
     return;
   }
   Json event = Json::object();
-  append(event, "name", name);
-  append(event, "time", format_rfc3339(parent_->loop().wall()));
-  append(event, "attributes", std::move(attributes));
+  event.set("name", name).set("time", format_rfc3339(parent_->loop().wall()));
+  event.set("attributes", std::move(attributes));
   row_.events.array_items()->push_back(std::move(event));
 }
 
@@ -100,7 +88,7 @@ void Span::end() {
   if (dropped_events_ > 0) set(own::kDroppedEvents, dropped_events_);
   row_.duration = parent_->loop().mono() - started_;
   parent_.reset();
-  if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(std::move(row_));
+  if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(row_);
 }
 
 }  // namespace drover::trace

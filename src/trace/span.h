@@ -21,7 +21,7 @@ class SpanSink {
  public:
   virtual ~SpanSink() = default;
   /// Never blocks; bounded; drops (counted) rather than waits.
-  virtual void emit(store::SpanRow span) = 0;
+  virtual void emit(const store::SpanRow& span) = 0;
 };
 
 class Span {
@@ -38,7 +38,10 @@ class Span {
   /// ctx under this span.
   async::Context context() const;
   /// Sets an attribute; a key is set once (a second value of the same key stands beside the first).
-  void set(std::string_view key, Json value);
+  template <typename T>
+  void set(std::string_view key, const T& value) {
+    row_.attributes.add(key, value);
+  }
   void set_tenant(TenantId tenant) { row_.tenant = std::move(tenant); }
   void set_session(std::string session) { row_.session = std::move(session); }
   const TenantId& tenant() const { return row_.tenant; }

@@ -1,7 +1,5 @@
 #include "trace/store_sink.h"
 
-#include <iterator>
-
 #include "base/limits/trace.h"
 #include "base/log.h"
 
@@ -22,13 +20,18 @@ StoreSink::~StoreSink() {
   if (timer_ != 0) loop_.cancel_timer(timer_);
 }
 
-void StoreSink::emit(store::SpanRow span) {
-  if (closed_ || queue_.size() >= queue_max_) {
+void StoreSink::emit(const store::SpanRow& span) {
+  if (closed_ || queued_ >= queue_max_) {
     ++dropped_;
     return;
   }
-  queue_.push_back(std::move(span));
-  bool full = queue_.size() >= limits::kSpanBatchMax && !failing_;
+  const size_t sealed = sealed_ ? 1 : 0;
+  if (batches_.size() <= sealed || batches_.back()->count() >= limits::kSpanBatchMax) {
+    batches_.push_back(std::make_shared<store::SpanBatch>());
+  }
+  batches_.back()->add(span);
+  ++queued_;
+  bool full = batches_.back()->count() == limits::kSpanBatchMax && !failing_;
   schedule(full ? Duration::zero() : Duration(limits::kSpanFlushInterval));
 }
 
@@ -46,44 +49,39 @@ void StoreSink::schedule(Duration after) {
 }
 
 async::Task<bool> StoreSink::write_batch() {
-  size_t n = std::min(queue_.size(), limits::kSpanBatchMax);
-  std::vector<store::SpanRow> batch(std::make_move_iterator(queue_.begin()),
-                                    std::make_move_iterator(queue_.begin() + static_cast<long>(n)));
-  queue_.erase(queue_.begin(), queue_.begin() + static_cast<long>(n));
-  // The store takes what it is given: a copy stays for the next try.
-  std::vector<store::SpanRow> copy = batch;
+  std::shared_ptr<store::SpanBatch> batch = batches_.front();
   async::Context ctx = scope_.context().with_timeout(kCloseTimeout);
-  Result<void> wrote = co_await spans_.write(ctx, std::move(batch));
-  if (wrote) {
-    written_ += n;
-    if (failing_) LOG_INFO("spans are stored again; {} were dropped so far", dropped_);
-    failing_ = false;
-    co_return true;
+  sealed_ = true;
+  Result<void> wrote = co_await spans_.write(ctx, batch);
+  if (!wrote) {
+    if (!failing_) LOG_WARN("spans cannot be stored for now: {}", wrote.error().to_string());
+    failing_ = true;
+    co_return false;
   }
-  if (!failing_) LOG_WARN("spans cannot be stored for now: {}", wrote.error().to_string());
-  failing_ = true;
-  size_t room = queue_max_ - std::min(queue_max_, queue_.size());
-  size_t kept = std::min(room, copy.size());
-  dropped_ += copy.size() - kept;
-  queue_.insert(queue_.begin(), std::make_move_iterator(copy.end() - static_cast<long>(kept)),
-                std::make_move_iterator(copy.end()));
-  co_return false;
+  batches_.pop_front();
+  sealed_ = false;
+  queued_ -= batch->count();
+  written_ += batch->count();
+  if (failing_) LOG_INFO("spans are stored again; {} were dropped so far", dropped_);
+  failing_ = false;
+  co_return true;
 }
 
 async::Task<void> StoreSink::flush() {
   bool good = true;
-  while (good && !queue_.empty()) good = co_await write_batch();
+  while (good && !batches_.empty()) good = co_await write_batch();
   flushing_ = false;
-  if (!queue_.empty() && !closed_) schedule(kRetryPause);
+  if (!batches_.empty() && !closed_) schedule(kRetryPause);
 }
 
 async::Task<void> StoreSink::close() {
   closed_ = true;
   if (timer_ != 0) loop_.cancel_timer(std::exchange(timer_, 0));
   co_await scope_.join();
-  if (!queue_.empty()) co_await flush();
-  dropped_ += queue_.size();
-  queue_.clear();
+  if (!batches_.empty()) co_await flush();
+  dropped_ += queued_;
+  queued_ = 0;
+  batches_.clear();
 }
 
 }  // namespace drover::trace

@@ -1,7 +1,8 @@
 #pragma once
 // Writes finished spans to the store: in batches, within limits::kSpanFlushInterval, one write at a
-// time. Never waits: beyond limits::kSpanQueueMax spans are dropped and counted. A store that fails
-// keeps its batch for the next try (while there is room) and is logged once per episode.
+// time. A span is packed into its batch as it comes, and a batch is never copied. Never waits:
+// beyond limits::kSpanQueueMax spans are dropped and counted. A store that fails gets the same
+// batch again, and is logged once per episode.
 // Loop thread only. close() writes what is left; to be awaited before this goes.
 
 #include <deque>
@@ -9,6 +10,7 @@
 
 #include "async/scope.h"
 #include "base/limits/trace.h"
+#include "store/span_batch.h"
 #include "trace/span.h"
 
 namespace drover::trace {
@@ -18,12 +20,12 @@ class StoreSink final : public SpanSink {
   /// Both outlive this.
   StoreSink(async::Loop& loop, store::Spans& spans, size_t queue_max = limits::kSpanQueueMax);
   ~StoreSink() override;
-  void emit(store::SpanRow span) override;
+  void emit(const store::SpanRow& span) override;
   async::Task<void> close();
 
   uint64_t written() const { return written_; }
   uint64_t dropped() const { return dropped_; }
-  size_t queued() const { return queue_.size(); }
+  size_t queued() const { return queued_; }
 
  private:
   void schedule(Duration after);
@@ -34,9 +36,13 @@ class StoreSink final : public SpanSink {
   store::Spans& spans_;
   size_t queue_max_;
   async::Scope scope_;
-  std::deque<store::SpanRow> queue_;
+  /// The oldest first; the last takes what comes.
+  std::deque<std::shared_ptr<store::SpanBatch>> batches_;
+  size_t queued_ = 0;
   async::Loop::TimerId timer_ = 0;
   bool flushing_ = false;
+  /// The first batch was given to the store, which may still be reading it: it takes no more.
+  bool sealed_ = false;
   bool failing_ = false;
   bool closed_ = false;
   uint64_t written_ = 0;

@@ -44,7 +44,7 @@ TEST(Span, NestsAndIsHandedOverOnce) {
   EXPECT_EQ(child.duration, Duration(3ms));
   EXPECT_EQ(root.duration, Duration(8ms));
   EXPECT_TRUE(child.error);
-  EXPECT_EQ(child.attributes.get_string("error.type"), "cut");
+  EXPECT_EQ(child.attributes.json().get_string("error.type"), "cut");
   EXPECT_EQ(child.events.array_items()->size(), 1u);
   EXPECT_EQ(ring.by_session("ses_1").size(), 1u);
 }
@@ -58,7 +58,7 @@ TEST(Span, EventsAndTheRingAreBounded) {
     for (size_t i = 0; i < limits::kSpanEventsMax + 7; ++i) span.event("e", Json::object());
   }
   EXPECT_EQ(ring.spans()[0].events.array_items()->size(), limits::kSpanEventsMax);
-  EXPECT_EQ(ring.spans()[0].attributes.get_int("drover.dropped_events"), 7);
+  EXPECT_EQ(ring.spans()[0].attributes.json().get_int("drover.dropped_events"), 7);
   for (int i = 0; i < 5; ++i) Span(Context(loop), &ring, random, "t");
   EXPECT_EQ(ring.spans().size(), 3u);
   EXPECT_EQ(ring.total(), 6u);
@@ -163,12 +163,12 @@ TEST(Tree, TrustsNobody) {
 /// A store that can be told to fail, and counts.
 class FlakySpans final : public store::Spans {
  public:
-  Task<Result<void>> write(Context ctx, std::vector<store::SpanRow> spans) override {
+  Task<Result<void>> write(Context ctx, std::shared_ptr<const store::SpanBatch> batch) override {
     ++writes;
     Result<void> slept = co_await async::sleep_for(ctx, took);
     if (!slept) co_return slept;
     if (failing) co_return fail(Code::kUnavailable, "disk full");
-    stored += spans.size();
+    stored += batch->count();
     co_return Result<void>();
   }
   Task<Result<std::vector<store::SpanRow>>> by_trace(Context ctx, std::string id) override {

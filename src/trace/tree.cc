@@ -62,7 +62,7 @@ class Builder {
   }
 
   static void account(TraceNode& node) {
-    const Json& a = node.span.attributes;
+    const Json a = node.span.attributes.json();
     node.tokens.input = count(a, genai::kInputTokens);
     node.tokens.output = count(a, genai::kOutputTokens);
     node.tokens.cache_read = count(a, genai::kCacheReadTokens);
@@ -113,7 +113,8 @@ std::string describe(const TraceNode& node) {
   }
   if (!node.cost.is_zero()) out += "  " + node.cost.pretty();
   if (node.span.error) {
-    std::string type(node.span.attributes.get_string(genai::kErrorType).value_or("error"));
+    const Json attributes = node.span.attributes.json();
+    std::string type(attributes.get_string(genai::kErrorType).value_or("error"));
     out += "  FAILED: " + type;
   }
   return out;
@@ -161,7 +162,7 @@ Json to_json(const TraceNode& node) {
   tokens.set("reasoning", node.tokens.reasoning).set("estimated", node.tokens.estimated);
   out.set("tokens", std::move(tokens));
   out.set("cost_usd", node.cost.usd());
-  out.set("attributes", node.span.attributes.is_object() ? node.span.attributes : Json::object());
+  out.set("attributes", node.span.attributes.json());
   out.set("events", node.span.events.is_array() ? node.span.events : Json::array());
   Json children = Json::array();
   for (const TraceNode& child : node.children) children.push(to_json(child));

@@ -20,7 +20,7 @@ inline constexpr size_t kHttpAnswerBytesMax = 64u << 20;
 /// Open client connections of one listener; further ones wait in the kernel's backlog.
 inline constexpr size_t kHttpConnectionsMax = 16'384;
 /// Idle upstream connections kept per origin; the oldest is closed.
-inline constexpr size_t kHttpIdlePerOriginMax = 256;
+inline constexpr size_t kHttpIdlePerOriginMax = 1'024;
 /// Idle upstream connections kept over all origins; the oldest is closed.
 inline constexpr size_t kHttpIdleTotalMax = 4'096;
 /// An idle upstream connection is closed after this time.

@@ -10,6 +10,8 @@ namespace drover::limits {
 
 /// Keys that one process knows, revoked ones included; more are refused.
 inline constexpr size_t kKeysMax = 100'000;
+/// Keys whose verification is remembered; another one takes the place of an earlier one.
+inline constexpr size_t kVerifiedKeysMax = 256;
 /// Failed authentications of one remote address in a burst, and the time that restores one; further
 /// ones are answered with resource_exhausted (a right key always passes).
 inline constexpr int kAuthFailuresMax = 20;

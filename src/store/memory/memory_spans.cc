@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/limits/store.h"
+#include "store/span_batch.h"
 
 namespace drover::store {
 namespace {
@@ -34,10 +35,12 @@ size_t MemorySpans::prune_at(WallTime now, size_t slice) {
   return gone;
 }
 
-Task<Result<void>> MemorySpans::write(Context ctx, std::vector<SpanRow> spans) {
+Task<Result<void>> MemorySpans::write(Context ctx, std::shared_ptr<const SpanBatch> batch) {
   CO_TRY_VOID(disk_.admit());
-  const size_t slice = spans.size() + limits::kSpanPruneSlice;
-  for (SpanRow& span : spans) spans_.push_back(std::move(span));
+  const size_t slice = batch->count() + limits::kSpanPruneSlice;
+  std::vector<SpanRow> rows;
+  CO_TRY_VOID(read_spans(batch->bytes(), SpanQuery(), rows));
+  for (SpanRow& row : rows) spans_.push_back(std::move(row));
   prune_at(ctx.loop().wall(), slice);
   // Spans are no truth: a crash of the pretended disk does not take them back.
   std::function<void()> nothing = [] {};

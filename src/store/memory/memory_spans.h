@@ -11,7 +11,7 @@ namespace drover::store {
 class MemorySpans final : public Spans {
  public:
   MemorySpans(MemoryDisk& disk, SpanLimits limits) : disk_(disk), limits_(limits) {}
-  Task<Result<void>> write(Context ctx, std::vector<SpanRow> spans) override;
+  Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) override;
   Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) override;
   Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) override;
   Task<Result<size_t>> prune(Context ctx) override;

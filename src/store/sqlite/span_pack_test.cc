@@ -47,8 +47,8 @@ void expect_same(const SpanRow& a, const SpanRow& b) {
 
 TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
   const std::vector<SpanRow> spans = some_spans(40);
-  const std::string pack = pack_spans(spans);
-  const std::string keys = span_keys(spans);
+  const std::string pack = pack_spans(*batch_of(spans));
+  const std::string keys = span_keys(*batch_of(spans));
   for (const SpanRow& row : spans) {
     SpanQuery query;
     query.trace = trace_of(row);
@@ -77,7 +77,7 @@ TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
 
 TEST(SpanPack, DamageIsSaidAndNeverRead) {
   const std::vector<SpanRow> spans = some_spans(3);
-  const std::string pack = pack_spans(spans);
+  const std::string pack = pack_spans(*batch_of(spans));
   SpanQuery query;
   query.trace = trace_of(spans[2]);
   for (size_t cut = 0; cut < pack.size(); ++cut) {
@@ -101,7 +101,7 @@ TEST(SpanPack, WhatRepeatsItselfIsSmall) {
   for (SpanRow& row : spans) {
     row.attributes = Json::object().set("gen_ai.operation.name", "chat").set("model", "a-model");
   }
-  EXPECT_LT(pack_spans(spans).size(), 200u * 80u);
+  EXPECT_LT(pack_spans(*batch_of(spans)).size(), 200u * 80u);
 }
 
 }  // namespace

@@ -17,18 +17,16 @@ Result<int64_t> written_so_far(Db& db) {
   return row ? s.integer(0) : 0;
 }
 
-Result<void> insert_pack(Db& db, const std::vector<SpanRow>& spans) {
-  if (spans.empty()) return {};
-  WallTime newest = spans.front().start;
-  for (const SpanRow& row : spans) newest = std::max(newest, row.start);
+Result<void> insert_pack(Db& db, const SpanBatch& batch) {
+  if (batch.empty()) return {};
   TRY(int64_t before, written_so_far(db));
-  const std::string keys = span_keys(spans);
-  const std::string bytes = pack_spans(spans);
-  const auto count = static_cast<int64_t>(spans.size());
+  const std::string keys = span_keys(batch);
+  const std::string bytes = pack_spans(batch);
+  const auto count = static_cast<int64_t>(batch.count());
   {
     TRY(Statement s,
         db.use("INSERT INTO span_packs (up_to, spans, newest, keys) VALUES (?,?,?,?)"));
-    s.bind(before + count).bind(count).bind(unix_nanos(newest)).bind_blob(keys);
+    s.bind(before + count).bind(count).bind(unix_nanos(batch.newest())).bind_blob(keys);
     TRY_VOID(s.run());
   }
   TRY(Statement s, db.use("INSERT INTO span_rows (number, bytes) VALUES (?,?)"));
@@ -106,13 +104,13 @@ Result<std::vector<SpanRow>> find_spans(Db& db, const SpanQuery& query) {
 
 }  // namespace
 
-Task<Result<void>> SqliteSpans::write(Context ctx, std::vector<SpanRow> spans) {
+Task<Result<void>> SqliteSpans::write(Context ctx, std::shared_ptr<const SpanBatch> batch) {
   const WallTime oldest = ctx.loop().wall() - limits_.age_max;
   const size_t count_max = limits_.count_max;
-  const size_t bytes = spans.size() * 1024;
-  auto job = [spans = std::move(spans), oldest, count_max](Db& db) -> Result<void> {
-    TRY_VOID(insert_pack(db, spans));
-    TRY_VOID(prune_slice(db, oldest, count_max, spans.size() + limits::kSpanPruneSlice));
+  const size_t bytes = batch->bytes().size();
+  auto job = [batch = std::move(batch), oldest, count_max](Db& db) -> Result<void> {
+    TRY_VOID(insert_pack(db, *batch));
+    TRY_VOID(prune_slice(db, oldest, count_max, batch->count() + limits::kSpanPruneSlice));
     return {};
   };
   co_return co_await writer_.write<void>(ctx, bytes, std::move(job));

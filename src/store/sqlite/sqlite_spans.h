@@ -14,7 +14,7 @@ class SqliteSpans final : public Spans {
  public:
   SqliteSpans(Writer& writer, Reader& reader, SpanLimits limits)
       : writer_(writer), reader_(reader), limits_(limits) {}
-  Task<Result<void>> write(Context ctx, std::vector<SpanRow> spans) override;
+  Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) override;
   Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) override;
   Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) override;
   Task<Result<size_t>> prune(Context ctx) override;

@@ -1,0 +1,79 @@
+#include "base/json_members.h"
+
+#include <array>
+#include <charconv>
+
+#include "base/assert.h"
+#include "base/text_find.h"
+
+namespace drover {
+
+JsonMembers::JsonMembers(const Json& object) {
+  if (object.members() == nullptr || object.members()->empty()) return;
+  std::string text = object.dump();
+  text_.assign(text, 1, text.size() - 2);
+}
+
+void JsonMembers::add_raw(std::string_view key, std::string_view before, std::string_view value,
+                          std::string_view after) {
+  // Put together here first: the text then grows once.
+  char piece[256];
+  const size_t size = key.size() + before.size() + value.size() + after.size() + 4;
+  if (size > sizeof piece) {
+    if (!text_.empty()) text_ += ',';
+    text_ += '"';
+    text_ += key;
+    text_ += "\":";
+    text_ += before;
+    text_ += value;
+    text_ += after;
+    return;
+  }
+  char* p = piece;
+  *p = ',';
+  p += text_.empty() ? 0 : 1;
+  *p++ = '"';
+  p += key.copy(p, key.size());
+  *p++ = '"';
+  *p++ = ':';
+  p += before.copy(p, before.size());
+  p += value.copy(p, value.size());
+  p += after.copy(p, after.size());
+  text_.append(piece, static_cast<size_t>(p - piece));
+}
+
+void JsonMembers::add(std::string_view key, std::string_view value) {
+  const char* end = value.data() + value.size();
+  if (find_json_special(value.data(), end) == end) {
+    add_raw(key, "\"", value, "\"");
+    return;
+  }
+  std::string escaped;
+  append_json_string(escaped, value);
+  add_raw(key, {}, escaped, {});
+}
+
+void JsonMembers::add(std::string_view key, int64_t value) {
+  std::array<char, 24> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  add_raw(key, {}, std::string_view(digits.data(), end.ptr), {});
+}
+
+void JsonMembers::add(std::string_view key, bool value) {
+  add_raw(key, {}, value ? "true" : "false", {});
+}
+
+void JsonMembers::add(std::string_view key, const Json& value) {
+  std::string text;
+  value.dump_to(text);
+  add_raw(key, {}, text, {});
+}
+
+Json JsonMembers::json() const {
+  Result<Json> parsed = Json::parse("{" + text_ + "}");
+  // What was put together here is JSON.
+  DROVER_ASSERT(parsed.has_value());
+  return std::move(*parsed);
+}
+
+}  // namespace drover

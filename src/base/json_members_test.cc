@@ -1,0 +1,35 @@
+#include "base/json_members.h"
+
+#include <gtest/gtest.h>
+
+namespace drover {
+namespace {
+
+TEST(JsonMembers, IsWhatATreeWouldPrint) {
+  JsonMembers members;
+  members.add("text", "plain");
+  members.add("escaped", std::string("a \"b\"\n\x01"));
+  members.add("empty", "");
+  members.add("number", int64_t{-9'223'372'036'854'775'807});
+  members.add("small", 7);
+  members.add("yes", true);
+  members.add("no", false);
+  members.add("half", 0.5);
+  members.add("list", Json::array());
+  Json tree = Json::object().set("text", "plain").set("escaped", "a \"b\"\n\x01").set("empty", "");
+  tree.set("number", int64_t{-9'223'372'036'854'775'807}).set("small", 7);
+  tree.set("yes", true).set("no", false).set("half", 0.5).set("list", Json::array());
+  EXPECT_EQ("{" + members.inside() + "}", tree.dump());
+  EXPECT_EQ(members.json(), tree);
+  EXPECT_EQ(JsonMembers(tree), members);
+}
+
+TEST(JsonMembers, OfNothingIsEmpty) {
+  EXPECT_TRUE(JsonMembers().empty());
+  EXPECT_TRUE(JsonMembers(Json()).empty());
+  EXPECT_TRUE(JsonMembers(Json::object()).empty());
+  EXPECT_EQ(JsonMembers().json(), Json::object());
+}
+
+}  // namespace
+}  // namespace drover

@@ -1,0 +1,58 @@
+#pragma once
+// Finished spans on their way to the store, as the bytes that it keeps: a span is packed when it
+// ends, while its texts are at hand, and from then on a batch is one string that nobody copies or
+// takes apart until somebody reads a trace.
+//
+// Numbers are little-endian. A span is the length (32 bits) of what follows, its trace id (16) and
+// span id (8), start and duration in nanoseconds (64 bits each), a byte of flags (1 sampled, 2
+// failed), then session, parent, name, kind, tenant, attributes and events (the last two as JSON,
+// empty for none), each as a length (32 bits) and that many bytes. Bytes that do not add up are
+// kDataLoss.
+//
+// One thread at a time; immutable once it was given to Spans::write.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/spans.h"
+
+namespace drover::store {
+
+/// Which spans are wanted: those of a trace (16 bytes), or those of a session; with neither, all.
+struct SpanQuery {
+  std::string trace;
+  std::string session;
+  bool all() const { return trace.empty() && session.empty(); }
+};
+
+class SpanBatch {
+ public:
+  void add(const SpanRow& span);
+  size_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  /// The latest start.
+  WallTime newest() const { return newest_; }
+  const std::string& bytes() const { return bytes_; }
+  /// 32 bits of each span's trace, and of each session in a row, as they came.
+  const std::vector<uint32_t>& keys() const { return keys_; }
+
+ private:
+  size_t count_ = 0;
+  WallTime newest_;
+  std::string bytes_;
+  std::vector<uint32_t> keys_;
+  std::string last_session_;
+};
+
+std::shared_ptr<const SpanBatch> batch_of(const std::vector<SpanRow>& spans);
+
+/// Appends the spans that are asked for out of a batch's bytes.
+Result<void> read_spans(std::string_view bytes, const SpanQuery& query, std::vector<SpanRow>& out);
+
+/// The key under which a batch that holds what is asked for has it. Two may have the same one: then
+/// a batch is read in vain.
+uint32_t span_key(const SpanQuery& query);
+
+}  // namespace drover::store
