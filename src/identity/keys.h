@@ -1,6 +1,7 @@
 #pragma once
 // API keys: made, shown once, stored as hashes (crypto/api_key.h) in the documents collection
-// "keys", found again by hash in memory: one look-up and no allocation per request.
+// "keys", found again by hash in memory: one look-up and no allocation per request, and no hashing
+// for keys that were verified lately.
 //
 //   Keys keys(documents, random);
 //   co_await keys.load(ctx);
@@ -87,6 +88,16 @@ class Keys {
   std::unordered_map<KeyId, Entry> keys_;
   // Only keys in force.
   std::unordered_map<crypto::Digest, std::shared_ptr<const Principal>, DigestHash> by_hash_;
+  /// Keys that were right lately, by a cheap hash of their text, so that a busy key is not digested
+  /// for each request. A later key takes the slot of an earlier one; every change of a key empties
+  /// all of them, so that a revoked one is refused at once.
+  struct Verified {
+    Secret key;
+    std::shared_ptr<const Principal> principal;
+  };
+  Verified& verified_slot(std::string_view key);
+  void forget_verified();
+  std::vector<Verified> verified_{limits::kVerifiedKeysMax};
   AuthFailures failures_;
 };
 
