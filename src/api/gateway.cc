@@ -151,10 +151,15 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
 }
 
 Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
-  auto body = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
+  // Most prompts arrive with their heads.
+  std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   if (!body) {
-    co_await respond_error(ctx, exchange, std::move(body).error());
-    co_return;
+    auto read = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
+    if (!read) {
+      co_await respond_error(ctx, exchange, std::move(read).error());
+      co_return;
+    }
+    body = std::move(*read);
   }
   auto scan = dialect::scan_openai_request(*body);
   if (!scan) {

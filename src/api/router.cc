@@ -133,7 +133,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
   head.status = encoded.status;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
-  for (auto& [name, value] : encoded.headers) head.headers.add(name, std::move(value));
+  for (const auto& [name, value] : encoded.headers) head.headers.add(name, value);
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
   if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);
   for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);

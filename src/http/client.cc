@@ -204,6 +204,13 @@ class Response final : public ClientResponse {
     co_return body;
   }
 
+  std::optional<std::string> take_buffered(size_t max_bytes) override {
+    if (connection_ == nullptr) return std::nullopt;
+    std::optional<std::string> body = connection_->take_buffered(max_bytes);
+    if (body) give_back();
+    return body;
+  }
+
   void abort() override {
     if (connection_ == nullptr) return;
     aborted_ = true;

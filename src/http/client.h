@@ -13,6 +13,7 @@
 // Limits (base/limits/http.h): header bytes and count, idle connections. Loop thread only.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -56,6 +57,8 @@ class ClientResponse {
   virtual Task<Result<std::string_view>> read_some(Context ctx) = 0;
   /// The whole rest; kResourceExhausted beyond max_bytes.
   virtual Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) = 0;
+  /// The same where all of it has arrived and is within max_bytes: no task is needed for it.
+  virtual std::optional<std::string> take_buffered(size_t max_bytes) { return std::nullopt; }
   /// Gives the connection up (closed, not pooled). The destructor does the same if unread.
   virtual void abort() = 0;
 };

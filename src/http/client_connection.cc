@@ -43,14 +43,23 @@ void ClientConnection::close() {
 void ClientConnection::enter_pool() {
   idle_ = true;
   idle_since_ = loop_.mono();
-  in_.shrink();
+  in_.release();
 }
 
 Task<void> ClientConnection::watch(std::shared_ptr<ClientConnection> self) {
   self->watching_ = true;
   Context ctx(self->loop_);
-  std::span<char> room = self->in_.make_room(InputBuffer::kSmall / 2);
-  Result<size_t> n = co_await self->stream_->read(std::move(ctx), room);
+  Result<void> ready = co_await self->stream_->readable(ctx);
+  Result<size_t> n = size_t{0};
+  if (ready) {
+    std::span<char> room = self->in_.make_room(InputBuffer::kSmall / 2);
+    std::optional<Result<size_t>> now = self->stream_->try_read(room);
+    if (now) {
+      n = std::move(*now);
+    } else {
+      n = co_await self->stream_->read(std::move(ctx), room);
+    }
+  }
   self->watching_ = false;
   if (n && *n > 0) {
     self->in_.commit(*n);
@@ -75,16 +84,11 @@ Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequ
   out_ += request.url.target;
   out_ += " HTTP/1.1\r\n";
   if (!request.headers.has("host")) {
-    out_ += "Host: ";
-    out_ += request.url.authority();
-    out_ += "\r\n";
+    append_field(out_, "Host", request.url.authority());
   }
-  for (const Headers::Field& field : request.headers.fields()) {
+  for (const Headers::View& field : request.headers.fields()) {
     if (is_ours(field.first)) continue;
-    out_ += field.first;
-    out_ += ": ";
-    out_ += field.second;
-    out_ += "\r\n";
+    append_field(out_, field.first, field.second);
   }
   if (!request.body.empty() || body_expected(request.method)) {
     std::array<char, 20> digits;
@@ -96,8 +100,13 @@ Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequ
   out_ += "\r\n";
   bool together = request.body.size() <= kCoalesceMax;
   if (together) out_ += request.body;
+  CO_TRY_VOID(ctx.check());
+  std::string_view rest = out_;
+  CO_TRY(size_t sent, stream_->try_write(rest));
+  rest.remove_prefix(sent);
+  if (rest.empty() && together) co_return Result<void>();
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
-  CO_TRY_VOID(co_await stream_->write(bounded, out_));
+  if (!rest.empty()) CO_TRY_VOID(co_await stream_->write(bounded, rest));
   if (!together) CO_TRY_VOID(co_await stream_->write(bounded, request.body));
   co_return Result<void>();
 }
@@ -116,13 +125,19 @@ Task<Result<size_t>> ClientConnection::fill(Context ctx, size_t room) {
   if (in_.size() > before) co_return in_.size() - before;
   if (closed_) co_return fail(Code::kCancelled, "the connection is closed");
   if (ended_) co_return size_t{0};
-  std::span<char> tail = in_.make_room(room);
-  Result<size_t> n = co_await stream_->read(std::move(ctx), tail);
-  if (n) {
-    in_.commit(*n);
-    ended_ = *n == 0;
+  if (in_.empty()) {
+    // A slow stream holds no buffer between its tokens.
+    in_.release();
+    CO_TRY_VOID(co_await stream_->readable(ctx));
   }
-  co_return n;
+  std::span<char> tail = in_.make_room(room);
+  std::optional<Result<size_t>> n = stream_->try_read(tail);
+  if (!n) n = co_await stream_->read(std::move(ctx), tail);
+  if (*n) {
+    in_.commit(**n);
+    ended_ = **n == 0;
+  }
+  co_return std::move(*n);
 }
 
 Task<Result<ResponseHead>> ClientConnection::read_head(Context ctx, bool head_request,
@@ -174,7 +189,7 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
     if (!is_field_value(value)) {
       return unavailable("protocol", "a header of the answer holds a control character");
     }
-    out->headers.add(std::string(name), std::string(value));
+    out->headers.add(name, value);
   }
   keep_alive_ = parser_.keep_alive();
   if (head_request || out->status < 200 || out->status == 204 || out->status == 304) {
@@ -227,6 +242,17 @@ Task<Result<std::string_view>> ClientConnection::read_some(Context ctx) {
     answer_complete_ = true;
   }
   co_return std::string_view();
+}
+
+std::optional<std::string> ClientConnection::take_buffered(size_t max_bytes) {
+  const uint64_t rest = body_.remaining();
+  if (closed_ || !body_.has_length() || rest > in_.size() || rest > max_bytes) return std::nullopt;
+  const auto bytes = static_cast<size_t>(rest);
+  std::string out(in_.pending().substr(0, bytes));
+  in_.consume(bytes);
+  body_.advance(bytes);
+  answer_complete_ = true;
+  return out;
 }
 
 Task<Result<std::string>> ClientConnection::read_all(Context ctx, size_t max_bytes) {

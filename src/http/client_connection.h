@@ -4,6 +4,7 @@
 // answer's first bytes. Internal to http.
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "async/scope.h"
@@ -30,6 +31,7 @@ class ClientConnection {
   /// Empty at the end of the body.
   Task<Result<std::string_view>> read_some(Context ctx);
   Task<Result<std::string>> read_all(Context ctx, size_t max_bytes);
+  std::optional<std::string> take_buffered(size_t max_bytes);
   /// The answer was read to its end and the connection can carry another request.
   bool reusable() const {
     return !closed_ && keep_alive_ && body_.done() && in_.empty() && answer_complete_;

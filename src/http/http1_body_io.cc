@@ -50,7 +50,10 @@ Task<Result<std::string_view>> Http1Connection::read_some(Context ctx) {
                             "the request's body is too large");
     }
     if (body_.done()) progress_.wake_all();
-    if (!step->data.empty()) co_return step->data;
+    if (!step->data.empty()) {
+      view_lent_ = true;
+      co_return step->data;
+    }
     if (body_.done()) break;
     size_t room =
         body_.remaining() > InputBuffer::kSmall ? InputBuffer::kLarge / 2 : InputBuffer::kSmall / 2;
@@ -107,6 +110,19 @@ Task<Result<std::string>> Http1Connection::read_all(Context ctx, size_t max_byte
     out.append(*part);
   }
   co_return out;
+}
+
+std::optional<std::string> Http1Connection::take_buffered(size_t max_bytes) {
+  const uint64_t rest = body_.remaining();
+  const bool whole = body_.has_length() && rest <= in_.size();
+  if (!whole || rest > std::min(max_bytes, core_.options.body_bytes_max)) return std::nullopt;
+  if (gone_ || fail_status_ != 0 || answer_ != Answer::kNone) return std::nullopt;
+  const auto bytes = static_cast<size_t>(rest);
+  std::string out(in_.pending().substr(0, bytes));
+  in_.consume(bytes);
+  body_.advance(bytes);
+  progress_.wake_all();
+  return out;
 }
 
 }  // namespace drover::http

@@ -61,6 +61,7 @@ Task<void> Http1Connection::run() {
 
 Task<Http1Connection::Outcome> Http1Connection::read_head() {
   parser_.reset();
+  view_lent_ = false;  // the handler that was reading has ended
   bool waiting_for_first = true;
   for (;;) {
     if (!in_.empty()) {
@@ -85,17 +86,14 @@ Task<Http1Connection::Outcome> Http1Connection::read_head() {
       bool idle = in_.empty() && !first_;
       limit_.set(idle ? core_.options.idle_timeout : core_.options.read_timeout);
       waiting_for_first = idle;
-      if (idle) in_.shrink();
     }
-    std::span<char> room = in_.make_room(InputBuffer::kSmall / 2);
-    Result<size_t> n = co_await stream_->read(io_->context(), room);
+    Result<size_t> n = co_await read_more(io_->context(), true);
     if (!n || *n == 0) {
       if (timed_out_ && !in_.empty()) {
         co_await refuse(408, "the request's headers did not arrive in time");
       }
       co_return Outcome::kClosed;
     }
-    in_.commit(*n);
   }
   limit_.clear();
   first_ = false;
@@ -106,6 +104,22 @@ Task<Http1Connection::Outcome> Http1Connection::read_head() {
   }
   in_.consume(parser_.head_bytes());
   co_return Outcome::kRequest;
+}
+
+/// Reads behind what is pending; `may_move` says that the buffer may move and grow for it. An empty
+/// one is given back until there is something to read, and read into from its front: at its end
+/// there may be room for half a request only, and the other half would cost a read of its own.
+Task<Result<size_t>> Http1Connection::read_more(Context ctx, bool may_move) {
+  if (in_.empty() && !view_lent_) {
+    in_.release();
+    may_move = true;
+    CO_TRY_VOID(co_await stream_->readable(ctx));
+  }
+  std::span<char> room = may_move ? in_.make_room(InputBuffer::kSmall / 2) : in_.tail();
+  std::optional<Result<size_t>> n = stream_->try_read(room);
+  if (!n) n = co_await stream_->read(std::move(ctx), room);
+  if (*n) in_.commit(**n);
+  co_return std::move(*n);
 }
 
 /// Takes the parsed head over; what it may not hold is answered with the status returned.
@@ -141,7 +155,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
       if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
       send_continue_ = parser_.version_minor() == 1;
     }
-    head_.headers.add(std::string(name), std::string(value));
+    head_.headers.add(name, value);
   }
   if (hosts > 1 || (hosts == 0 && parser_.version_minor() == 1)) {
     return Refusal{400, "exactly one Host header is required"};
@@ -215,17 +229,15 @@ void Http1Connection::end_request() {
 
 /// While a handler works: waits for more bytes (the next request, kept for later) or for the end.
 Task<void> Http1Connection::watch() {
-  std::span<char> room = in_.tail();
-  if (room.empty()) {
+  if (in_.tail().empty() && (view_lent_ || !in_.empty())) {
     // Full of pipelined requests: no more is read until the handler is done.
     co_await wait_progress();
     co_return;
   }
   Context ctx = io_->context();
   watching_ = true;
-  Result<size_t> n = co_await stream_->read(std::move(ctx), room);
+  Result<size_t> n = co_await read_more(std::move(ctx), false);
   watching_ = false;
-  if (n && *n > 0) in_.commit(*n);
   if (interrupted_) {
     interrupted_ = false;
     io_.emplace(scope_.context());

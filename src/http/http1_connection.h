@@ -45,6 +45,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool is_tls() const override { return stream_->is_tls(); }
   Task<Result<std::string_view>> read_some(Context ctx) override;
   Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) override;
+  std::optional<std::string> take_buffered(size_t max_bytes) override;
 
   // ServerResponse
   Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) override;
@@ -56,6 +57,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
 
   // http1_connection.cc
   Task<Outcome> read_head();
+  Task<Result<size_t>> read_more(Context ctx, bool may_move);
   Refusal accept_head(std::string_view raw);
   Task<void> serve();
   void end_request();
@@ -76,6 +78,8 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   // http1_response.cc
   Result<void> put_head(const ResponseHead& head, std::string_view framing);
   void decide_keep_alive(bool may_skip_body);
+  Result<void> send_now(const Context& ctx, std::string_view& data);
+  Result<bool> flush_now(const Context& ctx);
   Task<Result<void>> flush(Context ctx);
   Task<Result<void>> send(Context ctx, std::string_view data);
 
@@ -94,6 +98,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool handling_ = false;
   bool keep_alive_ = false;
   bool send_continue_ = false;
+  bool view_lent_ = false;  // a part of the body stands in in_ for the handler to read
   bool is_head_ = false;
   int fail_status_ = 0;
   uint64_t body_bytes_ = 0;

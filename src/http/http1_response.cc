@@ -53,7 +53,7 @@ Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_vie
   out_ += reason_phrase(head.status);
   out_ += "\r\n";
   bool has_date = false;
-  for (const Headers::Field& field : head.headers.fields()) {
+  for (const Headers::View& field : head.headers.fields()) {
     if (!is_token(field.first) || !is_field_value(field.second)) {
       out_.clear();
       return fail(Code::kInvalidArgument, "the answer's header " +
@@ -62,15 +62,10 @@ Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_vie
     }
     if (is_framing(field.first)) continue;
     if (field.first.size() == 4 && iequals(field.first, "date")) has_date = true;
-    out_ += field.first;
-    out_ += ": ";
-    out_ += field.second;
-    out_ += "\r\n";
+    append_field(out_, field.first, field.second);
   }
   if (!has_date) {
-    out_ += "Date: ";
-    out_ += core_.date();
-    out_ += "\r\n";
+    append_field(out_, "Date", core_.date());
   }
   out_ += framing;
   if (!keep_alive_) {
@@ -81,8 +76,27 @@ Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_vie
   return {};
 }
 
+/// Sends what goes without waiting and takes it off `data`.
+Result<void> Http1Connection::send_now(const Context& ctx, std::string_view& data) {
+  if (gone_) return fail(Code::kCancelled, "the client has left");
+  Result<size_t> n = size_t{0};
+  if (Result<void> alive = ctx.check(); alive) {
+    n = stream_->try_write(data);
+  } else {
+    n = fail(std::move(alive).error());
+  }
+  if (!n) {
+    client_left();
+    stream_->close();
+    return fail(std::move(n).error());
+  }
+  data.remove_prefix(*n);
+  return {};
+}
+
 Task<Result<void>> Http1Connection::send(Context ctx, std::string_view data) {
-  if (gone_) co_return fail(Code::kCancelled, "the client has left");
+  CO_TRY_VOID(send_now(ctx, data));
+  if (data.empty()) co_return Result<void>();
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
   Result<void> written = co_await stream_->write(bounded, data);
   if (!written) {
@@ -93,10 +107,21 @@ Task<Result<void>> Http1Connection::send(Context ctx, std::string_view data) {
   co_return written;
 }
 
+/// flush() as far as nothing is waited for; true if that was all.
+Result<bool> Http1Connection::flush_now(const Context& ctx) {
+  std::string_view rest = out_;
+  TRY_VOID(send_now(ctx, rest));
+  out_.erase(0, out_.size() - rest.size());
+  if (!out_.empty()) return false;
+  if (out_.capacity() > 4 * kCoalesceMax) out_.shrink_to_fit();
+  return true;
+}
+
 Task<Result<void>> Http1Connection::flush(Context ctx) {
+  CO_TRY(bool done, flush_now(ctx));
+  if (done) co_return Result<void>();
   Result<void> sent = co_await send(std::move(ctx), out_);
   out_.clear();
-  if (out_.capacity() > 4 * kCoalesceMax) out_.shrink_to_fit();
   co_return sent;
 }
 
@@ -116,7 +141,8 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
   bool with_body = !bare && !is_head_ && !body.empty();
   bool together = with_body && body.size() <= kCoalesceMax;
   if (together) out_ += body;
-  CO_TRY_VOID(co_await flush(ctx));
+  CO_TRY(bool done, flush_now(ctx));
+  if (!done) CO_TRY_VOID(co_await flush(ctx));
   if (with_body && !together) CO_TRY_VOID(co_await send(ctx, body));
   co_return Result<void>();
 }
@@ -170,6 +196,8 @@ Task<Result<void>> Http1Connection::write(Context ctx, std::string_view data) {
   if (data.size() <= kCoalesceMax) {
     out_ += data;
     out_ += "\r\n";
+    CO_TRY(bool done, flush_now(ctx));
+    if (done) co_return Result<void>();
     co_return co_await flush(std::move(ctx));
   }
   CO_TRY_VOID(co_await flush(ctx));

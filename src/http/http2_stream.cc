@@ -15,7 +15,7 @@ bool is_connection_field(std::string_view lower) {
          lower == "upgrade" || lower == "proxy-connection";
 }
 
-nghttp2_nv make_nv(const std::string& name, const std::string& value) {
+nghttp2_nv make_nv(std::string_view name, std::string_view value) {
   nghttp2_nv nv;
   nv.name = reinterpret_cast<uint8_t*>(const_cast<char*>(name.data()));
   nv.namelen = name.size();
@@ -54,7 +54,7 @@ void Http2Stream::add_header(std::string_view name, std::string_view value) {
     return;
   } else {
     if (name == "host" && head_.authority.empty()) head_.authority = value;
-    head_.headers.add(std::string(name), std::string(value));
+    head_.headers.add(name, value);
   }
 }
 
@@ -165,14 +165,14 @@ Result<void> Http2Stream::submit(const ResponseHead& head, const std::string* co
   static const std::string kLengthName = "content-length";
   static const std::string kDateName = "date";
   std::string status = std::to_string(head.status);
-  const std::vector<Headers::Field>& fields = head.headers.fields();
+  const Headers::Range fields = head.headers.fields();
   std::vector<std::string> names;
   names.reserve(fields.size());
   std::vector<nghttp2_nv> nva;
   nva.reserve(fields.size() + 3);
   nva.push_back(make_nv(kStatusName, status));
   bool has_date = false;
-  for (const Headers::Field& field : fields) {
+  for (const Headers::View& field : fields) {
     std::string lower = to_lower(field.first);
     if (is_connection_field(lower) || (content_length != nullptr && lower == kLengthName)) continue;
     has_date = has_date || lower == kDateName;

@@ -34,25 +34,64 @@ bool is_field_value(std::string_view text) {
   return find_control(text.data(), end) == end;
 }
 
-void Headers::set(std::string_view name, std::string value) {
-  for (size_t i = 0; i < fields_.size(); ++i) {
-    if (!iequals(fields_[i].first, name)) continue;
-    fields_[i].second = std::move(value);
-    for (size_t j = fields_.size(); --j > i;) {
-      if (iequals(fields_[j].first, name)) fields_.erase(fields_.begin() + static_cast<long>(j));
-    }
-    return;
+void append_field(std::string& out, std::string_view name, std::string_view value) {
+  // One growth, then copies: heads are made of some fifty pieces otherwise.
+  size_t at = out.size();
+  out.resize(at + name.size() + value.size() + 4);
+  char* p = out.data() + at;
+  p += name.copy(p, name.size());
+  *p++ = ':';
+  *p++ = ' ';
+  p += value.copy(p, value.size());
+  *p++ = '\r';
+  *p++ = '\n';
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  if (places_.capacity() == 0) {
+    // Room for a usual head at once.
+    text_.reserve(256);
+    places_.reserve(12);
   }
-  fields_.emplace_back(std::string(name), std::move(value));
+  places_.push_back(Place{static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(name.size()),
+                          static_cast<uint32_t>(value.size())});
+  text_ += name;
+  text_ += value;
+}
+
+bool Headers::named(const Place& place, std::string_view name) const {
+  return place.name_size == name.size() &&
+         iequals(std::string_view(text_.data() + place.at, place.name_size), name);
+}
+
+void Headers::set(std::string_view name, std::string_view value) {
+  Headers out;
+  bool done = false;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const View field = at(i);
+    if (!named(places_[i], name)) {
+      out.add(field.first, field.second);
+    } else if (!std::exchange(done, true)) {
+      out.add(field.first, value);
+    }
+  }
+  if (!done) out.add(name, value);
+  *this = std::move(out);
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(fields_, [name](const Field& f) { return iequals(f.first, name); });
+  Headers out;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (named(places_[i], name)) continue;
+    const View field = at(i);
+    out.add(field.first, field.second);
+  }
+  *this = std::move(out);
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (const Field& f : fields_) {
-    if (iequals(f.first, name)) return std::string_view(f.second);
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (named(places_[i], name)) return at(i).second;
   }
   return std::nullopt;
 }
@@ -60,24 +99,31 @@ std::optional<std::string_view> Headers::get(std::string_view name) const {
 std::string Headers::get_joined(std::string_view name) const {
   std::string out;
   bool first = true;
-  for (const Field& f : fields_) {
-    if (!iequals(f.first, name)) continue;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    if (!named(places_[i], name)) continue;
     if (!first) out += ", ";
-    out += f.second;
+    out += at(i).second;
     first = false;
   }
   return out;
 }
 
 Result<void> Headers::check() const {
-  for (const Field& f : fields_) {
-    if (!is_token(f.first)) return fail(Code::kInvalidArgument, "a header name is not a token");
-    if (!is_field_value(f.second)) {
+  for (const auto& [name, value] : fields()) {
+    if (!is_token(name)) return fail(Code::kInvalidArgument, "a header name is not a token");
+    if (!is_field_value(value)) {
       return fail(Code::kInvalidArgument,
-                  "the value of header " + f.first + " holds a control character");
+                  "the value of header " + std::string(name) + " holds a control character");
     }
   }
   return {};
+}
+
+std::vector<Headers::Field> Headers::copy() const {
+  std::vector<Field> out;
+  out.reserve(size());
+  for (const auto& [name, value] : fields()) out.emplace_back(name, value);
+  return out;
 }
 
 std::string_view RequestHead::path() const {

@@ -4,6 +4,7 @@
 //
 // Values, no shared state. Sources: RFC 9110 (semantics), RFC 3986 (URLs).
 
+#include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -21,33 +22,87 @@ bool is_token(std::string_view text);
 bool is_field_value(std::string_view text);
 
 /// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
-/// NUL; what we are asked to send is checked by check().
+/// NUL; what we are asked to send is checked by check(). All texts stand in one string, so that a
+/// head is two allocations however many fields it has.
 class Headers {
  public:
+  /// A field of its own (signatures, tables).
   using Field = std::pair<std::string, std::string>;
-  Headers() = default;
-  Headers(std::initializer_list<Field> fields) : fields_(fields) {}
+  /// A field as it stands here; good until the headers change.
+  using View = std::pair<std::string_view, std::string_view>;
 
-  void add(std::string name, std::string value) {
-    fields_.emplace_back(std::move(name), std::move(value));
+  Headers() = default;
+  Headers(std::initializer_list<View> fields) {
+    for (const View& field : fields) add(field.first, field.second);
   }
+
+  /// The texts must not be this object's own.
+  void add(std::string_view name, std::string_view value);
   /// Replaces all of that name.
-  void set(std::string_view name, std::string value);
+  void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
-  /// The first of that name.
+  /// The first of that name; good until the headers change.
   std::optional<std::string_view> get(std::string_view name) const;
   /// All of that name joined by ", " (RFC 9110 section 5.3).
   std::string get_joined(std::string_view name) const;
   bool has(std::string_view name) const { return get(name).has_value(); }
   /// kInvalidArgument if a name is no token or a value could end its line (header injection).
   Result<void> check() const;
-  void clear() { fields_.clear(); }
-  const std::vector<Field>& fields() const { return fields_; }
-  size_t size() const { return fields_.size(); }
+  void clear() {
+    text_.clear();
+    places_.clear();
+  }
+  size_t size() const { return places_.size(); }
+  View at(size_t index) const {
+    const Place& p = places_[index];
+    std::string_view name(text_.data() + p.at, p.name_size);
+    return View(name, std::string_view(name.data() + name.size(), p.value_size));
+  }
+
+  /// For `for (const auto& [name, value] : headers.fields())`.
+  class Range {
+   public:
+    class Iterator {
+     public:
+      Iterator(const Headers* headers, size_t index) : headers_(headers), index_(index) {}
+      View operator*() const { return headers_->at(index_); }
+      Iterator& operator++() {
+        ++index_;
+        return *this;
+      }
+      bool operator!=(const Iterator& other) const { return index_ != other.index_; }
+
+     private:
+      const Headers* headers_;
+      size_t index_;
+    };
+    explicit Range(const Headers* headers) : headers_(headers) {}
+    Iterator begin() const { return Iterator(headers_, 0); }
+    Iterator end() const { return Iterator(headers_, headers_->size()); }
+    View operator[](size_t index) const { return headers_->at(index); }
+    size_t size() const { return headers_->size(); }
+
+   private:
+    const Headers* headers_;
+  };
+  Range fields() const { return Range(this); }
+  /// Copies, for whoever keeps them.
+  std::vector<Field> copy() const;
 
  private:
-  std::vector<Field> fields_;
+  /// The value follows its name.
+  struct Place {
+    uint32_t at;
+    uint32_t name_size;
+    uint32_t value_size;
+  };
+  bool named(const Place& place, std::string_view name) const;
+  std::string text_;
+  std::vector<Place> places_;
 };
+
+/// Appends "name: value" and the line's end.
+void append_field(std::string& out, std::string_view name, std::string_view value);
 
 /// A request head; the body travels apart (server.h, client.h).
 struct RequestHead {

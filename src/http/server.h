@@ -3,9 +3,9 @@
 // on one listener. A handler is called once per request, runs as a task in the connection's scope,
 // and its context ends when the client goes away.
 //
-// Limits (base/limits/http.h): header bytes and count, body bytes, connections, streams, read and idle
-// times. Violations answer 4xx with a short JSON body and close. Loop thread only.
-// A client that ends its side while its request is being handled counts as gone.
+// Limits (base/limits/http.h): header bytes and count, body bytes, connections, streams, read and
+// idle times. Violations answer 4xx with a short JSON body and close. Loop thread only. A client
+// that ends its side while its request is being handled counts as gone.
 //
 // stop() must have ended before a Server goes whose handlers use what its owner owns: the
 // destructor only drops the connections, and their handlers end on the loop later. Sources: RFC
@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -36,6 +37,8 @@ class ServerRequest {
   virtual Task<Result<std::string_view>> read_some(Context ctx) = 0;
   /// The whole body. kResourceExhausted with reason "body_too_large" beyond max_bytes.
   virtual Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) = 0;
+  /// The same where all of it has arrived and is within max_bytes: no task is needed for it.
+  virtual std::optional<std::string> take_buffered(size_t max_bytes) { return std::nullopt; }
 };
 
 /// The answer. Either respond() once, or start(), write()…, finish().

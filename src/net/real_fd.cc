@@ -1,5 +1,6 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -12,7 +13,16 @@ namespace drover::net {
 
 using async::Wake;
 
-FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), fd_(fd) {
+namespace {
+
+bool is_socket(int fd) {
+  struct stat status{};
+  return ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode);
+}
+
+}  // namespace
+
+FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), fd_(fd), socket_(is_socket(fd)) {
   if (loop.impl().watch(fd, this) || errno == EPERM)
     return;  // EPERM: a file, which is always ready
   LOG_WARN("a descriptor cannot be watched: {}", strerror(errno));
@@ -20,6 +30,17 @@ FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), fd_(fd) {
 }
 
 FdCore::~FdCore() { close(); }
+
+// The calls of sockets pass by the file layer's locks and checks.
+ssize_t FdCore::read(std::span<char> buffer) {
+  return socket_ ? ::recv(fd_, buffer.data(), buffer.size(), 0)
+                 : ::read(fd_, buffer.data(), buffer.size());
+}
+
+ssize_t FdCore::write(std::string_view data) {
+  return socket_ ? ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL)
+                 : ::write(fd_, data.data(), data.size());
+}
 
 void FdCore::on_ready(uint32_t events) {
   if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) ended_ = true;
@@ -61,37 +82,57 @@ Result<void> after_wait(Wake wake, const FdCore& core, const Context& ctx) {
   return {};
 }
 
+std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer) {
+  if (buffer.empty()) return fail(Code::kInvalidArgument, "read into an empty buffer");
+  if (core.closed()) return fail(closed_error());
+  while (!core.drained()) {
+    ssize_t n = core.read(buffer);
+    if (n >= 0) {
+      if (n > 0 && static_cast<size_t>(n) < buffer.size()) core.note_short_read();
+      return static_cast<size_t>(n);
+    }
+    if (errno == EAGAIN) break;
+    if (errno != EINTR) return fail(io_error(errno, "read failed"));
+  }
+  return std::nullopt;
+}
+
+Result<size_t> fd_try_write(FdCore& core, std::string_view data) {
+  for (;;) {
+    if (core.closed()) return fail(closed_error());
+    ssize_t n = core.write(data);
+    if (n >= 0) return static_cast<size_t>(n);
+    if (errno == EAGAIN) return size_t{0};
+    if (errno != EINTR) return fail(io_error(errno, "write failed"));
+  }
+}
+
 Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer) {
-  if (buffer.empty()) co_return fail(Code::kInvalidArgument, "read into an empty buffer");
   // A peer that never lets us wait must not outlast the context either.
   CO_TRY_VOID(ctx.check());
   for (;;) {
-    if (core->closed()) co_return fail(closed_error());
-    if (!core->drained()) {
-      ssize_t n = ::read(core->fd(), buffer.data(), buffer.size());
-      if (n >= 0) {
-        if (n > 0 && static_cast<size_t>(n) < buffer.size()) core->note_short_read();
-        co_return static_cast<size_t>(n);
-      }
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_return fail(io_error(errno, "read failed"));
-    }
+    std::optional<Result<size_t>> now = fd_try_read(*core, buffer);
+    if (now) co_return std::move(*now);
     Wake wake = co_await core->readable(ctx);
     CO_TRY_VOID(after_wait(wake, *core, ctx));
   }
 }
 
+Task<Result<void>> fd_readable(std::shared_ptr<FdCore> core, Context ctx) {
+  CO_TRY_VOID(ctx.check());
+  while (!core->closed() && core->drained()) {
+    Wake wake = co_await core->readable(ctx);
+    CO_TRY_VOID(after_wait(wake, *core, ctx));
+  }
+  if (core->closed()) co_return fail(closed_error());
+  co_return Result<void>();
+}
+
 Task<Result<void>> fd_write(std::shared_ptr<FdCore> core, Context ctx, std::string_view data) {
   CO_TRY_VOID(ctx.check());
   while (!data.empty()) {
-    if (core->closed()) co_return fail(closed_error());
-    ssize_t n = ::write(core->fd(), data.data(), data.size());
-    if (n < 0) {
-      if (errno == EINTR) continue;
-      if (errno != EAGAIN) co_return fail(io_error(errno, "write failed"));
-      n = 0;
-    }
-    data.remove_prefix(static_cast<size_t>(n));
+    CO_TRY(size_t n, fd_try_write(*core, data));
+    data.remove_prefix(n);
     if (data.empty()) break;
     Wake wake = co_await core->writable(ctx);
     CO_TRY_VOID(after_wait(wake, *core, ctx));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -50,11 +51,17 @@ struct AsioLoop::Impl {
   void keep(std::shared_ptr<void> thing) { kept_.insert(std::move(thing)); }
   void release(const std::shared_ptr<void>& thing) { kept_.erase(thing); }
 
-  SystemClock clock;
+  /// The time. Within the loop's callbacks it is read once for each: a request asks some twenty
+  /// times, and a callback takes microseconds. Elsewhere, and on other threads, it is read anew.
+  MonoTime mono();
+  WallTime wall();
+
   bool stopping = false;
   std::unique_ptr<Watched> signals;
 
  private:
+  void forget_time() { mono_known_ = wall_known_ = false; }
+
   /// Wakes the loop from other threads.
   class Inbox final : public Watched {
    public:
@@ -69,6 +76,12 @@ struct AsioLoop::Impl {
   void run_timers();
   void take_inbox();
   void wait(bool may_sleep);
+
+  SystemClock clock_;
+  bool mono_known_ = false;
+  bool wall_known_ = false;
+  MonoTime mono_{};
+  WallTime wall_{};
 
   int epoll_fd_ = -1;
   std::vector<std::function<void()>> ready_;
@@ -96,6 +109,8 @@ class FdCore final : public Watched {
   FdCore& operator=(const FdCore&) = delete;
 
   int fd() const { return fd_; }
+  ssize_t read(std::span<char> buffer);
+  ssize_t write(std::string_view data);
   bool closed() const { return fd_ < 0; }
   AsioLoop& loop() { return *loop_; }
   async::Waiter readable(Context ctx) { return readers_.wait(std::move(ctx)); }
@@ -116,6 +131,7 @@ class FdCore final : public Watched {
 
   AsioLoop* loop_;
   int fd_;
+  bool socket_;
   bool drained_ = false;
   bool ended_ = false;  // the peer has ended its side, or the descriptor has failed
   async::WaitQueue readers_;
@@ -127,8 +143,13 @@ Error io_error(int err, std::string_view what);
 /// The error of an operation on a closed stream.
 Error closed_error();
 
+/// What Stream::try_read and try_write say of them.
+std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer);
+Result<size_t> fd_try_write(FdCore& core, std::string_view data);
 /// Reads at least a byte, 0 at the end.
 Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer);
+/// Returns at once unless the last read has shown that nothing is left.
+Task<Result<void>> fd_readable(std::shared_ptr<FdCore> core, Context ctx);
 Task<Result<void>> fd_write(std::shared_ptr<FdCore> core, Context ctx, std::string_view data);
 /// The wait for readiness with its errors.
 Result<void> after_wait(async::Wake wake, const FdCore& core, const Context& ctx);

@@ -85,6 +85,18 @@ void AsioLoop::Impl::unwatch(int fd) {
   ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
+MonoTime AsioLoop::Impl::mono() {
+  if (current_loop != this) return clock_.mono();
+  if (!std::exchange(mono_known_, true)) mono_ = clock_.mono();
+  return mono_;
+}
+
+WallTime AsioLoop::Impl::wall() {
+  if (current_loop != this) return clock_.wall();
+  if (!std::exchange(wall_known_, true)) wall_ = clock_.wall();
+  return wall_;
+}
+
 void AsioLoop::Impl::post(std::function<void()> fn) {
   if (current_loop == this) {
     ready_.push_back(std::move(fn));
@@ -110,14 +122,20 @@ void AsioLoop::Impl::take_inbox() {
 void AsioLoop::Impl::run_timers() {
   // Timers that the callbacks add for now wait for the next round: the loop stays fair.
   if (timers_.empty()) return;
-  MonoTime now = clock.mono();
-  while (auto fn = timers_.pop_due(now)) (*fn)();
+  MonoTime now = clock_.mono();
+  while (auto fn = timers_.pop_due(now)) {
+    (*fn)();
+    forget_time();
+  }
 }
 
 void AsioLoop::Impl::run_ready() {
   for (size_t i = 0; i < kReadyBatchesMax && !ready_.empty(); ++i) {
     batch_.swap(ready_);
-    for (auto& fn : batch_) fn();
+    for (auto& fn : batch_) {
+      fn();
+      forget_time();
+    }
     batch_.clear();
   }
 }
@@ -127,7 +145,7 @@ void AsioLoop::Impl::wait(bool may_sleep) {
   if (may_sleep) {
     timeout = Duration::max();
     if (!timers_.empty() && timers_.earliest() != MonoTime::max()) {
-      timeout = std::max<Duration>(timers_.earliest() - clock.mono(), Duration::zero());
+      timeout = std::max<Duration>(timers_.earliest() - clock_.mono(), Duration::zero());
     }
   }
   epoll_event events[kEventsMax];
@@ -139,9 +157,11 @@ void AsioLoop::Impl::wait(bool may_sleep) {
 
 void AsioLoop::Impl::turn() {
   Inside inside(this);
+  forget_time();
   run_ready();
   if (stopping) return;
   wait(ready_.empty());
+  forget_time();
   run_timers();
   run_ready();
 }
@@ -149,8 +169,8 @@ void AsioLoop::Impl::turn() {
 AsioLoop::AsioLoop() : impl_(std::make_unique<Impl>()) {}
 AsioLoop::~AsioLoop() = default;
 
-MonoTime AsioLoop::mono() { return impl_->clock.mono(); }
-WallTime AsioLoop::wall() { return impl_->clock.wall(); }
+MonoTime AsioLoop::mono() { return impl_->mono(); }
+WallTime AsioLoop::wall() { return impl_->wall(); }
 void AsioLoop::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
 async::Loop::TimerId AsioLoop::call_at(MonoTime t, std::function<void()> fn) {
   return impl_->call_at(t, std::move(fn));

@@ -15,6 +15,11 @@ class TcpStream final : public Stream {
   Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
     return fd_read(core_, std::move(ctx), buffer);
   }
+  Task<Result<void>> readable(Context ctx) override { return fd_readable(core_, std::move(ctx)); }
+  std::optional<Result<size_t>> try_read(std::span<char> buffer) override {
+    return fd_try_read(*core_, buffer);
+  }
+  Result<size_t> try_write(std::string_view data) override { return fd_try_write(*core_, data); }
   Task<Result<void>> write(Context ctx, std::string_view data) override {
     return fd_write(core_, std::move(ctx), data);
   }

@@ -42,8 +42,16 @@ class Stream {
   virtual ~Stream() = default;
   /// Reads at least one byte into the buffer; 0 means the peer ended the stream.
   virtual Task<Result<size_t>> read(Context ctx, std::span<char> buffer) = 0;
+  /// Waits until there is something to read (the end counts), so that nobody holds a buffer for
+  /// bytes that may be long in coming. A stream that cannot tell returns at once: read() waits.
+  virtual Task<Result<void>> readable(Context ctx);
+  /// Like read() where it need not wait. Nothing: it would, or the stream cannot tell.
+  virtual std::optional<Result<size_t>> try_read(std::span<char> buffer) { return std::nullopt; }
   /// Writes all of it, or fails. The data must stay alive until the task ends.
   virtual Task<Result<void>> write(Context ctx, std::string_view data) = 0;
+  /// Writes what goes without waiting and says how much that was: none of it, if the stream cannot
+  /// tell. Most requests and answers go whole, and need no task to wait in.
+  virtual Result<size_t> try_write(std::string_view data) { return size_t{0}; }
   /// Ends our half (FIN, TLS close_notify).
   virtual Task<Result<void>> shutdown_write(Context ctx) = 0;
   /// Closes at once; pending reads and writes end with kCancelled. Idempotent.

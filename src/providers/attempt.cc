@@ -49,7 +49,28 @@ void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& respons
   response.native_finish_reason = std::move(glance.native_finish_reason);
 }
 
-/// Reads a whole answer that is not streamed.
+/// Takes in the body of an answer that is not streamed.
+Result<void> take_answer(std::string body, const WireCall& call, Answer& answer) {
+  if (call.passthrough) {
+    Result<dialect::OpenAiGlance> glance = dialect::glance_openai(body);
+    if (!glance) return fail(malformed(std::move(glance).error()));
+    if (glance->is_error) {
+      std::string text = without_secrets(std::move(body), call.secrets);
+      return fail(error_in_answer(*call.dialect, text));
+    }
+    take_glance(std::move(*glance), answer.response);
+    answer.openai_body = std::move(body);
+    return {};
+  }
+  std::string request_id = answer.response.request_id;
+  Result<contract::ChatResponse> decoded = call.dialect->decode_response(body);
+  if (!decoded) return fail(malformed(std::move(decoded).error()));
+  answer.response = std::move(*decoded);
+  if (answer.response.request_id.empty()) answer.response.request_id = std::move(request_id);
+  return {};
+}
+
+/// The same of one that is still arriving.
 Task<Result<void>> read_answer(Context ctx, http::ClientResponse* response, const WireCall* call,
                                Answer* answer) {
   Result<std::string> body = co_await response->read_all(ctx, limits::kHttpAnswerBytesMax);
@@ -61,23 +82,7 @@ Task<Result<void>> read_answer(Context ctx, http::ClientResponse* response, cons
     }
     co_return fail(std::move(error));
   }
-  if (call->passthrough) {
-    Result<dialect::OpenAiGlance> glance = dialect::glance_openai(*body);
-    if (!glance) co_return fail(malformed(std::move(glance).error()));
-    if (glance->is_error) {
-      std::string text = without_secrets(std::move(*body), call->secrets);
-      co_return fail(error_in_answer(*call->dialect, text));
-    }
-    take_glance(std::move(*glance), answer->response);
-    answer->openai_body = std::move(*body);
-    co_return Result<void>();
-  }
-  std::string request_id = answer->response.request_id;
-  Result<contract::ChatResponse> decoded = call->dialect->decode_response(*body);
-  if (!decoded) co_return fail(malformed(std::move(decoded).error()));
-  answer->response = std::move(*decoded);
-  if (answer->response.request_id.empty()) answer->response.request_id = std::move(request_id);
-  co_return Result<void>();
+  co_return take_answer(std::move(*body), *call, *answer);
 }
 
 /// Reads what an answer that is no success says.
@@ -143,9 +148,8 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
   return {};
 }
 
-Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* client,
-                                                     WireCall call, const Prompt& prompt,
-                                                     Sink* sink, AttemptOptions options) {
+Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCall call, const Prompt& prompt,
+                            Sink* sink, AttemptOptions options) {
   MonoTime started = ctx.loop().mono();
   call.request.connect_timeout = options.connect_timeout;
   call.request.headers_timeout = call.stream ? options.headers_timeout : options.answer_timeout;
@@ -164,7 +168,8 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
     co_return tl::unexpected<AttemptError>(std::move(error));
   }
   std::unique_ptr<http::ClientResponse> response = std::move(*sent);
-  Answer answer;
+  auto made = std::make_unique<Answer>();
+  Answer& answer = *made;
   answer.dropped = std::move(call.dropped);
   note_times(response->timing(), ctx.loop().mono(), answer.timing);
   take_headers(response->head(), answer);
@@ -172,15 +177,23 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
   std::string_view type = response->head().headers.get("content-type").value_or("");
 
   Result<void> read;
-  std::optional<StreamReader> reader;
-  if (call.stream) reader.emplace(ctx, whole, call, prompt, sink, options, started);
+  // Not in the frame: it is large, and most calls need none.
+  std::unique_ptr<StreamReader> reader;
+  if (call.stream) {
+    reader = std::make_unique<StreamReader>(ctx, whole, call, prompt, sink, options, started);
+  }
   if (status < 200 || status > 299 || !is_expected_type(type, call)) {
     Error error = co_await read_refusal(first, response.get(), &call);
     read = fail(std::move(error));
   } else if (call.stream) {
     read = co_await reader->read(response.get(), &answer);
   } else {
-    read = co_await read_answer(whole, response.get(), &call, &answer);
+    std::optional<std::string> body = response->take_buffered(limits::kHttpAnswerBytesMax);
+    if (body) {
+      read = take_answer(std::move(*body), call, answer);
+    } else {
+      read = co_await read_answer(whole, response.get(), &call, &answer);
+    }
     if (!read) read = fail(transport_error(std::move(read).error(), ctx, "answer"));
   }
   answer.timing.total = ctx.loop().mono() - started;
@@ -192,7 +205,7 @@ Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* 
     co_return tl::unexpected<AttemptError>(std::move(error));
   }
   if (!call.stream) answer.timing.first_token = answer.timing.total;
-  co_return std::move(answer);
+  co_return std::move(made);
 }
 
 AttemptOptions::AttemptOptions()

@@ -36,9 +36,8 @@ struct WireCall {
 Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream);
 
 /// `prompt`, `client` and `sink` outlive the task.
-Task<tl::expected<Answer, AttemptError>> run_attempt(Context ctx, http::Client* client,
-                                                     WireCall call, const Prompt& prompt,
-                                                     Sink* sink, AttemptOptions options);
+Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCall call, const Prompt& prompt,
+                            Sink* sink, AttemptOptions options);
 
 /// An attempt that failed before anything was sent.
 tl::unexpected<AttemptError> attempt_failed(Error error);

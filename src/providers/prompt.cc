@@ -47,7 +47,7 @@ Prompt Prompt::from_chat(contract::ChatRequest request) {
   out.stream_ = request.stream;
   out.include_usage_ = request.include_usage;
   out.max_tokens_ = request.max_tokens;
-  out.chat_ = std::move(request);
+  out.chat_ = std::make_unique<contract::ChatRequest>(std::move(request));
   return out;
 }
 
@@ -78,9 +78,10 @@ std::optional<int64_t> Prompt::max_tokens_in_all() const {
 
 Result<const contract::ChatRequest*> Prompt::chat() {
   if (!chat_) {
-    TRY(chat_, dialect::openai().decode_request(*body_));
+    TRY(contract::ChatRequest chat, dialect::openai().decode_request(*body_));
+    chat_ = std::make_unique<contract::ChatRequest>(std::move(chat));
   }
-  return &*chat_;
+  return chat_.get();
 }
 
 Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_model, bool stream) {

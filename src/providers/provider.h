@@ -59,7 +59,7 @@ class Prompt {
   std::optional<int64_t> max_tokens_;
   std::optional<std::string> body_;
   dialect::OpenAiScan scan_;
-  std::optional<contract::ChatRequest> chat_;
+  std::unique_ptr<contract::ChatRequest> chat_;  // apart: large, and most calls need none
   mutable int64_t input_bytes_ = 0;
 };
 
@@ -129,6 +129,10 @@ struct AttemptError {
   AttemptTiming timing;
 };
 
+/// What an attempt came to. The answer by pointer: it is a kilobyte of strings that goes up through
+/// four coroutines.
+using Attempted = tl::expected<std::unique_ptr<Answer>, AttemptError>;
+
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -138,10 +142,8 @@ class Provider {
   /// Checks an endpoint's configuration (at load), naming the field and the remedy.
   virtual Result<void> check(const catalog::Endpoint& endpoint) const = 0;
   /// One attempt. With a sink the call is streamed upstream; without, it is not.
-  virtual Task<tl::expected<Answer, AttemptError>> call(Context ctx,
-                                                        const catalog::Endpoint& endpoint,
-                                                        Prompt& prompt, Sink* sink,
-                                                        AttemptOptions options) = 0;
+  virtual Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
+                               Sink* sink, AttemptOptions options) = 0;
 };
 
 /// What providers need of the process; outlives them.

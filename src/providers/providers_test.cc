@@ -110,8 +110,7 @@ class ProvidersTest : public ::testing::Test {
     body += stream ? R"(,"stream":true})" : "}";
     return Prompt::from_openai(body, *dialect::scan_openai_request(body));
   }
-  tl::expected<Answer, AttemptError> call(const catalog::Endpoint& endpoint, Prompt prompt,
-                                          Sink* sink = nullptr) {
+  Attempted call(const catalog::Endpoint& endpoint, Prompt prompt, Sink* sink = nullptr) {
     Provider* provider = table_->find(endpoint.provider);
     EXPECT_TRUE(provider->check(endpoint)) << provider->check(endpoint).error().message;
     AttemptOptions options;
@@ -151,9 +150,9 @@ TEST_F(ProvidersTest, AzureDatedAndV1Forms) {
   EXPECT_TRUE(sent("idempotency-key: ses_1/4"));
   EXPECT_TRUE(sent("x-drover-attempt: 1"));
   EXPECT_FALSE(sent("authorization"));
-  EXPECT_EQ(dated->openai_body, kChat);
-  EXPECT_EQ(dated->response.request_id, "ap-1");
-  EXPECT_EQ(dated->facts.get("x-ms-region"), "Sweden Central");
+  EXPECT_EQ((*dated)->openai_body, kChat);
+  EXPECT_EQ((*dated)->response.request_id, "ap-1");
+  EXPECT_EQ((*dated)->facts.get("x-ms-region"), "Sweden Central");
 
   azure_.api_version.clear();
   azure_.base_url = "http://cloud.test/openai/v1/";
@@ -175,8 +174,8 @@ TEST_F(ProvidersTest, AzuresEmptyFirstChunkPassesAndIsNotVisible) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(sink.events, (std::vector<std::string>{filter, text}));
   EXPECT_EQ(sink.shown, (std::vector<bool>{false, true}));
-  EXPECT_EQ(out->response.id, "c1");
-  EXPECT_EQ(out->response.model, "gpt-4o");
+  EXPECT_EQ((*out)->response.id, "c1");
+  EXPECT_EQ((*out)->response.model, "gpt-4o");
 }
 
 TEST_F(ProvidersTest, AzureContentFilterEndsTheCall) {
@@ -242,8 +241,8 @@ TEST_F(ProvidersTest, BedrockSignsTheRawPath) {
   imposter_->script(answer(200, kConverse, "x-amzn-requestid: amz-1\r\n"));
   auto out = call(aws_, neutral());
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(out->response.message.text(), "Hi");
-  EXPECT_EQ(out->response.request_id, "amz-1");
+  EXPECT_EQ((*out)->response.message.text(), "Hi");
+  EXPECT_EQ((*out)->response.request_id, "amz-1");
   EXPECT_TRUE(sent("POST /model/us.anthropic.claude-v1%3A0/converse HTTP/1.1")) << request();
   EXPECT_TRUE(sent("amz-sdk-invocation-id: ses_1/4"));
   EXPECT_TRUE(sent("amz-sdk-request: attempt=1; max="));
@@ -271,7 +270,8 @@ TEST_F(ProvidersTest, BedrockSignsTheRawPath) {
   cloud::sigv4::Request raw;
   raw.method = "POST";
   raw.target = "/model/us.anthropic.claude-v1%3A0/converse";
-  raw.headers = headers.fields();
+  const std::vector<http::Headers::Field> fields = headers.copy();
+  raw.headers = fields;
   raw.authority = "cloud.test";
   raw.payload_hash = hash;
   auto verified = verifier.verify(raw, loop_.wall());
@@ -315,7 +315,7 @@ TEST_F(ProvidersTest, ConverseStreamInAnyPieces) {
     auto out = call(aws_, neutral(), &sink);
     ASSERT_TRUE(out) << out.error().error.to_string();
     EXPECT_EQ(sink.text, "Hello");
-    EXPECT_EQ(out->response.usage.input_tokens, 3);
+    EXPECT_EQ((*out)->response.usage.input_tokens, 3);
     EXPECT_TRUE(sent("/converse-stream HTTP/1.1"));
     imposter_->script(script);  // the first of two is used up by the next round
   }
@@ -364,7 +364,7 @@ TEST_F(ProvidersTest, BedrocksOpenAiPathIsPassedThrough) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_TRUE(sent("POST /openai/v1/chat/completions HTTP/1.1"));
   EXPECT_TRUE(sent("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
-  EXPECT_EQ(out->openai_body, kChat);
+  EXPECT_EQ((*out)->openai_body, kChat);
 }
 
 TEST_F(ProvidersTest, ChecksNameTheFieldAndTheRemedy) {

@@ -183,7 +183,7 @@ void Engine::leave(const std::shared_ptr<Flight>& flight) {
 
 ModelResult Engine::refuse(Flight& flight, Error error) {
   // Nothing was tried: model names of a refused call are the caller's words, not ours to count by.
-  metrics_.finished("", "", &error, parts_.loop->mono() - flight.started, Duration::zero(), false);
+  metrics_.failed("", "", error, parts_.loop->mono() - flight.started);
   ModelFailure out;
   out.error = std::move(error);
   out.placement = std::move(flight.placement);
@@ -195,9 +195,9 @@ ModelResult Engine::refuse(Flight& flight, Error error) {
   return tl::unexpected<ModelFailure>(std::move(out));
 }
 
-Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
-    Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
-    GateSink* gate) {
+Task<providers::Attempted> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
+                                           providers::Provider* provider, int number,
+                                           GateSink* gate) {
   Context base = flight->cancel.context().with_span(flight->span.id());
   base = base.with_deadline(flight->caller.deadline())
              .with_deadline(flight->started + parts_.settings.call_timeout);
@@ -223,7 +223,7 @@ Task<tl::expected<providers::Answer, providers::AttemptError>> Engine::attempt(
     span.set(probe ? "drover.probe" : "drover.last_resort", true);
   }
   parts_.health->started(*endpoint);
-  tl::expected<providers::Answer, providers::AttemptError> answer =
+  providers::Attempted answer =
       co_await provider->call(ctx, *endpoint, flight->call.prompt, sink, std::move(options));
   if (!answer) span.fail(answer.error().error);
   span.end();
@@ -242,7 +242,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     const catalog::Endpoint* endpoint = next.endpoint;
     MonoTime began = parts_.loop->mono();
     providers::Provider* provider = parts_.providers->find(endpoint->provider);
-    tl::expected<providers::Answer, providers::AttemptError> answer;
+    providers::Attempted answer;
     Hold hold;
     Result<bool> held = reserve(*flight, *endpoint, hold);
     while (held && !*held) {
@@ -272,7 +272,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     record.attempt = tries.attempts();
     record.took = parts_.loop->mono() - began;
     record.ok = answer.has_value();
-    const providers::AttemptTiming& timing = answer ? answer->timing : answer.error().timing;
+    const providers::AttemptTiming& timing = answer ? (*answer)->timing : answer.error().timing;
     Duration connect = std::min(timing.connect, record.took);
     flight->latency.network += connect;
     flight->latency.model += std::min(timing.total, record.took) - connect;
@@ -281,7 +281,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
         flight->first_token = (began - flight->started) + timing.first_token;
       }
       flight->attempts.push_back(std::move(record));
-      on_answer(*flight, *endpoint, *provider, std::move(*answer), hold);
+      on_answer(*flight, *endpoint, *provider, std::move(**answer), hold);
       co_return;
     }
     const Error& failed = answer.error().error;
@@ -379,8 +379,8 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
     span.set(trace::genai::kTimeToFirstChunk,
              static_cast<double>(flight.first_token.count()) * 1e-9);
   }
-  metrics_.finished(provider.otel_name(), endpoint.model, nullptr,
-                    parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
+  metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
+                    flight.first_token, flight.streamed);
   out.answer = std::move(answer);
   finish(flight);
 }
@@ -414,8 +414,8 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   note_attempts(flight.attempts, out.error);
   flight.span.fail(out.error);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
-  metrics_.finished(provider, flight.placement.endpoints.front()->model, &out.error,
-                    parts_.loop->mono() - flight.started, flight.first_token, flight.streamed);
+  metrics_.failed(provider, flight.placement.endpoints.front()->model, out.error,
+                  parts_.loop->mono() - flight.started);
   flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
   finish(flight);
 }

@@ -30,9 +30,8 @@ class Engine final : public Road {
  private:
   Result<void> admit(const ModelCall& call) const;
   Task<void> run(std::shared_ptr<Flight> flight);
-  Task<tl::expected<providers::Answer, providers::AttemptError>> attempt(
-      Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider, int number,
-      GateSink* gate);
+  Task<providers::Attempted> attempt(Flight* flight, const catalog::Endpoint* endpoint,
+                                     providers::Provider* provider, int number, GateSink* gate);
   /// Reserves the attempt in the caller's accounts; false: it must wait (accounts.h).
   Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
   void on_answer(Flight& flight, const catalog::Endpoint& endpoint,

@@ -246,7 +246,7 @@ TEST_F(Road, ARefusedKeyIsNotTriedAgainAndNeverShown) {
   std::string shown = out.error().error.to_string() + metrics_.expose();
   for (const AttemptRecord& a : out.error().attempts) shown += a.error.to_string();
   for (const store::SpanRow& span : spans_.spans()) {
-    shown += span.name + span.attributes.dump() + span.events.dump();
+    shown += span.name + span.attributes.inside() + span.events.dump();
   }
   EXPECT_EQ(shown.find("canary"), std::string::npos) << shown;
   EXPECT_EQ(shown.find("sk-other"), std::string::npos) << shown;
@@ -496,7 +496,7 @@ TEST_F(Road, ToolsAndMemoryPassTheSameRoad) {
   EXPECT_EQ(outcome.latency.total(), Duration(30ms));
   const store::SpanRow& span = spans_.spans().back();
   EXPECT_EQ(span.name, "execute_tool get_order");
-  EXPECT_EQ(span.attributes.get_string("gen_ai.tool.call.id"), "call_1");
+  EXPECT_EQ(span.attributes.json().get_string("gen_ai.tool.call.id"), "call_1");
   EXPECT_EQ(span.session, "ses_1");
 
   auto failed = loop_.run_task(

@@ -1,5 +1,8 @@
 #include "road/telemetry.h"
 
+#include <iterator>
+
+#include "base/limits/catalog.h"
 #include "trace/genai.h"
 
 namespace drover::road {
@@ -21,6 +24,7 @@ constexpr TokenClass kTokenClasses[] = {
     {"cache_write", &contract::Usage::cache_write_tokens},
     {"reasoning", &contract::Usage::reasoning_tokens},
 };
+static_assert(std::size(kTokenClasses) == kTokenClassCount);
 
 }  // namespace
 
@@ -63,10 +67,31 @@ RoadMetrics::RoadMetrics(trace::Metrics* m) {
                   "Calls whose client left, by whether they were read to their end.", {"outcome"});
 }
 
+RoadMetrics::Lines& RoadMetrics::lines_of(const catalog::Endpoint& endpoint) {
+  auto it = lines_.find(endpoint.id);
+  if (it == lines_.end()) {
+    if (lines_.size() >= limits::kEndpointsMax) lines_.clear();
+    it = lines_.emplace(endpoint.id, Lines()).first;
+  }
+  Lines& out = it->second;
+  // A reload may give the id to another model.
+  if (out.model != endpoint.model || out.provider != endpoint.provider) {
+    out = Lines();
+    out.provider = endpoint.provider;
+    out.model = endpoint.model;
+  }
+  return out;
+}
+
 void RoadMetrics::attempt(const catalog::Endpoint& endpoint, const Error* error) {
   if (attempts_ == nullptr) return;
-  std::string outcome = error == nullptr ? "ok" : error_type(*error);
-  attempts_->with({endpoint.id, outcome}).add(1);
+  if (error != nullptr) {
+    attempts_->with({endpoint.id, error_type(*error)}).add(1);
+    return;
+  }
+  trace::Series*& ok = lines_of(endpoint).attempts;
+  if (ok == nullptr) ok = &attempts_->with({endpoint.id, "ok"});
+  ok->add(1);
 }
 
 void RoadMetrics::failover(const catalog::Endpoint& from, const catalog::Endpoint& to,
@@ -81,30 +106,47 @@ void RoadMetrics::circuit_opened(const catalog::Endpoint& endpoint) {
 void RoadMetrics::settled(const catalog::Endpoint& endpoint, std::string_view provider,
                           const contract::Usage& usage, Money cost, bool cost_known) {
   if (tokens_ == nullptr) return;
-  for (const TokenClass& c : kTokenClasses) {
+  Lines& lines = lines_of(endpoint);
+  for (size_t i = 0; i < std::size(kTokenClasses); ++i) {
+    const TokenClass& c = kTokenClasses[i];
     const std::optional<int64_t>& count = usage.*c.count;
     if (!count) continue;
-    token_total_->with({c.name, provider, endpoint.model}).add(static_cast<double>(*count));
-    if (c.name == "input" || c.name == "output") {
-      tokens_->with({c.name, provider, endpoint.model}).observe(static_cast<double>(*count));
-    }
+    trace::Series*& total = lines.token_total[i];
+    if (total == nullptr) total = &token_total_->with({c.name, provider, endpoint.model});
+    total->add(static_cast<double>(*count));
+    if (c.name != "input" && c.name != "output") continue;
+    trace::Series*& tokens = lines.tokens[i];
+    if (tokens == nullptr) tokens = &tokens_->with({c.name, provider, endpoint.model});
+    tokens->observe(static_cast<double>(*count));
   }
   if (cost_known) {
-    cost_total_->with({provider, endpoint.model}).add(cost.to_double());
+    if (lines.cost == nullptr) lines.cost = &cost_total_->with({provider, endpoint.model});
+    lines.cost->add(cost.to_double());
   } else {
     unpriced_->with({provider, endpoint.model}).add(1);
   }
   if (usage.estimated) estimated_->with({provider, endpoint.model}).add(1);
 }
 
-void RoadMetrics::finished(std::string_view provider, std::string_view model, const Error* error,
+void RoadMetrics::finished(const catalog::Endpoint& endpoint, std::string_view otel_provider,
                            Duration took, Duration first_token, bool streamed) {
   if (duration_ == nullptr) return;
-  std::string type = error == nullptr ? "" : error_type(*error);
-  duration_->with({genai::kChat, provider, model, type}).observe(seconds(took));
-  if (streamed && first_token > Duration::zero()) {
-    first_chunk_->with({provider, model}).observe(seconds(first_token));
+  Lines& lines = lines_of(endpoint);
+  if (lines.duration == nullptr) {
+    lines.duration = &duration_->with({genai::kChat, otel_provider, endpoint.model, ""});
   }
+  lines.duration->observe(seconds(took));
+  if (!streamed || first_token <= Duration::zero()) return;
+  if (lines.first_chunk == nullptr) {
+    lines.first_chunk = &first_chunk_->with({otel_provider, endpoint.model});
+  }
+  lines.first_chunk->observe(seconds(first_token));
+}
+
+void RoadMetrics::failed(std::string_view provider, std::string_view model, const Error& error,
+                         Duration took) {
+  if (duration_ == nullptr) return;
+  duration_->with({genai::kChat, provider, model, error_type(error)}).observe(seconds(took));
 }
 
 void RoadMetrics::drained(bool to_the_end) {

@@ -2,10 +2,16 @@
 // Internal to src/road: what a model call leaves behind in spans and metrics, under OpenTelemetry's
 // names (trace/genai.h). Never content, never credentials.
 
+#include <string>
+#include <unordered_map>
+
 #include "road/flight.h"
 #include "trace/metrics.h"
 
 namespace drover::road {
+
+/// Input, output, cache reads and writes, reasoning.
+inline constexpr size_t kTokenClassCount = 5;
 
 class RoadMetrics {
  public:
@@ -16,12 +22,30 @@ class RoadMetrics {
   void circuit_opened(const catalog::Endpoint& endpoint);
   void settled(const catalog::Endpoint& endpoint, std::string_view provider,
                const contract::Usage& usage, Money cost, bool cost_known);
-  /// `provider` is empty where no endpoint was tried.
-  void finished(std::string_view provider, std::string_view model, const Error* error,
-                Duration took, Duration first_token, bool streamed);
+  /// The call's good end.
+  void finished(const catalog::Endpoint& endpoint, std::string_view otel_provider, Duration took,
+                Duration first_token, bool streamed);
+  /// Its other ends. `provider` is empty where no endpoint was tried.
+  void failed(std::string_view provider, std::string_view model, const Error& error, Duration took);
   void drained(bool to_the_end);
 
  private:
+  /// The series of calls that go well at one endpoint: found once by their labels, since that takes
+  /// longer than all the counting. Null until first used.
+  struct Lines {
+    std::string provider;
+    std::string model;
+    trace::Series* attempts = nullptr;
+    trace::Series* token_total[kTokenClassCount] = {};
+    trace::Series* tokens[kTokenClassCount] = {};
+    trace::Series* cost = nullptr;
+    trace::Series* duration = nullptr;
+    trace::Series* first_chunk = nullptr;
+  };
+  Lines& lines_of(const catalog::Endpoint& endpoint);
+
+  /// By endpoint id; bounded by limits::kEndpointsMax.
+  std::unordered_map<std::string, Lines> lines_;
   trace::Family* duration_ = nullptr;
   trace::Family* first_chunk_ = nullptr;
   trace::Family* tokens_ = nullptr;

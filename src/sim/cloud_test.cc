@@ -256,7 +256,8 @@ class SimAwsTest : public SimCloudTest {
     cloud::sigv4::Request plain;
     plain.method = out.method;
     plain.target = out.url.target;
-    plain.headers = out.headers.fields();
+    const std::vector<http::Headers::Field> fields = out.headers.copy();
+    plain.headers = fields;
     plain.authority = authority;
     plain.payload_hash = hash;
     auto signed_headers = signer.sign(plain, credentials, loop_.wall());

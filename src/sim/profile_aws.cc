@@ -129,7 +129,8 @@ class AwsProfile final : public Profile {
     cloud::sigv4::Request request;
     request.method = arrived.head.method;
     request.target = arrived.head.target;
-    request.headers = arrived.head.headers.fields();
+    const std::vector<http::Headers::Field> headers = arrived.head.headers.copy();
+    request.headers = headers;
     request.authority = arrived.head.authority;
     request.payload_hash = payload_hash;
     auto verifier = verifiers_.find(arrived.region);

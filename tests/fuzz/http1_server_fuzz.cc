@@ -23,7 +23,7 @@ using Seen = std::vector<std::string>;
 async::Task<void> handle(Seen* seen, async::Context ctx, ServerRequest& request,
                          ServerResponse& response) {
   std::string line = request.head().method + " " + request.head().target;
-  for (const Headers::Field& field : request.head().headers.fields()) {
+  for (const Headers::View& field : request.head().headers.fields()) {
     if (!is_token(field.first) || !is_field_value(field.second)) __builtin_trap();
   }
   size_t index = seen->size();

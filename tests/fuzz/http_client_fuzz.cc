@@ -29,9 +29,9 @@ async::Task<void> call(Client* client, async::SimLoop* loop, std::string method,
   const ResponseHead& head = (*response)->head();
   if (head.status < 200 || head.status > 599) __builtin_trap();
   *out += std::to_string(head.status) + " ";
-  for (const Headers::Field& field : head.headers.fields()) {
+  for (const Headers::View& field : head.headers.fields()) {
     if (!is_token(field.first) || !is_field_value(field.second)) __builtin_trap();
-    *out += field.first + "=" + field.second + ",";
+    *out += std::string(field.first) + "=" + std::string(field.second) + ",";
   }
   for (;;) {
     Result<std::string_view> part = co_await (*response)->read_some(async::Context(*loop));

@@ -117,20 +117,19 @@ Result<void> AwsBedrock::sign(WireCall& call, const catalog::Endpoint& endpoint,
   cloud::sigv4::Request request;
   request.method = call.request.method;
   request.target = call.request.url.target;
-  request.headers = call.request.headers.fields();
+  const std::vector<http::Headers::Field> headers = call.request.headers.copy();
+  request.headers = headers;
   request.authority = authority;
   request.payload_hash = hash;
   TRY(std::vector<http::Headers::Field> added, signer->sign(request, credentials, now));
-  for (auto& [name, value] : added) call.request.headers.set(name, std::move(value));
+  for (const auto& [name, value] : added) call.request.headers.set(name, value);
   call.secrets.push_back(credentials.secret_access_key);
   if (!credentials.session_token.empty()) call.secrets.push_back(credentials.session_token);
   return {};
 }
 
-Task<tl::expected<Answer, AttemptError>> AwsBedrock::call(Context ctx,
-                                                          const catalog::Endpoint& endpoint,
-                                                          Prompt& prompt, Sink* sink,
-                                                          AttemptOptions options) {
+Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
+                                 Sink* sink, AttemptOptions options) {
   Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string bearer = bearer_source(endpoint);
@@ -156,7 +155,7 @@ Task<tl::expected<Answer, AttemptError>> AwsBedrock::call(Context ctx,
     Result<void> signed_ = sign(*call, endpoint, *credentials, ctx.loop().wall());
     if (!signed_) co_return attempt_failed(std::move(signed_).error());
   }
-  tl::expected<Answer, AttemptError> answer =
+  Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {
     // Expired or revoked early: the next call gets fresh ones.

@@ -25,9 +25,8 @@ class AwsBedrock final : public Provider {
   std::string_view name() const override { return "aws-bedrock"; }
   std::string_view otel_name() const override { return "aws.bedrock"; }
   Result<void> check(const catalog::Endpoint& endpoint) const override;
-  Task<tl::expected<Answer, AttemptError>> call(Context ctx, const catalog::Endpoint& endpoint,
-                                                Prompt& prompt, Sink* sink,
-                                                AttemptOptions options) override;
+  Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt, Sink* sink,
+                       AttemptOptions options) override;
 
  private:
   using Identity = cloud::Refreshing<cloud::AwsCredentials>;

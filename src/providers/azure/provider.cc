@@ -102,10 +102,8 @@ Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt&
   return call;
 }
 
-Task<tl::expected<Answer, AttemptError>> AzureOpenAi::call(Context ctx,
-                                                           const catalog::Endpoint& endpoint,
-                                                           Prompt& prompt, Sink* sink,
-                                                           AttemptOptions options) {
+Task<Attempted> AzureOpenAi::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
+                                  Sink* sink, AttemptOptions options) {
   Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string auth = option(endpoint, "auth");
@@ -125,7 +123,7 @@ Task<tl::expected<Answer, AttemptError>> AzureOpenAi::call(Context ctx,
       call->secrets.push_back(*key);
     }
   }
-  tl::expected<Answer, AttemptError> answer =
+  Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {
     if (token) tokens(endpoint).invalidate(token);

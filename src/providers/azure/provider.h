@@ -22,9 +22,8 @@ class AzureOpenAi final : public Provider {
   std::string_view name() const override { return "azure-openai"; }
   std::string_view otel_name() const override { return "azure.ai.openai"; }
   Result<void> check(const catalog::Endpoint& endpoint) const override;
-  Task<tl::expected<Answer, AttemptError>> call(Context ctx, const catalog::Endpoint& endpoint,
-                                                Prompt& prompt, Sink* sink,
-                                                AttemptOptions options) override;
+  Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt, Sink* sink,
+                       AttemptOptions options) override;
 
  private:
   using Tokens = cloud::Refreshing<cloud::BearerToken>;

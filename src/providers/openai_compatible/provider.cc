@@ -63,13 +63,11 @@ Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::En
   return call;
 }
 
-Task<tl::expected<Answer, AttemptError>> OpenAiCompatible::call(Context ctx,
-                                                                const catalog::Endpoint& endpoint,
-                                                                Prompt& prompt, Sink* sink,
-                                                                AttemptOptions options) {
+Task<Attempted> OpenAiCompatible::call(Context ctx, const catalog::Endpoint& endpoint,
+                                       Prompt& prompt, Sink* sink, AttemptOptions options) {
   Result<WireCall> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
-  tl::expected<Answer, AttemptError> answer =
+  Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {
     credentials_.refused(endpoint.credentials.source);

@@ -19,9 +19,8 @@ class OpenAiCompatible final : public Provider {
   std::string_view name() const override { return profile_.name; }
   std::string_view otel_name() const override { return profile_.otel_name; }
   Result<void> check(const catalog::Endpoint& endpoint) const override;
-  Task<tl::expected<Answer, AttemptError>> call(Context ctx, const catalog::Endpoint& endpoint,
-                                                Prompt& prompt, Sink* sink,
-                                                AttemptOptions options) override;
+  Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt, Sink* sink,
+                       AttemptOptions options) override;
 
  private:
   Result<WireCall> prepare(const Context& ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
