@@ -66,7 +66,7 @@ lint:           ## layers, coroutine rules, formatting, shell syntax
 format:         ## rewrite the C++ sources with clang-format
 	@scripts/format.sh
 
-bench-gateway:  ## the gateway beside nginx: requests a second, CPU a request, added latency
+bench-gateway:  ## the gateway beside nginx, HAProxy and other gateways: CPU, requests a second, latency, memory (QUICK=1)
 	@scripts/build.sh program
 	@bench/gateway/run.sh
 

@@ -9,7 +9,8 @@ import sys
 import results
 
 QUESTIONS = {
-    "gateway": "What does a call through `drover serve` cost beside nginx proxying the same bytes?",
+    "gateway": "What does a call through `drover serve` cost, beside nginx and HAProxy proxying the same "
+               "bytes, and beside other gateways?",
     "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
     "durable": "How fast are durable three-step sessions, so many at once, beside Restate and LangGraph's "
                "SQLite saver?",
@@ -31,8 +32,12 @@ How to read it:
 - CPU a request is user and system time of the proxy's own processes, all threads, divided by the
   requests that were answered. It is what capacity costs; requests a second on few cores also
   measures the load generator and the upstream, which share them.
-- Added latency is that of the call through the proxy minus that of the call without it, percentile
-  by percentile; with one connection on an idle machine it is mostly the kernel's waking of threads.
+- `gateway`: a peer's cell is its figure and, in brackets, ours ÷ its. Added latency is that of the
+  call through the proxy minus that of the call without it, percentile by percentile; with one
+  connection on an idle machine it is mostly the kernel's waking of threads. `added_ttft_ms` is the
+  mean time from the request to the first event of a stream, minus that without a proxy.
+  `kib_per_open_stream` is resident memory. `instructions_per_request` counts all threads and no
+  kernel, by callgrind: no noise moves it.
 - `durable`: the case is how many sessions run at once; a session is three steps, each result (240
   bytes) synced to disk before the next step begins, the client on the same cores and within the
   wall time. `p50_ms` and `p99_ms` are of a whole session; CPU is the server's, without the client
@@ -133,6 +138,28 @@ def table(keys, figures):
     return out
 
 
+def wide_table(keys, figures):
+    """One line a case and metric, the peers in columns: for a benchmark that has many."""
+    peers = list(dict.fromkeys(key[3] for key in keys if key[3]))
+    out = ["| case | metric | Drover | unit | " + " | ".join(peers) + " | before | date | commit |",
+           "|---|---|---:|---|" + "---:|" * (len(peers) + 1) + "---|---|"]
+    for case, metric in dict.fromkeys((key[1], key[2]) for key in keys):
+        lines = {key[3]: figures[key] for key in keys if key[1:3] == (case, metric)}
+        newest = max((l[-1] for l in lines.values()), key=lambda line: line["date"])
+        history = next(l for l in lines.values() if l[-1] is newest)
+        cells = [case, metric, number(newest["value"]), newest["unit"]]
+        for peer in peers:
+            line = lines[peer][-1] if peer in lines else None
+            cells.append("" if line is None else number(line["peer_value"]) +
+                         ("" if line["ratio"] is None else f" ({line['ratio']:.3g})"))
+        cells += [number(before(history)), newest["date"][:10], newest["commit"]]
+        out.append("| " + " | ".join(cells) + " |")
+    return out
+
+
+WIDE = {"gateway"}
+
+
 def main():
     path = sys.argv[1] if len(sys.argv) > 1 else results.RESULTS
     figures = read(path)
@@ -142,7 +169,8 @@ def main():
         out.append(f"## {bench}\n")
         if bench in QUESTIONS:
             out.append(QUESTIONS[bench] + "\n")
-        out += table([key for key in figures if key[0] == bench], figures)
+        make = wide_table if bench in WIDE else table
+        out += make([key for key in figures if key[0] == bench], figures)
         if bench == "wall":
             out += wall_table(read_wall(path))
         out.append("")

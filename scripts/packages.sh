@@ -18,7 +18,8 @@ engine="clang-19 cmake ninja-build python3 python3-venv"
 lint="clang-format-19"
 package="dpkg-dev"
 fresh="debootstrap"
-bench="nginx-light wrk python3 procps"
+bench="nginx-light wrk python3 python3-venv procps"
+bench_peers="haproxy"
 
 wanted=()
 for set in "$@"; do

@@ -1,9 +1,11 @@
--- One request, again and again: the body in the file $CHAT_BODY with the key $CHAT_KEY. wrk makes it
--- once, since `request` is not redefined here. At the end one JSON object goes to stdout.
+-- One request, again and again: the body in the file $CHAT_BODY with the headers in $CHAT_HEADERS,
+-- one a line. wrk makes it once, since `request` is not redefined here. At the end one JSON object
+-- goes to stdout.
 wrk.method = "POST"
 wrk.body = io.open(os.getenv("CHAT_BODY"), "rb"):read("*a")
-wrk.headers["Content-Type"] = "application/json"
-wrk.headers["Authorization"] = "Bearer " .. os.getenv("CHAT_KEY")
+for name, value in os.getenv("CHAT_HEADERS"):gmatch("([^:\n]+): ([^\n]*)") do
+  wrk.headers[name] = value
+end
 
 function done(summary, latency)
   local e = summary.errors

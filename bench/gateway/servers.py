@@ -1,18 +1,25 @@
-"""What the gateway benchmark is made of: an upstream, nginx and Drover in front of it, and wrk."""
+"""The servers of the gateway benchmark: an upstream, Drover, and its peers in front of it.
+
+Each is a process of this run on a port of its own on 127.0.0.1, measured by its own pids and ended
+by them. A peer that is not installed is None.
+"""
 
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
-import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+PEERS = os.path.join(ROOT, "build", "peers")
 START_TIMEOUT_S = 20
+PEER_START_TIMEOUT_S = 90
 
 ANSWER = {
     "id": "chatcmpl-BnchAnswerOfOneKind01", "object": "chat.completion", "created": 1760000000,
@@ -26,29 +33,16 @@ ANSWER = {
 }
 
 
-def request_body(size, stream=False, model="bench-model"):
-    """A chat request of exactly `size` bytes."""
-    body = {"model": model, "max_tokens": 256, "temperature": 0.2, "stream": stream,
-            "messages": [{"role": "system", "content": "You help customers of a shop."},
-                         {"role": "user", "content": ""}]}
-    if stream:
-        body["stream_options"] = {"include_usage": True}
-    words = "Where is my order, and when does it arrive? " * (size // 40 + 1)
-    body["messages"][1]["content"] = words[: size - len(json.dumps(body))]
-    text = json.dumps(body)
-    assert len(text) == size, (len(text), size)
-    return text
+def chunk(delta, finish=None, **more):
+    head = {"id": ANSWER["id"], "object": "chat.completion.chunk", "created": 1760000000,
+            "model": "bench-model"}
+    return {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}], **more}
 
 
 def stream_answer(chunks=20):
-    head = {"id": ANSWER["id"], "object": "chat.completion.chunk", "created": 1760000000,
-            "model": "bench-model"}
-    events = []
-    for i in range(chunks):
-        delta = {"content": "arrives "} if i else {"role": "assistant", "content": ""}
-        events.append({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-    events.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
-    events.append({**head, "choices": [], "usage": ANSWER["usage"]})
+    events = [chunk({"role": "assistant", "content": ""})]
+    events += [chunk({"content": "arrives "}) for _ in range(chunks - 1)]
+    events += [chunk({}, "stop"), {**chunk({}), "choices": [], "usage": ANSWER["usage"]}]
     return "".join(f"data: {json.dumps(e)}\n\n" for e in events) + "data: [DONE]\n\n"
 
 
@@ -61,12 +55,20 @@ def free_port():
 class Process:
     """A server of this run: started, waited for, measured, and ended by its own pid."""
 
-    def __init__(self, name, command, port, folder, prefix=()):
+    # How a call is addressed to it.
+    path = "/v1/chat/completions"
+    stream_path = path
+    model, stream_model = "bench-model", "bench-stream"
+    headers = {}
+    key = "none"
+
+    def __init__(self, name, command, port, folder, prefix=(), environment=None):
         self.name, self.port = name, port
         self.log = os.path.join(folder, name + ".log")
         self.started = time.monotonic()
         with open(self.log, "wb") as log:
-            self.process = subprocess.Popen([*prefix, *command], stdout=log, stderr=log, cwd=folder)
+            self.process = subprocess.Popen([*prefix, *command], stdout=log, stderr=log, cwd=folder,
+                                            env={**os.environ, **(environment or {})})
 
     def wait_until_up(self, timeout=START_TIMEOUT_S):
         end = time.monotonic() + timeout
@@ -114,26 +116,35 @@ class Process:
                 self.process.wait()
 
 
+def home_of(folder, name):
+    home = os.path.join(folder, name)
+    os.makedirs(home)
+    return home
+
+
+def write(path, text):
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+    return path
+
+
 def nginx(name, folder, server, upstream=""):
     """nginx with one worker; `server` is the body of its only server block."""
     port = free_port()
-    home = os.path.join(folder, name)
-    os.makedirs(home)
-    text = f"""
+    home = home_of(folder, name)
+    config = write(os.path.join(home, "nginx.conf"), f"""
 daemon off; master_process on; worker_processes 1; pid {home}/pid; error_log stderr warn;
-events {{ worker_connections 1024; }}
+worker_rlimit_nofile 65536;
+events {{ worker_connections 32768; }}
 http {{
   access_log off; default_type application/json; keepalive_requests 1000000000;
-  client_body_buffer_size 64k; client_max_body_size 64m;
+  client_body_buffer_size 1m; client_max_body_size 64m;
   client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
   fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
   {upstream}
-  server {{ listen 127.0.0.1:{port} reuseport; {server} }}
+  server {{ listen 127.0.0.1:{port} reuseport backlog=4096; {server} }}
 }}
-"""
-    config = os.path.join(home, "nginx.conf")
-    with open(config, "w", encoding="ascii") as file:
-        file.write(text)
+""")
     command = ["nginx", "-c", config, "-p", home]
     if os.geteuid() == 0:
         command += ["-g", "user root;"]
@@ -148,31 +159,72 @@ def upstream(folder):
     pieces = [stream[i : i + 2048] for i in range(0, len(stream), 2048)]
     sets = "".join(f"set $piece{i} '{piece}';\n" for i, piece in enumerate(pieces))
     whole = "".join(f"${{piece{i}}}" for i in range(len(pieces)))
-    return nginx("upstream", folder, f"""
+    server = nginx("upstream", folder, f"""
     location /v1/ {{ return 200 '{json.dumps(ANSWER)}'; }}
     location /stream/ {{ default_type text/event-stream; {sets} return 200 "{whole}"; }}
     """)
+    server.stream_path = "/stream/chat/completions"
+    return server
 
 
-def proxy(folder, target):
-    return nginx("nginx", folder, """
+def slow_upstream(folder):
+    """Streams that send a token and then one every few seconds."""
+    port = free_port()
+    return Process("slow", [sys.executable, os.path.join(HERE, "slow_upstream.py"), str(port)],
+                   port, folder)
+
+
+def proxy(folder, target, name="nginx"):
+    server = nginx(name, folder, """
     location / {
       proxy_pass http://up; proxy_http_version 1.1; proxy_set_header Connection "";
     }
-    """, f"upstream up {{ server 127.0.0.1:{target}; keepalive 128; keepalive_requests 1000000000; }}")
+    """, f"upstream up {{ server 127.0.0.1:{target}; keepalive 1024; "
+         "keepalive_requests 1000000000; }")
+    server.stream_path = "/stream/chat/completions"
+    return server
+
+
+def haproxy(folder, target, name="haproxy"):
+    program = shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")
+    if program is None:
+        return None
+    port = free_port()
+    home = home_of(folder, name)
+    config = write(os.path.join(home, "haproxy.cfg"), f"""
+global
+  nbthread 1
+  maxconn 20000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 120s
+  timeout server 120s
+  http-reuse always
+  backlog 4096
+frontend in
+  bind 127.0.0.1:{port}
+  default_backend up
+backend up
+  server up 127.0.0.1:{target}
+""")
+    server = Process(name, [program, "-db", "-q", "-f", config], port, folder)
+    server.stream_path = "/stream/chat/completions"
+    return server
 
 
 def binary():
     return os.environ.get("DROVER", os.path.join(ROOT, "build", "drover"))
 
 
-def drover(folder, target, name="drover", prefix=(), program=None):
+def drover(folder, target, name="drover", prefix=(), program=None, slow=None):
     port = free_port()
-    home = os.path.join(folder, name)
-    os.makedirs(home)
+    home = home_of(folder, name)
     price = "price_per_million: {input: 2.5, output: 10}"
-    with open(os.path.join(home, "drover.yaml"), "w", encoding="ascii") as file:
-        file.write(f"""
+    more = "" if slow is None else f"""
+  - {{id: slow, provider: openai-compatible, model: bench-slow,
+     base_url: "http://127.0.0.1:{slow}/v1", {price}}}"""
+    config = write(os.path.join(home, "drover.yaml"), f"""
 data: {home}/data
 listen: 127.0.0.1:{port}
 log: {{level: warn}}
@@ -180,10 +232,9 @@ endpoints:
   - {{id: answer, provider: openai-compatible, model: bench-model,
      base_url: "http://127.0.0.1:{target}/v1", {price}}}
   - {{id: stream, provider: openai-compatible, model: bench-stream,
-     base_url: "http://127.0.0.1:{target}/stream", {price}}}
+     base_url: "http://127.0.0.1:{target}/stream", {price}}}{more}
 """)
-    return Process(name, [program or binary(), "serve", "--config", os.path.join(home, "drover.yaml")], port,
-                   folder, prefix)
+    return Process(name, [program or binary(), "serve", "--config", config], port, folder, prefix)
 
 
 def admin_key(server):
@@ -197,20 +248,10 @@ def admin_key(server):
     raise SystemExit("drover printed no key:\n" + server.output())
 
 
-def ask(port, body, key, path="/v1/chat/completions"):
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body.encode(), {
-        "Content-Type": "application/json", "Authorization": f"Bearer {key}"})
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.read().decode()
-    except urllib.error.HTTPError as error:
-        raise SystemExit(f"{path}: {error.code} {error.read().decode()}")
-
-
-def spans_of(server, key):
+def spans_of(server):
     """How many spans ended, and how many of them are stored."""
     request = urllib.request.Request(f"http://127.0.0.1:{server.port}/metrics",
-                                     headers={"Authorization": f"Bearer {key}"})
+                                     headers={"Authorization": f"Bearer {server.key}"})
     with urllib.request.urlopen(request, timeout=10) as answer:
         text = answer.read().decode()
 
@@ -222,17 +263,45 @@ def spans_of(server, key):
     return written + dropped, written
 
 
-def wrk(port, body_file, key, connections, seconds, path="/v1/chat/completions"):
-    """One round; fails if a single answer was not a 200."""
-    environment = {**os.environ, "CHAT_BODY": body_file, "CHAT_KEY": key}
-    done = subprocess.run(
-        ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "5s", "-s",
-         os.path.join(HERE, "chat.lua"), f"http://127.0.0.1:{port}{path}"],
-        env=environment, capture_output=True, text=True, timeout=seconds + 30)
-    found = re.search(r"^JSON (.*)$", done.stdout, re.M)
-    if not found:
-        raise SystemExit("wrk failed:\n" + done.stdout + done.stderr)
-    result = json.loads(found.group(1))
-    if result["errors"] or result["refused"] or not result["requests"]:
-        raise SystemExit(f"port {port}: not every answer was good: {result}")
-    return result
+def litellm(folder, target):
+    program = os.path.join(PEERS, "litellm", "bin", "litellm")
+    if not os.path.exists(program):
+        return None
+    port = free_port()
+    home = home_of(folder, "litellm")
+    models = "".join(f"""
+  - model_name: {model}
+    litellm_params:
+      model: openai/{model}
+      api_base: http://127.0.0.1:{target}/{path}
+      api_key: none
+      input_cost_per_token: 0.0000025
+      output_cost_per_token: 0.00001""" for model, path in (("bench-model", "v1"),
+                                                            ("bench-stream", "stream")))
+    config = write(os.path.join(home, "config.yaml"), f"""
+model_list:{models}
+general_settings: {{master_key: sk-bench}}
+litellm_settings: {{telemetry: false}}
+""")
+    server = Process("litellm", [program, "--config", config, "--host", "127.0.0.1", "--port",
+                                 str(port), "--num_workers", "1"], port, folder,
+                     environment={"LITELLM_LOG": "ERROR", "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
+    server.key = "sk-bench"
+    return server
+
+
+def portkey(folder, target):
+    program = os.path.join(PEERS, "portkey", "node_modules", "@portkey-ai", "gateway", "build",
+                           "start-server.js")
+    node = os.path.join(ROOT, "build", "node", "bin", "node")
+    node = node if os.path.exists(node) else shutil.which("node")
+    if node is None or not os.path.exists(program):
+        return None
+    port = free_port()
+    server = Process("portkey", [node, program, f"--port={port}", "--headless"], port, folder,
+                     environment={"NODE_ENV": "production"})
+    server.headers = {"x-portkey-provider": "openai",
+                      "x-portkey-custom-host": f"http://127.0.0.1:{target}/v1"}
+    server.stream_headers = {**server.headers,
+                             "x-portkey-custom-host": f"http://127.0.0.1:{target}/stream"}
+    return server
