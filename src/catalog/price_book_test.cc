@@ -71,8 +71,8 @@ TEST(PriceBook, APriceHoldsFromItsDay) {
   Endpoint e = endpoint("p", "m");
   r.book.apply(e);
   ASSERT_TRUE(e.price.known);
-  EXPECT_EQ(e.price_at(day("2026-06-09")).cost(usage(1'000'000, 0)).usd(), "10");
-  EXPECT_EQ(e.price_at(day("2026-06-10")).cost(usage(1'000'000, 0)).usd(), "2");
+  EXPECT_EQ(e.price_at(day("2026-06-09")).cost(usage(100'000, 0)).usd(), "1");
+  EXPECT_EQ(e.price_at(day("2026-06-10")).cost(usage(100'000, 0)).usd(), "0.2");
 }
 
 TEST(PriceBook, EveryTokenClassHasItsRate) {

@@ -146,7 +146,10 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     auto found = by_request.find(row.request_id);
     if (row.request_id.empty() || found == by_request.end()) return nullptr;
     for (const LedgerCall* call : found->second) {
-      if (open.contains(call)) return take(call);
+      // An id is one provider's own: two providers may give out the same.
+      const std::string& key = call->record.call_key;
+      const bool other_key = !row.call_key.empty() && !key.empty() && row.call_key != key;
+      if (open.contains(call) && !other_key && !elsewhere(row, *call)) return take(call);
     }
     return nullptr;
   };

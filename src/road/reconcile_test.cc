@@ -67,6 +67,15 @@ class ReconcileTest : public testing::Test {
   std::vector<LedgerCall> calls_;
 };
 
+TEST_F(ReconcileTest, TwoProvidersMayGiveOutTheSameId) {
+  settle(reserve("s/1", "aws-1/m"), "req-7", 10, 5);
+  settle(reserve("s/2", "oai-1/m"), "req-7", 20, 6);
+  auto r = run(R"({"request_id":"req-7","idempotency_key":"s/2","input_tokens":20,"output_tokens":6}
+{"request_id":"req-7","idempotency_key":"s/1","input_tokens":10,"output_tokens":5})");
+  EXPECT_EQ(r.agreed, 2);
+  EXPECT_TRUE(r.exact());
+}
+
 TEST_F(ReconcileTest, EveryCaseFindsItsPlace) {
   settle(reserve("k1"), "r1", 10, 5);              // agrees
   settle(reserve("k2"), "r2", 10, 5);              // billed otherwise

@@ -23,7 +23,8 @@ SimCloud::SimCloud(async::Loop& loop, net::Network& network, SimCloudOptions opt
       network_(network),
       options_(std::move(options)),
       faults_(options_.seed ^ 0xfa17),
-      random_(options_.seed) {
+      // Clouds of one seed do not give out the same ids.
+      random_((options_.seed * 1'000 + static_cast<uint64_t>(options_.kind)) ^ 0x1d5) {
   if (options_.name.empty()) options_.name = cloud_kind_name(options_.kind);
   profile_ = make_profile(options_);
   for (const std::string& region : options_.regions) {
