@@ -323,6 +323,7 @@ Result<std::string> ApiClient::fetch_url(const std::string& url) {
   http::ClientRequest asked;
   asked.method = "GET";
   TRY(asked.url, http::Url::parse(url));
+  asked.policy.allow_private = true;  // the person named it
   auto answer = loop_.run_task(exchange(root_, client_.get(), std::move(asked)));
   if (!answer) return fail(unreachable(url, answer.error()));
   if (answer->status >= 300) {

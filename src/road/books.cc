@@ -5,6 +5,7 @@
 
 #include "base/limits/money.h"
 #include "base/log.h"
+#include "road/billing_use.h"
 
 namespace drover::road {
 namespace {
@@ -16,13 +17,6 @@ using trace::RecordKind;
 constexpr const char* kAccounts = "accounts";
 constexpr const char* kState = "ledger_state";
 constexpr const char* kCheckpoint = "checkpoint";
-
-Use use_of(const trace::Billing& b) {
-  Use out;
-  out.tokens = b.usage.input_tokens.value_or(0) + b.usage.output_tokens.value_or(0);
-  if (b.cost_known) out.money = b.cost;
-  return out;
-}
 
 std::string_view identity_of(std::string_view account) {
   return account.substr(0, account.find('|'));
@@ -346,67 +340,6 @@ async::Task<Result<void>> Books::close(async::Context ctx) {
   CO_TRY_VOID(co_await write_down(ctx));
   if (p_.log != nullptr) CO_TRY_VOID(p_.log->close());
   co_return Result<void>();
-}
-
-// --- Corrections ---
-
-async::Task<Result<std::vector<LedgerCall>>> Books::calls(async::Context ctx) {
-  using Calls = std::vector<LedgerCall>;
-  if (p_.log == nullptr) co_return Calls();
-  const trace::LedgerLog* log = p_.log;
-  auto read = [log]() -> Result<Calls> {
-    TRY(auto reader, log->reader());
-    CallReader calls;
-    TRY_VOID(reader->replay(
-        0, [&](const LedgerRecord& record, const LedgerLine& line) { calls.take(record, line); }));
-    return std::move(calls).calls();
-  };
-  co_return co_await async::run_blocking(ctx, *p_.executor, std::move(read));
-}
-
-size_t Books::apply(const std::vector<Match>& matches, std::string_view why) {
-  size_t out = 0;
-  for (const Match& m : matches) {
-    if (m.call == nullptr) continue;
-    if (!m.extra) {
-      correct(m.call->record, m.call->line, m.billed, why);
-    } else {
-      add_missing(m.call->line, m.call->record.at, m.billed, m.row->request_id, why);
-    }
-    ++out;
-  }
-  return out;
-}
-
-void Books::correct(const LedgerRecord& settled, const LedgerLine& line,
-                    const trace::Billing& billed, std::string_view why) {
-  LedgerRecord record;
-  record.kind = RecordKind::kCorrect;
-  record.call = settled.sequence;
-  record.at = settled.at;
-  record.before = settled.billing;
-  record.billing = billed;
-  record.tier = why;
-  AccountLine target;
-  target.line = line;
-  p_.accounts->book(target, record);
-  Use use = use_of(billed);
-  use -= use_of(settled.billing);
-  count(line, use, record, Counting::kBooked);
-}
-
-void Books::add_missing(const LedgerLine& line, WallTime at, const trace::Billing& billed,
-                        std::string_view request_id, std::string_view why) {
-  LedgerRecord record;
-  record.kind = RecordKind::kSettle;
-  record.at = at;
-  record.billing = billed;
-  record.request_id = request_id;
-  record.tier = why;
-  AccountLine target;
-  target.line = line;
-  p_.accounts->book(target, record);
-  count(line, use_of(billed), record, Counting::kBooked);
 }
 
 }  // namespace drover::road
