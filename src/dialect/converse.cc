@@ -190,7 +190,7 @@ class Converse final : public Dialect {
     Json out = Json::object();
     out.set("output", Json::object().set("message", std::move(message)));
     out.set("stopReason", finish_word(r.finish_reason, r.native_finish_reason));
-    out.set("usage", usage_to_json(r.usage));
+    if (r.usage.known()) out.set("usage", usage_to_json(r.usage));  // zeros would be a lie
     out.set("metrics", Json::object().set("latencyMs", 0));
     if (!r.service_tier.empty()) {
       out.set("serviceTier", Json::object().set("type", r.service_tier));

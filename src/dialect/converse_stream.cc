@@ -181,7 +181,7 @@ class Encoder final : public StreamEncoder {
     close_calls(out);
     if (!stopped_) stop("end_turn", out);
     Json body = Json::object();
-    body.set("usage", usage_to_json(usage_));
+    if (usage_.known()) body.set("usage", usage_to_json(usage_));
     body.set("metrics", Json::object().set("latencyMs", 0));
     if (!tier_.empty()) body.set("serviceTier", Json::object().set("type", tier_));
     for (const Json::Member& m : *extra_.members()) body.set(m.first, m.second);

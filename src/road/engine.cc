@@ -42,6 +42,14 @@ void put_deadlines(const catalog::Deadlines& own, providers::AttemptOptions& out
   out.total_timeout = own.total.value_or(out.total_timeout);
 }
 
+/// A session's call waits until its rate has room again; a caller of the gateway is told when to
+/// come back.
+bool waits_out(const Flight& flight, const Error& refusal) {
+  constexpr Duration kRateWaitMax = 90s;
+  return !flight.call.session.empty() && refusal.reason == "rate_limited" && refusal.retry_after &&
+         *refusal.retry_after <= std::min<Duration>(kRateWaitMax, flight.caller.remaining());
+}
+
 std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
 
 }  // namespace
@@ -245,9 +253,16 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     providers::Attempted answer;
     Hold hold;
     Result<bool> held = reserve(*flight, *endpoint, hold);
-    while (held && !*held) {
+    while (held ? !*held : waits_out(*flight, held.error())) {
       Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
-      Result<void> waited = co_await parts_.accounts->wait(waiting);
+      Result<void> waited;
+      if (held) {
+        waited = co_await parts_.accounts->wait(waiting);
+      } else {
+        Duration pause = *held.error().retry_after;
+        waited = co_await async::sleep_for(waiting, pause);
+        flight->latency.queue += pause;
+      }
       if (waited && flight->left) waited = fail(Code::kCancelled, "the caller left");
       held = waited ? reserve(*flight, *endpoint, hold) : fail(std::move(waited).error());
     }

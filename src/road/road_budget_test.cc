@@ -1,0 +1,95 @@
+// The road and the accounts: what a call does to them, answered, failed, refused or left.
+
+#include "road/road_test_fixture.h"
+
+namespace drover::road {
+namespace {
+
+class RoadBudgetTest : public RoadFixture {
+ protected:
+  void budgets(std::initializer_list<std::string_view> list) {
+    std::vector<Budget> out;
+    for (std::string_view text : list) {
+      auto one = budget_from_json(*Json::parse(text));
+      ASSERT_TRUE(one) << one.error().message;
+      out.push_back(*one);
+    }
+    ASSERT_TRUE(accounts_.set_budgets(std::move(out)));
+  }
+  Use used(std::string_view name) {
+    for (const Accounts::Report& r : accounts_.report()) {
+      EXPECT_TRUE(r.reserved.empty()) << "nothing is in flight";
+      if (r.account->budget().name == name) return r.used;
+    }
+    return Use();
+  }
+};
+
+TEST_F(RoadBudgetTest, AnAnswerSettlesWhatTheProviderSays) {
+  add("one.test");
+  budgets({R"({"name":"all","money":1,"tokens":100000,"requests":10})"});
+  imposter("one.test").script(answer(200, chat_body("hi")));
+  ASSERT_TRUE(run(call_for(request_body(false))));
+  Use use = used("all");
+  EXPECT_EQ(use.requests, 1);
+  EXPECT_EQ(use.tokens, 15);
+  EXPECT_EQ(use.money, sums().cost);
+}
+
+TEST_F(RoadBudgetTest, ARefusalSendsNothing) {
+  add("one.test");
+  budgets({R"({"name":"tiny","money":0.0000001})"});
+  auto outcome = run(call_for(request_body(false)));
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().error.reason, "budget_exceeded");
+  EXPECT_TRUE(imposter("one.test").requests().empty());
+  EXPECT_EQ(sums(), trace::LedgerSums());
+  EXPECT_EQ(health_.check(endpoints_[0]).circuit, catalog::Circuit::kClosed)
+      << "it says nothing about the endpoint";
+}
+
+TEST_F(RoadBudgetTest, AProviderBeyondItsBudgetIsPassedOver) {
+  add("one.test");
+  add("two.test");
+  endpoints_[0].provider = "vllm";
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  budgets({R"({"name":"first","provider":"vllm","money":0.0000001,"per":"day"})",
+           R"({"name":"requests","requests":1})"});
+  imposter("two.test").script(answer(200, chat_body("hi")));
+  auto outcome = run(call_for(request_body(false)));
+  ASSERT_TRUE(outcome) << outcome.error().error.message;
+  EXPECT_EQ(outcome->endpoint->id, "two.test");
+  EXPECT_TRUE(imposter("one.test").requests().empty());
+  EXPECT_EQ(used("requests").requests, 1) << "one call is one request";
+}
+
+TEST_F(RoadBudgetTest, AFailedAttemptGivesItsReservationBack) {
+  add("one.test");
+  add("two.test");
+  // Room for one call at a time: two reservations would not fit.
+  budgets({R"({"name":"narrow","money":0.01})"});
+  imposter("one.test").script(answer(503, R"({"error":{"message":"busy"}})"));
+  imposter("two.test").script(answer(200, chat_body("hi")));
+  auto outcome = run(call_for(request_body(false)));
+  ASSERT_TRUE(outcome) << outcome.error().error.message;
+  EXPECT_EQ(used("narrow").money, outcome->cost);
+}
+
+TEST_F(RoadBudgetTest, ASessionWaitsForItsRateAndACallerIsTold) {
+  add("one.test");
+  budgets({R"({"name":"rate","requests":1,"per":"minute"})"});
+  imposter("one.test").script(answer(200, chat_body("a")));
+  imposter("one.test").script(answer(200, chat_body("b")));
+  ASSERT_TRUE(run(neutral_call()));
+  auto told = run(call_for(request_body(false)));
+  ASSERT_FALSE(told);
+  EXPECT_EQ(told.error().error.reason, "rate_limited");
+  MonoTime before = loop_.mono();
+  auto waited = run(neutral_call());
+  ASSERT_TRUE(waited) << waited.error().error.message;
+  EXPECT_GT(loop_.mono() - before, Duration(1s));
+  EXPECT_LE(loop_.mono() - before, Duration(61s));
+}
+
+}  // namespace
+}  // namespace drover::road
