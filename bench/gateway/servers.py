@@ -194,7 +194,7 @@ def haproxy(folder, target, name="haproxy"):
     config = write(os.path.join(home, "haproxy.cfg"), f"""
 global
   nbthread 1
-  maxconn 20000
+  maxconn 4096
 defaults
   mode http
   timeout connect 5s
