@@ -15,7 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "bench"))
 import results  # noqa: E402
-from gateway.parts import Process, admin_key, free_port  # noqa: E402
+from gateway.servers import Process, admin_key, free_port  # noqa: E402
 
 BENCH = os.path.join(ROOT, "build", "bench_parked")
 DROVER = os.path.join(ROOT, "build", "drover")
