@@ -86,7 +86,7 @@ Task<Result<void>> Actor::load(Context ctx) {
   running_.clear();
   known_.clear();
   cancelled_.clear();
-  retry_ = retry_scheduled_ = ending_ = false;
+  retry_ = retry_scheduled_ = ending_ = orphan_ = false;
   armed_.reset();
   auto loaded = co_await load_state(ctx, services_.journal, id);
   if (loaded) {
@@ -95,6 +95,7 @@ Task<Result<void>> Actor::load(Context ctx) {
     created_ = state_.started;
     snapshot_at_ = state_.last_sequence;
     CO_TRY_VOID(co_await open_pool(ctx));
+    CO_TRY_VOID(co_await look_for_parent(ctx));
   } else if (loaded.error().code != Code::kNotFound) {
     co_return fail(std::move(loaded).error());
   } else {
@@ -117,6 +118,14 @@ Task<void> Actor::take_up_end(Context ctx) {
   if (state_.status != Status::kEnded) co_return;
   auto row = co_await services_.journal->find(ctx, state_.id);
   if (row) tell_ending(std::move(*row));
+}
+
+Task<Result<void>> Actor::look_for_parent(Context ctx) {
+  if (state_.parent.empty() || state_.status == Status::kEnded) co_return Result<void>();
+  auto parent = co_await services_.journal->find(ctx, state_.parent);
+  if (!parent && parent.error().code != Code::kNotFound) co_return fail(std::move(parent).error());
+  orphan_ = parent && parent->status == "ended";
+  co_return Result<void>();
 }
 
 void Actor::count_in_pool() {
@@ -214,9 +223,15 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   Batch batch(state_, *services_.loop, *services_.random);
   drafted_.clear();
   Result<void> status;
-  if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {
-    // A call that was given up waits for whoever is at the door; otherwise it is taken up again.
-    if (state_.status == Status::kRunning || inbox_.size() == 0) status = add_new_attempts(batch);
+  bool late_attempts = false;
+  if (orphan_ && state_.status != Status::kEnded) {
+    Json why = Json::object().set("reason", "cancelled").set("explanation", "its parent has ended");
+    auto ended = cancel(std::move(why), system_draft("", Json()).actor, batch);
+    if (!ended) status = fail(std::move(ended).error());
+  } else if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {
+    // A call that was given up lets whoever is at the door go first.
+    late_attempts = state_.status != Status::kRunning && inbox_.size() > 0;
+    if (!late_attempts) status = add_new_attempts(batch);
     if (status) status = add_decisions(batch);
     start_children();
     arm_timer();
@@ -233,6 +248,7 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
     take(std::move(**input), batch, status);
   }
   while (auto more = inbox_.try_receive()) take(std::move(*more), batch, status);
+  if (status && late_attempts && state_.status != Status::kEnded) status = add_new_attempts(batch);
   if (status && pool_ == nullptr && state_.status != Status::kNew) {
     status = co_await open_pool(ctx);
   }

@@ -116,6 +116,8 @@ class Actor {
   /// An end whose commit was not answered, and stands in the journal all the same, has
   /// consequences.
   Task<void> take_up_end(Context ctx);
+  /// A child that began when its parent had ended already, in a process that ended in between.
+  Task<Result<void>> look_for_parent(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
   store::SessionRow row() const;
   void keep_snapshot();
@@ -152,6 +154,7 @@ class Actor {
   Result<void> take_finished(Finished& finished, Batch& batch);
   Result<void> settle(const Finished& finished, Batch& batch);
   Result<void> settle_abandoned(Batch& batch);
+  Result<uint64_t> cancel(Json payload, contract::Actor who, Batch& batch);
   Result<void> cut(const Finished& finished, Batch& batch);
   Result<void> work_given_up(const WorkLost& lost, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
@@ -211,6 +214,7 @@ class Actor {
   bool loaded_ = false;
   bool asleep_ = false;
   bool ending_ = false;  // the end was written: its consequences follow
+  bool orphan_ = false;  // nobody needs it any more
   bool retry_ = false;   // the last model call or plan failed and may be tried again
   bool retry_scheduled_ = false;
   int failures_ = 0;

@@ -97,12 +97,8 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
       return batch.add(by(kind::kReward, std::move(command.payload), std::move(command.actor)));
     case Command::Kind::kMove:
       return batch.add(by(kind::kAgentChanged, std::move(command.payload), command.actor));
-    case Command::Kind::kCancel: {
-      ending_ = true;
-      effects_->cancel("the session was cancelled");
-      TRY_VOID(settle_abandoned(batch));
-      return batch.add(by(kind::kSessionEnded, std::move(command.payload), command.actor));
-    }
+    case Command::Kind::kCancel:
+      return cancel(std::move(command.payload), std::move(command.actor), batch);
     case Command::Kind::kSignal:
       if (state_.signals.size() >= limits::kSignalsKeptMax) {
         return fail(Code::kResourceExhausted,
@@ -125,6 +121,13 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
       break;
   }
   return 0;
+}
+
+Result<uint64_t> Actor::cancel(Json payload, contract::Actor who, Batch& batch) {
+  ending_ = true;
+  effects_->cancel("the session was cancelled");
+  TRY_VOID(settle_abandoned(batch));
+  return batch.add(by(kind::kSessionEnded, std::move(payload), std::move(who)));
 }
 
 /// A call that is given up may be billed all the same: its input is counted as an estimate, the
@@ -350,10 +353,8 @@ bool Actor::pending(uint64_t sequence, uint32_t attempt) const {
 
 Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   put_down(finished.sequence);
-  if (!pending(finished.sequence, finished.attempt)) {
-    // Superseded, or the session has ended meanwhile; what it cost is counted all the same.
-    return finished.kind == EffectKind::kModel ? settle(finished, batch) : Result<void>();
-  }
+  // Superseded, or the session has ended meanwhile: what it cost was counted when it was given up.
+  if (!pending(finished.sequence, finished.attempt)) return {};
   if (finished.kind == EffectKind::kPlan) refuse_overfull(state_, finished.result);
   for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));

@@ -13,6 +13,7 @@
 
 #include <memory>
 #include <string>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -192,6 +193,7 @@ class SessionManager final : private Children {
                           Command start);
   Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant,
                                       std::string why);
+  Task<void> drop_orphan(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> drop_child(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
@@ -206,6 +208,7 @@ class SessionManager final : private Children {
   WorkQueue work_;
   Timekeeper timekeeper_;
   std::unordered_map<SessionId, std::shared_ptr<Actor>> actors_;
+  std::set<SessionId> beginning_;  // children whose start is under way
   std::unordered_map<SessionId, std::weak_ptr<Notifier>> notifiers_;
 };
 

@@ -109,8 +109,14 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
     row = co_await services_.journal->find(ctx, child);
   }
   if (!row && row.error().code == Code::kNotFound) {
+    beginning_.insert(child);
     auto made = co_await persist(ctx, child, tenant, std::move(start));
-    if (made || made.error().code == Code::kAlreadyExists || ctx.cancelled()) co_return;
+    beginning_.erase(child);
+    if (ctx.cancelled()) co_return;
+    if (made || made.error().code == Code::kAlreadyExists) {
+      co_await drop_orphan(ctx, parent, child, tenant);
+      co_return;
+    }
     LOG_ERROR("child {}: {}", child.str(), made.error().to_string());
     Ending refused;
     refused.row.id = child;
@@ -120,6 +126,8 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
     (void)told;
     co_return;
   }
+  // A process that another one has superseded may have begun it, and be gone.
+  if (row && row->status == "running") wake(child, tenant, nullptr);
   // One that has ended reports again, in case its report was lost: the parent takes it once.
   if (!row || row->status != "ended") co_return;
   auto state = co_await load_state(ctx, services_.journal, child);
@@ -137,13 +145,28 @@ Task<Result<uint64_t>> SessionManager::cancel_child(Context ctx, SessionId child
   co_return co_await persist(ctx, child, tenant, std::move(c));
 }
 
+/// A child that could not begin for a while may find its parent ended, which did not know of it yet
+/// when it cancelled its children.
+Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId child,
+                                       TenantId tenant) {
+  auto row = co_await services_.journal->find(ctx, parent);
+  while (!row && row.error().code != Code::kNotFound) {
+    auto slept = co_await async::sleep_for(ctx, kPersistMost);
+    if (!slept) co_return;
+    row = co_await services_.journal->find(ctx, parent);
+  }
+  if (!row || row->status != "ended") co_return;
+  auto cancelled = co_await cancel_child(ctx, child, tenant, "its parent has ended");
+  (void)cancelled;  // it may have ended by itself
+}
+
 /// One that was spawned and never began is told to be over in its place.
 Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId child,
                                       TenantId tenant) {
   for (int tries = 1;; ++tries) {
     auto done = co_await cancel_child(ctx, child, tenant, "its result is not needed");
     if (done || done.error().code != Code::kNotFound) co_return;
-    if (tries == kDropTries) break;
+    if (tries >= kDropTries && beginning_.count(child) == 0) break;
     auto slept = co_await async::sleep_for(ctx, kPersistFirst);  // it may be about to begin
     if (!slept) co_return;
   }

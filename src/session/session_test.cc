@@ -130,6 +130,47 @@ TEST(Session, AnUnavailableModelIsAskedAgainLater) {
   EXPECT_EQ(asked, 4);
 }
 
+TEST(Session, ACommandAtTheDoorHidesNoCallThatIsToBeTriedAgain) {
+  World w;
+  w.road.answer = [&w](const contract::ChatRequest&) -> Result<Message> {
+    if (w.road.calls == 1) return fail(Code::kUnavailable, "gone", Retry::kSameTarget);
+    return say("ok");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(100ms);
+  ASSERT_EQ(w.road.calls, 1);
+  // The commit of the second attempt fails; before the journal is loaded again somebody calls.
+  w.store.disk().fail_next(Error(Code::kResourceExhausted, "no space", Retry::kAfter));
+  w.loop.run_for(600ms);
+  ASSERT_EQ(w.road.calls, 1);
+  Json reward = Json::object().set("value", 1);
+  ASSERT_TRUE(w.loop.run_task(w.manager->reward(w.ctx, w.who, id, std::move(reward))));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.road.calls, 2);
+  EXPECT_EQ(w.state(id).reason, "message");
+}
+
+TEST(Session, AnAttemptThatWasGivenUpIsSettledOnce) {
+  World w;
+  w.road.think = 300ms;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "go");
+  // Its answer arrives while a commit is under way of which nobody hears the outcome.
+  w.store.disk().sync_time = 1s;
+  w.store.disk().lose_next_answer(Error(Code::kUnavailable, "no answer", Retry::kSameTarget));
+  auto lost = w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "more")));
+  EXPECT_FALSE(lost);
+  w.store.disk().sync_time = Duration{};
+  w.loop.run_for(60s);
+  std::map<uint32_t, int> settled;
+  for (const contract::Event& e : w.events(id)) {
+    if (e.kind == contract::kind::kBudgetSettled && e.causation == 3) ++settled[e.attempt];
+  }
+  EXPECT_EQ(settled, (std::map<uint32_t, int>{{1, 1}, {2, 1}}));
+  EXPECT_EQ(w.state(id).reason, "message");
+}
+
 TEST(Session, ARefusedCallWaitsForAPersonAndGoesOn) {
   World w;
   bool broken = true;

@@ -160,6 +160,61 @@ TEST(Tree, AKillStopsTheWholeTreeAndSaysWhat) {
   for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.status, "ended");
 }
 
+/// Children that cannot begin yet, as their commits fail, and a root that is cancelled meanwhile.
+void cancel_before_children_begin(Tree& w, SessionId* id) {
+  w.store.disk().sync_time = 5ms;
+  auto answer = w.road.answer;
+  w.road.answer = [&w, answer](const contract::ChatRequest& r) -> Result<Message> {
+    // Behind the commit of the spawns, which is under way then.
+    w.loop.call_after(2ms, [&w] {
+      w.store.disk().fail_next(Error(Code::kResourceExhausted, "no space", Retry::kAfter), 2);
+    });
+    w.road.answer = answer;
+    return answer(r);
+  };
+  *id = w.create(kParent, "go");
+  w.loop.run_for(100ms);
+  ASSERT_EQ(w.rows().size(), 1u) << "no child has begun";
+  ASSERT_EQ(w.state(*id).open_children(), 2u);
+  ASSERT_TRUE(w.loop.run_task(w.manager->cancel(w.ctx, w.who, *id, "enough")));
+}
+
+TEST(Tree, AChildThatBeginsWhenItsParentHasEndedIsStopped) {
+  Tree w;
+  SessionId id;
+  cancel_before_children_begin(w, &id);
+  w.loop.run_for(60s);
+  for (const store::SessionRow& row : w.rows()) {
+    EXPECT_EQ(row.status, "ended") << row.id.str();
+    EXPECT_EQ(row.pending, 0u);
+  }
+}
+
+TEST(Tree, SoIsOneWhoseProcessEndedInBetween) {
+  Tree w;
+  w.road.think = 10s;
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(15s);
+  ASSERT_EQ(w.rows().size(), 3u);
+  w.loop.run_task(w.manager->stop());
+  // The root ended before it knew of them: nothing is owed.
+  store::Journal& journal = w.store.journal();
+  auto state = w.loop.run_task(load_state(w.ctx, &journal, id));
+  auto row = w.loop.run_task(journal.find(w.ctx, id));
+  ASSERT_TRUE(state && row);
+  Batch batch(*state, w.loop, w.random);
+  Json payload = Json::object().set("reason", "cancelled");
+  ASSERT_TRUE(batch.add(system_draft(kind::kSessionEnded, std::move(payload))));
+  uint64_t before = batch.expected_last();
+  row->status = "ended";
+  row->pending = 0;
+  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
+  w.start();
+  ASSERT_TRUE(w.loop.run_task(w.manager->recover(w.ctx)));
+  w.loop.run_for(5s);
+  for (const store::SessionRow& child : w.rows()) EXPECT_EQ(child.status, "ended");
+}
+
 TEST(Tree, CrashesAtEveryMomentEndAlike) {
   for (int step = 0; step < 60; ++step) {
     Tree w;
