@@ -10,7 +10,8 @@ namespace {
 
 namespace kind = contract::kind;
 
-/// Fewer output tokens than this are no answer: then the budget refuses.
+/// Fewer output tokens than this are no answer, unless no more were asked for: then the budget
+/// refuses.
 constexpr int64_t kOutputTokensMin = 16;
 
 /// What the step that this call belongs to may use; a first call begins a new step, with what was
@@ -113,13 +114,15 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   int64_t wanted = state_.planned_output_tokens.value_or(
       state_.agent.output_tokens_max.value_or(limits::kOutputTokensReserved));
   int64_t output = wanted;
+  const int64_t least = std::min(wanted, kOutputTokensMin);
   bool new_step = first && !state_.agent.planner.set();
-  if (auto left = step_tokens_left(state_, new_step)) output = std::min(output, *left - input);
-  if (output < kOutputTokensMin) {
-    Shortage shortage{"tokens", std::to_string(*step_tokens_left(state_, new_step)),
-                      std::to_string(input)};
-    TRY_VOID(exceeded(batch, shortage, "step", draft.causation));
-    return false;
+  if (auto left = step_tokens_left(state_, new_step)) {
+    output = std::min(output, *left - input);
+    if (output < least) {
+      Shortage shortage{"tokens", std::to_string(*left), std::to_string(input)};
+      TRY_VOID(exceeded(batch, shortage, "step", draft.causation));
+      return false;
+    }
   }
   output = std::min(output, tree_limits().tokens - tree_used().tokens - input);
   Money room = tree_limits().cost - tree_used().cost;
@@ -133,9 +136,8 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
     cost = services_.road->ceiling(models, input, output);
   }
   TreeUse more;
-  more.tokens = input + std::max(output, kOutputTokensMin);
-  more.cost =
-      output < kOutputTokensMin ? services_.road->ceiling(models, input, kOutputTokensMin) : cost;
+  more.tokens = input + std::max(output, least);
+  more.cost = output < least ? services_.road->ceiling(models, input, least) : cost;
   if (auto shortage = tree_lacks(more)) {
     TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
     return false;

@@ -172,6 +172,64 @@ TEST(Budget, AMalformedRequestIsToldToTheModel) {
   EXPECT_EQ(w.count(id, kind::kBudgetExtensionRequested), 0u);
 }
 
+TEST(Budget, ARequestCannotOverflowTheRuleThatGrants) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role == Role::kUser)
+      return call_tool("drover_request_extension", std::string(kAsk));
+    if (r.messages.size() < 6) {
+      return call_tool("drover_request_extension",
+                       R"({"reason_code":"r","explanation":"e","tokens":9223372036854775807})");
+    }
+    return say(r.messages.back().text());
+  };
+  SessionId id =
+      w.create(agent(R"("step_budget":{"tokens":1000},)"
+                     R"("extensions":{"auto":{"tokens":5000,"time_s":100,"requests":9}})"),
+               "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.count(id, kind::kBudgetExtensionRequested), 1u);
+  EXPECT_EQ(w.state(id).extension_tokens_granted, 4000);
+  EXPECT_NE(w.state(id).messages.back().text().find("'tokens' must be"), std::string::npos);
+}
+
+TEST(Budget, ADecisionThatMakesNoSenseIsRefused) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(agent(""), "go");
+  w.loop.run_for(5s);
+  auto refused = [&](ExtensionDecision d) {
+    auto done = w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, std::move(d)));
+    return done ? std::string("taken") : done.error().message;
+  };
+  ExtensionDecision d;
+  EXPECT_NE(refused(d).find("say how much more"), std::string::npos);
+  d.tokens = -5;
+  EXPECT_NE(refused(d).find("only be raised"), std::string::npos);
+  d.tokens = INT64_MAX;
+  EXPECT_NE(refused(d).find("at most"), std::string::npos);
+  d.tokens = 5;
+  d.budget = "patience";
+  EXPECT_NE(refused(d).find("step, session or tree"), std::string::npos);
+  d.budget = "step";
+  d.granted = false;
+  EXPECT_NE(refused(d).find("name the request"), std::string::npos);
+  d.request_id = "x77";
+  EXPECT_NE(refused(d).find("no request 'x77' is open"), std::string::npos);
+  EXPECT_EQ(w.count(id, kind::kBudgetExtensionDecided), 0u);
+}
+
+TEST(Budget, AnAgentOfVeryShortAnswersNeedsNoBudgetForLongOnes) {
+  World w;
+  w.road.output_tokens = 3;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(agent(R"("limits":{"output_tokens":5})"), "go");
+  w.loop.run_for(5s);
+  EXPECT_EQ(w.state(id).reason, "message");
+  ASSERT_EQ(w.road.requests.size(), 1u);
+  EXPECT_EQ(w.road.requests[0].max_tokens, 5);
+}
+
 TEST(Budget, MoneyOfTheTreeStopsARunawayAndARaiseLetsItGoOn) {
   World w;
   w.road.price_input = Money::from_pico_usd(1'000'000'000);  // 0.001 a token

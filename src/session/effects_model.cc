@@ -126,6 +126,10 @@ EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
 
 Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task) {
   EffectResult out;
+  if (task.models.empty()) {
+    Error error(Code::kFailedPrecondition, "neither the agent nor its planner names a model");
+    co_return failed(task, error, std::move(out));
+  }
   std::vector<contract::ToolDefinition> tools;
   if (!task.agent.tools.empty()) {
     auto listed = co_await services.tools->list(ctx, task.agent.tools);

@@ -12,8 +12,8 @@
 // workers. manager_tree.cc: parents and children, recovery.
 
 #include <memory>
-#include <string>
 #include <set>
+#include <string>
 #include <unordered_map>
 #include <vector>
 

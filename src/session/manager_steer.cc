@@ -52,6 +52,11 @@ Result<void> check_decision(const ExtensionDecision& d) {
   bool negative = d.tokens.value_or(0) < 0 || d.steps.value_or(0) < 0 || d.spawns.value_or(0) < 0 ||
                   d.time.value_or(Duration{}) < Duration{} || d.cost.value_or(Money()) < Money();
   if (negative) return fail(Code::kInvalidArgument, "a budget can only be raised");
+  for (int64_t n : {d.tokens.value_or(0), d.steps.value_or(0), d.spawns.value_or(0)}) {
+    if (n <= limits::kBudgetAmountMax) continue;
+    return fail(Code::kInvalidArgument, "a budget is raised by at most " +
+                                            std::to_string(limits::kBudgetAmountMax) + " at once");
+  }
   bool amount = d.tokens || d.time || d.cost || d.steps || d.spawns;
   if (raise && !amount) {
     return fail(Code::kInvalidArgument,

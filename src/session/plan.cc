@@ -17,6 +17,14 @@ bool has_text(const Json& body, std::string_view key) {
   return value && !value->empty();
 }
 
+/// A count in an effect, if it is there: whole, from 1 to what budgets are counted in.
+bool good_count(const Json& body, std::string_view key) {
+  const Json* value = body.find(key);
+  if (value == nullptr || value->is_null()) return true;
+  auto n = value->integer();
+  return n && *n >= 1 && *n <= limits::kBudgetAmountMax;
+}
+
 /// Seconds of an effect: a number above 0 and at most 100 years.
 bool good_seconds(const Json& body, std::string_view key) {
   constexpr double kMost = 100.0 * 366 * 24 * 3600;
@@ -50,11 +58,34 @@ Result<void> check_extension(const Json& body) {
   if (!has_text(body, "reason_code") || !has_text(body, "explanation")) {
     return bad("a request_extension needs 'reason_code' and 'explanation'");
   }
-  auto tokens = body.get_int("tokens");
-  bool time = good_seconds(body, "time_s");
-  if (tokens && *tokens < 0) return bad("'tokens' must not be negative");
-  if (!time && tokens.value_or(0) == 0) {
+  // Nought of one beside the other is as good as none.
+  const Json* tokens = body.find("tokens");
+  const Json* time = body.find("time_s");
+  bool some_tokens = tokens != nullptr && !tokens->is_null() && tokens->integer() != 0;
+  bool some_time = time != nullptr && !time->is_null() && time->number() != 0;
+  if (some_tokens && !good_count(body, "tokens")) {
+    return bad("'tokens' must be a whole number from 0 to " +
+               std::to_string(limits::kBudgetAmountMax));
+  }
+  if (some_time && !good_seconds(body, "time_s")) {
+    return bad("'time_s' must be a number of seconds from 0 to 100 years");
+  }
+  if (!some_time && !some_tokens) {
     return bad("a request_extension needs 'tokens' or 'time_s' above 0");
+  }
+  return {};
+}
+
+Result<void> check_model_call(const Json& body) {
+  if (!good_count(body, "output_tokens")) {
+    return bad("'output_tokens' must be a whole number of at least 1");
+  }
+  const Json* models = body.find("models");
+  if (models == nullptr || models->is_null()) return {};
+  const Json::Array* names = models->array_items();
+  auto is_name = [](const Json& m) { return m.string() != nullptr && !m.string()->empty(); };
+  if (names == nullptr || !std::all_of(names->begin(), names->end(), is_name)) {
+    return bad("'models' must be a list of names");
   }
   return {};
 }
@@ -71,7 +102,8 @@ Result<void> check_tool_call(const Json& body) {
 }
 
 Result<void> check_effect(std::string_view kind, const Json& body) {
-  if (kind == "model_call" || kind == "end") return {};
+  if (kind == "end") return {};
+  if (kind == "model_call") return check_model_call(body);
   if (kind == "tool_call") return check_tool_call(body);
   if (kind == "say") {
     return body.get_string("text") ? Result<void>() : bad("a say needs a 'text'");

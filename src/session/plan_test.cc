@@ -82,6 +82,34 @@ TEST(Plan, APlannerThatHangsIsCutAfterItsTimeout) {
   EXPECT_NE(w.payload(id, kind::kPlan).find("error"), nullptr);
 }
 
+TEST(Plan, AModelCallThatNamesNoModelIsToldAndWaitsForAPerson) {
+  World w;
+  w.planner.answer = [](const Json&) -> Result<Json> {
+    return effects(R"([{"kind":"model_call"}])");
+  };
+  SessionId id = w.create(R"({"name":"p","planner":{"url":"http://127.0.0.1:9/plan"}})", "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).reason, "model");
+  EXPECT_EQ(w.payload(id, kind::kModelResult).find("error")->get_string("message"),
+            "neither the agent nor its planner names a model");
+  EXPECT_EQ(w.road.calls, 0);
+}
+
+TEST(Plan, AShortAnswerThatWasAskedForNeedsNoStepBudget) {
+  World w;
+  w.road.output_tokens = 2;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("4"); };
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") > 1) return effects(R"([{"kind":"end"}])");
+    return effects(R"([{"kind":"model_call","output_tokens":3}])");
+  };
+  SessionId id = w.create(kPlanned, "2 and 2?");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  ASSERT_EQ(w.road.requests.size(), 1u);
+  EXPECT_EQ(w.road.requests[0].max_tokens, 3);
+}
+
 TEST(Plan, APlannerThatLoopsIsBoundedBySteps) {
   World w;
   w.tools.latency["look"] = 1ms;
@@ -154,6 +182,18 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   EXPECT_NE(refused(R"([{"kind":"wait","for":"timer","seconds":-4}])").find("seconds"),
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"spawn","tasks":[]}])").find("tasks"), std::string::npos);
+  for (std::string_view amount : {R"("tokens":-1)", R"("tokens":1.5)", R"("tokens":1e30)",
+                                  R"("tokens":"many")", R"("time_s":-4)", R"("time_s":1e12)",
+                                  R"("tokens":0,"time_s":0)", R"("tokens":5,"time_s":"long")"}) {
+    std::string ask = R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)";
+    EXPECT_NE(refused(ask + std::string(amount) + "}]"), "taken") << amount;
+  }
+  EXPECT_NE(refused(R"([{"kind":"request_extension","tokens":5}])").find("reason_code"),
+            std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"model_call","output_tokens":-1}])").find("output_tokens"),
+            std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"model_call","models":"m"}])").find("models"), std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"model_call","models":[7]}])").find("models"), std::string::npos);
   EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }

@@ -21,6 +21,9 @@ inline constexpr Duration kToolCallTimeout = 120s;
 inline constexpr Duration kPlannerTimeout = 30s;
 inline constexpr size_t kPlanBytesMax = 1u << 20;
 inline constexpr size_t kPlanEffectsMax = 64;
+/// Tokens, steps or spawns of one request for more, or of one raise; more is refused, so that sums
+/// stay sums.
+inline constexpr int64_t kBudgetAmountMax = 1'000'000'000'000;
 /// Signals of a session that no wait has taken; further ones are refused.
 inline constexpr size_t kSignalsKeptMax = 64;
 /// Waits of a session that are open at once; a plan or a call that asks for more is refused, a call
