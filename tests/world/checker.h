@@ -21,6 +21,8 @@ namespace drover::world {
 struct Seen {
   const contract::Event& event;
   const Json& payload;
+  /// Written by a process that another one had superseded, which knew nothing of it yet.
+  bool superseded = false;
 };
 
 /// A node begins an attempt at an effect.

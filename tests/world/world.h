@@ -67,6 +67,7 @@ class World {
 
   // Nodes.
   Node* serving() { return serving_.get(); }
+  uint64_t takeovers() const { return report_.takeovers; }
   bool superseded(int node) const { return serving_ == nullptr || serving_->number() != node; }
   /// Passes a crash point; true if the process dies of it, now or within that time.
   bool strike(Point point, int node, Duration within = Duration::zero());
