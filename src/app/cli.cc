@@ -74,6 +74,7 @@ std::string group_summary(const std::string& group) {
       {"tenant", "Make and list tenants"},
       {"tool", "Ask the configured tool servers"},
       {"budget", "What may be used, and what was asked beyond it"},
+      {"attest", "Evidence of what endpoints run"},
   };
   auto it = kGroups.find(group);
   return it == kGroups.end() ? "" : it->second;

@@ -46,6 +46,7 @@ const std::vector<Command>& all_commands() {
       key_revoke_command(),
       tenant_create_command(),
       tenant_ls_command(),
+      attest_verify_command(),
       backup_command(),
       restore_command(),
       config_check_command(),

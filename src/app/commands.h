@@ -48,6 +48,7 @@ Command key_ls_command();
 Command key_revoke_command();
 Command tenant_create_command();
 Command tenant_ls_command();
+Command attest_verify_command();
 Command backup_command();
 Command restore_command();
 Command contract_check_command();

@@ -76,7 +76,7 @@ inline sim::NvidiaFields nvidia_fields() {
 
 inline Expectations nvidia_expected() {
   Expectations out;
-  out.kind = Kind::kNvidiaGpu;
+  out.kind = Kind::kNvidiaCc;
   out.now = kNow;
   out.nonce = kNonce;
   out.connection_key = kKey;

@@ -13,7 +13,7 @@ struct Verifier {
 };
 constexpr Verifier kVerifiers[] = {
     {Kind::kAwsNitro, "aws-nitro", verify_nitro},
-    {Kind::kNvidiaGpu, "nvidia-gpu", verify_nvidia},
+    {Kind::kNvidiaCc, "nvidia-cc", verify_nvidia},
 };
 
 const Verifier& verifier(Kind kind) { return kVerifiers[static_cast<size_t>(kind)]; }

@@ -38,12 +38,12 @@
 
 namespace drover::attest {
 
-enum class Kind : uint8_t { kAwsNitro, kNvidiaGpu };
+enum class Kind : uint8_t { kAwsNitro, kNvidiaCc };
 
-/// "aws-nitro", "nvidia-gpu": as catalogs, rules and the command line say it.
+/// "aws-nitro", "nvidia-cc": as catalogs, rules and the command line say it.
 std::string_view kind_name(Kind kind);
 Result<Kind> parse_kind(std::string_view name);
-/// Both names, for messages: "aws-nitro, nvidia-gpu".
+/// Both names, for messages: "aws-nitro, nvidia-cc".
 std::string kind_names();
 
 /// Whom an operator trusts, and which software: part of an endpoint's description.

@@ -87,7 +87,7 @@ TEST_F(HolderTest, WhyNotNamesTheReason) {
     std::string why = why_not(held, requirement, at);
     EXPECT_NE(why.find(part), std::string::npos) << why;
   };
-  contains({Kind::kNvidiaGpu, 10min}, kNow, "of kind aws-nitro, not nvidia-gpu");
+  contains({Kind::kNvidiaCc, 10min}, kNow, "of kind aws-nitro, not nvidia-cc");
   EXPECT_EQ(why_not(held, kNitro, kNow + 9min), "");
   contains(kNitro, kNow + 10min, "old, at most 10 min");
   EXPECT_EQ(why_not(held, {Kind::kAwsNitro, 24h}, kNow + 2h), "");
@@ -120,10 +120,10 @@ TEST_F(HolderTest, IsBoundedAndForgets) {
 
 TEST(Kinds, HaveNames) {
   EXPECT_EQ(*parse_kind("aws-nitro"), Kind::kAwsNitro);
-  EXPECT_EQ(*parse_kind("nvidia-gpu"), Kind::kNvidiaGpu);
+  EXPECT_EQ(*parse_kind("nvidia-cc"), Kind::kNvidiaCc);
   auto unknown = parse_kind("sgx");
   ASSERT_FALSE(unknown.has_value());
-  EXPECT_NE(unknown.error().message.find("aws-nitro, nvidia-gpu"), std::string::npos);
+  EXPECT_NE(unknown.error().message.find("aws-nitro, nvidia-cc"), std::string::npos);
 }
 
 }  // namespace

@@ -339,7 +339,7 @@ TEST(NitroReal, VerifiesAtItsTimeAndAtNoOther) {
             "measurement");
   EXPECT_EQ(changed([](Expectations& e) { e.nonce = kNonce; }), "nonce");
   EXPECT_EQ(changed([](Expectations& e) { e.connection_key = kKey; }), "binding");
-  EXPECT_EQ(changed([](Expectations& e) { e.kind = Kind::kNvidiaGpu; }), "format");
+  EXPECT_EQ(changed([](Expectations& e) { e.kind = Kind::kNvidiaCc; }), "format");
 }
 
 TEST(NitroReal, EveryFlipAndCutIsRefused) {

@@ -30,7 +30,7 @@ TEST(Nvidia, AGoodDocumentGivesItsClaims) {
   fields.devices = {"GPU-0", "GPU-1"};
   auto claims = verify(nvidia().document(fields), nvidia_expected());
   ASSERT_TRUE(claims.has_value()) << claims.error().to_string();
-  EXPECT_EQ(claims->kind, Kind::kNvidiaGpu);
+  EXPECT_EQ(claims->kind, Kind::kNvidiaCc);
   EXPECT_EQ(claims->issued_at, kNow - 5s);
   EXPECT_EQ(claims->expires_at, kNow - 5s + 1h);
   EXPECT_TRUE(claims->for_nonce);

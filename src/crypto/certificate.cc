@@ -102,6 +102,15 @@ Result<PublicKey> Certificate::public_key() const {
   return PublicKey::from_openssl(std::move(key));
 }
 
+Digest Certificate::public_key_fingerprint() const {
+  unsigned char* bytes = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &bytes);
+  DROVER_ASSERT(length > 0);
+  const Digest out = sha256({reinterpret_cast<char*>(bytes), static_cast<size_t>(length)});
+  OPENSSL_free(bytes);
+  return out;
+}
+
 std::string Certificate::common_name() const { return common_name_of(certificate_.get()); }
 
 WallTime Certificate::not_before() const { return wall(X509_get0_notBefore(certificate_.get())); }

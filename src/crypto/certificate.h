@@ -35,6 +35,8 @@ class Certificate {
   /// SHA-256 of the DER bytes.
   Digest fingerprint() const { return sha256(der()); }
   Result<PublicKey> public_key() const;
+  /// SHA-256 of the SubjectPublicKeyInfo, of whatever kind the key is.
+  Digest public_key_fingerprint() const;
   /// The subject's common name; "(no name)" without one.
   std::string common_name() const;
   WallTime not_before() const;

@@ -122,6 +122,7 @@ TEST(Certificates, ReadExactlyOne) {
   auto again = Certificate::from_der(root.der());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->fingerprint(), root.fingerprint());
+  EXPECT_EQ(again->public_key_fingerprint(), key(1).public_key().fingerprint());
   auto pem = Certificate::from_pem(root.pem());
   ASSERT_TRUE(pem.has_value());
   EXPECT_EQ(pem->fingerprint(), root.fingerprint());

@@ -24,7 +24,7 @@ const sim::NvidiaIssuer& issuer() {
 
 attest::Expectations make_expected() {
   attest::Expectations out;
-  out.kind = attest::Kind::kNvidiaGpu;
+  out.kind = attest::Kind::kNvidiaCc;
   out.now = wall_from_unix_millis(1'790'000'000'000);
   out.max_age = 100'000h;
   out.trust.allow_debug = true;
