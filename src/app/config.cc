@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <set>
 
+#include "app/config_attestation.h"
 #include "app/config_deadlines.h"
 #include "app/config_parts.h"
 #include "app/price_table.h"
@@ -252,7 +253,7 @@ class Reader {
              "partition", "zone",           "base_url",      "deployment",     "api_version",
              "dialect",   "credentials",    "ca_file",       "price",          "price_per_million",
              "pool",      "context_window", "output_tokens", "images",         "tools",
-             "options",   "deadlines"})) {
+             "options",   "deadlines",      "attestation"})) {
       return;
     }
     catalog::Endpoint e;
@@ -306,8 +307,22 @@ class Reader {
       catalog::Endpoint account = e;
       if (i > 0) account.id += "#" + std::to_string(i + 1);
       account.credentials.source = sources[i];
+      attestation(item, at, account);
       out_.config.endpoints.push_back(std::move(account));
     }
+  }
+
+  void attestation(const Json& item, const std::string& at, const catalog::Endpoint& e) {
+    const Json* section = item.find("attestation");
+    if (section == nullptr || section->is_null()) return;
+    AttestationReader reader;
+    reader.fault = [this](const std::string& where, std::string message, std::string remedy) {
+      fault(where, std::move(message), std::move(remedy));
+    };
+    reader.path = [this](const std::string& path) { return relative_to(path_, path); };
+    reader.read_file = read_file_;
+    auto attested = reader.read(*section, join(at, "attestation"), e);
+    if (attested) out_.config.attested.push_back(std::move(*attested));
   }
 
   std::map<std::string, std::string> references(const Json& item, const std::string& at,

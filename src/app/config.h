@@ -18,6 +18,7 @@
 //       credentials: aws:default   # or env:NAME, file:PATH, aws:profile=NAME; a list: accounts
 //       deadlines: {first_token: 20s}   # of its own
 //       price_per_million: {input: 3, output: 15, cache_read: 0.3}   # US dollars
+//       attestation: {kind: aws-nitro, …}          # app/config_attestation.h
 //   tools:
 //     - name: orders
 //       command: [/usr/bin/orders-mcp, --stdio]
@@ -45,6 +46,7 @@
 #include <string>
 #include <vector>
 
+#include "app/attestation.h"
 #include "base/log.h"
 #include "base/yaml.h"
 #include "catalog/endpoint.h"
@@ -75,6 +77,8 @@ struct Config {
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   std::vector<catalog::Endpoint> endpoints;
+  /// Those of them that must prove what they run (app/config_attestation.h).
+  std::vector<AttestedEndpoint> attested;
   road::Settings road;
   /// Environment and header values are still references ("env:NAME").
   std::vector<tools::ToolServer> tools;

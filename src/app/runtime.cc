@@ -75,6 +75,8 @@ Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
   network_ = net::make_asio_network(loop_, blocking_);
   spawner_ = net::make_process_spawner(loop_);
   client_ = http::make_client(loop_, network_->dialer());
+  evidence_ = std::make_unique<EvidenceKeeper>(root_, network_->dialer(), random_);
+  attested_client_ = std::make_unique<AttestedClient>(*evidence_, *client_);
   tool_client_ = http::make_client(loop_, network_->dialer());
 }
 
@@ -82,7 +84,7 @@ Runtime::~Runtime() = default;
 
 providers::ProviderEnvironment Runtime::environment() {
   providers::ProviderEnvironment e;
-  e.client = client_.get();
+  e.client = attested_client_.get();
   e.random = &random_;
   e.getenv = [this](const std::string& name) -> std::optional<std::string> {
     auto it = options_.secrets.find(name);
@@ -291,6 +293,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
   background_->spawn(retry_refused(background_->context()));
+  evidence_->set_endpoints(config_.attested);
   if (!options_.recover) co_return size_t{0};
   co_return co_await sessions_->recover(ctx);
 }
@@ -301,12 +304,13 @@ Task<void> Runtime::stop(Context ctx) {
   co_await live_->stop();
   co_await road_->close();
   co_await tools_->close(ctx);
+  co_await evidence_->stop();
   background_->cancel("stopping");
   co_await background_->join();
   co_await spans_->close();
   auto flushed = co_await books_->close(ctx);
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
-  client_->clear_idle();
+  attested_client_->clear_idle();
   tool_client_->clear_idle();
 }
 
@@ -324,6 +328,7 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(catalog_.replace(config.endpoints));
   road_->configure(config.road);
   planner_->set_origins(std::move(origins));
+  evidence_->set_endpoints(config.attested);
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays
   config.listen_host = config_.listen_host;

@@ -136,6 +136,8 @@ class Runtime {
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<net::ProcessSpawner> spawner_;
   std::unique_ptr<http::Client> client_;
+  std::unique_ptr<EvidenceKeeper> evidence_;
+  std::unique_ptr<AttestedClient> attested_client_;
   std::unique_ptr<http::Client> tool_client_;
   SystemClock clock_;  // for the store's threads
   std::unique_ptr<store::DataFolder> folder_;

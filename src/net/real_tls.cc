@@ -1,6 +1,8 @@
 #include "net/real_tls.h"
 
 #include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -151,6 +153,19 @@ Task<Result<void>> TlsStream::shutdown_write(Context ctx) {
 }
 Task<Result<void>> TlsStream::handshake(Context ctx) {
   return tls_handshake(session_, std::move(ctx));
+}
+
+std::string TlsStream::peer_key() const {
+  X509* certificate = SSL_get0_peer_certificate(session_->ssl.get());
+  if (certificate == nullptr) return {};
+  unsigned char* key = nullptr;
+  const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &key);
+  std::string out(32, '\0');
+  const bool hashed = length > 0 && EVP_Digest(key, static_cast<size_t>(length),
+                                               reinterpret_cast<unsigned char*>(out.data()),
+                                               nullptr, EVP_sha256(), nullptr) == 1;
+  OPENSSL_free(key);
+  return hashed ? out : std::string();
 }
 
 std::string_view TlsStream::alpn() const {

@@ -8,6 +8,7 @@
 
 #include "net/real_impl.h"
 #include "net/tls_context.h"
+#include "net/tls_peer.h"
 
 namespace drover::net {
 
@@ -27,7 +28,7 @@ std::shared_ptr<TlsSession> make_tls_session(std::shared_ptr<FdCore> core,
                                              std::shared_ptr<TlsContext> context, SslPtr ssl,
                                              std::string peer);
 
-class TlsStream final : public Stream {
+class TlsStream final : public Stream, public TlsPeer {
  public:
   TlsStream(std::shared_ptr<TlsSession> session, Endpoint remote)
       : session_(std::move(session)), remote_(std::move(remote)) {}
@@ -43,6 +44,7 @@ class TlsStream final : public Stream {
   Endpoint remote() const override { return remote_; }
   std::string_view alpn() const override;
   bool is_tls() const override { return true; }
+  std::string peer_key() const override;
 
  private:
   std::shared_ptr<TlsSession> session_;

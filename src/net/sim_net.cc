@@ -6,6 +6,7 @@
 #include "async/sync.h"
 #include "net/address.h"
 #include "net/sim_pipe.h"
+#include "net/tls_peer.h"
 
 namespace drover::net {
 namespace {
@@ -25,16 +26,17 @@ Error unavailable(std::string message, std::string reason) {
       .with_reason(std::move(reason));
 }
 
-class SimStream final : public Stream {
+class SimStream final : public Stream, public TlsPeer {
  public:
   SimStream(std::shared_ptr<Connection> connection, bool client, Endpoint remote, bool tls,
-            std::string alpn)
+            std::string alpn, std::string peer_key)
       : connection_(std::move(connection)),
         in_(client ? connection_->to_client : connection_->to_server),
         out_(client ? connection_->to_server : connection_->to_client),
         remote_(std::move(remote)),
         tls_(tls),
-        alpn_(std::move(alpn)) {}
+        alpn_(std::move(alpn)),
+        peer_key_(std::move(peer_key)) {}
   ~SimStream() override { SimStream::close(); }
 
   Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
@@ -63,6 +65,7 @@ class SimStream final : public Stream {
   Endpoint remote() const override { return remote_; }
   std::string_view alpn() const override { return alpn_; }
   bool is_tls() const override { return tls_; }
+  std::string peer_key() const override { return peer_key_; }
 
  private:
   std::shared_ptr<Connection> connection_;  // while open: the network counts it
@@ -71,6 +74,7 @@ class SimStream final : public Stream {
   Endpoint remote_;
   bool tls_;
   std::string alpn_;
+  std::string peer_key_;
   bool closed_ = false;
 };
 
@@ -221,9 +225,10 @@ std::unique_ptr<Stream> join(SimNetwork::State& net, Port& port, const DialTarge
   client.ip = "8.128.0.1";
   client.port = net.next_port++;
   if (net.next_port < kFirstFreePort) net.next_port = kFirstFreePort;
-  port.backlog.push_back(std::make_unique<SimStream>(connection, false, client, tls, alpn));
+  port.backlog.push_back(std::make_unique<SimStream>(connection, false, client, tls, alpn, ""));
   port.acceptors.wake_one();
-  return std::make_unique<SimStream>(connection, true, port.local, tls, alpn);
+  return std::make_unique<SimStream>(connection, true, port.local, tls, alpn,
+                                     tls ? sim_peer_key(port.tls) : "");
 }
 
 class SimDialer final : public Dialer {
@@ -301,6 +306,12 @@ SimNetwork::SimNetwork(async::Loop& loop, uint64_t seed)
 SimNetwork::~SimNetwork() = default;
 
 Dialer& SimNetwork::dialer() { return *dialer_; }
+
+std::string sim_peer_key(const TlsServerOptions& server) {
+  std::string out = server.cert_file;
+  out.resize(32, '\0');
+  return out;
+}
 
 Result<std::unique_ptr<Listener>> SimNetwork::listen(Endpoint local, TlsServerOptions tls) {
   if (!IpAddress::parse(local.ip)) local.ip = state_->address_of(local.ip);

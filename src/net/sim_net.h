@@ -10,8 +10,9 @@
 //
 // A name that is listened on gets a public address; set_host() gives it another (address policies
 // are checked as on the real network). TLS is simulated: who speaks it to whom and which ALPN, not
-// its bytes. Streams hold at most `window` bytes per direction, so back-pressure is real.
-// Owner: the network and the loop outlive listeners and streams. Loop thread only.
+// its bytes; a server's key is the name of its certificate's file. Streams hold at most `window`
+// bytes per direction, so back-pressure is real. Owner: the network and the loop outlive listeners
+// and streams. Loop thread only.
 
 #include <cstdint>
 #include <map>
@@ -100,6 +101,9 @@ struct Fault {
     return out;
   }
 };
+
+/// What stands for the key of a simulated server (net/tls_peer.h).
+std::string sim_peer_key(const TlsServerOptions& server);
 
 class SimNetwork final : public Network {
  public:

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "net/test_net.h"
+#include "net/tls_peer.h"
 #include "net/tls_test_certs.h"
 
 namespace drover::net {
@@ -255,6 +256,50 @@ TEST(Tls, LargeTransfersRunInBothDirectionsAtOnce) {
   auto all = s.loop.run_task(both_ways(s.ctx, &*pair, &data));
   ASSERT_TRUE(all) << all.error().to_string();
   EXPECT_TRUE(*all == data);
+}
+
+Task<Result<std::string>> key_of_server(Context ctx, Network* network, Listener* listener,
+                                        DialTarget target) {
+  Scope scope(ctx);
+  scope.spawn(echo_server(scope.context(), listener));
+  auto stream = co_await network->dialer().dial(ctx, target);
+  listener->close();
+  scope.cancel();
+  co_await scope.join();
+  if (!stream) co_return fail(stream.error());
+  co_return peer_key(**stream);
+}
+
+TEST(Tls, TheKeyOfAPeerIsTheHashOfItsSubjectPublicKeyInfo) {
+  Secure s;
+  s.certs.add("one", "IP:127.0.0.1");
+  s.certs.add("two", "IP:127.0.0.1");
+  auto key = [&](const std::string& leaf, bool tls) {
+    TlsServerOptions options = tls ? s.server(leaf) : TlsServerOptions();
+    auto listener = s.network->listen(any_port(), options);
+    DialTarget target = s.client((*listener)->local());
+    target.tls.enabled = tls;
+    auto got = s.loop.run_task(key_of_server(s.ctx, s.network.get(), listener->get(), target));
+    EXPECT_TRUE(got.has_value()) << got.error().to_string();
+    return got.value_or("");
+  };
+  auto expected = [&](const std::string& leaf) {
+    FILE* file = std::fopen(s.certs.cert_file(leaf).c_str(), "r");
+    X509* certificate = PEM_read_X509(file, nullptr, nullptr, nullptr);
+    std::fclose(file);
+    unsigned char* der = nullptr;
+    const int length = i2d_PUBKEY(X509_get0_pubkey(certificate), &der);
+    std::string out(32, '\0');
+    EVP_Digest(der, static_cast<size_t>(length), reinterpret_cast<unsigned char*>(out.data()),
+               nullptr, EVP_sha256(), nullptr);
+    OPENSSL_free(der);
+    X509_free(certificate);
+    return out;
+  };
+  EXPECT_EQ(key("one", true), expected("one"));
+  EXPECT_EQ(key("two", true), expected("two"));
+  EXPECT_NE(expected("one"), expected("two"));
+  EXPECT_EQ(key("one", false), "");
 }
 
 TEST(Tls, BadFilesAreNamed) {

@@ -22,5 +22,10 @@ inline constexpr Duration kNonceLifetime = 2min;
 /// refused with resource_exhausted, and the oldest nonce goes.
 inline constexpr size_t kEvidenceHeldMax = 10'000;
 inline constexpr size_t kNoncesMax = 10'000;
+/// Fetching a document takes at most this long; then the fetch has failed.
+inline constexpr Duration kEvidenceFetchTimeout = 20s;
+/// The pause before a document is asked for again: at least, and after failures in a row at most.
+inline constexpr Duration kEvidencePauseMin = 1s;
+inline constexpr Duration kEvidencePauseMax = 60s;
 
 }  // namespace drover::limits

@@ -1,0 +1,102 @@
+#pragma once
+// Attested endpoints: their evidence is fetched before they are used and kept fresh, and they are
+// reached only by connections to the key that the evidence names.
+//
+//   EvidenceKeeper keeper(root, network.dialer(), random);
+//   AttestedClient client(keeper, plain_client);      // what the providers get
+//   keeper.set_endpoints(config.attested);            // begins to fetch
+//   keeper.fresh(endpoint, "aws-nitro", 10min)        // placement's question
+//
+// A document is asked for with GET url?nonce=HEX (a nonce of 32 bytes that counts once) over a
+// fresh TLS connection; the answer is the document, CBOR or base64 of it, or JSON. It is verified
+// as attest/evidence.h says, bound to that connection's key, and asked for again when half of its
+// time is over. A failed fetch is tried again with growing pauses and takes nothing away; a refused
+// document does, at once.
+//
+// An endpoint with an `attestation` in drover.yaml is guarded: whatever is sent to its origin goes
+// over a connection to the attested key, or not at all (unavailable, other target, reason
+// "attestation"), also when the data would not need it. Connections made before the key changed are
+// not used again.
+//
+// Owner: the process, one; stop() before it goes. Loop thread only. Limits: base/limits/attest.h.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "async/scope.h"
+#include "attest/holder.h"
+#include "http/client.h"
+#include "net/stream.h"
+
+namespace drover::app {
+
+/// What an operator says of an endpoint's evidence.
+struct AttestedEndpoint {
+  std::string endpoint;  // its id
+  std::string origin;    // of its base_url: "https://enclave.example:8443"
+  std::string url;       // where it gives evidence
+  std::string ca_file;
+  attest::Kind kind = attest::Kind::kAwsNitro;
+  Duration max_age = limits::kEvidenceAgeMax;
+  attest::Trust trust;
+};
+
+class EvidenceKeeper {
+ public:
+  EvidenceKeeper(const async::Context& parent, net::Dialer& dialer, Random& random);
+
+  /// Begins anew with these: what was held is forgotten and fetched at once.
+  void set_endpoints(std::vector<AttestedEndpoint> endpoints);
+  async::Task<void> stop();
+
+  /// Fetches and verifies once, now.
+  async::Task<Result<attest::Claims>> refresh(async::Context ctx, const AttestedEndpoint* endpoint);
+
+  /// Verified evidence of that kind ("aws-nitro"), at most that old.
+  bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const;
+
+  /// Whether an origin is reached only over an attested key.
+  bool guards(std::string_view origin) const { return origins_.find(origin) != origins_.end(); }
+  /// That key; an error with the reason "attestation" while there is no fresh evidence.
+  Result<crypto::Digest> key_of(std::string_view origin) const;
+
+  const attest::EvidenceHolder& holder() const { return holder_; }
+  const std::vector<std::shared_ptr<AttestedEndpoint>>& endpoints() const { return endpoints_; }
+  async::Loop& loop() const { return loop_; }
+  net::Dialer& dialer() const { return dialer_; }
+
+ private:
+  async::Task<void> keep(async::Context ctx, std::shared_ptr<AttestedEndpoint> endpoint);
+
+  async::Loop& loop_;
+  net::Dialer& dialer_;
+  attest::EvidenceHolder holder_;
+  std::vector<std::shared_ptr<AttestedEndpoint>> endpoints_;
+  std::map<std::string, std::vector<std::shared_ptr<AttestedEndpoint>>, std::less<>> origins_;
+  async::Scope scope_;
+  std::shared_ptr<async::CancelState> generation_;
+};
+
+/// The client that guards attested origins; all others go to `rest`, which outlives it, as the
+/// keeper does.
+class AttestedClient final : public http::Client {
+ public:
+  AttestedClient(const EvidenceKeeper& keeper, http::Client& rest) : keeper_(keeper), rest_(rest) {}
+  async::Task<Result<std::unique_ptr<http::ClientResponse>>> send(
+      async::Context ctx, http::ClientRequest request) override;
+  void clear_idle() override;
+  size_t idle_connections() const override;
+
+ private:
+  struct Guarded;
+  std::shared_ptr<Guarded> guarded(const std::string& origin, const crypto::Digest& key);
+
+  const EvidenceKeeper& keeper_;
+  http::Client& rest_;
+  std::map<std::string, std::shared_ptr<Guarded>, std::less<>> guarded_;  // by origin
+};
+
+}  // namespace drover::app
