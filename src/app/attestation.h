@@ -30,6 +30,7 @@
 #include "attest/holder.h"
 #include "http/client.h"
 #include "net/stream.h"
+#include "policy/evidence.h"
 
 namespace drover::app {
 
@@ -44,7 +45,7 @@ struct AttestedEndpoint {
   attest::Trust trust;
 };
 
-class EvidenceKeeper {
+class EvidenceKeeper final : public policy::Evidence {
  public:
   EvidenceKeeper(const async::Context& parent, net::Dialer& dialer, Random& random);
 
@@ -56,7 +57,7 @@ class EvidenceKeeper {
   async::Task<Result<attest::Claims>> refresh(async::Context ctx, const AttestedEndpoint* endpoint);
 
   /// Verified evidence of that kind ("aws-nitro"), at most that old.
-  bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const;
+  bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const override;
 
   /// Whether an origin is reached only over an attested key.
   bool guards(std::string_view origin) const { return origins_.find(origin) != origins_.end(); }

@@ -54,6 +54,7 @@ Command restore_command();
 Command contract_check_command();
 Command config_check_command();
 Command sim_command();
+Command sim_enclave_command();
 Command sim_mcp_replay_command();
 Command sim_mcp_tools_command();
 Command tool_call_command();

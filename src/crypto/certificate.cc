@@ -180,6 +180,9 @@ Certificate issue_certificate(const CertificateOptions& options, const PublicKey
     extend(c, NID_basic_constraints, "critical,CA:FALSE");
     extend(c, NID_key_usage, "digitalSignature");
   }
+  if (!options.alternative_names.empty()) {
+    extend(c, NID_subject_alt_name, options.alternative_names);
+  }
   const EVP_MD* digest =
       issuer_key.algorithm() == SignatureAlgorithm::kEs384 ? EVP_sha384() : EVP_sha256();
   DROVER_ASSERT(X509_sign(c, issuer_key.openssl(), digest) > 0);

@@ -67,6 +67,8 @@ struct CertificateOptions {
   bool authority = false;
   /// Authorities that may follow; negative: any number.
   int path_length = -1;
+  /// As OpenSSL writes them: "DNS:enclave.test,IP:127.0.0.1"; empty: none.
+  std::string alternative_names;
 };
 
 /// A certificate for `subject`, signed by `issuer_key`; a self-signed one without `issuer`.

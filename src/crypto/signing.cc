@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include "base/assert.h"
@@ -191,6 +192,17 @@ PublicKey SigningKey::public_key() const {
   OPENSSL_free(der);
   DROVER_ASSERT(out.has_value());
   return *std::move(out);
+}
+
+std::string SigningKey::pem() const {
+  BIO* bio = BIO_new(BIO_s_mem());
+  DROVER_ASSERT(bio != nullptr && PEM_write_bio_PKCS8PrivateKey(bio, key_.get(), nullptr, nullptr,
+                                                                0, nullptr, nullptr) == 1);
+  char* text = nullptr;
+  const long length = BIO_get_mem_data(bio, &text);
+  std::string out(text, static_cast<size_t>(length));
+  BIO_free(bio);
+  return out;
 }
 
 std::string SigningKey::sign(std::string_view message) const {

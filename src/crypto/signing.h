@@ -65,6 +65,8 @@ class SigningKey {
   SignatureAlgorithm algorithm() const { return algorithm_; }
   PublicKey public_key() const;
   std::string sign(std::string_view message) const;
+  /// PKCS #8 in PEM: for the file of a simulated server's key.
+  std::string pem() const;
 
   evp_pkey_st* openssl() const { return key_.get(); }
 
