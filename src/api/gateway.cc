@@ -26,6 +26,17 @@ class GatewaySink final : public providers::Sink {
     endpoint_ = endpoint.id;
     encoder_ = dialect::openai().make_stream_encoder(request_);
   }
+  void continued(const catalog::Endpoint& endpoint, const Error& error) override {
+    Json how = Json::object().set("endpoint", endpoint.id).set("after", endpoint_);
+    how.set("reason",
+            error.reason.empty() ? code_name(error.code) : std::string_view(error.reason));
+    // A chunk without choices, which clients know from usage.
+    Json chunk =
+        Json::object().set("object", "chat.completion.chunk").set("choices", Json::array());
+    chunk.set("drover", Json::object().set("continued", std::move(how)));
+    append(chunk.dump());
+    endpoint_ = endpoint.id;
+  }
   bool wants_raw() const override { return true; }
 
   Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override {
@@ -118,6 +129,9 @@ road::ModelCall make_call(Exchange& exchange, std::string body, dialect::OpenAiS
                        "",
                        "",
                        exchange.request_id};
+  std::string_view go_on =
+      exchange.request.head().headers.get("x-drover-continue").value_or("false");
+  call.continue_cut = go_on == "true";
   return call;
 }
 

@@ -40,7 +40,7 @@ class Reader {
     if (root.is_null()) return std::move(out_);
     if (!known(root, "",
                {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries",
-                "endpoints", "tools", "agents", "planners", "budgets", "prices"})) {
+                "hedging", "endpoints", "tools", "agents", "planners", "budgets", "prices"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -198,6 +198,7 @@ class Reader {
     };
     if (const Json* v = given("deadlines")) deadlines_ = read_deadlines(*v, tell(), settings);
     if (const Json* v = given("retries")) read_retries(*v, tell(), settings);
+    if (const Json* v = given("hedging")) read_hedging(*v, tell(), settings);
   }
 
   TellFault tell() {

@@ -102,6 +102,11 @@ void read_retries(const Json& object, const TellFault& fault, road::Settings& se
   budget.burst = amount_of(object, at, "burst", 1000, fault).value_or(budget.burst);
 }
 
+void read_hedging(const Json& object, const TellFault& fault, road::Settings& settings) {
+  if (!known(object, "hedging", {"after"}, fault)) return;
+  settings.hedge_after = time_of(object, "hedging", "after", fault).value_or(settings.hedge_after);
+}
+
 void inherit(const catalog::Deadlines& from, catalog::Deadlines& into) {
   auto take = [](const std::optional<Duration>& f, std::optional<Duration>& i) {
     if (!i) i = f;

@@ -1,6 +1,6 @@
 #pragma once
-// The parts of drover.yaml about time and tries: `deadlines`, of the whole and of an endpoint, and
-// `retries`. Pure: faults go to the caller, who knows the file and its lines.
+// The parts of drover.yaml about time and tries: `deadlines`, of the whole and of an endpoint,
+// `retries` and `hedging`. Pure: faults go to the caller, who knows the file and its lines.
 
 #include <functional>
 #include <string>
@@ -23,6 +23,7 @@ catalog::Deadlines read_endpoint_deadlines(const Json& object, const std::string
 catalog::Deadlines read_deadlines(const Json& object, const TellFault& fault,
                                   road::Settings& settings);
 void read_retries(const Json& object, const TellFault& fault, road::Settings& settings);
+void read_hedging(const Json& object, const TellFault& fault, road::Settings& settings);
 
 /// Fills what the endpoint does not say itself.
 void inherit(const catalog::Deadlines& from, catalog::Deadlines& into);

@@ -55,6 +55,7 @@ TEST(Config, DeadlinesRetriesAndAccounts) {
   ConfigOutcome outcome = parse(R"(
 deadlines: {connect: 1s, first_token: 9s, total: 2m, drain: 3s}
 retries: {attempts: 3, ratio: 0.1, burst: 4}
+hedging: {after: 1500ms}
 endpoints:
   - id: a
     provider: openai
@@ -70,6 +71,7 @@ endpoints:
   EXPECT_EQ(c.road.attempts_max, 3);
   EXPECT_EQ(c.road.retries.ratio, 0.1);
   EXPECT_EQ(c.road.retries.per_second, 1);
+  EXPECT_EQ(c.road.hedge_after, Duration(1500ms));
   ASSERT_EQ(c.endpoints.size(), 3u);
   EXPECT_EQ(c.endpoints[0].id, "a");
   EXPECT_EQ(c.endpoints[1].id, "a#2");

@@ -69,6 +69,9 @@ class Sink {
   virtual ~Sink() = default;
   /// Called before each attempt: what an earlier attempt sent that was not visible is void.
   virtual void begin_attempt(const catalog::Endpoint& endpoint) {}
+  /// Called instead, where the caller allowed it: what was visible stands, and `endpoint` goes on
+  /// from there after the attempt before broke off with `error`.
+  virtual void continued(const catalog::Endpoint& endpoint, const Error& error) {}
   /// True if the sink would rather have an OpenAI-like endpoint's server-sent events as bytes.
   virtual bool wants_raw() const { return false; }
   virtual Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) = 0;

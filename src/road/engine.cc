@@ -203,11 +203,11 @@ ModelResult Engine::refuse(Flight& flight, Error error) {
   return tl::unexpected<ModelFailure>(std::move(out));
 }
 
-Task<providers::Attempted> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
-                                           providers::Provider* provider, int number,
-                                           GateSink* gate) {
-  Context base = flight->cancel.context().with_span(flight->span.id());
-  base = base.with_deadline(flight->caller.deadline())
+Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
+                                    providers::Provider* provider, int number,
+                                    providers::Sink* sink, Context base) {
+  base = base.with_span(flight->span.id())
+             .with_deadline(flight->caller.deadline())
              .with_deadline(flight->started + parts_.settings.call_timeout);
   trace::Span span(base, parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
   span.set_tenant(flight->call.principal.tenant);
@@ -219,11 +219,6 @@ Task<providers::Attempted> Engine::attempt(Flight* flight, const catalog::Endpoi
   options.idempotency_key = flight->call.idempotency_key;
   // One number over all the times that the caller asked under this key.
   options.attempt = (flight->call.attempt - 1) * limits::kAttemptsMax + number;
-  providers::Sink* sink = nullptr;
-  if (flight->streamed) {
-    gate->begin_attempt(*endpoint);
-    sink = gate;
-  }
   catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
   if (circuit != catalog::Circuit::kClosed) {
     options.first_token_timeout = std::min(options.first_token_timeout, kProbeFirstToken);
@@ -231,8 +226,8 @@ Task<providers::Attempted> Engine::attempt(Flight* flight, const catalog::Endpoi
     span.set(probe ? "drover.probe" : "drover.last_resort", true);
   }
   parts_.health->started(*endpoint);
-  providers::Attempted answer =
-      co_await provider->call(ctx, *endpoint, flight->call.prompt, sink, std::move(options));
+  AttemptResult answer =
+      co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
   if (!answer) span.fail(answer.error().error);
   span.end();
   co_return answer;
@@ -250,7 +245,8 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     const catalog::Endpoint* endpoint = next.endpoint;
     MonoTime began = parts_.loop->mono();
     providers::Provider* provider = parts_.providers->find(endpoint->provider);
-    providers::Attempted answer;
+    AttemptResult answer;
+    int number = tries.attempts();
     Hold hold;
     Result<bool> held = reserve(*flight, *endpoint, hold);
     while (held ? !*held : waits_out(*flight, held.error())) {
@@ -278,13 +274,27 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
       answer = tl::unexpected<providers::AttemptError>(std::move(error));
     } else {
       otel_provider = provider->otel_name();
-      answer = co_await attempt(flight.get(), endpoint, provider, tries.attempts(), &gate);
+      Context base = flight->cancel.context();
+      bool hedged = flight->streamed && parts_.settings.hedge_after > Duration::zero();
+      if (hedged) {
+        Raced raced = co_await race(flight.get(), endpoint, provider, &tries, &gate, &hold);
+        answer = std::move(raced.result);
+        endpoint = raced.endpoint;
+        provider = raced.provider;
+        began = raced.began;
+        number = raced.number;
+      } else {
+        if (flight->streamed) gate.begin_attempt(*endpoint);
+        providers::Sink* sink = flight->streamed ? &gate : nullptr;
+        answer = co_await attempt(flight.get(), endpoint, provider, number, sink, base);
+      }
+      otel_provider = provider->otel_name();
     }
     AttemptRecord record;
     record.endpoint = endpoint->id;
     record.provider = endpoint->provider;
     record.region = endpoint->region;
-    record.attempt = tries.attempts();
+    record.attempt = number;
     record.took = parts_.loop->mono() - began;
     record.ok = answer.has_value();
     const providers::AttemptTiming& timing = answer ? (*answer)->timing : answer.error().timing;
@@ -316,11 +326,14 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     MonoTime deadline =
         std::min(flight->caller.deadline(), flight->started + parts_.settings.call_timeout);
     MonoTime now = parts_.loop->mono();
-    next = tries.next(failed, visible, now, deadline - now);
+    bool goes_on = visible && can_go_on(*flight, failed);
+    next = tries.next(failed, visible && !goes_on, now, deadline - now);
     if (next.endpoint == nullptr) break;
+    if (goes_on) flight->attempts.back().continued = true;
     if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, failed);
     Json event = Json::object();
     event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(failed));
+    if (goes_on) event.set("continued", true);
     flight->span.event(
         next.endpoint == endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
         std::move(event));
@@ -375,6 +388,7 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
   Charge charge = charge_of(endpoint, flight, answer);
   settle(endpoint, charge, &answer.response, hold);
   answer.response.usage = charge.usage;
+  if (flight.rest) put_whole_text(flight.said, answer.response.message);
 
   ModelOutcome& out = *flight.result.emplace(ModelOutcome());
   out.endpoint = &endpoint;
@@ -422,7 +436,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
 void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_view provider) {
   ModelFailure out;
   out.error = for_caller(std::move(error));
-  out.visible = visible;
+  out.visible = visible || flight.rest.has_value();
   out.usage = flight.failed_usage;
   out.cost = flight.failed_cost;
   out.cost_known = flight.failed_priced && flight.failed_usage.known();

@@ -8,6 +8,7 @@
 #include "async/scope.h"
 #include "road/accounts.h"
 #include "road/flight.h"
+#include "road/hedge.h"
 #include "road/settle.h"
 #include "road/telemetry.h"
 #include "road/tries.h"
@@ -30,8 +31,25 @@ class Engine final : public Road {
  private:
   Result<void> admit(const ModelCall& call) const;
   Task<void> run(std::shared_ptr<Flight> flight);
-  Task<providers::Attempted> attempt(Flight* flight, const catalog::Endpoint* endpoint,
-                                     providers::Provider* provider, int number, GateSink* gate);
+  /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines.
+  Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
+                              providers::Provider* provider, int number, providers::Sink* sink,
+                              Context base);
+  /// What came of an attempt and, perhaps, its hedge; the one that lost is booked already, and
+  /// `hold` is the other's.
+  struct Raced {
+    AttemptResult result;
+    const catalog::Endpoint* endpoint = nullptr;
+    providers::Provider* provider = nullptr;
+    MonoTime began{};
+    int number = 0;
+  };
+  Task<Raced> race(Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider,
+                   Tries* tries, GateSink* gate, Hold* hold);
+  Task<void> run_lane(Flight* flight, Race* race, Lane* lane);
+  void book_loser(Flight& flight, Lane& lane, Hold& hold);
+  /// Whether another endpoint may go on after `error`; prepares what it is asked.
+  bool can_go_on(Flight& flight, const Error& error);
   /// Reserves the attempt in the caller's accounts; false: it must wait (accounts.h).
   Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
   void on_answer(Flight& flight, const catalog::Endpoint& endpoint,

@@ -7,11 +7,18 @@ void GateSink::begin_attempt(const catalog::Endpoint& endpoint) {
   flight_.visible_events = 0;
   flight_.visible_bytes = 0;
   if (flight_.inner == nullptr) return;
-  flight_.inner->begin_attempt(endpoint);
+  if (flight_.rest) {
+    flight_.inner->continued(endpoint, flight_.broke);
+  } else {
+    flight_.inner->begin_attempt(endpoint);
+  }
   raw_ = flight_.inner->wants_raw();
 }
 
 bool GateSink::wants_raw() const { return raw_; }
+bool GateSink::inner_wants_raw() const {
+  return flight_.inner != nullptr && flight_.inner->wants_raw();
+}
 
 /// The caller's cancellation, so that a write to a client that has gone ends; the span is the
 /// attempt's.
@@ -40,6 +47,7 @@ Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& del
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
+  if (flight_.call.continue_cut) flight_.said.add(delta);
   Result<void> taken = co_await flight_.inner->delta(mine, delta);
   co_return after(std::move(taken));
 }
@@ -49,6 +57,7 @@ Task<Result<void>> GateSink::raw(Context ctx, std::string_view data, bool visibl
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
+  if (visible && flight_.call.continue_cut) flight_.said.add_raw(data);
   Result<void> taken = co_await flight_.inner->raw(mine, data, visible);
   co_return after(std::move(taken));
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "async/sync.h"
+#include "road/continuation.h"
 #include "road/road.h"
 #include "trace/span.h"
 
@@ -33,6 +34,11 @@ struct Flight {
   Placement placement;
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
+  Said said;  // kept where an answer may be continued
+  /// What the next endpoint is asked once an answer broke off, and why it did.
+  std::optional<providers::Prompt> rest;
+  Error broke;
+  providers::Prompt& prompt() { return rest ? *rest : call.prompt; }
   trace::Span span;
   Duration first_token{};
   /// Streamed visible output of the current attempt, for estimates.
@@ -58,6 +64,8 @@ class GateSink final : public providers::Sink {
   explicit GateSink(Flight& flight) : flight_(flight) {}
   void begin_attempt(const catalog::Endpoint& endpoint) override;
   bool wants_raw() const override;
+  /// What the caller's sink says; false without one.
+  bool inner_wants_raw() const;
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override;
   Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override;
 

@@ -64,6 +64,8 @@ struct AttemptRecord {
   std::string region;
   int attempt = 0;
   bool ok = false;
+  /// It broke off after visible output, and the next attempt went on from there.
+  bool continued = false;
   Error error;  // if not ok
   Duration took{};
 };
@@ -83,6 +85,8 @@ struct ModelCall {
   std::string tree = {};
   /// Filled, while the caller waits, before anything of an answer is handed on; may be null.
   RateState* rates = nullptr;
+  /// An answer that breaks off after visible output may be continued elsewhere (continuation.h).
+  bool continue_cut = false;
 };
 
 struct ModelOutcome {

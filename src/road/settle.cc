@@ -61,7 +61,9 @@ std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight&
   // Some providers tell the usage as it grows: what they told before the break is not the last
   // word.
   usage.estimated = true;
-  fill(usage, flight.call.prompt.estimated_input_tokens(), streamed_tokens(flight));
+  // What is counted in the flight may be another attempt's, where two ran side by side.
+  int64_t said = error.visible ? streamed_tokens(flight) : 0;
+  fill(usage, flight.call.prompt.estimated_input_tokens(), said);
   return priced(endpoint, flight, std::move(usage), {});
 }
 

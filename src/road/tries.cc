@@ -27,6 +27,10 @@ bool Tries::passed_over(const catalog::Endpoint& endpoint) const {
   return !failed_sites_.empty() && failed_sites_.contains(endpoint.place());
 }
 
+bool Tries::visited(const catalog::Endpoint* endpoint) const {
+  return std::find(visited_.begin(), visited_.end(), endpoint) != visited_.end();
+}
+
 Duration Tries::jittered(Duration pause) {
   return Duration(
       static_cast<int64_t>(static_cast<double>(pause.count()) * (0.5 + random_.unit())));
@@ -88,7 +92,7 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
   if (!about_account(error)) failed_sites_.insert(current_->place());
   while (position_ < placement_.endpoints.size()) {
     const catalog::Endpoint* endpoint = placement_.endpoints[position_++];
-    if (passed_over(*endpoint)) continue;
+    if (passed_over(*endpoint) || visited(endpoint)) continue;
     NextTry out = take(endpoint, Duration::zero(), now, remaining);
     if (out.endpoint != nullptr) return out;
   }
@@ -103,6 +107,21 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
     return out;
   }
   return NextTry();
+}
+
+const catalog::Endpoint* Tries::hedge(MonoTime now) {
+  if (attempts_ >= attempts_max_ || on_last_resort_) return nullptr;
+  const std::string here = RetryBudget::place_of(*current_);
+  for (size_t i = position_; i < placement_.endpoints.size(); ++i) {
+    const catalog::Endpoint* e = placement_.endpoints[i];
+    bool alike = e->zone == current_->zone && e->model == current_->model;
+    if (!alike || visited(e) || passed_over(*e) || RetryBudget::place_of(*e) == here) continue;
+    if (!budget_.take(*e, now)) return nullptr;
+    ++attempts_;
+    visited_.push_back(e);
+    return e;
+  }
+  return nullptr;
 }
 
 /// The one that asked for the shortest pause, if that can be waited for.

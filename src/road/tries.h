@@ -47,6 +47,11 @@ class Tries {
   NextTry first(MonoTime now);
   /// After `error` on the endpoint that the last NextTry named.
   NextTry next(const Error& error, bool visible, MonoTime now, Duration remaining);
+  /// Another place of the same zone for the same model, to be asked beside the current one, if its
+  /// retry budget has a token; null if there is none.
+  const catalog::Endpoint* hedge(MonoTime now);
+  /// Which of the two is spoken of from here on.
+  void went_on(const catalog::Endpoint* endpoint) { current_ = endpoint; }
   int attempts() const { return attempts_; }
   /// The endpoint that the last NextTry named is one that was cooling down.
   bool on_last_resort() const { return on_last_resort_; }
@@ -61,6 +66,7 @@ class Tries {
   NextTry take(const catalog::Endpoint* endpoint, Duration pause, MonoTime now, Duration remaining);
   NextTry take_waiting(MonoTime now, Duration remaining);
   bool passed_over(const catalog::Endpoint& endpoint) const;
+  bool visited(const catalog::Endpoint* endpoint) const;
   /// A token if it needs one.
   bool affordable(const catalog::Endpoint& endpoint, MonoTime now);
   /// Half to one and a half times: calls that failed together do not come back together.

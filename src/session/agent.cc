@@ -258,10 +258,11 @@ bool AgentSpec::runs_on_worker(std::string_view tool) const {
 }
 
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
-  TRY_VOID(read::members(json, "the agent",
-                         {"name", "version", "instructions", "models", "model", "tools", "builtins",
-                          "approvals", "memory", "planner", "limits", "step_budget", "extensions",
-                          "tree", "parameters", "end_after_answer", "description"}));
+  TRY_VOID(
+      read::members(json, "the agent",
+                    {"name", "version", "instructions", "models", "model", "tools", "builtins",
+                     "approvals", "memory", "planner", "limits", "step_budget", "extensions",
+                     "tree", "parameters", "end_after_answer", "continue_cut", "description"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -280,6 +281,7 @@ Result<AgentSpec> AgentSpec::from_json(const Json& json) {
     TRY_VOID(read_parameters(*p, spec));
   }
   TRY(spec.end_after_answer, read::flag(json, "end_after_answer", false));
+  TRY(spec.continue_cut, read::flag(json, "continue_cut", false));
   TRY(spec.version, read::text(json, "version", ""));
   if (spec.version.empty()) {
     spec.version = crypto::sha256(spec.to_json().dump()).hex().substr(0, 12);
@@ -316,6 +318,7 @@ Json AgentSpec::to_json() const {
   if (stream) parameters.set("stream", true);
   if (!parameters.members()->empty()) out.set("parameters", std::move(parameters));
   if (end_after_answer) out.set("end_after_answer", true);
+  if (continue_cut) out.set("continue_cut", true);
   return out;
 }
 

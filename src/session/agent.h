@@ -109,6 +109,8 @@ struct AgentSpec {
   bool stream = false;
   /// End the session when the model has answered without asking for a tool.
   bool end_after_answer = false;
+  /// A streamed answer that breaks off may be continued by another endpoint.
+  bool continue_cut = false;
 
   bool has_builtin(std::string_view builtin) const;
   bool needs_approval(std::string_view tool) const;

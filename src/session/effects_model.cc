@@ -59,6 +59,7 @@ void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>
     payload.set("to", attempts[i + 1].endpoint);
     payload.set("error", error_json(attempts[i].error));
     payload.set("took_us", micros(attempts[i].took));
+    if (attempts[i].continued) payload.set("continued", true);
     out.push_back(draft_for(task, contract::kind::kFailover, std::move(payload)));
   }
 }
@@ -155,6 +156,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        idempotency_key(task.session, task.sequence),
                        static_cast<int>(task.attempt),
                        task.root.str()};
+  call.continue_cut = task.agent.continue_cut;
   store::StreamKey key;
   key.session = task.session;
   key.sequence = task.sequence;

@@ -30,6 +30,8 @@ inline constexpr Duration kRetryWaitMax = 5s;
 inline constexpr Duration kRetryPause = 250ms;
 /// Places whose retries are counted at once; beyond it the one longest unused is forgotten.
 inline constexpr size_t kRetryPlacesMax = 10'000;
+/// Bytes of visible text of which an answer that broke off can be continued elsewhere; more: not.
+inline constexpr size_t kContinuedBytesMax = 1u << 20;
 /// Bytes of an error answer that are read; the rest is left unread.
 inline constexpr size_t kErrorAnswerBytesMax = 64u << 10;
 /// Bytes of a stream held back before its first visible delta; more: the attempt fails.

@@ -31,7 +31,7 @@ std::string unchunked(std::string_view body) {
     size_t line = body.find("\r\n");
     if (line == std::string_view::npos) break;
     size_t size = std::strtoul(std::string(body.substr(0, line)).c_str(), nullptr, 16);
-    if (size == 0 || line + 2 + size > body.size()) break;
+    if (size == 0 || size > body.size() || line + 2 + size > body.size()) break;
     out += body.substr(line + 2, size);
     body.remove_prefix(std::min(body.size(), line + 2 + size + 2));
   }

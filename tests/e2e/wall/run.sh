@@ -37,5 +37,37 @@ if timeout 60 "$DROVER" wall --target http://127.0.0.1:1 --port 0 --only 500 >ou
   fail "a gateway that is not there passed"
 fi
 grep -q 'Exit\|FAILED' out || fail "no verdict in: $(cat out)"
-passed=$((count + 7))
+
+# A stream that breaks off goes on elsewhere where its request allows it, and says so.
+port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+start upstreams "$DROVER" wall --upstreams-only --port "$port"
+await 20 'until Ctrl-C' upstreams.log >/dev/null
+"$DROVER" wall --config drover --port "$port" | sed 's/level: error/level: info/' >drover.yaml
+for key in WALL_KEY WALL_KEY_REVOKED WALL_KEY_WITHOUT_QUOTA WALL_KEY_GOOD; do
+  export "$key=$(tr 'A-Z_' 'a-z-' <<<"$key")"
+done
+start serve "$DROVER" serve --config drover.yaml --data data
+at="$(await 20 'listens on' serve.log | sed 's/.*listens on \(http:[^,]*\),.*/\1/')"
+key="$(sed -n 's/^ *\(drv_[^ ]*\)$/\1/p' serve.log)"
+python3 - "$at" "$key" <<'PY' || fail "continuing a stream: $(tail -n 5 serve.log)"
+import json, sys, urllib.request
+def ask(**headers):
+    body = {"model": "wall-cut-mid-stream", "stream": True,
+            "messages": [{"role": "user", "content": "hi"}]}
+    request = urllib.request.Request(sys.argv[1] + "/v1/chat/completions", json.dumps(body).encode(), {
+        "content-type": "application/json", "authorization": "Bearer " + sys.argv[2], **headers})
+    events = urllib.request.urlopen(request, timeout=20).read().decode().split("\n\n")
+    return [e[6:] for e in events if e.startswith("data: ")]
+def text(events):
+    chunks = [json.loads(e) for e in events if e != "[DONE]"]
+    return "".join(c["choices"][0]["delta"].get("content") or "" for c in chunks if c.get("choices"))
+cut = ask()
+assert text(cut) == "The wall stands, " and "error" in json.loads(cut[-1]), cut
+whole = ask(**{"x-drover-continue": "true"})
+assert text(whole) == "The wall stands, Another place answers in its stead.", whole
+assert whole[-1] == "[DONE]", whole
+(mark,) = [json.loads(e)["drover"]["continued"] for e in whole if '"drover"' in e]
+assert mark["endpoint"].endswith("/second") and mark["reason"] == "cut", mark
+PY
+passed=$((count + 8))
 echo "$passed passed, 0 failed, 0 skipped"

@@ -1,0 +1,97 @@
+// The road's attempts that run side by side, and those that go on where another broke off.
+
+#include "road/engine.h"
+
+namespace drover::road {
+
+Task<void> Engine::run_lane(Flight* flight, Race* race, Lane* lane) {
+  lane->began = parts_.loop->mono();
+  Context base = lane->cancel.context();
+  lane->result = co_await attempt(flight, lane->endpoint, lane->provider, lane->number, lane, base);
+  // An answer without anything visible is one all the same.
+  if (*lane->result && race->winner == nullptr) {
+    Result<void> taken = co_await lane->win(base);
+    (void)taken;
+  }
+  lane->done = true;
+  race->changed.wake_all();
+}
+
+Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoint,
+                                 providers::Provider* provider, Tries* tries, GateSink* gate,
+                                 Hold* hold) {
+  Race race;
+  Context parent = flight->cancel.context();
+  Lane first(race, *gate, parent, *endpoint, *provider, tries->attempts());
+  std::optional<Lane> second;
+  async::Scope scope(parent);
+  scope.spawn(run_lane(flight, &race, &first));
+  Context patience = parent.with_timeout(parts_.settings.hedge_after);
+  while (!first.done && race.winner == nullptr) {
+    async::Wake wake = co_await race.changed.wait(patience);
+    if (wake != async::Wake::kWoken) break;
+  }
+  bool waiting = !first.done && race.winner == nullptr && !flight->left && !parent.cancelled();
+  const catalog::Endpoint* other = waiting ? tries->hedge(parts_.loop->mono()) : nullptr;
+  providers::Provider* others = other ? parts_.providers->find(other->provider) : nullptr;
+  Hold second_hold;
+  // A budget that would have to be waited for is no budget for a hedge.
+  Result<bool> held =
+      others == nullptr ? Result<bool>(false) : reserve(*flight, *other, second_hold);
+  if (held && *held) {
+    Json event = Json::object();
+    event.set("from", endpoint->id).set("to", other->id);
+    flight->span.event("drover.hedge", std::move(event));
+    second.emplace(race, *gate, parent, *other, *others, tries->attempts());
+    scope.spawn(run_lane(flight, &race, &*second));
+  }
+  while (race.winner == nullptr && !(first.done && (!second || second->done))) {
+    async::Wake wake = co_await race.changed.wait(parent);
+    if (wake != async::Wake::kWoken) break;
+  }
+  Lane* kept = race.winner == nullptr ? &first : race.winner;
+  Lane* lost = !second ? nullptr : kept == &first ? &*second : &first;
+  if (lost != nullptr) lost->cancel.cancel("another endpoint was faster");
+  co_await scope.join();
+  if (kept != &first) std::swap(*hold, second_hold);
+  if (lost != nullptr) book_loser(*flight, *lost, second_hold);
+  tries->went_on(kept->endpoint);
+  Raced out;
+  out.result = std::move(*kept->result);
+  out.endpoint = kept->endpoint;
+  out.provider = kept->provider;
+  out.began = kept->began;
+  out.number = kept->number;
+  co_return out;
+}
+
+void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
+  providers::AttemptError error;
+  if (*lane.result) {
+    error.error = Error(Code::kCancelled, "another endpoint was faster").with_reason("hedged");
+    error.usage = (**lane.result)->response.usage;
+  } else {
+    error = std::move(lane.result->error());
+  }
+  if (error.error.code == Code::kCancelled) error.error.reason = "hedged";
+  AttemptRecord record;
+  record.endpoint = lane.endpoint->id;
+  record.provider = lane.endpoint->provider;
+  record.region = lane.endpoint->region;
+  record.attempt = lane.number;
+  record.took = parts_.loop->mono() - lane.began;
+  record.error = error.error;
+  flight.attempts.push_back(std::move(record));
+  on_attempt_failed(flight, *lane.endpoint, error, hold);
+}
+
+bool Engine::can_go_on(Flight& flight, const Error& error) {
+  if (!flight.call.continue_cut || error.retry == Retry::kNever) return false;
+  Result<providers::Prompt> rest = continue_prompt(flight.call.prompt, flight.said);
+  if (!rest) return false;
+  flight.rest.emplace(std::move(*rest));
+  flight.broke = error;
+  return true;
+}
+
+}  // namespace drover::road
