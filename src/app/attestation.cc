@@ -105,11 +105,11 @@ EvidenceKeeper::EvidenceKeeper(const Context& parent, net::Dialer& dialer, Rando
     : loop_(parent.loop()), dialer_(dialer), holder_(random), scope_(parent) {}
 
 void EvidenceKeeper::set_endpoints(std::vector<AttestedEndpoint> endpoints) {
-  if (generation_ != nullptr) generation_->cancel("a new configuration");
+  if (generation_) generation_->cancel("a new configuration");
   for (const auto& endpoint : endpoints_) holder_.forget(endpoint->endpoint);
   endpoints_.clear();
   origins_.clear();
-  generation_ = std::make_shared<async::CancelState>(scope_.context().cancel_state());
+  generation_ = async::CancelState::make(scope_.context().cancel_state());
   for (AttestedEndpoint& endpoint : endpoints) {
     auto shared = std::make_shared<AttestedEndpoint>(std::move(endpoint));
     endpoints_.push_back(shared);

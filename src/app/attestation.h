@@ -78,7 +78,7 @@ class EvidenceKeeper final : public policy::Evidence {
   std::vector<std::shared_ptr<AttestedEndpoint>> endpoints_;
   std::map<std::string, std::vector<std::shared_ptr<AttestedEndpoint>>, std::less<>> origins_;
   async::Scope scope_;
-  std::shared_ptr<async::CancelState> generation_;
+  async::CancelPtr generation_;
 };
 
 /// The client that guards attested origins; all others go to `rest`, which outlives it, as the
