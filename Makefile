@@ -7,8 +7,8 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine asan tsan gcc fuzz world world-planted torture soak lint format \
-        bench-gateway bench-durable bench-parked package fresh clean distclean
+.PHONY: help run build test test-unit test-e2e test-engine engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
+        bench-gateway bench-durable bench-parked bench-placement package fresh clean distclean
 
 help:           ## this list
 	@scripts/help.sh
@@ -33,6 +33,9 @@ test-engine:    ## sessions on a real model: llama.cpp with a small model from P
 
 engine:         ## a small real model in build/engine: drover demo --engine local
 	@scripts/engine.sh
+
+cedar:          ## the Cedar policy engine, once on this machine: the next build has it
+	@scripts/cedar.sh build
 
 asan:           ## unit tests under AddressSanitizer and UBSan
 	@scripts/test.sh asan
@@ -75,6 +78,9 @@ bench-durable:  ## durable sessions beside Restate and LangGraph: steps a second
 
 bench-parked:  ## a million parked sessions: memory, size, start and wake times
 	@bench/parked/run.sh
+
+bench-placement: ## placement among 1,000 endpoints with 200 rules: microseconds a call
+	@bench/placement/run.sh
 
 package:        ## a Debian package with a systemd unit: build/*.deb
 	@scripts/package.sh

@@ -16,7 +16,7 @@ QUESTIONS = {
                "SQLite saver?",
     "journal": "How many events a second does the journal's log make durable, beside SQLite?",
     "parked": "What does a store with a million parked sessions need?",
-    "wall": "What does a gateway's client see when model endpoints fail (`drover wall`)?",
+    "placement": "How long does it take to say where a call may run?",
     "http_echo": "What does the HTTP server by itself cost?",
 }
 

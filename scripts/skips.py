@@ -5,6 +5,7 @@ A skip's message names what is missing by one of these words:
     npm       the npm registry could not be reached
     pypi      the Python package index could not be reached
     shared    the recorded data beside the repository (../shared) is not there
+    cargo     the Cedar engine could not be built (scripts/cedar.sh), or crates.io not be reached
 Anything else is a failure in CI.
 """
 
@@ -46,14 +47,23 @@ def shared_is_there():
     return os.path.isdir(os.environ.get("DROVER_SHARED") or ROOT.parent / "shared")
 
 
+def cedar_was_built():
+    """CI builds it where it can: if it is not there, it could not be had."""
+    done = subprocess.run([ROOT / "scripts/cedar.sh"], capture_output=True, text=True,
+                          timeout=PROBE_SECONDS_MAX)
+    return bool(done.stdout.strip())
+
+
 def judge(name, message):
     """The Outcome of a skip with this message."""
     text = " ".join(message.split())[:200] or "no reason given"
     skip = Outcome(skipped=1, detail=[f"skipped {name}: {text}"])
     if not IN_CI:
         return skip
-    kind = re.search(r"\b(npm|pypi|shared)\b", text)
+    kind = re.search(r"\b(npm|pypi|shared|cargo)\b", text)
     what = kind.group(1) if kind else ""
+    if what == "cargo" and not cedar_was_built():
+        return skip
     if what == "shared" and not shared_is_there() or what in REGISTRIES and not reachable(what):
         return skip
     return Outcome(failed=1, detail=[f"skipped {name} in CI, where nothing that it needs is out "

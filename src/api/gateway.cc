@@ -164,6 +164,12 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
   }
 }
 
+/// What the caller states of his data; the tenant's floor holds beside it.
+Result<contract::DataClass> stated_class(const Exchange& exchange) {
+  auto stated = exchange.request.head().headers.get("x-drover-data-class");
+  return stated ? contract::DataClass::parse(*stated) : contract::DataClass();
+}
+
 Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
   // Most prompts arrive with their heads.
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
@@ -180,8 +186,14 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices ser
     co_await respond_error(ctx, exchange, std::move(scan).error());
     co_return;
   }
+  auto data_class = stated_class(exchange);
+  if (!data_class) {
+    co_await respond_error(ctx, exchange, std::move(data_class).error());
+    co_return;
+  }
   bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(*body), std::move(*scan));
+  call.data_class = std::move(*data_class);
   if (stream) {
     co_await stream_chat(ctx, exchange, services, std::move(call));
     co_return;

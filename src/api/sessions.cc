@@ -5,6 +5,7 @@
 #include "api/work.h"
 #include "base/limits/http.h"
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 #include "http/sse.h"
 
 namespace drover::api {
@@ -64,6 +65,7 @@ Json state_json(const session::State& state) {
   if (!state.waits.empty()) out.set("waits", waits_json(state));
   if (state.spawns > 0) out.set("children", children_json(state));
   if (!state.labels.is_null()) out.set("labels", state.labels);
+  if (!state.data_class.empty()) out.set("data_class", state.data_class);
   out.set("steps", state.steps);
   out.set("usage", contract::to_json(state.usage));
   out.set("cost_usd", state.cost.usd());
@@ -128,10 +130,22 @@ Result<void> check_labels(const Json& labels) {
   return {};
 }
 
+/// What the body states of its data, beside what is known of it already.
+Result<std::string> read_data_class(const Json& body, const std::string& known,
+                                    const TenantId& tenant, const SessionServices& services) {
+  std::string out = known;
+  if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
+    TRY(contract::DataClass parsed, contract::DataClass::from_json(*stated));
+    out = contract::join_texts(out, parsed.text());
+  }
+  return services.check_data ? services.check_data(tenant, out) : Result<std::string>(out);
+}
+
 Result<session::NewSession> read_new_session(const Json& body, const TenantId& tenant,
                                              const SessionServices& services) {
   session::NewSession out;
   TRY(out.agent, read_agent(body, tenant, services));
+  TRY(out.data_class, read_data_class(body, out.agent.data_class, tenant, services));
   if (const Json* message = body.find("message"); message != nullptr && !message->is_null()) {
     TRY(out.message, read_message(*message));
   }
@@ -209,8 +223,10 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   const Json* wrapped = body.find("message");
   CO_TRY(auto message, read_message(wrapped != nullptr ? *wrapped : body));
+  CO_TRY(std::string data_class, read_data_class(body, "", exchange.principal.tenant, services));
   CO_TRY(uint64_t sequence,
-         co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message)));
+         co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
+                                                  std::move(data_class)));
   co_return accepted(sequence);
 }
 

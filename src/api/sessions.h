@@ -2,12 +2,14 @@
 // The sessions API: create, talk, reward, cancel, read, follow live, export, import.
 //
 //   POST /v1/sessions                     {"agent": "name" | "name@version" | {…}, "message": "…",
-//                                          "labels": {…}}
+//                                          "labels": {…}, "data_class": "…" | {…}}
 //   GET  /v1/sessions[?agent=&status=&before=&limit=]
 //   GET  /v1/sessions/{id}
 //   GET  /v1/sessions/{id}/events         JSON; with Accept: text/event-stream live, resumed from
 //                                         Last-Event-ID (an event's id is its sequence)
-//   POST /v1/sessions/{id}/messages       {"content": "…"} or an OpenAI message
+//   POST /v1/sessions/{id}/messages       {"content": "…"} or an OpenAI message; or {"message": …,
+//                                         "data_class": …} of data that is stricter than the
+//                                         session
 //   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value"}
 //   POST /v1/sessions/{id}/cancel         {"reason": "…"}
 //   GET  /v1/sessions/{id}/export         JSON Lines, byte-identical after import
@@ -29,6 +31,10 @@ struct SessionServices {
   /// Checks an agent given inline: whether its models and tools exist. Tools that run commands come
   /// from the operator's configuration only, by name.
   std::function<Result<void>(const session::AgentSpec& agent)> check_agent;
+  /// What a caller states of his data, as text with names resolved: whether it is known, and
+  /// whether this server's own store may hold it. Absent: it is taken as it stands.
+  std::function<Result<std::string>(const TenantId& tenant, const std::string& data_class)>
+      check_data;
 };
 
 void add_session_routes(Router& router, SessionServices services);

@@ -11,6 +11,8 @@
 #include <set>
 #include <utility>
 
+#include "policy/cedar.h"
+
 namespace drover::app {
 namespace {
 
@@ -141,6 +143,13 @@ std::optional<int> check_words(CLI::App& root, const std::set<const CLI::App*>& 
   return kExitUsage;
 }
 
+std::string version_text() {
+  std::string cedar(policy::cedar_version());
+  return "drover " DROVER_VERSION "\nrules in Cedar: " +
+         (cedar.empty() ? "no, this program was built without the engine"
+                        : "cedar-policy " + cedar);
+}
+
 /// `drover help run` and `drover version` as people type them.
 std::vector<std::string> words_of(int argc, char** argv) {
   std::vector<std::string> words(argv + std::min(argc, 1), argv + argc);
@@ -181,7 +190,7 @@ int run_cli(int argc, char** argv) {
       "when it must.");
   app.name("drover");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "drover " DROVER_VERSION);
+  app.set_version_flag("--version", version_text());
   app.footer("Begin with `drover demo`. `drover COMMAND --help` tells more of each command.");
   std::map<std::string, CLI::App*> groups;
   std::vector<std::unique_ptr<Bound>> bounds;

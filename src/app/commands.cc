@@ -27,6 +27,8 @@ const std::vector<Command>& all_commands() {
       tenant_create_command(),  tenant_ls_command(),
       attest_verify_command(),  backup_command(),
       restore_command(),        config_check_command(),
+      place_command(),          catalog_show_command(),
+      catalog_check_command(),  catalog_diff_command(),
       contract_check_command(), sim_command(),
       sim_enclave_command(),    sim_mcp_replay_command(),
       sim_mcp_tools_command(),  tool_ls_command(),

@@ -7,6 +7,7 @@
 #include "app/config_attestation.h"
 #include "app/config_deadlines.h"
 #include "app/config_parts.h"
+#include "app/config_policy.h"
 #include "app/price_table.h"
 #include "base/bytes.h"
 #include "http/message.h"
@@ -40,7 +41,8 @@ class Reader {
     if (root.is_null()) return std::move(out_);
     if (!known(root, "",
                {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries",
-                "hedging", "endpoints", "tools", "agents", "planners", "budgets", "prices"})) {
+                "hedging", "endpoints", "tools", "agents", "planners", "budgets", "prices", "here",
+                "catalog", "placement", "policy"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -48,6 +50,9 @@ class Reader {
     read_tls(root);
     read_log(root);
     read_road(root);
+    read_policy_sections(
+        root, [this](const std::string& file) { return relative_to(path_, file); }, read_file_,
+        tell(), c);
     each(root, "endpoints", [&](const Json& item, const std::string& at) { endpoint(item, at); });
     each(root, "tools", [&](const Json& item, const std::string& at) { tool(item, at); });
     each(root, "planners", [&](const Json& item, const std::string& at) { planner(item, at); });
@@ -254,7 +259,7 @@ class Reader {
              "partition", "zone",           "base_url",      "deployment",     "api_version",
              "dialect",   "credentials",    "ca_file",       "price",          "price_per_million",
              "pool",      "context_window", "output_tokens", "images",         "tools",
-             "options",   "deadlines",      "attestation"})) {
+             "options",   "deadlines",      "attestation",   "facts",          "place"})) {
       return;
     }
     catalog::Endpoint e;
@@ -285,6 +290,7 @@ class Reader {
     }
     inherit(deadlines_, e.deadlines);
     price(item, at, e);
+    read_endpoint_facts(item, at, tell(), out_.config, e);
     if (const Json* options = item.find("options"); options != nullptr && options->is_object()) {
       for (const Json::Member& m : *options->members()) {
         e.options[m.first] = text(*options, join(at, "options"), m.first);
@@ -360,7 +366,7 @@ class Reader {
 
   /// An origin where agents' planners may be, private or not, and what it is told of secrets.
   void planner(const Json& item, const std::string& at) {
-    if (!known(item, at, {"origin", "headers"})) return;
+    if (!known(item, at, {"origin", "headers", "facts"})) return;
     session::PlannerOrigin p;
     p.origin = required(item, at, "origin", "such as http://127.0.0.1:9000");
     auto url = http::Url::parse(p.origin);
@@ -369,6 +375,7 @@ class Reader {
             "scheme, host and port alone: http://127.0.0.1:9000");
     }
     p.headers = references(item, at, "headers");
+    read_thing(item, at, p.origin, tell(), out_.config);
     out_.config.planners.push_back(std::move(p));
   }
 
@@ -411,7 +418,7 @@ class Reader {
   void tool(const Json& item, const std::string& at) {
     if (!known(item, at,
                {"name", "command", "environment", "url", "http", "tools", "headers", "ca_file",
-                "allow_private", "protocol", "only", "timeout"})) {
+                "allow_private", "protocol", "only", "timeout", "facts", "data"})) {
       return;
     }
     tools::ToolServer t;
@@ -447,6 +454,7 @@ class Reader {
     for (const tools::ToolServer& other : out_.config.tools) {
       if (other.name == t.name) fault(at, "two tool servers are named '" + t.name + "'");
     }
+    read_thing(item, at, t.name, tell(), out_.config);
     out_.config.tools.push_back(std::move(t));
   }
 
@@ -474,6 +482,9 @@ class Reader {
         fault(agent_at_[name],
               "agent '" + name + "' uses model '" + model + "', which no endpoint offers",
               "add an endpoint with model: " + model);
+      }
+      if (auto known_class = check_data_class(out_.config, spec.data_class); !known_class) {
+        fault(agent_at_[name], "agent '" + name + "': " + known_class.error().message);
       }
       for (const std::string& tool : spec.tools) {
         bool there = std::any_of(out_.config.tools.begin(), out_.config.tools.end(),

@@ -39,6 +39,7 @@
 //   budgets:                       # what may be used, by whom, in which window (docs/money.md)
 //     - {name: house, money: 500, per: month}
 //     - {name: bots, key: "*", tokens: 100000, requests: 60, per: minute}   # each key by itself
+//   here, catalog, placement, policy, and facts of endpoints and tools: app/config_policy.h
 //
 // Secrets are references only; a literal one is a fault. Values, no shared state.
 
@@ -51,7 +52,9 @@
 #include "base/log.h"
 #include "base/yaml.h"
 #include "catalog/endpoint.h"
+#include "catalog/places.h"
 #include "road/budget.h"
+#include "road/guard.h"
 #include "road/road.h"
 #include "session/agent.h"
 #include "session/http_planner.h"
@@ -88,6 +91,10 @@ struct Config {
   std::vector<session::PlannerOrigin> planners;
   /// Tenants and keys in them may be names.
   std::vector<road::Budget> budgets;
+  // app/config_policy.h has what follows.
+  catalog::Places places;                         // the starter catalog and the operator's files
+  std::map<std::string, road::ThingSpec> things;  // tools, planners' origins, the own store
+  std::shared_ptr<const policy::Policy> policy = std::make_shared<policy::Policy>();
 
   bool tls() const { return !tls_cert.empty(); }
   /// "http://127.0.0.1:7070".

@@ -13,6 +13,7 @@
 #include "api/keys.h"
 #include "api/live.h"
 #include "api/memory.h"
+#include "api/placement.h"
 #include "api/sessions.h"
 #include "api/steering.h"
 #include "api/traces.h"
@@ -148,6 +149,12 @@ Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
   return {};
 }
 
+Result<std::string> Runtime::check_data(const TenantId& tenant, const std::string& data_class) {
+  TRY(std::string resolved, effects_->guard().resolve(data_class));
+  TRY_VOID(effects_->guard().check(policy::ThingKind::kStore, road::kOwnStore, tenant, resolved));
+  return resolved;
+}
+
 Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Config& config) const {
   std::vector<session::PlannerOrigin> out = config.planners;
   for (session::PlannerOrigin& origin : out) {
@@ -201,10 +208,14 @@ Result<void> Runtime::open(Config config) {
   parts.providers = providers_.get();
   parts.spans = spans_.get();
   parts.metrics = &metrics_;
+  policy_.replace(config_.policy);
+  parts.policy = &policy_;
+  parts.evidence = evidence_.get();
   parts.settings = config_.road;
   parts.accounts = accounts_.get();
   road_ = road::make_road(parts);
-  effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_);
+  effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_, &policy_);
+  effects_->guard().set_things(config_.things);
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));
   tools::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
@@ -326,6 +337,8 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY(auto budgets, all_budgets(config));
   CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
+  policy_.replace(config.policy);
+  effects_->guard().set_things(config.things);
   road_->configure(config.road);
   planner_->set_origins(std::move(origins));
   evidence_->set_endpoints(config.attested);
@@ -374,7 +387,15 @@ void Runtime::add_routes(api::Router& router) {
   sessions.sessions = sessions_.get();
   sessions.agents = agents_.get();
   sessions.check_agent = [this](const session::AgentSpec& agent) { return check_agent(agent); };
+  sessions.check_data = [this](const TenantId& tenant, const std::string& data_class) {
+    return check_data(tenant, data_class);
+  };
   api::add_session_routes(router, sessions);
+  api::PlacementServices placement;
+  placement.road = road_.get();
+  placement.sessions = sessions_.get();
+  placement.agents = agents_.get();
+  api::add_placement_routes(router, placement);
   api::WorkServices work;
   work.sessions = sessions_.get();
   api::add_work_routes(router, work);

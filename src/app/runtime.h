@@ -118,6 +118,8 @@ class Runtime {
   Result<std::vector<session::PlannerOrigin>> resolved_planners(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
   Result<void> check_agent(const session::AgentSpec& agent) const;
+  /// What a caller states of his data: readable, known, and this server's own store may hold it.
+  Result<std::string> check_data(const TenantId& tenant, const std::string& data_class);
   providers::ProviderEnvironment environment();
   session::Services session_services();
   void open_books();
@@ -146,6 +148,7 @@ class Runtime {
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<session::AgentRegistry> agents_;
   catalog::CatalogHolder catalog_;
+  policy::PolicyHolder policy_;
   std::unique_ptr<catalog::Health> health_;
   std::unique_ptr<providers::ProviderTable> providers_;
   trace::Metrics metrics_;

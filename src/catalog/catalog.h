@@ -29,6 +29,10 @@ class Catalog {
   /// The models that can be asked for, sorted.
   const std::vector<std::string>& models() const { return models_; }
   const std::vector<Endpoint>& endpoints() const { return endpoints_; }
+  /// The place of one of its endpoints in endpoints().
+  size_t index_of(const Endpoint* endpoint) const {
+    return static_cast<size_t>(endpoint - endpoints_.data());
+  }
   /// Grows with each reload.
   uint64_t epoch() const { return epoch_; }
 

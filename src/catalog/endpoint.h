@@ -10,6 +10,7 @@
 
 #include "base/money.h"
 #include "base/time.h"
+#include "catalog/facts.h"
 #include "contract/chat.h"
 
 namespace drover::catalog {
@@ -103,6 +104,8 @@ struct Endpoint {
   bool images = true;
   bool tools = true;
   std::map<std::string, std::string> options;  // provider-specific, checked by the provider
+  /// What placement and policy know of it: of its region, from the catalog, and the operator's own.
+  Facts facts;
 
   const std::string& place() const { return site.empty() ? id : site; }
   const Price& price_at(WallTime when) const {

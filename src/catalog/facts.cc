@@ -113,7 +113,8 @@ const Fact* Facts::find(std::string_view name) const {
 Result<void> Facts::set(Fact fact) {
   const FactKind* kind = fact_kind(fact.name);
   if (kind == nullptr) {
-    return fail(Code::kInvalidArgument, "there is no fact '" + fact.name + "' (see fact_kinds())");
+    return fail(Code::kInvalidArgument,
+                "there is no fact '" + fact.name + "' (drover catalog check --facts lists them)");
   }
   TRY_VOID(check(*kind, fact.value));
   auto it = std::lower_bound(facts_.begin(), facts_.end(), fact.name,

@@ -98,6 +98,7 @@ Health::Entry& Health::touch(const std::string& key) {
     return *it->second;
   }
   if (entries_.size() >= limits::kHealthEntriesMax) {
+    changed(order_.back().key);
     entries_.erase(order_.back().key);
     order_.pop_back();
   }
@@ -138,6 +139,13 @@ Verdict Health::check(const Endpoint& endpoint) const {
   return out;
 }
 
+MonoTime Health::open_until(const std::string& key) const {
+  const Entry* entry = find(key);
+  if (entry == nullptr || !entry->open) return MonoTime::min();
+  MonoTime until = entry->open_until;
+  return entry->probing ? std::max(until, entry->probe_started + kProbeMax) : until;
+}
+
 void Health::probe(const std::string& key) {
   auto it = entries_.find(key);
   if (it == entries_.end() || !it->second->open) return;
@@ -146,6 +154,7 @@ void Health::probe(const std::string& key) {
   if (clock_->mono() < it->second->open_until) return;
   it->second->probing = true;
   it->second->probe_started = clock_->mono();
+  changed(key);
 }
 
 void Health::started(const Endpoint& endpoint) {
@@ -159,6 +168,7 @@ void Health::heal(const std::string& key) {
   if (it == entries_.end()) return;
   order_.erase(it->second);
   entries_.erase(it);
+  changed(key);
 }
 
 void Health::succeeded(const Endpoint& endpoint) {
@@ -169,7 +179,9 @@ void Health::succeeded(const Endpoint& endpoint) {
 void Health::unprobe(const Keys& keys, const std::string& but) {
   for (const std::string& key : keys) {
     auto it = entries_.find(key);
-    if (it != entries_.end() && key != but) it->second->probing = false;
+    if (it == entries_.end() || key == but) continue;
+    it->second->probing = false;
+    changed(key);
   }
 }
 
@@ -178,6 +190,7 @@ void Health::open(Entry& entry, Duration pause, std::string reason) {
   entry.probing = false;
   entry.open_until = clock_->mono() + pause;
   entry.reason = std::move(reason);
+  changed(entry.key);
 }
 
 bool Health::failed(const Endpoint& endpoint, const Error& error) {

@@ -58,6 +58,19 @@ class Health {
 
   size_t size() const { return entries_.size(); }
 
+  // For those who keep a picture of it (road/board.h): what changed, by key.
+  /// Of an endpoint's circuits: the place's, its account's there, its credential's. Empty: it has
+  /// none.
+  using Keys = std::array<std::string, 3>;
+  static Keys keys_of(const Endpoint& endpoint);
+  /// Grows with each change of any circuit.
+  uint64_t version() const { return version_; }
+  /// The key of a change, from 1 to version(); only the last kChangesKept are known.
+  static constexpr size_t kChangesKept = 64;
+  const std::string& change(uint64_t version) const { return changes_[version % kChangesKept]; }
+  /// Until when that circuit is open, should nothing change: MonoTime::min() if it is not.
+  MonoTime open_until(const std::string& key) const;
+
  private:
   struct Entry {
     std::string key;
@@ -71,9 +84,7 @@ class Health {
   };
   using List = std::list<Entry>;
 
-  /// Of its circuits: the place's, its account's there, its credential's. Empty: it has none.
-  using Keys = std::array<std::string, 3>;
-  static Keys keys_of(const Endpoint& endpoint);
+  void changed(const std::string& key) { changes_[++version_ % kChangesKept] = key; }
   const Entry* find(const std::string& key) const;
   Entry& touch(const std::string& key);
   Verdict check(const Entry& entry) const;
@@ -86,6 +97,8 @@ class Health {
   Clock* clock_;
   List order_;  // most recently touched first
   std::unordered_map<std::string, List::iterator> entries_;
+  uint64_t version_ = 0;
+  std::array<std::string, kChangesKept> changes_;
 };
 
 }  // namespace drover::catalog

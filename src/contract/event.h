@@ -69,7 +69,7 @@ struct Event {
   /// Which try at an effect this belongs to; 1 is the first, 0 where it does not apply.
   uint32_t attempt = 0;
   Actor actor;
-  /// Name of the data class; "" means the session's own.
+  /// The data class of what it brings, as text (contract/data_class.h); "" means the session's own.
   std::string data_class;
   /// Payload as JSON text; empty when it stands in the blob store or was purged.
   std::string payload;

@@ -36,8 +36,9 @@ EffectCall memory_effect(identity::Principal principal, std::string session, std
   return out;
 }
 
-Effects::Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics)
-    : random_(&random), spans_(spans) {
+Effects::Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics,
+                 const policy::PolicyHolder* policy)
+    : guard_(policy), random_(&random), spans_(spans) {
   if (metrics == nullptr) return;
   total_ = &metrics->counter("drover_effects_total", "Tool and memory effects, by outcome.",
                              {"gen_ai_operation_name", "outcome"});

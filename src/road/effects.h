@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "road/guard.h"
 #include "road/road.h"
 
 namespace drover::road {
@@ -47,8 +48,9 @@ struct EffectOutcome {
 /// What effects need of the process. One for a road.
 class Effects {
  public:
-  /// All outlive this; spans and metrics may be null.
-  Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics);
+  /// All outlive this; spans, metrics and policy may be null.
+  Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics,
+          const policy::PolicyHolder* policy = nullptr);
 
   struct Running {
     trace::Span span;
@@ -61,7 +63,11 @@ class Effects {
   Result<void> begin(const Context& ctx, EffectCall call, Running& out);
   LatencyParts end(const Context& ctx, Running& running, const Error* error);
 
+  /// What tools, stores and planners may see; asked before any of them is given data.
+  Guard& guard() { return guard_; }
+
  private:
+  Guard guard_;
   Random* random_;
   trace::SpanSink* spans_;
   trace::Family* total_ = nullptr;

@@ -2,7 +2,6 @@
 
 #include "base/limits/road.h"
 #include "base/log.h"
-#include "road/placement.h"
 #include "trace/genai.h"
 
 namespace drover::road {
@@ -52,6 +51,18 @@ bool waits_out(const Flight& flight, const Error& refusal) {
 
 std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
 
+PlacerParts placer_parts(const RoadParts& parts) {
+  PlacerParts out;
+  out.catalog = parts.catalog;
+  out.health = parts.health;
+  out.policy = parts.policy;
+  out.evidence = parts.evidence;
+  out.clock = parts.loop;
+  out.preference = parts.settings.preference;
+  out.here = parts.settings.here;
+  return out;
+}
+
 }  // namespace
 
 std::unique_ptr<Road> make_road(RoadParts parts) {
@@ -62,6 +73,7 @@ Engine::Engine(RoadParts parts)
     : parts_(std::move(parts)),
       metrics_(parts_.metrics),
       retries_(parts_.settings.retries),
+      placer_(placer_parts(parts_)),
       scope_(Context(*parts_.loop)) {
   if (parts_.metrics == nullptr) return;
   parts_.metrics->gauge_of(kInFlight, "Model calls in flight.",
@@ -77,8 +89,30 @@ Engine::~Engine() {
   parts_.metrics->forget_gauge(kDraining);
 }
 
-Placement Engine::place(const std::vector<std::string>& ladder) const {
-  return road::place(parts_.catalog->get(), *parts_.health, ladder).placement;
+Explanation Engine::explain(const std::string& tenant, const contract::DataClass& data_class,
+                            const std::vector<std::string>& ladder,
+                            std::optional<Preference> preference) {
+  policy::Ask ask = placer_.ask(tenant, data_class);
+  PlaceQuestion question{ladder, ask, preference};
+  return placer_.explain(question);
+}
+
+Result<void> Engine::place(Flight& flight) {
+  const ModelCall& call = flight.call;
+  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  PlaceQuestion question{call.ladder, ask, call.preference};
+  question.session = call.session;
+  question.reasons = call.reasons;
+  question.size.input_tokens = static_cast<float>(call.prompt.estimated_input_tokens());
+  if (auto most = call.prompt.max_tokens()) {
+    question.size.output_tokens = std::min(question.size.output_tokens, static_cast<float>(*most));
+  }
+  Places places = placer_.place(question);
+  flight.placement = std::move(places.placement);
+  flight.last_resort = std::move(places.last_resort);
+  if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
+  if (!ask.data.unrestricted()) flight.span.set("drover.data_class", ask.data.text());
+  return {};
 }
 
 Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
@@ -98,6 +132,7 @@ std::vector<std::string> Engine::models() const { return parts_.catalog->get()->
 
 void Engine::configure(Settings settings) {
   retries_.configure(settings.retries);
+  placer_.set_preference(settings.preference, settings.here);
   parts_.settings = std::move(settings);
 }
 
@@ -127,13 +162,9 @@ Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, M
   flight->span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight->call), "CLIENT");
   describe_call(flight->span, *flight);
   if (!admitted) co_return refuse(*flight, std::move(admitted).error());
-  Places places = road::place(parts_.catalog->get(), *parts_.health, flight->call.ladder);
-  flight->placement = std::move(places.placement);
-  flight->last_resort = std::move(places.last_resort);
+  Result<void> placed = place(*flight);
   flight->latency.placement = ctx.loop().mono() - placing;
-  if (flight->placement.endpoints.empty()) {
-    co_return refuse(*flight, no_endpoint(flight->call.ladder, flight->placement));
-  }
+  if (!placed) co_return refuse(*flight, std::move(placed).error());
 
   scope_.spawn(run(flight));
   // The worker keeps the deadline; here only the caller's leaving counts.
@@ -226,8 +257,13 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
     span.set(probe ? "drover.probe" : "drover.last_resort", true);
   }
   parts_.health->started(*endpoint);
+  // Held apart: a hedge that lost may end after the flight.
+  std::shared_ptr<const catalog::Catalog> catalog = flight->placement.catalog;
+  placer_.started(*catalog, *endpoint);
   AttemptResult answer =
       co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
+  placer_.finished(*catalog, *endpoint, answer.has_value(),
+                   answer ? (*answer)->timing.first_token : Duration::zero(), flight->call.session);
   if (!answer) span.fail(answer.error().error);
   span.end();
   co_return answer;

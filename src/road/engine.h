@@ -9,6 +9,7 @@
 #include "road/accounts.h"
 #include "road/flight.h"
 #include "road/hedge.h"
+#include "road/placement.h"
 #include "road/settle.h"
 #include "road/telemetry.h"
 #include "road/tries.h"
@@ -21,7 +22,9 @@ class Engine final : public Road {
   ~Engine() override;
   Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
                                                             providers::Sink* sink) override;
-  Placement place(const std::vector<std::string>& ladder) const override;
+  Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
+                      const std::vector<std::string>& ladder,
+                      std::optional<Preference> preference) override;
   Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                 int64_t output_tokens) const override;
   std::vector<std::string> models() const override;
@@ -30,6 +33,8 @@ class Engine final : public Road {
 
  private:
   Result<void> admit(const ModelCall& call) const;
+  /// Finds the flight's places; an error says that there are none.
+  Result<void> place(Flight& flight);
   Task<void> run(std::shared_ptr<Flight> flight);
   /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines.
   Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
@@ -68,6 +73,7 @@ class Engine final : public Road {
   RoadParts parts_;
   RoadMetrics metrics_;
   RetryBudget retries_;
+  Placer placer_;
   async::Scope scope_;
   size_t drains_ = 0;
   bool closed_ = false;

@@ -37,12 +37,25 @@ class LastResort : public RoadFixture {
     for (const AttemptRecord& a : attempts) out.push_back(a.endpoint);
     return out;
   }
+  Places placed(const std::vector<std::string>& ladder) {
+    PlacerParts parts;
+    parts.catalog = &catalog_;
+    parts.health = &health_;
+    parts.clock = &loop_;
+    placer_ = std::make_unique<Placer>(parts);
+    policy::Ask ask = placer_->ask("ten_1", {});
+    PlaceQuestion question{ladder, ask};
+    question.reasons = true;
+    return placer_->place(question);
+  }
   void fails(const std::string& host, int status = 503) {
     imposter(host).script(answer(status, R"({"error":{"message":"no"}})"));
   }
   void works(const std::string& host) {
     imposter(host).script(answer(200, chat_body("from " + host)));
   }
+
+  std::unique_ptr<Placer> placer_;
 };
 
 TEST_F(LastResort, IsInThePlacementByItsWaitWithTheReason) {
@@ -50,7 +63,7 @@ TEST_F(LastResort, IsInThePlacementByItsWaitWithTheReason) {
   cool("a", 20s);
   cool("b", 10s);
   cool("d", 15s);
-  Places places = place(catalog_.get(), health_, {"m"});
+  Places places = placed({"m"});
   const Placement& placement = places.placement;
   EXPECT_EQ(ids(placement.endpoints), Ids({"c"}));
   EXPECT_EQ(ids(places.last_resort), Ids({"b", "d", "a"}));
@@ -64,7 +77,7 @@ TEST_F(LastResort, WithNothingUsableItsFirstIsThePlacement) {
   for (const char* id : {"a", "b"}) add(id);
   cool("a", 20s);
   cool("b", 10s);
-  Places places = place(catalog_.get(), health_, {"m"});
+  Places places = placed({"m"});
   const Placement& placement = places.placement;
   EXPECT_EQ(ids(placement.endpoints), Ids({"b"}));
   EXPECT_EQ(ids(places.last_resort), Ids({"a"}));

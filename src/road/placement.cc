@@ -7,78 +7,310 @@
 namespace drover::road {
 namespace {
 
-std::string cooling(const catalog::Verdict& verdict) {
+std::string cooling_text(const catalog::Verdict& verdict) {
   std::string out = "cooling down";
   if (verdict.wait > Duration::zero()) out += " for " + format_duration(verdict.wait);
   return out + ": " + verdict.reason;
 }
 
-struct Cooling {
-  const catalog::Endpoint* endpoint;
-  Duration wait;
-  size_t place;  // in the ladder's order
-};
-
-/// The shortest waits first; of equal ones the ladder's order. More than a call can try is cut off.
-std::vector<const catalog::Endpoint*> in_order_of_wait(std::vector<Cooling> cooling) {
-  std::sort(cooling.begin(), cooling.end(), [](const Cooling& a, const Cooling& b) {
-    return a.wait != b.wait ? a.wait < b.wait : a.place < b.place;
-  });
-  if (cooling.size() > limits::kAttemptsMax) cooling.resize(limits::kAttemptsMax);
-  std::vector<const catalog::Endpoint*> out;
-  for (const Cooling& c : cooling) out.push_back(c.endpoint);
-  return out;
+bool repeated(const std::vector<std::string>& ladder, size_t i) {
+  auto end = ladder.begin() + static_cast<ptrdiff_t>(i);
+  return std::find(ladder.begin(), end, ladder[i]) != end;
 }
+
+/// The share of a prompt that a session's last endpoint has in its cache, all but what is new.
+constexpr double kCachedShare = 0.9;
 
 }  // namespace
 
-Places place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
-             const std::vector<std::string>& ladder) {
-  Places places;
-  Placement& out = places.placement;
-  std::vector<Cooling> cooling_down;
-  for (size_t i = 0; i < ladder.size(); ++i) {
-    const std::string& model = ladder[i];
-    if (std::find(ladder.begin(), ladder.begin() + static_cast<ptrdiff_t>(i), model) !=
-        ladder.begin() + static_cast<ptrdiff_t>(i)) {
-      continue;
-    }
-    const std::vector<const catalog::Endpoint*>& serving = catalog->serving(model);
-    if (serving.empty()) {
-      out.rejected.push_back(Rejection{model, "no endpoint serves this model"});
-      continue;
-    }
-    for (const catalog::Endpoint* endpoint : serving) {
-      catalog::Verdict verdict = health.check(*endpoint);
-      if (verdict.usable()) {
-        out.endpoints.push_back(endpoint);
-      } else {
-        out.rejected.push_back(Rejection{endpoint->id, cooling(verdict)});
-        cooling_down.push_back(Cooling{endpoint, verdict.wait, cooling_down.size()});
-      }
-    }
+void Placer::refresh() {
+  const std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
+  std::shared_ptr<const policy::Policy> policy =
+      parts_.policy == nullptr ? policy_ : parts_.policy->get();
+  bool same_catalog = board_.catalog() == catalog && !here_changed_;
+  if (same_catalog && policy_ == policy && policy_ != nullptr) {
+    board_.refresh(*parts_.health);
+    return;
   }
-  if (!cooling_down.empty()) places.last_resort = in_order_of_wait(std::move(cooling_down));
-  if (out.endpoints.empty() && !places.last_resort.empty()) {
-    const catalog::Endpoint* least_bad = places.last_resort.front();
-    out.endpoints.push_back(least_bad);
-    places.last_resort.erase(places.last_resort.begin());
-    std::erase_if(out.rejected, [&](const Rejection& r) { return r.endpoint == least_bad->id; });
+  if (!policy) policy = std::make_shared<policy::Policy>();
+  policy_ = std::move(policy);
+  if (!same_catalog) board_.load(catalog, *parts_.health, parts_.here);
+  here_changed_ = false;
+  std::vector<policy::Thing> things;
+  std::string content;
+  for (const catalog::Endpoint& e : catalog->endpoints()) {
+    things.push_back(
+        policy::make_thing(e.id, policy::ThingKind::kModel, e.pool, e.facts, policy_->zones()));
+    content += e.id + '\n' + e.model + '\n' + e.facts.to_json().dump() + '\n';
   }
-  out.catalog = std::move(catalog);
-  return places;
+  catalog_print_ = policy::fingerprint_of(content);
+  decisions_.reset(policy_, std::move(things));
 }
 
-Error no_endpoint(const std::vector<std::string>& ladder, const Placement& placement) {
-  if (ladder.empty()) return Error(Code::kInvalidArgument, "no model was named");
+void Placer::set_preference(Preference preference, std::string here) {
+  parts_.preference = preference;
+  here_changed_ = here_changed_ || parts_.here != here;
+  parts_.here = std::move(here);
+}
+
+Epochs Placer::epochs() {
+  refresh();
+  return Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
+}
+
+policy::Ask Placer::ask(const std::string& tenant, const contract::DataClass& data) {
+  refresh();
+  policy::Ask out;
+  out.tenant = tenant;
+  out.data = policy_->effective(tenant, data);
+  return out;
+}
+
+bool Placer::shows_evidence(const policy::Decision& decision, size_t i,
+                            const policy::EvidenceNeed** lacks) const {
+  for (const policy::EvidenceNeed& need : decision.evidence) {
+    const std::string& id = board_.endpoint(i)->id;
+    if (parts_.evidence != nullptr && parts_.evidence->fresh(id, need.kind, need.max_age)) continue;
+    if (lacks != nullptr) *lacks = &need;
+    return false;
+  }
+  return true;
+}
+
+void Placer::consider(float score, uint32_t index) {
+  // Ascending; of equal scores the one that came first stays first.
+  if (best_.size() == limits::kPlacesMax) {
+    if (score >= best_.back().score) return;
+    best_.pop_back();
+  }
+  size_t at = best_.size();
+  best_.emplace_back();
+  for (; at > 0 && score < best_[at - 1].score; --at) best_[at] = best_[at - 1];
+  best_[at] = Best{score, index};
+}
+
+void Placer::select(const policy::Bits& serving, const policy::Decision& decision,
+                    const PlaceQuestion& question, MonoTime now) {
+  Preference preference = preference_of(question);
+  Weights weights = preference_weights(preference);
+  float scores[64];
+  for (size_t w = 0; w < serving.words(); ++w) {
+    uint64_t left = serving.word(w) & decision.allowed.word(w);
+    if (left == 0) continue;
+    for (uint64_t cold = left & board_.cooling().word(w); cold != 0; cold &= cold - 1) {
+      size_t bit = static_cast<size_t>(std::countr_zero(cold));
+      size_t i = w * 64 + bit;
+      if (board_.open_until(i) <= now) {
+        board_.usable(i);
+        continue;
+      }
+      left &= ~(uint64_t{1} << bit);
+      if (decision.evidence.empty() || shows_evidence(decision, i, nullptr)) {
+        cooling_.push_back(Cooling{static_cast<uint32_t>(i), board_.open_until(i) - now});
+      }
+    }
+    if (left == 0) continue;
+    board_.score(w * 64, weights, preference, question.size, now, scores);
+    for (; left != 0; left &= left - 1) {
+      size_t bit = static_cast<size_t>(std::countr_zero(left));
+      if (best_.size() == limits::kPlacesMax && scores[bit] >= best_.back().score) continue;
+      size_t i = w * 64 + bit;
+      if (!decision.evidence.empty() && !shows_evidence(decision, i, nullptr)) continue;
+      consider(scores[bit], static_cast<uint32_t>(i));
+    }
+  }
+}
+
+double Placer::cached_share(const PlaceQuestion& question, size_t i) const {
+  if (question.session.empty()) return 0;
+  auto it = warm_.find(std::string(question.session));
+  return it != warm_.end() && it->second == board_.endpoint(i)->id ? kCachedShare : 0;
+}
+
+void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& decision,
+                         const PlaceQuestion& question, MonoTime now) {
+  if (question.session.empty() || preference_of(question) == Preference::kListed) return;
+  auto it = warm_.find(std::string(question.session));
+  if (it == warm_.end()) return;
+  const catalog::Endpoint* endpoint = board_.catalog()->find(it->second);
+  if (endpoint == nullptr) return;
+  size_t i = board_.catalog()->index_of(endpoint);
+  bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now;
+  if (!usable || !shows_evidence(decision, i, nullptr)) return;
+  double score = Board::weigh(board_.parts(i, question.size, now, kCachedShare),
+                              preference_weights(preference_of(question)));
+  std::erase_if(best_, [&](const Best& b) { return b.index == i; });
+  consider(static_cast<float>(score), static_cast<uint32_t>(i));
+}
+
+void Placer::add_last_resort(Places& out, bool reasons) {
+  Placement& placement = out.placement;
+  // The shortest waits first; of equal ones the ladder's order. More than a call can try is cut.
+  size_t kept = std::min<size_t>(cooling_.size(), limits::kAttemptsMax);
+  if (reasons) {
+    for (const Cooling& c : cooling_) {
+      if (placement.rejected.size() >= limits::kRejectionsShownMax) break;
+      const catalog::Endpoint* e = board_.endpoint(c.index);
+      placement.rejected.push_back(Rejection{e->id, cooling_text(parts_.health->check(*e)), ""});
+    }
+  }
+  for (size_t i = 0; i < cooling_.size(); ++i) cooling_[i].place = static_cast<uint32_t>(i);
+  std::partial_sort(cooling_.begin(), cooling_.begin() + static_cast<ptrdiff_t>(kept),
+                    cooling_.end(), [](const Cooling& a, const Cooling& b) {
+                      return a.wait != b.wait ? a.wait < b.wait : a.place < b.place;
+                    });
+  for (size_t i = 0; i < kept; ++i) out.last_resort.push_back(board_.endpoint(cooling_[i].index));
+  if (!placement.endpoints.empty()) return;
+  const catalog::Endpoint* least_bad = out.last_resort.front();
+  placement.endpoints.push_back(least_bad);
+  out.last_resort.erase(out.last_resort.begin());
+  std::erase_if(placement.rejected,
+                [&](const Rejection& r) { return r.endpoint == least_bad->id; });
+}
+
+std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
+                                         const policy::Decision& decision, size_t i) const {
+  const std::string& id = board_.endpoint(i)->id;
+  if (!decision.allowed.test(i)) {
+    std::optional<policy::Denial> denial = decisions_.why(question.ask, i);
+    if (!denial) return std::nullopt;
+    return Rejection{id, std::move(denial->why), std::move(denial->rule)};
+  }
+  const policy::EvidenceNeed* lacks = nullptr;
+  if (shows_evidence(decision, i, &lacks)) return std::nullopt;
+  return Rejection{id,
+                   "no evidence of kind " + lacks->kind + " that is at most " +
+                       format_duration(lacks->max_age) + " old",
+                   lacks->rule};
+}
+
+void Placer::add_removed(const policy::Bits& serving, const policy::Decision& decision,
+                         const PlaceQuestion& question, Placement& out) const {
+  for (size_t i = 0; i < board_.size(); ++i) {
+    if (!serving.test(i)) continue;
+    std::optional<Rejection> rejection = removed(question, decision, i);
+    if (!rejection) continue;
+    ++out.removed;
+    if (out.rejected.size() < limits::kRejectionsShownMax) {
+      out.rejected.push_back(std::move(*rejection));
+    }
+  }
+}
+
+Places Placer::place(const PlaceQuestion& question) {
+  refresh();
+  Places out;
+  Placement& placement = out.placement;
+  const policy::Decision& decision = decisions_.get(question.ask);
+  MonoTime now = parts_.clock->mono();
+  cooling_.clear();
+  for (size_t i = 0; i < question.ladder.size(); ++i) {
+    if (repeated(question.ladder, i)) continue;
+    const policy::Bits* serving = board_.serving(question.ladder[i]);
+    if (serving == nullptr) {
+      placement.rejected.push_back(
+          Rejection{question.ladder[i], "no endpoint serves this model", ""});
+      continue;
+    }
+    best_.clear();
+    select(*serving, decision, question, now);
+    favour_warm(*serving, decision, question, now);
+    for (const Best& b : best_) {
+      if (placement.endpoints.size() == limits::kPlacesMax) break;
+      placement.endpoints.push_back(board_.endpoint(b.index));
+    }
+    if (question.reasons) add_removed(*serving, decision, question, placement);
+  }
+  if (!cooling_.empty()) add_last_resort(out, question.reasons);
+  placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
+  placement.catalog = board_.catalog();
+  return out;
+}
+
+Explanation Placer::explain(const PlaceQuestion& question) {
+  refresh();
+  Explanation out;
+  out.data_class = question.ask.data.text();
+  out.preference = preference_of(question);
+  out.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
+  const policy::Decision& decision = decisions_.get(question.ask);
+  Weights weights = preference_weights(out.preference);
+  MonoTime now = parts_.clock->mono();
+  for (size_t m = 0; m < question.ladder.size(); ++m) {
+    if (repeated(question.ladder, m)) continue;
+    const policy::Bits* serving = board_.serving(question.ladder[m]);
+    if (serving == nullptr) {
+      out.rejected.push_back(Rejection{question.ladder[m], "no endpoint serves this model", ""});
+      continue;
+    }
+    size_t first = out.ranked.size();
+    for (size_t i = 0; i < board_.size(); ++i) {
+      if (!serving->test(i)) continue;
+      const catalog::Endpoint* e = board_.endpoint(i);
+      if (auto rejection = removed(question, decision, i)) {
+        out.rejected.push_back(std::move(*rejection));
+        continue;
+      }
+      catalog::Verdict verdict = parts_.health->check(*e);
+      if (!verdict.usable()) {
+        out.rejected.push_back(Rejection{e->id, cooling_text(verdict), ""});
+        continue;
+      }
+      Board::Parts parts = board_.parts(i, question.size, now, cached_share(question, i));
+      Explanation::Ranked ranked{e->id,         e->model,      Board::weigh(parts, weights),
+                                 parts.dollars, parts.seconds, parts.load};
+      out.ranked.push_back(std::move(ranked));
+    }
+    std::stable_sort(out.ranked.begin() + static_cast<ptrdiff_t>(first), out.ranked.end(),
+                     [](const auto& a, const auto& b) { return a.score < b.score; });
+  }
+  return out;
+}
+
+Error Placer::refusal(const PlaceQuestion& question) {
+  if (question.ladder.empty()) return Error(Code::kInvalidArgument, "no model was named");
   std::string names;
-  for (const std::string& model : ladder) {
+  for (const std::string& model : question.ladder) {
     if (names.size() > 200) break;
     names += (names.empty() ? "'" : ", '") + model.substr(0, 100) + "'";
   }
-  Error out(Code::kNotFound, "the model " + names + " does not exist here");
-  out.reason = "model_not_found";
-  return out;
+  PlaceQuestion asked = question;
+  asked.reasons = true;
+  Placement placement = place(asked).placement;
+  if (placement.removed == 0) {
+    return Error(Code::kNotFound, "the model " + names + " does not exist here")
+        .with_reason("model_not_found");
+  }
+  std::string text = "no endpoint of the model " + names + " may see this data";
+  std::string data = question.ask.data.text();
+  if (!data.empty()) text += " (" + data + ")";
+  constexpr size_t kShown = 8;
+  size_t shown = 0;
+  for (const Rejection& r : placement.rejected) {
+    if (r.rule.empty()) continue;
+    if (++shown > kShown) break;
+    text += (shown == 1 ? ": " : "; ") + r.endpoint + " -> " + r.rule + ": " + r.reason;
+  }
+  auto rest = placement.removed - static_cast<int64_t>(std::min(shown, kShown));
+  if (rest > 0) text += "; and " + std::to_string(rest) + " more";
+  return Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place");
+}
+
+void Placer::started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint) {
+  if (&catalog == board_.catalog().get()) board_.started(catalog.index_of(&endpoint));
+}
+
+void Placer::finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint, bool ok,
+                      Duration first_token, const std::string& session) {
+  if (board_.catalog() == nullptr) return;
+  // After a reload the load of calls begun before it goes on under the endpoint's name.
+  const catalog::Endpoint* current =
+      &catalog == board_.catalog().get() ? &endpoint : board_.catalog()->find(endpoint.id);
+  if (current == nullptr) return;
+  board_.finished(board_.catalog()->index_of(current), parts_.clock->mono(), ok, first_token);
+  if (!ok || session.empty()) return;
+  if (warm_.size() >= limits::kWarmSessionsMax && !warm_.contains(session)) warm_.clear();
+  warm_[session] = endpoint.id;
 }
 
 }  // namespace drover::road

@@ -1,14 +1,30 @@
 #pragma once
-// Where a model call may run: models in the ladder's order; within a model the usable endpoints in
-// the catalog's order. What is cooling down is rejected with its reason. An endpoint whose pause is
-// over (half-open) stands in its own place again: the one call that gets it is the probe, without
-// which traffic would never come back; others see it as still cooling meanwhile.
+// Where a model call may run. Hard rules filter (policy/policy.h): what they remove is not there
+// for the call, nor for its failover, its last resort or anything else. Soft scores order what is
+// left (road/board.h): models in the ladder's order first, within a model by the preference, and of
+// equal ones in the catalog's order. At most limits::kPlacesMax.
 //
-// What is cooling down is the last resort, the shortest wait first, at most limits::kAttemptsMax of
-// them: an error is worse than an attempt that may succeed, and the attempt itself is bounded. If
-// nothing is usable at all, the first of them is the placement. Pure, but for reading health.
+// What is cooling down is left out. An endpoint whose pause is over (half-open) stands in its own
+// place again: the one call that gets it is the probe, without which traffic would never come back;
+// others see it as still cooling meanwhile. What is cooling down is the last resort, the shortest
+// wait first, at most limits::kAttemptsMax of them: an error is worse than an attempt that may
+// succeed, and the attempt itself is bounded. If nothing is usable at all, the first of them is the
+// placement.
+//
+// place() is the hot path: of what it does only the rules' decisions are kept. Reasons are made for
+// those who ask (Ask::reasons, explain()); the epochs say what a placement was made from, so that
+// they can be made again later. Loop thread only; what it is made of outlives it.
 
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/limits/placement.h"
 #include "base/limits/road.h"
+#include "policy/decisions.h"
+#include "policy/evidence.h"
+#include "road/board.h"
 #include "road/road.h"
 
 namespace drover::road {
@@ -21,12 +37,82 @@ struct Places {
   std::vector<const catalog::Endpoint*> last_resort;
 };
 
-/// A model named twice counts once. Unknown models are rejections; with none known at all the list
-/// is empty.
-Places place(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
-             const std::vector<std::string>& ladder);
+struct PlacerParts {
+  catalog::CatalogHolder* catalog = nullptr;
+  catalog::Health* health = nullptr;
+  const policy::PolicyHolder* policy = nullptr;  // may be null: the built-in rules alone
+  const policy::Evidence* evidence = nullptr;    // may be null: there is none
+  Clock* clock = nullptr;
+  Preference preference = Preference::kListed;
+  std::string here;  // the region that calls leave from; "": not known
+};
 
-/// Why an empty placement is empty, for the caller.
-Error no_endpoint(const std::vector<std::string>& ladder, const Placement& placement);
+class Placer {
+ public:
+  explicit Placer(PlacerParts parts) : parts_(std::move(parts)) {}
+
+  /// The question for the rules: the tenant's data with the floors that hold for it.
+  policy::Ask ask(const std::string& tenant, const contract::DataClass& data);
+  /// A model named twice counts once. Unknown models are rejections; with none known at all the
+  /// list is empty.
+  Places place(const PlaceQuestion& question);
+  /// The same at length: all that may be used with their scores, all others with the rule.
+  Explanation explain(const PlaceQuestion& question);
+  /// Why an empty placement is empty, for the caller: the model does not exist, or the rules leave
+  /// no endpoint, and which.
+  Error refusal(const PlaceQuestion& question);
+
+  // What calls tell of an endpoint. Its catalog may have been replaced meanwhile.
+  void started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint);
+  void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint, bool ok,
+                Duration first_token, const std::string& session);
+  void set_preference(Preference preference, std::string here);
+  Epochs epochs();
+  const Board& board() const { return board_; }
+
+ private:
+  struct Best {
+    float score;
+    uint32_t index;
+  };
+  struct Cooling {
+    uint32_t index;
+    Duration wait;
+    uint32_t place = 0;  // in the ladder's order
+  };
+  void refresh();
+  /// Whether all evidence that is needed is at hand; if not, which is not.
+  bool shows_evidence(const policy::Decision& decision, size_t i,
+                      const policy::EvidenceNeed** lacks) const;
+  /// The best of one model that are usable into best_, those that are not into cooling_.
+  void select(const policy::Bits& serving, const policy::Decision& decision,
+              const PlaceQuestion& question, MonoTime now);
+  void consider(float score, uint32_t index);
+  /// The session's last endpoint has its prompt in its cache.
+  void favour_warm(const policy::Bits& serving, const policy::Decision& decision,
+                   const PlaceQuestion& question, MonoTime now);
+  void add_last_resort(Places& out, bool reasons);
+  /// The rule that removes it; nullopt if none does.
+  std::optional<Rejection> removed(const PlaceQuestion& question, const policy::Decision& decision,
+                                   size_t i) const;
+  void add_removed(const policy::Bits& serving, const policy::Decision& decision,
+                   const PlaceQuestion& question, Placement& out) const;
+  double cached_share(const PlaceQuestion& question, size_t i) const;
+  Preference preference_of(const PlaceQuestion& question) const {
+    return question.preference.value_or(parts_.preference);
+  }
+
+  PlacerParts parts_;
+  Board board_;
+  policy::Decisions decisions_;
+  std::shared_ptr<const policy::Policy> policy_;  // that the decisions are of
+  std::string catalog_print_;
+  bool here_changed_ = false;
+  /// Of sessions: which endpoint has their prompt in its cache.
+  std::unordered_map<std::string, std::string> warm_;
+  // Of the call at hand; kept so that a call allocates nothing for them.
+  std::vector<Best> best_;
+  std::vector<Cooling> cooling_;
+};
 
 }  // namespace drover::road

@@ -2,11 +2,11 @@
 // The road: admit → place → attempt → settle → record. Every model call passes here, the gateway's
 // stateless one and the session's step alike; tools and memory pass their own functions of it.
 //
-// Endpoints are tried in the ladder's order (models in order; within a model, usable endpoints in
-// the catalog's order), with failover until the first visible delta; after it, an error is an
-// error. Attempts are capped, endpoints visited once. Settlement takes the provider's usage;
-// without it an estimate, marked. A client that leaves does not stop the reading to the usage event
-// (bounded). Loop thread only.
+// No endpoint that a hard rule removes for the call's data is ever tried. The others are tried in
+// the ladder's order (models in order; within a model by the preference, placement.h), with
+// failover until the first visible delta; after it, an error is an error. Attempts are capped,
+// endpoints visited once. Settlement takes the provider's usage; without it an estimate, marked. A
+// client that leaves does not stop the reading to the usage event (bounded). Loop thread only.
 
 #include <memory>
 #include <string>
@@ -18,8 +18,11 @@
 #include "catalog/health.h"
 #include "contract/chat.h"
 #include "identity/principal.h"
+#include "policy/evidence.h"
+#include "policy/policy.h"
 #include "providers/provider.h"
 #include "road/budget.h"
+#include "road/preference.h"
 #include "road/retry_budget.h"
 #include "trace/metrics.h"
 #include "trace/span.h"
@@ -48,6 +51,32 @@ struct LatencyParts {
 struct Rejection {
   std::string endpoint;
   std::string reason;
+  /// The hard rule that removed it ("residency"); empty: none did, it cannot serve now.
+  std::string rule;
+};
+
+/// What a placement was made from. The same catalog and policy have the same text.
+struct Epochs {
+  std::string catalog;
+  std::string policy;
+  uint64_t health = 0;
+};
+
+/// What a call is expected to be.
+struct CallSize {
+  float input_tokens = 1000;
+  float output_tokens = 300;
+};
+
+/// Where may such a call run? `ask` (Road::ask) and the ladder outlive it.
+struct PlaceQuestion {
+  const std::vector<std::string>& ladder;
+  const policy::Ask& ask;
+  std::optional<Preference> preference = std::nullopt;
+  CallSize size = CallSize();
+  std::string_view session = {};
+  /// Say why each other endpoint is not in it.
+  bool reasons = false;
 };
 
 /// The ordered list of endpoints allowed for a call.
@@ -55,7 +84,29 @@ struct Placement {
   /// Keeps the endpoints alive over a reload.
   std::shared_ptr<const catalog::Catalog> catalog;
   std::vector<const catalog::Endpoint*> endpoints;
+  /// Those that cannot serve now; those that a rule removed as well, where reasons were asked for,
+  /// up to limits::kRejectionsShownMax.
   std::vector<Rejection> rejected;
+  /// How many endpoints of the ladder's models the rules removed.
+  int64_t removed = 0;
+  Epochs epochs;
+};
+
+/// A placement at length.
+struct Explanation {
+  struct Ranked {
+    std::string endpoint;
+    std::string model;
+    double score = 0;  // the lower the better; 0 where the catalog's order counts
+    double dollars = 0;
+    double seconds = 0;
+    double load = 0;
+  };
+  std::vector<Ranked> ranked;
+  std::vector<Rejection> rejected;  // all of them
+  std::string data_class;           // with its floors, names resolved
+  Preference preference = Preference::kListed;
+  Epochs epochs;
 };
 
 struct AttemptRecord {
@@ -87,6 +138,11 @@ struct ModelCall {
   RateState* rates = nullptr;
   /// An answer that breaks off after visible output may be continued elsewhere (continuation.h).
   bool continue_cut = false;
+  /// Of what is sent: no endpoint that may not see it is tried. The policy's floors are added.
+  contract::DataClass data_class = contract::DataClass();
+  std::optional<Preference> preference = std::nullopt;
+  /// Say in the outcome's placement why each other endpoint is not in it.
+  bool reasons = false;
 };
 
 struct ModelOutcome {
@@ -125,6 +181,10 @@ struct Settings {
   /// Above zero: a streamed call without a first token after this time is asked for a second time,
   /// elsewhere in the same zone; see hedge.h.
   Duration hedge_after{};
+  /// What orders endpoints that serve the same model, where an agent says nothing.
+  Preference preference = Preference::kListed;
+  /// The region that calls leave from, for round trips and private links; empty: not known.
+  std::string here;
 };
 
 class Road {
@@ -132,8 +192,12 @@ class Road {
   virtual ~Road() = default;
   virtual Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
                                                                     providers::Sink* sink) = 0;
-  /// Which endpoints such a call may use now, and why not the others.
-  virtual Placement place(const std::vector<std::string>& ladder) const = 0;
+  /// Which endpoints such a call of the tenant's may use now, and why not the others.
+  virtual Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
+                              const std::vector<std::string>& ladder,
+                              std::optional<Preference> preference) {
+    return Explanation();
+  }
   /// What so many tokens cost at the dearest endpoint that such a call may use, cache writes at
   /// their price: the most that can be billed for it. Zero where no price is known.
   virtual Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
@@ -157,6 +221,8 @@ struct RoadParts {
   Random* random = nullptr;
   catalog::CatalogHolder* catalog = nullptr;
   catalog::Health* health = nullptr;
+  const policy::PolicyHolder* policy = nullptr;  // may be null: the built-in rules alone
+  const policy::Evidence* evidence = nullptr;    // may be null: there is none
   providers::Providers* providers = nullptr;
   trace::SpanSink* spans = nullptr;   // may be null
   trace::Metrics* metrics = nullptr;  // may be null

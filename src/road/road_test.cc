@@ -3,6 +3,7 @@
 #include "base/limits/road.h"
 
 #include "base/limits/catalog.h"
+#include "base/limits/placement.h"
 #include "road/effects.h"
 #include "road/road_test_fixture.h"
 
@@ -291,7 +292,7 @@ TEST_F(Road, CyclicLaddersAndEndlessFailuresEnd) {
   auto out = run(call_for(request_body(false), {"m", "m", "ghost", "m"}));
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().attempts.size(), static_cast<size_t>(limits::kAttemptsMax));
-  EXPECT_EQ(out.error().placement.endpoints.size(), 20u);
+  EXPECT_EQ(out.error().placement.endpoints.size(), limits::kPlacesMax);
 }
 
 TEST_F(Road, AllDownTriesTheLeastBad) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <set>
 
 #include "catalog/health.h"
 #include "dialect/openai_scan.h"
@@ -114,6 +115,8 @@ class RoadFixture : public ::testing::Test {
     parts_.random = &random_;
     parts_.catalog = &catalog_;
     parts_.health = &health_;
+    parts_.policy = &policy_;
+    parts_.evidence = &evidence_;
     parts_.providers = table_.get();
     parts_.spans = &spans_;
     parts_.metrics = &metrics_;
@@ -137,6 +140,7 @@ class RoadFixture : public ::testing::Test {
     e.upstream_model = "up-1";
     e.base_url = "http://" + host + "/v1";
     e.credentials.source = key;
+    e.facts = facts_;
     e.price.known = true;
     e.price.input = *Money::parse_usd("0.000001");
     e.price.output = *Money::parse_usd("0.000002");
@@ -158,6 +162,7 @@ class RoadFixture : public ::testing::Test {
                    "",
                    "",
                    "key-1"};
+    call.reasons = true;
     return call;
   }
   ModelCall neutral_call() {
@@ -193,7 +198,17 @@ class RoadFixture : public ::testing::Test {
   std::unique_ptr<providers::ProviderTable> table_;
   catalog::CatalogHolder catalog_;
   catalog::Health health_{loop_};
+  policy::PolicyHolder policy_;
+  /// What was shown, by endpoint and kind.
+  struct Shown final : policy::Evidence {
+    bool fresh(std::string_view endpoint, std::string_view kind, Duration) const override {
+      return shown.contains(std::string(endpoint) + " " + std::string(kind));
+    }
+    std::set<std::string> shown;
+  };
+  Shown evidence_;
   std::vector<catalog::Endpoint> endpoints_;
+  catalog::Facts facts_;  // of the endpoints that are added
   trace::RingSink spans_;
   trace::Metrics metrics_;
   trace::Ledger ledger_;

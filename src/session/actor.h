@@ -54,6 +54,8 @@ struct Command {
   Kind kind = Kind::kMessage;
   Json payload;
   contract::Actor actor;
+  /// kStart, kMessage, kChildEnded: the class of what it brings.
+  std::string data_class;
   /// kWork: which attempt at which effect.
   uint64_t sequence = 0;
   uint32_t attempt = 0;

@@ -69,6 +69,7 @@ void Actor::tell_ending(store::SessionRow row) {
   Ending ending;
   ending.row = std::move(row);
   ending.result = state_.result;
+  ending.data_class = state_.data_class;
   ending.steps = state_.steps;
   ending.tokens = state_.tokens;
   ending.cost = state_.cost;
@@ -87,6 +88,7 @@ void Actor::start_model_call() {
   task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
   task.messages = state_.messages;
   task.prompt_hash = state_.prompt_hash;
+  task.data_class = state_.data_class;
   task.sequence = state_.model_call->sequence;
   task.attempt = state_.model_call->attempt;
   task.output_tokens_max =
@@ -106,7 +108,9 @@ void Actor::start_plan() {
   }
   PlanTask task;
   task.session = state_.id;
+  task.tenant = state_.tenant;
   task.planner = state_.agent.planner;
+  task.data_class = state_.data_class;
   task.question = question_head(state_);
   task.question.set("since", state_.planned_at + 1);
   task.sequence = state_.plan->sequence;
@@ -131,6 +135,7 @@ void Actor::start_tool_calls() {
     task.agent_name = state_.agent.name;
     task.memory_namespace = state_.agent.memory_namespace;
     task.servers = state_.agent.tools;
+    task.data_class = state_.data_class;
     task.labels = state_.labels;
     task.call = p.call;
     task.call_index = p.call_index;

@@ -152,8 +152,9 @@ Result<uint64_t> Actor::start(Command& command, Batch& batch) {
   Json first = take_member(command.payload, "message");
   Json plan = take_member(command.payload, "plan");
   created_ = services_.loop->wall();
-  TRY(uint64_t sequence,
-      batch.add(by(kind::kSessionStarted, std::move(command.payload), command.actor)));
+  Draft started = by(kind::kSessionStarted, std::move(command.payload), command.actor);
+  started.data_class = std::move(command.data_class);
+  TRY(uint64_t sequence, batch.add(std::move(started)));
   if (!first.is_null()) {
     Json payload = Json::object().set("message", std::move(first));
     TRY(uint64_t said, batch.add(by(kind::kObservation, std::move(payload), command.actor)));
@@ -168,8 +169,9 @@ Result<uint64_t> Actor::start(Command& command, Batch& batch) {
 }
 
 Result<uint64_t> Actor::message(Command& command, Batch& batch) {
-  TRY(uint64_t sequence,
-      batch.add(by(kind::kObservation, std::move(command.payload), std::move(command.actor))));
+  Draft said = by(kind::kObservation, std::move(command.payload), std::move(command.actor));
+  said.data_class = std::move(command.data_class);
+  TRY(uint64_t sequence, batch.add(std::move(said)));
   // A call that had failed is tried again at once, with the message in its prompt.
   bool given_up =
       (state_.model_call && state_.model_call->failed) || (state_.plan && state_.plan->failed);
@@ -238,8 +240,10 @@ Result<uint64_t> Actor::child_ended(Command& command, Batch& batch) {
     for (const ChildTask& task : group.tasks) {
       if (task.child != child || task.ended) continue;
       uint64_t causation = task.sequence;
-      return batch.add(
-          by(kind::kChildEnded, std::move(command.payload), std::move(command.actor), causation));
+      Draft d =
+          by(kind::kChildEnded, std::move(command.payload), std::move(command.actor), causation);
+      d.data_class = std::move(command.data_class);
+      return batch.add(std::move(d));
     }
   }
   return 0;  // told already, or nobody waits for it any more

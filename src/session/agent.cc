@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 #include "crypto/sha256.h"
 #include "session/agent_read.h"
 #include "session/builtins.h"
@@ -119,6 +120,21 @@ Result<void> read_names(const Json& json, AgentSpec& spec) {
     if (!is_builtin_name(name)) {
       return bad("there is no builtin '" + name + "' (there are: " + builtin_names() + ")");
     }
+  }
+  return {};
+}
+
+Result<void> read_placing(const Json& json, AgentSpec& spec) {
+  if (const Json* data = json.find("data"); data != nullptr && !data->is_null()) {
+    auto read = contract::DataClass::from_json(*data);
+    if (!read) return bad("data: " + read.error().message);
+    spec.data_class = read->text();
+  }
+  TRY(std::string prefer, read::text(json, "prefer", ""));
+  if (prefer.empty()) return {};
+  spec.prefer = road::parse_preference(prefer);
+  if (!spec.prefer) {
+    return bad("prefer must be listed, balanced, cheapest, fastest or greenest");
   }
   return {};
 }
@@ -260,9 +276,10 @@ bool AgentSpec::runs_on_worker(std::string_view tool) const {
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
   TRY_VOID(
       read::members(json, "the agent",
-                    {"name", "version", "instructions", "models", "model", "tools", "builtins",
-                     "approvals", "memory", "planner", "limits", "step_budget", "extensions",
-                     "tree", "parameters", "end_after_answer", "continue_cut", "description"}));
+                    {"name",   "version",     "instructions",     "models",       "model",
+                     "tools",  "builtins",    "approvals",        "memory",       "planner",
+                     "limits", "step_budget", "extensions",       "tree",         "parameters",
+                     "data",   "prefer",      "end_after_answer", "continue_cut", "description"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -280,6 +297,7 @@ Result<AgentSpec> AgentSpec::from_json(const Json& json) {
   if (const Json* p = json.find("parameters"); p != nullptr && !p->is_null()) {
     TRY_VOID(read_parameters(*p, spec));
   }
+  TRY_VOID(read_placing(json, spec));
   TRY(spec.end_after_answer, read::flag(json, "end_after_answer", false));
   TRY(spec.continue_cut, read::flag(json, "continue_cut", false));
   TRY(spec.version, read::text(json, "version", ""));
@@ -317,6 +335,8 @@ Json AgentSpec::to_json() const {
   if (seed) parameters.set("seed", *seed);
   if (stream) parameters.set("stream", true);
   if (!parameters.members()->empty()) out.set("parameters", std::move(parameters));
+  if (!data_class.empty()) out.set("data", data_class);
+  if (prefer) out.set("prefer", road::preference_name(*prefer));
   if (end_after_answer) out.set("end_after_answer", true);
   if (continue_cut) out.set("continue_cut", true);
   return out;

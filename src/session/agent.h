@@ -17,6 +17,8 @@
 //   extensions: {auto: {tokens: 40000, time_s: 300, requests: 2}, otherwise: ask}
 //   tree: {depth: 4, width: 16, spawns: 256, steps: 2000, tokens: 1000000, cost_usd: "20"}
 //   parameters: {temperature: 0, stream: true}
+//   data: {residency: eu, sensitivity: confidential}   # or a class's name; contract/data_class.h
+//   prefer: cheapest             # what orders endpoints of a model; road/preference.h
 //
 // Values.
 
@@ -31,6 +33,7 @@
 #include "base/money.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "road/preference.h"
 
 namespace drover::session {
 
@@ -107,6 +110,10 @@ struct AgentSpec {
   std::optional<double> top_p;
   std::optional<int64_t> seed;
   bool stream = false;
+  /// Of all that its sessions hold, as text; what comes in may make it stricter.
+  std::string data_class;
+  /// Empty: the operator's.
+  std::optional<road::Preference> prefer;
   /// End the session when the model has answered without asking for a tool.
   bool end_after_answer = false;
   /// A streamed answer that breaks off may be continued by another endpoint.

@@ -29,6 +29,7 @@ Result<uint64_t> Batch::add(Draft draft) {
   event.causation = draft.causation;
   event.attempt = draft.attempt;
   event.actor = std::move(draft.actor);
+  event.data_class = std::move(draft.data_class);
   event.payload = draft.payload.dump();
   std::string salt = crypto::make_salt(random_);
   crypto::Digest commitment = crypto::payload_commitment(salt, event.payload);

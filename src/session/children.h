@@ -19,6 +19,7 @@ inline constexpr uint32_t kAwaitsRaise = 8;
 struct Ending {
   store::SessionRow row;
   std::string result;
+  std::string data_class;
   int64_t steps = 0;
   int64_t tokens = 0;
   Money cost;

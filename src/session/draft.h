@@ -15,6 +15,8 @@ struct Draft {
   uint64_t causation = 0;
   uint32_t attempt = 0;
   contract::Actor actor;
+  /// Of what it brings into the session; empty: nothing beyond the session's own.
+  std::string data_class;
 };
 
 /// A draft of the runtime's own (actor "system").

@@ -22,6 +22,7 @@ struct ModelTask {
   std::vector<std::string> models;
   std::vector<contract::Message> messages;
   std::string prompt_hash;
+  std::string data_class;  // of the session, as text
   uint64_t sequence = 0;
   uint32_t attempt = 1;
   /// The output limit: the agent's, or less where a budget has no more.
@@ -38,6 +39,7 @@ struct ToolTask {
   std::string agent_name;
   std::string memory_namespace;
   std::vector<std::string> servers;
+  std::string data_class;  // of the session, as text
   Json labels;
   contract::ToolCall call;
   uint64_t call_index = 0;
@@ -48,7 +50,9 @@ struct ToolTask {
 
 struct PlanTask {
   SessionId session;
+  TenantId tenant;
   PlannerSpec planner;
+  std::string data_class;  // of the session, as text
   Json question;
   uint64_t sequence = 0;
   uint32_t attempt = 1;

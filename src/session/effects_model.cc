@@ -39,14 +39,25 @@ Draft draft_for(const ModelTask& task, std::string_view kind, Json payload) {
   return d;
 }
 
-Json placement_json(const road::Placement& placement) {
+Json placement_json(const road::Placement& placement, const std::string& data_class) {
   Json endpoints = Json::array();
   for (const catalog::Endpoint* e : placement.endpoints) endpoints.push(e->id);
   Json rejected = Json::array();
   for (const road::Rejection& r : placement.rejected) {
-    rejected.push(Json::object().set("endpoint", r.endpoint).set("reason", r.reason));
+    Json one = Json::object().set("endpoint", r.endpoint).set("reason", r.reason);
+    if (!r.rule.empty()) one.set("rule", r.rule);
+    rejected.push(std::move(one));
   }
-  return Json::object().set("endpoints", std::move(endpoints)).set("rejected", std::move(rejected));
+  Json out = Json::object();
+  out.set("endpoints", std::move(endpoints)).set("rejected", std::move(rejected));
+  if (placement.removed > 0) out.set("removed", placement.removed);
+  if (!data_class.empty()) out.set("data_class", data_class);
+  if (!placement.epochs.catalog.empty()) {
+    Json epochs = Json::object();
+    epochs.set("catalog", placement.epochs.catalog).set("policy", placement.epochs.policy);
+    out.set("epochs", epochs.set("health", placement.epochs.health));
+  }
+  return out;
 }
 
 /// One failover event for each failed attempt that another one followed.
@@ -99,6 +110,13 @@ contract::ChatRequest make_request(ModelTask& task, std::vector<contract::ToolDe
   request.stream = task.agent.stream;
   request.include_usage = task.agent.stream;
   return request;
+}
+
+/// What cannot be read is a class that no place satisfies.
+contract::DataClass data_class_of(const std::string& text) {
+  contract::DataClass unreadable;
+  unreadable.names = {"unreadable"};
+  return contract::DataClass::parse(text).value_or(unreadable);
 }
 
 int64_t tokens_of(const contract::Usage& usage) {
@@ -157,6 +175,9 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        static_cast<int>(task.attempt),
                        task.root.str()};
   call.continue_cut = task.agent.continue_cut;
+  call.data_class = data_class_of(task.data_class);
+  call.preference = task.agent.prefer;
+  call.reasons = true;
   store::StreamKey key;
   key.session = task.session;
   key.sequence = task.sequence;
@@ -170,8 +191,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     out.tokens = tokens_of(failure.usage);
     out.cost = failure.cost;
     out.estimated = failure.usage.estimated;
-    out.drafts.push_back(
-        draft_for(task, contract::kind::kPlacementDecided, placement_json(failure.placement)));
+    out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
+                                   placement_json(failure.placement, task.data_class)));
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
     if (out_of_time && task.time_left) {
@@ -189,8 +210,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   out.tokens = tokens_of(outcome->answer.response.usage);
   out.cost = outcome->cost;
   out.estimated = outcome->answer.response.usage.estimated;
-  out.drafts.push_back(
-      draft_for(task, contract::kind::kPlacementDecided, placement_json(outcome->placement)));
+  out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
+                                 placement_json(outcome->placement, task.data_class)));
   add_failovers(task, outcome->attempts, out.drafts);
   if (cut_by_budget(task, outcome->answer.response)) {
     out.cut = "tokens";

@@ -119,6 +119,16 @@ Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId se
   co_return Result<void>();
 }
 
+namespace {
+
+/// A planner is asked with the session's data: it is a thing like any tool, named by its origin.
+std::string planner_thing(const std::string& url) {
+  size_t host = url.find("://");
+  return url.substr(0, url.find('/', host == std::string::npos ? 0 : host + 3));
+}
+
+}  // namespace
+
 Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
   EffectResult out;
   Error error(Code::kUnimplemented, "this process asks no planners over HTTP");
@@ -126,6 +136,10 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     auto told = co_await add_events(
         ctx, services.journal, task.session,
         static_cast<uint64_t>(task.question.get_int("since").value_or(1)), &task.question);
+    if (told) {
+      told = services.effects->guard().check(
+          policy::ThingKind::kTool, planner_thing(task.planner.url), task.tenant, task.data_class);
+    }
     if (!told) error = std::move(told).error();
     PlannerQuestion question;
     question.planner = task.planner;

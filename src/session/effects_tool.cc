@@ -39,6 +39,7 @@ Json::Object call_meta(const ToolTask& task) {
 struct Done {
   std::string content;
   bool is_error = false;
+  std::string data_class;  // of what it brings
   std::string event_kind;  // of memory's own event, before the result
   Json event_payload;
 };
@@ -53,6 +54,8 @@ Result<std::string> namespace_of(const ToolTask& task) {
 }
 
 Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* task) {
+  CO_TRY_VOID(services.effects->guard().check(policy::ThingKind::kStore, road::kOwnStore,
+                                              task->tenant, task->data_class));
   CO_TRY(std::string name_space, namespace_of(*task));
   CO_TRY(auto outcome, co_await services.memory->call(ctx, task->tenant, std::move(name_space),
                                                       task->session, task->call));
@@ -77,6 +80,9 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
     unknown.is_error = true;
     co_return unknown;
   }
+  CO_TRY_VOID(services.effects->guard().check(policy::ThingKind::kTool, invocation.server,
+                                              task->tenant, task->data_class));
+  std::string brings = services.effects->guard().brings(invocation.server);
   invocation.tool = task->call.name;
   invocation.arguments = task->call.arguments;
   invocation.meta = call_meta(*task);
@@ -86,6 +92,7 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
   Done done;
   done.content = std::move(outcome.content);
   done.is_error = outcome.is_error;
+  done.data_class = std::move(brings);
   co_return done;
 }
 
@@ -125,7 +132,9 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
     out.drafts.push_back(draft_for(task, done.event_kind, std::move(done.event_payload)));
   }
   Json result = result_json(task, std::move(done.content), done.is_error, outcome.latency.total());
-  out.drafts.push_back(draft_for(task, contract::kind::kToolResult, std::move(result)));
+  Draft last = draft_for(task, contract::kind::kToolResult, std::move(result));
+  last.data_class = std::move(done.data_class);
+  out.drafts.push_back(std::move(last));
   co_return out;
 }
 

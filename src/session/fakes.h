@@ -27,6 +27,7 @@ class FakeRoad final : public road::Road {
   std::string begun;
   int calls = 0;
   std::vector<std::string> keys;
+  std::vector<std::string> classes;  // data classes, as text
   std::vector<contract::ChatRequest> requests;
 
   FakeRoad() { endpoint_.id = "fake/m"; }
@@ -35,6 +36,7 @@ class FakeRoad final : public road::Road {
       async::Context ctx, road::ModelCall call, providers::Sink* sink) override {
     ++calls;
     keys.push_back(call.idempotency_key);
+    classes.push_back(call.data_class.text());
     auto slept = co_await async::sleep_for(ctx, think);
     road::ModelFailure failure;
     if (!slept) {
@@ -73,7 +75,6 @@ class FakeRoad final : public road::Road {
     out.cost_known = true;
     co_return out;
   }
-  road::Placement place(const std::vector<std::string>&) const override { return {}; }
   Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
     if (price_input.is_zero() && price_output.is_zero()) return Money::from_pico_usd(1000);
     return price_input * input + price_output * output;

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "contract/data_class.h"
 #include "crypto/sha256.h"
 #include "session/folding.h"
 
@@ -59,11 +60,18 @@ using namespace folding;
 using contract::Message;
 namespace kind = contract::kind;
 
+/// What came in makes the session's class stricter, and never less strict again.
+void inherit(State& state, const std::string& data_class) {
+  if (data_class.empty()) return;
+  state.data_class = contract::join_texts(state.data_class, data_class);
+}
+
 Result<void> on_started(State& state, const Event& event, const Json& payload) {
   if (state.status != Status::kNew) return broken(event, "the session has already started");
   const Json* agent = payload.find("agent");
   if (agent == nullptr) return broken(event, "no agent in the payload");
   TRY(state.agent, AgentSpec::from_json(*agent));
+  inherit(state, state.agent.data_class);
   state.id = event.session;
   state.tenant = TenantId(text(payload, "tenant"));
   state.trace_id = text(payload, "trace_id");
@@ -127,6 +135,7 @@ Result<void> on_agent_changed(State& state, const Event& event, const Json& payl
   const Json* agent = payload.find("agent");
   if (agent == nullptr) return broken(event, "no agent in the payload");
   TRY(state.agent, AgentSpec::from_json(*agent));
+  inherit(state, state.agent.data_class);
   // The instructions are the head of the prompt: all of its hash changes.
   std::vector<Message> messages = std::move(state.messages);
   state.messages.clear();
@@ -257,6 +266,7 @@ Result<void> fold(State& state, const Event& event, const Json& payload) {
     return broken(event, "the session has ended");
   }
   state.last_time = event.time;
+  inherit(state, event.data_class);
   if (event.kind == kind::kSessionEnded) {
     TRY_VOID(on_ended(state, payload));
   } else if (payload.find("ignored") == nullptr) {

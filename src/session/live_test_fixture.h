@@ -62,7 +62,6 @@ class SpeakingRoad final : public road::Road {
     out.endpoint = &endpoint_;
     co_return out;
   }
-  road::Placement place(const std::vector<std::string>&) const override { return {}; }
   std::vector<std::string> models() const override { return {"m"}; }
 
  private:

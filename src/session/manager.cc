@@ -120,6 +120,7 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
   Command start;
   start.kind = Command::Kind::kStart;
   start.actor = actor_of(who, "user");
+  start.data_class = std::move(spec.data_class);
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());
   start.payload.set("trace_id", trace.trace_id_hex());
@@ -140,12 +141,14 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
 }
 
 Task<Result<uint64_t>> SessionManager::post_message(Context ctx, Principal who, SessionId id,
-                                                    contract::Message message) {
+                                                    contract::Message message,
+                                                    std::string data_class) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
   Command c;
   c.kind = Command::Kind::kMessage;
   c.actor = actor_of(who, "user");
   c.payload = message_payload(message);
+  c.data_class = std::move(data_class);
   co_return co_await command(ctx, id, row.tenant, std::move(c));
 }
 

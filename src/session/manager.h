@@ -30,6 +30,8 @@ namespace drover::session {
 
 struct NewSession {
   AgentSpec agent;
+  /// Of what the session begins with, beside the agent's own; as text.
+  std::string data_class;
   Json labels;  // null or an object of short texts
   /// First message of the user; absent: the session waits for one.
   std::optional<contract::Message> message;
@@ -106,7 +108,8 @@ class SessionManager final : private Children {
   Task<Result<SessionId>> create(Context ctx, identity::Principal who, NewSession spec);
   /// The sequence of the observation.
   Task<Result<uint64_t>> post_message(Context ctx, identity::Principal who, SessionId id,
-                                      contract::Message message);
+                                      contract::Message message,
+                                      std::string data_class = std::string());
   Task<Result<uint64_t>> reward(Context ctx, identity::Principal who, SessionId id, Json payload);
   Task<Result<uint64_t>> cancel(Context ctx, identity::Principal who, SessionId id,
                                 std::string why);

@@ -26,6 +26,7 @@ Command start_of(const State& parent, const ChildTask& task) {
   c.actor.id = parent.agent.name;
   Json spec = task.spec;
   spec.set("end_after_answer", true);  // a child reports its answer and is done
+  c.data_class = parent.data_class;
   c.payload.set("agent", std::move(spec));
   c.payload.set("tenant", parent.tenant.str());
   c.payload.set("trace_id", parent.trace_id);
@@ -43,6 +44,7 @@ Command end_of(const Ending& ending) {
   Command c;
   c.kind = Command::Kind::kChildEnded;
   c.actor = system_actor();
+  c.data_class = ending.data_class;
   c.payload.set("child", ending.row.id.str()).set("reason", ending.row.end_reason);
   c.payload.set("result", ending.result).set("steps", ending.steps);
   c.payload.set("tokens", ending.tokens).set("cost_usd", ending.cost.usd());
@@ -53,6 +55,7 @@ Ending ending_of(store::SessionRow row, const State& state) {
   Ending out;
   out.row = std::move(row);
   out.result = state.result;
+  out.data_class = state.data_class;
   out.steps = state.steps;
   out.tokens = state.tokens;
   out.cost = state.cost;

@@ -137,7 +137,11 @@ struct State {
   Json labels;  // what the caller said of the session
   std::string trace_id;
   std::string key;  // that began it, or its tree: whose budgets its calls count against
-  SessionId root;   // of its tree; itself when it has no parent
+  /// Of all that is in it: the join of what the agent and the events said. As text, see
+  /// contract/data_class.h; what is derived from the session (calls, results, memory, children)
+  /// has this class.
+  std::string data_class;
+  SessionId root;  // of its tree; itself when it has no parent
   SessionId parent;
   uint64_t parent_sequence = 0;  // of the parent's child.spawned
   int64_t depth = 0;

@@ -38,7 +38,6 @@ class NodeRoad final : public road::Road {
     }
     co_return answer(std::move(call));
   }
-  road::Placement place(const std::vector<std::string>&) const override { return {}; }
   Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
     return kInputPrice * input + kOutputPrice * output;
   }

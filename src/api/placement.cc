@@ -1,0 +1,121 @@
+#include "api/placement.h"
+
+#include "api/json_route.h"
+
+namespace drover::api {
+namespace {
+
+Json ranked_json(const road::Explanation::Ranked& r) {
+  Json out = Json::object();
+  out.set("endpoint", r.endpoint).set("model", r.model).set("score", r.score);
+  out.set("cost_usd", r.dollars).set("first_token_s", r.seconds).set("load", r.load);
+  return out;
+}
+
+Json explanation_json(const road::Explanation& e) {
+  Json ranked = Json::array();
+  for (const auto& r : e.ranked) ranked.push(ranked_json(r));
+  Json rejected = Json::array();
+  for (const road::Rejection& r : e.rejected) {
+    Json one = Json::object().set("endpoint", r.endpoint).set("reason", r.reason);
+    if (!r.rule.empty()) one.set("rule", r.rule);
+    rejected.push(std::move(one));
+  }
+  Json epochs = Json::object();
+  epochs.set("catalog", e.epochs.catalog).set("policy", e.epochs.policy);
+  epochs.set("health", e.epochs.health);
+  Json out = Json::object().set("object", "placement");
+  out.set("data_class", e.data_class).set("prefer", road::preference_name(e.preference));
+  out.set("ranked", std::move(ranked)).set("rejected", std::move(rejected));
+  return out.set("epochs", std::move(epochs));
+}
+
+contract::DataClass class_of(const std::string& text) {
+  contract::DataClass unreadable;
+  unreadable.names = {"unreadable"};
+  return contract::DataClass::parse(text).value_or(unreadable);
+}
+
+Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices services) {
+  CO_TRY(Json body, co_await read_json(ctx, exchange));
+  const TenantId& tenant = exchange.principal.tenant;
+  CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel, tenant));
+  std::vector<std::string> ladder;
+  contract::DataClass data;
+  std::optional<road::Preference> prefer;
+  if (const Json* agent = body.find("agent"); agent != nullptr && !agent->is_null()) {
+    const std::string* name = agent->string();
+    Result<session::AgentSpec> spec = name != nullptr ? services.agents->resolve(tenant, *name)
+                                                      : session::AgentSpec::from_json(*agent);
+    if (!spec) co_return fail(std::move(spec).error());
+    ladder = spec->models;
+    data = class_of(spec->data_class);
+    prefer = spec->prefer;
+  }
+  const Json* models = body.find("models");
+  const Json::Array* names = models == nullptr ? nullptr : models->array_items();
+  for (size_t i = 0; names != nullptr && i < names->size(); ++i) {
+    if (const std::string* name = (*names)[i].string()) ladder.push_back(*name);
+  }
+  if (ladder.empty()) {
+    co_return fail(Code::kInvalidArgument, "name an 'agent' or a list of 'models'");
+  }
+  if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
+    CO_TRY(contract::DataClass more, contract::DataClass::from_json(*stated));
+    data = contract::join(data, more);
+  }
+  if (auto name = body.get_string("prefer")) {
+    prefer = road::parse_preference(*name);
+    if (!prefer) {
+      co_return fail(Code::kInvalidArgument,
+                     "'prefer' is listed, balanced, cheapest, fastest or greenest");
+    }
+  }
+  co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer));
+}
+
+/// The newest placement.decided of the session, if it is among its last events.
+Task<Result<Json>> last_placement(Context ctx, Exchange& exchange, PlacementServices services,
+                                  SessionId id, uint64_t last) {
+  constexpr uint64_t kLookedAt = 200;
+  uint64_t from = last > kLookedAt ? last - kLookedAt + 1 : 1;
+  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, id, from,
+                                                         static_cast<size_t>(kLookedAt)));
+  Json out;
+  for (const contract::Event& event : events) {
+    if (event.kind != contract::kind::kPlacementDecided) continue;
+    CO_TRY(Json payload, Json::parse(event.payload));
+    out = Json::object().set("sequence", event.sequence);
+    out.set("time", format_rfc3339(event.time));
+    for (Json::Member& m : *payload.members()) out.set(m.first, std::move(m.second));
+  }
+  co_return out;
+}
+
+Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
+  Json out = explanation_json(services.road->explain(state.tenant.str(), class_of(state.data_class),
+                                                     state.agent.models, state.agent.prefer));
+  out.set("session", id.str());
+  CO_TRY(Json last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
+  if (!last.is_null()) {
+    const Json* then = last.at("epochs", "catalog");
+    const Json* rules = last.at("epochs", "policy");
+    const Json* now = out.at("epochs", "catalog");
+    const Json* rules_now = out.at("epochs", "policy");
+    bool same = then != nullptr && rules != nullptr && *then == *now && *rules == *rules_now;
+    out.set("facts_changed", !same);
+    out.set("last", std::move(last));
+  }
+  co_return out;
+}
+
+}  // namespace
+
+void add_placement_routes(Router& router, PlacementServices services) {
+  add_json<PlacementServices>(router, "POST", "/v1/placement", services, ask);
+  add_json<PlacementServices>(router, "GET", "/v1/sessions/{id}/placement", services, of_session);
+}
+
+}  // namespace drover::api

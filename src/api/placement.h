@@ -1,0 +1,24 @@
+#pragma once
+// Where data may go, and why not elsewhere. Computed when asked, with the facts, rules and health
+// of now; what a session's steps were placed with stands in its journal (placement.decided), and
+// the epochs beside both say whether it would be the same today.
+//
+//   POST /v1/placement                 {"agent": "name" | {…}} or {"models": […]},
+//                                      "data_class": "…" | {…}, "prefer": "cheapest"
+//   GET  /v1/sessions/{id}/placement   the session's next call, and its last placement
+
+#include "api/router.h"
+#include "session/agents.h"
+#include "session/manager.h"
+
+namespace drover::api {
+
+struct PlacementServices {
+  road::Road* road = nullptr;
+  session::SessionManager* sessions = nullptr;
+  const session::AgentRegistry* agents = nullptr;
+};
+
+void add_placement_routes(Router& router, PlacementServices services);
+
+}  // namespace drover::api

@@ -1,0 +1,253 @@
+#include "app/config_policy.h"
+
+#include <algorithm>
+
+#include "policy/cedar.h"
+
+namespace drover::app {
+namespace {
+
+bool known(const Json& object, const std::string& at, std::initializer_list<std::string_view> names,
+           const TellFault& fault) {
+  if (!object.is_object()) {
+    fault(at, at + " must be a mapping of names to values", "");
+    return false;
+  }
+  for (const auto& [name, value] : *object.members()) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    std::string list;
+    for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
+    fault(at + "." + name, "unknown setting '" + name + "'", "known here: " + list);
+  }
+  return true;
+}
+
+contract::DataClass data_class(const Json& json, const std::string& at, const TellFault& fault) {
+  auto out = contract::DataClass::from_json(json);
+  if (!out) fault(at, out.error().message, "such as {residency: eu, sensitivity: confidential}");
+  return out.value_or(contract::DataClass());
+}
+
+std::map<std::string, contract::DataClass> data_classes(const Json& section, std::string_view key,
+                                                        const TellFault& fault) {
+  std::map<std::string, contract::DataClass> out;
+  const Json* map = section.find(key);
+  if (map == nullptr || map->is_null()) return out;
+  std::string at = "policy." + std::string(key);
+  if (!map->is_object()) {
+    fault(at, at + " must be a mapping of names to classes", "");
+    return out;
+  }
+  for (const auto& [name, value] : *map->members()) {
+    out[name] = data_class(value, at + "." + name, fault);
+  }
+  return out;
+}
+
+policy::ZoneSpec zone(const Json& item, const std::string& at, const TellFault& fault) {
+  policy::ZoneSpec out;
+  if (!known(item, at, {"name", "within", "title"}, fault)) return out;
+  out.name = item.get_string("name").value_or("");
+  out.title = item.get_string("title").value_or("");
+  const Json* within = item.find("within");
+  if (within == nullptr) return out;
+  if (const std::string* one = within->string()) out.within.push_back(*one);
+  if (const Json::Array* items = within->array_items()) {
+    for (const Json& outer : *items) {
+      if (const std::string* name = outer.string()) out.within.push_back(*name);
+    }
+  }
+  return out;
+}
+
+/// Each item is tried alone first, so that a fault stands at its own line.
+void check_requirements(const Json& list, const policy::PolicySpec& spec, const TellFault& fault) {
+  const Json::Array* items = list.array_items();
+  if (items == nullptr) {
+    fault("policy.requirements", "requirements must be a list", "begin each entry with '- '");
+    return;
+  }
+  auto zones = policy::Zones::make(spec.zones);
+  if (!zones) return;
+  for (size_t i = 0; i < items->size(); ++i) {
+    auto one = policy::Requirement::from_json((*items)[i], *zones);
+    std::string at = "policy.requirements[" + std::to_string(i) + "]";
+    if (!one) fault(at, one.error().message, "");
+  }
+}
+
+Result<std::shared_ptr<const policy::Authorizer>> load_rules(
+    const std::string& file, const ConfigPath& path, const ReadFile& read_file,
+    const std::vector<policy::ZoneSpec>& own_zones) {
+  TRY(std::string text, read_file(path(file)));
+  TRY(policy::Zones zones, policy::Zones::make(own_zones));
+  return policy::load_cedar(text, file, std::make_shared<const policy::Zones>(std::move(zones)));
+}
+
+void read_policy(const Json& section, const ConfigPath& path, const ReadFile& read_file,
+                 const TellFault& fault, Config& out) {
+  if (!known(section, "policy", {"zones", "classes", "floor", "tenants", "requirements", "cedar"},
+             fault)) {
+    return;
+  }
+  size_t faults = 0;
+  TellFault counted = [&](const std::string& at, std::string message, std::string remedy) {
+    ++faults;
+    fault(at, std::move(message), std::move(remedy));
+  };
+  policy::PolicySpec spec;
+  if (const Json* zones = section.find("zones"); zones != nullptr && zones->array_items()) {
+    for (size_t i = 0; i < zones->array_items()->size(); ++i) {
+      std::string at = "policy.zones[" + std::to_string(i) + "]";
+      spec.zones.push_back(zone((*zones->array_items())[i], at, counted));
+    }
+  }
+  spec.classes = data_classes(section, "classes", counted);
+  spec.tenants = data_classes(section, "tenants", counted);
+  if (const Json* floor = section.find("floor"); floor != nullptr && !floor->is_null()) {
+    spec.floor = data_class(*floor, "policy.floor", counted);
+  }
+  if (const Json* list = section.find("requirements"); list != nullptr && !list->is_null()) {
+    check_requirements(*list, spec, counted);
+    spec.requirements = *list;
+  }
+  if (auto file = section.get_string("cedar"); file && faults == 0) {
+    auto rules = load_rules(std::string(*file), path, read_file, spec.zones);
+    if (!rules) {
+      counted("policy.cedar", rules.error().message, "");
+    } else {
+      spec.authorizer = std::move(*rules);
+    }
+  }
+  if (faults > 0) return;
+  auto made = policy::Policy::make(std::move(spec));
+  if (made) {
+    out.policy = std::move(*made);
+  } else {
+    Error error = std::move(made).error();
+    std::string note = error.notes.empty() ? "" : error.notes.front() + ": ";
+    fault("policy", note + error.message, "");
+  }
+}
+
+}  // namespace
+
+void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
+                          const TellFault& fault, Config& out) {
+  out.places = catalog::Places::starter();
+  if (const Json* files = root.find("catalog"); files != nullptr && !files->is_null()) {
+    const Json::Array* items = files->array_items();
+    if (items == nullptr) fault("catalog", "catalog must be a list of files", "[places.yaml]");
+    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      const std::string* name = (*items)[i].string();
+      std::string at = "catalog[" + std::to_string(i) + "]";
+      if (name == nullptr) {
+        fault(at, "a catalog is the name of a file", "");
+        continue;
+      }
+      auto text = read_file(path(*name));
+      auto read = text ? catalog::Places::parse(*text, *name)
+                       : Result<catalog::Places>(fail(std::move(text).error()));
+      if (read) {
+        out.places.merge(*read);
+      } else {
+        fault(at, read.error().message, "drover catalog check FILE says more");
+      }
+    }
+  }
+  if (const Json* here = root.find("here"); here != nullptr && !here->is_null()) {
+    auto facts = catalog::Facts::from_json(*here, "operator", "");
+    if (!facts) fault("here", facts.error().message, "");
+    road::ThingSpec store;
+    store.kind = policy::ThingKind::kStore;
+    store.facts = facts.value_or(catalog::Facts());
+    out.road.here = std::string(store.facts.text("region"));
+    out.things[road::kOwnStore] = std::move(store);
+  }
+  if (const Json* placement = root.find("placement");
+      placement != nullptr && !placement->is_null() &&
+      known(*placement, "placement", {"prefer"}, fault)) {
+    std::string_view prefer = placement->get_string("prefer").value_or("listed");
+    auto parsed = road::parse_preference(prefer);
+    if (!parsed) {
+      fault("placement.prefer", "'" + std::string(prefer) + "' is no preference",
+            "listed, balanced, cheapest, fastest or greenest");
+    }
+    out.road.preference = parsed.value_or(road::Preference::kListed);
+  }
+  if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
+    read_policy(*section, path, read_file, fault, out);
+  }
+}
+
+void read_endpoint_facts(const Json& item, const std::string& at, const TellFault& fault,
+                         const Config& config, catalog::Endpoint& e) {
+  const catalog::Place* place = nullptr;
+  if (auto id = item.get_string("place")) {
+    place = config.places.find(*id);
+    if (place == nullptr) {
+      fault(at + ".place", "there is no place '" + std::string(*id) + "'",
+            "drover catalog show lists them");
+    }
+  } else if (!e.region.empty()) {
+    place = config.places.find(e.provider, e.region);
+  }
+  catalog::Facts own;
+  if (const Json* facts = item.find("facts"); facts != nullptr && !facts->is_null()) {
+    auto read = catalog::Facts::from_json(*facts, "operator", "");
+    if (!read) fault(at + ".facts", read.error().message, "");
+    own = read.value_or(catalog::Facts());
+  }
+  auto state = [&](const char* name, const std::string& value) {
+    if (value.empty()) return;
+    auto set = own.set(catalog::Fact{name, value, "operator", ""});
+    if (!set) fault(at, set.error().message, "");
+  };
+  state("region", e.region);
+  state("partition", e.partition);
+  state("zone", e.zone);
+  // An endpoint whose evidence is fetched and verified can give evidence of that kind.
+  if (const Json* kind = item.at("attestation", "kind"); kind != nullptr && kind->string()) {
+    if (own.find("attestation") == nullptr) state("attestation", *kind->string());
+  }
+  if (place != nullptr) e.facts = place->facts;
+  // A profile of Bedrock's is routed within what its name says, wherever it is called.
+  size_t dot = e.upstream_model.find('.');
+  if (e.provider == "aws-bedrock" && dot != std::string::npos) {
+    std::string scope = e.upstream_model.substr(0, dot);
+    for (std::string_view profile : {"eu", "us", "us-gov", "apac", "global", "au", "ca", "jp"}) {
+      if (scope != profile || own.find("processing_scope") != nullptr) continue;
+      state("processing_scope", scope);
+    }
+  }
+  e.facts.overlay(own);
+  if (e.zone.empty()) e.zone = std::string(e.facts.text("zone"));
+  if (e.partition.empty() && place != nullptr) {
+    e.partition = std::string(e.facts.text("partition"));
+  }
+}
+
+void read_thing(const Json& item, const std::string& at, const std::string& name,
+                const TellFault& fault, Config& out) {
+  road::ThingSpec thing;
+  if (const Json* facts = item.find("facts"); facts != nullptr && !facts->is_null()) {
+    auto read = catalog::Facts::from_json(*facts, "operator", "");
+    if (!read) fault(at + ".facts", read.error().message, "");
+    thing.facts = read.value_or(catalog::Facts());
+  }
+  if (const Json* data = item.find("data"); data != nullptr && !data->is_null()) {
+    thing.data_class = data_class(*data, at + ".data", fault).text();
+    auto checked = check_data_class(out, thing.data_class);
+    if (!checked) fault(at + ".data", checked.error().message, "");
+  }
+  if (thing.facts.empty() && thing.data_class.empty()) return;
+  out.things[name] = std::move(thing);
+}
+
+Result<void> check_data_class(const Config& config, const std::string& data_class) {
+  TRY(contract::DataClass parsed, contract::DataClass::parse(data_class));
+  TRY(parsed, config.policy->resolve(parsed));
+  return {};
+}
+
+}  // namespace drover::app

@@ -1,0 +1,113 @@
+#include "app/config_policy.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::app {
+namespace {
+
+Result<std::string> one_file(const std::string& path) {
+  if (path.ends_with("own.yaml")) {
+    return std::string(
+        "source: our audit\ndate: 2026-10-01\nplaces:\n"
+        "  - id: cellar\n    providers: [vllm]\n    region: cellar\n"
+        "    facts: {zone: de-by, prompt_cache: de-by}\n");
+  }
+  return fail(Code::kNotFound, path + ": no such file");
+}
+
+ConfigOutcome parse(std::string_view text) { return parse_config("drover.yaml", text, one_file); }
+
+constexpr std::string_view kWhole = R"(
+here: {region: eu-central-1, zone: de, cleared_for: restricted}
+catalog: [own.yaml]
+placement: {prefer: cheapest}
+policy:
+  zones:
+    - {name: de-by, within: [de], title: Bavaria}
+  classes:
+    patient: {residency: de, sensitivity: confidential, retention: session}
+  floor: sensitivity=internal
+  tenants: {ten_clinic: patient}
+  requirements:
+    - {name: c5, when: {sensitivity: confidential}, for: model, needs: {certifications: c5}}
+endpoints:
+  - {id: a, provider: aws-bedrock, model: m, region: eu-central-1, facts: {retention: none}}
+  - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, upstream_model: eu.anthropic.x}
+  - {id: c, provider: vllm, model: m, region: cellar, base_url: "http://127.0.0.1:1/v1"}
+  - {id: d, provider: openai, model: m}
+  - {id: e, provider: openai, model: m, place: cellar, zone: de}
+tools:
+  - {name: files, command: [files], facts: {zone: de}, data: patient}
+planners:
+  - {origin: "http://127.0.0.1:9000", facts: {zone: de}}
+agents:
+  - {name: ward, models: [m], tools: [files], data: patient}
+)";
+
+TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
+  ConfigOutcome outcome = parse(kWhole);
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const Config& c = outcome.config;
+  EXPECT_EQ(c.road.here, "eu-central-1");
+  EXPECT_EQ(c.road.preference, road::Preference::kCheapest);
+  EXPECT_EQ(c.things.at(road::kOwnStore).facts.text("zone"), "de");
+  EXPECT_EQ(c.things.at("files").data_class, "patient");
+  EXPECT_EQ(c.things.at("http://127.0.0.1:9000").facts.text("zone"), "de");
+  EXPECT_EQ(c.policy->requirements().size(), 1u);
+  EXPECT_EQ(c.policy->effective("ten_clinic", {}).text(),
+            "residency=de;sensitivity=confidential;retention=session");
+  EXPECT_EQ(c.policy->effective("ten_x", {}).text(), "sensitivity=internal");
+  ASSERT_EQ(c.endpoints.size(), 5u);
+  const auto& e = c.endpoints;
+  EXPECT_EQ(e[0].facts.text("zone"), "de");
+  EXPECT_EQ(e[0].facts.text("retention"), "none");
+  EXPECT_EQ(e[0].facts.find("retention")->source, "operator");
+  EXPECT_EQ(e[0].partition, "aws");
+  EXPECT_EQ(e[1].facts.text("processing_scope"), "eu") << "an inference profile leaves its region";
+  EXPECT_EQ(e[0].facts.find("processing_scope"), nullptr);
+  EXPECT_EQ(e[2].facts.text("zone"), "de-by");
+  EXPECT_TRUE(e[3].facts.empty());
+  EXPECT_EQ(e[4].facts.text("zone"), "de") << "what stands at the endpoint wins";
+  EXPECT_EQ(e[4].facts.text("prompt_cache"), "de-by");
+}
+
+struct Wrong {
+  std::string_view text;
+  int line;
+  std::string_view says;
+};
+
+class PolicyFaults : public testing::TestWithParam<Wrong> {};
+
+TEST_P(PolicyFaults, AreToldWithTheirLine) {
+  ConfigOutcome outcome = parse(GetParam().text);
+  ASSERT_FALSE(outcome.faults.empty());
+  EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
+  EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)
+      << outcome.faults[0].to_string();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PolicyFaults,
+    testing::Values(
+        Wrong{"here: {zone: 7}", 1, "fact 'zone' must be a word"},
+        Wrong{"catalog: [missing.yaml]", 1, "missing.yaml"},
+        Wrong{"placement:\n  prefer: prettiest", 2, "no preference"},
+        Wrong{"policy:\n  colour: red", 2, "unknown setting 'colour'"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: [nowhere]}", 2, "does not exist"},
+        Wrong{"policy:\n  classes:\n    patient: {sensitivity: secret}", 3, "'secret' is unknown"},
+        Wrong{"policy:\n  classes:\n    patient: {residency: atlantis}", 2, "no zone 'atlantis'"},
+        Wrong{"policy:\n  requirements:\n    - {name: a, needs: {sovereignty: 2}}\n"
+              "    - {name: b, needs: {colour: red}}",
+              4, "unknown setting 'colour' in needs"},
+        Wrong{"policy:\n  floor: patient", 2, "no data class 'patient'"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m, facts: {colour: red}}", 2,
+              "no fact 'colour'"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m, place: mars}", 2, "no place 'mars'"},
+        Wrong{"tools:\n  - {name: t, command: [t], data: guest}", 2, "no data class 'guest'"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m}\nagents:\n"
+              "  - {name: a, models: [m], data: guest}",
+              4, "no data class 'guest'"}));
+
+}  // namespace
+}  // namespace drover::app

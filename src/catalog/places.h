@@ -1,0 +1,51 @@
+#pragma once
+// Places: the regions of clouds as facts, each with its source and date, so that an endpoint in
+// drover.yaml need only name its provider and region. The starter catalog (/catalog/places) is part
+// of the program; an operator adds files of the same form, which win fact by fact.
+//
+//   source: https://…                # of every fact below that states no other
+//   date: 2026-11-20
+//   facts: {operator: …}             # of every place in the file
+//   places:
+//     - id: aws/eu-central-1
+//       providers: [aws-bedrock]     # names in the provider table
+//       region: eu-central-1
+//       facts: {country: de, zone: de, retention: {value: none, source: …, date: …}}
+//
+// Values, any thread. Errors (kInvalidArgument) name the file, the place and the fact.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "catalog/facts.h"
+
+namespace drover::catalog {
+
+struct Place {
+  std::string id;
+  std::vector<std::string> providers;
+  std::string region;
+  Facts facts;
+  bool operator==(const Place&) const = default;
+};
+
+class Places {
+ public:
+  /// Those that come with the program.
+  static const Places& starter();
+  static Result<Places> parse(std::string_view yaml, const std::string& file);
+
+  /// nullptr if there is none.
+  const Place* find(std::string_view provider, std::string_view region) const;
+  const Place* find(std::string_view id) const;
+  /// By id. Places of the same id are merged, the others' facts win.
+  void merge(const Places& others);
+  const std::map<std::string, Place, std::less<>>& all() const { return places_; }
+
+ private:
+  std::map<std::string, Place, std::less<>> places_;
+};
+
+}  // namespace drover::catalog

@@ -1,0 +1,67 @@
+#include "catalog/places.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace drover::catalog {
+namespace {
+
+TEST(Places, TheStarterCatalogKnowsTheCloudsWithSourceAndDate) {
+  const Places& all = Places::starter();
+  std::set<std::string> partitions;
+  for (const auto& [id, place] : all.all()) {
+    SCOPED_TRACE(id);
+    partitions.emplace(place.facts.text("partition"));
+    for (const char* needed : {"partition", "region", "country", "zone", "operator", "jurisdiction",
+                               "fault_domain", "prompt_cache"}) {
+      EXPECT_NE(place.facts.find(needed), nullptr) << needed;
+    }
+    for (const Fact& fact : place.facts.all()) {
+      EXPECT_TRUE(fact.source.starts_with("https://")) << fact.name;
+      EXPECT_EQ(fact.date.size(), 10u) << fact.name;
+    }
+  }
+  EXPECT_EQ(partitions,
+            (std::set<std::string>{"aws", "aws-us-gov", "aws-eusc", "azure", "coreweave"}));
+  const Place* frankfurt = all.find("aws-bedrock", "eu-central-1");
+  ASSERT_NE(frankfurt, nullptr);
+  EXPECT_EQ(frankfurt->facts.text("zone"), "de");
+  EXPECT_EQ(frankfurt->facts.find("retention"), nullptr) << "it depends on the account";
+  EXPECT_EQ(all.find("azure-openai", "eu-central-1"), nullptr);
+}
+
+TEST(Places, OnesOwnFileWinsFactByFact) {
+  auto own = Places::parse(
+      "source: our audit\ndate: 2026-10-01\nplaces:\n"
+      "  - id: aws/eu-central-1\n    providers: [aws-bedrock]\n    region: eu-central-1\n"
+      "    facts: {retention: none, cleared_for: confidential}\n",
+      "own.yaml");
+  ASSERT_TRUE(own) << own.error().message;
+  Places all = Places::starter();
+  all.merge(*own);
+  const Facts& facts = all.find("aws/eu-central-1")->facts;
+  EXPECT_EQ(facts.text("retention"), "none");
+  EXPECT_EQ(facts.find("retention")->source, "our audit");
+  EXPECT_EQ(facts.text("country"), "de");
+  EXPECT_TRUE(facts.find("country")->source.starts_with("https://"));
+}
+
+TEST(Places, AFaultNamesTheFileThePlaceAndTheFact) {
+  auto message = [](const char* yaml) {
+    auto out = Places::parse(yaml, "own.yaml");
+    return out ? std::string() : out.error().message;
+  };
+  EXPECT_NE(message("places: [{id: a, providers: [x], facts: {zone: 7}}]").find("own.yaml, a: "),
+            std::string::npos);
+  EXPECT_NE(message("places: [{id: a, providers: [x], colour: red}]").find("colour"),
+            std::string::npos);
+  for (const char* yaml : {"", "7", "places: 7", "places: [7]", "places: [{}]", "places: [{id: a}]",
+                           "a: [", "places: [{id: a, providers: [x]}, {id: a, providers: [x]}]",
+                           "facts: {colour: red}\nplaces: []"}) {
+    EXPECT_NE(message(yaml), "") << yaml;
+  }
+}
+
+}  // namespace
+}  // namespace drover::catalog

@@ -1,0 +1,236 @@
+#include "policy/cedar.h"
+
+#include <algorithm>
+
+#ifdef DROVER_CEDAR
+#include "policy/cedar/drover_cedar.h"
+#endif
+
+namespace drover::policy {
+namespace {
+
+using catalog::FactType;
+
+std::string_view cedar_type(FactType type) {
+  switch (type) {
+    case FactType::kNames:
+      return "Set<String>";
+    case FactType::kNumber:
+      return "decimal";
+    case FactType::kFlag:
+      return "Bool";
+    default:
+      return "String";
+  }
+}
+
+}  // namespace
+
+std::string cedar_schema() {
+  std::string facts = "{ kind: String, pool: String, zones: Set<String>";
+  for (const catalog::FactKind& kind : catalog::fact_kinds()) {
+    if (kind.type == FactType::kTable) continue;
+    facts += ", " + std::string(kind.name) + "?: " + std::string(cedar_type(kind.type));
+  }
+  facts += " }";
+  return "type Facts = " + facts +
+         ";\n"
+         "type Data = { sensitivity: Long, anywhere: Bool, zones: Set<String>, any_purpose: Bool, "
+         "purposes: Set<String>, no_training: Bool, no_review: Bool, no_cache: Bool, "
+         "keep_seconds: Long };\n"
+         "entity Tenant;\n"
+         "entity Endpoint = Facts;\nentity Tool = Facts;\nentity Store = Facts;\n"
+         "action call_model appliesTo { principal: Tenant, resource: Endpoint, context: Data };\n"
+         "action call_tool appliesTo { principal: Tenant, resource: Tool, context: Data };\n"
+         "action store appliesTo { principal: Tenant, resource: Store, context: Data };\n";
+}
+
+#ifdef DROVER_CEDAR
+
+namespace {
+
+Json uid(std::string_view type, std::string_view id) {
+  return Json::object().set("type", type).set("id", id);
+}
+
+/// Cedar's decimals have four digits after the point.
+Json decimal(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.4f", value);
+  Json inner = Json::object().set("fn", "decimal").set("arg", std::string(text));
+  return Json::object().set("__extn", std::move(inner));
+}
+
+Json names(const std::vector<std::string>& list) {
+  Json out = Json::array();
+  for (const std::string& name : list) out.push(name);
+  return out;
+}
+
+Json attributes_of(const Thing& thing, const Zones& zones) {
+  Json out = Json::object();
+  out.set("kind", thing_kind_name(thing.kind)).set("pool", thing.pool);
+  Json holding = Json::array();
+  for (size_t i = 0; thing.traits.zone >= 0 && i < zones.all().size(); ++i) {
+    auto zone = static_cast<size_t>(thing.traits.zone);
+    if (zones.inside(static_cast<int>(i)).test(zone)) holding.push(zones.all()[i].name);
+  }
+  out.set("zones", std::move(holding));
+  for (const catalog::Fact& fact : thing.facts.all()) {
+    switch (catalog::fact_kind(fact.name)->type) {
+      case FactType::kTable:
+        break;
+      case FactType::kNames:
+        out.set(fact.name, names(thing.facts.list(fact.name)));
+        break;
+      case FactType::kNumber:
+        out.set(fact.name, decimal(fact.value.number().value_or(0)));
+        break;
+      default:
+        out.set(fact.name, fact.value);
+    }
+  }
+  return out;
+}
+
+Json context_of(const contract::DataClass& data, const Zones& zones) {
+  Zones::Residency residency = zones.resolve(data.residency);
+  Json bound = Json::array();
+  for (size_t i = 0; !residency.anywhere && i < zones.all().size(); ++i) {
+    if (residency.zones.test(i)) bound.push(zones.all()[i].name);
+  }
+  Json out = Json::object();
+  out.set("sensitivity", static_cast<int64_t>(data.sensitivity));
+  out.set("anywhere", residency.anywhere).set("zones", std::move(bound));
+  out.set("any_purpose", !data.purposes.has_value());
+  out.set("purposes", data.purposes ? names(*data.purposes) : Json::array());
+  out.set("no_training", (data.usage & contract::kNoTraining) != 0);
+  out.set("no_review", (data.usage & contract::kNoReview) != 0);
+  out.set("no_cache", (data.usage & contract::kNoCache) != 0);
+  return out.set("keep_seconds", data.keep_s);
+}
+
+/// Takes what the engine handed back.
+Json taken(char* text) {
+  if (text == nullptr) return Json();
+  auto parsed = Json::parse(text);
+  drover_cedar_free_text(text);
+  return parsed.value_or(Json());
+}
+
+std::string joined(const Json& object, std::string_view key) {
+  std::string out;
+  const Json* list = object.find(key);
+  if (list == nullptr || list->array_items() == nullptr) return out;
+  for (const Json& item : *list->array_items()) {
+    if (item.string() != nullptr) out += (out.empty() ? "" : ", ") + *item.string();
+  }
+  return out;
+}
+
+/// Rules that say nothing of the principal decide alike for all: one set of decisions serves
+/// everybody. Whatever is not the bare head of a rule counts as looking.
+bool looks_at_principals(std::string_view policies) {
+  constexpr std::string_view kWord = "principal";
+  for (size_t at = policies.find(kWord); at != std::string_view::npos;
+       at = policies.find(kWord, at + 1)) {
+    size_t after = policies.find_first_not_of(" \t\r\n", at + kWord.size());
+    if (after == std::string_view::npos || policies[after] != ',') return true;
+  }
+  return false;
+}
+
+class Cedar final : public Authorizer {
+ public:
+  Cedar(drover_cedar* loaded, std::string print, bool tenants, std::shared_ptr<const Zones> zones)
+      : loaded_(loaded), print_(std::move(print)), tenants_(tenants), zones_(std::move(zones)) {}
+  ~Cedar() override { drover_cedar_free(loaded_); }
+  Cedar(const Cedar&) = delete;
+  Cedar& operator=(const Cedar&) = delete;
+
+  std::optional<Denial> deny(const Ask& ask, const Thing& thing) const override {
+    static constexpr std::string_view kTypes[] = {"Endpoint", "Tool", "Store"};
+    static constexpr std::string_view kActions[] = {"call_model", "call_tool", "store"};
+    auto kind = static_cast<size_t>(ask.kind);
+    Json principal = uid("Tenant", ask.tenant);
+    Json resource = uid(kTypes[kind], thing.id);
+    Json entities = Json::array();
+    entities.push(Json::object()
+                      .set("uid", principal)
+                      .set("attrs", Json::object())
+                      .set("parents", Json::array()));
+    entities.push(Json::object()
+                      .set("uid", resource)
+                      .set("attrs", attributes_of(thing, *zones_))
+                      .set("parents", Json::array()));
+    Json request = Json::object();
+    request.set("principal", std::move(principal)).set("action", uid("Action", kActions[kind]));
+    request.set("resource", std::move(resource)).set("context", context_of(ask.data, *zones_));
+    std::string text = request.set("entities", std::move(entities)).dump();
+    char* handed = nullptr;
+    int decided = drover_cedar_decide(loaded_, text.data(), text.size(), &handed);
+    Json why = taken(handed);
+    if (decided == 1) return std::nullopt;
+    if (std::string errors = joined(why, "errors"); !errors.empty()) {
+      return Denial{"cedar", "the rules could not be decided: " + errors};
+    }
+    std::string rules = joined(why, "policies");
+    if (rules.empty()) return Denial{"cedar", "no rule permits it"};
+    return Denial{"cedar:" + rules, "the rule " + rules + " forbids it"};
+  }
+  bool by_tenant() const override { return tenants_; }
+  std::string fingerprint() const override { return print_; }
+
+ private:
+  drover_cedar* loaded_;
+  std::string print_;
+  bool tenants_;
+  std::shared_ptr<const Zones> zones_;
+};
+
+}  // namespace
+
+bool cedar_built_in() { return true; }
+std::string_view cedar_version() { return DROVER_CEDAR; }
+
+Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
+                                                     const std::string& file,
+                                                     std::shared_ptr<const Zones> zones) {
+  std::string schema = cedar_schema();
+  char* handed = nullptr;
+  drover_cedar* loaded =
+      drover_cedar_load(policies.data(), policies.size(), schema.data(), schema.size(), &handed);
+  Json faults = taken(handed);
+  if (loaded == nullptr) {
+    std::string message;
+    const Json::Array* list = faults.array_items();
+    for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
+      const Json& one = (*list)[i];
+      message += (message.empty() ? "" : "\n") + file + ":" +
+                 std::to_string(one.get_int("line").value_or(0)) + ":" +
+                 std::to_string(one.get_int("column").value_or(0)) + ": " +
+                 std::string(one.get_string("message").value_or("not a policy"));
+    }
+    return fail(Code::kInvalidArgument, message.empty() ? file + ": not a policy" : message);
+  }
+  bool tenants = looks_at_principals(policies);
+  return std::shared_ptr<const Authorizer>(
+      std::make_shared<Cedar>(loaded, fingerprint_of(policies), tenants, std::move(zones)));
+}
+
+#else
+
+bool cedar_built_in() { return false; }
+std::string_view cedar_version() { return ""; }
+
+Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view, const std::string& file,
+                                                     std::shared_ptr<const Zones>) {
+  return fail(Code::kUnimplemented,
+              file +
+                  ": this program was built without the Cedar engine, and does not start with "
+                  "rules that it cannot decide (`make cedar`, then build again)");
+}
+
+#endif
+
+}  // namespace drover::policy

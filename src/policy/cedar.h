@@ -1,0 +1,42 @@
+#pragma once
+// Rules in the Cedar language, decided by the official engine (src/policy/cedar, Rust behind a C
+// interface). They are asked after the built-in rules and can only remove: Cedar's own default is
+// to deny, so a file of rules begins with what it permits.
+//
+//   permit(principal, action, resource);
+//   @id("no-foreign-parent")
+//   forbid(principal, action == Action::"call_model", resource)
+//   when { context.sensitivity >= 2 }
+//   unless { resource has jurisdiction && resource.jurisdiction == "de" };
+//
+// A principal is a Tenant; actions are call_model, call_tool and store; a resource is an Endpoint,
+// a Tool or a Store with its facts as attributes (missing ones are missing: `has` asks), `zones`
+// (its zone and all that hold it), `pool` and `kind`; the context is the data's class.
+// cedar_schema() has all of it, and files are validated against it when they are loaded: an
+// attribute that does not exist, or that is not asked for with `has`, is a fault with line and
+// column.
+//
+// A program that was built without the engine knows the words but loads nothing: load() says so.
+// Values; deny() may be called by any thread.
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "policy/policy.h"
+
+namespace drover::policy {
+
+/// Whether this program has the engine in it.
+bool cedar_built_in();
+/// The version of the engine, or "" without one.
+std::string_view cedar_version();
+/// What rules are validated against.
+std::string cedar_schema();
+/// kInvalidArgument: every fault on a line of its own, "FILE:LINE:COLUMN: …".
+/// kUnimplemented: there is no engine in this program.
+Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
+                                                     const std::string& file,
+                                                     std::shared_ptr<const Zones> zones);
+
+}  // namespace drover::policy

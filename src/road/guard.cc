@@ -1,0 +1,53 @@
+#include "road/guard.h"
+
+namespace drover::road {
+
+std::shared_ptr<const policy::Policy> Guard::current() const {
+  static const std::shared_ptr<const policy::Policy> kBuiltIn = std::make_shared<policy::Policy>();
+  return policy_ == nullptr ? kBuiltIn : policy_->get();
+}
+
+void Guard::set_things(std::map<std::string, ThingSpec> things) {
+  specs_ = std::move(things);
+  made_for_ = nullptr;
+}
+
+Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const TenantId& tenant,
+                          std::string_view data_class) {
+  std::shared_ptr<const policy::Policy> policy = current();
+  if (made_for_ != policy) {
+    made_for_ = policy;
+    things_.clear();
+    for (const auto& [id, spec] : specs_) {
+      things_[id] = policy::make_thing(id, spec.kind, "", spec.facts, policy->zones());
+    }
+  }
+  policy::Ask ask;
+  ask.kind = kind;
+  ask.tenant = tenant.str();
+  TRY(ask.data, contract::DataClass::parse(data_class));
+  ask.data = policy->effective(ask.tenant, ask.data);
+  policy::Thing unknown;
+  unknown.kind = kind;
+  auto it = things_.find(name);
+  const policy::Thing& thing = it == things_.end() ? unknown : it->second;
+  std::optional<policy::Denial> denial = policy::Case(*policy, ask).deny(thing);
+  if (!denial) return {};
+  std::string text = std::string(policy::thing_kind_name(kind)) + " '" + name +
+                     "' may not see this data (" + ask.data.text() + "): " + denial->rule + ": " +
+                     denial->why;
+  return fail(Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place"));
+}
+
+std::string Guard::brings(const std::string& name) const {
+  auto it = specs_.find(name);
+  return it == specs_.end() ? std::string() : it->second.data_class;
+}
+
+Result<std::string> Guard::resolve(std::string_view data_class) const {
+  TRY(contract::DataClass parsed, contract::DataClass::parse(data_class));
+  TRY(contract::DataClass resolved, current()->resolve(parsed));
+  return resolved.text();
+}
+
+}  // namespace drover::road

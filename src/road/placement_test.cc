@@ -1,0 +1,291 @@
+// Hard rules before everything; soft scores among what is left; reasons for the rest.
+#include "road/placement.h"
+
+#include "road/road_test_fixture.h"
+
+namespace drover::road {
+namespace {
+
+using Ids = std::vector<std::string>;
+
+Ids ids(const std::vector<const catalog::Endpoint*>& endpoints) {
+  Ids out;
+  for (const catalog::Endpoint* e : endpoints) out.push_back(e->id);
+  return out;
+}
+
+contract::DataClass of(std::string_view text) { return *contract::DataClass::parse(text); }
+
+class Zoned : public RoadFixture {
+ protected:
+  void at(const std::string& host, const std::string& zone, const std::string& more = "") {
+    facts_ = *catalog::Facts::from_json(
+        *Json::parse(R"({"prompt_cache":"none","zone":")" + zone + "\"" + more + "}"), "test", "");
+    add(host);
+  }
+  ModelCall bound(std::string_view data) {
+    ModelCall call = call_for(request_body(false));
+    call.data_class = of(data);
+    return call;
+  }
+  void fails(const std::string& host) {
+    imposter(host).script(answer(503, R"({"error":{"message":"no"}})"));
+  }
+  void works(const std::string& host) { imposter(host).script(answer(200, chat_body("ok"))); }
+  static Ids tried(const std::vector<AttemptRecord>& attempts) {
+    Ids out;
+    for (const AttemptRecord& a : attempts) out.push_back(a.endpoint);
+    return out;
+  }
+  void require(const std::string& json) {
+    policy::PolicySpec spec;
+    spec.requirements = *Json::parse(json);
+    policy_.replace(*policy::Policy::make(std::move(spec)));
+  }
+};
+
+TEST_F(Zoned, ACallIsServedInsideItsZone) {
+  at("us.test", "us");
+  at("de.test", "de");
+  works("de.test");
+  works("us.test");
+  auto out = run(bound("residency=eu"));
+  ASSERT_TRUE(out) << out.error().error.to_string();
+  EXPECT_EQ(out->endpoint->id, "de.test");
+  ASSERT_EQ(out->placement.rejected.size(), 1u);
+  EXPECT_EQ(out->placement.rejected[0].endpoint, "us.test");
+  EXPECT_EQ(out->placement.rejected[0].rule, "residency");
+  EXPECT_EQ(out->placement.removed, 1);
+}
+
+TEST_F(Zoned, FailoverStaysInsideEvenWhenThatMeansBeingDown) {
+  at("us.test", "us");
+  at("de.test", "de");
+  at("fr.test", "fr");
+  fails("de.test");
+  fails("fr.test");
+  works("us.test");
+  for (int i = 0; i < 8; ++i) {
+    // From the first failures to circuits that are open, and the last resort.
+    auto out = run(bound("residency=eu"));
+    ASSERT_FALSE(out);
+    for (const std::string& id : tried(out.error().attempts)) EXPECT_NE(id, "us.test");
+    EXPECT_EQ(out.error().error.reason, "overloaded");
+  }
+  EXPECT_EQ(imposter("us.test").requests().size(), 0u) << "not a byte of it";
+  EXPECT_TRUE(run(bound(""))) << "data that is not bound goes there";
+}
+
+TEST_F(Zoned, NoPlaceIsARefusalThatNamesEndpointAndRule) {
+  at("us.test", "us");
+  facts_ = catalog::Facts();
+  add("somewhere.test");
+  works("us.test");
+  auto out = run(bound("residency=de"));
+  ASSERT_FALSE(out);
+  const Error& error = out.error().error;
+  EXPECT_EQ(error.code, Code::kPermissionDenied);
+  EXPECT_EQ(error.reason, "no_place");
+  EXPECT_EQ(error.message,
+            "no endpoint of the model 'm' may see this data (residency=de): us.test -> residency: "
+            "the data may be in de; its zone is us; somewhere.test -> residency: the data may be "
+            "in de; its zone is not stated");
+  EXPECT_TRUE(out.error().attempts.empty());
+  EXPECT_EQ(imposter("us.test").requests().size(), 0u);
+}
+
+TEST_F(Zoned, ATenantsFloorHoldsForACallThatStatesNothing) {
+  at("us.test", "us");
+  at("de.test", "de");
+  works("us.test");
+  works("de.test");
+  policy::PolicySpec spec;
+  spec.tenants["ten_1"] = of("residency=de");
+  policy_.replace(*policy::Policy::make(std::move(spec)));
+  auto out = run(call_for(request_body(false)));
+  ASSERT_TRUE(out);
+  EXPECT_EQ(out->endpoint->id, "de.test");
+}
+
+TEST_F(Zoned, PlacesAreFoundAnewWhenAFactOrThePolicyChanges) {
+  at("a.test", "de");
+  works("a.test");
+  ASSERT_TRUE(run(bound("residency=de")));
+  endpoints_[0].facts = *catalog::Facts::from_json(
+      *Json::parse(R"({"zone":"us","prompt_cache":"none"})"), "test", "");
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_FALSE(run(bound("residency=de")));
+  endpoints_[0].facts = facts_;
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  auto before = run(bound("residency=de"));
+  ASSERT_TRUE(before);
+  require(R"([{"name":"c5","needs":{"certifications":"c5"}}])");
+  auto after = run(bound("residency=de"));
+  ASSERT_FALSE(after);
+  EXPECT_NE(after.error().error.message.find("a.test -> c5: "), std::string::npos);
+  EXPECT_EQ(before->placement.epochs.catalog, after.error().placement.epochs.catalog);
+  EXPECT_NE(before->placement.epochs.policy, after.error().placement.epochs.policy);
+}
+
+TEST_F(Zoned, WithoutFreshEvidenceAnEndpointDoesNotExist) {
+  at("plain.test", "de");
+  at("enclave.test", "de", R"(,"attestation":"aws-nitro")");
+  works("plain.test");
+  works("enclave.test");
+  require(R"([{"name":"sealed","when":{"purpose":"care"},)"
+          R"("needs":{"attestation":"aws-nitro","max_age":"1h"}}])");
+  for (catalog::Endpoint& e : endpoints_) {
+    Json facts = e.facts.to_json();
+    facts.set("purposes", "any");
+    e.facts = *catalog::Facts::from_json(facts, "test", "");
+  }
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  auto none = run(bound("purpose=care"));
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().error.reason, "no_place");
+  EXPECT_NE(none.error().error.message.find("no evidence of kind aws-nitro"), std::string::npos);
+  EXPECT_EQ(imposter("enclave.test").requests().size(), 0u);
+  evidence_.shown.insert("enclave.test aws-nitro");
+  auto out = run(bound("purpose=care"));
+  ASSERT_TRUE(out) << out.error().error.to_string();
+  EXPECT_EQ(out->endpoint->id, "enclave.test");
+  evidence_.shown.clear();
+  EXPECT_FALSE(run(bound("purpose=care"))) << "it expired";
+}
+
+// --- Soft scores ---
+
+class Scored : public Zoned {
+ protected:
+  void SetUp() override {
+    parts_of_.catalog = &catalog_;
+    parts_of_.health = &health_;
+    parts_of_.policy = &policy_;
+    parts_of_.clock = &loop_;
+    parts_of_.here = "home";
+  }
+  void priced(const std::string& id, const std::string& usd, const std::string& facts = "{}",
+              const std::string& model = "m") {
+    catalog::Endpoint e;
+    e.id = id;
+    e.provider = "openai-compatible";
+    e.model = model;
+    e.price.known = usd != "?";
+    e.price.input = e.price.output = Money::parse_usd(usd).value_or(Money());
+    e.facts = *catalog::Facts::from_json(*Json::parse(facts), "test", "");
+    endpoints_.push_back(e);
+    ASSERT_TRUE(catalog_.replace(endpoints_));
+  }
+  Ids order(Preference preference, Ids ladder = {"m"}, std::string_view session = {}) {
+    if (!placer_) placer_ = std::make_unique<Placer>(parts_of_);
+    policy::Ask ask = placer_->ask("ten_1", {});
+    PlaceQuestion question{ladder, ask, preference};
+    question.session = session;
+    Ids out = ids(placer_->place(question).placement.endpoints);
+    // The long form says the same.
+    Explanation explained = placer_->explain(question);
+    for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(explained.ranked[i].endpoint, out[i]);
+    return out;
+  }
+  const catalog::Endpoint& named(const std::string& id) { return *catalog_.get()->find(id); }
+  void measured(const std::string& id, Duration first_token, const std::string& session = "") {
+    auto catalog = catalog_.get();
+    placer_->started(*catalog, named(id));
+    placer_->finished(*catalog, named(id), true, first_token, session);
+  }
+  PlacerParts parts_of_;
+  std::unique_ptr<Placer> placer_;
+};
+
+TEST_F(Scored, ListedIsTheCatalogsOrderAndTheLadderComesFirst) {
+  priced("dear", "0.00001");
+  priced("cheap", "0.000001");
+  priced("other", "0.0000001", "{}", "n");
+  EXPECT_EQ(order(Preference::kListed), Ids({"dear", "cheap"}));
+  EXPECT_EQ(order(Preference::kCheapest, {"m", "n"}), Ids({"cheap", "dear", "other"}));
+  EXPECT_EQ(order(Preference::kCheapest, {"n", "m"}), Ids({"other", "cheap", "dear"}));
+}
+
+TEST_F(Scored, CheapestCountsUpliftAndTransferAndKnowsNoUnknownPrice) {
+  priced("unknown", "?");
+  priced("uplifted", "0.000002", R"({"price_uplift":1.5})");
+  priced("plain", "0.0000025");
+  priced("far", "0.0000024", R"({"ingress_usd_per_gb":100})");
+  priced("near", "0.0000024", R"({"ingress_usd_per_gb":100,"private_links":["home"]})");
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"near", "plain", "far", "unknown", "uplifted"}));
+}
+
+TEST_F(Scored, FastestFollowsRoundTripsThenWhatIsMeasuredThenLoad) {
+  priced("a", "0.000001", R"({"rtt_ms":{"home":80}})");
+  priced("b", "0.000001", R"({"rtt_ms":{"home":20}})");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"b", "a"}));
+  for (int i = 0; i < 20; ++i) measured("b", 900ms);
+  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+  // Calls in flight count against an endpoint until they are done.
+  for (int i = 0; i < 20; ++i) placer_->started(*catalog_.get(), named("a"));
+  EXPECT_EQ(order(Preference::kFastest), Ids({"b", "a"}));
+  auto catalog = catalog_.get();
+  for (int i = 0; i < 20; ++i) placer_->finished(*catalog, named("a"), true, {}, "");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+  // A reload keeps what was learnt.
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+}
+
+TEST_F(Scored, AColdStartCountsUntilItIsUsedAndAgainAfterAPause) {
+  priced("cold", "0.000001", R"({"cold_start_ms":5000})");
+  priced("slow", "0.000001", R"({"rtt_ms":{"home":500}})");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "cold"}));
+  measured("cold", 100ms);
+  EXPECT_EQ(order(Preference::kFastest), Ids({"cold", "slow"}));
+  loop_.run_for(600s);
+  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "cold"}));
+}
+
+TEST_F(Scored, GreenestAndTheWarmCache) {
+  priced("coal", "0.000001", R"({"carbon_g_per_kwh":700})");
+  priced("wind", "0.0000011", R"({"carbon_g_per_kwh":20})");
+  EXPECT_EQ(order(Preference::kGreenest), Ids({"wind", "coal"}));
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"coal", "wind"}));
+  endpoints_[1].price.cache_read = *Money::parse_usd("0.0000001");
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  order(Preference::kCheapest);
+  measured("wind", 100ms, "ses_1");
+  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_1"), Ids({"wind", "coal"}))
+      << "its prompt is in the cache there";
+  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_2"), Ids({"coal", "wind"}));
+}
+
+TEST_F(Scored, AThousandEndpointsGiveTheBestAsALookAtEachDoes) {
+  SeededRandom random(3);
+  for (int i = 0; i < 1000; ++i) {
+    catalog::Endpoint e;
+    e.id = "e" + std::to_string(i);
+    e.provider = "openai-compatible";
+    e.model = i % 3 == 0 ? "n" : "m";
+    e.price.known = true;
+    e.price.input = Money::from_pico_usd(static_cast<int64_t>(1 + random.below(50)) * 100'000);
+    e.price.output = e.price.input * 4;
+    endpoints_.push_back(e);
+  }
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  for (int round = 0; round < 50; ++round) {
+    for (int i = 0; i < 30; ++i) {
+      const catalog::Endpoint& e = endpoints_[random.below(1000)];
+      Error error(Code::kUnavailable, "no", Retry::kOtherTarget);
+      error.retry_after = 10s;
+      if (random.below(2) == 0) {
+        health_.failed(e, error);
+      } else {
+        health_.succeeded(e);
+      }
+    }
+    loop_.run_for(1s);
+    Ids found = order(Preference::kBalanced);
+    ASSERT_EQ(found.size(), limits::kPlacesMax);
+    for (const std::string& id : found) ASSERT_TRUE(health_.check(named(id)).usable()) << id;
+  }
+}
+
+}  // namespace
+}  // namespace drover::road
