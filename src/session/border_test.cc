@@ -72,7 +72,7 @@ class Border : public road::RoadFixture {
   std::string everything_observed() {
     std::string out = metrics_.expose();
     for (const store::SpanRow& span : spans_.spans()) {
-      out += span.name + span.attributes.dump() + span.events.dump() + "\n";
+      out += span.name + span.attributes.inside() + span.events.dump() + "\n";
     }
     return out;
   }
