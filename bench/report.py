@@ -45,6 +45,10 @@ How to read it:
   all). `syncs_per_session` is counted by strace: honest is at least one a commit for one session at
   a time, and fewer where many share one. `sync_p50_ms` is a write of 1 KiB and fdatasync measured
   beside the rounds; `p50_over_4_syncs_ms` is what is left of a session after its four.
+- `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
+  itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 5 s
+  (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did
+  answer, and a machine with nothing else to do might have let it pass.
 - "before" is the same figure of the last earlier commit that was measured. A `+` after a commit:
   measured with changes that were not committed yet.
 """
