@@ -5,7 +5,7 @@ A skip's message names what is missing by one of these words:
     npm       the npm registry could not be reached
     pypi      the Python package index could not be reached
     shared    the recorded data beside the repository (../shared) is not there
-    cargo     the Cedar engine could not be built (scripts/cedar.sh), or crates.io not be reached
+    cargo     the Cedar engine was not built on this machine (scripts/cedar.sh)
 Anything else is a failure in CI.
 """
 
@@ -48,7 +48,6 @@ def shared_is_there():
 
 
 def cedar_was_built():
-    """CI builds it where it can: if it is not there, it could not be had."""
     done = subprocess.run([ROOT / "scripts/cedar.sh"], capture_output=True, text=True,
                           timeout=PROBE_SECONDS_MAX)
     return bool(done.stdout.strip())
