@@ -86,7 +86,7 @@ TEST_F(CostTest, ABudgetAnswers402AndNamesItself) {
   EXPECT_EQ(refused.status, 402);
   EXPECT_EQ(refused.error_member("code"), "budget_exceeded");
   EXPECT_NE(refused.error_member("message").find("'day'"), std::string::npos);
-  EXPECT_NE(refused.error_member("message").find("$0.0020 used"), std::string::npos)
+  EXPECT_NE(refused.error_member("message").find("$0.002000 used"), std::string::npos)
       << refused.error_member("message");
   EXPECT_EQ(imposter("one.test").requests().size(), 1u) << "nothing was sent";
 }

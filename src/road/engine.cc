@@ -264,7 +264,7 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
       co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
   placer_.finished(*catalog, *endpoint, answer.has_value(),
                    answer ? (*answer)->timing.first_token : Duration::zero(), flight->call.session);
-  if (!answer) span.fail(answer.error().error);
+  if (!answer) describe_failure(span, answer.error().error, flight->call.data_class);
   span.end();
   co_return answer;
 }
@@ -477,7 +477,7 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost = flight.failed_cost;
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
-  flight.span.fail(out.error);
+  describe_failure(flight.span, out.error, flight.call.data_class);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   metrics_.failed(provider, flight.placement.endpoints.front()->model, out.error,
                   parts_.loop->mono() - flight.started);

@@ -200,6 +200,16 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
   if (cost_known) span.set(own::kCost, cost.usd());
 }
 
+void describe_failure(trace::Span& span, const Error& error, const contract::DataClass& data) {
+  if (data.unrestricted()) {
+    span.fail(error);
+    return;
+  }
+  Error told(error.code, "its words are kept with the data, in the session's journal");
+  told.reason = error.reason;
+  span.fail(told);
+}
+
 void describe_latency(trace::Span& span, const LatencyParts& latency) {
   struct Part {
     std::string_view name;

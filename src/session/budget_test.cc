@@ -196,7 +196,7 @@ TEST(Budget, ARequestCannotOverflowTheRuleThatGrants) {
 TEST(Budget, ADecisionThatMakesNoSenseIsRefused) {
   World w;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
-  SessionId id = w.create(agent(""), "go");
+  SessionId id = w.create(agent(R"("limits":{"steps":9})"), "go");
   w.loop.run_for(5s);
   auto refused = [&](ExtensionDecision d) {
     auto done = w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, std::move(d)));

@@ -141,10 +141,11 @@ TEST(Session, ACommandAtTheDoorHidesNoCallThatIsToBeTriedAgain) {
   ASSERT_EQ(w.road.calls, 1);
   // The commit of the second attempt fails; before the journal is loaded again somebody calls.
   w.store.disk().fail_next(Error(Code::kResourceExhausted, "no space", Retry::kAfter));
-  w.loop.run_for(600ms);
+  w.loop.run_for(1s);  // it is due 750 to 1000 ms after the first
   ASSERT_EQ(w.road.calls, 1);
-  Json reward = Json::object().set("value", 1);
-  ASSERT_TRUE(w.loop.run_task(w.manager->reward(w.ctx, w.who, id, std::move(reward))));
+  Json reward = Json::object().set("name", "x").set("value", 1);
+  auto rewarded = w.loop.run_task(w.manager->reward(w.ctx, w.who, id, std::move(reward)));
+  ASSERT_TRUE(rewarded) << rewarded.error().to_string();
   w.loop.run_for(60s);
   EXPECT_EQ(w.road.calls, 2);
   EXPECT_EQ(w.state(id).reason, "message");

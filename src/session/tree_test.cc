@@ -169,8 +169,9 @@ void cancel_before_children_begin(Tree& w, SessionId* id) {
     w.loop.call_after(2ms, [&w] {
       w.store.disk().fail_next(Error(Code::kResourceExhausted, "no space", Retry::kAfter), 2);
     });
-    w.road.answer = answer;
-    return answer(r);
+    const auto first = answer;  // what comes next destroys this function
+    w.road.answer = first;
+    return first(r);
   };
   *id = w.create(kParent, "go");
   w.loop.run_for(100ms);
