@@ -111,7 +111,8 @@ Result<void> Engine::place(Flight& flight) {
   flight.placement = std::move(places.placement);
   flight.last_resort = std::move(places.last_resort);
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
-  if (!ask.data.unrestricted()) flight.span.set("drover.data_class", ask.data.text());
+  flight.bound = !ask.data.unrestricted();
+  if (flight.bound) flight.span.set("drover.data_class", ask.data.text());
   return {};
 }
 
@@ -264,7 +265,7 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
       co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
   placer_.finished(*catalog, *endpoint, answer.has_value(),
                    answer ? (*answer)->timing.first_token : Duration::zero(), flight->call.session);
-  if (!answer) describe_failure(span, answer.error().error, flight->call.data_class);
+  if (!answer) describe_failure(span, answer.error().error, flight->bound);
   span.end();
   co_return answer;
 }
@@ -477,7 +478,7 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost = flight.failed_cost;
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
-  describe_failure(flight.span, out.error, flight.call.data_class);
+  describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   metrics_.failed(provider, flight.placement.endpoints.front()->model, out.error,
                   parts_.loop->mono() - flight.started);

@@ -34,7 +34,8 @@ struct Flight {
   Placement placement;
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
-  Said said;  // kept where an answer may be continued
+  bool bound = false;  // not everybody may see its data, with the floors of its tenant
+  Said said;           // kept where an answer may be continued
   /// What the next endpoint is asked once an answer broke off, and why it did.
   std::optional<providers::Prompt> rest;
   Error broke;

@@ -200,8 +200,8 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
   if (cost_known) span.set(own::kCost, cost.usd());
 }
 
-void describe_failure(trace::Span& span, const Error& error, const contract::DataClass& data) {
-  if (data.unrestricted()) {
+void describe_failure(trace::Span& span, const Error& error, bool bound) {
+  if (!bound) {
     span.fail(error);
     return;
   }

@@ -67,7 +67,7 @@ void describe_answer(trace::Span& span, const providers::Answer& answer);
 void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost, bool cost_known);
 /// A failed call or attempt. What a provider says may hold what it was sent: of bound data its
 /// words stay out of the trace, which may be kept elsewhere.
-void describe_failure(trace::Span& span, const Error& error, const contract::DataClass& data);
+void describe_failure(trace::Span& span, const Error& error, bool bound);
 void describe_latency(trace::Span& span, const LatencyParts& latency);
 
 /// "overloaded", or the code's name where there is no reason.
