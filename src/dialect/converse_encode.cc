@@ -1,4 +1,7 @@
 // Converse requests, out.
+#include <algorithm>
+#include <iterator>
+
 #include "dialect/converse_wire.h"
 #include "dialect/openai_wire.h"
 
@@ -81,9 +84,18 @@ class Conversation {
   Result<void> add_assistant(const Message& m) {
     if (!m.name.empty()) dropped_.add("messages.name");
     Json::Array& blocks = blocks_of("assistant");
-    TRY_VOID(append_parts(m, blocks));
-    if (!m.refusal.empty()) blocks.push_back(Json::object().set("text", m.refusal));
-    if (m.empty_text && m.tool_calls.empty()) blocks.push_back(Json::object().set("text", ""));
+    Json::Array said;
+    TRY_VOID(append_parts(m, said));
+    if (!m.refusal.empty()) said.push_back(Json::object().set("text", m.refusal));
+    if (m.empty_text && m.tool_calls.empty() && blocks.empty()) {
+      said.push_back(Json::object().set("text", ""));
+    }
+    // Turns that follow each other become one here, in which what is said stands before the calls.
+    auto first_call = std::find_if(blocks.begin(), blocks.end(), [](const Json& block) {
+      return block.find("toolUse") != nullptr;
+    });
+    blocks.insert(first_call, std::make_move_iterator(said.begin()),
+                  std::make_move_iterator(said.end()));
     open_.clear();
     for (const ToolCall& call : m.tool_calls) {
       OpenCall open;

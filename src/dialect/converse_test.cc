@@ -73,6 +73,22 @@ TEST(Converse, PairsResultsOfEqualIdsByPosition) {
   EXPECT_TRUE(back->messages == r.messages);
 }
 
+TEST(Converse, TurnsThatFollowEachOtherBecomeOneAndStayIt) {
+  auto request = openai().decode_request(
+      R"({"model":"m","messages":[{"role":"user","content":"Go"},{"role":"assistant","content":null,)"
+      R"("tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},)"
+      R"({"role":"assistant","content":"Again."},{"role":"assistant","content":""}]})");
+  ASSERT_TRUE(request);
+  auto first = converse().encode_request(*request);
+  ASSERT_TRUE(first);
+  EXPECT_LT(first->body.find("Again."), first->body.find("toolUse"));
+  auto again = converse().decode_request(first->body);
+  ASSERT_TRUE(again);
+  auto second = converse().encode_request(*again);
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->body, first->body);
+}
+
 TEST(Converse, ReportsWhatItLeavesOut) {
   ChatRequest r;
   r.messages = {Message::of_text(Role::kUser, "go")};
