@@ -81,6 +81,13 @@ std::string member(const Json& object, std::string_view name) {
   return value->raw_number() != nullptr ? value->raw_number()->text : "";
 }
 
+const Json::Array& items_of(const Json& list) {
+  static const Json::Array none;
+  const Json* data = list.find("data");
+  const Json::Array* items = data == nullptr ? nullptr : data->array_items();
+  return items == nullptr ? none : *items;
+}
+
 void print_json(const Json& json) { std::printf("%s\n", json.pretty().c_str()); }
 
 }  // namespace drover::app

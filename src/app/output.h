@@ -36,6 +36,8 @@ std::string short_time(std::string_view rfc3339);
 std::string dim(std::string text);
 /// A text member, or "".
 std::string member(const Json& object, std::string_view name);
+/// The items of a list that the API answers with ("data"); none where it is missing.
+const Json::Array& items_of(const Json& list);
 void print_json(const Json& json);
 
 }  // namespace drover::app

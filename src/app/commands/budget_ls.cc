@@ -29,10 +29,7 @@ int run_ls(const Arguments& a) {
     return kExitOk;
   }
   Table table({"BUDGET", "OF", "PER", "WHAT", "USED", "RESERVED", "LIMIT", "RENEWS (UTC)"});
-  const Json* data = list->find("data");
-  const Json::Array none;
-  for (const Json& b :
-       data != nullptr && data->array_items() != nullptr ? *data->array_items() : none) {
+  for (const Json& b : items_of(*list)) {
     std::string of;
     for (std::string_view d : road::kDimensionNames) {
       std::string value = member(b, d);

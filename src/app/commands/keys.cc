@@ -61,13 +61,11 @@ int run_ls(const Arguments& a) {
     return kExitOk;
   }
   Table table({"ID", "TENANT", "SCOPES", "CREATED (UTC)", "STATE", "LABEL"});
-  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
-    for (const Json& key : *data->array_items()) {
-      table.add({member(key, "id"), member(key, "tenant"), joined(key.find("scopes")),
-                 short_time(member(key, "created")),
-                 key.find("revoked") == nullptr ? "in force" : "revoked",
-                 one_line(member(key, "label"), 40)});
-    }
+  for (const Json& key : items_of(*list)) {
+    table.add({member(key, "id"), member(key, "tenant"), joined(key.find("scopes")),
+               short_time(member(key, "created")),
+               key.find("revoked") == nullptr ? "in force" : "revoked",
+               one_line(member(key, "label"), 40)});
   }
   table.print();
   return kExitOk;
@@ -109,11 +107,8 @@ int run_tenant_ls(const Arguments& a) {
     return kExitOk;
   }
   Table table({"ID", "NAME", "CREATED (UTC)"});
-  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
-    for (const Json& t : *data->array_items()) {
-      table.add(
-          {member(t, "id"), one_line(member(t, "name"), 60), short_time(member(t, "created"))});
-    }
+  for (const Json& t : items_of(*list)) {
+    table.add({member(t, "id"), one_line(member(t, "name"), 60), short_time(member(t, "created"))});
   }
   table.print();
   return kExitOk;

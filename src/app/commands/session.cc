@@ -32,14 +32,12 @@ int run_ls(const Arguments& a) {
     return kExitOk;
   }
   Table table({"ID", "AGENT", "STATUS", "EVENTS", "UPDATED (UTC)"});
-  if (const Json* data = list->find("data"); data != nullptr && data->array_items() != nullptr) {
-    for (const Json& s : *data->array_items()) {
-      std::string status = member(s, "status");
-      std::string why = member(s, "end_reason");
-      table.add({member(s, "id"), one_line(member(s, "agent"), 30),
-                 why.empty() ? status : status + " (" + one_line(why, 30) + ")",
-                 member(s, "events"), short_time(member(s, "updated"))});
-    }
+  for (const Json& s : items_of(*list)) {
+    std::string status = member(s, "status");
+    std::string why = member(s, "end_reason");
+    table.add({member(s, "id"), one_line(member(s, "agent"), 30),
+               why.empty() ? status : status + " (" + one_line(why, 30) + ")", member(s, "events"),
+               short_time(member(s, "updated"))});
   }
   table.print();
   if (list->get_bool("has_more").value_or(false)) {
