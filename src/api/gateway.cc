@@ -11,8 +11,9 @@ namespace {
 /// Writes a streamed answer to the client as OpenAI's server-sent events.
 class GatewaySink final : public providers::Sink {
  public:
-  GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates)
-      : exchange_(exchange), rates_(rates) {
+  GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates,
+              const road::Served& served)
+      : exchange_(exchange), rates_(rates), served_(served) {
     request_.model = prompt.model();
     request_.stream = true;
     request_.include_usage = prompt.include_usage();
@@ -100,6 +101,7 @@ class GatewaySink final : public providers::Sink {
       head.headers.add("cache-control", "no-cache");
       head.headers.add("x-request-id", exchange_.request_id);
       head.headers.add("x-drover-endpoint", endpoint_);
+      add_class_headers(head.headers, served_);
       if (rates_.any()) add_rate_headers(head.headers, rates_);
       CO_TRY_VOID(co_await exchange_.response.start(ctx, std::move(head)));
     }
@@ -111,6 +113,7 @@ class GatewaySink final : public providers::Sink {
 
   Exchange& exchange_;
   const road::RateState& rates_;
+  const road::Served& served_;
   contract::ChatRequest request_;
   std::unique_ptr<dialect::StreamEncoder> encoder_;
   std::string held_;
@@ -143,6 +146,7 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
   head.headers.add("x-drover-endpoint", outcome.endpoint->id);
   head.headers.add("x-drover-attempts", std::to_string(outcome.attempts.size()));
   if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
+  add_class_headers(head.headers, outcome.served);
   if (rates.any()) add_rate_headers(head.headers, rates);
   return head;
 }
@@ -151,7 +155,9 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
                        road::ModelCall call) {
   road::RateState rates;
   call.rates = &rates;
-  GatewaySink sink(exchange, call.prompt, rates);
+  road::Served served;
+  call.served = &served;
+  GatewaySink sink(exchange, call.prompt, rates, served);
   auto outcome = co_await services.road->call_model(ctx, std::move(call), &sink);
   if (outcome) {
     auto done = co_await sink.finish(ctx, sink.encoded());
@@ -168,6 +174,15 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
 Result<contract::DataClass> stated_class(const Exchange& exchange) {
   auto stated = exchange.request.head().headers.get("x-drover-data-class");
   return stated ? contract::DataClass::parse(*stated) : contract::DataClass();
+}
+
+/// The class that the caller states in a header; a service_tier in the body is for the road.
+Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& exchange) {
+  auto stated = exchange.request.head().headers.get("x-drover-service-class");
+  if (!stated) return std::optional<road::ServiceClass>();
+  auto read = road::parse_service_class(*stated);
+  if (read) return read;
+  return fail(Code::kInvalidArgument, "x-drover-service-class must be fast, slow or auto");
 }
 
 Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
@@ -191,9 +206,15 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices ser
     co_await respond_error(ctx, exchange, std::move(data_class).error());
     co_return;
   }
+  auto service_class = stated_service_class(exchange);
+  if (!service_class) {
+    co_await respond_error(ctx, exchange, std::move(service_class).error());
+    co_return;
+  }
   bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(*body), std::move(*scan));
   call.data_class = std::move(*data_class);
+  call.service_class = *service_class;
   if (stream) {
     co_await stream_chat(ctx, exchange, services, std::move(call));
     co_return;

@@ -61,6 +61,28 @@ TEST_F(GatewayTest, AWholeAnswerPassesAsBytes) {
   EXPECT_EQ(choices->array_items()->front().find("message")->get_string("content"), "hello");
 }
 
+TEST_F(GatewayTest, TheClassIsStatedInAHeaderAndToldInOne) {
+  add("one.test");
+  imposter("one.test").script(answer(200, chat_body("hello")));
+  EXPECT_EQ(chat(false).header("x-drover-service-class"), "fast");
+  auto classed = [&](std::string service_class) {
+    http::ClientRequest asked =
+        request("POST", "/v1/chat/completions", request_body(false), "k-call");
+    asked.headers.add("x-drover-service-class", std::move(service_class));
+    return call(std::move(asked));
+  };
+  Reply slow = classed("slow");
+  EXPECT_EQ(slow.status, 200) << slow.body;
+  EXPECT_EQ(slow.header("x-drover-service-class"), "slow");
+  EXPECT_EQ(slow.header("x-drover-queued-ms"), "");
+  imposter("one.test").script(good_stream());
+  EXPECT_EQ(chat(false).status, 200);
+  EXPECT_EQ(chat(true).header("x-drover-service-class"), "fast");
+  Reply wrong = classed("quick");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_NE(wrong.body.find("fast, slow or auto"), std::string::npos) << wrong.body;
+}
+
 TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
   add("one.test");
   ImposterScript s = stream_head();

@@ -68,7 +68,7 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
     prefer = road::parse_preference(*name);
     if (!prefer) {
       co_return fail(Code::kInvalidArgument,
-                     "'prefer' is listed, balanced, cheapest, fastest or greenest");
+                     "'prefer' is listed, balanced, cheapest, fastest, greenest or spare");
     }
   }
   co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer));

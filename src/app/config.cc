@@ -5,6 +5,7 @@
 #include <set>
 
 #include "app/config_attestation.h"
+#include "app/config_classes.h"
 #include "app/config_deadlines.h"
 #include "app/config_parts.h"
 #include "app/config_policy.h"
@@ -42,7 +43,7 @@ class Reader {
     if (!known(root, "",
                {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries",
                 "hedging", "endpoints", "tools", "agents", "planners", "budgets", "prices", "here",
-                "catalog", "placement", "policy"})) {
+                "catalog", "placement", "policy", "classes"})) {
       return std::move(out_);
     }
     c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -204,6 +205,7 @@ class Reader {
     if (const Json* v = given("deadlines")) deadlines_ = read_deadlines(*v, tell(), settings);
     if (const Json* v = given("retries")) read_retries(*v, tell(), settings);
     if (const Json* v = given("hedging")) read_hedging(*v, tell(), settings);
+    if (const Json* v = given("classes")) read_classes(*v, tell(), settings.classes);
   }
 
   TellFault tell() {

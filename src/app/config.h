@@ -10,6 +10,7 @@
 //   deadlines: {connect: 5s, headers: 60s, first_token: 60s, between_tokens: 30s, total: 10m}
 //   retries: {attempts: 6, ratio: 0.2, per_second: 1, burst: 10}
 //   hedging: {after: 2s}           # default: none
+//   classes: {calls: 500, …}       # fast and slow work, who waits: app/config_classes.h
 //   endpoints:
 //     - id: aws-frankfurt
 //       provider: aws-bedrock      # aws-bedrock, azure-openai, openai, coreweave, vllm, …

@@ -5,13 +5,9 @@
 #include "base/limits/road.h"
 
 namespace drover::app {
-namespace {
 
-constexpr Duration kLongest = 24h;
-
-using Names = std::initializer_list<std::string_view>;
-
-bool known(const Json& object, const std::string& at, Names names, const TellFault& fault) {
+bool known_settings(const Json& object, const std::string& at, SettingNames names,
+                    const TellFault& fault) {
   if (!object.is_object()) {
     fault(at, at + " must be a mapping of names to values", "");
     return false;
@@ -27,22 +23,22 @@ bool known(const Json& object, const std::string& at, Names names, const TellFau
   return fine;
 }
 
-std::optional<Duration> time_of(const Json& object, const std::string& at, const char* name,
-                                const TellFault& fault) {
+std::optional<Duration> time_setting(const Json& object, const std::string& at, const char* name,
+                                     const TellFault& fault) {
   const Json* value = object.find(name);
   if (value == nullptr || value->is_null()) return std::nullopt;
   std::string text = value->is_number()   ? value->raw_number()->text
                      : value->is_string() ? *value->string()
                                           : std::string();
   Result<Duration> time = parse_duration(text);
-  if (time && *time > Duration::zero() && *time <= kLongest) return *time;
+  if (time && *time > Duration::zero() && *time <= 24h) return *time;
   fault(at + "." + name, std::string(name) + " must be a time above 0, at most 24h",
         "such as 800ms, 5s or 2m");
   return std::nullopt;
 }
 
-std::optional<double> amount_of(const Json& object, const std::string& at, const char* name,
-                                double most, const TellFault& fault) {
+std::optional<double> amount_setting(const Json& object, const std::string& at, const char* name,
+                                     double most, const TellFault& fault) {
   const Json* value = object.find(name);
   if (value == nullptr || value->is_null()) return std::nullopt;
   std::optional<double> number = value->number();
@@ -52,13 +48,15 @@ std::optional<double> amount_of(const Json& object, const std::string& at, const
   return std::nullopt;
 }
 
+namespace {
+
 catalog::Deadlines parts_of(const Json& object, const std::string& at, const TellFault& fault) {
   catalog::Deadlines out;
-  out.connect = time_of(object, at, "connect", fault);
-  out.headers = time_of(object, at, "headers", fault);
-  out.first_token = time_of(object, at, "first_token", fault);
-  out.between_tokens = time_of(object, at, "between_tokens", fault);
-  out.answer = time_of(object, at, "answer", fault);
+  out.connect = time_setting(object, at, "connect", fault);
+  out.headers = time_setting(object, at, "headers", fault);
+  out.first_token = time_setting(object, at, "first_token", fault);
+  out.between_tokens = time_setting(object, at, "between_tokens", fault);
+  out.answer = time_setting(object, at, "answer", fault);
   return out;
 }
 
@@ -66,26 +64,28 @@ catalog::Deadlines parts_of(const Json& object, const std::string& at, const Tel
 
 catalog::Deadlines read_endpoint_deadlines(const Json& object, const std::string& at,
                                            const TellFault& fault) {
-  Names names = {"connect", "headers", "first_token", "between_tokens", "answer", "total"};
-  if (!known(object, at, names, fault)) return {};
+  SettingNames names = {"connect", "headers", "first_token", "between_tokens", "answer", "total"};
+  if (!known_settings(object, at, names, fault)) return {};
   catalog::Deadlines out = parts_of(object, at, fault);
-  out.total = time_of(object, at, "total", fault);
+  out.total = time_setting(object, at, "total", fault);
   return out;
 }
 
 catalog::Deadlines read_deadlines(const Json& object, const TellFault& fault,
                                   road::Settings& settings) {
   const std::string at = "deadlines";
-  Names names = {"connect", "headers", "first_token", "between_tokens", "answer", "total", "drain"};
-  if (!known(object, at, names, fault)) return {};
-  settings.call_timeout = time_of(object, at, "total", fault).value_or(settings.call_timeout);
-  settings.drain_timeout = time_of(object, at, "drain", fault).value_or(settings.drain_timeout);
+  SettingNames names = {"connect", "headers", "first_token", "between_tokens",
+                        "answer",  "total",   "drain"};
+  if (!known_settings(object, at, names, fault)) return {};
+  settings.call_timeout = time_setting(object, at, "total", fault).value_or(settings.call_timeout);
+  settings.drain_timeout =
+      time_setting(object, at, "drain", fault).value_or(settings.drain_timeout);
   return parts_of(object, at, fault);
 }
 
 void read_retries(const Json& object, const TellFault& fault, road::Settings& settings) {
   const std::string at = "retries";
-  if (!known(object, at, {"attempts", "ratio", "per_second", "burst"}, fault)) return;
+  if (!known_settings(object, at, {"attempts", "ratio", "per_second", "burst"}, fault)) return;
   if (const Json* attempts = object.find("attempts"); attempts != nullptr) {
     std::optional<int64_t> n = attempts->integer();
     if (n && *n >= 1 && *n <= limits::kAttemptsMax) {
@@ -97,14 +97,16 @@ void read_retries(const Json& object, const TellFault& fault, road::Settings& se
     }
   }
   road::RetryBudgetOptions& budget = settings.retries;
-  budget.ratio = amount_of(object, at, "ratio", 1, fault).value_or(budget.ratio);
-  budget.per_second = amount_of(object, at, "per_second", 1000, fault).value_or(budget.per_second);
-  budget.burst = amount_of(object, at, "burst", 1000, fault).value_or(budget.burst);
+  budget.ratio = amount_setting(object, at, "ratio", 1, fault).value_or(budget.ratio);
+  budget.per_second =
+      amount_setting(object, at, "per_second", 1000, fault).value_or(budget.per_second);
+  budget.burst = amount_setting(object, at, "burst", 1000, fault).value_or(budget.burst);
 }
 
 void read_hedging(const Json& object, const TellFault& fault, road::Settings& settings) {
-  if (!known(object, "hedging", {"after"}, fault)) return;
-  settings.hedge_after = time_of(object, "hedging", "after", fault).value_or(settings.hedge_after);
+  if (!known_settings(object, "hedging", {"after"}, fault)) return;
+  settings.hedge_after =
+      time_setting(object, "hedging", "after", fault).value_or(settings.hedge_after);
 }
 
 void inherit(const catalog::Deadlines& from, catalog::Deadlines& into) {

@@ -15,6 +15,18 @@ namespace drover::app {
 using TellFault =
     std::function<void(const std::string& at, std::string message, std::string remedy)>;
 
+// How settings are read, here and in sections of a like kind.
+using SettingNames = std::initializer_list<std::string_view>;
+/// A mapping with no other names; each of them is told. False: there is nothing to read.
+bool known_settings(const Json& object, const std::string& at, SettingNames names,
+                    const TellFault& fault);
+/// Above 0, at most a day.
+std::optional<Duration> time_setting(const Json& object, const std::string& at, const char* name,
+                                     const TellFault& fault);
+/// From 0 to `most`.
+std::optional<double> amount_setting(const Json& object, const std::string& at, const char* name,
+                                     double most, const TellFault& fault);
+
 /// `object` is the value of `deadlines` at `at`. An endpoint's: total is an attempt's.
 catalog::Deadlines read_endpoint_deadlines(const Json& object, const std::string& at,
                                            const TellFault& fault);

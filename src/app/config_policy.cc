@@ -171,7 +171,7 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
     auto parsed = road::parse_preference(prefer);
     if (!parsed) {
       fault("placement.prefer", "'" + std::string(prefer) + "' is no preference",
-            "listed, balanced, cheapest, fastest or greenest");
+            "listed, balanced, cheapest, fastest, greenest or spare");
     }
     out.road.preference = parsed.value_or(road::Preference::kListed);
   }

@@ -5,8 +5,9 @@
 //
 //   here: {region: eu-central-1, zone: de, cleared_for: confidential}   # this server and its store
 //   catalog: [places.yaml]              # more places, beside the starter catalog
-//   (catalog/places.h) placement: {prefer: cheapest}       # listed, balanced, cheapest, fastest,
-//   greenest policy:
+//   (catalog/places.h)
+//   placement: {prefer: cheapest}   # listed, balanced, cheapest, fastest, greenest or spare
+//   policy:
 //     zones: [{name: de-by, within: [de], title: Bavaria}]
 //     classes: {patient: {residency: de, sensitivity: confidential, retention: session}}
 //     floor: {sensitivity: internal}    # the least for everything

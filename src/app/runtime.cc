@@ -69,6 +69,29 @@ std::string models_there_are(const std::vector<std::string>& models) {
   return out + (models.size() > kNamesShown ? ", …" : "");
 }
 
+/// `what` begins the complaint: "the budget 'b' is".
+Result<std::string> tenant_id(const identity::Tenants& tenants, const std::string& named,
+                              const std::string& what) {
+  auto found = tenants.find(named);
+  if (found) return found->id.str();
+  return fail(Code::kInvalidArgument,
+              what + " for the tenant '" + named + "', which there is not (drover tenant ls)");
+}
+
+Result<std::string> key_id(const identity::Keys& keys, const std::string& named,
+                           const std::string& what) {
+  if (named.starts_with("key_")) return named;
+  std::vector<std::string> ids;
+  for (const identity::KeyInfo& info : keys.list(std::nullopt)) {
+    if (info.label == named && !info.revoked) ids.push_back(info.id.str());
+  }
+  if (ids.size() == 1) return ids.front();
+  return fail(Code::kInvalidArgument,
+              what + " for the key '" + named + "': there " +
+                  (ids.empty() ? "is none" : "are " + std::to_string(ids.size())) +
+                  " with that label; name its id (drover key ls)");
+}
+
 }  // namespace
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
@@ -232,32 +255,33 @@ Result<void> Runtime::open(Config config) {
   return {};
 }
 
+Result<road::Settings> Runtime::road_settings(const Config& config) const {
+  road::Settings out = config.road;
+  out.classes.tenants.clear();
+  out.classes.keys.clear();
+  for (const auto& [name, rule] : config.road.classes.tenants) {
+    TRY(std::string id, tenant_id(*tenants_, name, "'classes' are"));
+    out.classes.tenants[id] = rule;
+  }
+  for (const auto& [name, rule] : config.road.classes.keys) {
+    TRY(std::string id, key_id(*keys_, name, "'classes' are"));
+    out.classes.keys[id] = rule;
+  }
+  return out;
+}
+
 Result<std::vector<road::Budget>> Runtime::all_budgets(const Config& config) const {
   std::vector<road::Budget> out = config.budgets;
   for (road::Budget& b : out) {
+    const std::string what = "the budget '" + b.name + "' is";
     std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
     if (!tenant.empty() && tenant != "*") {
-      auto found = tenants_->find(tenant);
-      if (!found) {
-        return fail(Code::kInvalidArgument, "the budget '" + b.name + "' is for the tenant '" +
-                                                tenant +
-                                                "', which there is not (drover tenant ls)");
-      }
-      tenant = found->id.str();
+      TRY(tenant, tenant_id(*tenants_, tenant, what));
     }
     std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
-    if (key.empty() || key == "*" || key.starts_with("key_")) continue;
-    std::vector<std::string> ids;
-    for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
-      if (info.label == key && !info.revoked) ids.push_back(info.id.str());
+    if (!key.empty() && key != "*") {
+      TRY(key, key_id(*keys_, key, what));
     }
-    if (ids.size() != 1) {
-      return fail(Code::kInvalidArgument,
-                  "the budget '" + b.name + "' is for the key '" + key + "': there " +
-                      (ids.empty() ? "is none" : "are " + std::to_string(ids.size())) +
-                      " with that label; name its id (drover key ls)");
-    }
-    key = ids.front();
   }
   for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
     if (info.revoked || info.budgets.array_items() == nullptr) continue;
@@ -299,6 +323,8 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await agents_->load(ctx));
+  CO_TRY(auto settings, road_settings(config_));
+  road_->configure(std::move(settings));
   CO_TRY(auto budgets, all_budgets(config_));
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));
@@ -334,12 +360,13 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
   CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
+  CO_TRY(auto settings, road_settings(config));
   CO_TRY(auto budgets, all_budgets(config));
   CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
   policy_.replace(config.policy);
   effects_->guard().set_things(config.things);
-  road_->configure(config.road);
+  road_->configure(std::move(settings));
   planner_->set_origins(std::move(origins));
   evidence_->set_endpoints(config.attested);
   co_await tools_->reload(ctx, std::move(servers));

@@ -125,6 +125,8 @@ class Runtime {
   void open_books();
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
+  /// What the road is set to, with the ids of tenants and keys, which must be loaded.
+  Result<road::Settings> road_settings(const Config& config) const;
   /// The budgets of a configuration and of the keys, which must be loaded.
   Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
 

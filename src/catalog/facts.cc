@@ -91,6 +91,8 @@ const std::vector<FactKind>& fact_kinds() {
       {"preemptible", kFlag, "whether it can be taken away during a call"},
       {"requests_per_minute", kNumber, "quota of calls"},
       {"tokens_per_minute", kNumber, "quota of tokens"},
+      {"calls_in_flight", kNumber, "calls that it answers at once"},
+      {"service_tiers", kNames, "service tiers that may be asked for, such as flex, priority"},
       {"batch", kFlag, "whether it takes batches"},
       {"carbon_g_per_kwh", kNumber, "carbon intensity of its power"},
   };

@@ -201,6 +201,8 @@ Result<OpenAiGlance> glance_openai(std::string_view json) {
       glance_string(scan, out.model);
     } else if (key == "system_fingerprint") {
       glance_string(scan, out.system_fingerprint);
+    } else if (key == "service_tier") {
+      glance_string(scan, out.service_tier);
     } else if (key == "choices") {
       glance_choices(scan, out);
     } else if (key == "usage" && scan.peek() == '{') {

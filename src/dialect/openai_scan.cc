@@ -1,5 +1,7 @@
 #include "dialect/openai_scan.h"
 
+#include <algorithm>
+
 #include "base/json_scan.h"
 #include "dialect/openai_wire.h"
 
@@ -25,6 +27,7 @@ enum Field : unsigned {
   kMaxCompletionTokens = 32,
   kN = 64,
   kUser = 128,
+  kServiceTier = 256,
 };
 
 unsigned field_of(std::string_view key) {
@@ -41,6 +44,8 @@ unsigned field_of(std::string_view key) {
       return key == "messages" ? kMessages : 0;
     case 10:
       return key == "max_tokens" ? kMaxTokens : 0;
+    case 12:
+      return key == "service_tier" ? kServiceTier : 0;
     case 14:
       return key == "stream_options" ? kStreamOptions : 0;
     case 21:
@@ -135,6 +140,16 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
       if (scan.read_optional_string(user)) out.user = std::move(user).value_or("");
       return;
     }
+    case kServiceTier: {
+      if (c != '"' && c != 'n') {
+        wrong = "service_tier must be a string";
+        return;
+      }
+      std::optional<std::string> tier;
+      out.has_service_tier = true;
+      if (scan.read_optional_string(tier)) out.service_tier = std::move(tier).value_or("");
+      return;
+    }
     default: {
       std::optional<int64_t> number;
       if (!scan.read_int(number)) {
@@ -182,14 +197,15 @@ Result<OpenAiScan> scan_openai_request(std::string_view body) {
 }
 
 std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
-                                  std::string_view model, bool ask_usage) {
+                                  std::string_view model, bool ask_usage, std::string_view tier) {
   struct Edit {
     size_t begin;
     size_t end;
     std::string text;
   };
-  Edit edits[2];
+  Edit edits[3];
   size_t count = 0;
+  std::string first;  // members that are put before all others
   bool ask = ask_usage && scan.stream && !scan.include_usage;
   if (ask && scan.has_stream_options) {
     std::string_view old =
@@ -198,15 +214,23 @@ std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
     options.set("include_usage", true);
     edits[count++] = Edit{scan.stream_options_begin, scan.stream_options_end, options.dump()};
   } else if (ask) {
+    first = "\"stream_options\":{\"include_usage\":true},";
+  }
+  if (!tier.empty() && !scan.has_service_tier) {
+    first += "\"service_tier\":";
+    append_json_string(first, tier);
+    first += ',';
+  }
+  if (!first.empty()) {
     size_t at = body.find('{') + 1;
-    edits[count++] = Edit{at, at, "\"stream_options\":{\"include_usage\":true},"};
+    edits[count++] = Edit{at, at, std::move(first)};
   }
   if (model != scan.model) {
     std::string name;
     append_json_string(name, model);
     edits[count++] = Edit{scan.model_begin, scan.model_end, std::move(name)};
   }
-  if (count == 2 && edits[1].begin < edits[0].begin) std::swap(edits[0], edits[1]);
+  std::sort(edits, edits + count, [](const Edit& a, const Edit& b) { return a.begin < b.begin; });
   std::string out;
   out.reserve(body.size() + model.size() + 64);
   size_t from = 0;

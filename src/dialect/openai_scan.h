@@ -24,21 +24,25 @@ struct OpenAiScan {
   std::optional<int64_t> n;
   size_t messages = 0;  // number of messages
   std::string user;
+  bool has_service_tier = false;
+  std::string service_tier;
 };
 
 /// Checks the whole body for being a JSON object with a string `model` and an array `messages`.
 Result<OpenAiScan> scan_openai_request(std::string_view body);
 
-/// The same body with another model name and, for streams, usage asked for; all other bytes as
-/// they came.
+/// The same body with another model name and, for streams, usage asked for, under that service
+/// tier if it states none; all other bytes as they came.
 std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
-                                  std::string_view model, bool ask_usage);
+                                  std::string_view model, bool ask_usage,
+                                  std::string_view tier = {});
 
 /// What one answer body or stream chunk says, the same for every OpenAI-compatible server.
 struct OpenAiGlance {
   std::string id;
   std::string model;
   std::string system_fingerprint;
+  std::string service_tier;  // that it was served, and is billed, under
   std::optional<contract::Usage> usage;
   std::optional<contract::FinishReason> finish_reason;
   std::string native_finish_reason;

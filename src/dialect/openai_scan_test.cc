@@ -33,6 +33,29 @@ TEST(Scan, FindsWhatTheRoadNeeds) {
   EXPECT_EQ(splice_openai_request(body, *scan, "gpt-4o", false), body);
 }
 
+TEST(Scan, PutsAServiceTierWhereNoneIsStated) {
+  const std::string body = R"({"stream":true,"model":"a","messages":[{}]})";
+  auto scan = scan_openai_request(body);
+  ASSERT_TRUE(scan);
+  EXPECT_EQ(scan->service_tier, "");
+  std::string spliced = splice_openai_request(body, *scan, "b", true, "flex");
+  EXPECT_EQ(spliced, R"({"stream_options":{"include_usage":true},"service_tier":"flex",)"
+                     R"("stream":true,"model":"b","messages":[{}]})");
+  auto again = scan_openai_request(spliced);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->service_tier, "flex");
+  EXPECT_EQ(splice_openai_request(spliced, *again, "b", true, "priority"), spliced)
+      << "the caller's word stands";
+  const std::string null = R"({"service_tier":null,"model":"a","messages":[{}]})";
+  EXPECT_EQ(splice_openai_request(null, *scan_openai_request(null), "a", true, "flex"), null);
+  EXPECT_FALSE(scan_openai_request(R"({"service_tier":1,"model":"a","messages":[{}]})"));
+  EXPECT_FALSE(scan_openai_request(
+      R"({"service_tier":"flex","service_tier":"auto","model":"a","messages":[{}]})"));
+  auto glance = glance_openai(R"({"id":"x","service_tier":"priority","choices":[]})");
+  ASSERT_TRUE(glance);
+  EXPECT_EQ(glance->service_tier, "priority");
+}
+
 TEST(Scan, SplicesUsageWhereThereWereNoOptions) {
   const std::string body = R"({"stream":true,"model":"a","messages":[{}]})";
   auto scan = scan_openai_request(body);

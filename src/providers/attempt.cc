@@ -44,6 +44,7 @@ void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& respons
   response.id = std::move(glance.id);
   response.model = std::move(glance.model);
   response.system_fingerprint = std::move(glance.system_fingerprint);
+  response.service_tier = std::move(glance.service_tier);
   if (glance.usage) response.usage = *glance.usage;
   response.finish_reason = glance.finish_reason.value_or(contract::FinishReason::kUnknown);
   response.native_finish_reason = std::move(glance.native_finish_reason);
@@ -125,17 +126,17 @@ tl::unexpected<AttemptError> attempt_failed(Error error) {
   return tl::unexpected<AttemptError>(std::move(out));
 }
 
-Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model,
-                      bool stream) {
+Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream,
+                      std::string_view tier) {
   call.stream = stream;
   if (prompt.openai_body() != nullptr && speaks_openai(*call.dialect) &&
       prompt.scan()->stream == stream) {
     call.passthrough = true;
     call.request.body = dialect::splice_openai_request(*prompt.openai_body(), *prompt.scan(),
-                                                       upstream_model, stream);
+                                                       upstream_model, stream, tier);
     return {};
   }
-  TRY(const contract::ChatRequest* chat, prompt.chat_as(upstream_model, stream));
+  TRY(const contract::ChatRequest* chat, prompt.chat_as(upstream_model, stream, tier));
   Result<dialect::EncodedRequest> encoded = call.dialect->encode_request(*chat);
   if (!encoded) {
     Error error = std::move(encoded).error();

@@ -33,7 +33,8 @@ struct WireCall {
 };
 
 /// The body for an endpoint: spliced where prompt and dialect both speak OpenAI, encoded otherwise.
-Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream);
+Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream,
+                      std::string_view tier);
 
 /// `prompt`, `client` and `sink` outlive the task.
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCall call, const Prompt& prompt,

@@ -238,6 +238,8 @@ Task<Result<void>> StreamReader::on_raw(std::string_view data) {
   if (response.system_fingerprint.empty()) {
     response.system_fingerprint = std::move(glance->system_fingerprint);
   }
+  // Stated again by each chunk; the last word is what is billed.
+  if (!glance->service_tier.empty()) response.service_tier = std::move(glance->service_tier);
   if (glance->finish_reason) {
     response.finish_reason = *glance->finish_reason;
     response.native_finish_reason = std::move(glance->native_finish_reason);

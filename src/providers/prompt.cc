@@ -39,6 +39,20 @@ size_t text_bytes(const contract::ChatRequest& chat) {
   return bytes;
 }
 
+constexpr std::string_view kServiceTier = "service_tier";
+
+std::string stated_tier(const contract::ChatRequest& chat) {
+  for (const auto& [name, value] : chat.extra) {
+    if (name == kServiceTier && value.string() != nullptr) return *value.string();
+  }
+  return "";
+}
+
+void put_tier(contract::ChatRequest& chat, std::string_view tier) {
+  std::erase_if(chat.extra, [](const Json::Member& m) { return m.first == kServiceTier; });
+  if (!tier.empty()) chat.extra.emplace_back(std::string(kServiceTier), Json(tier));
+}
+
 }  // namespace
 
 Prompt Prompt::from_chat(contract::ChatRequest request) {
@@ -47,6 +61,7 @@ Prompt Prompt::from_chat(contract::ChatRequest request) {
   out.stream_ = request.stream;
   out.include_usage_ = request.include_usage;
   out.max_tokens_ = request.max_tokens;
+  out.service_tier_ = stated_tier(request);
   out.chat_ = std::make_unique<contract::ChatRequest>(std::move(request));
   return out;
 }
@@ -57,6 +72,7 @@ Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan scan) {
   out.stream_ = scan.stream;
   out.include_usage_ = scan.include_usage;
   out.max_tokens_ = scan.max_tokens;
+  out.service_tier_ = scan.service_tier;
   out.body_ = std::move(body);
   out.scan_ = std::move(scan);
   return out;
@@ -84,12 +100,15 @@ Result<const contract::ChatRequest*> Prompt::chat() {
   return chat_.get();
 }
 
-Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_model, bool stream) {
+Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_model, bool stream,
+                                                     std::string_view tier) {
   TRY(const contract::ChatRequest* chat, this->chat());
   chat_->model = upstream_model;
   chat_->stream = stream;
   // A stream whose usage nobody asked for cannot be settled.
   chat_->include_usage = stream;
+  // An attempt before may have put another.
+  if (service_tier_.empty()) put_tier(*chat_, tier);
   return chat;
 }
 

@@ -39,14 +39,18 @@ class Prompt {
   std::optional<int64_t> max_tokens() const;
   /// Of all the answers that it asks for.
   std::optional<int64_t> max_tokens_in_all() const;
+  /// The service_tier that the caller states; "" for none.
+  const std::string& service_tier() const { return service_tier_; }
   /// The caller's own bytes, if it came as OpenAI.
   const std::string* openai_body() const { return body_ ? &*body_ : nullptr; }
   const dialect::OpenAiScan* scan() const { return body_ ? &scan_ : nullptr; }
   /// The neutral form, decoded at the first call. Its model is what the last attempt was sent as.
   Result<const contract::ChatRequest*> chat();
-  /// The neutral form as it goes to one endpoint: its model name, streamed or not, usage asked for.
-  /// Changed in place: a long conversation is not copied for each attempt.
-  Result<const contract::ChatRequest*> chat_as(std::string_view upstream_model, bool stream);
+  /// The neutral form as it goes to one endpoint: its model name, streamed or not, usage asked for,
+  /// under that service tier unless the caller states one. Changed in place: a long conversation is
+  /// not copied for each attempt.
+  Result<const contract::ChatRequest*> chat_as(std::string_view upstream_model, bool stream,
+                                               std::string_view tier);
   /// Bytes that the model will read, roughly; the first call on a neutral prompt counts them.
   int64_t input_bytes() const;
   /// About how many tokens the input is, where no usage says it: bytes of text / 4.
@@ -57,6 +61,7 @@ class Prompt {
   bool stream_ = false;
   bool include_usage_ = false;
   std::optional<int64_t> max_tokens_;
+  std::string service_tier_;
   std::optional<std::string> body_;
   dialect::OpenAiScan scan_;
   std::unique_ptr<contract::ChatRequest> chat_;  // apart: large, and most calls need none
@@ -113,6 +118,8 @@ struct AttemptOptions {
   std::string idempotency_key;  // sent with each attempt; empty: none
   /// Grows with each attempt under one key.
   int attempt = 1;
+  /// Asked for where the caller states none; empty: none.
+  std::string service_tier = {};
   Duration connect_timeout;
   Duration headers_timeout;
   Duration answer_timeout;  // to the head of an answer that is not streamed

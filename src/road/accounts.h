@@ -196,8 +196,8 @@ class Accounts {
 };
 
 /// What an attempt at that endpoint may use at most: tokens from the bytes of the prompt and its
-/// own limit, at the dearest rates that may apply at that time.
+/// own limit, at the dearest rates that may apply at that time, under that service tier or none.
 Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, WallTime now,
-            std::string_view call_key, bool first);
+            std::string_view tier, std::string_view call_key, bool first);
 
 }  // namespace drover::road

@@ -162,7 +162,7 @@ async::Task<Result<void>> Accounts::wait(async::Context ctx) {
 }
 
 Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, WallTime now,
-            std::string_view call_key, bool first) {
+            std::string_view tier, std::string_view call_key, bool first) {
   Ask out;
   out.call_key = call_key;
   out.first = first;
@@ -178,6 +178,9 @@ Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, 
   const catalog::Price& price = endpoint.price_at(now);
   out.known = price.known;
   out.money = price.most(out.input_tokens, out.output_tokens);
+  if (!tier.empty()) {
+    out.money = std::max(out.money, price.most(out.input_tokens, out.output_tokens, tier));
+  }
   return out;
 }
 

@@ -13,8 +13,15 @@ constexpr float kNewPart = 0.2f;
 /// An endpoint that was not used for so long has cooled down.
 constexpr Duration kWarmFor = 300s;
 
-constexpr std::array<std::string_view, kPreferences> kNames = {"listed", "balanced", "cheapest",
-                                                               "fastest", "greenest"};
+constexpr std::array<std::string_view, kPreferences> kNames = {"listed",  "balanced", "cheapest",
+                                                               "fastest", "greenest", "spare"};
+
+/// The dearer its spare places, the lower.
+float pool_step(std::string_view pool) {
+  if (pool == "reserved") return 0;
+  if (pool == "warm") return 1;
+  return pool == "spot" ? 3 : 2;
+}
 
 double number(const catalog::Facts& facts, std::string_view name, double otherwise) {
   const Json* value = facts.value(name);
@@ -37,15 +44,17 @@ std::optional<Preference> parse_preference(std::string_view name) {
 Weights preference_weights(Preference preference) {
   switch (preference) {
     case Preference::kListed:
-      return {0, 0, 0, 0};
+      return {};
     case Preference::kBalanced:
-      return {1, 1, 1, 0.1f};
+      return {.price = 1, .latency = 1, .load = 1, .carbon = 0.1f};
     case Preference::kCheapest:
-      return {1, 0.01f, 0.01f, 0};
+      return {.price = 1, .latency = 0.01f, .load = 0.01f};
     case Preference::kFastest:
-      return {0.01f, 1, 1, 0};
+      return {.price = 0.01f, .latency = 1, .load = 1};
     case Preference::kGreenest:
-      return {0.01f, 0.01f, 0.01f, 1};
+      return {.price = 0.01f, .latency = 0.01f, .load = 0.01f, .carbon = 1};
+    case Preference::kSpare:
+      return {.price = 1, .load = 1};
   }
   return {};
 }
@@ -70,8 +79,8 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
   open_until_.assign(all.size(), MonoTime::min());
   used_ = open_until_;
   circuit_until_.fill(open_until_);
-  for (std::vector<float>* v :
-       {&input_, &output_, &cached_, &latency_s_, &load_, &load_unit_, &carbon_, &cold_s_}) {
+  for (std::vector<float>* v : {&input_, &output_, &cached_, &latency_s_, &load_, &load_unit_,
+                                &carbon_, &cold_s_, &pool_}) {
     v->assign(padded, 0);
   }
   for (size_t i = 0; i < all.size(); ++i) {
@@ -124,6 +133,8 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
   carbon_[i] = static_cast<float>(number(facts, "carbon_g_per_kwh", 0) * 1e-3);
   cold_s_[i] = static_cast<float>(number(facts, "cold_start_ms", 0) * 1e-3);
   any_cold_ = any_cold_ || cold_s_[i] > 0;
+  pool_[i] = pool_step(endpoint.pool);
+  any_pool_ = any_pool_ || pool_[i] != pool_[0];
 }
 
 const policy::Bits* Board::serving(const std::string& model) const {
@@ -177,6 +188,7 @@ void Board::score(size_t first, const Weights& weights, Preference preference, c
                   MonoTime now, float* out) const {
   if (preference == Preference::kListed) {
     std::fill(out, out + 64, 0.0f);
+    add_pools(first, weights, out);
     return;
   }
   float in = 1000 * weights.price * size.input_tokens;
@@ -190,11 +202,17 @@ void Board::score(size_t first, const Weights& weights, Preference preference, c
     out[i] = in * input[i] + out_tokens * output[i] + weights.latency * latency[i] +
              weights.load * load[i] + weights.carbon * carbon[i];
   }
+  add_pools(first, weights, out);
   if (!any_cold_) return;
   size_t end = std::min<size_t>(64, used_.size() - first);
   for (size_t i = 0; i < end; ++i) {
     if (cold_s_[first + i] > 0) out[i] += weights.latency * cold(first + i, now);
   }
+}
+
+void Board::add_pools(size_t first, const Weights& weights, float* out) const {
+  if (!any_pool_ || weights.pool == 0) return;
+  for (size_t i = 0; i < 64; ++i) out[i] += weights.pool * pool_[first + i];
 }
 
 Board::Parts Board::parts(size_t i, const CallSize& size, MonoTime now, double cached) const {
@@ -205,12 +223,13 @@ Board::Parts Board::parts(size_t i, const CallSize& size, MonoTime now, double c
   out.seconds = latency_s_[i] + cold(i, now);
   out.load = load_[i];
   out.carbon = carbon_[i];
+  out.pool = pool_[i];
   return out;
 }
 
 double Board::weigh(const Parts& parts, const Weights& weights) {
   return 1000 * weights.price * parts.dollars + weights.latency * parts.seconds +
-         weights.load * parts.load + weights.carbon * parts.carbon;
+         weights.load * parts.load + weights.carbon * parts.carbon + weights.pool * parts.pool;
 }
 
 }  // namespace drover::road

@@ -12,6 +12,8 @@
 //     start where it was not used lately
 //   + calls in flight over what its quota of calls a minute bears in a second
 //   + grams of carbon for each kWh / 1000
+//   + a step for each pool from reserved over warm and serverless to spot: up for a fast call, down
+//     for a slow one, and more than all of the above
 //
 // Loop thread only; the catalog is kept alive.
 
@@ -60,6 +62,7 @@ class Board {
     double seconds = 0;
     double load = 0;
     double carbon = 0;
+    double pool = 0;
   };
   /// `cached`: the share of the input that the endpoint is expected to have in its prompt cache.
   Parts parts(size_t i, const CallSize& size, MonoTime now, double cached) const;
@@ -68,6 +71,7 @@ class Board {
  private:
   void read(size_t i, const catalog::Endpoint& endpoint, std::string_view here);
   void take(const catalog::Health& health, const std::string& key);
+  void add_pools(size_t first, const Weights& weights, float* out) const;
   float cold(size_t i, MonoTime now) const;
 
   std::shared_ptr<const catalog::Catalog> catalog_;
@@ -87,6 +91,8 @@ class Board {
   std::vector<float> input_, output_, cached_;  // dollars a token, uplift and transfer included
   std::vector<float> latency_s_, load_, load_unit_, carbon_;
   std::vector<float> cold_s_;
+  std::vector<float> pool_;
+  bool any_pool_ = false;
   std::vector<MonoTime> used_;
   bool any_cold_ = false;
 };

@@ -41,14 +41,6 @@ void put_deadlines(const catalog::Deadlines& own, providers::AttemptOptions& out
   out.total_timeout = own.total.value_or(out.total_timeout);
 }
 
-/// A session's call waits until its rate has room again; a caller of the gateway is told when to
-/// come back.
-bool waits_out(const Flight& flight, const Error& refusal) {
-  constexpr Duration kRateWaitMax = 90s;
-  return !flight.call.session.empty() && refusal.reason == "rate_limited" && refusal.retry_after &&
-         *refusal.retry_after <= std::min<Duration>(kRateWaitMax, flight.caller.remaining());
-}
-
 std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
 
 PlacerParts placer_parts(const RoadParts& parts) {
@@ -74,6 +66,8 @@ Engine::Engine(RoadParts parts)
       metrics_(parts_.metrics),
       retries_(parts_.settings.retries),
       placer_(placer_parts(parts_)),
+      admission_(parts_.settings.classes),
+      admission_metrics_(parts_.metrics, admission_),
       scope_(Context(*parts_.loop)) {
   if (parts_.metrics == nullptr) return;
   parts_.metrics->gauge_of(kInFlight, "Model calls in flight.",
@@ -99,9 +93,28 @@ Explanation Engine::explain(const std::string& tenant, const contract::DataClass
 
 Result<void> Engine::place(Flight& flight) {
   const ModelCall& call = flight.call;
+  std::optional<ServiceClass> stated = call.service_class;
+  if (!stated && !call.prompt.service_tier().empty()) {
+    stated = class_of_tier(call.prompt.service_tier());
+  }
+  ServiceClass wanted =
+      admission_.settings().class_of(stated, call.principal.tenant.str(), call.principal.key.str());
+  flight.stated = stated.has_value();
+  flight.seat.fast = wanted == ServiceClass::kFast;
+  flight.seat.path = wanted == ServiceClass::kSlow ? wanted : ServiceClass::kFast;
+  TRY_VOID(place_as(flight, flight.seat.path));
+  if (wanted != ServiceClass::kAuto) return {};
+  flight.seat.path = admission_.path_of(wanted, flight.placement, parts_.loop->mono());
+  if (flight.seat.path == ServiceClass::kFast) return {};
+  return place_as(flight, flight.seat.path);
+}
+
+Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
+  const ModelCall& call = flight.call;
   policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
   PlaceQuestion question{call.ladder, ask, call.preference};
   question.session = call.session;
+  question.path = path;
   question.reasons = call.reasons;
   question.size.input_tokens = static_cast<float>(call.prompt.estimated_input_tokens());
   if (auto most = call.prompt.max_tokens()) {
@@ -134,14 +147,17 @@ std::vector<std::string> Engine::models() const { return parts_.catalog->get()->
 void Engine::configure(Settings settings) {
   retries_.configure(settings.retries);
   placer_.set_preference(settings.preference, settings.here);
+  admission_.configure(settings.classes, parts_.loop->mono());
   parts_.settings = std::move(settings);
 }
 
+Error Engine::shutting_down() {
+  return Error(Code::kUnavailable, "the server is shutting down", Retry::kAfter)
+      .with_reason("shutting_down");
+}
+
 Result<void> Engine::admit(const ModelCall& call) const {
-  if (closed_) {
-    return fail(Error(Code::kUnavailable, "the server is shutting down", Retry::kAfter)
-                    .with_reason("shutting_down"));
-  }
+  if (closed_) return fail(shutting_down());
   return identity::authorise(call.principal, identity::Action::kCallModel, call.principal.tenant);
 }
 
@@ -166,8 +182,13 @@ Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, M
   Result<void> placed = place(*flight);
   flight->latency.placement = ctx.loop().mono() - placing;
   if (!placed) co_return refuse(*flight, std::move(placed).error());
+  if (!sit(*flight)) {
+    Result<void> seated = co_await wait_for_seat(ctx, flight.get());
+    if (!seated) co_return refuse(*flight, std::move(seated).error());
+  }
 
-  scope_.spawn(run(flight));
+  bool slow = flight->seat.path == ServiceClass::kSlow;
+  scope_.spawn(slow ? run_rounds(flight) : run(flight));
   // The worker keeps the deadline; here only the caller's leaving counts.
   Context watch = ctx.detached().with_cancel(ctx.cancel_state());
   while (!flight->result && !flight->sink_error && !ctx.cancelled()) {
@@ -206,6 +227,10 @@ ModelResult Engine::gone(Flight& flight) {
 void Engine::leave(const std::shared_ptr<Flight>& flight) {
   flight->inner = nullptr;
   flight->left = true;
+  if (flight->resting) {
+    flight->cancel.cancel("the client left while it waited");
+    return;
+  }
   if (drains_ >= parts_.drains_max) {
     flight->cancel.cancel("the client left, and too many calls are being read on");
     return;
@@ -230,17 +255,31 @@ ModelResult Engine::refuse(Flight& flight, Error error) {
   flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
   out.latency = flight.latency;
   flight.span.fail(out.error);
+  describe_class(flight.span, flight);
   describe_latency(flight.span, flight.latency);
   flight.span.end();
   return tl::unexpected<ModelFailure>(std::move(out));
 }
 
+void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& result) {
+  MonoTime now = parts_.loop->mono();
+  if (!result) {
+    const Error& error = result.error().error;
+    bool busy = error.reason == "overloaded" || error.reason == "rate_limited";
+    if (busy) room.refused(now);
+    return;
+  }
+  room.answered(now);
+  Duration first = (*result)->timing.first_token;
+  if (flight.seat.fast && flight.streamed && first > Duration::zero()) {
+    room.first_token(first, now);
+  }
+}
+
 Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
                                     providers::Provider* provider, int number,
                                     providers::Sink* sink, Context base) {
-  base = base.with_span(flight->span.id())
-             .with_deadline(flight->caller.deadline())
-             .with_deadline(flight->started + parts_.settings.call_timeout);
+  base = base.with_span(flight->span.id()).with_deadline(deadline_of(*flight));
   trace::Span span(base, parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
   span.set_tenant(flight->call.principal.tenant);
   span.set_session(flight->call.session);
@@ -250,7 +289,10 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   put_deadlines(endpoint->deadlines, options);
   options.idempotency_key = flight->call.idempotency_key;
   // One number over all the times that the caller asked under this key.
-  options.attempt = (flight->call.attempt - 1) * limits::kAttemptsMax + number;
+  options.attempt =
+      (flight->call.attempt - 1) * limits::kAttemptsMax + flight->tried_before + number;
+  options.service_tier = tier_of(*flight, *endpoint);
+  if (!options.service_tier.empty()) span.set(trace::own::kServiceTier, options.service_tier);
   catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
   if (circuit != catalog::Circuit::kClosed) {
     options.first_token_timeout = std::min(options.first_token_timeout, kProbeFirstToken);
@@ -265,124 +307,10 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
       co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
   placer_.finished(*catalog, *endpoint, answer.has_value(),
                    answer ? (*answer)->timing.first_token : Duration::zero(), flight->call.session);
+  tell_room(*flight, admission_.room(*catalog, *endpoint), answer);
   if (!answer) describe_failure(span, answer.error().error, flight->bound);
   span.end();
   co_return answer;
-}
-
-Task<void> Engine::run(std::shared_ptr<Flight> flight) {
-  Tries tries(flight->placement, flight->last_resort, *parts_.random, retries_,
-              parts_.settings.attempts_max);
-  GateSink gate(*flight);
-  NextTry next = tries.first(parts_.loop->mono());
-  Error last;
-  bool visible = false;
-  std::string_view otel_provider;
-  while (next.endpoint != nullptr) {
-    const catalog::Endpoint* endpoint = next.endpoint;
-    MonoTime began = parts_.loop->mono();
-    providers::Provider* provider = parts_.providers->find(endpoint->provider);
-    AttemptResult answer;
-    int number = tries.attempts();
-    Hold hold;
-    Result<bool> held = reserve(*flight, *endpoint, hold);
-    while (held ? !*held : waits_out(*flight, held.error())) {
-      Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
-      Result<void> waited;
-      if (held) {
-        waited = co_await parts_.accounts->wait(waiting);
-      } else {
-        Duration pause = *held.error().retry_after;
-        waited = co_await async::sleep_for(waiting, pause);
-        flight->latency.queue += pause;
-      }
-      if (waited && flight->left) waited = fail(Code::kCancelled, "the caller left");
-      held = waited ? reserve(*flight, *endpoint, hold) : fail(std::move(waited).error());
-    }
-    if (!held) {
-      providers::AttemptError error;
-      error.error = std::move(held).error();
-      answer = tl::unexpected<providers::AttemptError>(std::move(error));
-    } else if (provider == nullptr) {
-      Error unknown(Code::kNotFound, "no provider is called '" + endpoint->provider + "'",
-                    Retry::kOtherTarget);
-      providers::AttemptError error;
-      error.error = std::move(unknown);
-      answer = tl::unexpected<providers::AttemptError>(std::move(error));
-    } else {
-      otel_provider = provider->otel_name();
-      Context base = flight->cancel.context();
-      bool hedged = flight->streamed && parts_.settings.hedge_after > Duration::zero();
-      if (hedged) {
-        Raced raced = co_await race(flight.get(), endpoint, provider, &tries, &gate, &hold);
-        answer = std::move(raced.result);
-        endpoint = raced.endpoint;
-        provider = raced.provider;
-        began = raced.began;
-        number = raced.number;
-      } else {
-        if (flight->streamed) gate.begin_attempt(*endpoint);
-        providers::Sink* sink = flight->streamed ? &gate : nullptr;
-        answer = co_await attempt(flight.get(), endpoint, provider, number, sink, base);
-      }
-      otel_provider = provider->otel_name();
-    }
-    AttemptRecord record;
-    record.endpoint = endpoint->id;
-    record.provider = endpoint->provider;
-    record.region = endpoint->region;
-    record.attempt = number;
-    record.took = parts_.loop->mono() - began;
-    record.ok = answer.has_value();
-    const providers::AttemptTiming& timing = answer ? (*answer)->timing : answer.error().timing;
-    Duration connect = std::min(timing.connect, record.took);
-    flight->latency.network += connect;
-    flight->latency.model += std::min(timing.total, record.took) - connect;
-    if (answer) {
-      if (timing.first_token > Duration::zero()) {
-        flight->first_token = (began - flight->started) + timing.first_token;
-      }
-      flight->attempts.push_back(std::move(record));
-      on_answer(*flight, *endpoint, *provider, std::move(**answer), hold);
-      co_return;
-    }
-    const Error& failed = answer.error().error;
-    visible = answer.error().visible;
-    // What a usable endpoint said tells more than that a broken one is still broken.
-    if (!tries.on_last_resort() || visible || !held ||
-        catalog::blame_of(failed) == catalog::Blame::kNobody) {
-      last = failed;
-    }
-    record.error = failed;
-    flight->attempts.push_back(std::move(record));
-    // A budget that refuses says nothing about the endpoint; only a provider's ends there.
-    if (held) on_attempt_failed(*flight, *endpoint, answer.error(), hold);
-    if (!held && failed.retry != Retry::kOtherTarget) break;
-    // Nobody waits for a second answer.
-    if (flight->left) break;
-    MonoTime deadline =
-        std::min(flight->caller.deadline(), flight->started + parts_.settings.call_timeout);
-    MonoTime now = parts_.loop->mono();
-    bool goes_on = visible && can_go_on(*flight, failed);
-    next = tries.next(failed, visible && !goes_on, now, deadline - now);
-    if (next.endpoint == nullptr) break;
-    if (goes_on) flight->attempts.back().continued = true;
-    if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, failed);
-    Json event = Json::object();
-    event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(failed));
-    if (goes_on) event.set("continued", true);
-    flight->span.event(
-        next.endpoint == endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
-        std::move(event));
-    if (next.pause > Duration::zero()) {
-      Context pause = flight->cancel.context();
-      Result<void> slept = co_await async::sleep_for(pause, next.pause);
-      flight->latency.queue += parts_.loop->mono() - now;
-      if (!slept || flight->left || flight->caller.cancelled()) break;
-    }
-  }
-  if (tries.budget_spent()) last.note("the retry budget is spent: too many calls fail here now");
-  on_failed(*flight, std::move(last), visible, otel_provider);
 }
 
 Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold) {
@@ -390,8 +318,8 @@ Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, 
   const ModelCall& call = flight.call;
   Caller who{call.principal.tenant.str(), call.principal.key.str(), call.agent, call.session,
              call.tree};
-  const Ask ask =
-      ask_for(endpoint, call.prompt, parts_.loop->wall(), call.idempotency_key, !flight.requested);
+  const Ask ask = ask_for(endpoint, call.prompt, parts_.loop->wall(), tier_of(flight, endpoint),
+                          call.idempotency_key, !flight.requested);
   Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);
   flight.requested = flight.requested || (held && *held);
   if (call.rates != nullptr && !flight.left) {
@@ -422,7 +350,7 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
                        Hold& hold) {
   parts_.health->succeeded(endpoint);
   metrics_.attempt(endpoint, nullptr);
-  Charge charge = charge_of(endpoint, flight, answer);
+  Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
   settle(endpoint, charge, &answer.response, hold);
   answer.response.usage = charge.usage;
   if (flight.rest) put_whole_text(flight.said, answer.response.message);
@@ -462,7 +390,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
     metrics_.circuit_opened(endpoint);
     LOG_WARN("endpoint {} is left alone for a while: {}", endpoint.id, error_type(error.error));
   }
-  std::optional<Charge> charge = charge_of(endpoint, flight, error);
+  std::optional<Charge> charge = charge_of(endpoint, flight, error, tier_of(flight, endpoint));
   if (!charge) return;
   settle(endpoint, *charge, nullptr, hold);
   flight.failed_usage = charge->usage;
@@ -480,7 +408,8 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   note_attempts(flight.attempts, out.error);
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
-  metrics_.failed(provider, flight.placement.endpoints.front()->model, out.error,
+  const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;
+  metrics_.failed(provider, places.empty() ? std::string_view() : places.front()->model, out.error,
                   parts_.loop->mono() - flight.started);
   flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
   finish(flight);
@@ -494,13 +423,17 @@ void Engine::finish(Flight& flight) {
     --drains_;
   }
   if (flight.left) metrics_.drained(result.has_value());
+  admission_.leave(flight.seat, parts_.loop->mono());
   flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
+  describe_class(flight.span, flight);
   describe_latency(flight.span, flight.latency);
   flight.span.end();
   if (result) {
     result->latency = flight.latency;
     result->placement = std::move(flight.placement);
     result->attempts = std::move(flight.attempts);
+    result->served.path = flight.seat.path;
+    result->served.waited = flight.latency.queue;
   } else {
     result.error().latency = flight.latency;
     result.error().placement = std::move(flight.placement);
@@ -511,6 +444,7 @@ void Engine::finish(Flight& flight) {
 
 Task<void> Engine::close() {
   closed_ = true;
+  admission_.close();
   scope_.cancel("the server is shutting down");
   co_await scope_.join();
 }

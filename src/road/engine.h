@@ -7,6 +7,8 @@
 
 #include "async/scope.h"
 #include "road/accounts.h"
+#include "road/admission.h"
+#include "road/admission_metrics.h"
 #include "road/flight.h"
 #include "road/hedge.h"
 #include "road/placement.h"
@@ -33,13 +35,44 @@ class Engine final : public Road {
 
  private:
   Result<void> admit(const ModelCall& call) const;
-  /// Finds the flight's places; an error says that there are none.
+  static Error shutting_down();
+  /// Finds the flight's places and its path; an error says that there are none.
   Result<void> place(Flight& flight);
+  Result<void> place_as(Flight& flight, ServiceClass path);
+  // engine_admit.cc
+  /// Takes the flight's seat if there is one now; false: wait_for_seat().
+  bool sit(Flight& flight);
+  /// `ctx` is the caller's, or the worker's in a later round.
+  Task<Result<void>> wait_for_seat(Context ctx, Flight* flight);
+  void seat_taken(Flight& flight, bool waited);
+  /// The end of the flight's own time.
+  MonoTime deadline_of(const Flight& flight) const;
+  /// Until when a call that waits may wait.
+  MonoTime patience_of(const Flight& flight) const;
+  /// The tier that an attempt there asks for, or that its caller states.
+  std::string_view tier_of(const Flight& flight, const catalog::Endpoint& endpoint) const;
+  Duration hedge_after(const Flight& flight) const;
+  /// Nothing that a slow call may use is usable now; what it fails with says until when.
+  bool all_cooling(Flight& flight) const;
+  /// A slow call's pause before its next round; nullopt: the last one's error is the answer.
+  std::optional<Duration> pause_before_round(const Flight& flight);
+  /// Rests, is placed again and waits for a seat.
+  Task<Result<void>> next_round(Flight* flight, Duration pause);
+
+  // engine_run.cc
+  /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
   Task<void> run(std::shared_ptr<Flight> flight);
+  /// A slow call: one round after another.
+  Task<void> run_rounds(std::shared_ptr<Flight> flight);
+  /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
+  Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
+                                     Result<bool> held);
   /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines.
   Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
                               providers::Provider* provider, int number, providers::Sink* sink,
                               Context base);
+  /// How busy the endpoint is, by what came of an attempt there.
+  void tell_room(const Flight& flight, Room& room, const AttemptResult& result);
   /// What came of an attempt and, perhaps, its hedge; the one that lost is booked already, and
   /// `hold` is the other's.
   struct Raced {
@@ -74,6 +107,8 @@ class Engine final : public Road {
   RoadMetrics metrics_;
   RetryBudget retries_;
   Placer placer_;
+  Admission admission_;
+  AdmissionMetrics admission_metrics_;
   async::Scope scope_;
   size_t drains_ = 0;
   bool closed_ = false;

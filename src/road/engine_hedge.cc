@@ -26,7 +26,7 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
   std::optional<Lane> second;
   async::Scope scope(parent);
   scope.spawn(run_lane(flight, &race, &first));
-  Context patience = parent.with_timeout(parts_.settings.hedge_after);
+  Context patience = parent.with_timeout(hedge_after(*flight));
   while (!first.done && race.winner == nullptr) {
     async::Wake wake = co_await race.changed.wait(patience);
     if (wake != async::Wake::kWoken) break;
@@ -34,11 +34,16 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
   bool waiting = !first.done && race.winner == nullptr && !flight->left && !parent.cancelled();
   const catalog::Endpoint* other = waiting ? tries->hedge(parts_.loop->mono()) : nullptr;
   providers::Provider* others = other ? parts_.providers->find(other->provider) : nullptr;
+  Room* beside = others == nullptr
+                     ? nullptr
+                     : admission_.take_beside(flight->seat, *flight->placement.catalog, *other,
+                                              parts_.loop->mono());
   Hold second_hold;
   // A budget that would have to be waited for is no budget for a hedge.
   Result<bool> held =
-      others == nullptr ? Result<bool>(false) : reserve(*flight, *other, second_hold);
+      beside == nullptr ? Result<bool>(false) : reserve(*flight, *other, second_hold);
   if (held && *held) {
+    admission_metrics_.hedged();
     Json event = Json::object();
     event.set("from", endpoint->id).set("to", other->id);
     flight->span.event("drover.hedge", std::move(event));
@@ -53,8 +58,19 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
   Lane* lost = !second ? nullptr : kept == &first ? &*second : &first;
   if (lost != nullptr) lost->cancel.cancel("another endpoint was faster");
   co_await scope.join();
-  if (kept != &first) std::swap(*hold, second_hold);
-  if (lost != nullptr) book_loser(*flight, *lost, second_hold);
+  MonoTime now = parts_.loop->mono();
+  if (kept != &first) {
+    std::swap(*hold, second_hold);
+    std::swap(flight->seat.room, beside);
+    flight->seat.endpoint = kept->endpoint;
+  }
+  Duration took = lost == nullptr ? Duration::zero() : now - lost->began;
+  admission_.put_beside(beside, flight->seat, took, now);
+  if (lost != nullptr) {
+    Money before = flight->failed_cost;
+    book_loser(*flight, *lost, second_hold);
+    admission_metrics_.hedge_over(kept != &first, flight->failed_cost - before);
+  }
   tries->went_on(kept->endpoint);
   Raced out;
   out.result = std::move(*kept->result);

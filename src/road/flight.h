@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "async/sync.h"
+#include "road/admission.h"
 #include "road/continuation.h"
 #include "road/road.h"
 #include "trace/span.h"
@@ -30,7 +31,17 @@ struct Flight {
   std::optional<Error> sink_error;
 
   MonoTime started;
-  LatencyParts latency;  // `other` is filled at the end
+  MonoTime seated;  // it has had its places since; its own time counts from there
+  Seat seat;
+  bool stated = false;   // its class, by its caller
+  int round = 0;         // of a slow call, from 0 on
+  int tried_before = 0;  // attempts of the rounds before
+  bool resting = false;  // between two rounds
+  /// What came of the last round.
+  Error failure;
+  bool failed_visible = false;
+  std::string_view failed_at;  // the provider's OpenTelemetry name
+  LatencyParts latency;        // `other` is filled at the end
   Placement placement;
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;

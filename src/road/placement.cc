@@ -89,10 +89,19 @@ void Placer::consider(float score, uint32_t index) {
   best_[at] = Best{score, index};
 }
 
+Weights Placer::weights_of(const PlaceQuestion& question) const {
+  // More than what else differs between two endpoints of a model.
+  constexpr float kPoolStep = 1e3f;
+  Weights out = preference_weights(preference_of(question));
+  if (question.path == ServiceClass::kFast) out.pool = kPoolStep;
+  if (question.path == ServiceClass::kSlow) out.pool = -kPoolStep;
+  return out;
+}
+
 void Placer::select(const policy::Bits& serving, const policy::Decision& decision,
                     const PlaceQuestion& question, MonoTime now) {
   Preference preference = preference_of(question);
-  Weights weights = preference_weights(preference);
+  Weights weights = weights_of(question);
   float scores[64];
   for (size_t w = 0; w < serving.words(); ++w) {
     uint64_t left = serving.word(w) & decision.allowed.word(w);
@@ -137,8 +146,8 @@ void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& de
   size_t i = board_.catalog()->index_of(endpoint);
   bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now;
   if (!usable || !shows_evidence(decision, i, nullptr)) return;
-  double score = Board::weigh(board_.parts(i, question.size, now, kCachedShare),
-                              preference_weights(preference_of(question)));
+  double score =
+      Board::weigh(board_.parts(i, question.size, now, kCachedShare), weights_of(question));
   std::erase_if(best_, [&](const Best& b) { return b.index == i; });
   consider(static_cast<float>(score), static_cast<uint32_t>(i));
 }
@@ -234,7 +243,7 @@ Explanation Placer::explain(const PlaceQuestion& question) {
   out.preference = preference_of(question);
   out.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   const policy::Decision& decision = decisions_.get(question.ask);
-  Weights weights = preference_weights(out.preference);
+  Weights weights = weights_of(question);
   MonoTime now = parts_.clock->mono();
   for (size_t m = 0; m < question.ladder.size(); ++m) {
     if (repeated(question.ladder, m)) continue;

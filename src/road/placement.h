@@ -99,8 +99,10 @@ class Placer {
                    const PlaceQuestion& question, Placement& out) const;
   double cached_share(const PlaceQuestion& question, size_t i) const;
   Preference preference_of(const PlaceQuestion& question) const {
-    return question.preference.value_or(parts_.preference);
+    if (question.preference) return *question.preference;
+    return question.path == ServiceClass::kSlow ? Preference::kSpare : parts_.preference;
   }
+  Weights weights_of(const PlaceQuestion& question) const;
 
   PlacerParts parts_;
   Board board_;

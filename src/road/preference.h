@@ -10,8 +10,8 @@
 
 namespace drover::road {
 
-enum class Preference : uint8_t { kListed, kBalanced, kCheapest, kFastest, kGreenest };
-inline constexpr size_t kPreferences = 5;
+enum class Preference : uint8_t { kListed, kBalanced, kCheapest, kFastest, kGreenest, kSpare };
+inline constexpr size_t kPreferences = 6;
 std::string_view preference_name(Preference preference);
 std::optional<Preference> parse_preference(std::string_view name);
 
@@ -20,6 +20,7 @@ struct Weights {
   float latency = 0;  // a second
   float load = 0;     // a second's worth of the quota
   float carbon = 0;   // a kilogram for each kWh
+  float pool = 0;     // a step from reserved over warm and serverless to spot
 };
 Weights preference_weights(Preference preference);
 

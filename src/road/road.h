@@ -24,6 +24,7 @@
 #include "road/budget.h"
 #include "road/preference.h"
 #include "road/retry_budget.h"
+#include "road/service_class.h"
 #include "trace/metrics.h"
 #include "trace/span.h"
 
@@ -34,7 +35,7 @@ using async::Task;
 
 /// Where the time of one effect went; the parts sum to total.
 struct LatencyParts {
-  Duration queue{};  // admission
+  Duration queue{};  // waiting for a place, and between rounds
   Duration placement{};
   Duration network{};  // connecting, failed attempts' connects
   Duration model{};    // waiting for and reading the answer
@@ -75,6 +76,8 @@ struct PlaceQuestion {
   std::optional<Preference> preference = std::nullopt;
   CallSize size = CallSize();
   std::string_view session = {};
+  /// The path that the call takes; it orders pools of endpoints, and slow ones by cost and load.
+  ServiceClass path = ServiceClass::kAuto;
   /// Say why each other endpoint is not in it.
   bool reasons = false;
 };
@@ -141,6 +144,10 @@ struct ModelCall {
   /// Of what is sent: no endpoint that may not see it is tried. The policy's floors are added.
   contract::DataClass data_class = contract::DataClass();
   std::optional<Preference> preference = std::nullopt;
+  /// What the request or its agent states; absent: what the operator's policy says.
+  std::optional<ServiceClass> service_class = std::nullopt;
+  /// Filled like `rates`; may be null.
+  Served* served = nullptr;
   /// Say in the outcome's placement why each other endpoint is not in it.
   bool reasons = false;
 };
@@ -155,6 +162,7 @@ struct ModelOutcome {
   Duration first_token{};
   Placement placement;
   std::vector<AttemptRecord> attempts;  // failed ones first, the accepted one last
+  Served served;
 };
 
 /// A failed call with everything that was tried.
@@ -179,8 +187,9 @@ struct Settings {
   int attempts_max = limits::kAttemptsMax;
   RetryBudgetOptions retries;
   /// Above zero: a streamed call without a first token after this time is asked for a second time,
-  /// elsewhere in the same zone; see hedge.h.
+  /// elsewhere in the same zone; see hedge.h. Calls on the slow path are not.
   Duration hedge_after{};
+  ClassSettings classes;
   /// What orders endpoints that serve the same model, where an agent says nothing.
   Preference preference = Preference::kListed;
   /// The region that calls leave from, for round trips and private links; empty: not known.

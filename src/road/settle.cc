@@ -33,11 +33,13 @@ void fill(contract::Usage& usage, int64_t input, int64_t output) {
 }
 
 Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, contract::Usage usage,
-              std::string_view tier) {
+              std::string_view served, std::string_view asked) {
   const catalog::Price& price = endpoint.price_at(flight.caller.loop().wall());
   Charge out;
   out.cost_known = price.known;
-  out.cost = price.cost(usage, tier);
+  out.cost = price.cost(usage, served);
+  // Asked for and not confirmed: the dearer of the two.
+  if (served.empty() && !asked.empty()) out.cost = std::max(out.cost, price.cost(usage, asked));
   out.usage = std::move(usage);
   return out;
 }
@@ -45,16 +47,16 @@ Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, contract:
 }  // namespace
 
 Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                 const providers::Answer& answer) {
+                 const providers::Answer& answer, std::string_view tier) {
   contract::Usage usage = answer.response.usage;
   if (!usage.input_tokens || !usage.output_tokens) {
     fill(usage, flight.call.prompt.estimated_input_tokens(), answer_tokens(flight, answer));
   }
-  return priced(endpoint, flight, std::move(usage), answer.response.service_tier);
+  return priced(endpoint, flight, std::move(usage), answer.response.service_tier, tier);
 }
 
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                                const providers::AttemptError& error) {
+                                const providers::AttemptError& error, std::string_view tier) {
   bool given_up = error.error.code == Code::kCancelled || error.error.reason == "total";
   if (!error.usage.known() && !error.visible && !given_up) return std::nullopt;
   contract::Usage usage = error.usage;
@@ -64,7 +66,7 @@ std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight&
   // What is counted in the flight may be another attempt's, where two ran side by side.
   int64_t said = error.visible ? streamed_tokens(flight) : 0;
   fill(usage, flight.call.prompt.estimated_input_tokens(), said);
-  return priced(endpoint, flight, std::move(usage), {});
+  return priced(endpoint, flight, std::move(usage), {}, tier);
 }
 
 }  // namespace drover::road

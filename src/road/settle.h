@@ -14,12 +14,13 @@ struct Charge {
   bool cost_known = false;
 };
 
-/// For an accepted answer.
+/// For an accepted answer. `tier` is the service tier that was asked for; what the provider says it
+/// served counts.
 Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                 const providers::Answer& answer);
+                 const providers::Answer& answer, std::string_view tier);
 /// For a failed attempt that is billed all the same; nullopt for one that is not: nothing visible
 /// came and it was not we who gave it up.
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                                const providers::AttemptError& error);
+                                const providers::AttemptError& error, std::string_view tier);
 
 }  // namespace drover::road

@@ -179,6 +179,7 @@ void describe_answer(trace::Span& span, const providers::Answer& answer) {
   const contract::ChatResponse& response = answer.response;
   if (!response.id.empty()) span.set(genai::kResponseId, response.id);
   if (!response.model.empty()) span.set(genai::kResponseModel, response.model);
+  if (!response.service_tier.empty()) span.set(own::kServiceTier, response.service_tier);
   if (!response.request_id.empty()) span.set(own::kRequestId, response.request_id);
   if (!response.system_fingerprint.empty()) {
     span.set(own::kFingerprint, response.system_fingerprint);
@@ -208,6 +209,12 @@ void describe_failure(trace::Span& span, const Error& error, bool bound) {
   Error told(error.code, "its words are kept with the data, in the session's journal");
   told.reason = error.reason;
   span.fail(told);
+}
+
+void describe_class(trace::Span& span, const Flight& flight) {
+  if (!flight.stated && flight.seat.path != ServiceClass::kSlow) return;
+  span.set(own::kServiceClass, service_class_name(flight.seat.path));
+  if (flight.round > 0) span.set(own::kRounds, static_cast<int64_t>(flight.round + 1));
 }
 
 void describe_latency(trace::Span& span, const LatencyParts& latency) {

@@ -68,6 +68,8 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
 /// A failed call or attempt. What a provider says may hold what it was sent: of bound data its
 /// words stay out of the trace, which may be kept elsewhere.
 void describe_failure(trace::Span& span, const Error& error, bool bound);
+/// Where it is not what every call is: fast without anybody having said so.
+void describe_class(trace::Span& span, const Flight& flight);
 void describe_latency(trace::Span& span, const LatencyParts& latency);
 
 /// "overloaded", or the code's name where there is no reason.

@@ -130,11 +130,16 @@ Result<void> read_placing(const Json& json, AgentSpec& spec) {
     if (!read) return bad("data: " + read.error().message);
     spec.data_class = read->text();
   }
+  TRY(std::string service_class, read::text(json, "service_class", ""));
+  if (!service_class.empty()) {
+    spec.service_class = road::parse_service_class(service_class);
+    if (!spec.service_class) return bad("service_class must be fast, slow or auto");
+  }
   TRY(std::string prefer, read::text(json, "prefer", ""));
   if (prefer.empty()) return {};
   spec.prefer = road::parse_preference(prefer);
   if (!spec.prefer) {
-    return bad("prefer must be listed, balanced, cheapest, fastest or greenest");
+    return bad("prefer must be listed, balanced, cheapest, fastest, greenest or spare");
   }
   return {};
 }
@@ -274,12 +279,12 @@ bool AgentSpec::runs_on_worker(std::string_view tool) const {
 }
 
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
-  TRY_VOID(
-      read::members(json, "the agent",
-                    {"name",   "version",     "instructions",     "models",       "model",
-                     "tools",  "builtins",    "approvals",        "memory",       "planner",
-                     "limits", "step_budget", "extensions",       "tree",         "parameters",
-                     "data",   "prefer",      "end_after_answer", "continue_cut", "description"}));
+  TRY_VOID(read::members(
+      json, "the agent",
+      {"name",         "version",     "instructions", "models",  "model",  "tools",
+       "builtins",     "approvals",   "memory",       "planner", "limits", "step_budget",
+       "extensions",   "tree",        "parameters",   "data",    "prefer", "end_after_answer",
+       "continue_cut", "description", "service_class"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -337,6 +342,7 @@ Json AgentSpec::to_json() const {
   if (!parameters.members()->empty()) out.set("parameters", std::move(parameters));
   if (!data_class.empty()) out.set("data", data_class);
   if (prefer) out.set("prefer", road::preference_name(*prefer));
+  if (service_class) out.set("service_class", road::service_class_name(*service_class));
   if (end_after_answer) out.set("end_after_answer", true);
   if (continue_cut) out.set("continue_cut", true);
   return out;

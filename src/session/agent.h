@@ -19,6 +19,7 @@
 //   parameters: {temperature: 0, stream: true}
 //   data: {residency: eu, sensitivity: confidential}   # or a class's name; contract/data_class.h
 //   prefer: cheapest             # what orders endpoints of a model; road/preference.h
+//   service_class: slow          # fast, slow or auto; road/service_class.h
 //
 // Values.
 
@@ -34,6 +35,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "road/preference.h"
+#include "road/service_class.h"
 
 namespace drover::session {
 
@@ -114,6 +116,8 @@ struct AgentSpec {
   std::string data_class;
   /// Empty: the operator's.
   std::optional<road::Preference> prefer;
+  /// Empty: what the operator's policy says.
+  std::optional<road::ServiceClass> service_class;
   /// End the session when the model has answered without asking for a tool.
   bool end_after_answer = false;
   /// A streamed answer that breaks off may be continued by another endpoint.

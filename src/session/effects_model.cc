@@ -94,6 +94,7 @@ Json result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
   if (outcome.cost_known) out.set("cost_usd", outcome.cost.usd());
   out.set("first_token_us", micros(outcome.first_token));
   out.set("latency_us", latency_json(outcome.latency));
+  if (outcome.served.path == road::ServiceClass::kSlow) out.set("service_class", "slow");
   out.set("attempts", static_cast<int64_t>(outcome.attempts.size()));
   return out;
 }
@@ -177,6 +178,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   call.continue_cut = task.agent.continue_cut;
   call.data_class = data_class_of(task.data_class);
   call.preference = task.agent.prefer;
+  call.service_class = task.agent.service_class;
   call.reasons = true;
   store::StreamKey key;
   key.session = task.session;

@@ -53,6 +53,11 @@ inline constexpr std::string_view kFailovers = "drover.failovers";
 /// Exact dollars as text ("0.0000025"): a float would round.
 inline constexpr std::string_view kCost = "drover.cost_usd";
 inline constexpr std::string_view kUsageEstimated = "drover.usage_estimated";
+/// fast or slow: the path that the call took; and the rounds that a slow one needed.
+inline constexpr std::string_view kServiceClass = "drover.service_class";
+inline constexpr std::string_view kRounds = "drover.rounds";
+/// The provider's tier, asked for (on an attempt) and served.
+inline constexpr std::string_view kServiceTier = "drover.service_tier";
 inline constexpr std::string_view kDroppedEvents = "drover.dropped_events";
 /// Where the time went, in nanoseconds: "drover.latency.model" and so on; the parts sum to the
 /// span's duration.

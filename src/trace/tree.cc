@@ -80,6 +80,11 @@ class Builder {
             Duration(value.integer().value_or(0));
       }
     }
+    for (std::string_view key : {own::kServiceClass, own::kServiceTier}) {
+      std::string_view word = a.get_string(key).value_or("");
+      if (word.empty() || word == "default") continue;
+      node.service += (node.service.empty() ? "" : ", ") + std::string(word);
+    }
     bool own_account = !node.latency.empty();
     for (const TraceNode& child : node.children) {
       node.tokens += child.tokens;
@@ -104,6 +109,7 @@ std::string describe(const TraceNode& node) {
     parts += (parts.empty() ? "" : ", ") + cause + ' ' + format_duration(took);
   }
   if (!parts.empty()) out += "  [" + parts + "]";
+  if (!node.service.empty()) out += "  (" + node.service + ")";
   if (node.tokens.any()) {
     out += "  " + std::to_string(node.tokens.input) + " in";
     if (node.tokens.cache_read > 0)

@@ -37,6 +37,8 @@ struct TraceNode {
   /// By cause ("model", "network", "tool" …): the span's own account if it has one, otherwise the
   /// sum of its children's.
   std::map<std::string, Duration> latency;
+  /// What it may cost or wait for: "slow, flex"; "" where it is as every call.
+  std::string service;
 };
 
 struct TraceTree {

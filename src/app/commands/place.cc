@@ -142,7 +142,7 @@ Command place_command() {
         false},
        {"--model", "NAME", "a model, first choice first", "", true},
        {"--data-class", "CLASS", "what the data is: a class's name, or residency=…;…", "", false},
-       {"--prefer", "ORDER", "listed, balanced, cheapest, fastest or greenest", "", false},
+       {"--prefer", "ORDER", "listed, balanced, cheapest, fastest, greenest or spare", "", false},
        {"--explain", "", "the rejected endpoints too, each with its rule", "", false}});
   c.run = run;
   return c;

@@ -101,7 +101,7 @@ Result<WireCall> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& 
                              "attempt=" + std::to_string(options.attempt) + "; max=" +
                                  std::to_string(std::max(options.attempt, limits::kAttemptsMax)));
   }
-  TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream));
+  TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return call;
 }
 

@@ -98,7 +98,7 @@ Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt&
   put_common(call, endpoint, stream);
   put_attempt(call, options);
   put_option_headers(call, endpoint);
-  TRY_VOID(put_body(call, prompt, deployment, stream));
+  TRY_VOID(put_body(call, prompt, deployment, stream, options.service_tier));
   return call;
 }
 

@@ -59,7 +59,7 @@ Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::En
   }
   put_attempt(call, options);
   put_option_headers(call, endpoint);
-  TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream));
+  TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return call;
 }
 

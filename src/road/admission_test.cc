@@ -1,0 +1,589 @@
+// Who may call, who waits and who is refused: the rules one by one, and then as properties over
+// random arrivals, on a time that the test moves.
+
+#include "road/admission.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <list>
+
+#include "base/random.h"
+
+namespace drover::road {
+namespace {
+
+class AdmissionTest : public ::testing::Test {
+ protected:
+  /// A catalog with these endpoints of the model "m", of so many calls each (0: any).
+  void endpoints(std::vector<std::pair<std::string, int>> wanted) {
+    std::vector<catalog::Endpoint> made;
+    for (const auto& [id, calls] : wanted) {
+      catalog::Endpoint e;
+      e.id = id;
+      e.model = "m";
+      e.provider = "p";
+      if (calls > 0) {
+        catalog::Fact fact;
+        fact.name = "calls_in_flight";
+        fact.value = Json(int64_t{calls});
+        EXPECT_TRUE(e.facts.set(fact));
+      }
+      made.push_back(std::move(e));
+    }
+    catalog_ = *catalog::Catalog::make(std::move(made), ++epoch_);
+  }
+  Placement placement(std::vector<std::string> ids = {}) {
+    Placement out;
+    out.catalog = catalog_;
+    for (const catalog::Endpoint& e : catalog_->endpoints()) {
+      bool wanted = ids.empty() || std::find(ids.begin(), ids.end(), e.id) != ids.end();
+      if (wanted) out.endpoints.push_back(&e);
+    }
+    return out;
+  }
+  static Seat seat(ServiceClass c) {
+    Seat out;
+    out.fast = c == ServiceClass::kFast;
+    out.path = c;
+    return out;
+  }
+  bool enter(ServiceClass c, Seat& out) {
+    out = seat(c);
+    return admission_.enter(out, placement(), now_);
+  }
+  Result<void> wait(Ticket& ticket, ServiceClass c, std::string tenant = "t",
+                    std::vector<std::string> ids = {}) {
+    ticket.tenant = std::move(tenant);
+    if (ticket.until == MonoTime::max()) ticket.until = now_ + 600s;
+    return admission_.wait(ticket, seat(c), placement(std::move(ids)), now_);
+  }
+  /// One call through its whole life.
+  void call_of(ServiceClass c, Duration length) {
+    Seat s;
+    ASSERT_TRUE(enter(c, s));
+    now_ += length;
+    admission_.leave(s, now_);
+  }
+
+  ClassSettings settings_;
+  Admission admission_{ClassSettings()};
+  std::shared_ptr<const catalog::Catalog> catalog_;
+  uint64_t epoch_ = 0;
+  MonoTime now_{1h};
+};
+
+TEST_F(AdmissionTest, WithoutLimitsEveryoneComesIn) {
+  endpoints({{"a", 0}});
+  std::vector<Seat> seats(1000);
+  for (Seat& s : seats) EXPECT_TRUE(enter(ServiceClass::kSlow, s));
+  EXPECT_EQ(admission_.process().calls(), 1000u);
+  for (Seat& s : seats) admission_.leave(s, now_);
+  EXPECT_EQ(admission_.process().calls(), 0u);
+}
+
+TEST_F(AdmissionTest, SlowWorkLeavesTheKeptPlacesFree) {
+  endpoints({{"a", 8}});
+  std::vector<Seat> slow(7), fast(3);
+  for (int i = 0; i < 6; ++i) EXPECT_TRUE(enter(ServiceClass::kSlow, slow[static_cast<size_t>(i)]));
+  EXPECT_FALSE(enter(ServiceClass::kSlow, slow[6])) << "a quarter of eight is kept";
+  EXPECT_TRUE(enter(ServiceClass::kFast, fast[0]));
+  EXPECT_TRUE(enter(ServiceClass::kFast, fast[1]));
+  EXPECT_FALSE(enter(ServiceClass::kFast, fast[2])) << "eight is eight";
+}
+
+TEST_F(AdmissionTest, FastIsServedFirstAndSlowAfterIt) {
+  endpoints({{"a", 2}});
+  Seat one, two;
+  ASSERT_TRUE(enter(ServiceClass::kSlow, one));
+  ASSERT_TRUE(enter(ServiceClass::kFast, two));
+  Ticket slow, fast;
+  ASSERT_TRUE(wait(slow, ServiceClass::kSlow));
+  ASSERT_TRUE(wait(fast, ServiceClass::kFast));
+  admission_.leave(one, now_);
+  EXPECT_EQ(fast.state, Ticket::State::kGranted) << "though it came later";
+  EXPECT_EQ(slow.state, Ticket::State::kWaiting);
+  admission_.leave(two, now_);
+  EXPECT_EQ(slow.state, Ticket::State::kGranted);
+  Seat taken = seat(ServiceClass::kFast);
+  admission_.take(fast, taken, placement(), now_);
+  EXPECT_EQ(taken.endpoint->id, "a");
+  admission_.leave(taken, now_);
+  admission_.give_up(slow, now_);
+  EXPECT_EQ(admission_.process().calls(), 0u) << "what was granted and not taken is given back";
+  EXPECT_EQ(admission_.room(*catalog_, catalog_->endpoints()[0]).calls(), 0u);
+}
+
+TEST_F(AdmissionTest, AFullEndpointHoldsUpNobodyWhoWaitsForAnother) {
+  endpoints({{"a", 2}, {"b", 2}});
+  std::vector<Seat> at_a(2), at_b(2);
+  for (Seat& s : at_a) {
+    s = seat(ServiceClass::kFast);
+    ASSERT_TRUE(admission_.enter(s, placement({"a"}), now_));
+  }
+  for (Seat& s : at_b) {
+    s = seat(ServiceClass::kFast);
+    ASSERT_TRUE(admission_.enter(s, placement({"b"}), now_));
+  }
+  Ticket for_a, for_b, for_either;
+  ASSERT_TRUE(wait(for_a, ServiceClass::kSlow, "t", {"a"}));
+  ASSERT_TRUE(wait(for_b, ServiceClass::kSlow, "t", {"b"}));
+  ASSERT_TRUE(wait(for_either, ServiceClass::kSlow, "t"));
+  admission_.leave(at_b[0], now_);
+  EXPECT_EQ(for_a.state, Ticket::State::kWaiting);
+  EXPECT_EQ(for_b.state, Ticket::State::kGranted);
+  admission_.leave(at_a[0], now_);
+  EXPECT_EQ(for_a.state, Ticket::State::kGranted);
+  EXPECT_EQ(for_either.state, Ticket::State::kWaiting);
+  admission_.give_up(for_either, now_);
+  admission_.give_up(for_a, now_);
+  admission_.give_up(for_b, now_);
+}
+
+TEST_F(AdmissionTest, WhoWouldWaitPastHisDeadlineIsRefusedAtOnce) {
+  endpoints({{"a", 1}});
+  call_of(ServiceClass::kFast, 10s);  // so long takes a call
+  Seat one;
+  ASSERT_TRUE(enter(ServiceClass::kSlow, one));
+  Ticket patient;
+  ASSERT_TRUE(wait(patient, ServiceClass::kSlow));
+  Ticket hurried;
+  hurried.until = now_ + 5s;
+  Result<void> out = wait(hurried, ServiceClass::kSlow, "other");
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().code, Code::kUnavailable) << "it is others who crowd him out";
+  EXPECT_EQ(out.error().reason, "overloaded");
+  EXPECT_EQ(out.error().retry, Retry::kAfter);
+  ASSERT_TRUE(out.error().retry_after);
+  EXPECT_GE(*out.error().retry_after, Duration(9s));
+  EXPECT_LE(*out.error().retry_after, Duration(21s));
+  EXPECT_EQ(admission_.waiting(false), 1u);
+  admission_.give_up(patient, now_);
+}
+
+TEST_F(AdmissionTest, TheTimeToComeBackFollowsTheMeasuredDrain) {
+  endpoints({{"a", 1}});
+  std::list<Ticket> waiting;
+  Seat one;
+  ASSERT_TRUE(enter(ServiceClass::kSlow, one));
+  for (int i = 0; i < 40; ++i) ASSERT_TRUE(wait(waiting.emplace_back(), ServiceClass::kSlow));
+  // One is served every two seconds.
+  for (int i = 0; i < 20; ++i) {
+    now_ += 2s;
+    admission_.leave(one, now_);
+    ASSERT_EQ(waiting.front().state, Ticket::State::kGranted);
+    one = seat(ServiceClass::kSlow);
+    admission_.take(waiting.front(), one, placement(), now_);
+    waiting.pop_front();
+  }
+  Ticket late;
+  late.until = now_ + 10s;
+  Result<void> out = wait(late, ServiceClass::kSlow);
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().code, Code::kResourceExhausted) << "it is his own calls that wait";
+  // Twenty wait before it: about forty seconds.
+  EXPECT_NEAR(static_cast<double>(out.error().retry_after->count()) * 1e-9, 42, 8);
+  for (Ticket& t : waiting) admission_.give_up(t, now_);
+}
+
+TEST_F(AdmissionTest, AFullQueuePushesOutWhoeverHasMost) {
+  settings_.waiting = 10;
+  admission_.configure(settings_, now_);
+  endpoints({{"a", 1}});
+  Seat one;
+  ASSERT_TRUE(enter(ServiceClass::kFast, one));
+  std::list<Ticket> greedy;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_TRUE(wait(greedy.emplace_back(), ServiceClass::kSlow, "greedy"));
+  }
+  Ticket more;
+  Result<void> refused = wait(more, ServiceClass::kSlow, "greedy");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kResourceExhausted);
+  Ticket modest;
+  ASSERT_TRUE(wait(modest, ServiceClass::kSlow, "modest"));
+  EXPECT_EQ(greedy.back().state, Ticket::State::kPushedOut);
+  EXPECT_EQ(greedy.front().state, Ticket::State::kWaiting);
+  Ticket fast;
+  ASSERT_TRUE(wait(fast, ServiceClass::kFast, "greedy")) << "slow work makes room";
+  EXPECT_EQ(admission_.waiting(true) + admission_.waiting(false), 10u);
+  EXPECT_FALSE(admission_.rest()) << "who rests between rounds is counted too";
+  admission_.give_up(fast, now_);
+  admission_.give_up(modest, now_);
+  for (Ticket& t : greedy) admission_.give_up(t, now_);
+  EXPECT_TRUE(admission_.rest());
+}
+
+TEST_F(AdmissionTest, AutoTurnsSlowUnderLoadAndBackWithHysteresis) {
+  settings_.kept_for_fast = 0;
+  admission_.configure(settings_, now_);
+  endpoints({{"a", 10}});
+  auto path = [&] { return admission_.path_of(ServiceClass::kAuto, placement(), now_); };
+  EXPECT_EQ(path(), ServiceClass::kFast);
+  std::vector<Seat> seats(9);
+  for (Seat& s : seats) ASSERT_TRUE(enter(ServiceClass::kSlow, s));
+  EXPECT_EQ(path(), ServiceClass::kFast) << "a moment is no load";
+  now_ += 5s;
+  EXPECT_EQ(path(), ServiceClass::kSlow) << "nine of ten for five seconds";
+  for (size_t i = 0; i < 3; ++i) admission_.leave(seats[i], now_);
+  now_ += 20s;
+  EXPECT_EQ(path(), ServiceClass::kSlow) << "six of ten is between the two";
+  admission_.leave(seats[3], now_);
+  admission_.leave(seats[4], now_);
+  now_ += 300ms;
+  EXPECT_EQ(path(), ServiceClass::kSlow) << "nor is a moment without one an end of it";
+  now_ += 5s;
+  EXPECT_EQ(path(), ServiceClass::kFast);
+  // Back up at once: not before the least time has passed.
+  std::vector<Seat> more(6);
+  for (Seat& s : more) ASSERT_TRUE(enter(ServiceClass::kSlow, s));
+  now_ += 3s;
+  EXPECT_EQ(path(), ServiceClass::kSlow) << "no place is left at all: it must wait";
+  admission_.leave(more[0], now_);
+  EXPECT_EQ(path(), ServiceClass::kFast) << "a place is free, and it turned only now";
+  now_ += 3s;
+  EXPECT_EQ(path(), ServiceClass::kSlow);
+}
+
+TEST_F(AdmissionTest, AutoNeverTakesThePlacesKeptForFast) {
+  endpoints({{"a", 8}});
+  std::vector<Seat> seats(7);
+  size_t in = 0;
+  for (Seat& s : seats) {
+    s.path = admission_.path_of(ServiceClass::kAuto, placement(), now_);
+    in += admission_.enter(s, placement(), now_) ? 1 : 0;
+  }
+  EXPECT_EQ(in, 6u);
+  EXPECT_EQ(seats.back().path, ServiceClass::kSlow) << "it has to wait, and says so";
+  Seat fast;
+  EXPECT_TRUE(enter(ServiceClass::kFast, fast));
+}
+
+TEST_F(AdmissionTest, RefusalsOfAnEndpointAreLearntAndForgotten) {
+  endpoints({{"a", 0}});
+  std::vector<Seat> seats(20);
+  for (Seat& s : seats) ASSERT_TRUE(enter(ServiceClass::kFast, s));
+  Room& room = admission_.room(*catalog_, catalog_->endpoints()[0]);
+  room.refused(now_);
+  EXPECT_EQ(room.cap(), 14u);
+  for (int i = 0; i < 10; ++i) room.refused(now_ + 100ms);
+  EXPECT_EQ(room.cap(), 14u) << "refusals of one moment count once";
+  room.refused(now_ + 2s);
+  EXPECT_EQ(room.cap(), 9u);
+  for (int i = 0; i < 100; ++i) room.refused(now_ + 10s + i * 2s);
+  EXPECT_EQ(room.cap(), limits::kLearntCallsLeast);
+  // Good answers while it is full allow one more after about as many.
+  for (int i = 0; i < 5; ++i) room.answered(now_ + 300s);
+  EXPECT_EQ(room.cap(), limits::kLearntCallsLeast + 1);
+  for (Seat& s : seats) admission_.leave(s, now_ + 300s);
+  room.answered(now_ + 500s);
+  EXPECT_EQ(room.cap(), Room::kUnlimited) << "long ago, and far from reached";
+}
+
+TEST_F(AdmissionTest, SlowWorkMakesRoomWhereFastCallsMissTheirTarget) {
+  settings_.fast_target = 1s;
+  admission_.configure(settings_, now_);
+  endpoints({{"a", 0}});
+  std::vector<Seat> slow(10);
+  for (Seat& s : slow) ASSERT_TRUE(enter(ServiceClass::kSlow, s));
+  Room& room = admission_.room(*catalog_, catalog_->endpoints()[0]);
+  room.first_token(500ms, now_);
+  EXPECT_EQ(room.others_cap(), Room::kUnlimited);
+  room.first_token(2s, now_);
+  EXPECT_EQ(room.others_cap(), 7u);
+  EXPECT_EQ(room.cap(), Room::kUnlimited) << "fast work is not limited";
+  Seat more, fast;
+  EXPECT_FALSE(enter(ServiceClass::kSlow, more));
+  EXPECT_TRUE(enter(ServiceClass::kFast, fast));
+  for (int i = 0; i < 8; ++i) room.first_token(100ms, now_ + 5s);
+  EXPECT_EQ(room.others_cap(), 8u);
+}
+
+TEST_F(AdmissionTest, AReloadKeepsWhoIsInAndForgetsWhatIsGone) {
+  endpoints({{"a", 2}, {"b", 2}});
+  Seat a = seat(ServiceClass::kFast), b = seat(ServiceClass::kFast);
+  ASSERT_TRUE(admission_.enter(a, placement({"a"}), now_));
+  ASSERT_TRUE(admission_.enter(b, placement({"b"}), now_));
+  Placement old = placement({"b"});
+  endpoints({{"c", 1}, {"a", 5}});
+  Seat c = seat(ServiceClass::kFast);
+  ASSERT_TRUE(admission_.enter(c, placement({"c"}), now_));
+  EXPECT_EQ(admission_.room(*catalog_, *catalog_->find("a")).calls(), 1u);
+  EXPECT_EQ(admission_.room(*catalog_, *catalog_->find("a")).cap(), 5u);
+  Seat late = seat(ServiceClass::kFast);
+  EXPECT_TRUE(admission_.enter(late, old, now_)) << "placed before the reload";
+  admission_.leave(late, now_);
+  admission_.leave(b, now_);
+  EXPECT_EQ(admission_.rooms(), 3u);
+  endpoints({{"a", 5}});
+  ASSERT_TRUE(enter(ServiceClass::kFast, late));
+  EXPECT_EQ(admission_.rooms(), 2u) << "c is in use, b is gone";
+  for (Seat* s : {&a, &c, &late}) admission_.leave(*s, now_);
+  EXPECT_EQ(admission_.process().calls(), 0u);
+}
+
+TEST_F(AdmissionTest, WhoClosesWakesAll) {
+  endpoints({{"a", 1}});
+  Seat one;
+  ASSERT_TRUE(enter(ServiceClass::kFast, one));
+  Ticket a, b;
+  ASSERT_TRUE(wait(a, ServiceClass::kSlow));
+  ASSERT_TRUE(wait(b, ServiceClass::kFast));
+  admission_.close();
+  EXPECT_EQ(a.state, Ticket::State::kPushedOut);
+  EXPECT_EQ(b.state, Ticket::State::kPushedOut);
+}
+
+// Properties, over random arrivals.
+
+/// Plays calls of some tenants against one endpoint on virtual time.
+class Play {
+ public:
+  struct Tenant {
+    std::string name;
+    ServiceClass service_class = ServiceClass::kSlow;
+    double per_second = 1;  // arrivals
+    double weight = 1;
+    double cost = 1000;
+    Duration length = 1s;
+    // What came of them.
+    size_t asked = 0, served = 0, refused = 0;
+    double served_cost = 0;
+    Duration waited{}, waited_most{};
+  };
+  Play(uint64_t seed, uint32_t places, ClassSettings settings, bool random_lengths = true)
+      : seed_(seed),
+        random_(seed),
+        admission_(std::move(settings)),
+        random_lengths_(random_lengths) {
+    catalog::Endpoint e;
+    e.id = "a";
+    e.model = "m";
+    e.provider = "p";
+    catalog::Fact fact;
+    fact.name = "calls_in_flight";
+    fact.value = Json(int64_t{places});
+    EXPECT_TRUE(e.facts.set(fact));
+    placement_.catalog = *catalog::Catalog::make({e}, 1);
+    placement_.endpoints.push_back(&placement_.catalog->endpoints()[0]);
+  }
+
+  /// Arrivals are the tenant's own: another tenant beside it does not change them.
+  void run(std::vector<Tenant>& tenants, Duration length) {
+    MonoTime end = now_ + length;
+    std::vector<MonoTime> next(tenants.size());
+    std::vector<SeededRandom> arrivals;
+    for (size_t i = 0; i < tenants.size(); ++i) {
+      arrivals.emplace_back(seed_ * 1000 + i);
+      next[i] = now_ + gap(arrivals[i], tenants[i]);
+    }
+    while (now_ < end) {
+      MonoTime soonest = end;
+      for (MonoTime t : next) soonest = std::min(soonest, t);
+      for (const Call& c : calls_) soonest = std::min(soonest, c.ends);
+      now_ = soonest;
+      for (auto it = calls_.begin(); it != calls_.end();) {
+        if (it->ends > now_) {
+          ++it;
+          continue;
+        }
+        admission_.leave(it->seat, now_);
+        it = calls_.erase(it);
+      }
+      for (size_t i = 0; i < tenants.size(); ++i) {
+        if (next[i] > now_) continue;
+        arrive(tenants[i]);
+        next[i] = now_ + gap(arrivals[i], tenants[i]);
+      }
+      look_at_waiting();
+      waiting_most_ = std::max(waiting_most_, waiting_.size());
+    }
+    for (Waiting& w : waiting_) admission_.give_up(w.ticket, now_);
+    waiting_.clear();
+    for (Call& c : calls_) admission_.leave(c.seat, now_);
+    calls_.clear();
+    EXPECT_EQ(admission_.process().calls(), 0u);
+    EXPECT_EQ(admission_.waiting(true) + admission_.waiting(false), 0u);
+  }
+  size_t waiting_most() const { return waiting_most_; }
+
+ private:
+  struct Call {
+    Seat seat;
+    MonoTime ends;
+  };
+  struct Waiting {
+    Ticket ticket;
+    Tenant* tenant = nullptr;
+    Seat seat;
+    MonoTime since;
+  };
+  static Duration gap(SeededRandom& random, const Tenant& t) {
+    double u = std::max(random.unit(), 1e-9);
+    return Duration(static_cast<int64_t>(-std::log(u) / t.per_second * 1e9));
+  }
+  void begin(Tenant& t, Seat seat, Duration waited) {
+    Call c;
+    c.seat = seat;
+    double part = random_lengths_ ? 0.5 + random_.unit() : 1;
+    c.ends = now_ + Duration(static_cast<int64_t>(static_cast<double>(t.length.count()) * part));
+    calls_.push_back(c);
+    ++t.served;
+    t.served_cost += t.cost;
+    t.waited += waited;
+    t.waited_most = std::max(t.waited_most, waited);
+  }
+  void arrive(Tenant& t) {
+    ++t.asked;
+    Seat seat;
+    seat.fast = t.service_class == ServiceClass::kFast;
+    seat.path = admission_.path_of(t.service_class, placement_, now_);
+    if (admission_.enter(seat, placement_, now_)) {
+      begin(t, seat, Duration::zero());
+      return;
+    }
+    Waiting& w = waiting_.emplace_back();
+    w.tenant = &t;
+    w.seat = seat;
+    w.since = now_;
+    w.ticket.tenant = t.name;
+    w.ticket.weight = t.weight;
+    w.ticket.cost = t.cost;
+    w.ticket.until =
+        now_ + (seat.fast ? admission_.settings().fast_wait : admission_.settings().slow_wait);
+    if (admission_.wait(w.ticket, seat, placement_, now_)) return;
+    ++t.refused;
+    waiting_.pop_back();
+  }
+  void look_at_waiting() {
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (it->ticket.state == Ticket::State::kGranted) {
+        admission_.take(it->ticket, it->seat, placement_, now_);
+        begin(*it->tenant, it->seat, now_ - it->since);
+      } else if (it->ticket.state == Ticket::State::kPushedOut || now_ >= it->ticket.until) {
+        admission_.give_up(it->ticket, now_);
+        ++it->tenant->refused;
+      } else {
+        ++it;
+        continue;
+      }
+      it = waiting_.erase(it);
+    }
+  }
+
+  uint64_t seed_;
+  SeededRandom random_;
+  Admission admission_;
+  bool random_lengths_;
+  Placement placement_;
+  MonoTime now_{1h};
+  std::list<Call> calls_;
+  std::list<Waiting> waiting_;
+  size_t waiting_most_ = 0;
+};
+
+Play::Tenant tenant(std::string name, double per_second, double weight = 1, double cost = 1000) {
+  Play::Tenant out;
+  out.name = std::move(name);
+  out.per_second = per_second;
+  out.weight = weight;
+  out.cost = cost;
+  return out;
+}
+
+ClassSettings of_queue(size_t calls) {
+  ClassSettings out;
+  out.waiting = calls;
+  return out;
+}
+
+TEST(AdmissionProperties, TenantsThatWaitShareByWeight) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    Play play(seed, 8, of_queue(200));
+    // All of them ask for more than there is; one asks for twenty times as much.
+    std::vector<Play::Tenant> tenants = {tenant("greedy", 100), tenant("modest", 10),
+                                         tenant("paying", 20, 2), tenant("long", 10, 1, 4000)};
+    play.run(tenants, 300s);
+    double share = tenants[1].served_cost;
+    for (const Play::Tenant& t : tenants) {
+      EXPECT_GT(t.served, 0u) << t.name << " starved, seed " << seed;
+      EXPECT_NEAR(t.served_cost / t.weight / share, 1, 0.1) << t.name << ", seed " << seed;
+    }
+  }
+}
+
+TEST(AdmissionProperties, WhoAsksForLessThanHisShareHardlyWaits) {
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    Play play(seed, 8, of_queue(200));
+    std::vector<Play::Tenant> tenants = {tenant("greedy", 100), tenant("seldom", 0.5)};
+    play.run(tenants, 300s);
+    EXPECT_EQ(tenants[1].refused, 0u) << "seed " << seed;
+    EXPECT_LT(tenants[1].waited_most, Duration(3s)) << "two calls' length, seed " << seed;
+    EXPECT_GT(tenants[0].refused, 0u);
+  }
+}
+
+TEST(AdmissionProperties, FastWorkDoesNotNoticeSlowWork) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    Duration waited[2], most[2];
+    for (int flood : {0, 1}) {
+      Play play(seed, 40, of_queue(300), false);
+      std::vector<Play::Tenant> tenants = {tenant("fast", 3)};
+      tenants[0].service_class = ServiceClass::kFast;
+      if (flood == 1) {
+        tenants.push_back(tenant("slow", 60));
+        tenants.push_back(tenant("auto", 60));
+        tenants.back().service_class = ServiceClass::kAuto;
+      }
+      play.run(tenants, 100s);
+      waited[flood] = tenants[0].waited;
+      most[flood] = tenants[0].waited_most;
+      EXPECT_EQ(tenants[0].refused, 0u) << "seed " << seed;
+      if (flood == 1) {
+        EXPECT_GT(tenants[1].served, 500u) << "what is left over is used";
+      }
+    }
+    // Ten places are its own, and it has three calls at once on average.
+    EXPECT_EQ(most[0], Duration::zero());
+    EXPECT_LE(most[1], Duration(300ms)) << "a rare burst of its own, seed " << seed;
+    EXPECT_LE(waited[1], Duration(600ms)) << "of some 300 calls in all, seed " << seed;
+  }
+}
+
+TEST(AdmissionProperties, SlowWorkIsServedWheneverFastLeavesRoom) {
+  Play play(7, 8, of_queue(200));
+  std::vector<Play::Tenant> tenants = {tenant("fast", 6), tenant("slow", 50)};
+  tenants[0].service_class = ServiceClass::kFast;
+  play.run(tenants, 300s);
+  // Eight calls a second are possible, six are fast.
+  EXPECT_GT(tenants[1].served, 300u);
+  EXPECT_LT(static_cast<double>(tenants[0].waited.count()) * 1e-9 /
+                static_cast<double>(tenants[0].served),
+            0.5)
+      << "it waits for the next call to end, never for the queue";
+}
+
+TEST(AdmissionProperties, TheQueueIsBoundedAndWhoeverStaysIsServedInTime) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    ClassSettings settings;
+    settings.waiting = 100;
+    settings.slow_wait = 20s;
+    Play play(seed, 4, settings);
+    std::vector<Play::Tenant> tenants;
+    for (int i = 0; i < 30; ++i) tenants.push_back(tenant("t" + std::to_string(i), 2));
+    play.run(tenants, 120s);
+    EXPECT_LE(play.waiting_most(), 101u);
+    size_t served = 0, refused = 0;
+    for (const Play::Tenant& t : tenants) {
+      served += t.served;
+      refused += t.refused;
+      EXPECT_LE(t.waited_most, Duration(20500ms));
+      EXPECT_GT(t.served, 2u) << t.name << " starved, seed " << seed;
+    }
+    EXPECT_GT(served, 340u) << "none of its three places is left empty, seed " << seed;
+    EXPECT_GT(refused, 5000u);
+  }
+}
+
+}  // namespace
+}  // namespace drover::road
