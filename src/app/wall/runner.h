@@ -26,7 +26,7 @@ struct Target {
 struct RunOptions {
   size_t at_once = 8;
   /// How long an upstream may stay in use after its client had its answer.
-  Duration let_go_within = 5s;
+  Duration let_go_within = 8s;
   /// Called after each scenario.
   std::function<void()> on_done;
 };

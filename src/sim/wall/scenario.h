@@ -97,7 +97,7 @@ struct Expect {
   /// Part of the error's code, if one is expected.
   std::string_view code;
   Duration at_least{};
-  Duration within = 5s;
+  Duration within = 8s;
   /// Requests that an upstream may see over all calls, in the order of the upstreams.
   struct Requests {
     int least = 0;

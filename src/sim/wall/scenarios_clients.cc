@@ -43,7 +43,7 @@ void add_clients(std::vector<Scenario>& out) {
   out.push_back(
       {.name = "client-gone",
        .story = "the client leaves after the first text; the endpoint would go on for 20 s",
-       .right = "the endpoint is let go within 5 s",
+       .right = "the endpoint is let go within 8 s",
        .upstreams = {first(goes_on)},
        .expect = gone,
        .conduct = Conduct::kLeaves});
