@@ -174,8 +174,12 @@ class Bench {
     }
     placer_->started(catalog, e);
     const catalog::Endpoint& other = catalog.endpoints()[random_.below(catalog.endpoints().size())];
-    placer_->finished(catalog, other, true,
-                      Duration(static_cast<int64_t>(random_.below(900'000'000))), "");
+    road::Board::Measured measured;
+    measured.ok = true;
+    measured.first_token = Duration(static_cast<int64_t>(random_.below(900'000'000)));
+    measured.rest = Duration(static_cast<int64_t>(random_.below(9'000'000'000)));
+    measured.output_tokens = static_cast<int64_t>(random_.below(1'000));
+    placer_->finished(catalog, other, measured, "");
     clock_.advance(1ms);
   }
 

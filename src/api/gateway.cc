@@ -8,12 +8,18 @@
 namespace drover::api {
 namespace {
 
+void add_downgrade(http::Headers& headers, const road::Downgraded& down) {
+  if (down.level == 0) return;
+  headers.add(std::string(road::kDowngradeHeader),
+              road::downgrade_text(static_cast<int64_t>(down.level), down.rung.text(), down.why));
+}
+
 /// Writes a streamed answer to the client as OpenAI's server-sent events.
 class GatewaySink final : public providers::Sink {
  public:
   GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates,
-              const road::Served& served)
-      : exchange_(exchange), rates_(rates), served_(served) {
+              const road::Served& served, const road::Downgraded& downgraded)
+      : exchange_(exchange), rates_(rates), served_(served), downgraded_(downgraded) {
     request_.model = prompt.model();
     request_.stream = true;
     request_.include_usage = prompt.include_usage();
@@ -103,6 +109,7 @@ class GatewaySink final : public providers::Sink {
       head.headers.add("x-drover-endpoint", endpoint_);
       add_class_headers(head.headers, served_);
       if (rates_.any()) add_rate_headers(head.headers, rates_);
+      add_downgrade(head.headers, downgraded_);
       CO_TRY_VOID(co_await exchange_.response.start(ctx, std::move(head)));
     }
     if (held_.empty()) co_return Result<void>();
@@ -114,6 +121,7 @@ class GatewaySink final : public providers::Sink {
   Exchange& exchange_;
   const road::RateState& rates_;
   const road::Served& served_;
+  const road::Downgraded& downgraded_;
   contract::ChatRequest request_;
   std::unique_ptr<dialect::StreamEncoder> encoder_;
   std::string held_;
@@ -148,6 +156,7 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
   if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
   add_class_headers(head.headers, outcome.served);
   if (rates.any()) add_rate_headers(head.headers, rates);
+  add_downgrade(head.headers, outcome.downgraded);
   return head;
 }
 
@@ -157,7 +166,9 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
   call.rates = &rates;
   road::Served served;
   call.served = &served;
-  GatewaySink sink(exchange, call.prompt, rates, served);
+  road::Downgraded downgraded;
+  call.downgraded = &downgraded;
+  GatewaySink sink(exchange, call.prompt, rates, served, downgraded);
   auto outcome = co_await services.road->call_model(ctx, std::move(call), &sink);
   if (outcome) {
     auto done = co_await sink.finish(ctx, sink.encoded());
@@ -166,8 +177,23 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services
     co_await sink.fail_stream(ctx, outcome.error().error);
   } else {
     if (rates.any()) add_rate_headers(exchange.headers, rates);
+    add_downgrade(exchange.headers, downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
   }
+}
+
+/// On behalf of an agent, if the caller names one.
+Result<void> take_agent(const Exchange& exchange, const GatewayServices& services,
+                        const TenantId& tenant, road::ModelCall& call) {
+  auto name = exchange.request.head().headers.get("x-drover-agent");
+  if (!name || services.agents == nullptr) return {};
+  TRY(session::AgentSpec agent, services.agents->resolve(tenant, *name));
+  TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
+  call.agent = agent.name;
+  call.data_class = contract::join(call.data_class, own);
+  call.preference = agent.prefer;
+  call.downgrade = agent.downgrade;
+  return {};
 }
 
 /// What the caller states of his data; the tenant's floor holds beside it.
@@ -215,6 +241,11 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices ser
   road::ModelCall call = make_call(exchange, std::move(*body), std::move(*scan));
   call.data_class = std::move(*data_class);
   call.service_class = *service_class;
+  const TenantId tenant = call.principal.tenant;
+  if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
+    co_await respond_error(ctx, exchange, std::move(taken).error());
+    co_return;
+  }
   if (stream) {
     co_await stream_chat(ctx, exchange, services, std::move(call));
     co_return;
@@ -224,6 +255,7 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices ser
   auto outcome = co_await services.road->call_model(ctx, std::move(call), nullptr);
   if (!outcome) {
     if (rates.any()) add_rate_headers(exchange.headers, rates);
+    add_downgrade(exchange.headers, outcome.error().downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
     co_return;
   }

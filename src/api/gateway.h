@@ -3,15 +3,20 @@
 // whose endpoint speaks OpenAI too passes as bytes in both directions. Status and headers wait for
 // the first visible delta, so that failover stays possible until then; a stream that breaks after
 // it ends with an explicit error event, never with a clean end.
+//
+// X-Drover-Agent makes a call on behalf of an agent: its data class, preference, budgets and
+// downgrade ladder hold for it; the answer's x-drover-downgrade says what was given up.
 
 #include "api/router.h"
 #include "road/road.h"
+#include "session/agent.h"
 
 namespace drover::api {
 
 struct GatewayServices {
   road::Road* road = nullptr;
   Clock* clock = nullptr;
+  const session::AgentSource* agents = nullptr;  // null: no call is made on behalf of one
 };
 
 void add_gateway_routes(Router& router, GatewayServices services);

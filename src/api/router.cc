@@ -147,6 +147,7 @@ Task<void> respond_json(Context ctx, Exchange& exchange, int status, Json body) 
   head.status = status;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
+  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
   std::string text = body.dump();
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
   (void)sent;

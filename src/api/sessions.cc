@@ -66,6 +66,10 @@ Json state_json(const session::State& state) {
   if (state.spawns > 0) out.set("children", children_json(state));
   if (!state.labels.is_null()) out.set("labels", state.labels);
   if (!state.data_class.empty()) out.set("data_class", state.data_class);
+  if (const session::Standing& s = state.standing; s.level > 0) {
+    Json down = Json::object().set("level", s.level).set("what", s.what).set("why", s.why);
+    out.set("downgrade", std::move(down));
+  }
   out.set("steps", state.steps);
   out.set("usage", contract::to_json(state.usage));
   out.set("cost_usd", state.cost.usd());
@@ -204,10 +208,18 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& 
   co_return out;
 }
 
+/// Where on its agent's downgrade ladder the session's last call was made.
+void add_standing(http::Headers& headers, const session::Standing* standing) {
+  if (standing == nullptr || standing->level == 0) return;
+  headers.add(std::string(road::kDowngradeHeader),
+              road::downgrade_text(standing->level, standing->what, standing->why));
+}
+
 Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
+  add_standing(exchange.headers, &state.standing);
   Json out = row_json(row);
   Json more = state_json(state);
   for (Json::Member& m : *more.members()) out.set(m.first, std::move(m.second));
@@ -227,6 +239,7 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(uint64_t sequence,
          co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
                                                   std::move(data_class)));
+  add_standing(exchange.headers, services.sessions->standing(id));
   co_return accepted(sequence);
 }
 
@@ -322,6 +335,7 @@ Task<Result<void>> follow_events(Context ctx, Exchange& exchange, SessionService
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
   (void)row;
   http::ResponseHead answer = stream_head(exchange, "text/event-stream; charset=utf-8");
+  add_standing(answer.headers, services.sessions->standing(id));
   CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(answer)));
   for (;;) {
     Context slice = ctx.with_timeout(kKeepAlive);

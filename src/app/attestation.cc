@@ -176,6 +176,13 @@ bool EvidenceKeeper::fresh(std::string_view endpoint, std::string_view kind,
   return attest::why_not(holder_.find(endpoint), requirement, loop_.wall()).empty();
 }
 
+bool EvidenceKeeper::reachable(std::string_view endpoint) const {
+  for (const auto& attested : endpoints_) {
+    if (attested->endpoint == endpoint) return key_of(attested->origin).has_value();
+  }
+  return true;
+}
+
 Result<crypto::Digest> EvidenceKeeper::key_of(std::string_view origin) const {
   auto it = origins_.find(origin);
   if (it == origins_.end()) return fail(no_evidence("it is not attested"));

@@ -158,7 +158,7 @@ Result<void> Runtime::check_endpoints(const Config& config) const {
 
 Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
   std::vector<std::string> models = road_->models();
-  for (const std::string& model : agent.models) {
+  for (const std::string& model : agent.all_models()) {
     if (std::find(models.begin(), models.end(), model) == models.end()) {
       return fail(Code::kInvalidArgument,
                   "no endpoint offers model '" + model + "'" + models_there_are(models));
@@ -409,6 +409,7 @@ void Runtime::add_routes(api::Router& router) {
   api::GatewayServices gateway;
   gateway.road = road_.get();
   gateway.clock = &loop_;
+  gateway.agents = agents_.get();
   api::add_gateway_routes(router, gateway);
   api::SessionServices sessions;
   sessions.sessions = sessions_.get();

@@ -84,6 +84,7 @@ const std::vector<FactKind>& fact_kinds() {
       {"processing_scope", kName, "the zone that requests may be routed within"},
       {"rtt_ms", kTable, "round trips to other regions in milliseconds"},
       {"private_links", kNames, "regions or networks with a private link to it"},
+      {"link_mbps", kNumber, "the rate at which data reaches it, in megabits a second"},
       {"egress_usd_per_gb", kNumber, "what a gigabyte costs that leaves it"},
       {"ingress_usd_per_gb", kNumber, "what a gigabyte costs on its way there"},
       {"price_uplift", kNumber, "what the list price is multiplied by here; 1 for none"},

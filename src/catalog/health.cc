@@ -52,6 +52,8 @@ std::string_view circuit_name(Circuit circuit) {
 }
 
 Blame blame_of(const Error& error) {
+  // Evidence is missing, not the service: placement leaves it out while that is so.
+  if (error.reason == "attestation") return Blame::kNobody;
   switch (error.code) {
     case Code::kUnauthenticated:
       return Blame::kCredential;

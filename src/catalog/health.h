@@ -7,7 +7,8 @@
 //                  or one answer that says so: 429 (for Retry-After), model or deployment missing
 //   an account     of an endpoint with several keys: what is about one of them, 429 and 403
 //   a credential   401, and an exhausted quota: every endpoint that uses it is left alone
-// The caller's own faults (400, content filter, cancelled) say nothing about health.
+// The caller's own faults (400, content filter, cancelled) say nothing about health, and missing
+// evidence of what an endpoint runs says nothing about its service.
 //
 // The time is handed in; a pause grows with failed probes (limits::kCircuitPause doubling up to
 // kCircuitPauseMax); Retry-After is honoured up to kRetryAfterMax. Nothing is stored: a restart

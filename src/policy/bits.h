@@ -15,6 +15,10 @@ class Bits {
   explicit Bits(size_t size) : words_((size + 63) / 64) {}
   void set(size_t i) { words_[i / 64] |= uint64_t{1} << (i % 64); }
   void clear(size_t i) { words_[i / 64] &= ~(uint64_t{1} << (i % 64)); }
+  /// All of the others', of the same size.
+  void add(const Bits& others) {
+    for (size_t w = 0; w < words_.size(); ++w) words_[w] |= others.words_[w];
+  }
   bool test(size_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
   size_t words() const { return words_.size(); }
   uint64_t word(size_t w) const { return words_[w]; }

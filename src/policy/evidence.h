@@ -14,6 +14,9 @@ class Evidence {
   virtual ~Evidence() = default;
   /// Verified evidence of that kind ("aws-nitro", "nvidia-cc"), at most that old.
   virtual bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const = 0;
+  /// Whether anything at all can be sent there now: an endpoint that is reached only over a key
+  /// that it has proved to hold cannot be reached without. All others can.
+  virtual bool reachable(std::string_view endpoint) const { return true; }
 };
 
 }  // namespace drover::policy

@@ -1,5 +1,6 @@
 #include "dialect/dialect.h"
 #include "providers/provider.h"
+#include "providers/shorten.h"
 
 namespace drover::providers {
 namespace {
@@ -21,20 +22,18 @@ size_t json_bytes(const Json& json) {
   return bytes;
 }
 
-size_t text_bytes(const contract::ChatRequest& chat) {
+size_t tool_bytes(const contract::ChatRequest& chat) {
   size_t bytes = 0;
-  for (const contract::Message& message : chat.messages) {
-    for (const contract::Part& part : message.parts) {
-      if (const auto* text = std::get_if<contract::TextPart>(&part)) bytes += text->text.size();
-      if (const auto* r = std::get_if<contract::ReasoningPart>(&part)) bytes += r->text.size();
-    }
-    for (const contract::ToolCall& call : message.tool_calls) {
-      bytes += call.name.size() + call.arguments.size();
-    }
-    bytes += kBytesPerToken * 4;  // role and separators: about four tokens a message
-  }
   for (const contract::ToolDefinition& tool : chat.tools) {
     bytes += tool.name.size() + tool.description.size() + json_bytes(tool.parameters);
+  }
+  return bytes;
+}
+
+size_t text_bytes(const contract::ChatRequest& chat) {
+  size_t bytes = tool_bytes(chat);
+  for (const contract::Message& message : chat.messages) {
+    bytes += static_cast<size_t>(message_bytes(message));
   }
   return bytes;
 }
@@ -110,6 +109,30 @@ Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_m
   // An attempt before may have put another.
   if (service_tier_.empty()) put_tier(*chat_, tier);
   return chat;
+}
+
+Result<int64_t> Prompt::shorten(int64_t tokens_max) {
+  if (estimated_input_tokens() <= tokens_max) return 0;
+  TRY_VOID(chat());
+  auto rest = static_cast<int64_t>(tool_bytes(*chat_));
+  int64_t gone = providers::shorten(chat_->messages, rest, tokens_max);
+  if (gone > 0) changed();
+  return gone;
+}
+
+Result<void> Prompt::make_serial() {
+  if (body_ && body_->find("\"tools\"") == std::string::npos) return {};
+  TRY_VOID(chat());
+  if (chat_->tools.empty() || chat_->parallel_tool_calls == false) return {};
+  chat_->parallel_tool_calls = false;
+  changed();
+  return {};
+}
+
+/// The caller's bytes say something else now.
+void Prompt::changed() {
+  body_.reset();
+  input_bytes_ = 0;
 }
 
 int64_t Prompt::input_bytes() const {

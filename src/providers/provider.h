@@ -51,12 +51,18 @@ class Prompt {
   /// not copied for each attempt.
   Result<const contract::ChatRequest*> chat_as(std::string_view upstream_model, bool stream,
                                                std::string_view tier);
+  /// Leaves out the oldest turns until it fits (shorten.h); returns how many messages went. From
+  /// then on the caller's bytes are not sent as they came.
+  Result<int64_t> shorten(int64_t tokens_max);
+  /// Asks for one tool call at a time, if there are tools.
+  Result<void> make_serial();
   /// Bytes that the model will read, roughly; the first call on a neutral prompt counts them.
   int64_t input_bytes() const;
   /// About how many tokens the input is, where no usage says it: bytes of text / 4.
   int64_t estimated_input_tokens() const;
 
  private:
+  void changed();
   std::string model_;
   bool stream_ = false;
   bool include_usage_ = false;

@@ -10,8 +10,9 @@ namespace {
 constexpr double kGbPerToken = 4e-9;
 /// A measurement moves the mean by this part.
 constexpr float kNewPart = 0.2f;
-/// An endpoint that was not used for so long has cooled down.
-constexpr Duration kWarmFor = 300s;
+/// An answer of fewer tokens says nothing of the pace.
+constexpr int64_t kPaceTokensMin = 16;
+constexpr double kBitsPerToken = 32;
 
 constexpr std::array<std::string_view, kPreferences> kNames = {"listed",  "balanced", "cheapest",
                                                                "fastest", "greenest", "spare"};
@@ -60,7 +61,7 @@ Weights preference_weights(Preference preference) {
 }
 
 void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
-                 std::string_view here) {
+                 std::string_view here, WallTime wall) {
   // What was measured of an endpoint outlives a reload, as long as it is called the same.
   std::unordered_map<std::string, size_t> before;
   std::shared_ptr<const catalog::Catalog> old_catalog = std::move(catalog_);
@@ -76,28 +77,32 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
   const std::vector<catalog::Endpoint>& all = catalog_->endpoints();
   size_t padded = (all.size() + 63) / 64 * 64;
   cooling_ = policy::Bits(all.size());
+  attested_ = cooling_;
   open_until_.assign(all.size(), MonoTime::min());
   used_ = open_until_;
   circuit_until_.fill(open_until_);
-  for (std::vector<float>* v : {&input_, &output_, &cached_, &latency_s_, &load_, &load_unit_,
-                                &carbon_, &cold_s_, &pool_}) {
+  is_warm_.assign(all.size(), false);
+  rates_.resize(all.size());
+  for (std::vector<float>* v : {&input_, &output_, &cached_, &wait_s_, &pace_s_, &move_s_, &load_,
+                                &load_unit_, &carbon_, &latency_s_, &cold_s_, &pool_}) {
     v->assign(padded, 0);
   }
   for (size_t i = 0; i < all.size(); ++i) {
     read(i, all[i], here);
     auto was = before.find(all[i].id);
-    if (was == before.end()) continue;
-    latency_s_[i] = old.latency_s_[was->second];
-    load_[i] = old.load_[was->second];
-    used_[i] = old.used_[was->second];
-  }
-  // A price that nobody stated is not a low one.
-  for (std::vector<float>* v : {&input_, &output_, &cached_}) {
-    float dearest = all.empty() ? 0 : *std::max_element(v->begin(), v->end());
-    for (size_t i = 0; i < all.size(); ++i) {
-      if (!all[i].price.known) (*v)[i] = dearest;
+    if (was != before.end()) {
+      latency_s_[i] = old.latency_s_[was->second];
+      pace_s_[i] = old.pace_s_[was->second];
+      load_[i] = old.load_[was->second];
+      used_[i] = old.used_[was->second];
+      is_warm_[i] = old.is_warm_[was->second];
     }
+    set_wait(i);
   }
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (is_warm_[i]) warm_.emplace(used_[i] + kWarmFor, static_cast<uint32_t>(i));
+  }
+  reprice(wall);
   for (auto& [key, circuit] : by_key_) take(health, key);
   health_version_ = health.version();
 }
@@ -118,13 +123,18 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
   std::vector<std::string> links = facts.list("private_links");
   bool near = !here.empty() && (endpoint.region == here ||
                                 std::find(links.begin(), links.end(), here) != links.end());
-  double uplift = number(facts, "price_uplift", 1);
-  double in = near ? 0 : number(facts, "ingress_usd_per_gb", 0) * kGbPerToken;
-  double out = near ? 0 : number(facts, "egress_usd_per_gb", 0) * kGbPerToken;
-  const catalog::Price& price = endpoint.price;
-  input_[i] = static_cast<float>(price.input.to_double() * uplift + in);
-  output_[i] = static_cast<float>(price.output.to_double() * uplift + out);
-  cached_[i] = static_cast<float>(price.cache_read.value_or(price.input).to_double() * uplift + in);
+  rates_[i].uplift = number(facts, "price_uplift", 1);
+  rates_[i].in = near ? 0 : number(facts, "ingress_usd_per_gb", 0) * kGbPerToken;
+  rates_[i].out = near ? 0 : number(facts, "egress_usd_per_gb", 0) * kGbPerToken;
+  if (double mbps = number(facts, "link_mbps", 0); mbps > 0) {
+    move_s_[i] = static_cast<float>(kBitsPerToken / (mbps * 1e6));
+  }
+  for (const std::string& name : facts.list("hardware")) {
+    policy::Bits& having = hardware_[name];
+    if (having.words() == 0) having = policy::Bits(catalog_->endpoints().size());
+    having.set(i);
+  }
+  if (facts.find("attestation") != nullptr) attested_.set(i);
   if (const Json* table = facts.value("rtt_ms"); table != nullptr && !here.empty()) {
     latency_s_[i] = static_cast<float>(table->get_number(here).value_or(0) * 1e-3);
   }
@@ -132,9 +142,51 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
   load_unit_[i] = static_cast<float>(1 / std::max(calls_a_second, 0.01));
   carbon_[i] = static_cast<float>(number(facts, "carbon_g_per_kwh", 0) * 1e-3);
   cold_s_[i] = static_cast<float>(number(facts, "cold_start_ms", 0) * 1e-3);
-  any_cold_ = any_cold_ || cold_s_[i] > 0;
   pool_[i] = pool_step(endpoint.pool);
   any_pool_ = any_pool_ || pool_[i] != pool_[0];
+}
+
+void Board::reprice(WallTime wall) {
+  const std::vector<catalog::Endpoint>& all = catalog_->endpoints();
+  reprice_at_ = WallTime::max();
+  for (size_t i = 0; i < all.size(); ++i) {
+    const catalog::Price& price = all[i].price_at(wall);
+    const Rate& rate = rates_[i];
+    auto dollars = [&](Money each, double moving) {
+      return static_cast<float>(each.to_double() * rate.uplift + moving);
+    };
+    input_[i] = dollars(price.input, rate.in);
+    output_[i] = dollars(price.output, rate.out);
+    cached_[i] = dollars(price.cache_read.value_or(price.input), rate.in);
+    for (const catalog::PriceChange& change : all[i].price_changes) {
+      if (change.from > wall) reprice_at_ = std::min(reprice_at_, change.from);
+    }
+  }
+  // A price that nobody stated is not a low one.
+  for (std::vector<float>* v : {&input_, &output_, &cached_}) {
+    float dearest = all.empty() ? 0 : *std::max_element(v->begin(), v->end());
+    for (size_t i = 0; i < all.size(); ++i) {
+      if (!all[i].price_at(wall).known) (*v)[i] = dearest;
+    }
+  }
+}
+
+void Board::cool(MonoTime now) {
+  while (!warm_.empty() && warm_.top().first <= now) {
+    uint32_t i = warm_.top().second;
+    warm_.pop();
+    if (MonoTime due = used_[i] + kWarmFor; due > now) {
+      warm_.emplace(due, i);  // used again meanwhile
+    } else {
+      is_warm_[i] = false;
+      set_wait(i);
+    }
+  }
+}
+
+const policy::Bits* Board::with_hardware(const std::string& name) const {
+  auto it = hardware_.find(name);
+  return it == hardware_.end() ? nullptr : &it->second;
 }
 
 const policy::Bits* Board::serving(const std::string& model) const {
@@ -170,44 +222,52 @@ void Board::refresh(const catalog::Health& health) {
   health_version_ = now;
 }
 
-void Board::finished(size_t i, MonoTime now, bool ok, Duration first_token) {
+void Board::finished(size_t i, MonoTime now, const Measured& measured) {
   load_[i] = std::max(0.0f, load_[i] - load_unit_[i]);
-  if (!ok) return;
+  if (!measured.ok) return;
   used_[i] = now;
-  if (first_token <= Duration::zero()) return;
-  float seconds = static_cast<float>(first_token.count()) * 1e-9f;
-  latency_s_[i] += latency_s_[i] == 0 ? seconds : kNewPart * (seconds - latency_s_[i]);
-}
-
-float Board::cold(size_t i, MonoTime now) const {
-  bool warm = used_[i] != MonoTime::min() && now - used_[i] < kWarmFor;
-  return warm ? 0 : cold_s_[i];
+  if (!is_warm_[i] && cold_s_[i] > 0) {
+    is_warm_[i] = true;
+    warm_.emplace(now + kWarmFor, static_cast<uint32_t>(i));
+  }
+  auto learn = [](float& mean, double seconds) {
+    auto value = static_cast<float>(seconds);
+    mean += mean == 0 ? value : kNewPart * (value - mean);
+  };
+  if (measured.first_token > Duration::zero()) {
+    learn(latency_s_[i], static_cast<double>(measured.first_token.count()) * 1e-9);
+  }
+  if (measured.rest > Duration::zero() && measured.output_tokens >= kPaceTokensMin) {
+    learn(pace_s_[i], static_cast<double>(measured.rest.count()) * 1e-9 /
+                          static_cast<double>(measured.output_tokens));
+  }
+  set_wait(i);
 }
 
 void Board::score(size_t first, const Weights& weights, Preference preference, const CallSize& size,
-                  MonoTime now, float* out) const {
+                  float* out) const {
   if (preference == Preference::kListed) {
     std::fill(out, out + 64, 0.0f);
     add_pools(first, weights, out);
     return;
   }
-  float in = 1000 * weights.price * size.input_tokens;
-  float out_tokens = 1000 * weights.price * size.output_tokens;
+  const float in = 1000 * weights.price * size.input_tokens;
+  const float out_tokens = 1000 * weights.price * size.output_tokens;
+  const float pace_weight = weights.latency * size.output_tokens;
+  const float move_weight = weights.latency * size.input_tokens;
   const float* input = &input_[first];
   const float* output = &output_[first];
-  const float* latency = &latency_s_[first];
+  const float* wait = &wait_s_[first];
+  const float* pace = &pace_s_[first];
+  const float* move = &move_s_[first];
   const float* load = &load_[first];
   const float* carbon = &carbon_[first];
   for (size_t i = 0; i < 64; ++i) {
-    out[i] = in * input[i] + out_tokens * output[i] + weights.latency * latency[i] +
-             weights.load * load[i] + weights.carbon * carbon[i];
+    out[i] = in * input[i] + out_tokens * output[i] + weights.latency * wait[i] +
+             pace_weight * pace[i] + move_weight * move[i] + weights.load * load[i] +
+             weights.carbon * carbon[i];
   }
   add_pools(first, weights, out);
-  if (!any_cold_) return;
-  size_t end = std::min<size_t>(64, used_.size() - first);
-  for (size_t i = 0; i < end; ++i) {
-    if (cold_s_[first + i] > 0) out[i] += weights.latency * cold(first + i, now);
-  }
 }
 
 void Board::add_pools(size_t first, const Weights& weights, float* out) const {
@@ -215,20 +275,27 @@ void Board::add_pools(size_t first, const Weights& weights, float* out) const {
   for (size_t i = 0; i < 64; ++i) out[i] += weights.pool * pool_[first + i];
 }
 
-Board::Parts Board::parts(size_t i, const CallSize& size, MonoTime now, double cached) const {
+Board::Parts Board::parts(size_t i, const CallSize& size, double cached) const {
   Parts out;
   double input = size.input_tokens;
+  double output = size.output_tokens;
   out.dollars = input * (1 - cached) * input_[i] + input * cached * cached_[i] +
-                size.output_tokens * static_cast<double>(output_[i]);
-  out.seconds = latency_s_[i] + cold(i, now);
+                output * static_cast<double>(output_[i]);
+  out.seconds = wait_s_[i];
+  out.rest = output * static_cast<double>(pace_s_[i]) + input * static_cast<double>(move_s_[i]);
   out.load = load_[i];
   out.carbon = carbon_[i];
   out.pool = pool_[i];
   return out;
 }
 
+double Board::price(size_t i, const CallSize& size) const {
+  double tokens = std::max(1.0f, size.input_tokens + size.output_tokens);
+  return parts(i, size, 0).dollars / tokens * 1e6;
+}
+
 double Board::weigh(const Parts& parts, const Weights& weights) {
-  return 1000 * weights.price * parts.dollars + weights.latency * parts.seconds +
+  return 1000 * weights.price * parts.dollars + weights.latency * (parts.seconds + parts.rest) +
          weights.load * parts.load + weights.carbon * parts.carbon + weights.pool * parts.pool;
 }
 

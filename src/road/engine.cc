@@ -93,6 +93,8 @@ Explanation Engine::explain(const std::string& tenant, const contract::DataClass
 
 Result<void> Engine::place(Flight& flight) {
   const ModelCall& call = flight.call;
+  // Once: a further round stays on the rung that the call began on.
+  if (call.downgrade != nullptr && !flight.standing) descend(flight);
   std::optional<ServiceClass> stated = call.service_class;
   if (!stated && !call.prompt.service_tier().empty()) {
     stated = class_of_tier(call.prompt.service_tier());
@@ -109,6 +111,15 @@ Result<void> Engine::place(Flight& flight) {
   return place_as(flight, flight.seat.path);
 }
 
+CallSize size_of(const ModelCall& call) {
+  CallSize out;
+  out.input_tokens = static_cast<float>(call.prompt.estimated_input_tokens());
+  if (auto most = call.prompt.max_tokens()) {
+    out.output_tokens = std::min(out.output_tokens, static_cast<float>(*most));
+  }
+  return out;
+}
+
 Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   const ModelCall& call = flight.call;
   policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
@@ -116,10 +127,8 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   question.session = call.session;
   question.path = path;
   question.reasons = call.reasons;
-  question.size.input_tokens = static_cast<float>(call.prompt.estimated_input_tokens());
-  if (auto most = call.prompt.max_tokens()) {
-    question.size.output_tokens = std::min(question.size.output_tokens, static_cast<float>(*most));
-  }
+  question.size = size_of(call);
+  if (flight.standing) question.hardware = &flight.hardware;
   Places places = placer_.place(question);
   flight.placement = std::move(places.placement);
   flight.last_resort = std::move(places.last_resort);
@@ -305,8 +314,16 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   placer_.started(*catalog, *endpoint);
   AttemptResult answer =
       co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
-  placer_.finished(*catalog, *endpoint, answer.has_value(),
-                   answer ? (*answer)->timing.first_token : Duration::zero(), flight->call.session);
+  Board::Measured measured;
+  measured.ok = answer.has_value();
+  if (answer) {
+    const providers::AttemptTiming& timing = (*answer)->timing;
+    measured.first_token = timing.first_token;
+    // Without a stream nobody knows when the first token came.
+    if (timing.first_token > Duration::zero()) measured.rest = timing.total - timing.first_token;
+    measured.output_tokens = (*answer)->response.usage.output_tokens.value_or(0);
+  }
+  placer_.finished(*catalog, *endpoint, measured, flight->call.session);
   tell_room(*flight, admission_.room(*catalog, *endpoint), answer);
   if (!answer) describe_failure(span, answer.error().error, flight->bound);
   span.end();
@@ -406,6 +423,8 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost = flight.failed_cost;
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
+  bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
+  if (flight.bound && places_failed) tell_bounds(flight, out.error);
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;
@@ -413,6 +432,23 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
                   parts_.loop->mono() - flight.started);
   flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
   finish(flight);
+}
+
+/// All that may see the data have failed: the others were not asked, and here is why.
+void Engine::tell_bounds(const Flight& flight, Error& error) {
+  const ModelCall& call = flight.call;
+  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  PlaceQuestion question{call.ladder, ask, call.preference};
+  std::string text;
+  size_t kept_out = 0;
+  constexpr size_t kShown = 4;
+  for (const Rejection& r : placer_.explain(question).rejected) {
+    if (r.rule.empty() || ++kept_out > kShown) continue;
+    text += (text.empty() ? "" : "; ") + r.endpoint + " -> " + r.rule + ": " + r.reason;
+  }
+  if (kept_out == 0) return;
+  if (kept_out > kShown) text += "; and " + std::to_string(kept_out - kShown) + " more";
+  error.message += " (not asked, for the data may not go there: " + text + ")";
 }
 
 void Engine::finish(Flight& flight) {
@@ -424,6 +460,11 @@ void Engine::finish(Flight& flight) {
   }
   if (flight.left) metrics_.drained(result.has_value());
   admission_.leave(flight.seat, parts_.loop->mono());
+  if (flight.standing) {
+    // A slow call waits because it was asked to.
+    bool slow = flight.seat.path == ServiceClass::kSlow;
+    if (!slow) flight.standing->meter.waited(flight.latency.queue, parts_.loop->mono());
+  }
   flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
   describe_class(flight.span, flight);
   describe_latency(flight.span, flight.latency);
@@ -434,10 +475,12 @@ void Engine::finish(Flight& flight) {
     result->attempts = std::move(flight.attempts);
     result->served.path = flight.seat.path;
     result->served.waited = flight.latency.queue;
+    result->downgraded = std::move(flight.downgraded);
   } else {
     result.error().latency = flight.latency;
     result.error().placement = std::move(flight.placement);
     result.error().attempts = std::move(flight.attempts);
+    result.error().downgraded = std::move(flight.downgraded);
   }
   flight.done.wake_all();
 }

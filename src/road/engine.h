@@ -9,6 +9,7 @@
 #include "road/accounts.h"
 #include "road/admission.h"
 #include "road/admission_metrics.h"
+#include "road/descents.h"
 #include "road/flight.h"
 #include "road/hedge.h"
 #include "road/placement.h"
@@ -17,6 +18,9 @@
 #include "road/tries.h"
 
 namespace drover::road {
+
+/// What the prompt and its limit say.
+CallSize size_of(const ModelCall& call);
 
 class Engine final : public Road {
  public:
@@ -38,6 +42,11 @@ class Engine final : public Road {
   static Error shutting_down();
   /// Finds the flight's places and its path; an error says that there are none.
   Result<void> place(Flight& flight);
+  /// What is scarce for the call on a rung of its agent's ladder; `met` is what its calls met.
+  Scarcity measure(const Flight& flight, const PlaceQuestion& asked, size_t level, Scarcity met);
+  /// Finds its rung and does to the call what that says.
+  void descend(Flight& flight);
+  void give_up(Flight& flight);
   Result<void> place_as(Flight& flight, ServiceClass path);
   // engine_admit.cc
   /// Takes the flight's seat if there is one now; false: wait_for_seat().
@@ -94,6 +103,7 @@ class Engine final : public Road {
                  const providers::Provider& provider, providers::Answer&& answer, Hold& hold);
   void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
                          const providers::AttemptError& error, Hold& hold);
+  void tell_bounds(const Flight& flight, Error& error);
   void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
   void settle(const catalog::Endpoint& endpoint, const Charge& charge,
               const contract::ChatResponse* answer, Hold& hold);
@@ -109,6 +119,7 @@ class Engine final : public Road {
   Placer placer_;
   Admission admission_;
   AdmissionMetrics admission_metrics_;
+  Descents descents_;
   async::Scope scope_;
   size_t drains_ = 0;
   bool closed_ = false;

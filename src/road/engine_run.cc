@@ -126,6 +126,10 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     Duration connect = std::min(timing.connect, record.took);
     flight->latency.network += connect;
     flight->latency.model += std::min(timing.total, record.took) - connect;
+    if (held && flight->standing) {
+      bool refused = !answer && answer.error().error.code == Code::kResourceExhausted;
+      flight->standing->meter.attempt(refused, parts_.loop->mono());
+    }
     if (answer) {
       if (timing.first_token > Duration::zero()) {
         flight->first_token = (began - flight->started) + timing.first_token;

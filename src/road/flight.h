@@ -7,6 +7,7 @@
 #include "async/sync.h"
 #include "road/admission.h"
 #include "road/continuation.h"
+#include "road/descents.h"
 #include "road/road.h"
 #include "trace/span.h"
 
@@ -46,7 +47,11 @@ struct Flight {
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
   bool bound = false;  // not everybody may see its data, with the floors of its tenant
-  Said said;           // kept where an answer may be continued
+  /// Of its agent's downgrade ladder, if it has one.
+  std::shared_ptr<Standing> standing;
+  Downgraded downgraded;
+  HardwareWish hardware;
+  Said said;  // kept where an answer may be continued
   /// What the next endpoint is asked once an answer broke off, and why it did.
   std::optional<providers::Prompt> rest;
   Error broke;

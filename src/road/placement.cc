@@ -34,7 +34,7 @@ void Placer::refresh() {
   }
   if (!policy) policy = std::make_shared<policy::Policy>();
   policy_ = std::move(policy);
-  if (!same_catalog) board_.load(catalog, *parts_.health, parts_.here);
+  if (!same_catalog) board_.load(catalog, *parts_.health, parts_.here, parts_.clock->wall());
   here_changed_ = false;
   std::vector<policy::Thing> things;
   std::string content;
@@ -66,6 +66,29 @@ policy::Ask Placer::ask(const std::string& tenant, const contract::DataClass& da
   return out;
 }
 
+MonoTime Placer::prepare(const PlaceQuestion& question) {
+  refresh();
+  const MonoTime now = parts_.clock->mono();
+  board_.advance(now, parts_.clock->wall());
+  if (question.hardware == nullptr) return now;
+  auto collect = [this](const std::vector<std::string>& names, policy::Bits& out) {
+    out = policy::Bits(board_.size());
+    for (const std::string& name : names) {
+      if (const policy::Bits* having = board_.with_hardware(name)) out.add(*having);
+    }
+  };
+  collect(question.hardware->first, first_);
+  collect(question.hardware->reserve, reserve_);
+  return now;
+}
+
+uint64_t Placer::open_to(const policy::Bits& serving, const policy::Decision& decision,
+                         const PlaceQuestion& question, size_t w, bool first) const {
+  uint64_t out = serving.word(w) & decision.allowed.word(w);
+  if (question.hardware == nullptr) return first ? 0 : out;
+  return out & (first ? first_.word(w) : ~(first_.word(w) | reserve_.word(w)));
+}
+
 bool Placer::shows_evidence(const policy::Decision& decision, size_t i,
                             const policy::EvidenceNeed** lacks) const {
   for (const policy::EvidenceNeed& need : decision.evidence) {
@@ -74,7 +97,8 @@ bool Placer::shows_evidence(const policy::Decision& decision, size_t i,
     if (lacks != nullptr) *lacks = &need;
     return false;
   }
-  return true;
+  return !board_.attested().test(i) || parts_.evidence == nullptr ||
+         parts_.evidence->reachable(board_.endpoint(i)->id);
 }
 
 void Placer::consider(float score, uint32_t index) {
@@ -98,33 +122,46 @@ Weights Placer::weights_of(const PlaceQuestion& question) const {
   return out;
 }
 
+void Placer::add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait) {
+  // More than a call can try are wanted only by those who ask for reasons.
+  if (!question.reasons && cooling_.size() == limits::kAttemptsMax) {
+    if (wait >= cooling_.back().wait) return;
+    cooling_.pop_back();
+  }
+  auto at = std::upper_bound(cooling_.begin(), cooling_.end(), wait,
+                             [](Duration w, const Cooling& c) { return w < c.wait; });
+  cooling_.insert(at, Cooling{index, wait});
+}
+
 void Placer::select(const policy::Bits& serving, const policy::Decision& decision,
-                    const PlaceQuestion& question, MonoTime now) {
+                    const PlaceQuestion& question, MonoTime now, bool first) {
   Preference preference = preference_of(question);
   Weights weights = weights_of(question);
   float scores[64];
   for (size_t w = 0; w < serving.words(); ++w) {
-    uint64_t left = serving.word(w) & decision.allowed.word(w);
+    uint64_t left = open_to(serving, decision, question, w, first);
     if (left == 0) continue;
+    // Looked at one by one: those that need it.
+    const uint64_t proving = decision.evidence.empty() ? board_.attested().word(w) : left;
     for (uint64_t cold = left & board_.cooling().word(w); cold != 0; cold &= cold - 1) {
-      size_t bit = static_cast<size_t>(std::countr_zero(cold));
+      auto bit = static_cast<size_t>(std::countr_zero(cold));
       size_t i = w * 64 + bit;
       if (board_.open_until(i) <= now) {
         board_.usable(i);
         continue;
       }
       left &= ~(uint64_t{1} << bit);
-      if (decision.evidence.empty() || shows_evidence(decision, i, nullptr)) {
-        cooling_.push_back(Cooling{static_cast<uint32_t>(i), board_.open_until(i) - now});
+      if ((proving >> bit & 1) == 0 || shows_evidence(decision, i, nullptr)) {
+        add_cooling(question, static_cast<uint32_t>(i), board_.open_until(i) - now);
       }
     }
     if (left == 0) continue;
-    board_.score(w * 64, weights, preference, question.size, now, scores);
+    board_.score(w * 64, weights, preference, question.size, scores);
     for (; left != 0; left &= left - 1) {
-      size_t bit = static_cast<size_t>(std::countr_zero(left));
+      auto bit = static_cast<size_t>(std::countr_zero(left));
       if (best_.size() == limits::kPlacesMax && scores[bit] >= best_.back().score) continue;
       size_t i = w * 64 + bit;
-      if (!decision.evidence.empty() && !shows_evidence(decision, i, nullptr)) continue;
+      if ((proving >> bit & 1) != 0 && !shows_evidence(decision, i, nullptr)) continue;
       consider(scores[bit], static_cast<uint32_t>(i));
     }
   }
@@ -144,18 +181,16 @@ void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& de
   const catalog::Endpoint* endpoint = board_.catalog()->find(it->second);
   if (endpoint == nullptr) return;
   size_t i = board_.catalog()->index_of(endpoint);
-  bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now;
+  bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now &&
+                !in_reserve(question, i);
   if (!usable || !shows_evidence(decision, i, nullptr)) return;
-  double score =
-      Board::weigh(board_.parts(i, question.size, now, kCachedShare), weights_of(question));
+  double score = Board::weigh(board_.parts(i, question.size, kCachedShare), weights_of(question));
   std::erase_if(best_, [&](const Best& b) { return b.index == i; });
   consider(static_cast<float>(score), static_cast<uint32_t>(i));
 }
 
 void Placer::add_last_resort(Places& out, bool reasons) {
   Placement& placement = out.placement;
-  // The shortest waits first; of equal ones the ladder's order. More than a call can try is cut.
-  size_t kept = std::min<size_t>(cooling_.size(), limits::kAttemptsMax);
   if (reasons) {
     for (const Cooling& c : cooling_) {
       if (placement.rejected.size() >= limits::kRejectionsShownMax) break;
@@ -163,11 +198,9 @@ void Placer::add_last_resort(Places& out, bool reasons) {
       placement.rejected.push_back(Rejection{e->id, cooling_text(parts_.health->check(*e)), ""});
     }
   }
-  for (size_t i = 0; i < cooling_.size(); ++i) cooling_[i].place = static_cast<uint32_t>(i);
-  std::partial_sort(cooling_.begin(), cooling_.begin() + static_cast<ptrdiff_t>(kept),
-                    cooling_.end(), [](const Cooling& a, const Cooling& b) {
-                      return a.wait != b.wait ? a.wait < b.wait : a.place < b.place;
-                    });
+  // More than a call can try is cut.
+  size_t kept = std::min<size_t>(cooling_.size(), limits::kAttemptsMax);
+  out.last_resort.reserve(kept);
   for (size_t i = 0; i < kept; ++i) out.last_resort.push_back(board_.endpoint(cooling_[i].index));
   if (!placement.endpoints.empty()) return;
   const catalog::Endpoint* least_bad = out.last_resort.front();
@@ -186,7 +219,14 @@ std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
     return Rejection{id, std::move(denial->why), std::move(denial->rule)};
   }
   const policy::EvidenceNeed* lacks = nullptr;
-  if (shows_evidence(decision, i, &lacks)) return std::nullopt;
+  if (shows_evidence(decision, i, &lacks)) {
+    if (!in_reserve(question, i)) return std::nullopt;
+    return Rejection{id, "its hardware is kept for a lower rung of the agent's ladder", ""};
+  }
+  if (lacks == nullptr) {
+    return Rejection{id, "it is reached only over an attested key, and shows no evidence now",
+                     "attestation"};
+  }
   return Rejection{id,
                    "no evidence of kind " + lacks->kind + " that is at most " +
                        format_duration(lacks->max_age) + " old",
@@ -199,7 +239,7 @@ void Placer::add_removed(const policy::Bits& serving, const policy::Decision& de
     if (!serving.test(i)) continue;
     std::optional<Rejection> rejection = removed(question, decision, i);
     if (!rejection) continue;
-    ++out.removed;
+    if (!rejection->rule.empty()) ++out.removed;
     if (out.rejected.size() < limits::kRejectionsShownMax) {
       out.rejected.push_back(std::move(*rejection));
     }
@@ -207,12 +247,12 @@ void Placer::add_removed(const policy::Bits& serving, const policy::Decision& de
 }
 
 Places Placer::place(const PlaceQuestion& question) {
-  refresh();
+  const MonoTime now = prepare(question);
   Places out;
   Placement& placement = out.placement;
   const policy::Decision& decision = decisions_.get(question.ask);
-  MonoTime now = parts_.clock->mono();
   cooling_.clear();
+  placement.endpoints.reserve(limits::kPlacesMax);
   for (size_t i = 0; i < question.ladder.size(); ++i) {
     if (repeated(question.ladder, i)) continue;
     const policy::Bits* serving = board_.serving(question.ladder[i]);
@@ -221,12 +261,15 @@ Places Placer::place(const PlaceQuestion& question) {
           Rejection{question.ladder[i], "no endpoint serves this model", ""});
       continue;
     }
-    best_.clear();
-    select(*serving, decision, question, now);
-    favour_warm(*serving, decision, question, now);
-    for (const Best& b : best_) {
-      if (placement.endpoints.size() == limits::kPlacesMax) break;
-      placement.endpoints.push_back(board_.endpoint(b.index));
+    for (bool first : {true, false}) {
+      if (first && question.hardware == nullptr) continue;
+      best_.clear();
+      select(*serving, decision, question, now, first);
+      if (!first) favour_warm(*serving, decision, question, now);
+      for (const Best& b : best_) {
+        if (placement.endpoints.size() == limits::kPlacesMax) break;
+        placement.endpoints.push_back(board_.endpoint(b.index));
+      }
     }
     if (question.reasons) add_removed(*serving, decision, question, placement);
   }
@@ -236,15 +279,37 @@ Places Placer::place(const PlaceQuestion& question) {
   return out;
 }
 
+Placer::Outlook Placer::outlook(const PlaceQuestion& question) {
+  const MonoTime now = prepare(question);
+  const policy::Decision& decision = decisions_.get(question.ask);
+  Outlook out;
+  for (size_t m = 0; m < question.ladder.size(); ++m) {
+    const policy::Bits* serving = board_.serving(question.ladder[m]);
+    if (serving == nullptr || repeated(question.ladder, m)) continue;
+    for (size_t w = 0; w < serving->words(); ++w) {
+      uint64_t left = open_to(*serving, decision, question, w, true) |
+                      open_to(*serving, decision, question, w, false);
+      for (; left != 0; left &= left - 1) {
+        size_t i = w * 64 + static_cast<size_t>(std::countr_zero(left));
+        ++out.allowed;
+        if (board_.open_until(i) > now || !shows_evidence(decision, i, nullptr)) continue;
+        ++out.usable;
+        double price = board_.price(i, question.size);
+        if (out.price == 0 || price < out.price) out.price = price;
+      }
+    }
+  }
+  return out;
+}
+
 Explanation Placer::explain(const PlaceQuestion& question) {
-  refresh();
+  prepare(question);
   Explanation out;
   out.data_class = question.ask.data.text();
   out.preference = preference_of(question);
   out.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   const policy::Decision& decision = decisions_.get(question.ask);
   Weights weights = weights_of(question);
-  MonoTime now = parts_.clock->mono();
   for (size_t m = 0; m < question.ladder.size(); ++m) {
     if (repeated(question.ladder, m)) continue;
     const policy::Bits* serving = board_.serving(question.ladder[m]);
@@ -265,9 +330,10 @@ Explanation Placer::explain(const PlaceQuestion& question) {
         out.rejected.push_back(Rejection{e->id, cooling_text(verdict), ""});
         continue;
       }
-      Board::Parts parts = board_.parts(i, question.size, now, cached_share(question, i));
+      Board::Parts parts = board_.parts(i, question.size, cached_share(question, i));
       Explanation::Ranked ranked{e->id,         e->model,      Board::weigh(parts, weights),
-                                 parts.dollars, parts.seconds, parts.load};
+                                 parts.dollars, parts.seconds, parts.rest,
+                                 parts.load};
       out.ranked.push_back(std::move(ranked));
     }
     std::stable_sort(out.ranked.begin() + static_cast<ptrdiff_t>(first), out.ranked.end(),
@@ -309,15 +375,15 @@ void Placer::started(const catalog::Catalog& catalog, const catalog::Endpoint& e
   if (&catalog == board_.catalog().get()) board_.started(catalog.index_of(&endpoint));
 }
 
-void Placer::finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint, bool ok,
-                      Duration first_token, const std::string& session) {
+void Placer::finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,
+                      const Board::Measured& measured, const std::string& session) {
   if (board_.catalog() == nullptr) return;
   // After a reload the load of calls begun before it goes on under the endpoint's name.
   const catalog::Endpoint* current =
       &catalog == board_.catalog().get() ? &endpoint : board_.catalog()->find(endpoint.id);
   if (current == nullptr) return;
-  board_.finished(board_.catalog()->index_of(current), parts_.clock->mono(), ok, first_token);
-  if (!ok || session.empty()) return;
+  board_.finished(board_.catalog()->index_of(current), parts_.clock->mono(), measured);
+  if (!measured.ok || session.empty()) return;
   if (warm_.size() >= limits::kWarmSessionsMax && !warm_.contains(session)) warm_.clear();
   warm_[session] = endpoint.id;
 }

@@ -58,14 +58,21 @@ class Placer {
   Places place(const PlaceQuestion& question);
   /// The same at length: all that may be used with their scores, all others with the rule.
   Explanation explain(const PlaceQuestion& question);
+  /// How much there is for such a call now.
+  struct Outlook {
+    size_t allowed = 0;  // that no rule removes
+    size_t usable = 0;   // of those: not left alone
+    double price = 0;    // dollars for a million tokens at the cheapest usable; 0: not known
+  };
+  Outlook outlook(const PlaceQuestion& question);
   /// Why an empty placement is empty, for the caller: the model does not exist, or the rules leave
   /// no endpoint, and which.
   Error refusal(const PlaceQuestion& question);
 
   // What calls tell of an endpoint. Its catalog may have been replaced meanwhile.
   void started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint);
-  void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint, bool ok,
-                Duration first_token, const std::string& session);
+  void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,
+                const Board::Measured& measured, const std::string& session);
   void set_preference(Preference preference, std::string here);
   Epochs epochs();
   const Board& board() const { return board_; }
@@ -78,15 +85,23 @@ class Placer {
   struct Cooling {
     uint32_t index;
     Duration wait;
-    uint32_t place = 0;  // in the ladder's order
   };
   void refresh();
+  /// Looks at the time and at who asks for which hardware.
+  MonoTime prepare(const PlaceQuestion& question);
+  /// Endpoints that no rule removes, kept in reserve or not asked in this pass left out.
+  uint64_t open_to(const policy::Bits& serving, const policy::Decision& decision,
+                   const PlaceQuestion& question, size_t w, bool first) const;
+  bool in_reserve(const PlaceQuestion& question, size_t i) const {
+    return question.hardware != nullptr && reserve_.test(i) && !first_.test(i);
+  }
   /// Whether all evidence that is needed is at hand; if not, which is not.
   bool shows_evidence(const policy::Decision& decision, size_t i,
                       const policy::EvidenceNeed** lacks) const;
   /// The best of one model that are usable into best_, those that are not into cooling_.
   void select(const policy::Bits& serving, const policy::Decision& decision,
-              const PlaceQuestion& question, MonoTime now);
+              const PlaceQuestion& question, MonoTime now, bool first);
+  void add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait);
   void consider(float score, uint32_t index);
   /// The session's last endpoint has its prompt in its cache.
   void favour_warm(const policy::Bits& serving, const policy::Decision& decision,
@@ -114,7 +129,8 @@ class Placer {
   std::unordered_map<std::string, std::string> warm_;
   // Of the call at hand; kept so that a call allocates nothing for them.
   std::vector<Best> best_;
-  std::vector<Cooling> cooling_;
+  std::vector<Cooling> cooling_;  // the shortest wait first, of equal ones the ladder's order
+  policy::Bits first_, reserve_;  // by hardware
 };
 
 }  // namespace drover::road

@@ -71,6 +71,10 @@ TEST_F(Zoned, FailoverStaysInsideEvenWhenThatMeansBeingDown) {
     ASSERT_FALSE(out);
     for (const std::string& id : tried(out.error().attempts)) EXPECT_NE(id, "us.test");
     EXPECT_EQ(out.error().error.reason, "overloaded");
+    EXPECT_NE(out.error().error.message.find("not asked, for the data may not go there: us.test -> "
+                                             "residency: the data may be in eu; its zone is us"),
+              std::string::npos)
+        << out.error().error.message;
   }
   EXPECT_EQ(imposter("us.test").requests().size(), 0u) << "not a byte of it";
   EXPECT_TRUE(run(bound(""))) << "data that is not bound goes there";
@@ -188,10 +192,18 @@ class Scored : public Zoned {
     return out;
   }
   const catalog::Endpoint& named(const std::string& id) { return *catalog_.get()->find(id); }
+  static Board::Measured answered(Duration first_token, Duration rest = {}, int64_t tokens = 0) {
+    Board::Measured out;
+    out.ok = true;
+    out.first_token = first_token;
+    out.rest = rest;
+    out.output_tokens = tokens;
+    return out;
+  }
   void measured(const std::string& id, Duration first_token, const std::string& session = "") {
     auto catalog = catalog_.get();
     placer_->started(*catalog, named(id));
-    placer_->finished(*catalog, named(id), true, first_token, session);
+    placer_->finished(*catalog, named(id), answered(first_token), session);
   }
   PlacerParts parts_of_;
   std::unique_ptr<Placer> placer_;
@@ -225,7 +237,7 @@ TEST_F(Scored, FastestFollowsRoundTripsThenWhatIsMeasuredThenLoad) {
   for (int i = 0; i < 20; ++i) placer_->started(*catalog_.get(), named("a"));
   EXPECT_EQ(order(Preference::kFastest), Ids({"b", "a"}));
   auto catalog = catalog_.get();
-  for (int i = 0; i < 20; ++i) placer_->finished(*catalog, named("a"), true, {}, "");
+  for (int i = 0; i < 20; ++i) placer_->finished(*catalog, named("a"), answered({}), "");
   EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
   // A reload keeps what was learnt.
   ASSERT_TRUE(catalog_.replace(endpoints_));
@@ -240,6 +252,54 @@ TEST_F(Scored, AColdStartCountsUntilItIsUsedAndAgainAfterAPause) {
   EXPECT_EQ(order(Preference::kFastest), Ids({"cold", "slow"}));
   loop_.run_for(600s);
   EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "cold"}));
+}
+
+TEST_F(Scored, ThePriceOfTheDayCounts) {
+  priced("falls", "0.000003");
+  priced("stays", "0.000002");
+  catalog::PriceChange change;
+  change.from = loop_.wall() + 3600s;
+  change.price = endpoints_[0].price;
+  change.price.input = change.price.output = *Money::parse_usd("0.000001");
+  endpoints_[0].price_changes = {change};
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"stays", "falls"}));
+  loop_.run_for(3599s);
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"stays", "falls"}));
+  loop_.run_for(2s);
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"falls", "stays"}));
+}
+
+TEST_F(Scored, ThroughputCountsOnceItWasMeasuredAndTheLinkAsStated) {
+  priced("slow", "0.000001");
+  priced("quick", "0.000001");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "quick"}));
+  auto catalog = catalog_.get();
+  // The same first token; then ten tokens a second, or a hundred.
+  placer_->finished(*catalog, named("slow"), answered(100ms, 10s, 100), "");
+  placer_->finished(*catalog, named("quick"), answered(100ms, 1s, 100), "");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"quick", "slow"}));
+  // An answer of a few tokens tells nothing.
+  placer_->finished(*catalog, named("quick"), answered(100ms, 9s, 3), "");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"quick", "slow"}));
+  priced("thin", "0.000001", R"({"link_mbps":0.01})");
+  priced("thick", "0.000001", R"({"link_mbps":1000})");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"thick", "quick", "thin", "slow"}))
+      << "a thousand tokens take three seconds to thin";
+}
+
+TEST_F(Scored, AnAttestedEndpointWithoutEvidenceIsLeftOutAndItsCircuitIsNot) {
+  priced("guarded", "0.000001", R"({"attestation":"aws-nitro"})");
+  priced("plain", "0.000002");
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"guarded", "plain"}));
+  evidence_.unreachable.insert("guarded");
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"plain"}));
+  Error error(Code::kUnavailable, "nothing is sent to it: no evidence", Retry::kOtherTarget);
+  error.reason = "attestation";
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE(health_.failed(named("guarded"), error));
+  EXPECT_EQ(health_.check(named("guarded")).circuit, catalog::Circuit::kClosed);
+  evidence_.unreachable.clear();
+  EXPECT_EQ(order(Preference::kCheapest), Ids({"guarded", "plain"})) << "at once";
 }
 
 TEST_F(Scored, GreenestAndTheWarmCache) {

@@ -22,6 +22,7 @@
 #include "policy/policy.h"
 #include "providers/provider.h"
 #include "road/budget.h"
+#include "road/downgrade.h"
 #include "road/preference.h"
 #include "road/retry_budget.h"
 #include "road/service_class.h"
@@ -69,6 +70,12 @@ struct CallSize {
   float output_tokens = 300;
 };
 
+/// Accelerators that a call would rather have, by name: soft, unlike what it needs.
+struct HardwareWish {
+  std::vector<std::string> first;    // asked before others of the same model
+  std::vector<std::string> reserve;  // not asked
+};
+
 /// Where may such a call run? `ask` (Road::ask) and the ladder outlive it.
 struct PlaceQuestion {
   const std::vector<std::string>& ladder;
@@ -80,6 +87,7 @@ struct PlaceQuestion {
   ServiceClass path = ServiceClass::kAuto;
   /// Say why each other endpoint is not in it.
   bool reasons = false;
+  const HardwareWish* hardware = nullptr;  // null: any
 };
 
 /// The ordered list of endpoints allowed for a call.
@@ -102,7 +110,8 @@ struct Explanation {
     std::string model;
     double score = 0;  // the lower the better; 0 where the catalog's order counts
     double dollars = 0;
-    double seconds = 0;
+    double seconds = 0;  // to the first token
+    double rest = 0;     // from there to the end of the answer
     double load = 0;
   };
   std::vector<Ranked> ranked;
@@ -150,6 +159,11 @@ struct ModelCall {
   Served* served = nullptr;
   /// Say in the outcome's placement why each other endpoint is not in it.
   bool reasons = false;
+  /// What its agent gives up while there is not enough; null: nothing.
+  std::shared_ptr<const DowngradeLadder> downgrade = nullptr;
+  /// Filled, while the caller waits, before anything is sent: where on that ladder the call is made
+  /// (a header must be written before the outcome is known); may be null.
+  Downgraded* downgraded = nullptr;
 };
 
 struct ModelOutcome {
@@ -163,6 +177,8 @@ struct ModelOutcome {
   Placement placement;
   std::vector<AttemptRecord> attempts;  // failed ones first, the accepted one last
   Served served;
+  /// Where on its agent's ladder it was made.
+  Downgraded downgraded;
 };
 
 /// A failed call with everything that was tried.
@@ -176,6 +192,7 @@ struct ModelFailure {
   Placement placement;
   std::vector<AttemptRecord> attempts;
   LatencyParts latency;
+  Downgraded downgraded;
 };
 
 /// What an operator may set, and change while calls are in flight.

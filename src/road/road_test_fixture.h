@@ -204,7 +204,11 @@ class RoadFixture : public ::testing::Test {
     bool fresh(std::string_view endpoint, std::string_view kind, Duration) const override {
       return shown.contains(std::string(endpoint) + " " + std::string(kind));
     }
+    bool reachable(std::string_view endpoint) const override {
+      return !unreachable.contains(std::string(endpoint));
+    }
     std::set<std::string> shown;
+    std::set<std::string> unreachable;
   };
   Shown evidence_;
   std::vector<catalog::Endpoint> endpoints_;

@@ -49,6 +49,10 @@ RoadMetrics::RoadMetrics(trace::Metrics* m) {
                           {"endpoint", "outcome"});
   failovers_ = &m->counter("drover_failovers_total", "Calls moved to another endpoint.",
                            {"from", "to", "reason"});
+  downgrades_ = &m->counter("drover_downgrades_total",
+                            "Agents that moved on their downgrade ladder, by the rung they came to "
+                            "(0: nothing is given up), and what was scarce.",
+                            {"agent", "rung", "signal"});
   circuits_ = &m->counter("drover_circuits_opened_total", "Endpoints or credentials left alone.",
                           {"endpoint"});
   token_total_ =
@@ -97,6 +101,13 @@ void RoadMetrics::attempt(const catalog::Endpoint& endpoint, const Error* error)
 void RoadMetrics::failover(const catalog::Endpoint& from, const catalog::Endpoint& to,
                            const Error& error) {
   if (failovers_ != nullptr) failovers_->with({from.id, to.id, error_type(error)}).add(1);
+}
+
+void RoadMetrics::downgraded(std::string_view agent, size_t from, size_t to,
+                             std::string_view signal) {
+  if (downgrades_ == nullptr) return;
+  std::string_view why = to > from ? signal : "over";
+  downgrades_->with({agent, std::to_string(to), why}).add(1);
 }
 
 void RoadMetrics::circuit_opened(const catalog::Endpoint& endpoint) {

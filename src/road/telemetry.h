@@ -19,6 +19,7 @@ class RoadMetrics {
   explicit RoadMetrics(trace::Metrics* metrics);
   void attempt(const catalog::Endpoint& endpoint, const Error* error);
   void failover(const catalog::Endpoint& from, const catalog::Endpoint& to, const Error& error);
+  void downgraded(std::string_view agent, size_t from, size_t to, std::string_view signal);
   void circuit_opened(const catalog::Endpoint& endpoint);
   void settled(const catalog::Endpoint& endpoint, std::string_view provider,
                const contract::Usage& usage, Money cost, bool cost_known);
@@ -51,6 +52,7 @@ class RoadMetrics {
   trace::Family* tokens_ = nullptr;
   trace::Family* attempts_ = nullptr;
   trace::Family* failovers_ = nullptr;
+  trace::Family* downgrades_ = nullptr;
   trace::Family* circuits_ = nullptr;
   trace::Family* token_total_ = nullptr;
   trace::Family* cost_total_ = nullptr;

@@ -110,7 +110,9 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
     TRY_VOID(settle_abandoned(batch));  // the attempt that was lost
     count_in_pool();
   }
-  const auto& models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
+  // What it may come down to may be dearer, if rarely.
+  std::vector<std::string> models = state_.agent.all_models();
+  models.insert(models.end(), state_.planned_models.begin(), state_.planned_models.end());
   int64_t wanted = state_.planned_output_tokens.value_or(
       state_.agent.output_tokens_max.value_or(limits::kOutputTokensReserved));
   int64_t output = wanted;

@@ -89,6 +89,7 @@ void Actor::start_model_call() {
   task.messages = state_.messages;
   task.prompt_hash = state_.prompt_hash;
   task.data_class = state_.data_class;
+  task.standing = state_.standing;
   task.sequence = state_.model_call->sequence;
   task.attempt = state_.model_call->attempt;
   task.output_tokens_max =
@@ -120,10 +121,10 @@ void Actor::start_plan() {
 }
 
 void Actor::start_tool_calls() {
+  const size_t at_once = state_.standing.serial ? 1 : limits::kParallelToolCallsMax;
   for (const PendingToolCall& p : state_.tool_calls) {
     if (p.sequence == 0 || p.done || p.waiting || p.ready || p.failed) continue;
-    if (p.executor == kBuiltinExecutor || running_.size() >= limits::kParallelToolCallsMax)
-      continue;
+    if (p.executor == kBuiltinExecutor || running_.size() >= at_once) continue;
     if (!running_.insert(p.sequence).second) continue;
     if (!p.executor.empty()) {
       offer_work(p.sequence, p.attempt, &p);

@@ -135,6 +135,11 @@ Result<void> read_placing(const Json& json, AgentSpec& spec) {
     spec.service_class = road::parse_service_class(service_class);
     if (!spec.service_class) return bad("service_class must be fast, slow or auto");
   }
+  if (const Json* rungs = json.find("downgrade"); rungs != nullptr && !rungs->is_null()) {
+    auto ladder = road::DowngradeLadder::from_json(*rungs);
+    if (!ladder) return bad(ladder.error().message);
+    spec.downgrade = std::make_shared<const road::DowngradeLadder>(std::move(*ladder));
+  }
   TRY(std::string prefer, read::text(json, "prefer", ""));
   if (prefer.empty()) return {};
   spec.prefer = road::parse_preference(prefer);
@@ -278,13 +283,22 @@ bool AgentSpec::runs_on_worker(std::string_view tool) const {
                      [&](const std::string& glob) { return glob_matches(glob, tool); });
 }
 
+std::vector<std::string> AgentSpec::all_models() const {
+  std::vector<std::string> out = models;
+  if (downgrade == nullptr) return out;
+  for (const road::Rung& rung : downgrade->rungs) {
+    out.insert(out.end(), rung.models.begin(), rung.models.end());
+  }
+  return out;
+}
+
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
   TRY_VOID(read::members(
       json, "the agent",
-      {"name",         "version",     "instructions", "models",  "model",  "tools",
-       "builtins",     "approvals",   "memory",       "planner", "limits", "step_budget",
-       "extensions",   "tree",        "parameters",   "data",    "prefer", "end_after_answer",
-       "continue_cut", "description", "service_class"}));
+      {"name",         "version",     "instructions",  "models",   "model",  "tools",
+       "builtins",     "approvals",   "memory",        "planner",  "limits", "step_budget",
+       "extensions",   "tree",        "parameters",    "data",     "prefer", "end_after_answer",
+       "continue_cut", "description", "service_class", "downgrade"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -343,6 +357,7 @@ Json AgentSpec::to_json() const {
   if (!data_class.empty()) out.set("data", data_class);
   if (prefer) out.set("prefer", road::preference_name(*prefer));
   if (service_class) out.set("service_class", road::service_class_name(*service_class));
+  if (downgrade != nullptr) out.set("downgrade", downgrade->to_json());
   if (end_after_answer) out.set("end_after_answer", true);
   if (continue_cut) out.set("continue_cut", true);
   return out;

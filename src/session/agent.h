@@ -20,10 +20,12 @@
 //   data: {residency: eu, sensitivity: confidential}   # or a class's name; contract/data_class.h
 //   prefer: cheapest             # what orders endpoints of a model; road/preference.h
 //   service_class: slow          # fast, slow or auto; road/service_class.h
+//   downgrade: [{models: [claude-haiku]}, {context_tokens: 32000}]   # road/downgrade.h
 //
 // Values.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +36,7 @@
 #include "base/money.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "road/downgrade.h"
 #include "road/preference.h"
 #include "road/service_class.h"
 
@@ -118,6 +121,8 @@ struct AgentSpec {
   std::optional<road::Preference> prefer;
   /// Empty: what the operator's policy says.
   std::optional<road::ServiceClass> service_class;
+  /// What it gives up while there is not enough; null: nothing.
+  std::shared_ptr<const road::DowngradeLadder> downgrade;
   /// End the session when the model has answered without asking for a tool.
   bool end_after_answer = false;
   /// A streamed answer that breaks off may be continued by another endpoint.
@@ -127,6 +132,8 @@ struct AgentSpec {
   bool needs_approval(std::string_view tool) const;
   /// True if calls of that tool are leased to the workers of the planner's queue.
   bool runs_on_worker(std::string_view tool) const;
+  /// Its models, and those that it may come down to.
+  std::vector<std::string> all_models() const;
 
   /// Unknown members are an error that names them (a typing mistake must not be silent).
   static Result<AgentSpec> from_json(const Json& json);

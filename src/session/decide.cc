@@ -112,7 +112,7 @@ void spawn_children(const State& state, Drafts& out) {
     if (group.resolved) continue;
     for (const ChildTask& task : group.tasks) {
       if (task.sequence != 0) continue;
-      if (open++ >= state.tree.width) return;  // the rest waits for a place
+      if (open++ >= state.width()) return;  // the rest waits for a place
       Json payload = Json::object();
       payload.set("index", task.index);
       if (group.call_index) payload.set("call_index", *group.call_index);

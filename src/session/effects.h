@@ -23,6 +23,7 @@ struct ModelTask {
   std::vector<contract::Message> messages;
   std::string prompt_hash;
   std::string data_class;  // of the session, as text
+  Standing standing;       // as the journal has it
   uint64_t sequence = 0;
   uint32_t attempt = 1;
   /// The output limit: the agent's, or less where a budget has no more.

@@ -60,6 +60,36 @@ Json placement_json(const road::Placement& placement, const std::string& data_cl
   return out;
 }
 
+/// Written when the rung is another than the journal has.
+void add_downgrade(const ModelTask& task, const road::Downgraded& now, std::vector<Draft>& out) {
+  // A call that was refused before that says nothing.
+  if (!now.decided) return;
+  const std::string what = now.rung.text();
+  auto level = static_cast<int64_t>(now.level);
+  if (level == task.standing.level && what == task.standing.what) return;
+  constexpr const char* kAsDescribed = "as described";
+  Json payload = Json::object();
+  payload.set("from", task.standing.level == 0 ? kAsDescribed : task.standing.what);
+  payload.set("to", level == 0 ? kAsDescribed : what);
+  payload.set("reason", level >= task.standing.level && !now.why.empty()
+                            ? now.why
+                            : std::string("nothing is scarce now"));
+  payload.set("level", level);
+  if (!now.signal.empty()) payload.set("signal", now.signal);
+  if (!now.zone.empty()) payload.set("zone", now.zone);
+  if (!now.rung.models.empty()) {
+    Json models = Json::array();
+    for (const std::string& model : now.rung.models) models.push(model);
+    payload.set("models", std::move(models));
+  }
+  if (now.rung.context_tokens) payload.set("context_tokens", *now.rung.context_tokens);
+  if (now.rung.serial) payload.set("parallel_tool_calls", false);
+  if (now.rung.service_class) {
+    payload.set("service_class", road::service_class_name(*now.rung.service_class));
+  }
+  out.push_back(draft_for(task, contract::kind::kDowngrade, std::move(payload)));
+}
+
 /// One failover event for each failed attempt that another one followed.
 void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>& attempts,
                    std::vector<Draft>& out) {
@@ -96,6 +126,7 @@ Json result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
   out.set("latency_us", latency_json(outcome.latency));
   if (outcome.served.path == road::ServiceClass::kSlow) out.set("service_class", "slow");
   out.set("attempts", static_cast<int64_t>(outcome.attempts.size()));
+  if (outcome.downgraded.left_out > 0) out.set("messages_left_out", outcome.downgraded.left_out);
   return out;
 }
 
@@ -179,6 +210,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   call.data_class = data_class_of(task.data_class);
   call.preference = task.agent.prefer;
   call.service_class = task.agent.service_class;
+  // Models that a planner asked for are not exchanged for others.
+  if (task.models == task.agent.models) call.downgrade = task.agent.downgrade;
   call.reasons = true;
   store::StreamKey key;
   key.session = task.session;
@@ -195,6 +228,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     out.estimated = failure.usage.estimated;
     out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
                                    placement_json(failure.placement, task.data_class)));
+    add_downgrade(task, failure.downgraded, out.drafts);
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
     if (out_of_time && task.time_left) {
@@ -214,6 +248,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   out.estimated = outcome->answer.response.usage.estimated;
   out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
                                  placement_json(outcome->placement, task.data_class)));
+  add_downgrade(task, outcome->downgraded, out.drafts);
   add_failovers(task, outcome->attempts, out.drafts);
   if (cut_by_budget(task, outcome->answer.response)) {
     out.cut = "tokens";

@@ -26,6 +26,8 @@ class FakeRoad final : public road::Road {
   /// Streamed calls write this before `answer` is asked: what an attempt that fails leaves behind.
   std::string begun;
   int calls = 0;
+  /// What is said of calls whose agent has a ladder.
+  road::Downgraded downgraded;
   std::vector<std::string> keys;
   std::vector<std::string> classes;  // data classes, as text
   std::vector<contract::ChatRequest> requests;
@@ -37,6 +39,7 @@ class FakeRoad final : public road::Road {
     ++calls;
     keys.push_back(call.idempotency_key);
     classes.push_back(call.data_class.text());
+    const bool laddered = call.downgrade != nullptr;
     auto slept = co_await async::sleep_for(ctx, think);
     road::ModelFailure failure;
     if (!slept) {
@@ -67,6 +70,7 @@ class FakeRoad final : public road::Road {
       out.answer.response.usage.output_tokens = *(*request)->max_tokens;
       out.answer.response.finish_reason = contract::FinishReason::kLength;
     }
+    if (laddered) out.downgraded = downgraded;
     out.endpoint = &endpoint_;
     out.provider = "fake";
     out.cost = price_input.is_zero() && price_output.is_zero()

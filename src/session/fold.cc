@@ -149,6 +149,19 @@ Result<void> on_agent_changed(State& state, const Event& event, const Json& payl
   return {};
 }
 
+/// Without a level it is of another program's making, and only told.
+Result<void> on_downgrade(State& state, const Event& event, const Json& payload) {
+  auto level = payload.get_int("level");
+  if (!level) return {};
+  state.standing = Standing();
+  state.standing.level = *level;
+  if (*level == 0) return {};
+  state.standing.what = text(payload, "to");
+  state.standing.why = text(payload, "reason");
+  state.standing.serial = payload.get_bool("parallel_tool_calls") == false;
+  return {};
+}
+
 using Handler = Result<void> (*)(State&, const Event&, const Json&);
 struct KindHandler {
   std::string_view kind;
@@ -176,11 +189,12 @@ constexpr KindHandler kHandlers[] = {
     {kind::kBudgetExtensionDecided, on_extension_decided},
     {kind::kSessionStarted, on_started},
     {kind::kAgentChanged, on_agent_changed},
+    {kind::kDowngrade, on_downgrade},
 };
 
 /// A task has a place: its child is about to be spawned.
 bool can_spawn(const State& state) {
-  if (state.over_budget || static_cast<int64_t>(state.open_children()) >= state.tree.width) {
+  if (state.over_budget || static_cast<int64_t>(state.open_children()) >= state.width()) {
     return false;
   }
   for (const ChildGroup& group : state.groups) {

@@ -147,6 +147,11 @@ class SessionManager final : private Children {
   Task<Result<store::SessionRow>> find(Context ctx, identity::Principal who, SessionId id);
   Task<Result<std::vector<store::SessionRow>>> list(Context ctx, identity::Principal who,
                                                     store::SessionFilter filter);
+  /// Where on its agent's ladder a session is that is awake; null for one that is not.
+  const Standing* standing(const SessionId& id) const {
+    auto it = actors_.find(id);
+    return it == actors_.end() ? nullptr : &it->second->state().standing;
+  }
   /// The folded state, for showing.
   Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id);
   Task<Result<std::vector<contract::Event>>> events(Context ctx, identity::Principal who,

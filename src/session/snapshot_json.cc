@@ -334,6 +334,14 @@ void put_rest(Json& out, const State& s) {
     over.set("budget", s.over_budget->budget).set("scope", s.over_budget->scope);
     out.set("over_budget", over.set("limit", s.over_budget->limit));
   }
+  if (s.standing.level > 0) {
+    Json standing = Json::object();
+    put(standing, "level", s.standing.level);
+    put(standing, "what", s.standing.what);
+    put(standing, "why", s.standing.why);
+    put(standing, "serial", s.standing.serial);
+    out.set("standing", std::move(standing));
+  }
   put(out, "last_extension_granted", s.last_extension_granted);
   put(out, "extensions_granted", s.extensions_granted);
   put(out, "extension_tokens_granted", s.extension_tokens_granted);
@@ -364,6 +372,12 @@ void take_rest(const Json& in, State& s) {
     budget.scope = text(*over, "scope");
     budget.limit = text(*over, "limit");
     s.over_budget = std::move(budget);
+  }
+  if (const Json* standing = in.find("standing")) {
+    s.standing.level = number(*standing, "level");
+    s.standing.what = text(*standing, "what");
+    s.standing.why = text(*standing, "why");
+    s.standing.serial = flag(*standing, "serial");
   }
   s.last_extension_granted = flag(in, "last_extension_granted");
   s.extensions_granted = number(in, "extensions_granted");

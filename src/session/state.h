@@ -122,6 +122,14 @@ struct OverBudget {
   std::string limit;   // as it was then; "" where nothing says
 };
 
+/// Where on its agent's downgrade ladder the last model call was made (road/downgrade.h).
+struct Standing {
+  int64_t level = 0;
+  std::string what;  // is given up; "" on top
+  std::string why;
+  bool serial = false;  // one tool call, and one child, at a time
+};
+
 /// An effect of a plan that was not begun yet.
 struct PlannedEffect {
   std::string kind;
@@ -184,6 +192,7 @@ struct State {
   std::vector<Extension> extensions;  // undecided
   StepUse step;
   std::optional<OverBudget> over_budget;
+  Standing standing;
   bool last_extension_granted = false;
   int64_t extensions_granted = 0;  // by rule, in all
   int64_t extension_tokens_granted = 0;
@@ -215,8 +224,9 @@ struct State {
   bool plan_held_up() const;
   /// The earliest time at which a wait is due.
   std::optional<WallTime> due() const;
-  /// Children that were spawned and have not ended.
+  /// Children that were spawned and have not ended, and how many may be open at once.
   size_t open_children() const;
+  int64_t width() const { return standing.serial ? 1 : tree.width; }
   /// About how many input tokens the next model call has: what the last usage said, and what came
   /// since.
   int64_t input_tokens_estimate() const;

@@ -65,5 +65,9 @@ inline constexpr std::string_view kLatencyPrefix = "drover.latency.";
 
 inline constexpr std::string_view kFailoverEvent = "drover.failover";
 inline constexpr std::string_view kRetryEvent = "drover.retry";
+/// The rung of its agent's downgrade ladder that a call is made on, and what is given up there.
+inline constexpr std::string_view kDowngradeLevel = "drover.downgrade.level";
+inline constexpr std::string_view kDowngrade = "drover.downgrade";
+inline constexpr std::string_view kDowngradeEvent = "drover.downgrade";
 
 }  // namespace drover::trace::own

@@ -1,0 +1,86 @@
+// Where on its agent's downgrade ladder a call is made, and what that changes of it.
+
+#include "road/engine.h"
+#include "trace/genai.h"
+
+namespace drover::road {
+namespace {
+
+/// "residency=eu" of a class: which zone a shortage is of.
+std::string zone_of(const contract::DataClass& data) {
+  contract::DataClass only;
+  only.residency = data.residency;
+  std::string text = only.text();
+  size_t equals = text.find('=');
+  return equals == std::string::npos ? text : text.substr(equals + 1);
+}
+
+}  // namespace
+
+Scarcity Engine::measure(const Flight& flight, const PlaceQuestion& asked, size_t level,
+                         Scarcity met) {
+  const DowngradeLadder& ladder = *flight.call.downgrade;
+  const Rung rung = ladder.at(level);
+  HardwareWish hardware;
+  hardware.first = rung.hardware;
+  hardware.reserve = ladder.reserve(level);
+  PlaceQuestion question{rung.models.empty() ? flight.call.ladder : rung.models, asked.ask,
+                         asked.preference, asked.size};
+  question.hardware = &hardware;
+  Placer::Outlook outlook = placer_.outlook(question);
+  auto allowed = static_cast<double>(outlook.allowed);
+  met.unusable = allowed > 0 ? 1 - static_cast<double>(outlook.usable) / allowed : 1;
+  met.price = outlook.price;
+  return met;
+}
+
+void Engine::descend(Flight& flight) {
+  ModelCall& call = flight.call;
+  const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  PlaceQuestion asked{call.ladder, ask, call.preference};
+  asked.size = size_of(call);
+  const DowngradeLadder& ladder = *call.downgrade;
+  const MonoTime now = parts_.loop->mono();
+  Downgraded& out = flight.downgraded;
+  out.zone = zone_of(ask.data);
+  flight.standing = descents_.at(call.principal.tenant.str() + '\n' + call.agent + '\n' + out.zone);
+  Descent& descent = flight.standing->descent;
+  const Scarcity met = flight.standing->meter.read(now);
+  auto measured = [&](size_t level) { return measure(flight, asked, level, met); };
+  if (auto move = descent.decide(ladder, measured, now)) {
+    metrics_.downgraded(call.agent, move->from, move->to, descent.signal());
+  }
+  out.decided = true;
+  out.level = descent.level();
+  out.rung = ladder.at(out.level);
+  flight.hardware.first = out.rung.hardware;
+  flight.hardware.reserve = ladder.reserve(out.level);
+  if (out.level > 0) give_up(flight);
+  if (call.downgraded != nullptr) *call.downgraded = out;
+}
+
+void Engine::give_up(Flight& flight) {
+  ModelCall& call = flight.call;
+  Downgraded& out = flight.downgraded;
+  const Descent& descent = flight.standing->descent;
+  out.signal = descent.signal();
+  out.why = descent.why();
+  if (!out.rung.models.empty()) call.ladder = out.rung.models;
+  // What may take its time already is not hurried.
+  if (out.rung.service_class && call.service_class != ServiceClass::kSlow) {
+    call.service_class = out.rung.service_class;
+  }
+  // A prompt that cannot be read is told so by the attempt.
+  if (out.rung.serial) (void)call.prompt.make_serial();
+  if (out.rung.context_tokens) {
+    out.left_out = call.prompt.shorten(*out.rung.context_tokens).value_or(0);
+  }
+  flight.span.set(trace::own::kDowngradeLevel, static_cast<int64_t>(out.level));
+  flight.span.set(trace::own::kDowngrade, out.rung.text());
+  Json event = Json::object().set("level", static_cast<int64_t>(out.level));
+  event.set("to", out.rung.text()).set("reason", out.why);
+  if (out.left_out > 0) event.set("messages_left_out", out.left_out);
+  flight.span.event(trace::own::kDowngradeEvent, std::move(event));
+}
+
+}  // namespace drover::road
