@@ -21,7 +21,8 @@ def commit():
 
 
 class Book:
-    """Collects the lines of one run and appends them together, with one date."""
+    """Collects the lines of one run, with one date, and appends them: what a save() has written
+    stays, whatever becomes of the rest of the run."""
 
     def __init__(self, bench, path=RESULTS):
         self.bench = bench
@@ -29,6 +30,7 @@ class Book:
         self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         self.commit = commit()
         self.lines = []
+        self.saved = 0
 
     def add(self, case, metric, value, unit, peer=None, peer_value=None):
         ratio = value / peer_value if peer_value else None
@@ -40,8 +42,9 @@ class Book:
 
     def save(self):
         with open(self.path, "a", encoding="utf-8") as out:
-            for line in self.lines:
+            for line in self.lines[self.saved:]:
                 out.write(json.dumps(line) + "\n")
+        self.saved = len(self.lines)
 
 
 def tidy(value):

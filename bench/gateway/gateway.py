@@ -2,8 +2,10 @@
 """What a call through `drover serve` costs, beside nginx and HAProxy that proxy the same bytes and
 beside the gateways LiteLLM and Portkey, all in front of one upstream, in one run on the same cores.
 
-Drover runs with keys, placement, ledger and trace on. Each case runs rounds of: the upstream alone,
-then each server in turn. About eight minutes; QUICK=1 (or --quick) takes about a minute and a half.
+Drover runs with keys, budgets, placement, ledger and trace on. Each case runs rounds of: the
+upstream alone, then each server in turn. Each figure is written down as it comes: a run that is cut
+short keeps what it has measured. About eight minutes; QUICK=1 (or --quick) takes about four.
+CHURN_MINUTES=30 measures that case alone: resident memory under connections that come and go.
 """
 
 import argparse
@@ -30,6 +32,9 @@ ALL = [(size, connections, streamed) for size in SIZES for connections in (1, 64
 QUICK = [(SIZES[0], 1, False), (SIZES[0], 64, False), (SIZES[0], 64, True), (SIZES[1], 64, False)]
 # Gateways that take milliseconds of CPU a call are asked in these cases only.
 HEAVY = [(SIZES[0], 1, False), (SIZES[0], 64, False), (SIZES[0], 64, True), (SIZES[1], 64, False)]
+
+# A churn of many minutes is written down so often.
+CHURN_NOTED_S = 300
 
 
 def name_of(case):
@@ -70,6 +75,13 @@ class Bench:
         self.processes = []
         self.heavy = []
         self.book = results.Book("gateway")
+        self.began = time.monotonic()
+
+    def write_down(self, text):
+        """Says what was measured, and keeps it."""
+        print(f"[{time.monotonic() - self.began:.0f} s] {text}", file=sys.stderr)
+        if not self.options.dry:
+            self.book.save()
 
     def start(self, process, timeout=servers.START_TIMEOUT_S):
         self.processes.append(process)
@@ -154,8 +166,8 @@ class Bench:
                 add(f"added_{p}_ms", ours.latency_ms(p) - base, "ms", theirs.latency_ms(p) - base)
         others = ", ".join(f"{peer} {theirs.cpu_us():.1f} ({ours.cpu_us() / theirs.cpu_us():.3g} x)"
                            for peer, theirs in measured.items())
-        print(f"{name}: CPU a request {ours.cpu_us():.1f} us; {others}; {ours.per_second():.0f}/s, "
-              f"upstream alone {direct.per_second():.0f}/s", file=sys.stderr)
+        self.write_down(f"{name}: CPU a request {ours.cpu_us():.1f} us; {others}; "
+                        f"{ours.per_second():.0f}/s, upstream alone {direct.per_second():.0f}/s")
 
     def note_first_token(self, subjects, rounds, name="1 KiB, 1 connection, streamed"):
         bodies = {model: load.request_body(1024, True, model)
@@ -166,8 +178,8 @@ class Bench:
         for server in subjects:
             theirs = (mean[server.name] - mean["upstream"]) / 1000
             self.book.add(name, "added_ttft_ms", ours, "ms", server.name, theirs)
-            print(f"added time to first token: {ours:.3f} ms, {server.name} {theirs:.3f} ms",
-                  file=sys.stderr)
+            self.write_down(f"added time to first token: {ours:.3f} ms, {server.name} "
+                            f"{theirs:.3f} ms")
 
     def note_streams(self, count):
         """Memory of `count` streams that are open at once."""
@@ -190,22 +202,32 @@ class Bench:
         slow.stop()
         self.book.add(f"{count} slow streams", "kib_per_open_stream", each["drover-streams"], "KiB",
                       "nginx", each["nginx-streams"])
-        print(f"memory of an open stream: {each['drover-streams']:.1f} KiB, nginx "
-              f"{each['nginx-streams']:.1f} KiB", file=sys.stderr)
+        self.write_down(f"memory of an open stream: {each['drover-streams']:.1f} KiB, nginx "
+                        f"{each['nginx-streams']:.1f} KiB")
 
-    def note_churn(self, seconds):
+    def note_churn(self, seconds, case="churn"):
         """How much resident memory grows in the second half of the time."""
         seen = []
+
+        def sample(at):
+            seen.append((at, self.drover.memory_mb("VmRSS")))
+            # A long run says now and then how far it is.
+            if len(seen) > 1 and at // CHURN_NOTED_S > seen[-2][0] // CHURN_NOTED_S:
+                self.write_churn(case, seen)
+
         load.churn(self.drover, self.body_file(1024, "bench-model", False),
                    load.request_body(1024, True, "bench-stream"),
-                   self.body_file(1024, "bench-stream", True), seconds,
-                   lambda at: seen.append((at, self.drover.memory_mb("VmRSS"))))
+                   self.body_file(1024, "bench-stream", True), seconds, sample)
+        self.write_churn(case, seen)
+
+    def write_churn(self, case, seen):
+        seconds, now = seen[-1]
         half = next(mb for at, mb in seen if at >= seconds / 2)
-        self.book.add("churn", "resident_mb", seen[-1][1], "MB")
-        self.book.add("churn", "growth_in_second_half", seen[-1][1] / half - 1, "1")
-        self.book.add("churn", "seconds", seen[-1][0], "s")
-        print(f"churn of {seen[-1][0]:.0f} s: {seen[-1][1]:.1f} MB resident, {half:.1f} MB at half "
-              "time", file=sys.stderr)
+        self.book.add(case, "resident_mb", now, "MB")
+        self.book.add(case, "growth_in_second_half", now / half - 1, "1")
+        self.book.add(case, "seconds", seconds, "s")
+        self.write_down(f"churn of {seconds:.0f} s: {now:.1f} MB resident, {half:.1f} MB at half "
+                        "time")
 
     def note_memory(self):
         nginx = self.light[0]
@@ -216,6 +238,8 @@ class Bench:
         asked, stored = servers.spans_of(self.drover)
         if asked:
             self.book.add("all", "spans_stored_share", stored / asked, "1")
+        self.write_down(f"resident: {self.idle_mb:.1f} MB idle, "
+                        f"{self.drover.memory_mb('VmHWM'):.1f} MB at most")
 
     def note_instructions(self):
         if shutil.which("valgrind") is None:
@@ -224,7 +248,7 @@ class Bench:
         count = instructions.count(self.folder, self.upstream.port, self.start,
                                    self.options.profile)
         self.book.add("1 KiB", "instructions_per_request", count, "1")
-        print(f"1 KiB: {count:.0f} instructions a request", file=sys.stderr)
+        self.write_down(f"1 KiB: {count:.0f} instructions a request")
 
     def run(self):
         options, quick = self.options, self.options.quick
@@ -246,7 +270,7 @@ class Bench:
                 self.note_first_token(self.heavy, 1 if quick else 4)
             self.stop_heavy()
         self.note_streams(500 if quick else 5000)
-        self.note_churn(options.churn or (6 if quick else 20))
+        self.note_churn(6 if quick else 20)
         self.note_instructions()
 
 
@@ -259,7 +283,8 @@ def main():
                         help="only this case (may be repeated), such as '1 KiB, 64 connections'")
     parser.add_argument("--no-heavy", dest="heavy", action="store_false",
                         help="without LiteLLM and Portkey")
-    parser.add_argument("--churn", type=int, help="seconds of connections that come and go")
+    parser.add_argument("--churn", type=float, default=float(os.environ.get("CHURN_MINUTES", 0)),
+                        help="only this: minutes of connections that come and go (CHURN_MINUTES)")
     parser.add_argument("--only-instructions", action="store_true", help="no wrk, only valgrind")
     parser.add_argument("--profile", help="keep callgrind's profile in this file")
     parser.add_argument("--dry", action="store_true", help="print, and write nothing")
@@ -275,17 +300,17 @@ def main():
         bench.set_up()
         if options.only_instructions:
             bench.note_instructions()
+        elif options.churn:
+            bench.note_churn(options.churn * 60, f"churn of {options.churn:g} minutes")
         else:
             bench.run()
     finally:
         bench.tear_down()
         shutil.rmtree(folder, ignore_errors=True)
-    if options.dry:
-        return
-    bench.book.save()
-    subprocess.run([sys.executable, os.path.join(os.path.dirname(servers.HERE), "report.py")],
-                   check=True)
-    print("written: bench/results.jsonl, bench/RESULTS.md", file=sys.stderr)
+        if bench.book.saved:
+            report = os.path.join(os.path.dirname(servers.HERE), "report.py")
+            subprocess.run([sys.executable, report], check=True)
+            print("written: bench/results.jsonl, bench/RESULTS.md", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # run.sh [OPTIONS] : `drover serve` beside nginx, HAProxy, LiteLLM and Portkey, in one run.
 #
-# Figures go to bench/results.jsonl and bench/RESULTS.md. About eight minutes, QUICK=1 about one and
-# a half, apart from the first time, which brings the peers; --help for options.
+# Figures go to bench/results.jsonl as they come, and at the end to bench/RESULTS.md. About eight
+# minutes, QUICK=1 about four, apart from the first time, which brings the peers. CHURN_MINUTES=30:
+# resident memory under half an hour of connections that come and go, and nothing else. --help for
+# options.
 set -euo pipefail
 source "$(dirname "$0")/../../scripts/lib.sh"
 cd "$ROOT"

@@ -233,6 +233,9 @@ endpoints:
      base_url: "http://127.0.0.1:{target}/v1", {price}}}
   - {{id: stream, provider: openai-compatible, model: bench-stream,
      base_url: "http://127.0.0.1:{target}/stream", {price}}}{more}
+budgets:
+  - {{name: house, money: 1000000, per: month}}
+  - {{name: each-key, key: "*", tokens: 1000000000000, per: day}}
 """)
     return Process(name, [program or binary(), "serve", "--config", config], port, folder, prefix)
 

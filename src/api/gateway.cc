@@ -14,24 +14,29 @@ void add_downgrade(http::Headers& headers, const road::Downgraded& down) {
               road::downgrade_text(static_cast<int64_t>(down.level), down.rung.text(), down.why));
 }
 
-/// Writes a streamed answer to the client as OpenAI's server-sent events.
+/// What the road tells of a call while it is under way.
+struct Told {
+  road::RateState rates;
+  road::Served served;
+  road::Downgraded downgraded;
+};
+
+/// Writes a streamed answer to the client as OpenAI's server-sent events: those that came together,
+/// and what begins or ends the answer with them, in one write.
 class GatewaySink final : public providers::Sink {
  public:
-  GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates,
-              const road::Served& served, const road::Downgraded& downgraded)
-      : exchange_(exchange), rates_(rates), served_(served), downgraded_(downgraded) {
-    request_.model = prompt.model();
-    request_.stream = true;
-    request_.include_usage = prompt.include_usage();
-    encoder_ = dialect::openai().make_stream_encoder(request_);
-  }
+  GatewaySink(Exchange& exchange, const providers::Prompt& prompt, const Told& told)
+      : exchange_(exchange),
+        told_(told),
+        model_(prompt.model()),
+        include_usage_(prompt.include_usage()) {}
 
   void begin_attempt(const catalog::Endpoint& endpoint) override {
     // Only reached while nothing was visible: what is held back belongs to a failed attempt.
     held_.clear();
-    encoded_ = false;
+    visible_ = false;
     endpoint_ = endpoint.id;
-    encoder_ = dialect::openai().make_stream_encoder(request_);
+    encoder_ = nullptr;
   }
   void continued(const catalog::Endpoint& endpoint, const Error& error) override {
     Json how = Json::object().set("endpoint", endpoint.id).set("after", endpoint_);
@@ -46,47 +51,54 @@ class GatewaySink final : public providers::Sink {
   }
   bool wants_raw() const override { return true; }
 
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override {
-    if (data == "[DONE]") co_return Result<void>();
+  Result<void> raw(std::string_view data, bool visible) override {
     append(data);
-    if (visible || exchange_.response.started()) co_return co_await flush(ctx);
-    co_return check_held();
+    visible_ = visible_ || visible;
+    return check_held();
   }
 
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
     encode(delta);
-    if (contract::is_visible(delta) || exchange_.response.started()) co_return co_await flush(ctx);
+    visible_ = visible_ || contract::is_visible(delta);
     co_return check_held();
   }
 
-  /// The proper end. `encoded`: the deltas came one by one, so the end is the encoder's to write.
-  Task<Result<void>> finish(Context ctx, bool encoded) {
-    if (encoded) {
+  Task<Result<void>> flush(Context ctx) override {
+    http::ServerResponse& response = exchange_.response;
+    if (held_.empty() || !visible()) co_return Result<void>();
+    // What comes while this is being written is held apart.
+    writing_.swap(held_);
+    held_.clear();
+    if (response.started()) co_return co_await response.write(ctx, writing_);
+    http::ResponseHead first = head();
+    co_return co_await response.start(ctx, std::move(first), writing_);
+  }
+
+  /// The proper end; the encoder's to write, where it wrote the rest.
+  Task<Result<void>> finish(Context ctx) {
+    if (encoder_ != nullptr) {
       std::vector<dialect::WireEvent> events;
       encoder_->finish(events);
       for (const dialect::WireEvent& e : events) append(e.data);
     } else {
       append("[DONE]");
     }
-    CO_TRY_VOID(co_await flush(ctx));
-    co_return co_await exchange_.response.finish(ctx);
+    return end(std::move(ctx));
   }
 
-  /// Ends a begun stream with an error event.
-  Task<void> fail_stream(Context ctx, const Error& error) {
+  /// Ends a stream that is visible() with an error event.
+  Task<Result<void>> fail_stream(Context ctx, const Error& error) {
     append(dialect::openai().encode_error(error).body);
-    auto flushed = co_await flush(ctx);
-    if (!flushed) co_return;
-    auto finished = co_await exchange_.response.finish(ctx);
-    (void)finished;
+    return end(std::move(ctx));
   }
 
-  bool encoded() const { return encoded_; }
+  /// The client has something of the answer, or is about to: from here on an error is an event.
+  bool visible() const { return visible_ || exchange_.response.started(); }
 
  private:
   /// What is held back until something is visible is bounded.
   Result<void> check_held() const {
-    if (held_.size() <= limits::kHeldBackBytesMax) return {};
+    if (visible() || held_.size() <= limits::kHeldBackBytesMax) return {};
     return fail(Code::kUnavailable, "the provider sent much and said nothing", Retry::kOtherTarget);
   }
   void append(std::string_view data) {
@@ -95,39 +107,44 @@ class GatewaySink final : public providers::Sink {
     held_ += "\n\n";
   }
   void encode(const contract::StreamDelta& delta) {
-    encoded_ = true;
+    if (encoder_ == nullptr) {
+      contract::ChatRequest request;
+      request.model = model_;
+      request.stream = true;
+      request.include_usage = include_usage_;
+      encoder_ = dialect::openai().make_stream_encoder(request);
+    }
     std::vector<dialect::WireEvent> events;
     encoder_->encode(delta, events);
     for (const dialect::WireEvent& e : events) append(e.data);
   }
-  Task<Result<void>> flush(Context ctx) {
-    if (!exchange_.response.started()) {
-      http::ResponseHead head;
-      head.headers.add("content-type", "text/event-stream; charset=utf-8");
-      head.headers.add("cache-control", "no-cache");
-      head.headers.add("x-request-id", exchange_.request_id);
-      head.headers.add("x-drover-endpoint", endpoint_);
-      add_class_headers(head.headers, served_);
-      if (rates_.any()) add_rate_headers(head.headers, rates_);
-      add_downgrade(head.headers, downgraded_);
-      CO_TRY_VOID(co_await exchange_.response.start(ctx, std::move(head)));
-    }
-    if (held_.empty()) co_return Result<void>();
-    writing_.swap(held_);
-    held_.clear();
-    co_return co_await exchange_.response.write(ctx, writing_);
+  http::ResponseHead head() const {
+    http::ResponseHead out;
+    out.headers.add("content-type", "text/event-stream; charset=utf-8");
+    out.headers.add("cache-control", "no-cache");
+    out.headers.add("x-request-id", exchange_.request_id);
+    out.headers.add("x-drover-endpoint", endpoint_);
+    add_class_headers(out.headers, told_.served);
+    if (told_.rates.any()) add_rate_headers(out.headers, told_.rates);
+    add_downgrade(out.headers, told_.downgraded);
+    return out;
+  }
+  /// An answer that is all here goes out whole, with its length.
+  Task<Result<void>> end(Context ctx) {
+    http::ServerResponse& response = exchange_.response;
+    if (response.started()) return response.finish(std::move(ctx), held_);
+    return response.respond(std::move(ctx), head(), std::move(held_));
   }
 
   Exchange& exchange_;
-  const road::RateState& rates_;
-  const road::Served& served_;
-  const road::Downgraded& downgraded_;
-  contract::ChatRequest request_;
-  std::unique_ptr<dialect::StreamEncoder> encoder_;
+  const Told& told_;
+  std::string model_;
+  bool include_usage_;
+  std::unique_ptr<dialect::StreamEncoder> encoder_;  // once a delta has come
   std::string held_;
   std::string writing_;
   std::string endpoint_;
-  bool encoded_ = false;
+  bool visible_ = false;
 };
 
 /// Takes the exchange's principal: nobody asks for it after this.
@@ -160,26 +177,48 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
   return head;
 }
 
-Task<void> stream_chat(Context ctx, Exchange& exchange, GatewayServices services,
-                       road::ModelCall call) {
-  road::RateState rates;
-  call.rates = &rates;
-  road::Served served;
-  call.served = &served;
-  road::Downgraded downgraded;
-  call.downgraded = &downgraded;
-  GatewaySink sink(exchange, call.prompt, rates, served, downgraded);
-  auto outcome = co_await services.road->call_model(ctx, std::move(call), &sink);
+/// A streamed answer under way. Apart from the frame that awaits it.
+struct Streaming {
+  Streaming(Exchange& exchange, const providers::Prompt& prompt) : sink(exchange, prompt, told) {}
+  Told told;
+  GatewaySink sink;
+};
+
+// Thousands of these wait at once: what they need to begin stands in functions that do not.
+Task<void> stream_chat(Context ctx, Exchange& exchange, std::unique_ptr<Streaming> streaming,
+                       Task<road::ModelResult> call) {
+  GatewaySink& sink = streaming->sink;
+  road::ModelResult outcome = co_await std::move(call);
   if (outcome) {
-    auto done = co_await sink.finish(ctx, sink.encoded());
+    auto done = co_await sink.finish(ctx);
     (void)done;
-  } else if (exchange.response.started()) {
-    co_await sink.fail_stream(ctx, outcome.error().error);
+  } else if (sink.visible()) {
+    auto told = co_await sink.fail_stream(ctx, outcome.error().error);
+    (void)told;
   } else {
-    if (rates.any()) add_rate_headers(exchange.headers, rates);
-    add_downgrade(exchange.headers, downgraded);
+    if (streaming->told.rates.any()) {
+      add_rate_headers(exchange.headers, streaming->told.rates);
+    }
+    add_downgrade(exchange.headers, streaming->told.downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
   }
+}
+
+Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::RateState> rates,
+                      Task<road::ModelResult> call) {
+  road::ModelResult outcome = co_await std::move(call);
+  if (!outcome) {
+    if (rates->any()) add_rate_headers(exchange.headers, *rates);
+    add_downgrade(exchange.headers, outcome.error().downgraded);
+    co_await respond_error(ctx, exchange, outcome.error().error);
+    co_return;
+  }
+  std::string text = outcome->answer.openai_body
+                         ? std::move(*outcome->answer.openai_body)
+                         : dialect::openai().encode_response(outcome->answer.response);
+  http::ResponseHead head = success_head(exchange, *outcome, *rates);
+  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
+  (void)sent;
 }
 
 /// On behalf of an agent, if the caller names one.
@@ -211,60 +250,54 @@ Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& e
   return fail(Code::kInvalidArgument, "x-drover-service-class must be fast, slow or auto");
 }
 
-Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
-  // Most prompts arrive with their heads.
-  std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
-  if (!body) {
-    auto read = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
-    if (!read) {
-      co_await respond_error(ctx, exchange, std::move(read).error());
-      co_return;
-    }
-    body = std::move(*read);
-  }
-  auto scan = dialect::scan_openai_request(*body);
-  if (!scan) {
-    co_await respond_error(ctx, exchange, std::move(scan).error());
-    co_return;
-  }
+Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services,
+                std::string body) {
+  auto scan = dialect::scan_openai_request(body);
+  if (!scan) return respond_error(std::move(ctx), exchange, std::move(scan).error());
   auto data_class = stated_class(exchange);
-  if (!data_class) {
-    co_await respond_error(ctx, exchange, std::move(data_class).error());
-    co_return;
-  }
+  if (!data_class) return respond_error(std::move(ctx), exchange, std::move(data_class).error());
   auto service_class = stated_service_class(exchange);
   if (!service_class) {
-    co_await respond_error(ctx, exchange, std::move(service_class).error());
-    co_return;
+    return respond_error(std::move(ctx), exchange, std::move(service_class).error());
   }
-  bool stream = scan->stream;
-  road::ModelCall call = make_call(exchange, std::move(*body), std::move(*scan));
+  const bool stream = scan->stream;
+  road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
   call.data_class = std::move(*data_class);
   call.service_class = *service_class;
   const TenantId tenant = call.principal.tenant;
   if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
-    co_await respond_error(ctx, exchange, std::move(taken).error());
-    co_return;
+    return respond_error(std::move(ctx), exchange, std::move(taken).error());
   }
   if (stream) {
-    co_await stream_chat(ctx, exchange, services, std::move(call));
+    auto streaming = std::make_unique<Streaming>(exchange, call.prompt);
+    call.rates = &streaming->told.rates;
+    call.served = &streaming->told.served;
+    call.downgraded = &streaming->told.downgraded;
+    Task<road::ModelResult> asked =
+        services.road->call_model(ctx, std::move(call), &streaming->sink);
+    return stream_chat(std::move(ctx), exchange, std::move(streaming), std::move(asked));
+  }
+  auto rates = std::make_unique<road::RateState>();
+  call.rates = rates.get();
+  Task<road::ModelResult> asked = services.road->call_model(ctx, std::move(call), nullptr);
+  return whole_chat(std::move(ctx), exchange, std::move(rates), std::move(asked));
+}
+
+Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices services) {
+  auto body = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
+  if (!body) {
+    co_await respond_error(ctx, exchange, std::move(body).error());
     co_return;
   }
-  road::RateState rates;
-  call.rates = &rates;
-  auto outcome = co_await services.road->call_model(ctx, std::move(call), nullptr);
-  if (!outcome) {
-    if (rates.any()) add_rate_headers(exchange.headers, rates);
-    add_downgrade(exchange.headers, outcome.error().downgraded);
-    co_await respond_error(ctx, exchange, outcome.error().error);
-    co_return;
-  }
-  std::string text = outcome->answer.openai_body
-                         ? std::move(*outcome->answer.openai_body)
-                         : dialect::openai().encode_response(outcome->answer.response);
-  http::ResponseHead head = success_head(exchange, *outcome, rates);
-  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
-  (void)sent;
+  Task<void> chatting = chat(ctx, exchange, services, std::move(*body));
+  co_await std::move(chatting);
+}
+
+Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
+  // Most prompts arrive with their heads.
+  std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
+  if (!body) return read_and_chat(std::move(ctx), exchange, services);
+  return chat(std::move(ctx), exchange, services, std::move(*body));
 }
 
 Json model_json(const std::string& name) {

@@ -105,6 +105,46 @@ TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
   EXPECT_EQ(data_of(reply.body).back(), "[DONE]");
 }
 
+TEST_F(GatewayTest, WhatCameTogetherGoesOutTogether) {
+  add("one.test");
+  ImposterScript s = stream_head();
+  s.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(delta_chunk("b")), 10ms);
+  s.then(sse(delta_chunk("c")), 10ms);
+  s.then(sse(delta_chunk("d")) + sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 10ms);
+  imposter("one.test").script(s);
+  Reply reply = chat(true);
+  ASSERT_EQ(reply.parts.size(), 3u) << reply.body;
+  EXPECT_EQ(data_of(reply.parts[0].bytes).size(), 3u);
+  EXPECT_EQ(data_of(reply.parts[1].bytes).size(), 1u);
+  EXPECT_EQ(data_of(reply.parts[2].bytes).back(), "[DONE]");
+  EXPECT_EQ(data_of(reply.body).size(), 7u) << "usage was not asked for by the caller";
+
+  // One that is here whole needs no stream.
+  ImposterScript whole = stream_head();
+  whole.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(finish_chunk()) + end_of_stream());
+  imposter("one.test").script(whole);
+  Reply quick = chat(true);
+  EXPECT_EQ(quick.header("content-type"), "text/event-stream; charset=utf-8");
+  EXPECT_EQ(quick.header("content-length"), std::to_string(quick.body.size()));
+  EXPECT_EQ(data_of(quick.body).size(), 4u);
+}
+
+TEST_F(GatewayTest, AnErrorRightBehindVisibleTextIsAnEventToo) {
+  add("one.test");
+  add("two.test", "env:OTHER_KEY");
+  ImposterScript broken = stream_head();
+  broken.then(sse(delta_chunk("Hel")) + sse("{garbage"));
+  imposter("one.test").script(broken);
+  imposter("two.test").script(good_stream());
+  Reply reply = chat(true);
+  EXPECT_EQ(reply.status, 200);
+  std::vector<std::string> events = data_of(reply.body);
+  ASSERT_EQ(events.size(), 2u) << reply.body;
+  EXPECT_NE(events[0].find("Hel"), std::string::npos) << "what was said is not lost";
+  EXPECT_NE(events[1].find("error"), std::string::npos);
+  EXPECT_TRUE(imposter("two.test").requests().empty());
+}
+
 TEST_F(GatewayTest, EventsOfAnAttemptThatFailedAreNotSeen) {
   add("one.test");
   add("two.test", "env:OTHER_KEY");

@@ -111,20 +111,24 @@ Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
   Exchange exchange{request, response, identity::Principal(), {}, {}, {}, {}};
   exchange.request_id = CallId::make(clock_.wall(), random_).str();
-  const Route* route = match(request.head(), exchange);
+  Task<void> serving = serve(std::move(ctx), exchange);
+  co_await std::move(serving);
+}
+
+Task<void> Router::serve(Context ctx, Exchange& exchange) const {
+  const http::RequestHead& head = exchange.request.head();
+  const Route* route = match(head, exchange);
   if (route == nullptr) {
-    co_await respond_error(ctx, exchange, no_route(request.head(), exchange.allow));
-    co_return;
+    return respond_error(std::move(ctx), exchange, no_route(head, exchange.allow));
   }
   if (!route->open) {
-    auto principal = authenticate_(bearer(request.head()), request.remote());
+    auto principal = authenticate_(bearer(head), exchange.request.remote());
     if (!principal) {
-      co_await respond_error(ctx, exchange, std::move(principal).error());
-      co_return;
+      return respond_error(std::move(ctx), exchange, std::move(principal).error());
     }
     exchange.principal = std::move(*principal);
   }
-  co_await route->handler(ctx, exchange);
+  return route->handler(std::move(ctx), exchange);
 }
 
 Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {

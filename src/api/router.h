@@ -62,6 +62,8 @@ class Router {
     bool open = false;
   };
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
+  /// The handler's work, or the refusal.
+  Task<void> serve(Context ctx, Exchange& exchange) const;
 
   Authenticate authenticate_;
   Random& random_;

@@ -15,6 +15,15 @@ namespace {
 using async::Context;
 using async::Task;
 using Dialled = Result<std::unique_ptr<net::Stream>>;
+using Sent = Result<std::unique_ptr<http::ClientResponse>>;
+
+Task<Sent> refused(Error error) { co_return fail(std::move(error)); }
+
+/// `client` is part of what `held` keeps.
+Task<Sent> send_held(std::shared_ptr<void> held, http::Client* client, Context ctx,
+                     http::ClientRequest request) {
+  co_return co_await client->send(std::move(ctx), std::move(request));
+}
 
 /// Dials, and keeps in mind with whose key.
 class RecordingDialer final : public net::Dialer {
@@ -214,17 +223,18 @@ std::shared_ptr<AttestedClient::Guarded> AttestedClient::guarded(const std::stri
   return slot;
 }
 
-Task<Result<std::unique_ptr<http::ClientResponse>>> AttestedClient::send(
-    Context ctx, http::ClientRequest request) {
+Task<Sent> AttestedClient::send(Context ctx, http::ClientRequest request) {
   const std::string origin = request.url.origin();
-  if (!keeper_.guards(origin)) co_return co_await rest_.send(std::move(ctx), std::move(request));
+  // Nearly all requests: they cost no task of their own.
+  if (!keeper_.guards(origin)) return rest_.send(std::move(ctx), std::move(request));
   auto key = keeper_.key_of(origin);
   if (!key) {
     guarded_.erase(origin);
-    co_return fail(std::move(key).error());
+    return refused(std::move(key).error());
   }
   std::shared_ptr<Guarded> held = guarded(origin, *key);
-  co_return co_await held->client->send(std::move(ctx), std::move(request));
+  http::Client* client = held->client.get();
+  return send_held(std::move(held), client, std::move(ctx), std::move(request));
 }
 
 void AttestedClient::clear_idle() {

@@ -6,6 +6,8 @@
 #include "base/json.h"
 #include "base/json_scan.h"
 #include "base/limits/contract.h"
+#include "base/text_find.h"
+#include "dialect/openai_chunks.h"
 #include "dialect/openai_scan.h"
 #include "dialect/openai_wire.h"
 
@@ -14,8 +16,15 @@ namespace {
 
 constexpr int64_t kBytesOfFragment = 4;
 
+/// With the place of the text that was seen last, and how many there were.
+struct Look : OpenAiGlance {
+  size_t text_begin = 0;
+  size_t text_end = 0;
+  int texts = 0;
+};
+
 // Counts the value that follows if it is a string with text in it.
-void glance_text(JsonScanner& scan, OpenAiGlance& out) {
+void glance_text(JsonScanner& scan, Look& out) {
   if (scan.peek() != '"') {
     scan.skip_value();
     return;
@@ -25,10 +34,13 @@ void glance_text(JsonScanner& scan, OpenAiGlance& out) {
   scan.skip_string(empty);
   if (empty) return;
   out.visible = true;
-  out.visible_bytes += static_cast<int64_t>(scan.offset() - begin) - 2;  // without the quotes
+  out.text_begin = begin + 1;
+  out.text_end = scan.offset() - 1;
+  out.visible_bytes += static_cast<int64_t>(out.text_end - out.text_begin);
+  ++out.texts;
 }
 
-void glance_parts(JsonScanner& scan, OpenAiGlance& out) {
+void glance_parts(JsonScanner& scan, Look& out) {
   if (scan.peek() != '[') {
     scan.skip_value();
     return;
@@ -44,7 +56,7 @@ void glance_parts(JsonScanner& scan, OpenAiGlance& out) {
   out.visible_bytes += kBytesOfFragment;
 }
 
-void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
+void glance_delta(JsonScanner& scan, Look& out) {
   if (scan.peek() != '{') {
     scan.skip_value();
     return;
@@ -69,7 +81,7 @@ void glance_delta(JsonScanner& scan, OpenAiGlance& out) {
   }
 }
 
-void glance_choices(JsonScanner& scan, OpenAiGlance& out) {
+void glance_choices(JsonScanner& scan, Look& out) {
   if (scan.peek() != '[') {
     scan.skip_value();
     return;
@@ -185,11 +197,8 @@ void glance_string(JsonScanner& scan, std::string& out) {
   }
 }
 
-}  // namespace
-
-Result<OpenAiGlance> glance_openai(std::string_view json) {
+Result<void> look_at(std::string_view json, Look& out) {
   JsonScanner scan(json);
-  OpenAiGlance out;
   if (scan.peek() != '{') return fail(malformed_answer("not a JSON object"));
   scan.enter_object();
   std::string_view key;
@@ -219,7 +228,43 @@ Result<OpenAiGlance> glance_openai(std::string_view json) {
     }
   }
   if (!scan.finish()) return fail(malformed_answer(scan.error().message));
-  return out;
+  return {};
+}
+
+}  // namespace
+
+Result<OpenAiGlance> glance_openai(std::string_view json) {
+  Look out;
+  TRY_VOID(look_at(json, out));
+  return Result<OpenAiGlance>(static_cast<OpenAiGlance&&>(out));
+}
+
+Result<OpenAiGlance> OpenAiChunks::look(std::string_view json) {
+  Look out;
+  TRY_VOID(look_at(json, out));
+  const bool one_text =
+      out.texts == 1 && out.visible_bytes == static_cast<int64_t>(out.text_end - out.text_begin);
+  last_.clear();
+  const bool more = out.is_error || out.usage || !out.native_finish_reason.empty();
+  if (one_text && !more) {
+    last_ = json;
+    text_begin_ = out.text_begin;
+    text_end_ = out.text_end;
+  }
+  return Result<OpenAiGlance>(static_cast<OpenAiGlance&&>(out));
+}
+
+std::optional<int64_t> OpenAiChunks::only_text(std::string_view json) const {
+  if (last_.empty()) return std::nullopt;
+  const std::string_view before = std::string_view(last_).substr(0, text_begin_);
+  const std::string_view after = std::string_view(last_).substr(text_end_);
+  if (json.size() < before.size() + after.size()) return std::nullopt;
+  if (!json.starts_with(before) || !json.ends_with(after)) return std::nullopt;
+  const char* begin = json.data() + before.size();
+  const char* end = json.data() + json.size() - after.size();
+  // `after` begins with the quote; escapes are for the parser to judge.
+  if (find_json_special(begin, end) != end) return std::nullopt;
+  return end - begin;
 }
 
 }  // namespace drover::dialect

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "base/json_scan.h"
+#include "dialect/openai_chunks.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {
@@ -153,6 +154,38 @@ TEST(Glance, ReadsChunksAndBodies) {
   EXPECT_TRUE(glance_openai(R"({"object":"error","message":"x"})")->is_error);
   EXPECT_FALSE(glance_openai(R"({"error":null})")->is_error);
   EXPECT_FALSE(glance_openai("garbage"));
+}
+
+TEST(OpenAiChunks, KnowsAChunkThatDiffersOnlyInItsText) {
+  auto chunk = [](const std::string& text, const std::string& rest = "") {
+    return R"({"id":"c1","choices":[{"index":0,"delta":{"content":")" + text +
+           R"("},"finish_reason":null}]})" + rest;
+  };
+  OpenAiChunks chunks;
+  EXPECT_EQ(chunks.only_text(chunk("a")), std::nullopt) << "there is none before";
+  ASSERT_TRUE(chunks.look(chunk("first")));
+  EXPECT_EQ(chunks.only_text(chunk("other text")), 10);
+  EXPECT_EQ(chunks.only_text(chunk("")), 0);
+  EXPECT_EQ(chunks.only_text(chunk("\xc3\xa9")), 2);
+  for (const std::string& other :
+       {chunk("\\\"},x"), chunk("a\",\"x\":\"b"), chunk("a\x01"), chunk("a", " "),
+        chunk("a").substr(1), chunk("a").substr(0, 20), std::string(), std::string("[DONE]"),
+        std::string(R"({"id":"c1","choices":[{"index":0,"delta":{"content":"}]})")}) {
+    EXPECT_EQ(chunks.only_text(other), std::nullopt) << other;
+  }
+  // Whatever says more than one text is no measure for the next.
+  for (const char* special : {
+           R"({"choices":[{"delta":{"content":"ab"},"finish_reason":"stop"}]})",
+           R"({"choices":[{"delta":{"content":"ab"},"finish_reason":"a new reason"}]})",
+           R"({"choices":[{"delta":{"content":"ab"}}],"usage":{"prompt_tokens":1}})",
+           R"({"choices":[{"delta":{"content":"ab"}}],"error":{"message":"x"}})",
+           R"({"choices":[{"delta":{"content":"ab"}},{"delta":{"content":"ab"}}]})",
+           R"({"choices":[{"delta":{"content":"ab","tool_calls":[{"index":0}]}}]})",
+           R"({"choices":[{"delta":{"content":""}}]})",
+       }) {
+    ASSERT_TRUE(chunks.look(special)) << special;
+    EXPECT_EQ(chunks.only_text(special), std::nullopt) << special;
+  }
 }
 
 // Not a benchmark, only a guard against an accidental factor of ten (the aim is 1.5 µs a KiB).

@@ -183,15 +183,12 @@ class Response final : public ClientResponse {
   const ResponseHead& head() const override { return head_; }
   const ClientTiming& timing() const override { return timing_; }
 
+  // Not a coroutine: a stream spends its life in here.
   Task<Result<std::string_view>> read_some(Context ctx) override {
-    if (connection_ == nullptr) {
-      if (aborted_) co_return fail(Code::kFailedPrecondition, "the answer was given up");
-      co_return std::string_view();
-    }
-    Result<std::string_view> part = co_await connection_->read_some(std::move(ctx));
-    // Given back at the empty part only: the view lives in the connection's buffer.
-    if (part && part->empty()) give_back();
-    co_return part;
+    // Whoever asks again looks no longer at the part before, which lives in the connection.
+    if (connection_ != nullptr) give_back();
+    if (connection_ == nullptr) return nothing(aborted_);
+    return connection_->read_some(std::move(ctx));
   }
 
   Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) override {
@@ -220,6 +217,10 @@ class Response final : public ClientResponse {
   }
 
  private:
+  static Task<Result<std::string_view>> nothing(bool aborted) {
+    if (aborted) co_return fail(Code::kFailedPrecondition, "the answer was given up");
+    co_return std::string_view();
+  }
   void give_back() {
     if (connection_->answer_complete()) release();
   }

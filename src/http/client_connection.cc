@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/limits/http.h"
@@ -25,6 +26,33 @@ bool is_ours(std::string_view name) {
 
 bool body_expected(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
+}
+
+/// Requests mostly leave in one write: the memory in which they are put together is the thread's,
+/// and no connection holds any.
+std::string& spare_output() {
+  thread_local std::string spare;
+  return spare;
+}
+
+void put_request(const ClientRequest& request, bool with_body, std::string& out) {
+  out += request.method;
+  out += ' ';
+  out += request.url.target;
+  out += " HTTP/1.1\r\n";
+  if (!request.headers.has("host")) append_field(out, "Host", request.url.authority());
+  for (const Headers::View& field : request.headers.fields()) {
+    if (!is_ours(field.first)) append_field(out, field.first, field.second);
+  }
+  if (!request.body.empty() || body_expected(request.method)) {
+    std::array<char, 20> digits;
+    auto end = std::to_chars(digits.data(), digits.data() + digits.size(), request.body.size());
+    out += "Content-Length: ";
+    out.append(digits.data(), end.ptr);
+    out += "\r\n";
+  }
+  out += "\r\n";
+  if (with_body) out += request.body;
 }
 
 }  // namespace
@@ -78,33 +106,18 @@ Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequ
   answer_begun_ = false;
   answer_complete_ = false;
   keep_alive_ = false;
-  out_.clear();
-  out_ += request.method;
-  out_ += ' ';
-  out_ += request.url.target;
-  out_ += " HTTP/1.1\r\n";
-  if (!request.headers.has("host")) {
-    append_field(out_, "Host", request.url.authority());
-  }
-  for (const Headers::View& field : request.headers.fields()) {
-    if (is_ours(field.first)) continue;
-    append_field(out_, field.first, field.second);
-  }
-  if (!request.body.empty() || body_expected(request.method)) {
-    std::array<char, 20> digits;
-    auto end = std::to_chars(digits.data(), digits.data() + digits.size(), request.body.size());
-    out_ += "Content-Length: ";
-    out_.append(digits.data(), end.ptr);
-    out_ += "\r\n";
-  }
-  out_ += "\r\n";
-  bool together = request.body.size() <= kCoalesceMax;
-  if (together) out_ += request.body;
   CO_TRY_VOID(ctx.check());
-  std::string_view rest = out_;
+  std::string out = std::exchange(spare_output(), std::string());
+  out.clear();
+  bool together = request.body.size() <= kCoalesceMax;
+  put_request(request, together, out);
+  std::string_view rest = out;
   CO_TRY(size_t sent, stream_->try_write(rest));
   rest.remove_prefix(sent);
-  if (rest.empty() && together) co_return Result<void>();
+  if (rest.empty() && together) {
+    spare_output() = std::move(out);
+    co_return Result<void>();
+  }
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
   if (!rest.empty()) CO_TRY_VOID(co_await stream_->write(bounded, rest));
   if (!together) CO_TRY_VOID(co_await stream_->write(bounded, request.body));
@@ -125,19 +138,31 @@ Task<Result<size_t>> ClientConnection::fill(Context ctx, size_t room) {
   if (in_.size() > before) co_return in_.size() - before;
   if (closed_) co_return fail(Code::kCancelled, "the connection is closed");
   if (ended_) co_return size_t{0};
-  if (in_.empty()) {
-    // A slow stream holds no buffer between its tokens.
+  if (can_wait()) {
     in_.release();
     CO_TRY_VOID(co_await stream_->readable(ctx));
   }
-  std::span<char> tail = in_.make_room(room);
-  std::optional<Result<size_t>> n = stream_->try_read(tail);
-  if (!n) n = co_await stream_->read(std::move(ctx), tail);
-  if (*n) {
-    in_.commit(**n);
-    ended_ = **n == 0;
+  std::optional<Result<size_t>> n = fill_now(room);
+  if (!n) {
+    std::span<char> tail = in_.make_room(room);
+    n = co_await stream_->read(std::move(ctx), tail);
+    took(*n);
   }
   co_return std::move(*n);
+}
+
+/// The same where nothing has to be waited for.
+std::optional<Result<size_t>> ClientConnection::fill_now(size_t room) {
+  if (watching_ || closed_ || ended_) return std::nullopt;
+  std::optional<Result<size_t>> n = stream_->try_read(in_.make_room(room));
+  if (n) took(*n);
+  return n;
+}
+
+void ClientConnection::took(const Result<size_t>& n) {
+  if (!n) return;
+  in_.commit(*n);
+  ended_ = *n == 0;
 }
 
 Task<Result<ResponseHead>> ClientConnection::read_head(Context ctx, bool head_request,
@@ -210,47 +235,116 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
   return {};
 }
 
-Task<Result<std::string_view>> ClientConnection::read_some(Context ctx) {
-  while (!answer_complete_) {
-    if (closed_) co_return fail(Code::kFailedPrecondition, "the answer was given up");
-    Result<BodyDecoder::Step> step = body_.next(in_.pending());
+/// What is here of the body, in one piece: a stream's tokens come in a chunk each, and chunks are
+/// moved together where they lie. What precedes a fault is given first.
+Result<std::string_view> ClientConnection::take_part() {
+  const std::span<char> in = in_.bytes();
+  const std::string_view text(in.data(), in.size());
+  char* part = in.data();
+  size_t size = 0;
+  size_t used = 0;
+  while (used < text.size() && !body_.done()) {
+    const BodyDecoder before = body_;
+    Result<BodyDecoder::Step> step = body_.next(text.substr(used));
     if (!step) {
-      close();
-      co_return unavailable("protocol", step.error().message);
+      if (size == 0) return fail(std::move(step).error());
+      body_ = before;
+      break;
     }
-    in_.consume(step->used);
-    // The last part of a declared length is the end: no further read is needed to know it.
-    answer_complete_ = body_.done();
-    if (!step->data.empty()) co_return step->data;
-    if (answer_complete_) break;
-    size_t room =
-        body_.remaining() > InputBuffer::kSmall ? InputBuffer::kLarge / 2 : InputBuffer::kSmall / 2;
-    Result<size_t> n = co_await fill(ctx, room);
-    if (!n) {
-      close();
-      if (n.error().code == Code::kDeadlineExceeded) {
-        co_return fail(std::move(n).error().with_reason("body").with_retry(Retry::kOtherTarget));
-      }
-      if (n.error().code == Code::kCancelled && ctx.cancelled()) co_return fail(n.error());
-      co_return unavailable("cut", "the connection broke in the answer's body");
+    const std::string_view data = step->data;
+    if (size == 0) {
+      part = in.data() + used + (step->used - data.size());
+    } else if (!data.empty()) {
+      std::memmove(part + size, data.data(), data.size());
     }
-    if (*n > 0) continue;
-    close();
-    if (!body_.until_close()) {
-      co_return unavailable("cut", "the server ended the connection in the answer's body");
-    }
-    answer_complete_ = true;
+    size += data.size();
+    used += step->used;
   }
-  co_return std::string_view();
+  in_.consume(used);
+  // The last part of a declared length is the end: no further read is needed to know it.
+  answer_complete_ = body_.done();
+  return std::string_view(part, size);
+}
+
+// Here a slow stream spends its time: what is done between the waits stands apart, for a small
+// frame, and while it waits there are no others but that of the wait.
+Task<Result<std::string_view>> ClientConnection::read_some(Context ctx) {
+  bool waited = false;
+  for (;;) {
+    if (std::optional<Result<std::string_view>> now = some_now(ctx)) co_return std::move(*now);
+    waited = !waited && can_wait();
+    if (waited) {
+      in_.release();
+      Task<Result<void>> more = stream_->readable(ctx);
+      Result<void> ready = co_await std::move(more);
+      if (!ready) co_return failed_in_body(std::move(ready).error(), ctx);
+    } else {
+      Task<Result<size_t>> more = fill(ctx, room_for_body());
+      Result<void> good = in_body(co_await std::move(more), ctx);
+      if (!good) co_return fail(std::move(good).error());
+    }
+  }
+}
+
+/// What can be said without waiting.
+std::optional<Result<std::string_view>> ClientConnection::some_now(const Context& ctx) {
+  while (!answer_complete_) {
+    if (closed_) return fail(Code::kFailedPrecondition, "the answer was given up");
+    Result<std::string_view> part = take_part();
+    if (!part) {
+      close();
+      return unavailable("protocol", part.error().message);
+    }
+    if (!part->empty()) return part;
+    if (answer_complete_) break;
+    std::optional<Result<size_t>> more = fill_now(room_for_body());
+    if (!more) return std::nullopt;
+    Result<void> good = in_body(std::move(*more), ctx);
+    if (!good) return fail(std::move(good).error());
+  }
+  return std::string_view();
+}
+
+size_t ClientConnection::room_for_body() const {
+  const bool large = body_.remaining() > InputBuffer::kSmall;
+  return large ? InputBuffer::kLarge / 2 : InputBuffer::kSmall / 2;
+}
+
+/// What a read within a body came to: a failure, or that it goes on or is over.
+Result<void> ClientConnection::in_body(Result<size_t> n, const Context& ctx) {
+  if (!n) return failed_in_body(std::move(n).error(), ctx);
+  if (*n > 0) return {};
+  close();
+  if (!body_.until_close()) {
+    return unavailable("cut", "the server ended the connection in the answer's body");
+  }
+  answer_complete_ = true;
+  return {};
+}
+
+tl::unexpected<Error> ClientConnection::failed_in_body(Error error, const Context& ctx) {
+  close();
+  if (error.code == Code::kDeadlineExceeded) {
+    return fail(std::move(error).with_reason("body").with_retry(Retry::kOtherTarget));
+  }
+  if (error.code == Code::kCancelled && ctx.cancelled()) return fail(std::move(error));
+  return unavailable("cut", "the connection broke in the answer's body");
 }
 
 std::optional<std::string> ClientConnection::take_buffered(size_t max_bytes) {
-  const uint64_t rest = body_.remaining();
-  if (closed_ || !body_.has_length() || rest > in_.size() || rest > max_bytes) return std::nullopt;
-  const auto bytes = static_cast<size_t>(rest);
-  std::string out(in_.pending().substr(0, bytes));
-  in_.consume(bytes);
-  body_.advance(bytes);
+  if (closed_ || body_.remaining() > in_.size() || body_.until_close()) return std::nullopt;
+  // On a copy: what is not all here, or not in order, is read_some()'s to take.
+  BodyDecoder body = body_;
+  std::string_view rest = in_.pending();
+  std::string out;
+  while (!body.done()) {
+    Result<BodyDecoder::Step> step = body.next(rest);
+    if (!step || step->used == 0 || step->data.size() > max_bytes - out.size()) return std::nullopt;
+    rest.remove_prefix(step->used);
+    out += step->data;
+  }
+  in_.consume(in_.size() - rest.size());
+  body_ = body;
   answer_complete_ = true;
   return out;
 }

@@ -52,12 +52,20 @@ class ClientConnection {
 
  private:
   Task<Result<size_t>> fill(Context ctx, size_t room);
+  std::optional<Result<size_t>> fill_now(size_t room);
+  void took(const Result<size_t>& n);
+  /// Nothing is here, and nobody else reads: the buffer can be given back until something is.
+  bool can_wait() const { return in_.empty() && !watching_ && !closed_ && !ended_; }
+  std::optional<Result<std::string_view>> some_now(const Context& ctx);
+  size_t room_for_body() const;
+  Result<void> in_body(Result<size_t> n, const Context& ctx);
+  tl::unexpected<Error> failed_in_body(Error error, const Context& ctx);
+  Result<std::string_view> take_part();
   Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
 
   async::Loop& loop_;
   std::unique_ptr<net::Stream> stream_;
   InputBuffer in_;
-  std::string out_;
   HeadParser parser_;
   BodyDecoder body_;
   async::WaitQueue arrived_;

@@ -123,6 +123,54 @@ TEST_F(ClientTest, ReusesAConnectionThatWasReadToItsEnd) {
   EXPECT_EQ(hub_->dials, 1);
 }
 
+TEST_F(ClientTest, TakesABodyWithoutATaskWhereAllOfItIsHere) {
+  Sent whole = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+  EXPECT_EQ((*whole)->take_buffered(2), std::nullopt) << "more than may be taken";
+  EXPECT_EQ((*whole)->take_buffered(3), "abc");
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  Sent chunked = call(request(), head + "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+  EXPECT_EQ((*chunked)->take_buffered(4), std::nullopt);
+  EXPECT_EQ((*chunked)->take_buffered(5), "abcde");
+  EXPECT_EQ(hub_->dials, 1) << "each time the connection was given back";
+  // What is not all here, or is in no order, is read as ever.
+  Sent half = call(request(), head + "3\r\nabc\r\n");
+  EXPECT_EQ((*half)->take_buffered(9), std::nullopt);
+  feed("0\r\n\r\n");
+  EXPECT_EQ(body(half), "abc");
+  Sent broken = call(request(), head + "3\r\nabcdef");
+  EXPECT_EQ((*broken)->take_buffered(9), std::nullopt);
+  Result<std::string> read = body(broken);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().reason, "protocol");
+  Sent open = call(request(), "HTTP/1.1 200 OK\r\n\r\nabc");
+  EXPECT_EQ((*open)->take_buffered(9), std::nullopt) << "its end is the connection's";
+}
+
+TEST_F(ClientTest, ChunksThatCameTogetherAreOnePart) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  Sent sent = call(request(), head + "3\r\nabc\r\n2;x=y\r\nde\r\n4\r\nfg");
+  auto next = [&] { return loop_.run_task((*sent)->read_some(Context(loop_))); };
+  EXPECT_EQ(*next(), "abcdefg");
+  feed("hi\r\n1\r\nj\r\n0\r\n\r\n");
+  EXPECT_EQ(*next(), "hij");
+  EXPECT_EQ(*next(), "");
+  // What precedes a fault is not lost.
+  sent = call(request(), head + "3\r\nabc\r\nzz\r\n");
+  EXPECT_EQ(*next(), "abc");
+  Result<std::string_view> broken = next();
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().reason, "protocol");
+}
+
+TEST_F(ClientTest, AnEndThatIsHereNeedsNoReading) {
+  Sent sent =
+      call(request(), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+  Result<std::string_view> part = loop_.run_task((*sent)->read_some(Context(loop_)));
+  ASSERT_EQ(*part, "abc");
+  EXPECT_EQ((*sent)->take_buffered(0), "");
+  EXPECT_EQ(client_->idle_connections(), 1u);
+}
+
 TEST_F(ClientTest, NeverReusesWhatCannotBeReused) {
   {
     Sent unread = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");

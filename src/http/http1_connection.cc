@@ -115,11 +115,21 @@ Task<Result<size_t>> Http1Connection::read_more(Context ctx, bool may_move) {
     may_move = true;
     CO_TRY_VOID(co_await stream_->readable(ctx));
   }
+  std::optional<Result<size_t>> n = read_now(may_move);
+  if (!n) {
+    std::span<char> room = may_move ? in_.make_room(InputBuffer::kSmall / 2) : in_.tail();
+    n = co_await stream_->read(std::move(ctx), room);
+    if (*n) in_.commit(**n);
+  }
+  co_return std::move(*n);
+}
+
+/// The same where nothing has to be waited for.
+std::optional<Result<size_t>> Http1Connection::read_now(bool may_move) {
   std::span<char> room = may_move ? in_.make_room(InputBuffer::kSmall / 2) : in_.tail();
   std::optional<Result<size_t>> n = stream_->try_read(room);
-  if (!n) n = co_await stream_->read(std::move(ctx), room);
-  if (*n) in_.commit(**n);
-  co_return std::move(*n);
+  if (n && *n) in_.commit(**n);
+  return n;
 }
 
 /// Takes the parsed head over; what it may not hold is answered with the status returned.
@@ -191,21 +201,25 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
 Task<void> Http1Connection::serve() {
   ServerRequest& request = *this;
   ServerResponse& response = *this;
-  co_await core_.handler(scope_.context(), request, response);
+  Task<void> working = core_.handler(scope_.context(), request, response);
+  co_await std::move(working);
   if (answer_ == Answer::kStreaming) {
     // Ended without finish(): nobody may take it for whole.
     abort();
   } else if (answer_ == Answer::kNone && !gone_) {
     int status = fail_status_ != 0 ? fail_status_ : 500;
-    std::string body = error_body(status, "the request could not be served");
-    ResponseHead head;
-    head.status = status;
-    head.headers.add("Content-Type", "application/json");
-    Context ctx = scope_.context();
-    Result<void> sent = co_await respond(std::move(ctx), std::move(head), std::move(body));
+    Task<Result<void>> answering = respond_fault(status, "the request could not be served");
+    Result<void> sent = co_await std::move(answering);
     (void)sent;
   }
   end_request();
+}
+
+Task<Result<void>> Http1Connection::respond_fault(int status, std::string_view why) {
+  ResponseHead head;
+  head.status = status;
+  head.headers.add("Content-Type", "application/json");
+  return respond(scope_.context(), std::move(head), error_body(status, why));
 }
 
 void Http1Connection::end_request() {
@@ -234,16 +248,36 @@ Task<void> Http1Connection::watch() {
     co_await wait_progress();
     co_return;
   }
-  Context ctx = io_->context();
   watching_ = true;
-  Result<size_t> n = co_await read_more(std::move(ctx), false);
+  bool moves = in_.empty() && !view_lent_;
+  if (moves) {
+    // Here a client spends its time: no more frames than these two, and no buffer.
+    in_.release();
+    Task<Result<void>> waiting = stream_->readable(io_->context());
+    Result<void> ready = co_await std::move(waiting);
+    if (!ready) {
+      watched(false);
+      co_return;
+    }
+  }
+  if (std::optional<Result<size_t>> now = read_now(moves)) {
+    watched(*now && **now > 0);
+    co_return;
+  }
+  Task<Result<size_t>> reading = read_more(io_->context(), moves);
+  Result<size_t> n = co_await std::move(reading);
+  watched(n && *n > 0);
+}
+
+/// What came of it.
+void Http1Connection::watched(bool more) {
   watching_ = false;
   if (interrupted_) {
     interrupted_ = false;
     io_.emplace(scope_.context());
-    co_return;
+    return;
   }
-  if (n && *n > 0) co_return;
+  if (more) return;
   if (handling_) {
     client_left();
   } else if (keep_alive_) {
@@ -271,12 +305,8 @@ Task<void> Http1Connection::refuse(int status, std::string why) {
   linger_ = true;
   answer_ = Answer::kNone;
   body_.start_none();
-  ResponseHead head;
-  head.status = status;
-  head.headers.add("Content-Type", "application/json");
-  std::string body = error_body(status, why);
-  Context ctx = scope_.context();
-  Result<void> sent = co_await respond(std::move(ctx), std::move(head), std::move(body));
+  Task<Result<void>> answering = respond_fault(status, why);
+  Result<void> sent = co_await std::move(answering);
   if (!sent) gone_ = true;
 }
 

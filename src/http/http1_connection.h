@@ -49,21 +49,24 @@ class Http1Connection final : public Connection, private ServerRequest, private 
 
   // ServerResponse
   Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) override;
-  Task<Result<void>> start(Context ctx, ResponseHead head) override;
+  Task<Result<void>> start(Context ctx, ResponseHead head, std::string_view first) override;
   Task<Result<void>> write(Context ctx, std::string_view data) override;
-  Task<Result<void>> finish(Context ctx) override;
+  Task<Result<void>> finish(Context ctx, std::string_view last) override;
   void abort() override;
   bool started() const override { return answer_ != Answer::kNone; }
 
   // http1_connection.cc
   Task<Outcome> read_head();
   Task<Result<size_t>> read_more(Context ctx, bool may_move);
+  std::optional<Result<size_t>> read_now(bool may_move);
   Refusal accept_head(std::string_view raw);
   Task<void> serve();
   void end_request();
   Task<void> watch();
+  void watched(bool more);
   Task<void> wait_progress();
   Task<void> refuse(int status, std::string why);
+  Task<Result<void>> respond_fault(int status, std::string_view why);
   Task<void> linger();
   void client_left();
 
@@ -77,6 +80,9 @@ class Http1Connection final : public Connection, private ServerRequest, private 
 
   // http1_response.cc
   Result<void> put_head(const ResponseHead& head, std::string_view framing);
+  void put_chunk(std::string_view data);
+  void begin_output();
+  void end_output();
   void decide_keep_alive(bool may_skip_body);
   Result<void> send_now(const Context& ctx, std::string_view& data);
   Result<bool> flush_now(const Context& ctx);

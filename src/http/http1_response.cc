@@ -46,7 +46,21 @@ void Http1Connection::decide_keep_alive(bool may_skip_body) {
   if (!body_buffered()) keep_alive_ = false;
 }
 
+void Http1Connection::begin_output() {
+  if (!out_.empty() || out_.capacity() >= core_.spare_output.capacity()) return;
+  out_.swap(core_.spare_output);
+  out_.clear();
+}
+
+/// A connection that waits holds no memory for output.
+void Http1Connection::end_output() {
+  out_.clear();
+  if (out_.capacity() <= 4 * kCoalesceMax) core_.spare_output.swap(out_);
+  out_ = std::string();
+}
+
 Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing) {
+  begin_output();
   out_ += "HTTP/1.1 ";
   append_number(out_, static_cast<uint64_t>(head.status), 10);
   out_ += ' ';
@@ -113,7 +127,7 @@ Result<bool> Http1Connection::flush_now(const Context& ctx) {
   TRY_VOID(send_now(ctx, rest));
   out_.erase(0, out_.size() - rest.size());
   if (!out_.empty()) return false;
-  if (out_.capacity() > 4 * kCoalesceMax) out_.shrink_to_fit();
+  end_output();
   return true;
 }
 
@@ -121,7 +135,7 @@ Task<Result<void>> Http1Connection::flush(Context ctx) {
   CO_TRY(bool done, flush_now(ctx));
   if (done) co_return Result<void>();
   Result<void> sent = co_await send(std::move(ctx), out_);
-  out_.clear();
+  end_output();
   co_return sent;
 }
 
@@ -147,7 +161,15 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
   co_return Result<void>();
 }
 
-Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head) {
+void Http1Connection::put_chunk(std::string_view data) {
+  begin_output();
+  append_number(out_, data.size(), 16);
+  out_ += "\r\n";
+  out_ += data;
+  out_ += "\r\n";
+}
+
+Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::string_view first) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
   decide_keep_alive(false);
   std::string framing;
@@ -175,7 +197,12 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head) {
   CO_TRY_VOID(put_head(head, framing));
   out_ += "\r\n";
   answer_ = Answer::kStreaming;
-  co_return co_await flush(std::move(ctx));
+  bool together = framing_ == Framing::kChunked && !first.empty() && first.size() <= kCoalesceMax;
+  if (together) put_chunk(first);
+  CO_TRY(bool done, flush_now(ctx));
+  if (!done) CO_TRY_VOID(co_await flush(ctx));
+  if (together || first.empty()) co_return Result<void>();
+  co_return co_await write(std::move(ctx), first);
 }
 
 Task<Result<void>> Http1Connection::write(Context ctx, std::string_view data) {
@@ -191,21 +218,22 @@ Task<Result<void>> Http1Connection::write(Context ctx, std::string_view data) {
     answer_left_ -= data.size();
   }
   if (framing_ != Framing::kChunked) co_return co_await send(std::move(ctx), data);
-  append_number(out_, data.size(), 16);
-  out_ += "\r\n";
   if (data.size() <= kCoalesceMax) {
-    out_ += data;
-    out_ += "\r\n";
+    put_chunk(data);
     CO_TRY(bool done, flush_now(ctx));
     if (done) co_return Result<void>();
     co_return co_await flush(std::move(ctx));
   }
+  append_number(out_, data.size(), 16);
+  out_ += "\r\n";
   CO_TRY_VOID(co_await flush(ctx));
   CO_TRY_VOID(co_await send(ctx, data));
   co_return co_await send(ctx, "\r\n");
 }
 
-Task<Result<void>> Http1Connection::finish(Context ctx) {
+Task<Result<void>> Http1Connection::finish(Context ctx, std::string_view last) {
+  bool together = framing_ == Framing::kChunked && last.size() <= kCoalesceMax;
+  if (!last.empty() && !together) CO_TRY_VOID(co_await write(ctx, last));
   if (answer_ != Answer::kStreaming) {
     co_return fail(Code::kFailedPrecondition, "the answer is not open for writing");
   }
@@ -215,7 +243,11 @@ Task<Result<void>> Http1Connection::finish(Context ctx) {
   }
   answer_ = Answer::kDone;
   if (framing_ != Framing::kChunked) co_return Result<void>();
-  co_return co_await send(std::move(ctx), "0\r\n\r\n");
+  if (together && !last.empty()) put_chunk(last);
+  out_ += "0\r\n\r\n";
+  CO_TRY(bool done, flush_now(ctx));
+  if (done) co_return Result<void>();
+  co_return co_await flush(std::move(ctx));
 }
 
 void Http1Connection::abort() {

@@ -233,13 +233,15 @@ Task<Result<void>> Http2Stream::respond(Context ctx, ResponseHead head, std::str
   co_return co_await wait_sent(std::move(ctx));
 }
 
-Task<Result<void>> Http2Stream::start(Context ctx, ResponseHead head) {
+Task<Result<void>> Http2Stream::start(Context ctx, ResponseHead head, std::string_view first) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
   bool bare = head.status < 200 || head.status == 204 || head.status == 304;
-  CO_TRY_VOID(submit(head, nullptr, !bare && head_.method != "HEAD"));
+  bool with_body = !bare && head_.method != "HEAD";
+  CO_TRY_VOID(submit(head, nullptr, with_body));
   answer_ = Answer::kStreaming;
-  end_ = bare || head_.method == "HEAD";
-  co_return Result<void>();
+  end_ = !with_body;
+  if (!with_body || first.empty()) co_return Result<void>();
+  co_return co_await write(std::move(ctx), first);
 }
 
 Task<Result<void>> Http2Stream::write(Context ctx, std::string_view data) {
@@ -254,13 +256,14 @@ Task<Result<void>> Http2Stream::write(Context ctx, std::string_view data) {
   co_return co_await wait_sent(std::move(ctx));
 }
 
-Task<Result<void>> Http2Stream::finish(Context ctx) {
+Task<Result<void>> Http2Stream::finish(Context ctx, std::string_view last) {
   if (answer_ != Answer::kStreaming) {
     co_return fail(Code::kFailedPrecondition, "the answer is not open for writing");
   }
   if (closed_ || connection_.gone_) co_return fail(Code::kCancelled, "the client has left");
   answer_ = Answer::kDone;
   if (!end_) {
+    pending_ = last;
     end_ = true;
     nghttp2_session_resume_data(connection_.session_, id_);
     connection_.kick();

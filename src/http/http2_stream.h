@@ -22,9 +22,9 @@ class Http2Stream final : public ServerRequest, public ServerResponse {
 
   // ServerResponse
   Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) override;
-  Task<Result<void>> start(Context ctx, ResponseHead head) override;
+  Task<Result<void>> start(Context ctx, ResponseHead head, std::string_view first) override;
   Task<Result<void>> write(Context ctx, std::string_view data) override;
-  Task<Result<void>> finish(Context ctx) override;
+  Task<Result<void>> finish(Context ctx, std::string_view last) override;
   void abort() override { reset(NGHTTP2_INTERNAL_ERROR); }
   bool started() const override { return answer_ != Answer::kNone; }
 

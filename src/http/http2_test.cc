@@ -169,15 +169,13 @@ Task<void> handle(State* state, Context ctx, ServerRequest& request, ServerRespo
     co_return;
   }
   if (path == "/stream" || path == "/cut") {
-    state->last = co_await response.start(ctx, std::move(head));
-    for (int i = 0; i < 3 && state->last; ++i) {
-      state->last = co_await response.write(ctx, "part;");
-    }
+    state->last = co_await response.start(ctx, std::move(head), "part;");
+    if (state->last) state->last = co_await response.write(ctx, "part;");
     if (path == "/cut") {
       response.abort();
       co_return;
     }
-    if (state->last) state->last = co_await response.finish(ctx);
+    if (state->last) state->last = co_await response.finish(ctx, "part;");
     co_return;
   }
   if (path == "/noread") {

@@ -21,6 +21,8 @@ class InputBuffer {
   static constexpr size_t kLarge = 64u << 10;
 
   std::string_view pending() const { return std::string_view(data_.get() + pos_, end_ - pos_); }
+  /// The same to be changed in place.
+  std::span<char> bytes() { return std::span<char>(data_.get() + pos_, end_ - pos_); }
   bool empty() const { return pos_ == end_; }
   size_t size() const { return end_ - pos_; }
   void consume(size_t n) {

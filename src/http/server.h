@@ -48,12 +48,13 @@ class ServerResponse {
   /// A complete answer with Content-Length.
   virtual Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) = 0;
   /// Sends status and headers of a streamed answer (chunked on HTTP/1.1 unless the head has a
-  /// Content-Length).
-  virtual Task<Result<void>> start(Context ctx, ResponseHead head) = 0;
+  /// Content-Length), and its first part where that is here already. The view lives until the end.
+  virtual Task<Result<void>> start(Context ctx, ResponseHead head, std::string_view first = {}) = 0;
   /// Sends a part; returns when it is handed to the socket (back-pressure). Fails once the client
   /// left.
   virtual Task<Result<void>> write(Context ctx, std::string_view data) = 0;
-  virtual Task<Result<void>> finish(Context ctx) = 0;
+  /// `last`: a part that goes out with the end.
+  virtual Task<Result<void>> finish(Context ctx, std::string_view last = {}) = 0;
   /// Ends the answer as broken: connection reset (HTTP/1.1) or RST_STREAM, so that nobody takes a
   /// cut stream for a whole one.
   virtual void abort() = 0;

@@ -17,6 +17,8 @@ struct ServerCore {
   ServerOptions options;
   bool stopping = false;
   size_t in_flight = 0;
+  /// Answers mostly leave in one write: the memory in which they are put together is everybody's.
+  std::string spare_output;
 
   /// The Date header's value, made once a second.
   const std::string& date();

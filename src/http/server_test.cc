@@ -49,6 +49,13 @@ Task<void> echo(Log* log, Context ctx, ServerRequest& request, ServerResponse& r
     if (!ok) log->errors.push_back(ok.error().to_string());
     co_return;
   }
+  if (path == "/together") {
+    Result<void> ok = co_await response.start(ctx, text_head(), "one");
+    if (ok) ok = co_await response.write(ctx, "two");
+    if (ok) ok = co_await response.finish(ctx, "three");
+    if (!ok) log->errors.push_back(ok.error().to_string());
+    co_return;
+  }
   if (path == "/noread") {
     Result<void> ok = co_await response.respond(ctx, text_head(), "unread");
     (void)ok;
@@ -196,6 +203,19 @@ TEST_F(ServerTest, StreamsChunked) {
   EXPECT_EQ(answer.find("Content-Length"), std::string::npos);
   EXPECT_TRUE(answer.ends_with("\r\n\r\n3\r\none\r\n12\r\ntwotwotwotwotwotwo\r\n0\r\n\r\n"))
       << answer;
+}
+
+TEST_F(ServerTest, WhatIsHereAtTheBeginningAndAtTheEndGoesOutWithThem) {
+  MemoryStream& c = connect();
+  std::string answer = exchange(c, "GET /together HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(answer.ends_with("\r\n\r\n3\r\none\r\n3\r\ntwo\r\n5\r\nthree\r\n0\r\n\r\n"))
+      << answer;
+  EXPECT_EQ(c.in()->writes, 3u);
+  EXPECT_TRUE(exchange(c, kGet).ends_with("[GET /a ]")) << "the connection is kept";
+  answer = exchange(c, "HEAD /together HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(answer.ends_with("chunked\r\n\r\n")) << answer;
+  answer = exchange(c, "GET /together HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nonetwothree")) << answer;
 }
 
 TEST_F(ServerTest, ACutStreamIsNeverAWholeOne) {

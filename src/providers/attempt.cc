@@ -71,35 +71,6 @@ Result<void> take_answer(std::string body, const WireCall& call, Answer& answer)
   return {};
 }
 
-/// The same of one that is still arriving.
-Task<Result<void>> read_answer(Context ctx, http::ClientResponse* response, const WireCall* call,
-                               Answer* answer) {
-  Result<std::string> body = co_await response->read_all(ctx, limits::kHttpAnswerBytesMax);
-  if (!body) {
-    Error error = std::move(body).error();
-    if (error.code == Code::kResourceExhausted) {
-      error.reason = "answer_too_large";
-      error.retry = Retry::kNever;
-    }
-    co_return fail(std::move(error));
-  }
-  co_return take_answer(std::move(*body), *call, *answer);
-}
-
-/// Reads what an answer that is no success says.
-Task<Error> read_refusal(Context ctx, http::ClientResponse* response, const WireCall* call) {
-  Context bounded = ctx.with_timeout(limits::kConnectTimeout);
-  std::string body;
-  while (body.size() < limits::kErrorAnswerBytesMax) {
-    Result<std::string_view> part = co_await response->read_some(bounded);
-    // Half an error text is still an error text: the status has said enough.
-    if (!part || part->empty()) break;
-    body += part->substr(0, limits::kErrorAnswerBytesMax - body.size());
-  }
-  body = without_secrets(std::move(body), call->secrets);
-  co_return refusal(*call->dialect, response->head(), body, ctx.loop().wall());
-}
-
 void note_times(const http::ClientTiming& timing, MonoTime now, AttemptTiming& out) {
   if (timing.connected > timing.started) out.connect = timing.connected - timing.started;
   MonoTime sent = std::max(timing.sent, timing.connected);
@@ -107,11 +78,160 @@ void note_times(const http::ClientTiming& timing, MonoTime now, AttemptTiming& o
   if (head > sent) out.headers = head - sent;
 }
 
-AttemptError failed(Error error, const WireCall& call, const Context& ctx, MonoTime started) {
+using Sent = Result<std::unique_ptr<http::ClientResponse>>;
+
+/// One attempt under way. Thousands of them wait at once, so that the coroutine which drives them
+/// holds little but this: what is done between the waits are functions of it, and tasks are named
+/// before they are awaited, so that what they were given does not stay in the frame.
+class OneAttempt {
+ public:
+  OneAttempt(Context ctx, WireCallPtr call, const Prompt& prompt, Sink* sink,
+             AttemptOptions options)
+      : ctx_(std::move(ctx)),
+        whole_(ctx_),
+        call_(std::move(call)),
+        prompt_(prompt),
+        sink_(sink),
+        options_(std::move(options)),
+        started_(ctx_.loop().mono()) {
+    if (options_.total_timeout > Duration::zero()) {
+      whole_ = ctx_.with_deadline(started_ + options_.total_timeout);
+    }
+  }
+
+  Task<Sent> send(http::Client& client);
+  /// Takes the head; an outcome if there will be none, or all of it was here.
+  std::optional<Attempted> take(Sent sent);
+  /// Reads the rest.
+  Task<Result<void>> read();
+  Attempted concluded(Result<void> read);
+
+ private:
+  bool is_answer() const;
+  Context until_first() const;
+  Result<void> take_body(std::string body);
+  Task<Result<void>> read_whole();
+  Task<Result<void>> read_refusal();
+  AttemptError failed(Error error) const;
+
+  Context ctx_;
+  Context whole_;  // within the attempt's own time
+  WireCallPtr call_;
+  const Prompt& prompt_;
+  Sink* sink_;
+  AttemptOptions options_;
+  MonoTime started_;
+  std::unique_ptr<http::ClientResponse> response_;
+  std::unique_ptr<Answer> answer_;
+  std::unique_ptr<StreamReader> reader_;  // of a stream
+};
+
+/// Up to a stream's first token. Its head may come at once and its first token late, or both late:
+/// one clock for both.
+Context OneAttempt::until_first() const {
+  return call_->stream ? whole_.with_deadline(started_ + options_.first_token_timeout) : whole_;
+}
+
+Task<Sent> OneAttempt::send(http::Client& client) {
+  http::ClientRequest& request = call_->request;
+  request.connect_timeout = options_.connect_timeout;
+  request.headers_timeout = call_->stream ? options_.headers_timeout : options_.answer_timeout;
+  return client.send(until_first(), std::move(request));
+}
+
+bool OneAttempt::is_answer() const {
+  const http::ResponseHead& head = response_->head();
+  return head.status >= 200 && head.status <= 299 &&
+         is_expected_type(head.headers.get("content-type").value_or(""), *call_);
+}
+
+std::optional<Attempted> OneAttempt::take(Sent sent) {
+  if (!sent) {
+    AttemptError out = failed(transport_error(std::move(sent).error(), ctx_, "headers"));
+    bool connecting = out.error.reason == "connect" || out.error.reason == "tls";
+    (connecting ? out.timing.connect : out.timing.headers) = out.timing.total;
+    return Attempted(tl::unexpected<AttemptError>(std::move(out)));
+  }
+  response_ = std::move(*sent);
+  answer_ = std::make_unique<Answer>();
+  answer_->dropped = std::move(call_->dropped);
+  note_times(response_->timing(), ctx_.loop().mono(), answer_->timing);
+  take_headers(response_->head(), *answer_);
+  if (call_->stream || !is_answer()) return std::nullopt;
+  std::optional<std::string> body = response_->take_buffered(limits::kHttpAnswerBytesMax);
+  if (!body) return std::nullopt;
+  return concluded(take_body(std::move(*body)));
+}
+
+Task<Result<void>> OneAttempt::read() {
+  if (!is_answer()) return read_refusal();
+  if (!call_->stream) return read_whole();
+  reader_ =
+      std::make_unique<StreamReader>(ctx_, whole_, *call_, prompt_, sink_, options_, started_);
+  return reader_->read(response_.get(), answer_.get());
+}
+
+Result<void> OneAttempt::take_body(std::string body) {
+  Result<void> taken = take_answer(std::move(body), *call_, *answer_);
+  if (taken) return taken;
+  return fail(transport_error(std::move(taken).error(), ctx_, "answer"));
+}
+
+/// An answer that is still arriving.
+Task<Result<void>> OneAttempt::read_whole() {
+  Result<std::string> body = co_await response_->read_all(whole_, limits::kHttpAnswerBytesMax);
+  if (body) co_return take_body(std::move(*body));
+  Error error = std::move(body).error();
+  if (error.code == Code::kResourceExhausted) {
+    error.reason = "answer_too_large";
+    error.retry = Retry::kNever;
+  }
+  co_return fail(transport_error(std::move(error), ctx_, "answer"));
+}
+
+/// What an answer that is no success says: the error.
+Task<Result<void>> OneAttempt::read_refusal() {
+  Context bounded = until_first().with_timeout(limits::kConnectTimeout);
+  std::string body;
+  while (body.size() < limits::kErrorAnswerBytesMax) {
+    Result<std::string_view> part = co_await response_->read_some(bounded);
+    // Half an error text is still an error text: the status has said enough.
+    if (!part || part->empty()) break;
+    body += part->substr(0, limits::kErrorAnswerBytesMax - body.size());
+  }
+  body = without_secrets(std::move(body), call_->secrets);
+  co_return fail(refusal(*call_->dialect, response_->head(), body, ctx_.loop().wall()));
+}
+
+AttemptError OneAttempt::failed(Error error) const {
   AttemptError out;
-  out.error = without_secrets(std::move(error), call.secrets);
-  out.timing.total = ctx.loop().mono() - started;
+  out.error = without_secrets(std::move(error), call_->secrets);
+  out.timing.total = ctx_.loop().mono() - started_;
+  if (out.error.code == Code::kUnauthenticated && call_->refused) call_->refused();
   return out;
+}
+
+Attempted OneAttempt::concluded(Result<void> read) {
+  AttemptTiming& timing = answer_->timing;
+  timing.total = ctx_.loop().mono() - started_;
+  if (read) {
+    if (!call_->stream) timing.first_token = timing.total;
+    return Attempted(std::move(answer_));
+  }
+  AttemptError out = failed(std::move(read).error());
+  out.visible = answer_->visible;
+  out.usage = answer_->response.usage;
+  out.timing = timing;
+  return Attempted(tl::unexpected<AttemptError>(std::move(out)));
+}
+
+Task<Attempted> drive(http::Client* client, std::unique_ptr<OneAttempt> attempt) {
+  Task<Sent> sending = attempt->send(*client);
+  if (std::optional<Attempted> out = attempt->take(co_await std::move(sending))) {
+    co_return std::move(*out);
+  }
+  Task<Result<void>> reading = attempt->read();
+  co_return attempt->concluded(co_await std::move(reading));
 }
 
 }  // namespace
@@ -149,64 +269,12 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
   return {};
 }
 
-Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCall call, const Prompt& prompt,
-                            Sink* sink, AttemptOptions options) {
-  MonoTime started = ctx.loop().mono();
-  call.request.connect_timeout = options.connect_timeout;
-  call.request.headers_timeout = call.stream ? options.headers_timeout : options.answer_timeout;
-  bool limited = options.total_timeout > Duration::zero();
-  Context whole = limited ? ctx.with_deadline(started + options.total_timeout) : ctx;
-  // A stream's head may come at once and its first token late, or both late: one clock for both.
-  Context first = call.stream ? whole.with_deadline(started + options.first_token_timeout) : whole;
-  http::ClientRequest request = std::move(call.request);
-  Result<std::unique_ptr<http::ClientResponse>> sent =
-      co_await client->send(first, std::move(request));
-  if (!sent) {
-    AttemptError error =
-        failed(transport_error(std::move(sent).error(), ctx, "headers"), call, ctx, started);
-    bool connecting = error.error.reason == "connect" || error.error.reason == "tls";
-    (connecting ? error.timing.connect : error.timing.headers) = error.timing.total;
-    co_return tl::unexpected<AttemptError>(std::move(error));
-  }
-  std::unique_ptr<http::ClientResponse> response = std::move(*sent);
-  auto made = std::make_unique<Answer>();
-  Answer& answer = *made;
-  answer.dropped = std::move(call.dropped);
-  note_times(response->timing(), ctx.loop().mono(), answer.timing);
-  take_headers(response->head(), answer);
-  int status = response->head().status;
-  std::string_view type = response->head().headers.get("content-type").value_or("");
+Task<Attempted> failed_attempt(Error error) { co_return attempt_failed(std::move(error)); }
 
-  Result<void> read;
-  // Not in the frame: it is large, and most calls need none.
-  std::unique_ptr<StreamReader> reader;
-  if (call.stream) {
-    reader = std::make_unique<StreamReader>(ctx, whole, call, prompt, sink, options, started);
-  }
-  if (status < 200 || status > 299 || !is_expected_type(type, call)) {
-    Error error = co_await read_refusal(first, response.get(), &call);
-    read = fail(std::move(error));
-  } else if (call.stream) {
-    read = co_await reader->read(response.get(), &answer);
-  } else {
-    std::optional<std::string> body = response->take_buffered(limits::kHttpAnswerBytesMax);
-    if (body) {
-      read = take_answer(std::move(*body), call, answer);
-    } else {
-      read = co_await read_answer(whole, response.get(), &call, &answer);
-    }
-    if (!read) read = fail(transport_error(std::move(read).error(), ctx, "answer"));
-  }
-  answer.timing.total = ctx.loop().mono() - started;
-  if (!read) {
-    AttemptError error = failed(std::move(read).error(), call, ctx, started);
-    error.visible = answer.visible;
-    error.usage = answer.response.usage;
-    error.timing = answer.timing;
-    co_return tl::unexpected<AttemptError>(std::move(error));
-  }
-  if (!call.stream) answer.timing.first_token = answer.timing.total;
-  co_return std::move(made);
+Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
+                            const Prompt& prompt, Sink* sink, AttemptOptions options) {
+  return drive(client, std::make_unique<OneAttempt>(std::move(ctx), std::move(call), prompt, sink,
+                                                    std::move(options)));
 }
 
 AttemptOptions::AttemptOptions()

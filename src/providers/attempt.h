@@ -12,6 +12,8 @@
 // Secrets named in WireCall::secrets never stand in an error, even if the provider quotes them.
 // Loop thread only.
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -30,18 +32,24 @@ struct WireCall {
   bool passthrough = false;
   std::vector<std::string> dropped;
   std::vector<Secret> secrets;
+  /// Called when the provider refuses the credentials.
+  std::function<void()> refused;
 };
+/// On the heap: what waits for an answer holds it all the while.
+using WireCallPtr = std::unique_ptr<WireCall>;
 
 /// The body for an endpoint: spliced where prompt and dialect both speak OpenAI, encoded otherwise.
 Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_model, bool stream,
                       std::string_view tier);
 
 /// `prompt`, `client` and `sink` outlive the task.
-Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCall call, const Prompt& prompt,
-                            Sink* sink, AttemptOptions options);
+Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
+                            const Prompt& prompt, Sink* sink, AttemptOptions options);
 
 /// An attempt that failed before anything was sent.
 tl::unexpected<AttemptError> attempt_failed(Error error);
+/// The same as a task.
+Task<Attempted> failed_attempt(Error error);
 
 /// True for the dialects whose requests and answers are OpenAI's bytes.
 bool speaks_openai(const dialect::Dialect& dialect);

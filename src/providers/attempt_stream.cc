@@ -62,7 +62,7 @@ StreamReader::StreamReader(const Context& ctx, const Context& attempt, const Wir
       tokens_max_(prompt.max_tokens_in_all()) {}
 
 bool StreamReader::ended() const {
-  return answer_->cut_at_limit || (raw_ ? raw_ended_ : decoder_->ended());
+  return answer_->cut_at_limit || (raw_ ? raw_ended_ : decoding_->decoder->ended());
 }
 
 Error StreamReader::cut(std::string_view how) const {
@@ -93,53 +93,76 @@ void StreamReader::note_visible(int64_t bytes) {
 
 Task<Result<void>> StreamReader::read(http::ClientResponse* response, Answer* answer) {
   answer_ = answer;
-  std::string request_id = answer->response.request_id;
-  if (!raw_) decoder_ = call_.dialect->make_stream_decoder();
-  bool sse = call_.dialect->framing() == dialect::Framing::kSse;
+  if (!raw_) {
+    decoding_ = std::make_unique<Decoding>();
+    decoding_->decoder = call_.dialect->make_stream_decoder();
+  }
   Result<void> outcome;
-  while (!ended()) {
-    Context wait = read_context();
+  while (outcome && !ended()) {
     // What floods us never makes us wait: the time is looked at all the same.
-    Result<std::string_view> part;
-    if (Result<void> in_time = wait.check(); !in_time) {
-      part = fail(std::move(in_time).error());
-    } else {
-      part = co_await response->read_some(wait);
+    Context wait = read_context();
+    outcome = in_time(wait);
+    if (!outcome) break;
+    bool at_its_end = false;
+    Task<Result<std::string_view>> reading = response->read_some(std::move(wait));
+    {
+      Result<std::string_view> part = co_await std::move(reading);
+      at_its_end = part && part->empty();
+      outcome = accept(std::move(part));
     }
-    if (!part) {
-      Error error = std::move(part).error();
-      if (error.reason == "cut") error = cut("the connection ended inside the body");
-      outcome = fail(transport_error(std::move(error), ctx_, missed()));
-      break;
-    }
-    bytes_ += part->size();
-    if (bytes_ > limits::kHttpAnswerBytesMax) {
-      Error error(Code::kResourceExhausted, "the provider's stream is larger than allowed");
-      error.reason = "answer_too_large";
-      outcome = fail(std::move(error));
-      break;
-    }
-    if (part->empty()) {
+    if (!outcome) break;
+    if (at_its_end) {
       outcome = co_await at_end();
       break;
     }
-    if (sse) {
-      sse_.feed(*part);
+    if (raw_) {
+      outcome = take_raw();
+    } else if (call_.dialect->framing() == dialect::Framing::kSse) {
       outcome = co_await take_sse();
     } else {
-      messages_.feed(*part);
       outcome = co_await take_messages();
     }
-    if (!outcome) break;
+    if (outcome && unsent_ && !ended()) outcome = co_await hand_on();
   }
-  if (outcome && !answer->cut_at_limit) {
-    co_await finish_body(response);
-  } else {
+  if (!outcome || answer->cut_at_limit) {
     response->abort();
+  } else if (!response->take_buffered(0)) {
+    // The body's end has not come with the stream's: nobody waits for it but the connection.
+    if (unsent_) outcome = co_await hand_on();
+    co_await finish_body(response);
   }
-  if (!raw_) answer->response = assembler_.take();
-  if (answer->response.request_id.empty()) answer->response.request_id = std::move(request_id);
+  if (!raw_) {
+    std::string request_id = std::move(answer->response.request_id);
+    answer->response = decoding_->assembler.take();
+    if (answer->response.request_id.empty()) answer->response.request_id = std::move(request_id);
+  }
   co_return outcome;
+}
+
+Result<void> StreamReader::in_time(const Context& wait) const {
+  Result<void> alive = wait.check();
+  if (alive) return alive;
+  return fail(transport_error(std::move(alive).error(), ctx_, missed()));
+}
+
+Result<void> StreamReader::accept(Result<std::string_view> part) {
+  if (!part) {
+    Error error = std::move(part).error();
+    if (error.reason == "cut") error = cut("the connection ended inside the body");
+    return fail(transport_error(std::move(error), ctx_, missed()));
+  }
+  bytes_ += part->size();
+  if (bytes_ > limits::kHttpAnswerBytesMax) {
+    Error error(Code::kResourceExhausted, "the provider's stream is larger than allowed");
+    error.reason = "answer_too_large";
+    return fail(std::move(error));
+  }
+  if (call_.dialect->framing() == dialect::Framing::kSse) {
+    sse_.feed(*part);
+  } else {
+    decoding_->messages.feed(*part);
+  }
+  return {};
 }
 
 Task<Result<void>> StreamReader::take_sse() {
@@ -148,22 +171,36 @@ Task<Result<void>> StreamReader::take_sse() {
     if (!next) co_return fail(malformed(std::move(next).error()));
     const http::SseEvent* event = *next;
     if (event == nullptr) break;
-    Result<void> taken;
-    if (raw_) {
-      taken = co_await on_raw(event->data);
-    } else {
-      dialect::WireEvent wire = wire_event(*event);
-      taken = co_await on_event(std::move(wire));
-    }
+    dialect::WireEvent wire = wire_event(*event);
+    Result<void> taken = co_await on_event(std::move(wire));
     if (taken && over()) taken = co_await end_at_limit();
     if (!taken) co_return taken;
   }
   co_return Result<void>();
 }
 
+Result<void> StreamReader::take_raw() {
+  while (!ended()) {
+    Result<const http::SseEvent*> next = sse_.next();
+    if (!next) return fail(malformed(std::move(next).error()));
+    if (*next == nullptr) break;
+    TRY_VOID(on_raw((*next)->data));
+    if (over()) TRY_VOID(end_raw_at_limit());
+  }
+  return {};
+}
+
+Task<Result<void>> StreamReader::hand_on() {
+  unsent_ = false;
+  Result<void> taken = co_await sink_->flush(ctx_);
+  // Counted from when the sink had taken it: a slow reader is not the provider's stall.
+  last_event_ = ctx_.loop().mono();
+  co_return taken;
+}
+
 Task<Result<void>> StreamReader::take_messages() {
   while (!ended()) {
-    Result<const http::EventMessage*> next = messages_.next();
+    Result<const http::EventMessage*> next = decoding_->messages.next();
     if (!next) {
       // A wrong CRC or length: what follows cannot be trusted.
       Error error = std::move(next).error();
@@ -183,53 +220,64 @@ Task<Result<void>> StreamReader::take_messages() {
 
 bool StreamReader::over() const { return tokens_max_ && meter_.over(*tokens_max_) && !ended(); }
 
-Task<Result<void>> StreamReader::end_at_limit() {
-  contract::ChatResponse& response = answer_->response;
-  response.finish_reason = contract::FinishReason::kLength;
-  response.native_finish_reason = "length";
+void StreamReader::cut_at_limit() {
+  answer_->response.finish_reason = contract::FinishReason::kLength;
+  answer_->response.native_finish_reason = "length";
   answer_->cut_at_limit = true;
-  if (raw_) {
-    std::string last = length_chunk(response, ctx_.loop().wall());
-    co_return co_await sink_->raw(ctx_, last, false);
-  }
+}
+
+Result<void> StreamReader::end_raw_at_limit() {
+  cut_at_limit();
+  return sink_->raw(length_chunk(answer_->response, ctx_.loop().wall()), false);
+}
+
+Task<Result<void>> StreamReader::end_at_limit() {
+  cut_at_limit();
   contract::FinishDelta finish;
   finish.reason = contract::FinishReason::kLength;
   finish.native = "length";
   contract::StreamDelta delta(std::move(finish));
-  assembler_.add(delta);
+  decoding_->assembler.add(delta);
   if (sink_ == nullptr) co_return Result<void>();
   co_return co_await sink_->delta(ctx_, delta);
 }
 
 Task<Result<void>> StreamReader::on_event(dialect::WireEvent event) {
-  deltas_.clear();
-  Result<void> fed = decoder_->feed(event, deltas_);
-  for (size_t i = 0; i < deltas_.size(); ++i) {
-    assembler_.add(deltas_[i]);
-    if (const auto* usage = std::get_if<contract::UsageDelta>(&deltas_[i])) {
+  std::vector<contract::StreamDelta>& deltas = decoding_->deltas;
+  deltas.clear();
+  Result<void> fed = decoding_->decoder->feed(event, deltas);
+  for (size_t i = 0; i < deltas.size(); ++i) {
+    decoding_->assembler.add(deltas[i]);
+    if (const auto* usage = std::get_if<contract::UsageDelta>(&deltas[i])) {
       answer_->response.usage = usage->usage;
     }
-    if (contract::is_visible(deltas_[i])) note_visible(visible_bytes(deltas_[i]));
+    if (contract::is_visible(deltas[i])) note_visible(visible_bytes(deltas[i]));
     if (sink_ == nullptr) continue;
-    Result<void> taken = co_await sink_->delta(ctx_, deltas_[i]);
+    Result<void> taken = co_await sink_->delta(ctx_, deltas[i]);
     if (!taken) co_return taken;
+    unsent_ = true;
   }
-  // Counted from when the sink had taken it: a slow reader is not the provider's stall.
   last_event_ = ctx_.loop().mono();
   if (!fed) co_return fail(malformed(std::move(fed).error()));
   co_return Result<void>();
 }
 
-Task<Result<void>> StreamReader::on_raw(std::string_view data) {
+Result<void> StreamReader::on_raw(std::string_view data) {
+  last_event_ = ctx_.loop().mono();
   if (trim(data) == kDone) {
     raw_ended_ = true;
-    co_return Result<void>();
+    return {};
   }
-  Result<dialect::OpenAiGlance> glance = dialect::glance_openai(data);
-  if (!glance) co_return fail(malformed(std::move(glance).error()));
+  if (std::optional<int64_t> said = chunks_.only_text(data)) {
+    if (*said > 0) note_visible(*said);
+    unsent_ = true;
+    return sink_->raw(data, *said > 0);
+  }
+  Result<dialect::OpenAiGlance> glance = chunks_.look(data);
+  if (!glance) return fail(malformed(std::move(glance).error()));
   if (glance->is_error) {
     std::string text = without_secrets(std::string(data), call_.secrets);
-    co_return fail(error_in_answer(*call_.dialect, text));
+    return fail(error_in_answer(*call_.dialect, text));
   }
   contract::ChatResponse& response = answer_->response;
   // Azure's first chunk has an empty id and model: the first that says something counts.
@@ -248,18 +296,14 @@ Task<Result<void>> StreamReader::on_raw(std::string_view data) {
   if (has_usage) response.usage = *glance->usage;
   if (glance->visible) note_visible(glance->visible_bytes);
   // Usage was asked for so that the call can be settled; the caller sees it only on request.
-  if (has_usage && glance->choices_empty && !prompt_.include_usage()) {
-    last_event_ = ctx_.loop().mono();
-    co_return Result<void>();
-  }
-  Result<void> taken = co_await sink_->raw(ctx_, data, glance->visible);
-  last_event_ = ctx_.loop().mono();
-  co_return taken;
+  if (has_usage && glance->choices_empty && !prompt_.include_usage()) return {};
+  unsent_ = true;
+  return sink_->raw(data, glance->visible);
 }
 
 Task<Result<void>> StreamReader::at_end() {
   if (call_.dialect->framing() == dialect::Framing::kEventStream) {
-    if (Result<void> whole = messages_.finish(); !whole) {
+    if (Result<void> whole = decoding_->messages.finish(); !whole) {
       co_return fail(cut("it ended inside a message"));
     }
     co_return fail(cut("it ended before the last message"));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "dialect/openai_chunks.h"
 #include "http/event_stream.h"
 #include "http/sse.h"
 #include "providers/attempt.h"
@@ -28,10 +29,16 @@ class StreamReader {
   Context read_context() const;
   /// Which of its deadlines an attempt has just missed.
   std::string_view missed() const;
+  Result<void> in_time(const Context& wait) const;
+  /// Takes the bytes in, or says what is wrong with them.
+  Result<void> accept(Result<std::string_view> part);
   Task<Result<void>> take_sse();
+  Result<void> take_raw();
   Task<Result<void>> take_messages();
   Task<Result<void>> on_event(dialect::WireEvent event);
-  Task<Result<void>> on_raw(std::string_view data);
+  Result<void> on_raw(std::string_view data);
+  /// What the sink has held back goes out.
+  Task<Result<void>> hand_on();
   Task<Result<void>> at_end();
   /// Reads what follows the proper end, so that the connection can be used again.
   Task<void> finish_body(http::ClientResponse* response);
@@ -40,7 +47,9 @@ class StreamReader {
   /// It has said more than it was allowed to.
   bool over() const;
   /// Ends the answer as its provider should have done.
+  void cut_at_limit();
   Task<Result<void>> end_at_limit();
+  Result<void> end_raw_at_limit();
   Error cut(std::string_view how) const;
 
   const Context& ctx_;
@@ -57,12 +66,18 @@ class StreamReader {
   OutputMeter meter_;
   std::optional<int64_t> tokens_max_;
   bool raw_ended_ = false;
+  bool unsent_ = false;  // the sink may hold events back
   size_t bytes_ = 0;
   http::SseParser sse_;
-  http::EventStreamDecoder messages_;
-  std::unique_ptr<dialect::StreamDecoder> decoder_;
-  contract::StreamAssembler assembler_;
-  std::vector<contract::StreamDelta> deltas_;
+  dialect::OpenAiChunks chunks_;
+  /// What an answer needs that is not handed on raw.
+  struct Decoding {
+    std::unique_ptr<dialect::StreamDecoder> decoder;
+    http::EventStreamDecoder messages;
+    contract::StreamAssembler assembler;
+    std::vector<contract::StreamDelta> deltas;
+  };
+  std::unique_ptr<Decoding> decoding_;
 };
 
 }  // namespace drover::providers

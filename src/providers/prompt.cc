@@ -61,6 +61,7 @@ Prompt Prompt::from_chat(contract::ChatRequest request) {
   out.include_usage_ = request.include_usage;
   out.max_tokens_ = request.max_tokens;
   out.service_tier_ = stated_tier(request);
+  out.answers_ = request.n;
   out.chat_ = std::make_unique<contract::ChatRequest>(std::move(request));
   return out;
 }
@@ -72,6 +73,7 @@ Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan scan) {
   out.include_usage_ = scan.include_usage;
   out.max_tokens_ = scan.max_tokens;
   out.service_tier_ = scan.service_tier;
+  out.answers_ = scan.n;
   out.body_ = std::move(body);
   out.scan_ = std::move(scan);
   return out;
@@ -83,12 +85,11 @@ bool Prompt::include_usage() const { return include_usage_; }
 std::optional<int64_t> Prompt::max_tokens() const { return max_tokens_; }
 
 std::optional<int64_t> Prompt::max_tokens_in_all() const {
-  std::optional<int64_t> answers = body_ ? scan_.n : chat_->n;
-  if (!max_tokens_ || !answers) return max_tokens_;
+  if (!max_tokens_ || !answers_) return max_tokens_;
   // Who asks for numbers beyond these has no limit.
   constexpr int64_t kAnswersMax = 1'000;
-  if (*answers < 1 || *answers > kAnswersMax || *max_tokens_ > INT32_MAX) return std::nullopt;
-  return *max_tokens_ * *answers;
+  if (*answers_ < 1 || *answers_ > kAnswersMax || *max_tokens_ > INT32_MAX) return std::nullopt;
+  return *max_tokens_ * *answers_;
 }
 
 Result<const contract::ChatRequest*> Prompt::chat() {
@@ -136,9 +137,16 @@ void Prompt::changed() {
 }
 
 int64_t Prompt::input_bytes() const {
-  if (body_) return static_cast<int64_t>(body_->size());
-  if (input_bytes_ == 0) input_bytes_ = static_cast<int64_t>(text_bytes(*chat_));
+  if (input_bytes_ == 0) {
+    input_bytes_ = static_cast<int64_t>(body_ ? body_->size() : chat_ ? text_bytes(*chat_) : 0);
+  }
   return input_bytes_;
+}
+
+void Prompt::drop_text() {
+  (void)input_bytes();
+  body_.reset();
+  chat_.reset();
 }
 
 int64_t Prompt::estimated_input_tokens() const { return input_bytes() / kBytesPerToken + 1; }

@@ -16,6 +16,7 @@
 
 #include "async/context.h"
 #include "async/task.h"
+#include "base/boxed.h"
 #include "catalog/endpoint.h"
 #include "contract/chat.h"
 #include "dialect/openai_scan.h"
@@ -60,6 +61,8 @@ class Prompt {
   int64_t input_bytes() const;
   /// About how many tokens the input is, where no usage says it: bytes of text / 4.
   int64_t estimated_input_tokens() const;
+  /// Nobody will ask for the text again; what was counted of it stays.
+  void drop_text();
 
  private:
   void changed();
@@ -72,6 +75,7 @@ class Prompt {
   dialect::OpenAiScan scan_;
   std::unique_ptr<contract::ChatRequest> chat_;  // apart: large, and most calls need none
   mutable int64_t input_bytes_ = 0;
+  std::optional<int64_t> answers_;  // asked for at once
 };
 
 /// Receives a streamed answer while it arrives. Its tasks are awaited: back-pressure.
@@ -88,10 +92,13 @@ class Sink {
   virtual Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) = 0;
   /// One whole event's data (without "data: " and line ends) of an OpenAI-like stream, in order;
   /// not the closing "[DONE]", which is the answer's end. A usage chunk that the caller did not ask
-  /// for is left out.
-  virtual Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) {
-    co_return fail(Code::kInternal, "this sink takes no raw events");
+  /// for is left out. Taken at once; it may be held back until flush().
+  virtual Result<void> raw(std::string_view data, bool visible) {
+    return fail(Code::kInternal, "this sink takes no raw events");
   }
+  /// No more is here for now: what was held back goes out. Events that came together cost one
+  /// write, not one each. What ends the answer may come without it.
+  virtual Task<Result<void>> flush(Context ctx) { co_return Result<void>(); }
 };
 
 /// Where the time of one attempt went.
@@ -145,9 +152,8 @@ struct AttemptError {
   AttemptTiming timing;
 };
 
-/// What an attempt came to. The answer by pointer: it is a kilobyte of strings that goes up through
-/// four coroutines.
-using Attempted = tl::expected<std::unique_ptr<Answer>, AttemptError>;
+/// What an attempt came to.
+using Attempted = Boxed<Answer, AttemptError>;
 
 class Provider {
  public:

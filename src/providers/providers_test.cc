@@ -27,13 +27,18 @@ class RawSink final : public Sink {
     ADD_FAILURE() << "raw was asked for";
     co_return Result<void>();
   }
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override {
+  Result<void> raw(std::string_view data, bool visible) override {
     events.emplace_back(data);
     shown.push_back(visible);
+    return {};
+  }
+  Task<Result<void>> flush(Context ctx) override {
+    flushed.push_back(events.size());
     co_return Result<void>();
   }
   std::vector<std::string> events;
   std::vector<bool> shown;
+  std::vector<size_t> flushed;  // how many events were here each time that no more were
 };
 
 constexpr const char* kChat =
@@ -150,9 +155,9 @@ TEST_F(ProvidersTest, AzureDatedAndV1Forms) {
   EXPECT_TRUE(sent("idempotency-key: ses_1/4"));
   EXPECT_TRUE(sent("x-drover-attempt: 1"));
   EXPECT_FALSE(sent("authorization"));
-  EXPECT_EQ((*dated)->openai_body, kChat);
-  EXPECT_EQ((*dated)->response.request_id, "ap-1");
-  EXPECT_EQ((*dated)->facts.get("x-ms-region"), "Sweden Central");
+  EXPECT_EQ(dated->openai_body, kChat);
+  EXPECT_EQ(dated->response.request_id, "ap-1");
+  EXPECT_EQ(dated->facts.get("x-ms-region"), "Sweden Central");
 
   azure_.api_version.clear();
   azure_.base_url = "http://cloud.test/openai/v1/";
@@ -174,8 +179,30 @@ TEST_F(ProvidersTest, AzuresEmptyFirstChunkPassesAndIsNotVisible) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(sink.events, (std::vector<std::string>{filter, text}));
   EXPECT_EQ(sink.shown, (std::vector<bool>{false, true}));
-  EXPECT_EQ((*out)->response.id, "c1");
-  EXPECT_EQ((*out)->response.model, "gpt-4o");
+  EXPECT_EQ(out->response.id, "c1");
+  EXPECT_EQ(out->response.model, "gpt-4o");
+}
+
+TEST_F(ProvidersTest, EventsThatCameTogetherAreHandedOnTogether) {
+  auto text = [](const std::string& word) {
+    return R"({"id":"c1","model":"gpt-4o","choices":[{"index":0,"delta":{"content":")" + word +
+           R"("}}]})";
+  };
+  ImposterScript script = stream_head();
+  script.then(sse(text("a")) + sse(text("b")), 10ms).then(sse(text("c")), 10ms);
+  script.then(sse(text("d")) + end_of_stream(), 10ms);
+  imposter_->script(script);
+  // A body that does not end with its stream must not keep the last event from the caller.
+  ImposterScript late = stream_head();
+  late.then(sse(text("a")) + sse("[DONE]")).then("0\r\n\r\n", 20ms);
+  imposter_->script(late);
+  RawSink sink;
+  ASSERT_TRUE(call(azure_, openai(true), &sink));
+  EXPECT_EQ(sink.events.size(), 4u);
+  EXPECT_EQ(sink.flushed, (std::vector<size_t>{2, 3})) << "the last one goes out with the end";
+  RawSink second;
+  ASSERT_TRUE(call(azure_, openai(true), &second));
+  EXPECT_EQ(second.flushed, std::vector<size_t>{1});
 }
 
 TEST_F(ProvidersTest, AzureContentFilterEndsTheCall) {
@@ -241,8 +268,8 @@ TEST_F(ProvidersTest, BedrockSignsTheRawPath) {
   imposter_->script(answer(200, kConverse, "x-amzn-requestid: amz-1\r\n"));
   auto out = call(aws_, neutral());
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ((*out)->response.message.text(), "Hi");
-  EXPECT_EQ((*out)->response.request_id, "amz-1");
+  EXPECT_EQ(out->response.message.text(), "Hi");
+  EXPECT_EQ(out->response.request_id, "amz-1");
   EXPECT_TRUE(sent("POST /model/us.anthropic.claude-v1%3A0/converse HTTP/1.1")) << request();
   EXPECT_TRUE(sent("amz-sdk-invocation-id: ses_1/4"));
   EXPECT_TRUE(sent("amz-sdk-request: attempt=1; max="));
@@ -315,7 +342,7 @@ TEST_F(ProvidersTest, ConverseStreamInAnyPieces) {
     auto out = call(aws_, neutral(), &sink);
     ASSERT_TRUE(out) << out.error().error.to_string();
     EXPECT_EQ(sink.text, "Hello");
-    EXPECT_EQ((*out)->response.usage.input_tokens, 3);
+    EXPECT_EQ(out->response.usage.input_tokens, 3);
     EXPECT_TRUE(sent("/converse-stream HTTP/1.1"));
     imposter_->script(script);  // the first of two is used up by the next round
   }
@@ -364,7 +391,7 @@ TEST_F(ProvidersTest, BedrocksOpenAiPathIsPassedThrough) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_TRUE(sent("POST /openai/v1/chat/completions HTTP/1.1"));
   EXPECT_TRUE(sent("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"));
-  EXPECT_EQ((*out)->openai_body, kChat);
+  EXPECT_EQ(out->openai_body, kChat);
 }
 
 TEST_F(ProvidersTest, ChecksNameTheFieldAndTheRemedy) {

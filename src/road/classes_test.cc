@@ -53,7 +53,7 @@ class Classes : public RoadFixture {
   size_t asked(const std::string& host) { return imposter(host).requests().size(); }
   /// Starts a call beside the test.
   struct Started {
-    std::optional<tl::expected<ModelOutcome, ModelFailure>> result;
+    std::optional<ModelResult> result;
     MonoTime ended{};
   };
   static Task<void> one(Context ctx, Road* road, ModelCall call, Started* out) {
@@ -61,7 +61,7 @@ class Classes : public RoadFixture {
     out->ended = ctx.loop().mono();
     out->result.emplace(std::move(result));
   }
-  std::string cost(const tl::expected<ModelOutcome, ModelFailure>& out) { return out->cost.usd(); }
+  std::string cost(const ModelResult& out) { return out->cost.usd(); }
 };
 
 TEST_F(Classes, TheTierThatWasServedIsBilled) {

@@ -83,7 +83,7 @@ TEST_F(DowngradeTest, OlderHardwareIsKeptInReserveAndUsedWhenTheNewCannotBe) {
             "its hardware is kept for a lower rung of the agent's ladder");
   EXPECT_EQ(first->placement.removed, 0) << "no rule removes it";
   // Until its circuit opens the calls fail; then nothing on the top can be used.
-  tl::expected<ModelOutcome, ModelFailure> out = run(call());
+  ModelResult out = run(call());
   for (int i = 0; i < 10 && !out; ++i) out = run(call());
   ASSERT_TRUE(out);
   EXPECT_EQ(out->endpoint->id, "old.test");
@@ -122,7 +122,7 @@ TEST_F(DowngradeTest, AShorterContextLeavesTheOldestTurnsOut) {
   std::vector<Budget> rate = {*budget_from_json(
       *Json::parse(R"({"name":"slow","requests":1,"per":"minute","rolling":true})"))};
   ASSERT_TRUE(accounts_.set_budgets(std::move(rate)));
-  tl::expected<ModelOutcome, ModelFailure> out = run(long_call());
+  ModelResult out = run(long_call());
   for (int i = 0; i < 6 && out && out->downgraded.level == 0; ++i) {
     ModelCall next = long_call();
     next.session = "ses_1";
@@ -147,7 +147,7 @@ TEST_F(DowngradeTest, AgentsAndZonesHaveTheirOwnRungs) {
   imposter("de.test").script(answer(503, R"({"error":{"message":"no"}})"));
   works("us.test");
   works("small-de.test");
-  tl::expected<ModelOutcome, ModelFailure> out = run(call("residency=de"));
+  ModelResult out = run(call("residency=de"));
   for (int i = 0; i < 10 && !out; ++i) out = run(call("residency=de"));
   ASSERT_TRUE(out);
   EXPECT_EQ(out->endpoint->id, "small-de.test");

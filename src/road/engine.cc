@@ -170,46 +170,60 @@ Result<void> Engine::admit(const ModelCall& call) const {
   return identity::authorise(call.principal, identity::Action::kCallModel, call.principal.tenant);
 }
 
-Task<tl::expected<ModelOutcome, ModelFailure>> Engine::call_model(Context ctx, ModelCall call,
-                                                                  providers::Sink* sink) {
-  Context base = scope_.context().with_span(ctx.span());
-  auto flight = std::make_shared<Flight>(base, ctx, std::move(call), sink);
-  flight->started = ctx.loop().mono();
-  flight->streamed = sink != nullptr;
-  Result<void> admitted = admit(flight->call);
+std::optional<ModelResult> Engine::begin(Flight& flight) {
+  const Context& ctx = flight.caller;
+  flight.started = ctx.loop().mono();
+  flight.streamed = flight.inner != nullptr;
+  Result<void> admitted = admit(flight.call);
   // Nothing is begun for a caller who has already gone.
   if (admitted) admitted = ctx.check();
-  MonoTime placing = ctx.loop().mono();
-  flight->latency.queue = placing - flight->started;
-  if (flight->call.ladder.empty()) {
+  flight.latency.queue = ctx.loop().mono() - flight.started;
+  if (flight.call.ladder.empty()) {
     if (admitted) admitted = fail(Code::kInvalidArgument, "no model was named");
-    flight->call.ladder.emplace_back("");
+    flight.call.ladder.emplace_back("");
   }
-  flight->span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight->call), "CLIENT");
-  describe_call(flight->span, *flight);
-  if (!admitted) co_return refuse(*flight, std::move(admitted).error());
-  Result<void> placed = place(*flight);
-  flight->latency.placement = ctx.loop().mono() - placing;
-  if (!placed) co_return refuse(*flight, std::move(placed).error());
+  flight.span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight.call), "CLIENT");
+  describe_call(flight.span, flight);
+  if (!admitted) return refuse(flight, std::move(admitted).error());
+  return std::nullopt;
+}
+
+std::optional<ModelResult> Engine::find_place(Flight& flight) {
+  MonoTime placing = parts_.loop->mono();
+  Result<void> placed = place(flight);
+  flight.latency.placement = parts_.loop->mono() - placing;
+  if (!placed) return refuse(flight, std::move(placed).error());
+  return std::nullopt;
+}
+
+// Not a coroutine: the call is large, and is the flight's from here on.
+Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sink* sink) {
+  Context base = scope_.context().with_span(ctx.span());
+  return fly(std::make_shared<Flight>(base, std::move(ctx), std::move(call), sink));
+}
+
+Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
+  if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
+  if (std::optional<ModelResult> refused = find_place(*flight)) co_return std::move(*refused);
   if (!sit(*flight)) {
-    Result<void> seated = co_await wait_for_seat(ctx, flight.get());
+    Task<Result<void>> waiting = wait_for_seat(flight->caller, flight.get());
+    Result<void> seated = co_await std::move(waiting);
     if (!seated) co_return refuse(*flight, std::move(seated).error());
   }
-
   bool slow = flight->seat.path == ServiceClass::kSlow;
   scope_.spawn(slow ? run_rounds(flight) : run(flight));
   // The worker keeps the deadline; here only the caller's leaving counts.
-  Context watch = ctx.detached().with_cancel(ctx.cancel_state());
-  while (!flight->result && !flight->sink_error && !ctx.cancelled()) {
+  Context watch = flight->caller.detached().with_cancel(flight->caller.cancel_state());
+  while (!flight->result && !flight->sink_error && !watch.cancelled()) {
     async::Wake wake = co_await flight->done.wait(watch);
     (void)wake;
   }
   if (flight->result) co_return std::move(*flight->result);
   leave(flight);
   // The caller's sink goes with the caller: wait until the worker is out of it.
-  Context quiet = ctx.detached();
+  watch = watch.detached();
   while (flight->in_sink) {
-    async::Wake wake = co_await flight->sink_free.wait(quiet);
+    async::Wake wake = co_await flight->sink_free.wait(watch);
     (void)wake;
   }
   co_return gone(*flight);
@@ -279,7 +293,7 @@ void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& re
     return;
   }
   room.answered(now);
-  Duration first = (*result)->timing.first_token;
+  Duration first = result->timing.first_token;
   if (flight.seat.fast && flight.streamed && first > Duration::zero()) {
     room.first_token(first, now);
   }
@@ -312,16 +326,18 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   // Held apart: a hedge that lost may end after the flight.
   std::shared_ptr<const catalog::Catalog> catalog = flight->placement.catalog;
   placer_.started(*catalog, *endpoint);
-  AttemptResult answer =
-      co_await provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
+  // Named first: what it is given does not stay in this frame while it waits.
+  Task<AttemptResult> asked =
+      provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
+  AttemptResult answer = co_await std::move(asked);
   Board::Measured measured;
   measured.ok = answer.has_value();
   if (answer) {
-    const providers::AttemptTiming& timing = (*answer)->timing;
+    const providers::AttemptTiming& timing = answer->timing;
     measured.first_token = timing.first_token;
     // Without a stream nobody knows when the first token came.
     if (timing.first_token > Duration::zero()) measured.rest = timing.total - timing.first_token;
-    measured.output_tokens = (*answer)->response.usage.output_tokens.value_or(0);
+    measured.output_tokens = answer->response.usage.output_tokens.value_or(0);
   }
   placer_.finished(*catalog, *endpoint, measured, flight->call.session);
   tell_room(*flight, admission_.room(*catalog, *endpoint), answer);

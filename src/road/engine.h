@@ -1,9 +1,9 @@
 #pragma once
 // Internal to src/road: the road itself. A call is admitted and placed on the caller's task; its
 // attempts run on a worker in a scope of the road's own, so that a caller who leaves gets his
-// answer
-// ("cancelled") at once while the worker reads on to the usage event, for at most drain_timeout and
-// at most drains_max of them, and settles.
+// answer ("cancelled") at once while the worker reads on to the usage event, for at most
+// drain_timeout and at most drains_max of them, and settles. Who waits for a model holds frames of
+// coroutines by the thousand: what is large stands in functions that do not wait.
 
 #include "async/scope.h"
 #include "road/accounts.h"
@@ -26,8 +26,7 @@ class Engine final : public Road {
  public:
   explicit Engine(RoadParts parts);
   ~Engine() override;
-  Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
-                                                            providers::Sink* sink) override;
+  Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override;
   Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
                       const std::vector<std::string>& ladder,
                       std::optional<Preference> preference) override;
@@ -38,7 +37,26 @@ class Engine final : public Road {
   Task<void> close() override;
 
  private:
+  /// One attempt of a flight, from its reservation to what came of it. With a hedge: the one that
+  /// won; the other is booked already.
+  struct Trial {
+    const catalog::Endpoint* endpoint = nullptr;
+    providers::Provider* provider = nullptr;
+    MonoTime began{};
+    int number = 0;
+    bool seated = false;
+    bool held = false;
+    Hold hold;
+    std::optional<Task<Result<void>>> waiting;  // for its reservation
+    AttemptResult answer;                       // why it is not made, if it was refused
+  };
+
   Result<void> admit(const ModelCall& call) const;
+  /// Begins its span and admits it. Nothing: it may be placed.
+  std::optional<ModelResult> begin(Flight& flight);
+  /// Finds its places. Nothing: it may fly.
+  std::optional<ModelResult> find_place(Flight& flight);
+  Task<ModelResult> fly(std::shared_ptr<Flight> flight);
   static Error shutting_down();
   /// Finds the flight's places and its path; an error says that there are none.
   Result<void> place(Flight& flight);
@@ -71,6 +89,10 @@ class Engine final : public Road {
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
   Task<void> run(std::shared_ptr<Flight> flight);
+  /// Reserves it, or says why it is not made.
+  void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial);
+  /// Books the trial; where the next is made, if there is one.
+  NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
   /// A slow call: one round after another.
   Task<void> run_rounds(std::shared_ptr<Flight> flight);
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
@@ -82,17 +104,8 @@ class Engine final : public Road {
                               Context base);
   /// How busy the endpoint is, by what came of an attempt there.
   void tell_room(const Flight& flight, Room& room, const AttemptResult& result);
-  /// What came of an attempt and, perhaps, its hedge; the one that lost is booked already, and
-  /// `hold` is the other's.
-  struct Raced {
-    AttemptResult result;
-    const catalog::Endpoint* endpoint = nullptr;
-    providers::Provider* provider = nullptr;
-    MonoTime began{};
-    int number = 0;
-  };
-  Task<Raced> race(Flight* flight, const catalog::Endpoint* endpoint, providers::Provider* provider,
-                   Tries* tries, GateSink* gate, Hold* hold);
+  /// The attempt and, perhaps, its hedge.
+  Task<void> race(Flight* flight, Trial* trial, Tries* tries, GateSink* gate);
   Task<void> run_lane(Flight* flight, Race* race, Lane* lane);
   void book_loser(Flight& flight, Lane& lane, Hold& hold);
   /// Whether another endpoint may go on after `error`; prepares what it is asked.

@@ -17,12 +17,10 @@ Task<void> Engine::run_lane(Flight* flight, Race* race, Lane* lane) {
   race->changed.wake_all();
 }
 
-Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoint,
-                                 providers::Provider* provider, Tries* tries, GateSink* gate,
-                                 Hold* hold) {
+Task<void> Engine::race(Flight* flight, Trial* trial, Tries* tries, GateSink* gate) {
   Race race;
   Context parent = flight->cancel.context();
-  Lane first(race, *gate, parent, *endpoint, *provider, tries->attempts());
+  Lane first(race, *gate, parent, *trial->endpoint, *trial->provider, tries->attempts());
   std::optional<Lane> second;
   async::Scope scope(parent);
   scope.spawn(run_lane(flight, &race, &first));
@@ -45,7 +43,7 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
   if (held && *held) {
     admission_metrics_.hedged();
     Json event = Json::object();
-    event.set("from", endpoint->id).set("to", other->id);
+    event.set("from", trial->endpoint->id).set("to", other->id);
     flight->span.event("drover.hedge", std::move(event));
     second.emplace(race, *gate, parent, *other, *others, tries->attempts());
     scope.spawn(run_lane(flight, &race, &*second));
@@ -60,7 +58,7 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
   co_await scope.join();
   MonoTime now = parts_.loop->mono();
   if (kept != &first) {
-    std::swap(*hold, second_hold);
+    std::swap(trial->hold, second_hold);
     std::swap(flight->seat.room, beside);
     flight->seat.endpoint = kept->endpoint;
   }
@@ -72,20 +70,18 @@ Task<Engine::Raced> Engine::race(Flight* flight, const catalog::Endpoint* endpoi
     admission_metrics_.hedge_over(kept != &first, flight->failed_cost - before);
   }
   tries->went_on(kept->endpoint);
-  Raced out;
-  out.result = std::move(*kept->result);
-  out.endpoint = kept->endpoint;
-  out.provider = kept->provider;
-  out.began = kept->began;
-  out.number = kept->number;
-  co_return out;
+  trial->answer = std::move(*kept->result);
+  trial->endpoint = kept->endpoint;
+  trial->provider = kept->provider;
+  trial->began = kept->began;
+  trial->number = kept->number;
 }
 
 void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
   providers::AttemptError error;
   if (*lane.result) {
     error.error = Error(Code::kCancelled, "another endpoint was faster").with_reason("hedged");
-    error.usage = (**lane.result)->response.usage;
+    error.usage = (*lane.result)->response.usage;
   } else {
     error = std::move(lane.result->error());
   }

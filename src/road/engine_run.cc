@@ -17,10 +17,10 @@ bool waits_out(const Flight& flight, const Error& refusal) {
 /// Its endpoint has no place: nothing was sent, and nothing is wrong with it.
 constexpr const char* kNoPlace = "no_place_free";
 
-providers::AttemptError attempt_error(Error error) {
+AttemptResult not_made(Error error) {
   providers::AttemptError out;
   out.error = std::move(error);
-  return out;
+  return tl::unexpected<providers::AttemptError>(std::move(out));
 }
 
 }  // namespace
@@ -62,122 +62,135 @@ Task<Result<void>> Engine::wait_for_budget(Flight* flight, const catalog::Endpoi
   co_return Result<void>();
 }
 
+void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial) {
+  const catalog::Endpoint& endpoint = *next.endpoint;
+  trial.endpoint = &endpoint;
+  trial.provider = parts_.providers->find(endpoint.provider);
+  trial.began = parts_.loop->mono();
+  trial.number = tries.attempts();
+  trial.seated = flight.seat.endpoint == &endpoint ||
+                 admission_.move(flight.seat, *flight.placement.catalog, endpoint, trial.began);
+  if (!trial.seated) {
+    Error full(Code::kResourceExhausted, "'" + endpoint.id + "' has no place free",
+               Retry::kOtherTarget);
+    full.reason = kNoPlace;
+    trial.answer = not_made(std::move(full));
+    return;
+  }
+  Result<bool> now = reserve(flight, endpoint, trial.hold);
+  if (now ? !*now : waits_out(flight, now.error())) {
+    trial.waiting.emplace(wait_for_budget(&flight, &endpoint, &trial.hold, std::move(now)));
+    return;
+  }
+  trial.held = now.has_value();
+  if (!now) trial.answer = not_made(std::move(now).error());
+}
+
 Task<void> Engine::run(std::shared_ptr<Flight> flight) {
   Tries tries(flight->placement, flight->last_resort, *parts_.random, retries_,
               parts_.settings.attempts_max);
   GateSink gate(*flight);
+  flight->failure = Error();
+  flight->failed_visible = false;
+  flight->failed_at = {};
   NextTry next = tries.first(parts_.loop->mono());
-  Error last;
-  bool visible = false;
-  std::string_view otel_provider;
   while (next.endpoint != nullptr) {
-    const catalog::Endpoint* endpoint = next.endpoint;
-    MonoTime began = parts_.loop->mono();
-    providers::Provider* provider = parts_.providers->find(endpoint->provider);
-    AttemptResult answer;
-    int number = tries.attempts();
-    Hold hold;
-    Result<void> held;
-    bool seated = flight->seat.endpoint == endpoint ||
-                  admission_.move(flight->seat, *flight->placement.catalog, *endpoint, began);
-    if (!seated) {
-      Error full(Code::kResourceExhausted, "'" + endpoint->id + "' has no place free",
-                 Retry::kOtherTarget);
-      full.reason = kNoPlace;
-      held = fail(std::move(full));
-    } else if (Result<bool> now = reserve(*flight, *endpoint, hold);
-               now ? !*now : waits_out(*flight, now.error())) {
-      held = co_await wait_for_budget(flight.get(), endpoint, &hold, std::move(now));
-    } else if (!now) {
-      held = fail(std::move(now).error());
+    Trial trial;
+    begin_trial(*flight, next, tries, trial);
+    if (trial.waiting) {
+      Result<void> waited = co_await std::move(*trial.waiting);
+      trial.held = waited.has_value();
+      if (!waited) trial.answer = not_made(std::move(waited).error());
     }
-    if (!held) {
-      answer = tl::unexpected<providers::AttemptError>(attempt_error(std::move(held).error()));
-    } else if (provider == nullptr) {
-      Error unknown(Code::kNotFound, "no provider is called '" + endpoint->provider + "'",
-                    Retry::kOtherTarget);
-      answer = tl::unexpected<providers::AttemptError>(attempt_error(std::move(unknown)));
-    } else {
-      otel_provider = provider->otel_name();
-      Context base = flight->cancel.context();
-      Duration hedge = hedge_after(*flight);
-      if (hedge > Duration::zero()) {
-        Raced raced = co_await race(flight.get(), endpoint, provider, &tries, &gate, &hold);
-        answer = std::move(raced.result);
-        endpoint = raced.endpoint;
-        provider = raced.provider;
-        began = raced.began;
-        number = raced.number;
+    if (trial.held && trial.provider != nullptr) {
+      if (hedge_after(*flight) > Duration::zero()) {
+        co_await race(flight.get(), &trial, &tries, &gate);
       } else {
-        if (flight->streamed) gate.begin_attempt(*endpoint);
+        if (flight->streamed) gate.begin_attempt(*trial.endpoint);
         providers::Sink* sink = flight->streamed ? &gate : nullptr;
-        answer = co_await attempt(flight.get(), endpoint, provider, number, sink, base);
+        Task<AttemptResult> made = attempt(flight.get(), trial.endpoint, trial.provider,
+                                           trial.number, sink, flight->cancel.context());
+        trial.answer = co_await std::move(made);
       }
-      otel_provider = provider->otel_name();
     }
-    AttemptRecord record;
-    record.endpoint = endpoint->id;
-    record.provider = endpoint->provider;
-    record.region = endpoint->region;
-    record.attempt = flight->tried_before + number;
-    record.took = parts_.loop->mono() - began;
-    record.ok = answer.has_value();
-    const providers::AttemptTiming& timing = answer ? (*answer)->timing : answer.error().timing;
-    Duration connect = std::min(timing.connect, record.took);
-    flight->latency.network += connect;
-    flight->latency.model += std::min(timing.total, record.took) - connect;
-    if (held && flight->standing) {
-      bool refused = !answer && answer.error().error.code == Code::kResourceExhausted;
-      flight->standing->meter.attempt(refused, parts_.loop->mono());
-    }
-    if (answer) {
-      if (timing.first_token > Duration::zero()) {
-        flight->first_token = (began - flight->started) + timing.first_token;
-      }
-      flight->attempts.push_back(std::move(record));
-      on_answer(*flight, *endpoint, *provider, std::move(**answer), hold);
-      co_return;
-    }
-    const Error& failed = answer.error().error;
-    visible = answer.error().visible;
-    // What a usable endpoint said tells more than that a broken one is still broken, or that
-    // another is full.
-    bool tells = !tries.on_last_resort() || visible || !held ||
-                 catalog::blame_of(failed) == catalog::Blame::kNobody;
-    if (tells && (seated || last.message.empty())) last = failed;
-    record.error = failed;
-    flight->attempts.push_back(std::move(record));
-    // A budget that refuses says nothing about the endpoint; only a provider's ends there.
-    if (held) on_attempt_failed(*flight, *endpoint, answer.error(), hold);
-    if (!held && failed.retry != Retry::kOtherTarget) break;
-    // Nobody waits for a second answer.
-    if (flight->left) break;
-    MonoTime now = parts_.loop->mono();
-    bool goes_on = visible && can_go_on(*flight, failed);
-    next = tries.next(failed, visible && !goes_on, now, deadline_of(*flight) - now);
-    if (next.endpoint == nullptr) break;
-    if (goes_on) flight->attempts.back().continued = true;
-    if (next.endpoint != endpoint) metrics_.failover(*endpoint, *next.endpoint, failed);
-    Json event = Json::object();
-    event.set("from", endpoint->id).set("to", next.endpoint->id).set("reason", error_type(failed));
-    if (goes_on) event.set("continued", true);
-    flight->span.event(
-        next.endpoint == endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
-        std::move(event));
-    if (next.pause > Duration::zero()) {
+    next = after_trial(*flight, tries, trial);
+    if (flight->result) co_return;
+    if (next.endpoint != nullptr && next.pause > Duration::zero()) {
+      MonoTime now = parts_.loop->mono();
       Context pause = flight->cancel.context();
       Result<void> slept = co_await async::sleep_for(pause, next.pause);
       flight->latency.queue += parts_.loop->mono() - now;
       if (!slept || flight->left || flight->caller.cancelled()) break;
     }
   }
-  if (tries.budget_spent()) last.note("the retry budget is spent: too many calls fail here now");
+  if (tries.budget_spent()) {
+    flight->failure.note("the retry budget is spent: too many calls fail here now");
+  }
   flight->tried_before += tries.attempts();
-  flight->failure = std::move(last);
-  flight->failed_visible = visible;
-  flight->failed_at = otel_provider;
   if (flight->seat.path == ServiceClass::kSlow) co_return;
-  on_failed(*flight, std::move(flight->failure), visible, otel_provider);
+  on_failed(*flight, std::move(flight->failure), flight->failed_visible, flight->failed_at);
+}
+
+NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
+  const catalog::Endpoint& endpoint = *trial.endpoint;
+  AttemptResult& answer = trial.answer;
+  if (trial.held && trial.provider == nullptr) {
+    answer = not_made(Error(Code::kNotFound, "no provider is called '" + endpoint.provider + "'",
+                            Retry::kOtherTarget));
+  } else if (trial.held) {
+    flight.failed_at = trial.provider->otel_name();
+  }
+  AttemptRecord record;
+  record.endpoint = endpoint.id;
+  record.provider = endpoint.provider;
+  record.region = endpoint.region;
+  record.attempt = flight.tried_before + trial.number;
+  record.took = parts_.loop->mono() - trial.began;
+  record.ok = answer.has_value();
+  const providers::AttemptTiming& timing = answer ? answer->timing : answer.error().timing;
+  Duration connect = std::min(timing.connect, record.took);
+  flight.latency.network += connect;
+  flight.latency.model += std::min(timing.total, record.took) - connect;
+  if (trial.held && flight.standing) {
+    bool refused = !answer && answer.error().error.code == Code::kResourceExhausted;
+    flight.standing->meter.attempt(refused, parts_.loop->mono());
+  }
+  if (answer) {
+    if (timing.first_token > Duration::zero()) {
+      flight.first_token = (trial.began - flight.started) + timing.first_token;
+    }
+    flight.attempts.push_back(std::move(record));
+    on_answer(flight, endpoint, *trial.provider, std::move(*answer), trial.hold);
+    return NextTry();
+  }
+  const Error& failed = answer.error().error;
+  const bool visible = answer.error().visible;
+  flight.failed_visible = visible;
+  // What a usable endpoint said tells more than that a broken one is still broken, or that another
+  // is full.
+  bool tells = !tries.on_last_resort() || visible || !trial.held ||
+               catalog::blame_of(failed) == catalog::Blame::kNobody;
+  if (tells && (trial.seated || flight.failure.message.empty())) flight.failure = failed;
+  record.error = failed;
+  flight.attempts.push_back(std::move(record));
+  // A budget that refuses says nothing about the endpoint; only a provider's ends there.
+  if (trial.held) on_attempt_failed(flight, endpoint, answer.error(), trial.hold);
+  if (!trial.held && failed.retry != Retry::kOtherTarget) return NextTry();
+  // Nobody waits for a second answer.
+  if (flight.left) return NextTry();
+  MonoTime now = parts_.loop->mono();
+  bool goes_on = visible && can_go_on(flight, failed);
+  NextTry next = tries.next(failed, visible && !goes_on, now, deadline_of(flight) - now);
+  if (next.endpoint == nullptr) return next;
+  if (goes_on) flight.attempts.back().continued = true;
+  if (next.endpoint != &endpoint) metrics_.failover(endpoint, *next.endpoint, failed);
+  Json event = Json::object();
+  event.set("from", endpoint.id).set("to", next.endpoint->id).set("reason", error_type(failed));
+  if (goes_on) event.set("continued", true);
+  flight.span.event(
+      next.endpoint == &endpoint ? trace::own::kRetryEvent : trace::own::kFailoverEvent,
+      std::move(event));
+  return next;
 }
 
 }  // namespace drover::road

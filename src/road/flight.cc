@@ -39,9 +39,14 @@ Result<void> GateSink::after(Result<void> taken) {
   return {};
 }
 
+void GateSink::note_visible() {
+  // No other endpoint is asked after this, and a prompt may be large while its answer is slow.
+  if (flight_.visible_events++ == 0 && !flight_.call.continue_cut) flight_.call.prompt.drop_text();
+}
+
 Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& delta) {
   if (contract::is_visible(delta)) {
-    ++flight_.visible_events;
+    note_visible();
     flight_.visible_bytes += providers::visible_bytes(delta);
   }
   if (flight_.inner == nullptr) co_return Result<void>();
@@ -52,13 +57,18 @@ Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& del
   co_return after(std::move(taken));
 }
 
-Task<Result<void>> GateSink::raw(Context ctx, std::string_view data, bool visible) {
-  if (visible) ++flight_.visible_events;
+Result<void> GateSink::raw(std::string_view data, bool visible) {
+  if (visible) note_visible();
+  if (flight_.inner == nullptr) return {};
+  if (visible && flight_.call.continue_cut) flight_.said.add_raw(data);
+  return after(flight_.inner->raw(data, visible));
+}
+
+Task<Result<void>> GateSink::flush(Context ctx) {
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
-  if (visible && flight_.call.continue_cut) flight_.said.add_raw(data);
-  Result<void> taken = co_await flight_.inner->raw(mine, data, visible);
+  Result<void> taken = co_await flight_.inner->flush(std::move(mine));
   co_return after(std::move(taken));
 }
 

@@ -13,8 +13,6 @@
 
 namespace drover::road {
 
-using ModelResult = tl::expected<ModelOutcome, ModelFailure>;
-
 struct Flight {
   Flight(const Context& scope, Context caller_ctx, ModelCall model_call, providers::Sink* sink)
       : call(std::move(model_call)), caller(std::move(caller_ctx)), cancel(scope), inner(sink) {}
@@ -84,11 +82,13 @@ class GateSink final : public providers::Sink {
   /// What the caller's sink says; false without one.
   bool inner_wants_raw() const;
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override;
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override;
+  Result<void> raw(std::string_view data, bool visible) override;
+  Task<Result<void>> flush(Context ctx) override;
 
  private:
   Context sink_context(const Context& ctx) const;
   Result<void> after(Result<void> taken);
+  void note_visible();
   Flight& flight_;
   bool raw_ = false;
 };

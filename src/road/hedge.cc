@@ -1,5 +1,7 @@
 #include "road/hedge.h"
 
+#include <utility>
+
 #include "base/limits/road.h"
 
 namespace drover::road {
@@ -14,30 +16,28 @@ Error slower() {
 
 bool Lane::wants_raw() const { return gate_.inner_wants_raw(); }
 
-Result<void> Lane::hold(std::variant<contract::StreamDelta, std::string> event, size_t bytes) {
+/// What is held back is bounded.
+Result<void> Lane::hold(size_t bytes) {
   held_bytes_ += bytes;
-  if (held_bytes_ > limits::kHeldBackBytesMax) {
-    return fail(Code::kUnavailable, "the provider sent much and said nothing", Retry::kOtherTarget);
-  }
-  held_.push_back(std::move(event));
+  if (held_bytes_ <= limits::kHeldBackBytesMax) return {};
+  return fail(Code::kUnavailable, "the provider sent much and said nothing", Retry::kOtherTarget);
+}
+
+/// What it says is the caller's from here on, beginning with the raw events held back.
+Result<void> Lane::claim() {
+  race_.winner = this;
+  race_.changed.wake_all();
+  gate_.begin_attempt(*endpoint);
+  for (const std::string& data : std::exchange(raws_, {})) TRY_VOID(gate_.raw(data, false));
   return {};
 }
 
 Task<Result<void>> Lane::win(Context ctx) {
   if (race_.winner != nullptr) co_return Result<void>();
-  race_.winner = this;
-  race_.changed.wake_all();
-  gate_.begin_attempt(*endpoint);
-  auto held = std::move(held_);
-  held_.clear();
-  for (auto& event : held) {
-    Result<void> taken;
-    if (auto* delta = std::get_if<contract::StreamDelta>(&event)) {
-      taken = co_await gate_.delta(ctx, *delta);
-    } else {
-      taken = co_await gate_.raw(ctx, std::get<std::string>(event), false);
-    }
-    if (!taken) co_return taken;
+  CO_TRY_VOID(claim());
+  const std::vector<contract::StreamDelta> deltas = std::exchange(deltas_, {});
+  for (const contract::StreamDelta& delta : deltas) {
+    CO_TRY_VOID(co_await gate_.delta(ctx, delta));
   }
   co_return Result<void>();
 }
@@ -45,19 +45,30 @@ Task<Result<void>> Lane::win(Context ctx) {
 Task<Result<void>> Lane::delta(Context ctx, const contract::StreamDelta& delta) {
   if (lost()) co_return fail(slower());
   if (race_.winner == nullptr) {
-    if (!contract::is_visible(delta)) co_return hold(delta, 64);
+    if (!contract::is_visible(delta)) {
+      deltas_.push_back(delta);
+      co_return hold(64);
+    }
     CO_TRY_VOID(co_await win(ctx));
   }
   co_return co_await gate_.delta(ctx, delta);
 }
 
-Task<Result<void>> Lane::raw(Context ctx, std::string_view data, bool visible) {
-  if (lost()) co_return fail(slower());
+Result<void> Lane::raw(std::string_view data, bool visible) {
+  if (lost()) return fail(slower());
   if (race_.winner == nullptr) {
-    if (!visible) co_return hold(std::string(data), data.size());
-    CO_TRY_VOID(co_await win(ctx));
+    if (!visible) {
+      raws_.emplace_back(data);
+      return hold(data.size());
+    }
+    TRY_VOID(claim());
   }
-  co_return co_await gate_.raw(ctx, data, visible);
+  return gate_.raw(data, visible);
+}
+
+Task<Result<void>> Lane::flush(Context ctx) {
+  if (race_.winner != this) co_return Result<void>();
+  co_return co_await gate_.flush(std::move(ctx));
 }
 
 }  // namespace drover::road

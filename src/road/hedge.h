@@ -9,7 +9,6 @@
 // only; race and gate outlive the lanes.
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "road/flight.h"
@@ -37,7 +36,8 @@ class Lane final : public providers::Sink {
 
   bool wants_raw() const override;
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override;
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override;
+  Result<void> raw(std::string_view data, bool visible) override;
+  Task<Result<void>> flush(Context ctx) override;
   /// Hands on what was held back, if no other lane has won; for an answer that ends without ever
   /// having been visible too.
   Task<Result<void>> win(Context ctx);
@@ -52,10 +52,13 @@ class Lane final : public providers::Sink {
   std::optional<AttemptResult> result;
 
  private:
-  Result<void> hold(std::variant<contract::StreamDelta, std::string> event, size_t bytes);
+  Result<void> hold(size_t bytes);
+  Result<void> claim();
   Race& race_;
   GateSink& gate_;
-  std::vector<std::variant<contract::StreamDelta, std::string>> held_;
+  // What was held back; only one of them is filled.
+  std::vector<contract::StreamDelta> deltas_;
+  std::vector<std::string> raws_;
   size_t held_bytes_ = 0;
 };
 

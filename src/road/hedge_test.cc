@@ -21,7 +21,7 @@ class Hedge : public RoadFixture {
     add("a.test");
     add("b.test");
   }
-  tl::expected<ModelOutcome, ModelFailure> ask() {
+  ModelResult ask() {
     sink = CollectSink(true);
     return run(call_for(request_body(true)), &sink);
   }

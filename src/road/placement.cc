@@ -182,7 +182,7 @@ void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& de
   if (endpoint == nullptr) return;
   size_t i = board_.catalog()->index_of(endpoint);
   bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now &&
-                !in_reserve(question, i);
+                (question.hardware == nullptr || !(first_.test(i) || reserve_.test(i)));
   if (!usable || !shows_evidence(decision, i, nullptr)) return;
   double score = Board::weigh(board_.parts(i, question.size, kCachedShare), weights_of(question));
   std::erase_if(best_, [&](const Best& b) { return b.index == i; });

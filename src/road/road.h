@@ -213,11 +213,13 @@ struct Settings {
   std::string here;
 };
 
+/// What a call came to.
+using ModelResult = Boxed<ModelOutcome, ModelFailure>;
+
 class Road {
  public:
   virtual ~Road() = default;
-  virtual Task<tl::expected<ModelOutcome, ModelFailure>> call_model(Context ctx, ModelCall call,
-                                                                    providers::Sink* sink) = 0;
+  virtual Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) = 0;
   /// Which endpoints such a call of the tenant's may use now, and why not the others.
   virtual Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
                               const std::vector<std::string>& ladder,

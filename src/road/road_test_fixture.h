@@ -71,10 +71,10 @@ class CollectSink final : public providers::Sink {
     if (fail_after && visible >= *fail_after) co_return fail(Code::kUnavailable, "client reset");
     co_return Result<void>();
   }
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool is_visible) override {
+  Result<void> raw(std::string_view data, bool is_visible) override {
     events.emplace_back(data);
     if (is_visible) ++visible;
-    co_return Result<void>();
+    return {};
   }
   std::vector<std::string> events;
   std::string text;
@@ -177,7 +177,7 @@ class RoadFixture : public ::testing::Test {
                    "key-1"};
     return call;
   }
-  tl::expected<ModelOutcome, ModelFailure> run(ModelCall call, providers::Sink* sink = nullptr) {
+  ModelResult run(ModelCall call, providers::Sink* sink = nullptr) {
     return loop_.run_task(road_->call_model(Context(loop_), std::move(call), sink));
   }
   LatencyParts checked(const LatencyParts& parts, Duration wall) {

@@ -34,8 +34,8 @@ class FakeRoad final : public road::Road {
 
   FakeRoad() { endpoint_.id = "fake/m"; }
 
-  Task<tl::expected<road::ModelOutcome, road::ModelFailure>> call_model(
-      async::Context ctx, road::ModelCall call, providers::Sink* sink) override {
+  Task<road::ModelResult> call_model(async::Context ctx, road::ModelCall call,
+                                     providers::Sink* sink) override {
     ++calls;
     keys.push_back(call.idempotency_key);
     classes.push_back(call.data_class.text());

@@ -32,8 +32,8 @@ class SpeakingRoad final : public road::Road {
   int calls = 0;
 
   SpeakingRoad() { endpoint_.id = "fake/m"; }
-  Task<tl::expected<road::ModelOutcome, road::ModelFailure>> call_model(
-      Context ctx, road::ModelCall call, providers::Sink* sink) override {
+  Task<road::ModelResult> call_model(Context ctx, road::ModelCall call,
+                                     providers::Sink* sink) override {
     Speech speech = speak(++calls);
     road::ModelFailure failure;
     for (const std::string& piece : speech.pieces) {

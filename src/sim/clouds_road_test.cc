@@ -29,9 +29,9 @@ class TextSink final : public providers::Sink {
     if (const auto* t = std::get_if<contract::TextDelta>(&delta)) text += t->text;
     co_return Result<void>();
   }
-  Task<Result<void>> raw(Context ctx, std::string_view data, bool visible) override {
+  Result<void> raw(std::string_view data, bool visible) override {
     raws.emplace_back(data);
-    co_return Result<void>();
+    return {};
   }
   std::string text;
   std::vector<std::string> raws;
@@ -132,8 +132,7 @@ class CloudsRoad : public ::testing::Test {
     ASSERT_TRUE(catalog_.replace(std::move(endpoints)));
   }
 
-  tl::expected<road::ModelOutcome, road::ModelFailure> ask(std::string text, bool openai,
-                                                           providers::Sink* sink) {
+  road::ModelResult ask(std::string text, bool openai, providers::Sink* sink) {
     contract::ChatRequest request;
     request.model = "m";
     request.messages.push_back(contract::Message::of_text(contract::Role::kUser, text));

@@ -6,8 +6,9 @@
 namespace drover::trace {
 namespace {
 
-/// Room for what a model call usually says, so that the text does not grow on the hot path.
-constexpr size_t kAttributeBytesUsual = 800;
+/// Room for what a call says at its beginning. What it says at its end comes with its answer, for
+/// which thousands may be waiting.
+constexpr size_t kAttributeBytesUsual = 240;
 
 /// A new trace whose id begins with the time (48 bits of milliseconds; 80 random bits follow, W3C
 /// Trace Context asks for 56), so that the store's index of traces grows at its end: wholly random

@@ -14,7 +14,7 @@ const Money kOutputPrice = Money::from_pico_usd(4'000'000);
 
 class NodeRoad final : public road::Road {
  public:
-  using Outcome = tl::expected<road::ModelOutcome, road::ModelFailure>;
+  using Outcome = road::ModelResult;
 
   NodeRoad(World& world, int node, Life& life) : world_(world), node_(node), life_(life) {
     endpoint_.id = "sim/m";

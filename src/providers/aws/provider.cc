@@ -81,9 +81,10 @@ AwsBedrock::Identity& AwsBedrock::identity(const std::string& source) {
   return *slot;
 }
 
-Result<WireCall> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
-                                     const AttemptOptions& options) {
-  WireCall call;
+Result<WireCallPtr> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
+                                        bool stream, const AttemptOptions& options) {
+  auto made = std::make_unique<WireCall>();
+  WireCall& call = *made;
   call.dialect = &dialect_of(endpoint);
   TRY(std::string base, base_of(endpoint));
   std::string path = "openai/v1/chat/completions";
@@ -102,7 +103,7 @@ Result<WireCall> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& 
                                  std::to_string(std::max(options.attempt, limits::kAttemptsMax)));
   }
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
-  return call;
+  return made;
 }
 
 Result<void> AwsBedrock::sign(WireCall& call, const catalog::Endpoint& endpoint,
@@ -130,14 +131,14 @@ Result<void> AwsBedrock::sign(WireCall& call, const catalog::Endpoint& endpoint,
 
 Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                  Sink* sink, AttemptOptions options) {
-  Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr, options);
+  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string bearer = bearer_source(endpoint);
   Identity::Value credentials;
   if (!bearer.empty()) {
     Result<Secret> key = credentials_.get(ctx, bearer);
     if (!key) co_return attempt_failed(std::move(key).error());
-    put_bearer(*call, *key);
+    put_bearer(**call, *key);
   } else {
     Result<Identity::Value> got = co_await identity(endpoint.credentials.source).get(ctx);
     if (!got) {
@@ -152,7 +153,7 @@ Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint,
       co_return attempt_failed(std::move(error));
     }
     credentials = std::move(*got);
-    Result<void> signed_ = sign(*call, endpoint, *credentials, ctx.loop().wall());
+    Result<void> signed_ = sign(**call, endpoint, *credentials, ctx.loop().wall());
     if (!signed_) co_return attempt_failed(std::move(signed_).error());
   }
   Attempted answer =

@@ -30,8 +30,8 @@ class AwsBedrock final : public Provider {
 
  private:
   using Identity = cloud::Refreshing<cloud::AwsCredentials>;
-  Result<WireCall> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
-                           const AttemptOptions& options);
+  Result<WireCallPtr> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
+                              const AttemptOptions& options);
   /// The reference to a bearer token, or empty: then requests are signed.
   std::string bearer_source(const catalog::Endpoint& endpoint) const;
   Identity& identity(const std::string& source);

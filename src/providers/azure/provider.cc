@@ -84,9 +84,10 @@ AzureOpenAi::Tokens& AzureOpenAi::tokens(const catalog::Endpoint& endpoint) {
   return *slot;
 }
 
-Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
-                                      bool stream, const AttemptOptions& options) {
-  WireCall call;
+Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
+                                         bool stream, const AttemptOptions& options) {
+  auto made = std::make_unique<WireCall>();
+  WireCall& call = *made;
   call.dialect = &dialect::azure();
   const std::string& deployment = deployment_of(endpoint);
   std::string path = "openai/v1/chat/completions";
@@ -99,12 +100,12 @@ Result<WireCall> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt&
   put_attempt(call, options);
   put_option_headers(call, endpoint);
   TRY_VOID(put_body(call, prompt, deployment, stream, options.service_tier));
-  return call;
+  return made;
 }
 
 Task<Attempted> AzureOpenAi::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                   Sink* sink, AttemptOptions options) {
-  Result<WireCall> call = prepare(endpoint, prompt, sink != nullptr, options);
+  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string auth = option(endpoint, "auth");
   Tokens::Value token;
@@ -112,15 +113,15 @@ Task<Attempted> AzureOpenAi::call(Context ctx, const catalog::Endpoint& endpoint
     Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
     if (!got) co_return attempt_failed(std::move(got).error());
     token = std::move(*got);
-    put_bearer(*call, token->token);
+    put_bearer(**call, token->token);
   } else {
     Result<Secret> key = credentials_.get(ctx, endpoint.credentials.source);
     if (!key) co_return attempt_failed(std::move(key).error());
     if (auth == "bearer") {
-      put_bearer(*call, *key);
+      put_bearer(**call, *key);
     } else if (!key->empty()) {
-      call->request.headers.add("api-key", std::string(key->reveal()));
-      call->secrets.push_back(*key);
+      (*call)->request.headers.add("api-key", std::string(key->reveal()));
+      (*call)->secrets.push_back(*key);
     }
   }
   Attempted answer =

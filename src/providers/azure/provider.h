@@ -27,8 +27,8 @@ class AzureOpenAi final : public Provider {
 
  private:
   using Tokens = cloud::Refreshing<cloud::BearerToken>;
-  Result<WireCall> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
-                           const AttemptOptions& options);
+  Result<WireCallPtr> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
+                              const AttemptOptions& options);
   Tokens& tokens(const catalog::Endpoint& endpoint);
 
   const ProviderEnvironment& environment_;

@@ -37,10 +37,11 @@ Result<void> OpenAiCompatible::check(const catalog::Endpoint& endpoint) const {
   return {};
 }
 
-Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
-                                           Prompt& prompt, bool stream,
-                                           const AttemptOptions& options) {
-  WireCall call;
+Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
+                                              Prompt& prompt, bool stream,
+                                              const AttemptOptions& options) {
+  auto made = std::make_unique<WireCall>();
+  WireCall& call = *made;
   call.dialect = &dialect::openai();
   std::string_view base =
       endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
@@ -60,19 +61,16 @@ Result<WireCall> OpenAiCompatible::prepare(const Context& ctx, const catalog::En
   put_attempt(call, options);
   put_option_headers(call, endpoint);
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
-  return call;
+  return made;
 }
 
 Task<Attempted> OpenAiCompatible::call(Context ctx, const catalog::Endpoint& endpoint,
                                        Prompt& prompt, Sink* sink, AttemptOptions options) {
-  Result<WireCall> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
-  if (!call) co_return attempt_failed(std::move(call).error());
-  Attempted answer =
-      co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
-  if (!answer && answer.error().error.code == Code::kUnauthenticated) {
-    credentials_.refused(endpoint.credentials.source);
-  }
-  co_return answer;
+  Result<WireCallPtr> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
+  if (!call) return failed_attempt(std::move(call).error());
+  (*call)->refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
+  return run_attempt(std::move(ctx), environment_.client, std::move(*call), prompt, sink,
+                     std::move(options));
 }
 
 }  // namespace drover::providers

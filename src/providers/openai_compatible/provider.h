@@ -23,8 +23,8 @@ class OpenAiCompatible final : public Provider {
                        AttemptOptions options) override;
 
  private:
-  Result<WireCall> prepare(const Context& ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
-                           bool stream, const AttemptOptions& options);
+  Result<WireCallPtr> prepare(const Context& ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
+                              bool stream, const AttemptOptions& options);
   const OpenAiProfile& profile_;
   const ProviderEnvironment& environment_;
   Credentials& credentials_;
