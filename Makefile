@@ -34,8 +34,9 @@ test-engine:    ## sessions on a real model: llama.cpp with a small model from P
 engine:         ## a small real model in build/engine: drover demo --engine local
 	@scripts/engine.sh
 
-cedar:          ## the Cedar policy engine, once on this machine: the next build has it
-	@scripts/cedar.sh build
+cedar:          ## the Cedar policy engine (Rust, from crates.io): the next build has it
+	@scripts/packages.sh cedar
+	@scripts/cedar.sh build >/dev/null
 
 asan:           ## unit tests under AddressSanitizer and UBSan
 	@scripts/test.sh asan

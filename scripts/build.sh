@@ -33,8 +33,12 @@ fi
 
 scripts/packages.sh "${packages[@]}"
 options+=("-DDROVER_LLHTTP_ROOT=$(scripts/llhttp.sh)")
-# The Cedar engine is in it once `make cedar` has built it.
-options+=("-DDROVER_CEDAR_LIB=$(scripts/cedar.sh)")
+# The Cedar engine is in it once `make cedar` has built it; with CEDAR=build this build makes it too.
+if [ "${CEDAR:-}" = build ]; then
+  options+=("-DDROVER_CEDAR_LIB=$(scripts/cedar.sh path)")
+else
+  options+=("-DDROVER_CEDAR_LIB=$(scripts/cedar.sh)")
+fi
 if command -v ccache >/dev/null; then
   options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF)
   # The same sources in another folder are the same objects.

@@ -16,6 +16,8 @@ gcc="g++"
 # llama.cpp is compiled by what compiles Drover.
 engine="clang-19 cmake ninja-build python3 python3-venv"
 lint="clang-format-19"
+# The Cedar engine is Rust: only those who want it in their program, and the tests, need it.
+cedar="cargo-web"
 package="dpkg-dev"
 fresh="debootstrap"
 bench="nginx-light wrk python3 python3-venv procps"
@@ -54,7 +56,7 @@ fi
 say "installing from Debian: ${missing[*]}"
 install() {
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-    --no-install-recommends -o Dpkg::Use-Pty=0 "${missing[@]}" >"$log" 2>&1
+    --no-install-recommends -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "${missing[@]}" >"$log" 2>&1
 }
 mkdir -p "$BUILD"
 log="$BUILD/packages.log"

@@ -6,12 +6,14 @@ A skip's message names what is missing by one of these words:
     pypi      the Python package index could not be reached
     shared    the recorded data beside the repository (../shared) is not there
     cargo     the Cedar engine was not built on this machine (scripts/cedar.sh)
+    opa       no OPA is installed here (a Go program, built from source for minutes)
 Anything else is a failure in CI.
 """
 
 import functools
 import os
 import re
+import shutil
 import subprocess
 
 from testlib import BUILD, IN_CI, ROOT, Outcome
@@ -53,15 +55,19 @@ def cedar_was_built():
     return bool(done.stdout.strip())
 
 
+def opa_is_there():
+    return bool(shutil.which("opa")) or (BUILD / "deps/opa").exists()
+
+
 def judge(name, message):
     """The Outcome of a skip with this message."""
     text = " ".join(message.split())[:200] or "no reason given"
     skip = Outcome(skipped=1, detail=[f"skipped {name}: {text}"])
     if not IN_CI:
         return skip
-    kind = re.search(r"\b(npm|pypi|shared|cargo)\b", text)
+    kind = re.search(r"\b(npm|pypi|shared|cargo|opa)\b", text)
     what = kind.group(1) if kind else ""
-    if what == "cargo" and not cedar_was_built():
+    if what == "cargo" and not cedar_was_built() or what == "opa" and not opa_is_there():
         return skip
     if what == "shared" and not shared_is_there() or what in REGISTRIES and not reachable(what):
         return skip

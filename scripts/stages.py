@@ -255,6 +255,21 @@ def e2e_environment():
     return Outcome(failed=1, detail=done.tail())
 
 
+def cedar():
+    """What the Cedar engine is made of is at hand: the builds of this run have it in them."""
+    done = run(["bash", "-c", "scripts/packages.sh cedar && exec scripts/cedar.sh fetch"],
+               "cedar-fetch", ENVIRONMENT_SECONDS_MAX)
+    if done.status == 0:
+        os.environ["CEDAR"] = "build"
+        return Outcome(passed=1)
+    # Without root there is no package, without a network no crate: its tests are skipped then.
+    return skips.judge("Cedar engine", "cargo: " + done.last_line())
+
+
+def cedar_engine():
+    return _command(["scripts/cedar.sh", "build"], "cedar", BUILD_SECONDS_MAX)
+
+
 def program():
     """The binary is there and starts: everything after this stands on it."""
     return _command([BUILD / "drover", "--version"], "program", CHECK_SECONDS_MAX)

@@ -23,7 +23,12 @@ WORLD_RUN_SECONDS_MAX = 24 * 3600
 def everything(report):
     environment = stages.Background("e2e environment", stages.e2e_environment)
     checks(report)
+    # Its two minutes pass beside the build, which waits for it before it links.
+    cedar = report.stage("Cedar engine at hand", stages.cedar)
+    engine = stages.Background("Cedar engine", stages.cedar_engine) if cedar.passed else None
     built = report.stage("build", lambda: stages.build("tests"))
+    if engine is not None:
+        report.stage("Cedar engine", engine.join)
     if built.failed:
         environment.join()
         return
