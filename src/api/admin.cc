@@ -5,13 +5,13 @@
 namespace drover::api {
 namespace {
 
-Result<void> operator_only(const Exchange& exchange) {
-  return identity::authorise(exchange.principal, identity::Action::kManageServer,
-                             exchange.principal.tenant);
+Result<void> operator_only(const Exchange& exchange, identity::Action action) {
+  return identity::authorise(exchange.principal, action, exchange.principal.tenant);
 }
 
 Task<Result<Json>> backup(Context ctx, Exchange& exchange, AdminServices services) {
-  CO_TRY_VOID(operator_only(exchange));
+  // A backup takes everything out.
+  CO_TRY_VOID(operator_only(exchange, identity::Action::kManageServer));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   std::string path(body.get_string("path").value_or(""));
   // Relative to what would depend on where the server was started.
@@ -23,7 +23,7 @@ Task<Result<Json>> backup(Context ctx, Exchange& exchange, AdminServices service
 }
 
 Task<Result<Json>> reload(Context ctx, Exchange& exchange, AdminServices services) {
-  CO_TRY_VOID(operator_only(exchange));
+  CO_TRY_VOID(operator_only(exchange, identity::Action::kChangeCatalog));
   co_return co_await services.reload(ctx);
 }
 

@@ -22,7 +22,7 @@ std::string param(const Exchange& exchange, std::string_view name) {
 Result<std::string> whose(const Exchange& exchange) {
   const std::string named = param(exchange, "tenant");
   const identity::Principal& who = exchange.principal;
-  const bool operates = identity::authorise(who, Action::kManageServer, who.tenant).has_value();
+  const bool operates = identity::may(who, Action::kManageServer, who.tenant);
   if (operates) return named;
   TRY_VOID(
       identity::authorise(who, Action::kReadCost, named.empty() ? who.tenant : TenantId(named)));

@@ -162,8 +162,8 @@ Task<Result<Json>> list_tenants(Context ctx, Exchange& exchange, KeyServices ser
   const TenantId& own = exchange.principal.tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, own));
   for (const identity::Tenant& tenant : services.tenants->list()) {
-    auto allowed = identity::authorise(exchange.principal, Action::kManageKeys, tenant.id);
-    if (allowed) data.push(tenant_json(tenant));
+    if (identity::may(exchange.principal, Action::kManageKeys, tenant.id))
+      data.push(tenant_json(tenant));
   }
   co_return list_json(std::move(data), false);
 }

@@ -5,6 +5,7 @@
 #include "api/json_route.h"
 #include "base/bytes.h"
 #include "base/limits/memory.h"
+#include "contract/data_class.h"
 
 namespace drover::api {
 namespace {
@@ -57,13 +58,27 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
+Result<std::string> read_class(const Exchange& exchange, const Json& body,
+                               const MemoryServices& services) {
+  const Json* stated = body.find("data_class");
+  contract::DataClass data;
+  if (stated != nullptr && !stated->is_null()) {
+    TRY(data, contract::DataClass::from_json(*stated));
+  }
+  if (!services.check_data) return data.text();
+  return services.check_data(exchange.principal.tenant, data.text());
+}
+
+Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body,
+                                 const MemoryServices& services) {
   memory::Entry entry;
   entry.key = exchange.param("key");
   for (const Json::Member& member : *body.members()) {
-    if (member.first != "text" && member.first != "value" && member.first != "expected_version") {
+    if (member.first != "text" && member.first != "value" && member.first != "data_class" &&
+        member.first != "expected_version") {
       return fail(Code::kInvalidArgument,
-                  "unknown member '" + member.first + "': there are text, value, expected_version");
+                  "unknown member '" + member.first +
+                      "': there are text, value, data_class, expected_version");
     }
   }
   const Json* text = body.find("text");
@@ -76,6 +91,7 @@ Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
   if (text == nullptr && value == nullptr) {
     return fail(Code::kInvalidArgument, "a record needs 'text', 'value' or both");
   }
+  TRY(entry.data_class, read_class(exchange, body, services));
   TRY(entry.expected_version, expected_version(exchange, body));
   return entry;
 }
@@ -83,7 +99,7 @@ Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
 Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(memory::Entry entry, read_entry(exchange, body));
+  CO_TRY(memory::Entry entry, read_entry(exchange, body, services));
   std::string key = entry.key;
   CO_TRY(uint64_t version, co_await services.memory->write(ctx, scope, std::move(entry)));
   Json out = Json::object().set("object", "memory").set("namespace", scope.name_space);
@@ -99,7 +115,7 @@ Task<Result<Json>> get(Context ctx, Exchange& exchange, MemoryServices services)
 }
 
 Task<Result<Json>> remove(Context ctx, Exchange& exchange, MemoryServices services) {
-  CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
+  CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kPurge));
   std::string key = exchange.param("key");
   CO_TRY(bool there, co_await services.memory->remove(ctx, std::move(scope), std::move(key)));
   if (!there) co_return fail(Code::kNotFound, "there is no such record");

@@ -4,11 +4,14 @@
 //
 //   GET    /v1/memory/{namespace}[?prefix=&after=&limit=]   records in key order
 //   GET    /v1/memory/{namespace}/{key}
-//   PUT    /v1/memory/{namespace}/{key}    {"text", "value", "expected_version"}; or If-Match: 3
+//   PUT    /v1/memory/{namespace}/{key}    {"text", "value", "data_class", "expected_version"}; or
+//                                          If-Match: 3
 //   DELETE /v1/memory/{namespace}/{key}
 //   POST   /v1/memory/{namespace}/search   {"query", "limit"}   best first, with "score"
 //
 // A version that is not the stored one is answered with 409 (0 means: there must be none yet).
+
+#include <functional>
 
 #include "api/router.h"
 #include "memory/memory.h"
@@ -17,6 +20,9 @@ namespace drover::api {
 
 struct MemoryServices {
   memory::Memory* memory = nullptr;
+  /// As SessionServices::check_data: what a caller states of his data. Absent: as it stands.
+  std::function<Result<std::string>(const TenantId& tenant, const std::string& data_class)>
+      check_data;
 };
 
 void add_memory_routes(Router& router, MemoryServices services);

@@ -1,5 +1,7 @@
 #include "api/placement.h"
 
+#include <charconv>
+
 #include "api/json_route.h"
 
 namespace drover::api {
@@ -71,7 +73,40 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
                      "'prefer' is listed, balanced, cheapest, fastest, greenest or spare");
     }
   }
+  co_await services.road->ask_outside(ctx, tenant.str(), data);
   co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer));
+}
+
+Result<Json> placement_of(const contract::Event& event) {
+  if (event.kind != contract::kind::kPlacementDecided) {
+    return fail(Code::kInvalidArgument, "event " + std::to_string(event.sequence) + " is a " +
+                                            event.kind + ", not a placement.decided");
+  }
+  if (event.payload.empty()) {
+    return fail(Code::kNotFound, "what the event said was purged");
+  }
+  TRY(Json payload, Json::parse(event.payload));
+  Json out = Json::object().set("sequence", event.sequence);
+  out.set("time", format_rfc3339(event.time));
+  for (Json::Member& m : *payload.members()) out.set(m.first, std::move(m.second));
+  return out;
+}
+
+/// That event of the session, if one was named.
+Task<Result<std::optional<contract::Event>>> event_named(Context ctx, Exchange& exchange,
+                                                         PlacementServices services, SessionId id) {
+  auto named = exchange.request.head().query_param("sequence");
+  if (!named) co_return std::optional<contract::Event>();
+  uint64_t sequence = 0;
+  auto [end, ec] = std::from_chars(named->data(), named->data() + named->size(), sequence);
+  if (ec != std::errc() || end != named->data() + named->size()) {
+    co_return fail(Code::kInvalidArgument, "'sequence' must be the number of an event");
+  }
+  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, id, sequence, 1));
+  if (events.empty()) {
+    co_return fail(Code::kNotFound, "there is no event " + std::to_string(sequence));
+  }
+  co_return std::optional<contract::Event>(std::move(events.front()));
 }
 
 /// The newest placement.decided of the session, if it is among its last events.
@@ -83,11 +118,8 @@ Task<Result<Json>> last_placement(Context ctx, Exchange& exchange, PlacementServ
                                                          static_cast<size_t>(kLookedAt)));
   Json out;
   for (const contract::Event& event : events) {
-    if (event.kind != contract::kind::kPlacementDecided) continue;
-    CO_TRY(Json payload, Json::parse(event.payload));
-    out = Json::object().set("sequence", event.sequence);
-    out.set("time", format_rfc3339(event.time));
-    for (Json::Member& m : *payload.members()) out.set(m.first, std::move(m.second));
+    if (event.kind != contract::kind::kPlacementDecided || event.payload.empty()) continue;
+    CO_TRY(out, placement_of(event));
   }
   co_return out;
 }
@@ -95,10 +127,20 @@ Task<Result<Json>> last_placement(Context ctx, Exchange& exchange, PlacementServ
 Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
-  Json out = explanation_json(services.road->explain(state.tenant.str(), class_of(state.data_class),
+  CO_TRY(auto named, co_await event_named(ctx, exchange, services, id));
+  Json last;
+  std::string data_class = state.data_class;
+  if (named) {
+    // The class that the data had then: the session may have learnt more since.
+    CO_TRY(last, placement_of(*named));
+    data_class = last.get_string("data_class").value_or("");
+  } else {
+    CO_TRY(last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
+  }
+  co_await services.road->ask_outside(ctx, state.tenant.str(), class_of(data_class));
+  Json out = explanation_json(services.road->explain(state.tenant.str(), class_of(data_class),
                                                      state.agent.models, state.agent.prefer));
   out.set("session", id.str());
-  CO_TRY(Json last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
   if (!last.is_null()) {
     const Json* then = last.at("epochs", "catalog");
     const Json* rules = last.at("epochs", "policy");

@@ -6,6 +6,9 @@
 //   POST /v1/placement                 {"agent": "name" | {…}} or {"models": […]},
 //                                      "data_class": "…" | {…}, "prefer": "cheapest"
 //   GET  /v1/sessions/{id}/placement   the session's next call, and its last placement
+//   GET  /v1/sessions/{id}/placement?sequence=17   the placement in that event, as it was written
+//                                      down ("last") and with every reason made again;
+//                                      "facts_changed" says whether from the same facts and rules
 
 #include "api/router.h"
 #include "session/agents.h"

@@ -1,11 +1,15 @@
 // The JSON routes: what they answer to what is wrong, and to whom.
 #include "api/admin.h"
 #include "api/api_test_fixture.h"
+#include "api/approvals.h"
+#include "api/audit.h"
 #include "api/keys.h"
 #include "api/memory.h"
 #include "api/sessions.h"
+#include "api/steering.h"
 #include "api/traces.h"
 #include "memory/memory.h"
+#include "policy/gate.h"
 #include "road/effects.h"
 #include "store/memory/memory_store.h"
 
@@ -69,11 +73,25 @@ class RoutesTest : public ApiFixture {
     };
     admin.reload = [](Context ctx) { return nothing(std::move(ctx)); };
     add_admin_routes(*router_, std::move(admin));
+    AuditServices audit;
+    audit.audit = &audit_;
+    audit.tenants = &tenants_;
+    add_audit_routes(*router_, audit);
+    ApprovalServices approvals;
+    approvals.sessions = sessions_.get();
+    add_approval_routes(*router_, approvals);
+    SteeringServices steering;
+    steering.sessions = sessions_.get();
+    steering.agents = &agents_;
+    steering.tenants = &tenants_;
+    add_steering_routes(*router_, steering);
+    for (auto& [key, principal] : principals_) principal.gate = &gate_;
     serve();
   }
   ~RoutesTest() override {
     stop_serving();
     loop_.run_task(sessions_->stop());
+    loop_.run_task(audit_.stop());
   }
 
   Task<void> prepare() {
@@ -96,6 +114,8 @@ class RoutesTest : public ApiFixture {
   identity::Keys keys_{store_.documents(), random_};
   session::AgentRegistry agents_{store_.documents()};
   road::Effects effects_{random_, nullptr, nullptr};
+  identity::Audit audit_{store_.documents(), Context(loop_)};
+  policy::VerbGate gate_{policy_, &audit_};
   NoTools tools_;
   std::unique_ptr<session::SessionManager> sessions_;
   std::vector<std::string> backups_;
@@ -180,6 +200,95 @@ TEST_F(RoutesTest, AnExportImportsAgainAndIsTheSame) {
   EXPECT_EQ(call("POST", "/v1/sessions/import", exported.body).status, 409) << "it is there";
   Reply foreign = call("POST", "/v1/sessions/import", exported.body, "k-other");
   EXPECT_EQ(foreign.status, 403) << "another tenant's session: " << foreign.body;
+}
+
+/// An operator whose rules allow the use of data and none of the verbs.
+class NoVerbs final : public policy::Authorizer {
+ public:
+  std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
+    return std::nullopt;
+  }
+  std::optional<policy::Denial> deny_verb(const policy::VerbAsk& ask) const override {
+    return policy::Denial{"no-" + ask.verb, ask.agent + " " + ask.data.text()};
+  }
+  bool by_tenant() const override { return false; }
+  std::string fingerprint() const override { return "no verbs"; }
+};
+
+TEST_F(RoutesTest, EachVerbIsPutToTheOperatorsRulesAndItsRefusalIsAudited) {
+  add("one.test");
+  Reply made =
+      call("POST", "/v1/sessions", R"({"agent":"helper","data_class":"sensitivity=internal"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  std::string id(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + id;
+  EXPECT_EQ(call("PUT", "/v1/memory/notes/k", R"({"text":"x"})").status, 200);
+  EXPECT_EQ(call("GET", path + "/export").status, 200);
+  EXPECT_EQ(call("GET", "/v1/audit").json().find("data")->array_items()->size(), 0u);
+
+  policy::PolicySpec spec;
+  spec.authorizers = {std::make_shared<NoVerbs>()};
+  policy_.replace(*policy::Policy::make(std::move(spec)));
+  add_key("k-approver", "ten_a", {identity::Scope::kApprove});
+  principals_["k-approver"].gate = &gate_;
+  struct Row {
+    const char* verb;
+    const char* method;
+    std::string target;
+    const char* body;
+    const char* key;
+  };
+  const Row rows[] = {
+      {"approve", "POST", path + "/approvals/w1", R"({"decision":"approve"})", "k-approver"},
+      {"extend", "POST", path + "/budget", R"({"steps":1})", "k-approver"},
+      {"export", "GET", path + "/export", "", "k-all"},
+      {"kill", "POST", "/v1/kill", "", "k-all"},
+      {"purge", "DELETE", "/v1/memory/notes/k", "", "k-all"},
+      {"catalog", "POST", "/v1/admin/reload", "", "k-operator"},
+      {"server", "POST", "/v1/admin/backup", R"({"path":"/tmp/x"})", "k-operator"},
+      {"keys", "GET", "/v1/keys", "", "k-all"},
+      {"agents", "POST", path + "/move", R"({"version":"2"})", "k-all"},
+  };
+  for (const Row& row : rows) {
+    std::string body = row.body;
+    if (std::string_view(row.verb) == "kill") {
+      body = R"({"target":"session","what":")" + id + "\"}";
+    }
+    Reply refused = call(row.method, row.target, body, row.key);
+    EXPECT_EQ(refused.status, 403) << row.verb << " " << refused.body;
+    EXPECT_NE(refused.error_member("message").find("no-" + std::string(row.verb)),
+              std::string::npos)
+        << refused.body;
+    Json audit = call("GET", "/v1/audit?limit=1", "", "k-operator").json();
+    const Json& entry = audit.find("data")->array_items()->front();
+    EXPECT_EQ(entry.get_string("verb"), row.verb);
+    EXPECT_EQ(entry.get_string("name"), row.key);
+    EXPECT_EQ(entry.get_string("reason"), "policy");
+    bool of_session = row.target.find(id) != std::string::npos || body.find(id) != body.npos;
+    if (of_session && std::string_view(row.verb) != "agents") {
+      EXPECT_EQ(entry.get_string("session"), id) << row.verb;
+      EXPECT_NE(refused.body.find("helper sensitivity=internal"), std::string::npos) << row.verb;
+    }
+  }
+  // Reading and talking are no verbs; nobody but an admin reads the audit, each tenant its own.
+  EXPECT_EQ(call("GET", path).status, 200);
+  EXPECT_EQ(call("GET", "/v1/audit", "", "k-sessions").status, 403);
+  EXPECT_EQ(call("GET", "/v1/audit", "", "k-other").json().find("data")->array_items()->size(), 0u);
+  EXPECT_EQ(call("GET", "/v1/audit?tenant=default", "", "k-all").status, 404);
+  EXPECT_EQ(call("GET", "/v1/audit?before=x").status, 400);
+  policy_.replace(std::make_shared<policy::Policy>());
+  EXPECT_EQ(call("GET", path + "/export").status, 200) << "the rules are others now";
+}
+
+TEST_F(RoutesTest, AMemoryStatesItsClassAndGivesItBack) {
+  Reply put = call("PUT", "/v1/memory/notes/k",
+                   R"({"text":"tea","data_class":{"residency":"de","sensitivity":"internal"}})");
+  ASSERT_EQ(put.status, 200) << put.body;
+  Reply got = call("GET", "/v1/memory/notes/k");
+  EXPECT_EQ(got.json().get_string("data_class"), "residency=de;sensitivity=internal") << got.body;
+  EXPECT_EQ(call("PUT", "/v1/memory/notes/k", R"({"text":"x","data_class":7})").status, 400);
+  EXPECT_EQ(call("PUT", "/v1/memory/notes/k", R"({"text":"x","data_class":"nonsense="})").status,
+            400);
 }
 
 TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {

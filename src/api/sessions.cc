@@ -361,7 +361,7 @@ Task<Result<void>> follow_events(Context ctx, Exchange& exchange, SessionService
 
 Task<Result<void>> export_session(Context ctx, Exchange& exchange, SessionServices services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
-  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  CO_TRY(auto row, co_await services.sessions->find_to_export(ctx, exchange.principal, id));
   http::ResponseHead head = stream_head(exchange, "application/jsonl");
   CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(head)));
   uint64_t next = 1;

@@ -118,6 +118,7 @@ void EvidenceKeeper::set_endpoints(std::vector<AttestedEndpoint> endpoints) {
   for (const auto& endpoint : endpoints_) holder_.forget(endpoint->endpoint);
   endpoints_.clear();
   origins_.clear();
+  failures_.clear();
   generation_ = async::CancelState::make(scope_.context().cancel_state());
   for (AttestedEndpoint& endpoint : endpoints) {
     auto shared = std::make_shared<AttestedEndpoint>(std::move(endpoint));
@@ -156,6 +157,7 @@ Task<void> EvidenceKeeper::keep(Context ctx, std::shared_ptr<AttestedEndpoint> e
     if (ctx.cancelled()) co_return;
     Duration wait = pause;
     if (claims) {
+      failures_.erase(endpoint->endpoint);
       wait = until_next(*claims, endpoint->max_age, loop_.wall());
       pause = limits::kEvidencePauseMin;
       if (!was_good)
@@ -163,6 +165,7 @@ Task<void> EvidenceKeeper::keep(Context ctx, std::shared_ptr<AttestedEndpoint> e
                  attest::kind_name(endpoint->kind));
     } else {
       pause = std::min(pause * 2, limits::kEvidencePauseMax);
+      failures_[endpoint->endpoint] = {loop_.wall(), claims.error().to_string()};
       // Once an episode, not once a try.
       if (was_good || !told) {
         LOG_WARN("no evidence from {}: {}", endpoint->endpoint, claims.error().to_string());

@@ -65,6 +65,8 @@ class EvidenceKeeper final : public policy::Evidence {
   /// That key; an error with the reason "attestation" while there is no fresh evidence.
   Result<crypto::Digest> key_of(std::string_view origin) const;
 
+  /// One object an endpoint: kind, verdict, why, age_s, expires, the last failed fetch.
+  Json report() const;
   const attest::EvidenceHolder& holder() const { return holder_; }
   const std::vector<std::shared_ptr<AttestedEndpoint>>& endpoints() const { return endpoints_; }
   async::Loop& loop() const { return loop_; }
@@ -78,6 +80,8 @@ class EvidenceKeeper final : public policy::Evidence {
   attest::EvidenceHolder holder_;
   std::vector<std::shared_ptr<AttestedEndpoint>> endpoints_;
   std::map<std::string, std::vector<std::shared_ptr<AttestedEndpoint>>, std::less<>> origins_;
+  /// Of each endpoint whose last fetch failed: when, and how.
+  std::map<std::string, std::pair<WallTime, std::string>, std::less<>> failures_;
   async::Scope scope_;
   async::CancelPtr generation_;
 };

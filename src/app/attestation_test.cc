@@ -166,6 +166,29 @@ TEST_F(AttestationTest, AnOutageTakesNothingAwayButTimeDoes) {
   EXPECT_FALSE(fresh());
 }
 
+TEST_F(AttestationTest, TheReportSaysAgeExpiryAndVerdict) {
+  auto one = [&] { return keeper_.report().array_items()->front(); };
+  EXPECT_EQ(one().get_string("verdict"), "none");
+  EXPECT_EQ(one().get_string("why"), "no evidence of kind aws-nitro");
+  loop_.run_for(3min);
+  Json good = one();
+  EXPECT_EQ(good.get_string("endpoint"), "enclave");
+  EXPECT_EQ(good.get_string("kind"), "aws-nitro");
+  EXPECT_EQ(good.get_string("verdict"), "fresh");
+  EXPECT_EQ(good.find("why"), nullptr);
+  EXPECT_GE(*good.get_int("age_s"), 150);
+  EXPECT_LE(*good.get_int("age_s"), 180);
+  WallTime expires = *parse_rfc3339(*good.get_string("expires"));
+  EXPECT_GT(expires, loop_.wall());
+  EXPECT_LE(expires, loop_.wall() + endpoint().max_age);
+  net_.add_fault("enclave.test", net::Fault::refuse());
+  loop_.run_for(11min);
+  Json gone = one();
+  EXPECT_EQ(gone.get_string("verdict"), "not fresh");
+  EXPECT_NE(gone.get_string("why")->find("old, at most"), std::string::npos) << gone.dump();
+  EXPECT_NE(gone.find("last_failure"), nullptr) << gone.dump();
+}
+
 TEST_F(AttestationTest, AnotherMachineUnderTheNameGetsNothing) {
   loop_.run_for(1s);
   ASSERT_EQ(get(), "hello");

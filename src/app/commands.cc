@@ -32,7 +32,8 @@ const std::vector<Command>& all_commands() {
       contract_check_command(), sim_command(),
       sim_enclave_command(),    sim_mcp_replay_command(),
       sim_mcp_tools_command(),  tool_ls_command(),
-      tool_call_command(),      completion_command(),
+      tool_call_command(),      audit_ls_command(),
+      attest_ls_command(),      completion_command(),
   };
   return commands;
 }

@@ -368,7 +368,15 @@ class Reader {
 
   /// An origin where agents' planners may be, private or not, and what it is told of secrets.
   void planner(const Json& item, const std::string& at) {
-    if (!known(item, at, {"origin", "headers", "facts"})) return;
+    if (!known(item, at, {"origin", "queue", "headers", "facts", "data"})) return;
+    // Workers are known by their queue alone: where they are is for the operator to say.
+    if (auto queue = item.get_string("queue")) {
+      if (item.find("origin") != nullptr || item.find("headers") != nullptr) {
+        fault(at, "a planner is a queue or an origin, not both");
+      }
+      read_thing(item, at, "queue:" + std::string(*queue), tell(), out_.config);
+      return;
+    }
     session::PlannerOrigin p;
     p.origin = required(item, at, "origin", "such as http://127.0.0.1:9000");
     auto url = http::Url::parse(p.origin);

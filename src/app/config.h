@@ -46,6 +46,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -56,6 +57,7 @@
 #include "catalog/places.h"
 #include "road/budget.h"
 #include "road/guard.h"
+#include "road/opa.h"
 #include "road/road.h"
 #include "session/agent.h"
 #include "session/http_planner.h"
@@ -96,6 +98,8 @@ struct Config {
   catalog::Places places;                         // the starter catalog and the operator's files
   std::map<std::string, road::ThingSpec> things;  // tools, planners' origins, the own store
   std::shared_ptr<const policy::Policy> policy = std::make_shared<policy::Policy>();
+  /// The external authoriser, if there is one; its token is still a reference.
+  std::optional<road::OpaOptions> opa;
 
   bool tls() const { return !tls_cert.empty(); }
   /// "http://127.0.0.1:7070".

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "http/message.h"
 #include "policy/cedar.h"
 
 namespace drover::app {
@@ -84,10 +85,43 @@ Result<std::shared_ptr<const policy::Authorizer>> load_rules(
   return policy::load_cedar(text, file, std::make_shared<const policy::Zones>(std::move(zones)));
 }
 
+/// A time within bounds; what is not there stays as it is.
+void read_time(const Json& section, std::string_view key, Duration least, Duration most,
+               const TellFault& fault, Duration& out) {
+  auto text = section.get_string(key);
+  if (!text) return;
+  auto time = parse_duration(*text);
+  if (time && *time >= least && *time <= most) {
+    out = *time;
+    return;
+  }
+  fault("policy.opa." + std::string(key), "'" + std::string(*text) + "' is no time that it may be",
+        "from " + format_duration(least) + " to " + format_duration(most));
+}
+
+void read_opa(const Json& section, const ConfigPath& path, const TellFault& fault, Config& out) {
+  if (!known(section, "policy.opa", {"url", "timeout", "keep", "token", "ca_file"}, fault)) return;
+  road::OpaOptions opa;
+  opa.url = section.get_string("url").value_or("");
+  auto url = http::Url::parse(opa.url);
+  if (!url || !url->target.starts_with("/v1/data/")) {
+    fault("policy.opa.url", "'" + opa.url + "' is no document of OPA's data API",
+          "such as http://127.0.0.1:8181/v1/data/drover/allow");
+  }
+  opa.token = section.get_string("token").value_or("");
+  if (!opa.token.empty() && !opa.token.starts_with("env:") && !opa.token.starts_with("file:")) {
+    fault("policy.opa.token", "a secret does not stand in this file", "env:NAME, or file:PATH");
+  }
+  read_time(section, "timeout", 10ms, 30s, fault, opa.timeout);
+  read_time(section, "keep", 1s, 24h, fault, opa.keep);
+  if (auto file = section.get_string("ca_file")) opa.ca_file = path(std::string(*file));
+  out.opa = std::move(opa);
+}
+
 void read_policy(const Json& section, const ConfigPath& path, const ReadFile& read_file,
                  const TellFault& fault, Config& out) {
-  if (!known(section, "policy", {"zones", "classes", "floor", "tenants", "requirements", "cedar"},
-             fault)) {
+  if (!known(section, "policy",
+             {"zones", "classes", "floor", "tenants", "requirements", "cedar", "opa"}, fault)) {
     return;
   }
   size_t faults = 0;
@@ -116,8 +150,11 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
     if (!rules) {
       counted("policy.cedar", rules.error().message, "");
     } else {
-      spec.authorizer = std::move(*rules);
+      spec.authorizers.push_back(std::move(*rules));
     }
+  }
+  if (const Json* opa = section.find("opa"); opa != nullptr && !opa->is_null()) {
+    read_opa(*opa, path, counted, out);
   }
   if (faults > 0) return;
   auto made = policy::Policy::make(std::move(spec));

@@ -14,6 +14,8 @@
 //     tenants: {ten_clinic: patient}    # the least for what a tenant brings
 //     requirements: [...]               # policy/requirement.h
 //     cedar: rules.cedar                # rules in the Cedar language: policy/cedar.h
+//     opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 2s, keep: 60s,
+//           token: env:OPA_TOKEN, ca_file: opa.pem}     # an external authoriser: road/opa.h
 //   endpoints:
 //     - {…, region: eu-central-1, facts: {retention: none, cleared_for: confidential}}
 //   tools:
@@ -38,7 +40,7 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
 /// facts and place of one endpoint, whose other members are set.
 void read_endpoint_facts(const Json& item, const std::string& at, const TellFault& fault,
                          const Config& config, catalog::Endpoint& endpoint);
-/// facts and data of a tool server or a planner's origin.
+/// facts and data of a tool server, a planner's origin or the workers of a queue.
 void read_thing(const Json& item, const std::string& at, const std::string& name,
                 const TellFault& fault, Config& out);
 /// The names of classes and zones that agents use exist.

@@ -71,6 +71,23 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   EXPECT_EQ(e[4].facts.text("prompt_cache"), "de-by");
 }
 
+TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {
+  ConfigOutcome outcome = parse(R"(
+policy:
+  opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 500ms, token: env:OPA_TOKEN}
+planners:
+  - {queue: wards, facts: {zone: de}, data: sensitivity=internal}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  ASSERT_TRUE(outcome.config.opa);
+  EXPECT_EQ(outcome.config.opa->timeout, 500ms);
+  EXPECT_EQ(outcome.config.opa->keep, 60s);
+  EXPECT_EQ(outcome.config.opa->token, "env:OPA_TOKEN") << "resolved when it is used";
+  EXPECT_EQ(outcome.config.things.at("queue:wards").facts.text("zone"), "de");
+  EXPECT_EQ(outcome.config.things.at("queue:wards").data_class, "sensitivity=internal");
+  EXPECT_TRUE(outcome.config.planners.empty()) << "nobody is asked there";
+}
+
 struct Wrong {
   std::string_view text;
   int line;
@@ -105,6 +122,11 @@ INSTANTIATE_TEST_SUITE_P(
               "no fact 'colour'"},
         Wrong{"endpoints:\n  - {provider: openai, model: m, place: mars}", 2, "no place 'mars'"},
         Wrong{"tools:\n  - {name: t, command: [t], data: guest}", 2, "no data class 'guest'"},
+        Wrong{"policy:\n  opa: {url: \"http://127.0.0.1:8181/allow\"}", 2, "OPA's data API"},
+        Wrong{"policy:\n  opa:\n    url: http://h/v1/data/a\n    token: secret", 4,
+              "does not stand in this file"},
+        Wrong{"policy:\n  opa:\n    url: http://h/v1/data/a\n    keep: 1ms", 4, "no time"},
+        Wrong{"planners:\n  - {queue: q, origin: \"http://h\"}", 2, "a queue or an origin"},
         Wrong{"endpoints:\n  - {provider: openai, model: m}\nagents:\n"
               "  - {name: a, models: [m], data: guest}",
               4, "no data class 'guest'"}));

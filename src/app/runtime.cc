@@ -6,6 +6,8 @@
 #include "api/admin.h"
 #include "api/agents.h"
 #include "api/approvals.h"
+#include "api/attestation.h"
+#include "api/audit.h"
 #include "api/budget_report.h"
 #include "api/cost.h"
 #include "api/gateway.h"
@@ -20,8 +22,9 @@
 #include "api/trees.h"
 #include "api/work.h"
 #include "app/files.h"
-#include "app/memory_host.h"
 #include "app/tool_servers.h"
+#include "policy/gate.h"
+#include "session/memory_host.h"
 #include "store/log/log_store.h"
 #include "store/memory/memory_store.h"
 #include "store/stream_log_files.h"
@@ -210,11 +213,35 @@ session::Services Runtime::session_services() {
   return s;
 }
 
+Result<std::shared_ptr<const policy::Policy>> Runtime::policy_of(const Config& config) {
+  if (road_ != nullptr && config.opa.has_value() != (opa_ != nullptr)) {
+    return fail(Code::kFailedPrecondition,
+                "`policy.opa` comes and goes with a restart only, not while calls are in flight");
+  }
+  if (!config.opa) return config.policy;
+  road::OpaOptions options = *config.opa;
+  auto token = resolve_secret(options.token, read_small_file);
+  if (!token) {
+    Error error = std::move(token).error();
+    error.message = "policy.opa.token: " + error.message;
+    return fail(std::move(error));
+  }
+  options.token = std::move(*token);
+  if (opa_ == nullptr) {
+    opa_ = std::make_unique<road::Opa>(root_, *tool_client_, std::move(options));
+  } else {
+    opa_->configure(std::move(options));
+  }
+  return config.policy->with(opa_->authorizer());
+}
+
 Result<void> Runtime::open(Config config) {
   config_ = std::move(config);
   TRY_VOID(open_store());
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
+  audit_ = std::make_unique<identity::Audit>(store_->documents(), root_);
+  gate_ = std::make_unique<policy::VerbGate>(policy_, audit_.get());
   agents_ = std::make_unique<session::AgentRegistry>(store_->documents());
   agents_->set_configured(config_.agents);
   health_ = std::make_unique<catalog::Health>(loop_);
@@ -231,21 +258,24 @@ Result<void> Runtime::open(Config config) {
   parts.providers = providers_.get();
   parts.spans = spans_.get();
   parts.metrics = &metrics_;
-  policy_.replace(config_.policy);
+  TRY(auto policy, policy_of(config_));
+  policy_.replace(std::move(policy));
   parts.policy = &policy_;
+  parts.external = opa_.get();
   parts.evidence = evidence_.get();
   parts.settings = config_.road;
   parts.accounts = accounts_.get();
   road_ = road::make_road(parts);
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_, &policy_);
   effects_->guard().set_things(config_.things);
+  effects_->set_external(opa_.get());
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));
   tools::Environment tool_environment;
   tool_environment.spawner = spawner_.get();
   tool_environment.client = tool_client_.get();
   tools_ = std::make_unique<tools::ServerToolSet>(tool_environment, std::move(servers));
   memory_ = std::make_unique<memory::Memory>(store_->records());
-  memory_host_ = make_memory_host(*memory_);
+  memory_host_ = session::make_memory_host(*memory_);
   planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());
   TRY(auto origins, resolved_planners(config_));
   planner_->set_origins(std::move(origins));
@@ -322,6 +352,7 @@ void Runtime::open_books() {
 Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await tenants_->load(ctx));
   CO_TRY_VOID(co_await keys_->load(ctx));
+  CO_TRY_VOID(co_await audit_->load(ctx));
   CO_TRY_VOID(co_await agents_->load(ctx));
   CO_TRY(auto settings, road_settings(config_));
   road_->configure(std::move(settings));
@@ -344,6 +375,8 @@ Task<void> Runtime::stop(Context ctx) {
   co_await evidence_->stop();
   background_->cancel("stopping");
   co_await background_->join();
+  co_await audit_->stop();
+  if (opa_ != nullptr) co_await opa_->stop();
   co_await spans_->close();
   auto flushed = co_await books_->close(ctx);
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
@@ -362,9 +395,10 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY(auto origins, resolved_planners(config));
   CO_TRY(auto settings, road_settings(config));
   CO_TRY(auto budgets, all_budgets(config));
+  CO_TRY(auto policy, policy_of(config));
   CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
-  policy_.replace(config.policy);
+  policy_.replace(std::move(policy));
   effects_->guard().set_things(config.things);
   road_->configure(std::move(settings));
   planner_->set_origins(std::move(origins));
@@ -463,6 +497,7 @@ void Runtime::add_routes(api::Router& router) {
   api::add_health_routes(router, health);
   api::MemoryServices memory;
   memory.memory = memory_.get();
+  memory.check_data = sessions.check_data;
   api::add_memory_routes(router, memory);
   api::KeyServices keys;
   keys.keys = keys_.get();
@@ -474,6 +509,13 @@ void Runtime::add_routes(api::Router& router) {
     return {};
   };
   api::add_key_routes(router, keys);
+  api::AttestationServices attestation;
+  attestation.report = [this] { return evidence_->report(); };
+  api::add_attestation_routes(router, attestation);
+  api::AuditServices audit;
+  audit.audit = audit_.get();
+  audit.tenants = tenants_.get();
+  api::add_audit_routes(router, audit);
   api::TraceServices traces;
   traces.spans = &store_->spans();
   traces.sessions = sessions_.get();

@@ -20,6 +20,7 @@
 #include "catalog/catalog.h"
 #include "catalog/health.h"
 #include "http/client.h"
+#include "identity/audit.h"
 #include "identity/keys.h"
 #include "identity/tenants.h"
 #include "memory/memory.h"
@@ -103,6 +104,8 @@ class Runtime {
   trace::Ledger& ledger() { return *ledger_; }
   road::Accounts& accounts() { return *accounts_; }
   road::Books& books() { return *books_; }
+  /// Asked before anything is done for a key (identity/principal.h).
+  const identity::Gate& gate() const { return *gate_; }
   const catalog::CatalogHolder& catalog() const { return catalog_; }
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
@@ -123,6 +126,8 @@ class Runtime {
   providers::ProviderEnvironment environment();
   session::Services session_services();
   void open_books();
+  /// The policy of a configuration, with the external authoriser if there is one.
+  Result<std::shared_ptr<const policy::Policy>> policy_of(const Config& config);
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
   /// What the road is set to, with the ids of tenants and keys, which must be loaded.
@@ -148,6 +153,8 @@ class Runtime {
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
+  std::unique_ptr<identity::Audit> audit_;
+  std::unique_ptr<identity::Gate> gate_;
   std::unique_ptr<session::AgentRegistry> agents_;
   catalog::CatalogHolder catalog_;
   policy::PolicyHolder policy_;
@@ -159,6 +166,7 @@ class Runtime {
   std::unique_ptr<trace::LedgerLog> ledger_log_;
   std::unique_ptr<road::Accounts> accounts_;
   std::unique_ptr<road::Books> books_;
+  std::unique_ptr<road::Opa> opa_;
   std::unique_ptr<road::Road> road_;
   std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<tools::ServerToolSet> tools_;

@@ -7,8 +7,10 @@ namespace drover::app {
 Result<identity::Principal> Serving::authenticate(std::string_view key,
                                                   const net::Endpoint& remote) {
   if (!own_key_.empty() && equal_constant_time(key, own_key_)) return own_principal_;
-  TRY(auto principal, runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
-  return *principal;
+  TRY(auto found, runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
+  identity::Principal principal = *found;
+  principal.gate = &runtime_.gate();
+  return principal;
 }
 
 void Serving::accept(std::string key, identity::Principal principal) {

@@ -4,6 +4,7 @@
 
 #include "async/sim_loop.h"
 #include "base/bytes.h"
+#include "identity/audit.h"
 #include "identity/keys.h"
 #include "store/memory/memory_store.h"
 
@@ -78,6 +79,104 @@ TEST(Authorise, AnotherTenantsThingIsNotFound) {
   }
   EXPECT_FALSE(authorise(a, Action::kManageServer, TenantId("ten_a")));
   EXPECT_FALSE(authorise(Principal(), Action::kCallModel, TenantId()));
+}
+
+/// Lets nobody export, and remembers what it was told.
+struct OneRule final : Gate {
+  bool has_rules() const override { return true; }
+  Result<void> judge(const Principal&, Action action, const Subject& subject) const override {
+    ++asked;
+    if (action != Action::kExport || subject.data_class.empty()) return {};
+    return fail(Error(Code::kPermissionDenied, "not that").with_reason("policy"));
+  }
+  void denied(const Principal&, Action action, const Subject& subject,
+              const Error& error) const override {
+    told.push_back(std::string(verb_of(action)) + " " + subject.session + " " + error.reason);
+  }
+  mutable int asked = 0;
+  mutable std::vector<std::string> told;
+};
+
+TEST(Authorise, VerbsAreThenPutToTheOperatorsRulesAndRefusalsAreTold) {
+  OneRule gate;
+  Principal who = with("ten_a", {Scope::kCall, Scope::kSessions});
+  who.gate = &gate;
+  Subject secret;
+  secret.owner = TenantId("ten_a");
+  secret.session = "ses_1";
+  secret.data_class = "sensitivity=confidential";
+  auto refused = authorise(who, Action::kExport, secret);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "policy");
+  secret.data_class.clear();
+  EXPECT_TRUE(authorise(who, Action::kExport, secret));
+  EXPECT_EQ(gate.asked, 2);
+  // What the scopes refuse, no rule is asked for; it is told all the same.
+  EXPECT_FALSE(authorise(who, Action::kApprove, secret));
+  EXPECT_FALSE(authorise(who, Action::kManageKeys, TenantId("ten_b")));
+  EXPECT_EQ(gate.asked, 2);
+  // No verb, no rule: the way of each call.
+  EXPECT_TRUE(authorise(who, Action::kCallModel, TenantId("ten_a")));
+  EXPECT_FALSE(authorise(who, Action::kReadSession, TenantId("ten_b")));
+  EXPECT_EQ(gate.asked, 2);
+  EXPECT_FALSE(may(who, Action::kApprove, TenantId("ten_a"))) << "asked for showing: not told";
+  EXPECT_EQ(gate.told,
+            (std::vector<std::string>{"export ses_1 policy", "approve ses_1 missing_scope",
+                                      "keys  not_found"}));
+}
+
+AuditEntry refusal(const char* tenant, const char* key, const char* verb) {
+  AuditEntry out;
+  out.tenant = TenantId(tenant);
+  out.key = key;
+  out.verb = verb;
+  out.owner = TenantId(tenant);
+  out.reason = "missing_scope";
+  out.why = "no";
+  return out;
+}
+
+TEST(Audit, KeepsWhatWasRefusedOverARestartAndCountsTheSameOnce) {
+  World w;
+  {
+    Audit audit(w.store.documents(), w.ctx);
+    ASSERT_TRUE(w.loop.run_task(audit.load(w.ctx)));
+    audit.refused(refusal("ten_a", "key_1", "approve"));
+    for (int i = 0; i < 100; ++i) audit.refused(refusal("ten_b", "key_2", "export"));
+    w.loop.run_for(limits::kAuditSame + 1s);
+    audit.refused(refusal("ten_b", "key_2", "export"));
+    w.loop.run_for(1s);
+    EXPECT_EQ(audit.unwritten(), 0u);
+    w.loop.run_task(audit.stop());
+  }
+  Audit again(w.store.documents(), w.ctx);
+  ASSERT_TRUE(w.loop.run_task(again.load(w.ctx)));
+  auto all = again.list(std::nullopt, 0, 50);
+  ASSERT_EQ(all.size(), 3u);
+  EXPECT_EQ(all[0].verb, "export");
+  EXPECT_EQ(all[0].times, 1u) << "a minute later it is a new one";
+  EXPECT_EQ(all[1].times, 100u);
+  EXPECT_EQ(all[2].verb, "approve");
+  EXPECT_EQ(again.list(TenantId("ten_a"), 0, 50).size(), 1u);
+  EXPECT_EQ(again.list(std::nullopt, all[1].sequence, 50).size(), 1u);
+  again.refused(refusal("ten_a", "key_1", "kill"));
+  EXPECT_EQ(again.list(std::nullopt, 0, 1).front().sequence, all[0].sequence + 1);
+  w.loop.run_task(again.stop());
+}
+
+TEST(Audit, IsBoundedAndTheOldestGoes) {
+  World w;
+  configure_log(LogLevel::kError, LogFormat::kText);  // a line for each otherwise
+  Audit audit(w.store.documents(), w.ctx);
+  for (size_t i = 0; i < limits::kAuditEntriesMax + 5; ++i) {
+    audit.refused(refusal("ten_a", ("key_" + std::to_string(i)).c_str(), "kill"));
+  }
+  w.loop.run_for(600s);
+  auto stored = w.loop.run_task(w.store.documents().list(w.ctx, "audit"));
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->size(), limits::kAuditEntriesMax);
+  EXPECT_EQ(audit.list(std::nullopt, 0, 100'000).back().key, "key_5");
+  w.loop.run_task(audit.stop());
 }
 
 TEST(Keys, AKeyIsFoundUntilItIsRevoked) {

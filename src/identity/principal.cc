@@ -9,6 +9,7 @@ namespace {
 
 struct Rule {
   Action action;
+  std::string_view verb;
   Scope scope;
   /// Whether the operator's tenant may do it to another tenant's things.
   bool operator_everywhere;
@@ -18,24 +19,28 @@ struct Rule {
 
 // The whole of what a key may do.
 constexpr Rule kRules[] = {
-    {Action::kCallModel, Scope::kCall, false, false},
-    {Action::kCreateSession, Scope::kSessions, false, false},
-    {Action::kReadSession, Scope::kSessions, false, false},
-    {Action::kWriteSession, Scope::kSessions, false, false},
+    {Action::kCallModel, "", Scope::kCall, false, false},
+    {Action::kCreateSession, "", Scope::kSessions, false, false},
+    {Action::kReadSession, "", Scope::kSessions, false, false},
+    {Action::kWriteSession, "", Scope::kSessions, false, false},
     // Apart from the rest of a session: whoever talks to an agent need not be who answers for it.
-    {Action::kApprove, Scope::kApprove, false, false},
-    {Action::kExtendBudget, Scope::kApprove, false, false},
-    {Action::kKill, Scope::kSessions, false, false},
-    {Action::kKillMany, Scope::kAdmin, true, false},
-    {Action::kLeaseWork, Scope::kSessions, false, false},
-    {Action::kReadAgents, Scope::kSessions, false, false},
-    {Action::kManageAgents, Scope::kAdmin, false, false},
-    {Action::kReadMemory, Scope::kSessions, false, false},
-    {Action::kWriteMemory, Scope::kSessions, false, false},
-    {Action::kReadTrace, Scope::kSessions, false, false},
-    {Action::kReadCost, Scope::kSessions, false, false},
-    {Action::kManageKeys, Scope::kAdmin, true, false},
-    {Action::kManageServer, Scope::kAdmin, true, true},
+    {Action::kApprove, "approve", Scope::kApprove, false, false},
+    {Action::kExtendBudget, "extend", Scope::kApprove, false, false},
+    {Action::kKill, "kill", Scope::kSessions, false, false},
+    {Action::kKillMany, "kill", Scope::kAdmin, true, false},
+    {Action::kLeaseWork, "lease", Scope::kSessions, false, false},
+    {Action::kReadAgents, "", Scope::kSessions, false, false},
+    {Action::kManageAgents, "agents", Scope::kAdmin, false, false},
+    {Action::kReadMemory, "", Scope::kSessions, false, false},
+    {Action::kWriteMemory, "", Scope::kSessions, false, false},
+    {Action::kReadTrace, "", Scope::kSessions, false, false},
+    {Action::kReadCost, "", Scope::kSessions, false, false},
+    {Action::kManageKeys, "keys", Scope::kAdmin, true, false},
+    {Action::kManageServer, "server", Scope::kAdmin, true, true},
+    {Action::kExport, "export", Scope::kSessions, false, false},
+    {Action::kPurge, "purge", Scope::kSessions, false, false},
+    {Action::kChangeCatalog, "catalog", Scope::kAdmin, true, true},
+    {Action::kReadAudit, "", Scope::kAdmin, true, false},
 };
 
 const Rule* rule_of(Action action) {
@@ -45,7 +50,33 @@ const Rule* rule_of(Action action) {
   return nullptr;
 }
 
+/// By tenants and scopes alone.
+Result<void> by_scope(const Principal& principal, Action action, const TenantId& owner) {
+  const Rule* rule = rule_of(action);
+  if (rule == nullptr) return fail(Code::kPermissionDenied, "this action has no rule");
+  const bool is_operator = principal.tenant == default_tenant();
+  if (principal.tenant.empty() ||
+      (owner != principal.tenant && !(rule->operator_everywhere && is_operator))) {
+    return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
+  }
+  if (!principal.has(rule->scope)) {
+    return fail(Error(Code::kPermissionDenied, "this key lacks the scope '" +
+                                                   std::string(scope_name(rule->scope)) +
+                                                   "': ask for a key that has it")
+                    .with_reason("missing_scope"));
+  }
+  if (rule->operator_only && !is_operator) {
+    return fail(Code::kPermissionDenied, "only a key of the operator's tenant may do this");
+  }
+  return {};
+}
+
 }  // namespace
+
+std::string_view verb_of(Action action) {
+  const Rule* rule = rule_of(action);
+  return rule == nullptr ? std::string_view() : rule->verb;
+}
 
 std::string_view scope_name(Scope scope) {
   switch (scope) {
@@ -81,24 +112,30 @@ Principal Principal::system(TenantId tenant) {
   return out;
 }
 
+Result<void> authorise(const Principal& principal, Action action, const Subject& subject) {
+  Result<void> allowed = by_scope(principal, action, subject.owner);
+  if (principal.gate == nullptr || verb_of(action).empty()) return allowed;
+  if (allowed) allowed = principal.gate->judge(principal, action, subject);
+  if (!allowed) principal.gate->denied(principal, action, subject, allowed.error());
+  return allowed;
+}
+
 Result<void> authorise(const Principal& principal, Action action, const TenantId& owner) {
-  const Rule* rule = rule_of(action);
-  if (rule == nullptr) return fail(Code::kPermissionDenied, "this action has no rule");
-  const bool is_operator = principal.tenant == default_tenant();
-  if (principal.tenant.empty() ||
-      (owner != principal.tenant && !(rule->operator_everywhere && is_operator))) {
-    return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
+  // The way of each call: nothing is copied.
+  if (principal.gate == nullptr || verb_of(action).empty()) {
+    return by_scope(principal, action, owner);
   }
-  if (!principal.has(rule->scope)) {
-    return fail(Error(Code::kPermissionDenied, "this key lacks the scope '" +
-                                                   std::string(scope_name(rule->scope)) +
-                                                   "': ask for a key that has it")
-                    .with_reason("missing_scope"));
-  }
-  if (rule->operator_only && !is_operator) {
-    return fail(Code::kPermissionDenied, "only a key of the operator's tenant may do this");
-  }
-  return {};
+  Subject subject;
+  subject.owner = owner;
+  return authorise(principal, action, subject);
+}
+
+bool may(const Principal& principal, Action action, const TenantId& owner) {
+  if (!by_scope(principal, action, owner)) return false;
+  if (principal.gate == nullptr || verb_of(action).empty()) return true;
+  Subject subject;
+  subject.owner = owner;
+  return principal.gate->judge(principal, action, subject).has_value();
 }
 
 }  // namespace drover::identity

@@ -15,17 +15,21 @@ enum class Scope : uint8_t { kCall, kSessions, kApprove, kAdmin };
 std::string_view scope_name(Scope scope);  // "call", "sessions", "approve", "admin"
 Result<Scope> parse_scope(std::string_view name);
 
+class Gate;
+
 struct Principal {
   TenantId tenant;
   KeyId key;         // empty for the process itself
   std::string name;  // the key's label, for actors and logs
   std::vector<Scope> scopes;
+  /// The operator's own rules, asked after the scopes; null: none. Outlives the principal.
+  const Gate* gate = nullptr;
   bool has(Scope scope) const;
   /// The process itself (demo, recovery): every scope, the given tenant.
   static Principal system(TenantId tenant);
 };
 
-/// What is asked for. Extended by later policy; every surface calls authorise() and nothing else.
+/// What is asked for. Every surface calls authorise() and nothing else.
 enum class Action : uint8_t {
   kCallModel,
   kCreateSession,
@@ -43,14 +47,48 @@ enum class Action : uint8_t {
   kReadTrace,
   kReadCost,  // what the tenant used and what it cost
   kManageKeys,
-  kManageServer,  // reload, backup, metrics of all tenants
+  kManageServer,   // backup, metrics of all tenants
+  kExport,         // take a session out, whole
+  kPurge,          // remove what is remembered
+  kChangeCatalog,  // reload: endpoints, places, rules
+  kReadAudit,      // what was refused to whom
+};
+/// What the operator's rules call it: "approve", "extend", "export", "kill", "purge", "catalog",
+/// "keys", "agents", "lease", "server"; "" for an action that is no management of anything: those
+/// are judged where the data goes (policy/policy.h).
+std::string_view verb_of(Action action);
+
+/// What it is done to.
+struct Subject {
+  TenantId owner;  // the tenant of the thing asked for
+  std::string session;
+  std::string agent;
+  std::string data_class;  // of the session, as text
 };
 
-/// Allows or says why not. `owner` is the tenant of the thing asked for (the principal's own for
-/// new things). Another tenant's thing is kNotFound, so that its existence is not told. A missing
-/// scope is kPermissionDenied. The default tenant is the operator's: only its admin keys manage the
-/// server (backup, reload, metrics of all), and they may manage every tenant's keys, but they too
-/// see nothing of another tenant's sessions, memory or traces.
+/// Rules of the operator's own for verbs, and where denials are written down (policy/gate.h).
+class Gate {
+ public:
+  virtual ~Gate() = default;
+  /// Whether there are rules at all: without some, a subject needs no data class.
+  virtual bool has_rules() const = 0;
+  /// Only ever takes away what the scopes allow.
+  virtual Result<void> judge(const Principal& principal, Action action,
+                             const Subject& subject) const = 0;
+  /// Told of each verb that was refused, whoever refused it.
+  virtual void denied(const Principal& principal, Action action, const Subject& subject,
+                      const Error& error) const = 0;
+};
+
+/// Allows or says why not. The subject's owner is the principal's own tenant for new things.
+/// Another tenant's thing is kNotFound, so that its existence is not told. A missing scope is
+/// kPermissionDenied. The default tenant is the operator's: only its admin keys manage the server
+/// (backup, reload, metrics of all), and they may manage every tenant's keys, but they too see
+/// nothing of another tenant's sessions, memory or traces. What is allowed by that is then put to
+/// the operator's rules, if there are some (reason "policy"); a refused verb is audited.
+Result<void> authorise(const Principal& principal, Action action, const Subject& subject);
 Result<void> authorise(const Principal& principal, Action action, const TenantId& owner);
+/// The same question asked for showing only: a no is not written down.
+bool may(const Principal& principal, Action action, const TenantId& owner);
 
 }  // namespace drover::identity

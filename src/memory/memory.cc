@@ -1,8 +1,35 @@
 #include "memory/memory.h"
 
+#include <algorithm>
+#include <map>
+
 #include "base/bytes.h"
+#include "base/limits/memory.h"
+#include "base/limits/store.h"
+#include "contract/data_class.h"
 
 namespace drover::memory {
+namespace {
+
+/// Asks for each class once: a namespace has few of them.
+class Sight {
+ public:
+  /// `may_see` outlives it.
+  explicit Sight(const MaySee& may_see) : may_see_(may_see) {}
+  Task<bool> hides(Context ctx, std::string data_class) {
+    auto known = hidden_.find(data_class);
+    if (known != hidden_.end()) co_return known->second;
+    auto seen = co_await may_see_(ctx, data_class);
+    hidden_[data_class] = !seen;
+    co_return !seen;
+  }
+
+ private:
+  const MaySee& may_see_;
+  std::map<std::string, bool> hidden_;
+};
+
+}  // namespace
 
 Task<Result<uint64_t>> Memory::write(Context ctx, Scope scope, Entry entry) {
   store::Record record;
@@ -11,16 +38,35 @@ Task<Result<uint64_t>> Memory::write(Context ctx, Scope scope, Entry entry) {
   record.text = std::move(entry.text);
   record.value = std::move(entry.value);
   record.source = std::move(scope.source);
+  record.data_class = contract::join_texts(scope.data_class, entry.data_class);
   co_return co_await records_.put(ctx, scope.tenant, std::move(record), entry.expected_version);
 }
 
 Task<Result<store::Record>> Memory::read(Context ctx, Scope scope, std::string key) {
-  co_return co_await records_.get(ctx, scope.tenant, scope.name_space, key);
+  CO_TRY(auto record, co_await records_.get(ctx, scope.tenant, scope.name_space, key));
+  if (scope.may_see) CO_TRY_VOID(co_await scope.may_see(ctx, record.data_class));
+  co_return record;
 }
 
 Task<Result<std::vector<store::Record>>> Memory::list(Context ctx, Scope scope, std::string prefix,
                                                       std::string after, size_t limit) {
-  co_return co_await records_.list(ctx, scope.tenant, scope.name_space, prefix, after, limit);
+  if (!scope.may_see) {
+    co_return co_await records_.list(ctx, scope.tenant, scope.name_space, prefix, after, limit);
+  }
+  Sight sight(scope.may_see);
+  std::vector<store::Record> out;
+  for (bool more = true; more && out.size() < limit;) {
+    CO_TRY(auto slice, co_await records_.list(ctx, scope.tenant, scope.name_space, prefix, after,
+                                              limits::kStoreRowsMax));
+    more = slice.size() == limits::kStoreRowsMax;
+    if (more) after = slice.back().key;
+    for (store::Record& record : slice) {
+      if (out.size() == limit) break;
+      bool hidden = co_await sight.hides(ctx, record.data_class);
+      if (!hidden) out.push_back(std::move(record));
+    }
+  }
+  co_return out;
 }
 
 Task<Result<bool>> Memory::remove(Context ctx, Scope scope, std::string key) {
@@ -29,7 +75,20 @@ Task<Result<bool>> Memory::remove(Context ctx, Scope scope, std::string key) {
 
 Task<Result<std::vector<store::Found>>> Memory::search(Context ctx, Scope scope, std::string query,
                                                        size_t limit) {
-  co_return co_await records_.search(ctx, scope.tenant, scope.name_space, query, limit);
+  if (!scope.may_see) {
+    co_return co_await records_.search(ctx, scope.tenant, scope.name_space, query, limit);
+  }
+  // What may not be seen takes no place of what may, as far as a search reaches.
+  CO_TRY(auto found, co_await records_.search(ctx, scope.tenant, scope.name_space, query,
+                                              limits::kMemorySearchResultsMax));
+  Sight sight(scope.may_see);
+  std::vector<store::Found> out;
+  for (store::Found& f : found) {
+    if (out.size() == limit) break;
+    bool hidden = co_await sight.hides(ctx, f.record.data_class);
+    if (!hidden) out.push_back(std::move(f));
+  }
+  co_return out;
 }
 
 Json record_json(const store::Record& record) {
@@ -39,6 +98,7 @@ Json record_json(const store::Record& record) {
   out.set("version", record.version);
   out.set("created", format_rfc3339(record.created)).set("updated", format_rfc3339(record.updated));
   if (!record.source.empty()) out.set("source", record.source.str());
+  if (!record.data_class.empty()) out.set("data_class", record.data_class);
   return out;
 }
 

@@ -10,6 +10,7 @@
 // Loop thread only. Failure: kInvalidArgument (limits, see store/records.h), kNotFound, kAborted
 // for a lost compare-and-set.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -21,11 +22,18 @@ namespace drover::memory {
 using async::Context;
 using async::Task;
 
+/// Whether data of that class (as text) may come to who asks; if not, the error says which rule.
+using MaySee = std::function<Task<Result<void>>(Context ctx, std::string data_class)>;
+
 /// Whose memory, and who touches it.
 struct Scope {
   TenantId tenant;
   std::string name_space;
   SessionId source;  // the session that writes; empty for the API
+  /// Of who writes, as text: what is written has this class, joined to what the entry states.
+  std::string data_class;
+  /// What else there is, is not found, listed or read; null: all of it may be.
+  MaySee may_see;
 };
 
 /// What to remember.
@@ -33,6 +41,7 @@ struct Entry {
   std::string key;
   std::string text;  // what search reads
   Json value;        // anything; null if text says it all
+  std::string data_class;
   /// Write only if the stored version is this one; 0: only if there is none.
   std::optional<uint64_t> expected_version;
 };
@@ -44,6 +53,7 @@ class Memory {
 
   /// Returns the new version.
   Task<Result<uint64_t>> write(Context ctx, Scope scope, Entry entry);
+  /// kPermissionDenied for a record that the scope may not see.
   Task<Result<store::Record>> read(Context ctx, Scope scope, std::string key);
   Task<Result<std::vector<store::Record>>> list(Context ctx, Scope scope, std::string prefix,
                                                 std::string after, size_t limit);
@@ -57,7 +67,7 @@ class Memory {
 };
 
 /// The JSON form of a record in answers of tools and the API: key, text, value (if not null),
-/// version, created, updated, source (if known).
+/// version, created, updated, source and data_class (if known).
 Json record_json(const store::Record& record);
 
 /// What a namespace's placeholders stand for.

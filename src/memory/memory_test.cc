@@ -69,6 +69,64 @@ TEST(MemoryTools, WriteThenReadSearchListDelete) {
   EXPECT_EQ(w.call("memory_delete", R"({"key":"c/1"})").content, "There was no such record.");
 }
 
+/// A step that may see only what is not bound to France.
+Scope classed(const char* data_class) {
+  Scope out = World::scope();
+  out.data_class = data_class;
+  out.may_see = [](Context, std::string of) -> Task<Result<void>> {
+    if (of.find("fr") == of.npos) co_return Result<void>();
+    co_return fail(
+        Error(Code::kPermissionDenied, "residency: it is bound to fr").with_reason("no_place"));
+  };
+  return out;
+}
+
+TEST(Classes, WhatIsWrittenHasTheClassOfItsStepAndWhatIsReadBringsIt) {
+  World w;
+  auto call = [&](const Scope& scope, const char* name, const char* arguments) {
+    w.loop.run_for(1s);
+    return *w.loop.run_task(w.tools.execute(w.ctx, scope, name, arguments));
+  };
+  call(classed("residency=de"), "memory_write", R"({"key":"a","text":"green tea"})");
+  call(classed("sensitivity=internal"), "memory_write", R"({"key":"b","text":"black tea"})");
+  auto read = call(World::scope(), "memory_read", R"({"key":"a"})");
+  EXPECT_EQ(read.data_class, "residency=de");
+  EXPECT_EQ(Json::parse(read.content)->get_string("data_class"), "residency=de");
+  auto found = call(World::scope(), "memory_search", R"({"query":"tea"})");
+  EXPECT_EQ(found.data_class, "residency=de;sensitivity=internal") << "the strictest of all";
+  EXPECT_EQ(call(World::scope(), "memory_list", "").data_class, found.data_class);
+  // Another text, another class: what it said before is gone.
+  call(World::scope(), "memory_write", R"({"key":"a","text":"water"})");
+  EXPECT_EQ(call(World::scope(), "memory_read", R"({"key":"a"})").data_class, "");
+}
+
+TEST(Classes, WhatMayNotBeSeenIsNotFoundListedOrRead) {
+  World w;
+  for (int i = 0; i < 60; ++i) {
+    Entry entry;
+    entry.key = "k" + std::to_string(10 + i);
+    entry.text = "tea tea tea " + std::to_string(i);
+    if (i % 2 == 0) entry.data_class = "residency=fr";
+    w.loop.run_for(1s);
+    ASSERT_TRUE(w.loop.run_task(w.memory.write(w.ctx, World::scope(), entry)));
+  }
+  auto found = w.loop.run_task(w.memory.search(w.ctx, classed(""), "tea", 25));
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->size(), 25u) << "what is hidden takes no place";
+  for (const store::Found& f : *found) EXPECT_EQ(f.record.data_class, "");
+  auto listed = w.loop.run_task(w.memory.list(w.ctx, classed(""), "", "", 100));
+  ASSERT_TRUE(listed);
+  EXPECT_EQ(listed->size(), 30u);
+  auto all = w.loop.run_task(w.memory.list(w.ctx, World::scope(), "", "", 100));
+  EXPECT_EQ(all->size(), 60u) << "they are there";
+  auto read =
+      w.loop.run_task(w.tools.execute(w.ctx, classed(""), "memory_read", R"({"key":"k10"})"));
+  ASSERT_TRUE(read);
+  EXPECT_TRUE(read->is_error);
+  EXPECT_EQ(read->content, "Error: residency: it is bound to fr");
+  EXPECT_EQ(read->data_class, "") << "nothing was learnt";
+}
+
 TEST(MemoryTools, CompareAndSetTellsTheModel) {
   World w;
   w.call("memory_write", R"({"key":"k","text":"a","expected_version":0})");

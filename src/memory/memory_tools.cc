@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits/memory.h"
+#include "contract/data_class.h"
 #include "contract/event.h"
 
 namespace drover::memory {
@@ -22,7 +23,7 @@ ToolOutcome outcome_of(std::string_view kind, std::string_view operation, const 
 /// What the model can put right itself.
 bool is_callers_fault(const Error& error) {
   return error.code == Code::kInvalidArgument || error.code == Code::kNotFound ||
-         error.code == Code::kAborted;
+         error.code == Code::kAborted || error.code == Code::kPermissionDenied;
 }
 
 ToolOutcome refuse(ToolOutcome out, const Error& error) {
@@ -103,6 +104,7 @@ Task<Result<ToolOutcome>> MemoryTools::read(Context ctx, Scope scope, Json argum
   }
   if (!record) co_return fail(std::move(record).error());
   out.event_payload.set("version", record->version);
+  out.data_class = record->data_class;
   out.content = record_json(*record).dump();
   co_return out;
 }
@@ -116,7 +118,10 @@ Task<Result<ToolOutcome>> MemoryTools::search(Context ctx, Scope scope, Json arg
   out.event_payload.set("query", *query);
   CO_TRY(auto found, co_await memory_.search(ctx, std::move(scope), std::move(*query), *limit));
   Json records = Json::array();
-  for (const store::Found& f : found) records.push(record_json(f.record));
+  for (const store::Found& f : found) {
+    records.push(record_json(f.record));
+    out.data_class = contract::join_texts(out.data_class, f.record.data_class);
+  }
   out.event_payload.set("found", uint64_t{found.size()});
   out.content = Json::object().set("records", std::move(records)).dump();
   co_return out;
@@ -136,7 +141,10 @@ Task<Result<ToolOutcome>> MemoryTools::list(Context ctx, Scope scope, Json argum
   const bool more = records.size() > *limit;
   if (more) records.pop_back();
   Json keys = Json::array();
-  for (const store::Record& record : records) keys.push(record.key);
+  for (const store::Record& record : records) {
+    keys.push(record.key);
+    out.data_class = contract::join_texts(out.data_class, record.data_class);
+  }
   out.event_payload.set("found", uint64_t{records.size()});
   Json answer = Json::object();
   answer.set("keys", std::move(keys)).set("more", more);

@@ -23,6 +23,8 @@ struct ToolOutcome {
   /// key or query, version, and how many records were found.
   std::string event_kind;
   Json event_payload;
+  /// Of what was read: the join of the records' own, as text.
+  std::string data_class;
 };
 
 /// In a fixed order and fixed bytes: they stand in the prefix of each prompt.

@@ -33,16 +33,23 @@ std::string cedar_schema() {
     facts += ", " + std::string(kind.name) + "?: " + std::string(cedar_type(kind.type));
   }
   facts += " }";
-  return "type Facts = " + facts +
-         ";\n"
-         "type Data = { sensitivity: Long, anywhere: Bool, zones: Set<String>, any_purpose: Bool, "
+  return "type Data = { sensitivity: Long, anywhere: Bool, zones: Set<String>, any_purpose: Bool, "
          "purposes: Set<String>, no_training: Bool, no_review: Bool, no_cache: Bool, "
          "keep_seconds: Long };\n"
          "entity Tenant;\n"
-         "entity Endpoint = Facts;\nentity Tool = Facts;\nentity Store = Facts;\n"
-         "action call_model appliesTo { principal: Tenant, resource: Endpoint, context: Data };\n"
-         "action call_tool appliesTo { principal: Tenant, resource: Tool, context: Data };\n"
-         "action store appliesTo { principal: Tenant, resource: Store, context: Data };\n";
+         "entity Key in [Tenant] = { name: String, scopes: Set<String> };\n"
+         "entity Session in [Tenant] = { agent: String };\n"
+         "entity Endpoint, Tool, Store = " +
+         facts +
+         ";\n"
+         "action use, manage;\n"
+         "action call_model in [use] appliesTo { principal: Tenant, resource: Endpoint, "
+         "context: Data };\n"
+         "action call_tool in [use] appliesTo { principal: Tenant, resource: Tool, context: Data "
+         "};\n"
+         "action store in [use] appliesTo { principal: Tenant, resource: Store, context: Data };\n"
+         "action approve, extend, export, kill, purge, catalog, keys, agents, lease, server in "
+         "[manage] appliesTo { principal: Key, resource: [Session, Tenant], context: Data };\n";
 }
 
 #ifdef DROVER_CEDAR
@@ -110,6 +117,13 @@ Json context_of(const contract::DataClass& data, const Zones& zones) {
   return out.set("keep_seconds", data.keep_s);
 }
 
+Json entity(const Json& uid, Json attributes, const Json& parent = Json()) {
+  Json parents = Json::array();
+  if (!parent.is_null()) parents.push(parent);
+  Json out = Json::object().set("uid", uid).set("attrs", std::move(attributes));
+  return out.set("parents", std::move(parents));
+}
+
 /// Takes what the engine handed back.
 Json taken(char* text) {
   if (text == nullptr) return Json();
@@ -155,18 +169,38 @@ class Cedar final : public Authorizer {
     Json principal = uid("Tenant", ask.tenant);
     Json resource = uid(kTypes[kind], thing.id);
     Json entities = Json::array();
-    entities.push(Json::object()
-                      .set("uid", principal)
-                      .set("attrs", Json::object())
-                      .set("parents", Json::array()));
-    entities.push(Json::object()
-                      .set("uid", resource)
-                      .set("attrs", attributes_of(thing, *zones_))
-                      .set("parents", Json::array()));
+    entities.push(entity(principal, Json::object()));
+    entities.push(entity(resource, attributes_of(thing, *zones_)));
     Json request = Json::object();
     request.set("principal", std::move(principal)).set("action", uid("Action", kActions[kind]));
     request.set("resource", std::move(resource)).set("context", context_of(ask.data, *zones_));
-    std::string text = request.set("entities", std::move(entities)).dump();
+    return decided(request.set("entities", std::move(entities)));
+  }
+
+  std::optional<Denial> deny_verb(const VerbAsk& ask) const override {
+    Json tenant = uid("Tenant", ask.tenant);
+    Json owner = uid("Tenant", ask.owner);
+    Json principal = uid("Key", ask.key.empty() ? ask.name : ask.key);
+    Json resource = ask.session.empty() ? owner : uid("Session", ask.session);
+    Json entities = Json::array();
+    entities.push(entity(tenant, Json::object()));
+    if (ask.owner != ask.tenant) entities.push(entity(owner, Json::object()));
+    Json who = Json::object().set("name", ask.name).set("scopes", names(ask.scopes));
+    entities.push(entity(principal, std::move(who), tenant));
+    if (!ask.session.empty()) {
+      entities.push(entity(resource, Json::object().set("agent", ask.agent), owner));
+    }
+    Json request = Json::object();
+    request.set("principal", std::move(principal)).set("action", uid("Action", ask.verb));
+    request.set("resource", std::move(resource)).set("context", context_of(ask.data, *zones_));
+    return decided(request.set("entities", std::move(entities)));
+  }
+  bool by_tenant() const override { return tenants_; }
+  std::string fingerprint() const override { return print_; }
+
+ private:
+  std::optional<Denial> decided(const Json& request) const {
+    std::string text = request.dump();
     char* handed = nullptr;
     int decided = drover_cedar_decide(loaded_, text.data(), text.size(), &handed);
     Json why = taken(handed);
@@ -178,10 +212,7 @@ class Cedar final : public Authorizer {
     if (rules.empty()) return Denial{"cedar", "no rule permits it"};
     return Denial{"cedar:" + rules, "the rule " + rules + " forbids it"};
   }
-  bool by_tenant() const override { return tenants_; }
-  std::string fingerprint() const override { return print_; }
 
- private:
   drover_cedar* loaded_;
   std::string print_;
   bool tenants_;

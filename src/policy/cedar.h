@@ -8,10 +8,16 @@
 //   forbid(principal, action == Action::"call_model", resource)
 //   when { context.sensitivity >= 2 }
 //   unless { resource has jurisdiction && resource.jurisdiction == "de" };
+//   @id("two-pairs-of-eyes")
+//   forbid(principal, action == Action::"export", resource)
+//   when { context.sensitivity >= 2 } unless { principal.name == "privacy officer" };
 //
-// A principal is a Tenant; actions are call_model, call_tool and store; a resource is an Endpoint,
-// a Tool or a Store with its facts as attributes (missing ones are missing: `has` asks), `zones`
-// (its zone and all that hold it), `pool` and `kind`; the context is the data's class.
+// Two groups of actions. "use" is call_model, call_tool and store: the principal is a Tenant, the
+// resource an Endpoint, a Tool or a Store with its facts as attributes (missing ones are missing:
+// `has` asks), `zones` (its zone and all that hold it), `pool` and `kind`. "manage" is approve,
+// extend, export, kill, purge, catalog, keys, agents, lease and server: the principal is a Key in
+// its Tenant, with `name` and `scopes`, the resource a Session in its Tenant, with its `agent`, or
+// the Tenant whose things they are. The context is the data's class, of a session where it is one.
 // cedar_schema() has all of it, and files are validated against it when they are loaded: an
 // attribute that does not exist, or that is not asked for with `has`, is a fault with line and
 // column.

@@ -32,7 +32,7 @@ forbid(principal, action == Action::"call_model", resource)
 when { context.sensitivity >= 2 }
 unless { resource has jurisdiction && resource.jurisdiction == "de" };
 @id("eu-only")
-forbid(principal, action, resource)
+forbid(principal, action in Action::"use", resource)
 when { !context.anywhere && context.zones.contains("de") && !resource.zones.contains("eu") };
 )";
 
@@ -108,9 +108,161 @@ TEST_F(CedarTest, DecisionsAreByTenantOnlyIfTheRulesAre) {
   EXPECT_TRUE((*own)->deny(ask("", ThingKind::kModel, "ten_2"), thing("{}")));
 }
 
+TEST_F(CedarTest, VerbsAreJudgedByKeyOwnerAgentAndClass) {
+  auto rules = load(R"(
+permit(principal, action, resource);
+@id("two-pairs-of-eyes")
+forbid(principal, action == Action::"export", resource)
+when { context.sensitivity >= 2 } unless { principal.name == "privacy officer" };
+@id("own-agents")
+forbid(principal in Tenant::"ten_1", action in [Action::"approve", Action::"extend"], resource)
+when { resource is Session && resource.agent == "payments" && !principal.scopes.contains("admin") };
+@id("no-killing-of-others")
+forbid(principal, action == Action::"kill", resource)
+unless { resource in Tenant::"ten_1" };
+)");
+  ASSERT_TRUE(rules) << rules.error().message;
+  auto denied = [&](const char* verb, const char* name, const char* agent, const char* data) {
+    VerbAsk ask;
+    ask.verb = verb;
+    ask.tenant = ask.owner = "ten_1";
+    ask.key = "key_1";
+    ask.name = name;
+    ask.scopes = {"sessions", "approve"};
+    ask.session = "ses_1";
+    ask.agent = agent;
+    ask.data = *contract::DataClass::parse(data);
+    auto denial = (*rules)->deny_verb(ask);
+    return denial ? denial->rule : std::string();
+  };
+  EXPECT_EQ(denied("export", "nurse", "ward", "sensitivity=internal"), "");
+  EXPECT_EQ(denied("export", "nurse", "ward", "sensitivity=confidential"),
+            "cedar:two-pairs-of-eyes");
+  EXPECT_EQ(denied("export", "privacy officer", "ward", "sensitivity=restricted"), "");
+  EXPECT_EQ(denied("approve", "nurse", "ward", ""), "");
+  EXPECT_EQ(denied("extend", "nurse", "payments", ""), "cedar:own-agents");
+  EXPECT_EQ(denied("kill", "nurse", "ward", ""), "");
+  VerbAsk many;
+  many.verb = "kill";
+  many.tenant = "ten_default";
+  many.name = "system";
+  many.owner = "ten_2";
+  ASSERT_TRUE((*rules)->deny_verb(many));
+  EXPECT_EQ((*rules)->deny_verb(many)->rule, "cedar:no-killing-of-others");
+  many.owner = "ten_1";
+  EXPECT_FALSE((*rules)->deny_verb(many));
+  for (const char* verb : {"approve", "extend", "export", "kill", "purge", "catalog", "keys",
+                           "agents", "lease", "server"}) {
+    many.verb = verb;
+    EXPECT_FALSE((*rules)->deny_verb(many)) << verb;
+    auto without = load(R"(permit(principal, action in Action::"use", resource);)");
+    ASSERT_TRUE(without) << without.error().message;
+    EXPECT_EQ((*without)->deny_verb(many)->why, "no rule permits it") << verb;
+  }
+}
+
+TEST_F(CedarTest, RulesOfOneKindOfThingSayWhichTheyMean) {
+  auto wrong = load(
+      "permit(principal, action, resource);\n"
+      "forbid(principal, action, resource) when { resource.zones.contains(\"us\") };");
+  ASSERT_FALSE(wrong) << "a session has no zones";
+  EXPECT_TRUE(wrong.error().message.starts_with("rules.cedar:2:")) << wrong.error().message;
+}
+
+/// Rules that random worlds are judged by, by number: most forbid something of some facts.
+std::string numbered_rule(int n) {
+  static constexpr const char* kWhen[] = {
+      "resource has jurisdiction && resource.jurisdiction == \"us\"",
+      "resource has retention && resource.retention == \"30d\"",
+      "resource.zones.contains(\"fr\")",
+      "context.sensitivity >= 2 && !(resource has certifications)",
+      "context.no_training && !(resource has trains_on_data && !resource.trains_on_data)",
+      R"(!context.anywhere && !(resource has sovereignty && resource.sovereignty.greaterThan(decimal("1.5"))))",
+      "context.purposes.contains(\"care\") && resource.pool == \"spot\""};
+  std::string id = std::to_string(n);
+  return "@id(\"r" + id + "\")\nforbid(principal, action == Action::\"call_model\", resource)\n" +
+         "when { " + kWhen[static_cast<size_t>(n) % std::size(kWhen)] +
+         " && context.keep_seconds > " + std::to_string(n / 7 * 1000) + " };\n";
+}
+
+struct Judged {
+  Judged(const std::string& text, const std::vector<Thing>& things) {
+    auto rules = load_cedar(text, "rules.cedar", std::make_shared<const Zones>());
+    EXPECT_TRUE(rules) << rules.error().message;
+    PolicySpec spec;
+    spec.authorizers = {*rules};
+    decisions.reset(*Policy::make(std::move(spec)), things);
+  }
+  Decisions decisions;
+};
+
+TEST_F(CedarTest, OneMoreForbidNeverAddsAPlaceAndKeptDecisionsAreFreshOnes) {
+  std::vector<Thing> things;
+  int n = 0;
+  for (const char* parent : {"us", "de"}) {
+    for (const char* zone : {"de", "fr", "us"}) {
+      for (const char* retention : {"none", "30d"}) {
+        std::string facts = R"({"cleared_for":"restricted","tenancy":"dedicated",)"
+                            R"("prompt_cache":"none","human_review":false,"purposes":"any",)"
+                            R"("jurisdiction":")" +
+                            std::string(parent) + R"(","zone":")" + zone + R"(","retention":")" +
+                            retention + R"(","trains_on_data":)" + (n % 2 == 0 ? "false" : "true") +
+                            R"(,"sovereignty":)" + std::to_string(n % 4) + "}";
+        things.push_back(
+            make_thing("e" + std::to_string(n), ThingKind::kModel, n % 3 == 0 ? "spot" : "warm",
+                       *catalog::Facts::from_json(*Json::parse(facts), "test", ""), Zones()));
+        ++n;
+      }
+    }
+  }
+  const char* classes[] = {"",
+                           "sensitivity=internal",
+                           "sensitivity=confidential;usage=no-training",
+                           "residency=de|fr;sensitivity=internal",
+                           "purpose=care",
+                           "retention=30d"};
+  std::string text = "permit(principal, action, resource);\n";
+  Judged before(text, things);
+  size_t removed = 0;
+  for (int rule = 0; rule < 21; ++rule) {
+    text += numbered_rule(rule);
+    Judged after(text, things);
+    for (const char* data : classes) {
+      Ask asked = ask(data);
+      Bits kept = after.decisions.get(asked).allowed;
+      ASSERT_EQ(kept, after.decisions.decide(asked).allowed) << data;
+      ASSERT_EQ(kept, after.decisions.get(asked).allowed) << data;
+      const Bits& wider = before.decisions.get(asked).allowed;
+      ASSERT_EQ(kept.word(0) & ~wider.word(0), 0u) << "rule " << rule << " added for " << data;
+      removed += wider.count() - kept.count();
+      for (size_t i = 0; i < things.size(); ++i) {
+        ASSERT_EQ(kept.test(i), !after.decisions.why(asked, i).has_value());
+      }
+    }
+    before.decisions.reset(after.decisions.shared_policy(), things);
+  }
+  EXPECT_GT(removed, 20u);
+}
+
+TEST_F(CedarTest, TwoHundredRulesAreLoadedAndOneOfThemIsNamed) {
+  std::string text = "permit(principal, action, resource);\n";
+  for (int n = 0; n < 199; ++n) text += numbered_rule(n);
+  auto rules = load(text);
+  ASSERT_TRUE(rules) << rules.error().message;
+  Thing german =
+      thing(R"({"jurisdiction":"de","zone":"de","sovereignty":3,"trains_on_data":false})");
+  EXPECT_FALSE((*rules)->deny(ask("retention=unlimited"), german));
+  auto denial = (*rules)->deny(ask("retention=none"), thing(R"({"jurisdiction":"us"})"));
+  EXPECT_FALSE(denial) << "each asks for more than 0 seconds";
+  denial = (*rules)->deny(ask("retention=1d"), thing(R"({"jurisdiction":"us"})"));
+  ASSERT_TRUE(denial);
+  EXPECT_NE(denial->rule.find("r196"), std::string::npos) << "28 * 1000 s: " << denial->rule;
+  EXPECT_TRUE((*rules)->fingerprint() != (*load(text + numbered_rule(200)))->fingerprint());
+}
+
 TEST_F(CedarTest, APolicyWithRulesKeepsItsDecisions) {
   PolicySpec spec;
-  spec.authorizer = *load(kRules);
+  spec.authorizers = {*load(kRules)};
   auto policy = Policy::make(std::move(spec));
   ASSERT_TRUE(policy);
   Decisions decisions;

@@ -6,6 +6,7 @@ void Decisions::reset(std::shared_ptr<const Policy> policy, std::vector<Thing> t
   policy_ = std::move(policy);
   things_ = std::move(things);
   by_tenant_ = policy_->by_tenant();
+  generation_ = policy_->generation();
   kept_.clear();
   ++epoch_;
 }
@@ -31,6 +32,10 @@ void Decisions::key_of(const Ask& ask) {
 }
 
 const Decision& Decisions::get(const Ask& ask) {
+  if (uint64_t now = policy_->generation(); now != generation_) {
+    generation_ = now;
+    kept_.clear();
+  }
   key_of(ask);
   auto it = kept_.find(key_);
   if (it != kept_.end()) return it->second;

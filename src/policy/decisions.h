@@ -1,7 +1,8 @@
 #pragma once
 // Decisions of the hard rules, kept: for each principal class, kind and data class the set of
 // things of one list (the endpoints of a catalog, by index) that no rule removes. The hot path asks
-// for a set and never for a rule. A changed list or policy makes all of them void.
+// for a set and never for a rule. A changed list, policy or answer of an authoriser makes all of
+// them void.
 //
 // A principal class is the tenant where some rule looks at tenants, and everybody otherwise. At
 // most limits::kDecisionsMax are kept; one more, and all are made anew as they are asked for. Loop
@@ -50,7 +51,8 @@ class Decisions {
   std::vector<Thing> things_;
   bool by_tenant_ = false;
   uint64_t epoch_ = 0;
-  std::string key_;  // of the last question, so that asking allocates nothing
+  uint64_t generation_ = 0;  // of the policy's authorisers, that what is kept is of
+  std::string key_;          // of the last question, so that asking allocates nothing
   std::unordered_map<std::string, Decision> kept_;
 };
 

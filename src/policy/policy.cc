@@ -17,7 +17,7 @@ std::string content_of(const PolicySpec& spec) {
   for (const auto& [name, data] : spec.classes) all += name + "=" + data.text() + "\n";
   for (const auto& [tenant, data] : spec.tenants) all += tenant + ":" + data.text() + "\n";
   all += spec.floor.text() + "\n" + spec.requirements.dump();
-  if (spec.authorizer) all += spec.authorizer->fingerprint();
+  for (const auto& authorizer : spec.authorizers) all += authorizer->fingerprint();
   return all;
 }
 
@@ -64,12 +64,33 @@ Result<std::shared_ptr<const Policy>> Policy::make(PolicySpec spec) {
     TRY(Requirement requirement, Requirement::from_json((*items)[i], out->zones_));
     out->requirements_.push_back(std::move(requirement));
   }
-  out->authorizer_ = std::move(spec.authorizer);
+  out->authorizers_ = std::move(spec.authorizers);
   return std::shared_ptr<const Policy>(std::move(out));
 }
 
+std::shared_ptr<const Policy> Policy::with(std::shared_ptr<const Authorizer> authorizer) const {
+  auto out = std::make_shared<Policy>(*this);
+  out->fingerprint_ = fingerprint_of(fingerprint_ + authorizer->fingerprint());
+  out->authorizers_.push_back(std::move(authorizer));
+  return out;
+}
+
+std::optional<Denial> Policy::deny_verb(const VerbAsk& ask) const {
+  for (const auto& authorizer : authorizers_) {
+    if (auto denial = authorizer->deny_verb(ask)) return denial;
+  }
+  return std::nullopt;
+}
+
+uint64_t Policy::generation() const {
+  uint64_t out = 0;
+  for (const auto& authorizer : authorizers_) out += authorizer->generation();
+  return out;
+}
+
 bool Policy::by_tenant() const {
-  return (authorizer_ && authorizer_->by_tenant()) ||
+  return std::any_of(authorizers_.begin(), authorizers_.end(),
+                     [](const auto& authorizer) { return authorizer->by_tenant(); }) ||
          std::any_of(requirements_.begin(), requirements_.end(),
                      [](const Requirement& r) { return !r.tenant.empty(); });
 }
@@ -157,7 +178,10 @@ std::optional<Denial> Case::deny(const Thing& thing) const {
   for (const Requirement* r : requirements_) {
     if (auto why = r->lacks(thing, policy_.zones())) return Denial{r->name, std::move(*why)};
   }
-  return policy_.authorizer() == nullptr ? std::nullopt : policy_.authorizer()->deny(ask_, thing);
+  for (const auto& authorizer : policy_.authorizers()) {
+    if (auto denial = authorizer->deny(ask_, thing)) return denial;
+  }
+  return std::nullopt;
 }
 
 std::optional<Denial> Case::built_in(const Thing& thing) const {

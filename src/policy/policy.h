@@ -16,8 +16,8 @@
 //   retention       the provider keeps it no longer than the data may be kept
 //   isolation       restricted data is not mixed with a general pool: the tenancy is dedicated
 //
-// Then the requirements (policy/requirement.h) by their own names, then the authoriser, if there is
-// one. A Case is one question prepared: judging a thing then costs no text. Pure; any thread.
+// Then the requirements (policy/requirement.h) by their own names, then the authorisers, if there
+// are some. A Case is one question prepared: judging a thing then costs no text. Pure; any thread.
 
 #include <map>
 #include <memory>
@@ -41,11 +41,27 @@ struct Denial {
   std::string why;
 };
 
+/// What is asked that is no use of data: may this key approve, extend, export, kill, … ?
+struct VerbAsk {
+  std::string verb;  // identity::verb_of
+  std::string tenant;
+  std::string key;
+  std::string name;  // the key's label
+  std::vector<std::string> scopes;
+  std::string owner;    // the tenant whose thing it is
+  std::string session;  // what it is done to, where it is a session
+  std::string agent;
+  contract::DataClass data;  // of the session
+};
+
 /// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.
 class Authorizer {
  public:
   virtual ~Authorizer() = default;
   virtual std::optional<Denial> deny(const Ask& ask, const Thing& thing) const = 0;
+  virtual std::optional<Denial> deny_verb(const VerbAsk& ask) const { return std::nullopt; }
+  /// Changes whenever an answer may have: what was kept of older ones is void.
+  virtual uint64_t generation() const { return 0; }
   /// Whether the answer may differ by tenant.
   virtual bool by_tenant() const = 0;
   virtual std::string fingerprint() const = 0;
@@ -57,8 +73,8 @@ struct PolicySpec {
   /// The least that holds for everything, and for what a tenant brings; joined to what is stated.
   contract::DataClass floor;
   std::map<std::string, contract::DataClass> tenants;
-  Json requirements;  // an array; see requirement.h
-  std::shared_ptr<const Authorizer> authorizer;
+  Json requirements;                                           // an array; see requirement.h
+  std::vector<std::shared_ptr<const Authorizer>> authorizers;  // all must allow
 };
 
 class Policy {
@@ -66,12 +82,18 @@ class Policy {
   /// The built-in rules alone.
   Policy() = default;
   static Result<std::shared_ptr<const Policy>> make(PolicySpec spec);
+  /// The same with one more authoriser.
+  std::shared_ptr<const Policy> with(std::shared_ptr<const Authorizer> authorizer) const;
 
   const Zones& zones() const { return zones_; }
   const std::map<std::string, contract::DataClass>& classes() const { return classes_; }
   const contract::DataClass& floor() const { return floor_; }
   const std::vector<Requirement>& requirements() const { return requirements_; }
-  const Authorizer* authorizer() const { return authorizer_.get(); }
+  const std::vector<std::shared_ptr<const Authorizer>>& authorizers() const { return authorizers_; }
+  /// The first authoriser's no.
+  std::optional<Denial> deny_verb(const VerbAsk& ask) const;
+  /// Changes whenever an authoriser's answers may have.
+  uint64_t generation() const;
   /// Hex digits of what it says; the same policy has the same.
   const std::string& fingerprint() const { return fingerprint_; }
   /// Whether what is allowed depends on who asks.
@@ -88,7 +110,7 @@ class Policy {
   contract::DataClass floor_;
   std::map<std::string, contract::DataClass> tenants_;
   std::vector<Requirement> requirements_;
-  std::shared_ptr<const Authorizer> authorizer_;
+  std::vector<std::shared_ptr<const Authorizer>> authorizers_;
   std::string fingerprint_ = "builtin";
 };
 

@@ -84,6 +84,11 @@ class Imposter {
 
   /// Scripts in order; the last one repeats.
   void script(ImposterScript s) { scripts_.push_back(std::move(s)); }
+  /// From now on this one alone.
+  void only(ImposterScript s) {
+    scripts_.clear();
+    script(std::move(s));
+  }
   /// Heads and bodies as they came.
   const std::vector<std::string>& requests() const { return requests_; }
   std::string last_body() const {

@@ -60,6 +60,8 @@ Result<void> Effects::begin(const Context& ctx, EffectCall call, Running& out) {
   if (!call.agent.empty()) out.span.set(genai::kAgentName, call.agent);
   for (auto& [key, value] : call.attributes) out.span.set(key, std::move(value));
   out.operation = std::move(call.operation);
+  out.bound = guard_.bound(call.principal.tenant, call.data_class);
+  if (out.bound) out.span.set("drover.data_class", call.data_class);
   const TenantId& owner = call.owner.empty() ? call.principal.tenant : call.owner;
   Result<void> allowed = identity::authorise(call.principal, call.action, owner);
   if (allowed) allowed = ctx.check();
@@ -72,7 +74,7 @@ LatencyParts Effects::end(const Context& ctx, Running& running, const Error* err
   LatencyParts out;
   out.queue = running.admitted - running.started;
   out.*running.part += now - running.admitted;
-  if (error != nullptr) running.span.fail(*error);
+  if (error != nullptr) describe_failure(running.span, *error, running.bound);
   describe_latency(running.span, out);
   running.span.end();
   if (total_ != nullptr) {

@@ -31,6 +31,8 @@ struct EffectCall {
   /// Which part of the latency it counts as.
   Duration LatencyParts::* part = &LatencyParts::tool;
   std::vector<std::pair<std::string, Json>> attributes;
+  /// Of what is sent and brought, as text: words of errors about bound data stay out of the trace.
+  std::string data_class;
 };
 
 EffectCall tool_effect(identity::Principal principal, std::string session, std::string agent,
@@ -51,6 +53,8 @@ class Effects {
   /// All outlive this; spans, metrics and policy may be null.
   Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics,
           const policy::PolicyHolder* policy = nullptr);
+  /// Who is asked outside before a thing is judged; null: nobody.
+  void set_external(ExternalRules* external) { guard_.set_external(external); }
 
   struct Running {
     trace::Span span;
@@ -58,6 +62,7 @@ class Effects {
     MonoTime admitted;
     Duration LatencyParts::* part = nullptr;
     std::string operation;
+    bool bound = false;
   };
   /// Starts the span; the error of a refused one ends it.
   Result<void> begin(const Context& ctx, EffectCall call, Running& out);

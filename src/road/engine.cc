@@ -2,6 +2,7 @@
 
 #include "base/limits/road.h"
 #include "base/log.h"
+#include "road/external.h"
 #include "trace/genai.h"
 
 namespace drover::road {
@@ -83,6 +84,13 @@ Engine::~Engine() {
   parts_.metrics->forget_gauge(kDraining);
 }
 
+Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
+  if (parts_.external == nullptr) co_return;
+  policy::Ask ask = placer_.ask(tenant, data_class);
+  if (parts_.external->prepared(ask)) co_return;
+  co_await parts_.external->prepare(ctx, std::move(ask), placer_.things());
+}
+
 Explanation Engine::explain(const std::string& tenant, const contract::DataClass& data_class,
                             const std::vector<std::string>& ladder,
                             std::optional<Preference> preference) {
@@ -132,6 +140,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   Places places = placer_.place(question);
   flight.placement = std::move(places.placement);
   flight.last_resort = std::move(places.last_resort);
+  if (call.reasons) describe_placement(flight.span, flight.placement);
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
   flight.bound = !ask.data.unrestricted();
   if (flight.bound) flight.span.set("drover.data_class", ask.data.text());
@@ -204,6 +213,10 @@ Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sin
 
 Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
+  if (parts_.external != nullptr) {
+    co_await ask_outside(flight->caller, flight->call.principal.tenant.str(),
+                         flight->call.data_class);
+  }
   if (std::optional<ModelResult> refused = find_place(*flight)) co_return std::move(*refused);
   if (!sit(*flight)) {
     Task<Result<void>> waiting = wait_for_seat(flight->caller, flight.get());

@@ -27,6 +27,7 @@ class Engine final : public Road {
   explicit Engine(RoadParts parts);
   ~Engine() override;
   Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override;
+  Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) override;
   Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
                       const std::vector<std::string>& ladder,
                       std::optional<Preference> preference) override;

@@ -12,16 +12,43 @@ void Guard::set_things(std::map<std::string, ThingSpec> things) {
   made_for_ = nullptr;
 }
 
+void Guard::refresh(const std::shared_ptr<const policy::Policy>& policy) {
+  if (made_for_ == policy) return;
+  made_for_ = policy;
+  things_.clear();
+  for (const auto& [id, spec] : specs_) {
+    things_[id] = policy::make_thing(id, spec.kind, "", spec.facts, policy->zones());
+  }
+}
+
+Task<void> Guard::prepare(Context ctx, policy::ThingKind kind, std::string name, TenantId tenant,
+                          std::string data_class) {
+  if (external_ == nullptr) co_return;
+  std::shared_ptr<const policy::Policy> policy = current();
+  refresh(policy);
+  auto data = contract::DataClass::parse(data_class);
+  if (!data) co_return;  // check() says what is wrong with it
+  policy::Ask ask;
+  ask.kind = kind;
+  ask.tenant = tenant.str();
+  ask.data = policy->effective(ask.tenant, *data);
+  // One question for all things of the kind. One that nobody states anything of is asked about too.
+  policy::Thing unknown;
+  unknown.kind = kind;
+  unknown.id = name;
+  std::map<std::string, policy::Thing> all = things_;
+  all.try_emplace(name, std::move(unknown));
+  std::vector<const policy::Thing*> things;
+  for (const auto& [id, thing] : all) {
+    if (thing.kind == kind) things.push_back(&thing);
+  }
+  co_await external_->prepare(ctx, std::move(ask), std::move(things));
+}
+
 Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const TenantId& tenant,
                           std::string_view data_class) {
   std::shared_ptr<const policy::Policy> policy = current();
-  if (made_for_ != policy) {
-    made_for_ = policy;
-    things_.clear();
-    for (const auto& [id, spec] : specs_) {
-      things_[id] = policy::make_thing(id, spec.kind, "", spec.facts, policy->zones());
-    }
-  }
+  refresh(policy);
   policy::Ask ask;
   ask.kind = kind;
   ask.tenant = tenant.str();
@@ -29,6 +56,7 @@ Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const
   ask.data = policy->effective(ask.tenant, ask.data);
   policy::Thing unknown;
   unknown.kind = kind;
+  unknown.id = name;
   auto it = things_.find(name);
   const policy::Thing& thing = it == things_.end() ? unknown : it->second;
   std::optional<policy::Denial> denial = policy::Case(*policy, ask).deny(thing);
@@ -37,6 +65,11 @@ Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const
                      "' may not see this data (" + ask.data.text() + "): " + denial->rule + ": " +
                      denial->why;
   return fail(Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place"));
+}
+
+bool Guard::bound(const TenantId& tenant, std::string_view data_class) const {
+  auto parsed = contract::DataClass::parse(data_class);
+  return !parsed || !current()->effective(tenant.str(), *parsed).unrestricted();
 }
 
 std::string Guard::brings(const std::string& name) const {

@@ -11,8 +11,12 @@
 
 #include "base/ids.h"
 #include "policy/policy.h"
+#include "road/external.h"
 
 namespace drover::road {
+
+using async::Context;
+using async::Task;
 
 /// What an operator says of a tool server, a planner's origin or the node's own store.
 struct ThingSpec {
@@ -30,11 +34,19 @@ class Guard {
   /// `policy` may be null: the built-in rules alone.
   explicit Guard(const policy::PolicyHolder* policy = nullptr) : policy_(policy) {}
   void set_things(std::map<std::string, ThingSpec> things);
+  void set_external(ExternalRules* external) { external_ = external; }
+  bool asks_outside() const { return external_ != nullptr; }
 
+  /// Asks who is asked outside, if there is anybody and it was not lately: to be awaited before
+  /// check(), which never waits.
+  Task<void> prepare(Context ctx, policy::ThingKind kind, std::string name, TenantId tenant,
+                     std::string data_class);
   /// kPermissionDenied (reason "no_place") names the thing, the rule and why. `data_class` is the
   /// session's, as text; the tenant's floors are added.
   Result<void> check(policy::ThingKind kind, const std::string& name, const TenantId& tenant,
                      std::string_view data_class);
+  /// Whether data of that class, with the tenant's floors, is bound to anything at all.
+  bool bound(const TenantId& tenant, std::string_view data_class) const;
   /// The class of what the thing hands back; "" where none is stated.
   std::string brings(const std::string& name) const;
   /// Names resolved and zones checked, as text: what a caller states is looked at before it is
@@ -43,7 +55,9 @@ class Guard {
 
  private:
   std::shared_ptr<const policy::Policy> current() const;
+  void refresh(const std::shared_ptr<const policy::Policy>& policy);
   const policy::PolicyHolder* policy_;
+  ExternalRules* external_ = nullptr;
   std::shared_ptr<const policy::Policy> made_for_;
   std::map<std::string, ThingSpec> specs_;
   std::map<std::string, policy::Thing> things_;  // of made_for_'s zones

@@ -53,6 +53,13 @@ void Placer::set_preference(Preference preference, std::string here) {
   parts_.here = std::move(here);
 }
 
+std::vector<const policy::Thing*> Placer::things() {
+  refresh();
+  std::vector<const policy::Thing*> out;
+  for (const policy::Thing& thing : decisions_.things()) out.push_back(&thing);
+  return out;
+}
+
 Epochs Placer::epochs() {
   refresh();
   return Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};

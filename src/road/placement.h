@@ -73,6 +73,8 @@ class Placer {
   void started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint);
   void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,
                 const Board::Measured& measured, const std::string& session);
+  /// All endpoints as rules see them. Valid until the catalog or the policy changes.
+  std::vector<const policy::Thing*> things();
   void set_preference(Preference preference, std::string here);
   Epochs epochs();
   const Board& board() const { return board_; }

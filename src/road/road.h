@@ -220,6 +220,10 @@ class Road {
  public:
   virtual ~Road() = default;
   virtual Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) = 0;
+  /// Asks who is asked outside about such data, if anybody is: to be awaited before explain().
+  virtual Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
+    co_return;
+  }
   /// Which endpoints such a call of the tenant's may use now, and why not the others.
   virtual Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
                               const std::vector<std::string>& ladder,
@@ -242,6 +246,7 @@ class Road {
 };
 
 class Accounts;
+class ExternalRules;
 
 /// What the road is made of; all of it outlives the road. See engine.h for how it works.
 struct RoadParts {
@@ -251,6 +256,7 @@ struct RoadParts {
   catalog::Health* health = nullptr;
   const policy::PolicyHolder* policy = nullptr;  // may be null: the built-in rules alone
   const policy::Evidence* evidence = nullptr;    // may be null: there is none
+  ExternalRules* external = nullptr;             // may be null: nobody outside is asked
   providers::Providers* providers = nullptr;
   trace::SpanSink* spans = nullptr;   // may be null
   trace::Metrics* metrics = nullptr;  // may be null

@@ -177,6 +177,28 @@ void describe_call(trace::Span& span, const Flight& flight) {
   if (!flight.call.agent.empty()) span.set(genai::kAgentName, flight.call.agent);
 }
 
+void describe_placement(trace::Span& span, const Placement& placement) {
+  constexpr size_t kRejectedBytesMax = 4096;
+  std::string text;
+  for (const catalog::Endpoint* e : placement.endpoints) {
+    if (!text.empty()) text += ", ";
+    text += e->id;
+  }
+  span.set(own::kPlacement, text);
+  text.clear();
+  for (const Rejection& r : placement.rejected) {
+    if (text.size() > kRejectedBytesMax) {
+      text += "; …";
+      break;
+    }
+    if (!text.empty()) text += "; ";
+    text += r.endpoint + " -> " + (r.rule.empty() ? "" : r.rule + ": ") + r.reason;
+  }
+  if (!text.empty()) span.set(own::kPlacementRejected, text);
+  span.set(own::kPlacementEpochs, placement.epochs.catalog + " " + placement.epochs.policy + " " +
+                                      std::to_string(placement.epochs.health));
+}
+
 void describe_attempt(trace::Span& span, const catalog::Endpoint& endpoint,
                       std::string_view otel_provider, int attempt) {
   span.set(genai::kProvider, otel_provider);
@@ -213,7 +235,8 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
 }
 
 void describe_failure(trace::Span& span, const Error& error, bool bound) {
-  if (!bound) {
+  // A refusal by the rules is in words of our own: the rule, the place, the class.
+  if (!bound || error.reason == "no_place") {
     span.fail(error);
     return;
   }

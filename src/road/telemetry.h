@@ -63,6 +63,8 @@ class RoadMetrics {
 
 /// What is known before anything is tried.
 void describe_call(trace::Span& span, const Flight& flight);
+/// Where a call may run and why not elsewhere, as text.
+void describe_placement(trace::Span& span, const Placement& placement);
 void describe_attempt(trace::Span& span, const catalog::Endpoint& endpoint,
                       std::string_view otel_provider, int attempt);
 void describe_answer(trace::Span& span, const providers::Answer& answer);

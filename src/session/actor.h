@@ -188,6 +188,9 @@ class Actor {
   void tell_ending(store::SessionRow row);
   void arm_timer();
   void schedule_retry();
+  /// Whether workers may be offered the session's work: nullopt: that is being asked.
+  std::optional<Result<void>> workers_may_see();
+  Task<void> ask_about_workers(Context ctx, std::string data_class);
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call);
   void withdraw_work();
   /// Nobody does this effect any more.
@@ -210,8 +213,11 @@ class Actor {
   std::set<uint64_t> drafted_;
   std::set<uint64_t> running_;           // sequences of effects under way
   std::map<uint64_t, WorkKey> offered_;  // those of them that workers do
-  std::set<SessionId> known_;            // children that exist
-  std::set<SessionId> cancelled_;        // children that were told to stop
+  /// The class that an external authoriser was last asked about, for the queue's workers.
+  std::optional<std::string> workers_asked_for_;
+  bool asking_about_workers_ = false;
+  std::set<SessionId> known_;      // children that exist
+  std::set<SessionId> cancelled_;  // children that were told to stop
   std::shared_ptr<TreePool> pool_;
   bool loaded_ = false;
   bool asleep_ = false;

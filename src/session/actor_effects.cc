@@ -103,11 +103,19 @@ void Actor::start_model_call() {
 void Actor::start_plan() {
   if (!state_.plan || state_.plan->failed) return;
   if (!running_.insert(state_.plan->sequence).second) return;
-  if (!state_.agent.planner.queue.empty()) {
-    offer_work(state_.plan->sequence, state_.plan->attempt, nullptr);
-    return;
-  }
   PlanTask task;
+  if (!state_.agent.planner.queue.empty()) {
+    auto seen = workers_may_see();
+    if (!seen) {
+      running_.erase(state_.plan->sequence);
+      return;
+    }
+    if (*seen) {
+      offer_work(state_.plan->sequence, state_.plan->attempt, nullptr);
+      return;
+    }
+    task.refused = std::move(*seen).error();
+  }
   task.session = state_.id;
   task.tenant = state_.tenant;
   task.planner = state_.agent.planner;
@@ -126,16 +134,25 @@ void Actor::start_tool_calls() {
     if (p.sequence == 0 || p.done || p.waiting || p.ready || p.failed) continue;
     if (p.executor == kBuiltinExecutor || running_.size() >= at_once) continue;
     if (!running_.insert(p.sequence).second) continue;
-    if (!p.executor.empty()) {
-      offer_work(p.sequence, p.attempt, &p);
-      continue;
-    }
     ToolTask task;
+    if (!p.executor.empty()) {
+      auto seen = workers_may_see();
+      if (!seen) {
+        running_.erase(p.sequence);
+        continue;
+      }
+      if (*seen) {
+        offer_work(p.sequence, p.attempt, &p);
+        continue;
+      }
+      task.refused = std::move(*seen).error();
+    }
     task.session = state_.id;
     task.tenant = state_.tenant;
     task.agent_name = state_.agent.name;
     task.memory_namespace = state_.agent.memory_namespace;
     task.servers = state_.agent.tools;
+    task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
     task.data_class = state_.data_class;
     task.labels = state_.labels;
     task.call = p.call;
@@ -147,6 +164,34 @@ void Actor::start_tool_calls() {
   }
 }
 
+/// Workers are a thing like any tool, named by their queue: what its facts do not allow is not even
+/// offered, and the model or the planner's agent is told which rule it was.
+std::optional<Result<void>> Actor::workers_may_see() {
+  road::Guard& guard = services_.effects->guard();
+  if (guard.asks_outside() && workers_asked_for_ != state_.data_class) {
+    if (!asking_about_workers_) {
+      asking_about_workers_ = true;
+      effects_->spawn(ask_about_workers(effects_->context(), state_.data_class));
+    }
+    return std::nullopt;
+  }
+  return guard.check(policy::ThingKind::kTool, state_.agent.planner.name(), state_.tenant,
+                     state_.data_class);
+}
+
+Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
+  co_await services_.effects->guard().prepare(
+      ctx, policy::ThingKind::kTool, state_.agent.planner.name(), state_.tenant, data_class);
+  asking_about_workers_ = false;
+  if (ctx.cancelled()) co_return;
+  workers_asked_for_ = std::move(data_class);
+  Command command;
+  command.kind = Command::Kind::kNudge;
+  Input input(std::move(command));
+  auto sent = co_await inbox_.send(ctx, std::move(input));
+  (void)sent;
+}
+
 void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call) {
   WorkItem item;
   item.key.session = state_.id;
@@ -154,6 +199,8 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   item.key.attempt = attempt;
   item.tenant = state_.tenant;
   item.queue = state_.agent.planner.queue;
+  item.agent = state_.agent.name;
+  item.data_class = state_.data_class;
   item.plan = call == nullptr;
   if (item.plan) {
     item.body = question_head(state_);

@@ -325,6 +325,7 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   if (command.payload.get_bool("is_error").value_or(false)) payload.set("is_error", true);
   Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
+  d.data_class = services_.effects->guard().brings(state_.agent.planner.name());
   TRY(uint64_t sequence, batch.add(std::move(d)));
   // What is next counts only if this was the last thing that the planner waited for, and if the
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.

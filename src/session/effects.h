@@ -40,13 +40,16 @@ struct ToolTask {
   std::string agent_name;
   std::string memory_namespace;
   std::vector<std::string> servers;
-  std::string data_class;  // of the session, as text
+  std::vector<std::string> models;  // that will read the result
+  std::string data_class;           // of the session, as text
   Json labels;
   contract::ToolCall call;
   uint64_t call_index = 0;
   uint64_t sequence = 0;
   uint32_t attempt = 1;
   std::optional<Duration> time_left;
+  /// The rules keep the data from whoever was to do it: that is its result.
+  std::optional<Error> refused;
 };
 
 struct PlanTask {
@@ -58,6 +61,7 @@ struct PlanTask {
   uint64_t sequence = 0;
   uint32_t attempt = 1;
   std::optional<Duration> time_left;
+  std::optional<Error> refused;  // as a tool's
 };
 
 struct EffectResult {

@@ -132,11 +132,16 @@ std::string planner_thing(const std::string& url) {
 Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
   EffectResult out;
   Error error(Code::kUnimplemented, "this process asks no planners over HTTP");
-  if (services.planner != nullptr) {
+  if (task.refused) {
+    error = *task.refused;
+  } else if (services.planner != nullptr) {
     auto told = co_await add_events(
         ctx, services.journal, task.session,
         static_cast<uint64_t>(task.question.get_int("since").value_or(1)), &task.question);
     if (told) {
+      co_await services.effects->guard().prepare(ctx, policy::ThingKind::kTool,
+                                                 planner_thing(task.planner.url), task.tenant,
+                                                 task.data_class);
       told = services.effects->guard().check(
           policy::ThingKind::kTool, planner_thing(task.planner.url), task.tenant, task.data_class);
     }

@@ -1,3 +1,6 @@
+#include <algorithm>
+
+#include "contract/data_class.h"
 #include "memory/memory.h"
 #include "session/effects.h"
 
@@ -53,13 +56,60 @@ Result<std::string> namespace_of(const ToolTask& task) {
   return memory::namespace_for(task.memory_namespace, parts);
 }
 
+Task<Result<void>> may_see(Context ctx, Services services, policy::ThingKind kind, std::string name,
+                           const ToolTask* task, std::string data_class) {
+  co_await services.effects->guard().prepare(ctx, kind, name, task->tenant, data_class);
+  co_return services.effects->guard().check(kind, name, task->tenant, data_class);
+}
+
+/// Whether the rules leave one of these models for data of that class.
+Result<void> readable(const road::Explanation& places, const std::vector<std::string>& models,
+                      const std::string& both) {
+  bool usable = !places.ranked.empty() || places.rejected.empty();
+  for (const road::Rejection& r : places.rejected) {
+    // One that cannot serve just now; a model that nobody serves stands there by its own name.
+    bool unknown = std::find(models.begin(), models.end(), r.endpoint) != models.end();
+    usable = usable || (r.rule.empty() && !unknown);
+  }
+  if (usable) return {};
+  std::string why = "no model of this agent may see data of the class " + both;
+  if (!places.rejected.empty()) {
+    const road::Rejection& first = places.rejected.front();
+    why += ": " + first.endpoint + " -> " + first.rule + ": " + first.reason;
+  }
+  return fail(Error(Code::kPermissionDenied, std::move(why)).with_reason("no_place"));
+}
+
+/// A record comes to the session only if something can still be done with both together: the store
+/// may hold it, and one of the session's models may see it. A session that read what it may not
+/// use would end there.
+Task<Result<void>> may_read(Context ctx, Services services, const ToolTask* task,
+                            std::string data_class) {
+  std::string both = contract::join_texts(task->data_class, data_class);
+  if (both == task->data_class) co_return Result<void>();
+  CO_TRY_VOID(
+      co_await may_see(ctx, services, policy::ThingKind::kStore, road::kOwnStore, task, both));
+  if (task->models.empty()) co_return Result<void>();
+  CO_TRY(contract::DataClass data, contract::DataClass::parse(both));
+  co_await services.road->ask_outside(ctx, task->tenant.str(), data);
+  co_return readable(services.road->explain(task->tenant.str(), data, task->models, std::nullopt),
+                     task->models, both);
+}
+
 Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* task) {
-  CO_TRY_VOID(services.effects->guard().check(policy::ThingKind::kStore, road::kOwnStore,
-                                              task->tenant, task->data_class));
-  CO_TRY(std::string name_space, namespace_of(*task));
-  CO_TRY(auto outcome, co_await services.memory->call(ctx, task->tenant, std::move(name_space),
-                                                      task->session, task->call));
+  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kStore, road::kOwnStore, task,
+                               task->data_class));
+  memory::Scope scope;
+  CO_TRY(scope.name_space, namespace_of(*task));
+  scope.tenant = task->tenant;
+  scope.source = task->session;
+  scope.data_class = task->data_class;
+  scope.may_see = [services, task](Context below, std::string data_class) {
+    return may_read(below, services, task, std::move(data_class));
+  };
+  CO_TRY(auto outcome, co_await services.memory->call(ctx, std::move(scope), task->call));
   Done done;
+  done.data_class = std::move(outcome.data_class);
   done.content = std::move(outcome.content);
   done.is_error = outcome.is_error;
   done.event_kind = std::move(outcome.event_kind);
@@ -68,6 +118,7 @@ Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* ta
 }
 
 Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task) {
+  if (task->refused) co_return fail(*task->refused);
   CO_TRY(auto bound, co_await services.tools->list(ctx, task->servers));
   tools::ToolInvocation invocation;
   for (const tools::BoundTool& tool : bound) {
@@ -80,8 +131,8 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
     unknown.is_error = true;
     co_return unknown;
   }
-  CO_TRY_VOID(services.effects->guard().check(policy::ThingKind::kTool, invocation.server,
-                                              task->tenant, task->data_class));
+  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kTool, invocation.server, task,
+                               task->data_class));
   std::string brings = services.effects->guard().brings(invocation.server);
   invocation.tool = task->call.name;
   invocation.arguments = task->call.arguments;
@@ -99,7 +150,7 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
 }  // namespace
 
 Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) {
-  bool memory = services.memory != nullptr && !task.memory_namespace.empty() &&
+  bool memory = services.memory != nullptr && !task.memory_namespace.empty() && !task.refused &&
                 services.memory->offers(task.call.name);
   identity::Principal who = identity::Principal::system(task.tenant);
   std::string session = task.session.str();
@@ -107,6 +158,7 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
       memory ? road::memory_effect(who, session, task.agent_name, task.memory_namespace,
                                    services.memory->writes(task.call.name))
              : road::tool_effect(who, session, task.agent_name, task.call.name, task.call.id);
+  call.data_class = task.data_class;
   const ToolTask* what = &task;
   std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
     return memory ? use_memory(below, services, what) : use_tool(below, services, what);

@@ -109,7 +109,16 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
 Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principal who, SessionId id,
                                                            Action action) {
   CO_TRY(auto row, co_await services_.journal->find(ctx, id));
-  CO_TRY_VOID(identity::authorise(who, action, row.tenant));
+  identity::Subject subject;
+  subject.owner = row.tenant;
+  subject.session = id.str();
+  subject.agent = row.agent;
+  // Only rules look at the class: without some, nothing more is read.
+  if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
+    CO_TRY(State state, co_await load_state(ctx, services_.journal, id));
+    subject.data_class = std::move(state.data_class);
+  }
+  CO_TRY_VOID(identity::authorise(who, action, subject));
   co_return row;
 }
 
@@ -182,6 +191,11 @@ Task<Result<std::vector<store::SessionRow>>> SessionManager::list(Context ctx, P
   CO_TRY_VOID(identity::authorise(who, Action::kReadSession, who.tenant));
   filter.tenant = who.tenant;
   co_return co_await services_.journal->list(ctx, std::move(filter));
+}
+
+Task<Result<store::SessionRow>> SessionManager::find_to_export(Context ctx, Principal who,
+                                                               SessionId id) {
+  co_return co_await authorised(ctx, who, id, Action::kExport);
 }
 
 Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id) {

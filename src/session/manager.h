@@ -145,6 +145,9 @@ class SessionManager final : private Children {
                                                Duration lease_time);
 
   Task<Result<store::SessionRow>> find(Context ctx, identity::Principal who, SessionId id);
+  /// The same for one who takes it out, whole.
+  Task<Result<store::SessionRow>> find_to_export(Context ctx, identity::Principal who,
+                                                 SessionId id);
   Task<Result<std::vector<store::SessionRow>>> list(Context ctx, identity::Principal who,
                                                     store::SessionFilter filter);
   /// Where on its agent's ladder a session is that is awake; null for one that is not.
@@ -188,6 +191,9 @@ class SessionManager final : private Children {
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);
+
+  // manager_work.cc
+  WorkQueue::MayHave may_have(const identity::Principal& who);
 
   // manager_steer.cc
   Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,

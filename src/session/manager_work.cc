@@ -8,6 +8,22 @@ namespace drover::session {
 using identity::Action;
 using identity::Principal;
 
+/// A worker is judged twice: who it is, by its key, and where it is, by the facts of its queue.
+/// Again at the lease, since the rules may be others than when the item was offered.
+WorkQueue::MayHave SessionManager::may_have(const Principal& who) {
+  return [this, who](const WorkItem& item) {
+    identity::Subject subject;
+    subject.owner = item.tenant;
+    subject.session = item.key.session.str();
+    subject.agent = item.agent;
+    subject.data_class = item.data_class;
+    if (!identity::authorise(who, Action::kLeaseWork, subject)) return false;
+    return services_.effects->guard()
+        .check(policy::ThingKind::kTool, "queue:" + item.queue, item.tenant, item.data_class)
+        .has_value();
+  };
+}
+
 Task<Result<std::vector<Leased>>> SessionManager::lease(Context ctx, Principal who,
                                                         LeaseRequest request) {
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
@@ -15,7 +31,7 @@ Task<Result<std::vector<Leased>>> SessionManager::lease(Context ctx, Principal w
     co_return fail(Code::kInvalidArgument, "'queues' names at least one queue");
   }
   CO_TRY(auto leased, co_await work_.lease(ctx, who.tenant, std::move(request.queues), request.wait,
-                                           request.most, request.lease_time));
+                                           request.most, request.lease_time, may_have(who)));
   for (Leased& one : leased) {
     if (!one.item.plan) continue;
     CO_TRY_VOID(co_await add_events(ctx, services_.journal, one.item.key.session, one.item.since,
@@ -56,7 +72,7 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   SessionId session = key.session;
   CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c)));
   if (!result.next) co_return out;
-  out.next = work_.lease_of(session, result.lease_time);
+  out.next = work_.lease_of(session, result.lease_time, may_have(who));
   if (out.next && out.next->item.plan) {
     CO_TRY_VOID(co_await add_events(ctx, services_.journal, session, out.next->item.since,
                                     &out.next->item.body));
@@ -67,7 +83,7 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
 Task<Result<std::optional<Leased>>> SessionManager::lease_of(Context ctx, Principal who,
                                                              SessionId id, Duration lease_time) {
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
-  auto leased = work_.lease_of(id, lease_time);
+  auto leased = work_.lease_of(id, lease_time, may_have(who));
   if (leased && leased->item.tenant != who.tenant) {
     co_return fail(Code::kNotFound, "no session " + id.str());
   }

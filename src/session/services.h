@@ -6,6 +6,7 @@
 
 #include "async/loop.h"
 #include "base/random.h"
+#include "memory/memory.h"
 #include "road/effects.h"
 #include "road/road.h"
 #include "session/children.h"
@@ -27,6 +28,7 @@ struct MemoryOutcome {
   /// contract::kind::kMemoryRead or kMemoryWrite, and the event's payload.
   std::string event_kind;
   Json event_payload;
+  std::string data_class;  // of what was read, as text
 };
 
 /// The agent's memory as tools. Implemented over src/memory.
@@ -37,8 +39,9 @@ class MemoryHost {
   virtual bool offers(std::string_view tool) const = 0;
   /// Whether that tool changes memory.
   virtual bool writes(std::string_view tool) const = 0;
-  virtual Task<Result<MemoryOutcome>> call(Context ctx, TenantId tenant, std::string name_space,
-                                           SessionId session, contract::ToolCall call) = 0;
+  /// `scope` says whose memory it is, the class of what is written, and what may be read.
+  virtual Task<Result<MemoryOutcome>> call(Context ctx, memory::Scope scope,
+                                           contract::ToolCall call) = 0;
 };
 
 class TreePools;

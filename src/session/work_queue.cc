@@ -81,7 +81,8 @@ Leased WorkQueue::take(Place place, Duration lease_time) {
 
 Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
                                                    std::vector<std::string> queues, Duration wait,
-                                                   size_t most, Duration lease_time) {
+                                                   size_t most, Duration lease_time,
+                                                   MayHave may_have) {
   if (polls_ >= limits::kWorkPollsMax) {
     co_return fail(Code::kResourceExhausted, "too many workers wait", Retry::kAfter);
   }
@@ -96,7 +97,7 @@ Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
       std::vector<Place> mine;
       for (Place place = queue->second.begin(); place != queue->second.end(); ++place) {
         if (mine.size() + out.size() >= most) break;
-        if (place->tenant == tenant) mine.push_back(place);
+        if (place->tenant == tenant && may_have(*place)) mine.push_back(place);
       }
       for (Place place : mine) out.push_back(take(place, lease_time));
     }
@@ -109,11 +110,13 @@ Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
   co_return out;
 }
 
-std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lease_time) {
+std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lease_time,
+                                          const MayHave& may_have) {
   WorkKey from;
   from.session = session;
   auto it = waiting_.lower_bound(from);
   if (it == waiting_.end() || it->first.session != session) return std::nullopt;
+  if (!may_have(*it->second)) return std::nullopt;
   return take(it->second, lease_time);
 }
 

@@ -40,9 +40,11 @@ struct WorkItem {
   WorkKey key;
   TenantId tenant;
   std::string queue;
-  bool plan = false;   // a question to the planner; otherwise a tool call
-  Json body;           // what a worker is told beside the key
-  uint64_t since = 0;  // plan: events from here on belong to the question
+  std::string agent;
+  std::string data_class;  // of its session, as text
+  bool plan = false;       // a question to the planner; otherwise a tool call
+  Json body;               // what a worker is told beside the key
+  uint64_t since = 0;      // plan: events from here on belong to the question
 };
 
 struct Leased {
@@ -62,12 +64,16 @@ class WorkQueue {
   /// Takes back what waits or is leased (the session ended, a newer attempt).
   void withdraw(const WorkKey& key);
 
-  /// Up to `most` items of these queues, of that tenant; waits up to `wait` for the first.
+  /// Whether a worker may have that item.
+  using MayHave = std::function<bool(const WorkItem& item)>;
+  /// Up to `most` items of these queues, of that tenant, that the worker may have; waits up to
+  /// `wait` for the first.
   Task<Result<std::vector<Leased>>> lease(Context ctx, TenantId tenant,
                                           std::vector<std::string> queues, Duration wait,
-                                          size_t most, Duration lease_time);
-  /// The next item of that session, if one waits.
-  std::optional<Leased> lease_of(const SessionId& session, Duration lease_time);
+                                          size_t most, Duration lease_time, MayHave may_have);
+  /// The next item of that session, if one waits that the worker may have.
+  std::optional<Leased> lease_of(const SessionId& session, Duration lease_time,
+                                 const MayHave& may_have);
   /// kNotFound when it is not leased any more.
   Result<WallTime> heartbeat(const TenantId& tenant, const WorkKey& key, Duration lease_time);
   /// Ends a lease without a result: the actor makes another attempt.

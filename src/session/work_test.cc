@@ -203,5 +203,84 @@ TEST(Work, LeaseIdsReadBackAndNonsenseIsRefused) {
   }
 }
 
+constexpr std::string_view kQueuedInEurope =
+    R"({"name":"q","planner":{"queue":"work"},"data":"residency=eu"})";
+
+struct PlacedWorkers : Workers {
+  void queue_in(const std::string& zone, const std::string& brings = "") {
+    road::ThingSpec spec;
+    spec.facts =
+        *catalog::Facts::from_json(*Json::parse("{\"zone\":\"" + zone + "\"}"), "test", "");
+    spec.data_class = brings;
+    std::map<std::string, road::ThingSpec> things;
+    things["queue:work"] = std::move(spec);
+    effects.guard().set_things(std::move(things));
+  }
+};
+
+TEST(Work, WorkersAreJudgedByTheFactsOfTheirQueue) {
+  PlacedWorkers w;
+  SessionId refused = w.create(kQueuedInEurope, "please");
+  w.loop.run_for(5s);
+  EXPECT_TRUE(w.lease().empty()) << "of the queue nothing is stated";
+  EXPECT_NE(
+      w.last(refused, kind::kPlan)
+          .payload.find("tool 'queue:work' may not see this data (residency=eu): residency: "),
+      std::string::npos)
+      << w.last(refused, kind::kPlan).payload;
+  w.queue_in("us");
+  w.create(kQueuedInEurope, "please");
+  EXPECT_TRUE(w.lease(1s).empty());
+  w.queue_in("fr", "sensitivity=internal");
+  SessionId id = w.create(kQueuedInEurope, "please");
+  auto items = w.lease(1s);
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_EQ(items[0].item.key.session, id);
+  ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("plan", step_plan(1))));
+  // The rules change while the next item waits: it is not leased any more, nor lost.
+  w.queue_in("us", "sensitivity=internal");
+  EXPECT_TRUE(w.lease(1s).empty());
+  w.queue_in("de", "sensitivity=internal");
+  items = w.lease(1s);
+  ASSERT_EQ(items.size(), 1u);
+  EXPECT_FALSE(items[0].item.plan);
+  ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("content", "found")));
+  EXPECT_EQ(w.last(id, kind::kToolResult).data_class, "sensitivity=internal");
+  EXPECT_EQ(w.state(id).data_class, "residency=eu;sensitivity=internal");
+}
+
+/// Keeps the work of one agent from a worker.
+struct NotThatAgent final : identity::Gate {
+  bool has_rules() const override { return true; }
+  Result<void> judge(const identity::Principal&, identity::Action,
+                     const identity::Subject& subject) const override {
+    if (subject.agent != "q") return {};
+    return fail(Error(Code::kPermissionDenied, "not that agent's").with_reason("policy"));
+  }
+  void denied(const identity::Principal&, identity::Action action, const identity::Subject& subject,
+              const Error&) const override {
+    told.push_back(std::string(identity::verb_of(action)) + " " + subject.session);
+  }
+  mutable std::vector<std::string> told;
+};
+
+TEST(Work, ALeaseIsAVerbAndTheOperatorsRulesSayWhoseWorkAWorkerMayHave) {
+  Workers w;
+  NotThatAgent gate;
+  SessionId kept = w.create(kQueued, "please");
+  SessionId other = w.create(R"({"name":"p","planner":{"queue":"work"}})", "please");
+  w.loop.run_for(1s);
+  w.who.gate = &gate;
+  LeaseRequest request;
+  request.queues = {"work"};
+  request.most = 10;
+  auto items = w.loop.run_task(w.manager->lease(w.ctx, w.who, request));
+  ASSERT_TRUE(items) << items.error().message;
+  ASSERT_EQ(items->size(), 1u);
+  EXPECT_EQ((*items)[0].item.key.session, other);
+  ASSERT_FALSE(gate.told.empty());
+  EXPECT_EQ(gate.told[0], "lease " + kept.str());
+}
+
 }  // namespace
 }  // namespace drover::session

@@ -547,6 +547,29 @@ TEST_P(Conformance, RecordsKeepVersionsTimesAndValues) {
   EXPECT_EQ(got->source, test_session(3));
 }
 
+TEST_P(Conformance, RecordsKeepTheClassOfWhatTheySay) {
+  auto put_classed = [&](const std::string& text, const std::string& data_class) {
+    Record record;
+    record.name_space = "agent";
+    record.key = "k";
+    record.text = text;
+    record.data_class = data_class;
+    ASSERT_TRUE(run(records().put(ctx_, TenantId("ten_a"), std::move(record), std::nullopt)));
+  };
+  auto got = [&] { return *run(records().get(ctx_, TenantId("ten_a"), "agent", "k")); };
+  put_classed("ward note", "residency=de;sensitivity=confidential");
+  EXPECT_EQ(got().data_class, "residency=de;sensitivity=confidential");
+  put_classed("menu note", "");
+  EXPECT_EQ(got().data_class, "") << "what it said before is gone";
+  put_classed("ward note", "residency=fr");
+  auto found = run(records().search(ctx_, TenantId("ten_a"), "agent", "note", 10));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front().record.data_class, "residency=fr");
+  auto listed = run(records().list(ctx_, TenantId("ten_a"), "agent", "", "", 10));
+  ASSERT_TRUE(listed && listed->size() == 1);
+  EXPECT_EQ(listed->front().data_class, "residency=fr");
+}
+
 TEST_P(Conformance, CompareAndSet) {
   const TenantId tenant("ten_a");
   Record record;

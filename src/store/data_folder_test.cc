@@ -95,6 +95,31 @@ TEST(Format, AVersionOneFolderIsBroughtUp) {
   w.append(*store, 1, 0, test_events(test_session(1), 1, 1));
 }
 
+TEST(Format, RecordsOfAFolderWithoutClassesKeepTheirText) {
+  World w;
+  const std::string path = w.folder("data");
+  ASSERT_TRUE(make_folder(path));
+  {
+    sqlite::OpenOptions options;
+    options.path = path + "/drover.db";
+    options.create = true;
+    auto db = sqlite::Db::open(options);
+    ASSERT_TRUE(db);
+    ASSERT_TRUE(sqlite::migrate(**db, 6));
+    ASSERT_TRUE((*db)->exec(
+        "INSERT INTO name_spaces VALUES (1, 'ten_a', 'customers', 1, 2);"
+        "INSERT INTO records VALUES (1, 1, 'c1', 'n1', 'green tea', 2, 'null', 3, 5, 6, '')"));
+  }
+  auto store = w.open(path);
+  ASSERT_NE(store, nullptr);
+  auto found =
+      drive(w.loop, store->records().search(w.ctx, TenantId("ten_a"), "customers", "tea", 10));
+  ASSERT_TRUE(found && found->size() == 1);
+  EXPECT_EQ(found->front().record.text, "green tea");
+  EXPECT_EQ(found->front().record.version, 3u);
+  EXPECT_EQ(found->front().record.data_class, "") << "nothing was said of it";
+}
+
 TEST(Format, ANewerFolderIsRefused) {
   World w;
   const std::string path = w.folder("data");

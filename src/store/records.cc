@@ -30,6 +30,7 @@ Result<void> check_record_name(const TenantId& tenant, std::string_view name_spa
 Result<void> check_record(const TenantId& tenant, const Record& record, size_t value_bytes) {
   TRY_VOID(check_record_name(tenant, record.name_space, record.key));
   TRY_VOID(check_text("the text", record.text, limits::kMemoryValueBytesMax));
+  TRY_VOID(check_text("the data class", record.data_class, limits::kMemoryClassBytesMax));
   if (value_bytes > limits::kMemoryValueBytesMax) {
     return fail(Code::kInvalidArgument,
                 "the value has " + std::to_string(value_bytes) + " bytes, more than the " +

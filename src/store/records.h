@@ -32,6 +32,8 @@ struct Record {
   WallTime created;
   WallTime updated;
   SessionId source;  // who wrote it; may be empty
+  /// Of what it says (contract/data_class.h), as text; "": nothing is said of it.
+  std::string data_class;
 };
 
 struct Found {

@@ -47,6 +47,11 @@ inline constexpr std::string_view kEndpoint = "drover.endpoint";
 inline constexpr std::string_view kRegion = "drover.region";
 inline constexpr std::string_view kZone = "drover.zone";
 inline constexpr std::string_view kAttempt = "drover.attempt";
+/// The endpoints of a placement in the order to try; those that are not in it, with their reasons;
+/// what it was made from (catalog, policy, health).
+inline constexpr std::string_view kPlacement = "drover.placement";
+inline constexpr std::string_view kPlacementRejected = "drover.placement.rejected";
+inline constexpr std::string_view kPlacementEpochs = "drover.placement.epochs";
 inline constexpr std::string_view kRequestId = "drover.request_id";
 inline constexpr std::string_view kFingerprint = "drover.system_fingerprint";
 inline constexpr std::string_view kFailovers = "drover.failovers";

@@ -70,6 +70,7 @@ int run_put(const Arguments& a) {
     }
     body.set("value", std::move(*value));
   }
+  if (a.has("data-class")) body.set("data_class", a.get("data-class"));
   if (a.has("expect")) {
     Json version(Json::Number{a.get("expect")});
     if (a.get("expect").find_first_not_of("0123456789") != std::string::npos) {
@@ -134,6 +135,7 @@ Command memory_put_command() {
               "With --expect it is written only over that version (0: only if there is none).",
               {name_space(), key(), {"TEXT", "what search reads", false, false}},
               {{"--value", "JSON", "a JSON value beside the text", ""},
+               {"--data-class", "CLASS", "a class's name, or residency=de;sensitivity=…", ""},
                {"--expect", "VERSION", "write only over this version", ""}},
               run_put);
 }

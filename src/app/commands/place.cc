@@ -59,7 +59,7 @@ void print_last(const Json& answer) {
   for (const Json& e : items(*last, "endpoints")) {
     if (const std::string* id = e.string()) endpoints += (endpoints.empty() ? "" : ", ") + *id;
   }
-  std::printf("\nLast placed at %s (event %s): %s", short_time(member(*last, "time")).c_str(),
+  std::printf("\nPlaced at %s (event %s): %s", short_time(member(*last, "time")).c_str(),
               member(*last, "sequence").c_str(),
               endpoints.empty() ? "nowhere" : one_line(endpoints, 200).c_str());
   std::printf(answer.get_bool("facts_changed").value_or(false)
@@ -76,7 +76,9 @@ int run(const Arguments& a) {
   if (!client) return complain(client.error());
   Result<Json> answer;
   if (a.has("SESSION")) {
-    answer = (*client)->call("GET", "/v1/sessions/" + url_part(a.get("SESSION")) + "/placement");
+    std::string target = "/v1/sessions/" + url_part(a.get("SESSION")) + "/placement";
+    if (a.has("step")) target += "?sequence=" + url_part(a.get("step"));
+    answer = (*client)->call("GET", std::move(target));
   } else {
     Json body = Json::object();
     if (std::string agent = a.get("agent"); !agent.empty()) {
@@ -131,7 +133,8 @@ Command place_command() {
       "  drover place --agent agents/ward.yaml --explain\n"
       "  drover place --model claude-sonnet --data-class 'residency=de;retention=none' --explain\n"
       "  drover place ses_01… --explain        # the next call of a session, and its last "
-      "placement";
+      "placement\n"
+      "  drover place ses_01… --step 17 --explain   # what the placement in event 17 was made from";
   Positional session;
   session.name = "SESSION";
   session.help = "a session: its data class and its agent's models";
@@ -143,6 +146,7 @@ Command place_command() {
        {"--model", "NAME", "a model, first choice first", "", true},
        {"--data-class", "CLASS", "what the data is: a class's name, or residency=…;…", "", false},
        {"--prefer", "ORDER", "listed, balanced, cheapest, fastest, greenest or spare", "", false},
+        {"--step", "SEQUENCE", "of a session: the placement in that event", "", false},
        {"--explain", "", "the rejected endpoints too, each with its rule", "", false}});
   c.run = run;
   return c;

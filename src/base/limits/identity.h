@@ -18,5 +18,9 @@ inline constexpr int kAuthFailuresMax = 20;
 inline constexpr Duration kAuthFailureRefill = 3s;
 /// Remote addresses remembered for that; the one that failed longest ago is forgotten.
 inline constexpr size_t kAuthRemotesMax = 8'192;
+/// Refusals kept in the audit; one more, and the oldest goes.
+inline constexpr size_t kAuditEntriesMax = 10'000;
+/// The same refusal within this time counts one up instead of being written again.
+inline constexpr Duration kAuditSame = 60s;
 
 }  // namespace drover::limits

@@ -7,6 +7,8 @@ namespace drover::limits {
 
 inline constexpr size_t kMemoryKeyBytesMax = 1'024;
 inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
+/// Of a record's data class as text; a longer one is refused.
+inline constexpr size_t kMemoryClassBytesMax = 8'192;
 inline constexpr size_t kMemorySearchResultsMax = 100;
 
 /// Words of one search that count; further ones are ignored.

@@ -13,5 +13,11 @@ inline constexpr size_t kZonesMax = 512;
 inline constexpr size_t kRequirementsMax = 1'000;
 /// Decisions kept (principal class × action × data class × needs); one more and all are made anew.
 inline constexpr size_t kDecisionsMax = 1'024;
+/// Answers about verbs kept (who × verb × whose); one more and all are made anew.
+inline constexpr size_t kVerbAnswersMax = 4'096;
+/// Bytes of an external authoriser's answer; a longer one is none.
+inline constexpr size_t kOpaAnswerBytesMax = 1 << 20;
+/// Bytes kept of what it says of one thing; the rest is cut.
+inline constexpr size_t kOpaReasonBytesMax = 500;
 
 }  // namespace drover::limits

@@ -177,8 +177,13 @@ CREATE TABLE span_rows (
 ) STRICT;
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments,     kJournal, kRecordsAndSpans,
-                                            kTreesAndWaits, kFacts,   kSpanPacks};
+// 7: the class of what a record says, as text. Of older ones nothing is said.
+constexpr std::string_view kRecordClasses = R"sql(
+ALTER TABLE records ADD COLUMN data_class TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::string_view kMigrations[] = {
+    kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits, kFacts, kSpanPacks, kRecordClasses};
 
 Result<void> apply(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

@@ -79,19 +79,20 @@ struct Put {
 Result<void> insert_record(Db& db, int64_t space, const Put& put) {
   TRY(Statement s,
       db.use("INSERT INTO records (name_space, key, scope, text, words, value, version, created, "
-             "updated, source) VALUES (?,?,?,?,?,?,1,?,?,?)"));
+             "updated, source, data_class) VALUES (?,?,?,?,?,?,1,?,?,?,?)"));
   const std::string scope = scope_of(space);
   s.bind(space).bind(put.record.key).bind(scope).bind(put.record.text).bind(put.words);
   s.bind(put.value).bind(unix_nanos(put.now)).bind(unix_nanos(put.now));
-  s.bind(put.record.source.str());
+  s.bind(put.record.source.str()).bind(put.record.data_class);
   return s.run();
 }
 
 Result<void> update_record(Db& db, const Existing& before, const Put& put) {
   TRY(Statement s, db.use("UPDATE records SET text = ?, words = ?, value = ?, version = ?, "
-                          "updated = ?, source = ? WHERE number = ?"));
+                          "updated = ?, source = ?, data_class = ? WHERE number = ?"));
   s.bind(put.record.text).bind(put.words).bind(put.value).bind(before.version + 1);
-  s.bind(unix_nanos(put.now)).bind(put.record.source.str()).bind(before.number);
+  s.bind(unix_nanos(put.now)).bind(put.record.source.str()).bind(put.record.data_class);
+  s.bind(before.number);
   return s.run();
 }
 
@@ -116,15 +117,16 @@ Result<uint64_t> run_put(Db& db, const Put& put) {
 }
 
 constexpr std::string_view kGet =
-    "SELECT key, text, value, version, created, updated, source FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
     "WHERE name_space = ? AND key = ?";
 constexpr std::string_view kByNumber =
-    "SELECT key, text, value, version, created, updated, source FROM records WHERE number = ?";
+    "SELECT key, text, value, version, created, updated, source, data_class FROM records WHERE "
+    "number = ?";
 constexpr std::string_view kNewest =
-    "SELECT key, text, value, version, created, updated, source FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
     "WHERE name_space = ? ORDER BY updated DESC, number DESC LIMIT ?";
 constexpr std::string_view kFrom =
-    "SELECT key, text, value, version, created, updated, source FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
     "WHERE name_space = ?1 AND key >= ?2 AND key > ?3 ORDER BY key LIMIT ?4";
 
 Result<Record> read_record(const Statement& s, const std::string& name_space) {
@@ -137,6 +139,7 @@ Result<Record> read_record(const Statement& s, const std::string& name_space) {
   out.created = wall_from_unix_nanos(s.integer(4));
   out.updated = wall_from_unix_nanos(s.integer(5));
   out.source = SessionId(s.text(6));
+  out.data_class = s.text(7);
   return out;
 }
 

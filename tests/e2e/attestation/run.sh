@@ -39,6 +39,9 @@ for kind in aws-nitro nvidia-cc; do
   status="$(ask)"
   check "$kind: the true endpoint answers" test "$status" = 200
   check "$kind: with its text" has "$WORK/answer" 'a secret'
+  DROVER_URL="$URL" DROVER_KEY="$KEY" "$DROVER" attest ls --check >"$WORK/ls" 2>&1 && ls=0 || ls=$?
+  check "$kind: attest ls says that it is fresh ($ls)" test "$ls" = 0
+  check "$kind: with its kind" has "$WORK/ls" "enclave/model +$kind +fresh"
 done
 
 for lie in software debug relay; do
@@ -47,6 +50,9 @@ for lie in software debug relay; do
   check "$lie: the log says why" test -n "$(await 30 "no evidence from enclave/model: .*$why" "$WORK/$lie.serve.log")"
   status="$(ask)"
   check "$lie: nothing is sent to it ($status)" test "$status" -ge 500
+  DROVER_URL="$URL" DROVER_KEY="$KEY" "$DROVER" attest ls --check >"$WORK/ls" 2>&1 && ls=0 || ls=$?
+  check "$lie: attest ls says that there is none ($ls)" test "$ls" = 1
+  check "$lie: and why" has "$WORK/ls" "aws-nitro +none .*$why"
   check "$lie: the caller is told" has "$WORK/answer" 'no evidence of kind aws-nitro'
 done
 

@@ -1,11 +1,11 @@
-#include "app/memory_host.h"
+#include "session/memory_host.h"
 
 #include "memory/memory_tools.h"
 
-namespace drover::app {
+namespace drover::session {
 namespace {
 
-class Host final : public session::MemoryHost {
+class Host final : public MemoryHost {
  public:
   explicit Host(memory::Memory& memory) : tools_(memory) {}
 
@@ -17,20 +17,16 @@ class Host final : public session::MemoryHost {
     return tool == "memory_write" || tool == "memory_delete";
   }
 
-  async::Task<Result<session::MemoryOutcome>> call(async::Context ctx, TenantId tenant,
-                                                   std::string name_space, SessionId session,
-                                                   contract::ToolCall call) override {
-    memory::Scope scope;
-    scope.tenant = std::move(tenant);
-    scope.name_space = std::move(name_space);
-    scope.source = std::move(session);
+  async::Task<Result<MemoryOutcome>> call(async::Context ctx, memory::Scope scope,
+                                          contract::ToolCall call) override {
     CO_TRY(auto done, co_await tools_.execute(ctx, std::move(scope), std::move(call.name),
                                               std::move(call.arguments)));
-    session::MemoryOutcome out;
+    MemoryOutcome out;
     out.content = std::move(done.content);
     out.is_error = done.is_error;
     out.event_kind = std::move(done.event_kind);
     out.event_payload = std::move(done.event_payload);
+    out.data_class = std::move(done.data_class);
     co_return out;
   }
 
@@ -40,8 +36,8 @@ class Host final : public session::MemoryHost {
 
 }  // namespace
 
-std::unique_ptr<session::MemoryHost> make_memory_host(memory::Memory& memory) {
+std::unique_ptr<MemoryHost> make_memory_host(memory::Memory& memory) {
   return std::make_unique<Host>(memory);
 }
 
-}  // namespace drover::app
+}  // namespace drover::session

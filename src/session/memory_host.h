@@ -6,9 +6,9 @@
 #include "memory/memory.h"
 #include "session/services.h"
 
-namespace drover::app {
+namespace drover::session {
 
 /// `memory` must outlive it.
-std::unique_ptr<session::MemoryHost> make_memory_host(memory::Memory& memory);
+std::unique_ptr<MemoryHost> make_memory_host(memory::Memory& memory);
 
-}  // namespace drover::app
+}  // namespace drover::session

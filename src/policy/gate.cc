@@ -1,0 +1,74 @@
+#include "policy/gate.h"
+
+namespace drover::policy {
+namespace {
+
+VerbAsk ask_of(const identity::Principal& principal, identity::Action action,
+               const identity::Subject& subject) {
+  VerbAsk out;
+  out.verb = std::string(identity::verb_of(action));
+  out.tenant = principal.tenant.str();
+  out.key = principal.key.str();
+  out.name = principal.name;
+  for (identity::Scope scope : principal.scopes) {
+    out.scopes.emplace_back(identity::scope_name(scope));
+  }
+  out.owner = subject.owner.str();
+  out.session = subject.session;
+  out.agent = subject.agent;
+  return out;
+}
+
+Result<void> answer(const std::optional<Denial>& denial, const VerbAsk& ask) {
+  if (!denial) return {};
+  return fail(Error(Code::kPermissionDenied, "the operator's rules do not let this key " +
+                                                 ask.verb + ": " + denial->rule + ": " +
+                                                 denial->why)
+                  .with_reason("policy"));
+}
+
+}  // namespace
+
+Result<void> VerbGate::judge(const identity::Principal& principal, identity::Action action,
+                             const identity::Subject& subject) const {
+  std::shared_ptr<const Policy> policy = policy_.get();
+  if (policy->authorizers().empty()) return {};
+  VerbAsk ask = ask_of(principal, action, subject);
+  if (!subject.session.empty()) {
+    TRY(contract::DataClass data, contract::DataClass::parse(subject.data_class));
+    ask.data = policy->effective(ask.owner, data);
+    return answer(policy->deny_verb(ask), ask);
+  }
+  if (kept_for_ != policy || generation_ != policy->generation() ||
+      kept_.size() >= limits::kVerbAnswersMax) {
+    kept_.clear();
+    kept_for_ = policy;
+    generation_ = policy->generation();
+  }
+  // A key's scopes and name never change; the process itself has neither key nor other scopes.
+  std::string kept_as = ask.verb + '\1' + ask.tenant + '\1' + ask.key + '\1' + ask.name + '\1' +
+                        ask.owner + '\1' + ask.agent;
+  auto it = kept_.find(kept_as);
+  if (it == kept_.end()) {
+    it = kept_.emplace(std::move(kept_as), policy->deny_verb(ask)).first;
+  }
+  return answer(it->second, ask);
+}
+
+void VerbGate::denied(const identity::Principal& principal, identity::Action action,
+                      const identity::Subject& subject, const Error& error) const {
+  if (audit_ == nullptr) return;
+  identity::AuditEntry entry;
+  entry.tenant = principal.tenant;
+  entry.key = principal.key.str();
+  entry.name = principal.name;
+  entry.verb = std::string(identity::verb_of(action));
+  entry.owner = subject.owner;
+  entry.session = subject.session;
+  entry.agent = subject.agent;
+  entry.reason = error.reason.empty() ? std::string(code_name(error.code)) : error.reason;
+  entry.why = error.message;
+  audit_->refused(std::move(entry));
+}
+
+}  // namespace drover::policy

@@ -1,0 +1,112 @@
+#pragma once
+// An external authoriser over OPA's data API (https://www.openpolicyagent.org/docs/rest-api, "Get a
+// document with input"): one question for a tenant, a kind of thing and a data class, about all
+// things there are, asked before the first such call and then kept, as what Cedar's rules decide
+// is. Calls in between never wait for it.
+//
+//   POST {url}   {"input": {"tenant": "ten_…", "action": "call_model",
+//                           "data": {"class": "residency=de;…", "sensitivity": "confidential", …},
+//                           "things": [{"id": "frankfurt", "kind": "model", "zone": "de", …}]}}
+//   answer       {"result": ["frankfurt"]}                    the things that are allowed
+//                {"result": {"allow": ["frankfurt"], "why": {"virginia": "outside"}}}
+//
+// Fails closed: no answer within the deadline, another status than 200, no "result" (the document
+// is undefined), a result of another form: nothing is allowed, and the denial says so. An answer is
+// kept for `keep`; from half of it on it is asked for again beside the calls, so that a slow OPA
+// delays nobody and one that is gone denies only when the last answer is over. An id that is not
+// one of those asked about counts for nothing.
+// Actions are call_model and call_tool (workers and planners are tools): the node's own store is
+// the operator's, and judged by the rules at hand.
+//
+// Owner: the process; stop() before it goes. Loop thread only. Limits: kDecisionsMax answers,
+// kOpaAnswerBytesMax.
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "async/scope.h"
+#include "async/sync.h"
+#include "http/client.h"
+#include "policy/policy.h"
+#include "road/external.h"
+
+namespace drover::road {
+
+struct OpaOptions {
+  std::string url;
+  std::string token;  // for "Authorization: Bearer"; "": none
+  Duration timeout{2s};
+  Duration keep{60s};
+  std::string ca_file;
+};
+
+/// The answer to one question.
+struct OpaAnswer {
+  std::set<std::string> asked;  // about which things
+  std::set<std::string> allowed;
+  std::map<std::string, std::string> why;  // not the others
+  std::string failure;                     // no answer: why nothing is allowed
+  MonoTime until;
+};
+/// The body of an answer with status 200.
+Result<OpaAnswer> read_opa_answer(std::string_view text, std::set<std::string> asked);
+
+/// The answers, as the policy's authoriser; shared with the policies that ask it.
+class OpaAnswers final : public policy::Authorizer {
+ public:
+  OpaAnswers(std::string fingerprint, async::Loop& loop)
+      : fingerprint_(std::move(fingerprint)), loop_(loop) {}
+  std::optional<policy::Denial> deny(const policy::Ask& ask,
+                                     const policy::Thing& thing) const override;
+  bool by_tenant() const override { return true; }
+  std::string fingerprint() const override { return fingerprint_; }
+  uint64_t generation() const override { return generation_; }
+
+ private:
+  friend class Opa;
+  std::string fingerprint_;
+  async::Loop& loop_;
+  uint64_t generation_ = 1;
+  std::unordered_map<std::string, OpaAnswer> answers_;
+};
+
+class Opa final : public ExternalRules {
+ public:
+  /// The client outlives it.
+  Opa(const async::Context& parent, http::Client& client, OpaOptions options);
+
+  std::shared_ptr<const policy::Authorizer> authorizer() const { return answers_; }
+  async::Task<void> prepare(async::Context ctx, policy::Ask ask,
+                            std::vector<const policy::Thing*> things) override;
+  bool prepared(const policy::Ask& ask) override;
+  /// From now on so; everything is asked anew, since the things and the rules may be others.
+  void configure(OpaOptions options);
+  async::Task<void> stop();
+  uint64_t questions() const { return questions_; }
+
+ private:
+  /// One question under way; all who need its answer wait for it.
+  struct Asking {
+    async::WaitQueue done;
+  };
+  async::Task<Result<OpaAnswer>> fetch(async::Context ctx, std::string body,
+                                       std::set<std::string> asked);
+  async::Task<void> ask(std::string key, std::string body, std::set<std::string> asked,
+                        std::shared_ptr<Asking> asking);
+  void begin(const std::string& key, const policy::Ask& ask,
+             const std::vector<const policy::Thing*>& things);
+  void keep(const std::string& key, OpaAnswer answer);
+
+  async::Loop& loop_;
+  http::Client& client_;
+  OpaOptions options_;
+  std::shared_ptr<OpaAnswers> answers_;
+  std::unordered_map<std::string, std::shared_ptr<Asking>> asking_;
+  uint64_t questions_ = 0;
+  async::Scope scope_;
+};
+
+}  // namespace drover::road

@@ -1,0 +1,189 @@
+// An external authoriser on the simulated network, spoken to as OPA is.
+#include "road/opa.h"
+
+#include "road/effects.h"
+#include "road/road_test_fixture.h"
+
+namespace drover::road {
+namespace {
+
+class OpaTest : public RoadFixture {
+ protected:
+  void SetUp() override {
+    for (const char* host : {"a.test", "b.test"}) {
+      facts_ = *catalog::Facts::from_json(
+          *Json::parse(R"({"zone":"de","retention":"none","prompt_cache":"none"})"), "test", "");
+      add(host);
+      imposter(host).script(answer(200, chat_body(host)));
+    }
+    use(OpaOptions());
+  }
+  void TearDown() override { loop_.run_task(opa_->stop()); }
+  void use(OpaOptions options) {
+    options.url = "http://opa.test/v1/data/drover/allow";
+    opa_ = std::make_unique<Opa>(Context(loop_), *client_, std::move(options));
+    policy_.replace(policy::Policy().with(opa_->authorizer()));
+    parts_.external = opa_.get();
+    make();
+  }
+  void says(const std::string& body, int status = 200, Duration after = 1ms) {
+    ImposterScript script = answer(status, body);
+    script.parts.front().pause = after;
+    imposter("opa.test").only(std::move(script));
+  }
+  size_t asked() { return imposter("opa.test").requests().size(); }
+  /// Who answered such a call; "denied: …" if nobody might.
+  std::string call(const std::string& data = "") {
+    ModelCall c = call_for(request_body(false));
+    c.data_class = *contract::DataClass::parse(data);
+    auto out = run(std::move(c));
+    if (out) return out->endpoint->id;
+    return std::string(code_name(out.error().error.code)) + ": " + out.error().error.message;
+  }
+  std::unique_ptr<Opa> opa_;
+};
+
+TEST_F(OpaTest, DecidesOnceForATenantAndAClassAndIsThenNotAsked) {
+  says(R"({"result":["b.test","not-asked-about"]})");
+  EXPECT_EQ(call(), "b.test");
+  EXPECT_EQ(call(), "b.test");
+  EXPECT_EQ(asked(), 1u);
+  const std::string& request = imposter("opa.test").requests().front();
+  EXPECT_NE(request.find("POST /v1/data/drover/allow"), std::string::npos) << request;
+  EXPECT_NE(request.find(R"({"input":{"tenant":"ten_1","action":"call_model","data":{"class":"")"),
+            std::string::npos)
+      << request;
+  EXPECT_NE(
+      request.find(
+          R"({"id":"a.test","kind":"model","pool":"serverless","prompt_cache":"none","retention":"none","zone":"de"})"),
+      std::string::npos)
+      << request;
+  says(R"({"result":{"allow":["a.test"],"why":{"b.test":"only for the others"}}})");
+  EXPECT_EQ(call("residency=eu"), "a.test") << "another class is another question";
+  EXPECT_EQ(asked(), 2u);
+  std::vector<std::string> ladder = {"m"};
+  Explanation why =
+      road_->explain("ten_1", *contract::DataClass::parse("residency=eu"), ladder, std::nullopt);
+  ASSERT_EQ(why.rejected.size(), 1u);
+  EXPECT_EQ(why.rejected[0].rule, "opa");
+  EXPECT_EQ(why.rejected[0].reason, "only for the others");
+}
+
+TEST_F(OpaTest, TheTraceSaysWhereACallMightRunAndWhyNotElsewhere) {
+  says(R"({"result":{"allow":["b.test"],"why":{"a.test":"only for the others"}}})");
+  EXPECT_EQ(call("residency=eu"), "b.test");
+  std::string trace;
+  for (const store::SpanRow& span : spans_.spans()) trace += span.attributes.inside();
+  EXPECT_NE(trace.find(R"("drover.placement":"b.test")"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("a.test -> opa: only for the others"), std::string::npos) << trace;
+  EXPECT_NE(trace.find("drover.placement.epochs"), std::string::npos) << trace;
+}
+
+TEST_F(OpaTest, FailsClosedWhateverGoesWrong) {
+  const std::pair<std::string, int> bad[] = {
+      {"{}", 200},
+      {R"({"result":true})", 200},
+      {R"({"result":[1]})", 200},
+      {R"({"result":{"allowed":["a.test"]}})", 200},
+      {"no json", 200},
+      {R"({"result":["a.test"]})", 500},
+      {R"({"result":["a.test"]})", 302},
+  };
+  for (const auto& [body, status] : bad) {
+    says(body, status);
+    std::string out = call();
+    EXPECT_TRUE(
+        out.starts_with("permission_denied: no endpoint of the model 'm' may see this data"))
+        << body << " " << out;
+    EXPECT_NE(out.find("-> opa: the external authoriser gave no answer"), std::string::npos) << out;
+    loop_.run_for(2s);
+  }
+  EXPECT_EQ(imposter("a.test").requests().size() + imposter("b.test").requests().size(), 0u);
+  says(R"({"result":["a.test"]})");
+  EXPECT_EQ(call(), "a.test") << "asked again a moment later";
+}
+
+TEST_F(OpaTest, AnAnswerThatComesTooLateIsNone) {
+  OpaOptions options;
+  options.timeout = 100ms;
+  use(options);
+  says(R"({"result":["a.test"]})", 200, 150ms);
+  MonoTime before = loop_.mono();
+  EXPECT_TRUE(call().starts_with("permission_denied"));
+  EXPECT_LE(loop_.mono() - before, Duration(110ms));
+}
+
+TEST_F(OpaTest, IsAskedAgainBesideTheCallsAndItsLastAnswerHoldsUntilItIsOver) {
+  says(R"({"result":["a.test"]})");
+  EXPECT_EQ(call(), "a.test");
+  loop_.run_for(40s);  // more than half of 60 s
+  says(R"({"result":["b.test"]})");
+  EXPECT_EQ(call(), "a.test") << "the call does not wait";
+  loop_.run_for(1s);
+  EXPECT_EQ(asked(), 2u);
+  EXPECT_EQ(call(), "b.test");
+  // Now it is gone: what it said last holds, then nothing is allowed.
+  loop_.run_for(40s);
+  says("", 503);
+  EXPECT_EQ(call(), "b.test");
+  loop_.run_for(30s);
+  says("", 503);
+  EXPECT_TRUE(call().starts_with("permission_denied"));
+}
+
+TEST_F(OpaTest, ManyCallsAtOnceAskOnce) {
+  says(R"({"result":["a.test","b.test"]})", 200, 50ms);
+  async::Scope scope{Context(loop_)};
+  int answered = 0;
+  struct Caller {
+    static Task<void> run(Context ctx, Road* road, ModelCall call, int* answered) {
+      auto out = co_await road->call_model(ctx, std::move(call), nullptr);
+      *answered += out ? 1 : 0;
+    }
+  };
+  for (int i = 0; i < 20; ++i) {
+    imposter("a.test").script(answer(200, chat_body("a")));
+    scope.spawn(
+        Caller::run(scope.context(), road_.get(), call_for(request_body(false)), &answered));
+  }
+  loop_.run_for(10s);
+  EXPECT_EQ(answered, 20);
+  EXPECT_EQ(asked(), 1u);
+  loop_.run_task(scope.join());
+}
+
+TEST_F(OpaTest, OneMoreRuleThereNeverAddsWhatTheBuiltInRulesRemoved) {
+  facts_ = *catalog::Facts::from_json(*Json::parse(R"({"zone":"us","prompt_cache":"none"})"),
+                                      "test", "");
+  add("us.test");
+  imposter("us.test").script(answer(200, chat_body("us")));
+  says(R"({"result":["a.test","b.test","us.test"]})");
+  EXPECT_EQ(call("residency=us"), "us.test");
+  says(R"({"result":["us.test"]})");
+  EXPECT_TRUE(call("residency=eu").starts_with("permission_denied"));
+}
+
+TEST_F(OpaTest, ToolsAreAskedAboutToo) {
+  Effects effects(random_, nullptr, nullptr, &policy_);
+  std::map<std::string, ThingSpec> things;
+  things["files"].facts = facts_;
+  things["mail"].facts = facts_;
+  effects.guard().set_things(std::move(things));
+  effects.set_external(opa_.get());
+  auto judged = [&](const std::string& name) {
+    TenantId tenant("ten_1");
+    loop_.run_task(
+        effects.guard().prepare(Context(loop_), policy::ThingKind::kTool, name, tenant, ""));
+    return effects.guard().check(policy::ThingKind::kTool, name, tenant, "").has_value();
+  };
+  says(R"({"result":["files"]})");
+  EXPECT_TRUE(judged("files"));
+  EXPECT_FALSE(judged("mail"));
+  EXPECT_EQ(asked(), 1u);
+  says(R"({"result":["files","new"]})");
+  EXPECT_TRUE(judged("new")) << "of which nobody states anything: another question";
+  EXPECT_EQ(asked(), 2u);
+}
+
+}  // namespace
+}  // namespace drover::road

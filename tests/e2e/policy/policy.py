@@ -1,0 +1,258 @@
+"""What an operator's rules do: at the start, at a reload, to a call, to a verb, to a memory."""
+import http.server
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+from server import WORK, Child, Serve, run, run_all, until, write
+
+OPA = os.environ.get("OPA", "")
+CEDAR = "cedar-policy" in run(["--version"])[1]
+
+sim = Child("sim", ["sim", "--cloud", "openai", "--json"])
+cloud = json.loads(sim.wait_for(r"(?m)^(\{.*\})$").group(1))["clouds"][0]
+ENV = {"GOOD_KEY": cloud["credentials"].get("bearer") or cloud["credentials"].get("api_key")}
+WHERE = (f"provider: openai, model: m, upstream_model: '{cloud['models'][0]}', "
+         f"base_url: '{cloud['regions'][0]['url']}/v1', credentials: env:GOOD_KEY")
+FACTS = "prompt_cache: none, cleared_for: confidential, purposes: any"
+
+
+def config_of(name, policy):
+    """Two places of one model: one in Germany with a foreign parent, one in France without."""
+    return write(name, f"""listen: 127.0.0.1:0
+here: {{zone: de, cleared_for: restricted, purposes: any}}
+endpoints:
+  - {{id: berlin, {WHERE}, facts: {{zone: de, jurisdiction: us, {FACTS}}}}}
+  - {{id: paris, {WHERE}, facts: {{zone: fr, jurisdiction: fr, {FACTS}}}}}
+agents:
+  - {{name: clerk, instructions: be kind, models: [m], memory: {{namespace: notes}}}}
+policy:
+  classes: {{patient: {{sensitivity: confidential}}}}
+{policy}""")
+
+
+def ask(server, data="", key=None):
+    """Status and who answered, or what is said instead."""
+    status, headers, text = server.call(
+        "POST", "/v1/chat/completions",
+        {"model": "m", "messages": [{"role": "user", "content": "hello"}]},
+        key or server.key, {"x-drover-data-class": data} if data else None)
+    return status, text
+
+
+def place(server, data=""):
+    body = {"models": ["m"], **({"data_class": data} if data else {})}
+    found = server.json("POST", "/v1/placement", body, server.key)
+    return ([r["endpoint"] for r in found["ranked"]],
+            {r["endpoint"]: (r.get("rule", ""), r["reason"]) for r in found["rejected"]})
+
+
+RULES = """permit(principal, action, resource);
+@id("no-foreign-parent")
+forbid(principal, action == Action::"call_model", resource)
+when { context.sensitivity >= 2 }
+unless { resource has jurisdiction && resource.jurisdiction == "fr" };
+@id("two-pairs-of-eyes")
+forbid(principal, action == Action::"export", resource)
+when { context.sensitivity >= 2 } unless { principal.name == "privacy officer" };
+"""
+
+
+def without_the_engine():
+    """a program without the Cedar engine does not start with a file of rules, and says why"""
+    write("rules.cedar", RULES)
+    code, said = run(["serve", "--config", config_of("without.yaml", "  cedar: rules.cedar\n"),
+                      "--data", os.path.join(WORK, "without")], ENV)
+    assert code != 0 and "built without the Cedar engine" in said and "make cedar" in said, said
+
+
+def refused_at_the_start():
+    """rules that do not parse, or ask for what there is not, are refused with line and column"""
+    for rules, says in (
+            ("permit(principal, action, resource);\nforbid(principal, action resource);\n",
+             "rules.cedar:2:26: "),
+            ("permit(principal, action, resource);\n"
+             "forbid(principal, action == Action::\"call_model\", resource)\n"
+             "when { resource.colour == \"red\" };\n", "rules.cedar:3:")):
+        write("rules.cedar", rules)
+        path = config_of("start.yaml", "  cedar: rules.cedar\n")
+        for arguments in (["config", "check", path],
+                          ["serve", "--config", path, "--data", os.path.join(WORK, "start")]):
+            code, said = run(arguments, ENV)
+            assert code != 0 and says in said, (says, said)
+
+
+def rules_on_calls():
+    """Cedar's rules decide where a call goes; a bad file at a reload changes nothing"""
+    write("rules.cedar", RULES)
+    path = config_of("calls.yaml", "  cedar: rules.cedar\n")
+    server = Serve("calls", path, os.path.join(WORK, "calls"), ENV)
+    assert place(server)[0] == ["berlin", "paris"]
+    ranked, rejected = place(server, "patient")
+    assert ranked == ["paris"], ranked
+    assert rejected["berlin"] == ("cedar:no-foreign-parent",
+                                  "the rule no-foreign-parent forbids it"), rejected
+    assert ask(server, "patient")[0] == 200
+    write("rules.cedar", RULES + "forbid(principal, action, resource) when { resource.zone };\n")
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_for("old configuration stays in force")
+    assert "rules.cedar:9:" in server.text(), server.text()
+    assert place(server, "patient")[0] == ["paris"], "the last good ones are in force"
+    write("rules.cedar", RULES.replace('== "fr"', '== "de"'))
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: place(server, "patient")[0] == [], "the new rules")
+    status, said = ask(server, "patient")
+    assert status == 403 and "no-foreign-parent" in said, (status, said)
+    assert server.stop() == 0
+
+
+def rules_on_verbs():
+    """who may export is for the rules to say; what they and the scopes refuse is audited"""
+    write("rules.cedar", RULES)
+    folder = os.path.join(WORK, "verbs")
+    path = config_of("verbs.yaml", "  cedar: rules.cedar\n")
+    server = Serve("verbs", path, folder, ENV)
+    admin = server.key
+
+    def key(label, scopes):
+        return server.json("POST", "/v1/keys", {"label": label, "scopes": scopes}, admin, 201)["key"]
+    nurse = key("nurse", ["sessions"])
+    officer = key("privacy officer", ["sessions"])
+    made = server.json("POST", "/v1/sessions", {"agent": "clerk", "data_class": "patient"},
+                       nurse, 201)
+    export = f"/v1/sessions/{made['id']}/export"
+    status, _, said = server.call("GET", export, key=nurse)
+    assert status == 403 and "two-pairs-of-eyes" in said, (status, said)
+    assert server.call("GET", export, key=officer)[0] == 200
+    assert server.call("GET", "/v1/keys", key=nurse)[0] == 403
+    entries = server.json("GET", "/v1/audit", key=admin)["data"]
+    assert [(e["verb"], e["name"], e["reason"]) for e in entries] == [
+        ("keys", "nurse", "missing_scope"), ("export", "nurse", "policy")], entries
+    assert entries[1]["session"] == made["id"], entries[1]
+    environment = {"DROVER_URL": f"http://127.0.0.1:{server.port}", "DROVER_KEY": admin}
+    code, said = run(["audit", "ls"], environment)
+    assert code == 0 and "two-pairs-of-eyes" in said and "nurse" in said, said
+    assert server.stop() == 0
+    again = Serve("verbs-again", path, folder, ENV)
+    assert len(again.json("GET", "/v1/audit", key=admin)["data"]) == 2, "it is kept"
+    assert again.stop() == 0
+
+
+def memories():
+    """a memory states its class; the store's own rules hold for it"""
+    server = Serve("memories", config_of("memories.yaml", ""), os.path.join(WORK, "memories"), ENV)
+    environment = {"DROVER_URL": f"http://127.0.0.1:{server.port}", "DROVER_KEY": server.key}
+    code, said = run(["memory", "put", "notes", "k", "tea", "--data-class", "patient"], environment)
+    assert code == 0, said
+    got = server.json("GET", "/v1/memory/notes/k", key=server.key)
+    assert got["data_class"] == "sensitivity=confidential", got
+    status, _, said = server.call("PUT", "/v1/memory/notes/us", {
+        "text": "x", "data_class": "residency=us"}, server.key)
+    assert status == 403 and "this server" in said, (status, said)
+    assert server.stop() == 0
+
+
+class FakeOpa(http.server.BaseHTTPRequestHandler):
+    """Answers as OPA's data API does: confidential data may see what is not American."""
+    questions = []
+    broken = False
+
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["input"]
+        FakeOpa.questions.append(asked)
+        result = [t["id"] for t in asked["things"]
+                  if asked["data"]["sensitivity"] == "public" or t.get("jurisdiction") != "us"]
+        body = json.dumps({"result": result}).encode()
+        self.send_response(500 if FakeOpa.broken else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments):
+        pass
+
+
+REGO = """package drover
+import rego.v1
+allow contains t.id if {
+  some t in input.things
+  input.data.sensitivity == "public"
+}
+allow contains t.id if {
+  some t in input.things
+  t.jurisdiction != "us"
+}
+"""
+
+
+def judged_by(port, name):
+    path = config_of(name + ".yaml",
+                     f"  opa: {{url: 'http://127.0.0.1:{port}/v1/data/drover/allow', "
+                     "timeout: 2s, keep: 1s}\n")
+    server = Serve(name, path, os.path.join(WORK, name), ENV)
+    assert place(server)[0] == ["berlin", "paris"]
+    ranked, rejected = place(server, "patient")
+    assert ranked == ["paris"] and rejected["berlin"][0] == "opa", (ranked, rejected)
+    assert ask(server, "patient")[0] == 200
+    return server
+
+
+def external():
+    """an external authoriser is asked once and kept, and without its answer nothing is allowed"""
+    opa = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeOpa)
+    threading.Thread(target=opa.serve_forever, daemon=True).start()
+    server = judged_by(opa.server_port, "external")
+    for _ in range(5):
+        ask(server)
+    assert len(FakeOpa.questions) <= 6, "a call is not a question"
+    assert FakeOpa.questions[0]["action"] == "call_model", FakeOpa.questions[0]
+    FakeOpa.broken = True
+    until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
+    assert "gave no answer" in ask(server, "patient")[1], ask(server, "patient")
+    FakeOpa.broken = False
+    until(lambda: ask(server, "patient")[0] == 200, "it answers again")
+    opa.shutdown()
+    assert server.stop() == 0
+
+
+def real_opa():
+    """the same by a real OPA, with the same rules in Rego"""
+    rego = write("drover.rego", REGO)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with open(os.path.join(WORK, "opa.log"), "wb") as log:
+        opa = subprocess.Popen([OPA, "run", "--server", f"--addr=127.0.0.1:{port}",
+                                "--disable-telemetry", rego], stdout=log, stderr=log)
+    try:
+        def listens():
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+        until(listens, "OPA listens")
+        server = judged_by(port, "real-opa")
+        opa.terminate()
+        opa.wait(15)
+        until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
+        assert server.stop() == 0
+    finally:
+        opa.kill()
+        opa.wait()
+
+
+TESTS = [memories, external]
+TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
+skipped = []
+if OPA:
+    TESTS.append(real_opa)
+else:
+    skipped.append("opa: no opa in PATH or at build/deps/opa: the real one was not asked")
+if not CEDAR:
+    skipped.append("cargo: this build has no Cedar engine (make cedar)")
+for reason in skipped:
+    print("skip:", reason)
+sys.exit(run_all(TESTS, len(skipped)))
