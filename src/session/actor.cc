@@ -17,7 +17,10 @@ constexpr Duration kReloadMost = 30s;
 }  // namespace
 
 Actor::Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<Notifier> notifier)
-    : services_(services), notifier_(std::move(notifier)), inbox_(kInboxMax) {
+    : services_(services),
+      notifier_(std::move(notifier)),
+      inbox_(kInboxMax),
+      reload_pause_(kReloadFirst) {
   state_.id = std::move(id);
   state_.tenant = std::move(tenant);
 }
@@ -151,6 +154,7 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
   auto done =
       co_await services_.journal->append(finish, std::move(index), expected, std::move(events));
   if (!done) co_return done;
+  reload_pause_ = kReloadFirst;
   notifier_->notify();
   if (services_.live != nullptr) {
     const PendingEffect pending = state_.model_call.value_or(PendingEffect());
@@ -298,13 +302,12 @@ Task<Actor::Round> Actor::awake(Context ctx) {
 }
 
 Task<void> Actor::run(Context ctx) {
-  Duration pause = kReloadFirst;
   for (;;) {
     Round round = co_await awake(ctx);
     if (round != Round::kReload || ctx.cancelled()) break;
-    auto slept = co_await async::sleep_for(ctx, pause);
+    auto slept = co_await async::sleep_for(ctx, reload_pause_);
     if (!slept) break;
-    pause = std::min<Duration>(pause * 2, kReloadMost);
+    reload_pause_ = std::min<Duration>(reload_pause_ * 2, kReloadMost);
   }
   // Commands that slipped in between go back; the manager sends them again.
   asleep_ = true;

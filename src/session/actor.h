@@ -3,8 +3,9 @@
 // from its inbox, folds them, decides, writes everything in one commit, and only then starts what
 // was decided. After a failed commit it forgets its state and loads the journal again.
 //
-// actor.cc: its rounds and its journal. actor_inbox.cc: what arrives. actor_budget.cc: what an
-// intent may use. actor_effects.cc: what is started.
+// actor.cc: its rounds and its journal. actor_inbox.cc: what arrives, and commands.
+// actor_budget.cc: what an intent may use. actor_effects.cc: what is started. actor_results.cc:
+// what comes of it.
 //
 // Loop thread only; run() is one task in the manager's scope and ends when the session has ended
 // or was idle for a while.
@@ -150,21 +151,24 @@ class Actor {
   Result<uint64_t> extension(Command& command, Batch& batch);
   Result<uint64_t> child_ended(Command& command, Batch& batch);
   Result<uint64_t> timers(Batch& batch);
+  Result<void> settle_abandoned(Batch& batch);
+  Result<uint64_t> cancel(Json payload, contract::Actor who, Batch& batch);
+  /// Somebody does this effect, or is about to.
+  bool taken_up(uint64_t sequence) const {
+    return running_.count(sequence) != 0 || drafted_.count(sequence) != 0;
+  }
+
+  // actor_results.cc
   Result<uint64_t> work(Command& command, Batch& batch, std::optional<Error>& refusal);
   Result<uint64_t> tool_work(Command& command, Batch& batch);
   Result<uint64_t> plan_work(Command& command, Batch& batch);
   Result<void> take_finished(Finished& finished, Batch& batch);
   Result<void> settle(const Finished& finished, Batch& batch);
-  Result<void> settle_abandoned(Batch& batch);
-  Result<uint64_t> cancel(Json payload, contract::Actor who, Batch& batch);
   Result<void> cut(const Finished& finished, Batch& batch);
   Result<void> work_given_up(const WorkLost& lost, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
+  Result<void> give_up_exhausted(Batch& batch);
   bool pending(uint64_t sequence, uint32_t attempt) const;
-  /// Somebody does this effect, or is about to.
-  bool taken_up(uint64_t sequence) const {
-    return running_.count(sequence) != 0 || drafted_.count(sequence) != 0;
-  }
 
   // actor_budget.cc
   /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
@@ -226,6 +230,7 @@ class Actor {
   bool retry_ = false;   // the last model call or plan failed and may be tried again
   bool retry_scheduled_ = false;
   int failures_ = 0;
+  Duration reload_pause_{};  // before the next fresh start; longer with each commit that fails
   std::optional<WallTime> armed_;
   WallTime created_{};
   uint64_t snapshot_at_ = 0;

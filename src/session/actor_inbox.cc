@@ -1,35 +1,19 @@
-// What arrives at a session's actor: commands from outside, finished effects, lost leases.
+// What arrives at a session's actor, and commands from outside.
 
 #include <algorithm>
 
 #include "base/limits/session.h"
 #include "session/actor.h"
-#include "session/plan.h"
+#include "session/actor_drafts.h"
 
 namespace drover::session {
 namespace {
 
 namespace kind = contract::kind;
 
-constexpr int kFailuresMax = 5;
-
-Draft by(std::string_view kind, Json payload, contract::Actor actor, uint64_t causation = 0) {
-  Draft d = system_draft(kind, std::move(payload), causation);
-  d.actor = std::move(actor);
-  return d;
-}
-
 tl::unexpected<Error> refused(std::string message, std::string reason = "") {
   return tl::unexpected<Error>(
       Error(Code::kFailedPrecondition, std::move(message)).with_reason(std::move(reason)));
-}
-
-Json take_member(Json& payload, std::string_view key) {
-  Json* found = payload.find(key);
-  if (found == nullptr) return Json();
-  Json out = std::move(*found);
-  payload.erase(key);
-  return out;
 }
 
 }  // namespace
@@ -262,194 +246,6 @@ Result<uint64_t> Actor::timers(Batch& batch) {
   }
   armed_.reset();
   return last;
-}
-
-// --- Workers ---
-
-Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error>& refusal) {
-  if (pending(command.sequence, command.attempt)) {
-    bool plan = state_.plan && state_.plan->sequence == command.sequence;
-    return plan ? plan_work(command, batch) : tool_work(command, batch);
-  }
-  // A late result is recorded, so that the journal shows what the other attempt did.
-  bool known = state_.plan && state_.plan->sequence == command.sequence;
-  bool plan = known;
-  for (const PendingToolCall& call : state_.tool_calls) {
-    known = known || (call.sequence != 0 && call.sequence == command.sequence);
-  }
-  refusal =
-      Error(Code::kAborted, "another attempt at this effect is the current one, or it is done")
-          .with_reason("superseded");
-  if (!known) return fail(*refusal);
-  Json payload = Json::object();
-  payload.set("ignored", "a result of attempt " + std::to_string(command.attempt) +
-                             " that is not the current one");
-  if (auto content = command.payload.get_string("content")) payload.set("content", *content);
-  Draft d = by(plan ? kind::kPlan : kind::kToolResult, std::move(payload), command.actor,
-               command.sequence);
-  d.attempt = command.attempt;
-  return batch.add(std::move(d));
-}
-
-Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
-  const Json* plan = command.payload.find("plan");
-  if (plan == nullptr) return fail(Code::kInvalidArgument, "this item asks for a 'plan'");
-  TRY_VOID(check_plan(*plan));
-  TRY_VOID(check_waits(state_, *plan));
-  put_down(command.sequence);
-  Json payload = take_member(command.payload, "plan");
-  payload.set("planner", state_.agent.planner.name());
-  Draft d = by(kind::kPlan, std::move(payload), command.actor, command.sequence);
-  d.attempt = command.attempt;
-  return batch.add(std::move(d));
-}
-
-Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
-  if (!command.payload.get_string("content")) {
-    return fail(Code::kInvalidArgument, "this item asks for a text 'content'");
-  }
-  const Json* plan = command.payload.find("plan");
-  bool next = plan != nullptr && !plan->is_null();
-  if (next) {
-    TRY_VOID(check_plan(*plan));
-    TRY_VOID(check_waits(state_, *plan));
-  }
-  put_down(command.sequence);
-  Json planned = take_member(command.payload, "plan");
-  Json payload = Json::object();
-  for (const PendingToolCall& call : state_.tool_calls) {
-    if (call.sequence != command.sequence) continue;
-    payload.set("call_id", call.call.id).set("name", call.call.name);
-  }
-  payload.set("content", take_member(command.payload, "content"));
-  if (command.payload.get_bool("is_error").value_or(false)) payload.set("is_error", true);
-  Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
-  d.attempt = command.attempt;
-  d.data_class = services_.effects->guard().brings(state_.agent.planner.name());
-  TRY(uint64_t sequence, batch.add(std::move(d)));
-  // What is next counts only if this was the last thing that the planner waited for, and if the
-  // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
-  if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
-    planned.set("planner", state_.agent.planner.name());
-    TRY(uint64_t decided, batch.add(by(kind::kPlan, std::move(planned), command.actor)));
-    (void)decided;
-  }
-  return sequence;
-}
-
-Result<void> Actor::work_given_up(const WorkLost& lost, Batch& batch) {
-  if (!pending(lost.sequence, lost.attempt)) return {};
-  put_down(lost.sequence);
-  return add_new_attempts(batch);
-}
-
-// --- Effects ---
-
-bool Actor::pending(uint64_t sequence, uint32_t attempt) const {
-  auto is = [&](const std::optional<PendingEffect>& e) {
-    return e && e->sequence == sequence && e->attempt == attempt && !e->failed;
-  };
-  if (is(state_.model_call) || is(state_.plan)) return true;
-  return std::any_of(state_.tool_calls.begin(), state_.tool_calls.end(),
-                     [&](const PendingToolCall& p) {
-                       return p.sequence == sequence && p.attempt == attempt && !p.done;
-                     });
-}
-
-Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
-  put_down(finished.sequence);
-  // Superseded, or the session has ended meanwhile: what it cost was counted when it was given up.
-  if (!pending(finished.sequence, finished.attempt)) return {};
-  if (finished.kind == EffectKind::kPlan) refuse_overfull(state_, finished.result);
-  for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
-  if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
-  if (!finished.result.cut.empty()) return cut(finished, batch);
-  if (finished.kind == EffectKind::kTool) return {};
-  bool failed =
-      finished.kind == EffectKind::kModel ? state_.model_call.has_value() : state_.plan.has_value();
-  failures_ = failed ? failures_ + 1 : 0;
-  retry_ = failed && finished.result.retry && failures_ < kFailuresMax;
-  return {};
-}
-
-/// The reservation is replaced by what was used; more than was set aside is a fact to be seen.
-Result<void> Actor::settle(const Finished& finished, Batch& batch) {
-  const EffectResult& result = finished.result;
-  Reservation reserved = state_.reservation;
-  if (!reserved.open && result.tokens == 0 && result.cost.is_zero()) return {};
-  Json payload = Json::object();
-  payload.set("reservation", idempotency_key(state_.id, finished.sequence));
-  payload.set("tokens", result.tokens).set("cost_usd", result.cost.usd());
-  if (result.estimated) payload.set("estimated", true);
-  TRY_VOID(batch.add(
-      system_draft(kind::kBudgetSettled, std::move(payload), finished.sequence, finished.attempt)));
-  bool tokens = result.tokens > reserved.tokens;
-  if (!reserved.open || (!tokens && result.cost <= reserved.cost)) return {};
-  if (state_.status == Status::kEnded) return {};
-  Json over = Json::object();
-  over.set("budget", tokens ? "tokens" : "money").set("scope", "step").set("effect", "overshot");
-  over.set("limit", tokens ? std::to_string(reserved.tokens) : reserved.cost.usd());
-  over.set("used", tokens ? std::to_string(result.tokens) : result.cost.usd());
-  TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), finished.sequence)));
-  return {};
-}
-
-/// A budget ended the attempt, the step's own or one of the server's: the session pauses with the
-/// effect pending.
-Result<void> Actor::cut(const Finished& finished, Batch& batch) {
-  retry_ = false;
-  if (finished.result.cut == "account") {
-    Json refused = Json::object();
-    refused.set("budget", "account").set("scope", "account").set("effect", "refused");
-    refused.set("explanation", finished.result.cut_why);
-    TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(refused), finished.sequence)));
-    return {};
-  }
-  bool time = finished.result.cut == "time";
-  Json over = Json::object();
-  over.set("budget", finished.result.cut).set("scope", "step").set("effect", "cut");
-  if (time && state_.step_time_max()) {
-    over.set("limit", format_duration(*state_.step_time_max()));
-  } else if (!time && state_.step_tokens_max()) {
-    over.set("limit", std::to_string(*state_.step_tokens_max()));
-    over.set("used", std::to_string(state_.step.tokens));
-  }
-  TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), finished.sequence)));
-  return {};
-}
-
-/// Effects that the journal knows and nobody is doing: after a restart, a failure, a lost lease.
-Result<void> Actor::add_new_attempts(Batch& batch) {
-  if (state_.over_budget) return {};
-  if (state_.model_call && !taken_up(state_.model_call->sequence) &&
-      state_.model_call->attempt < limits::kEffectAttemptsMax) {
-    Draft d = system_draft(kind::kModelCall, Json::object(), state_.model_call->sequence,
-                           state_.model_call->attempt + 1);
-    TRY(bool admitted, admit_model_call(std::move(d), batch));
-    (void)admitted;
-  }
-  if (state_.plan && !taken_up(state_.plan->sequence) &&
-      state_.plan->attempt < limits::kEffectAttemptsMax) {
-    TRY_VOID(add(batch, system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
-                                     state_.plan->attempt + 1)));
-  }
-  for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
-    const PendingToolCall& p = state_.tool_calls[i];
-    if (p.sequence == 0 || p.done || p.waiting || p.ready) continue;
-    if (p.executor == "builtin" || taken_up(p.sequence)) continue;
-    if (p.attempt >= limits::kEffectAttemptsMax) {
-      Json payload = Json::object();
-      payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);
-      payload.set("content", "Error: given up after " + std::to_string(p.attempt) + " attempts");
-      TRY_VOID(
-          batch.add(system_draft(kind::kToolResult, std::move(payload), p.sequence, p.attempt)));
-      return add_new_attempts(batch);
-    }
-    TRY_VOID(add(batch,
-                 system_draft(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
-                              p.sequence, p.attempt + 1)));
-  }
-  return {};
 }
 
 }  // namespace drover::session

@@ -82,6 +82,9 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
 Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task);
 Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task);
 
+/// An error as results carry it.
+Json error_json(const Error& error);
+
 /// A plan that asks for more waits than the session may have counts as a failed answer.
 void refuse_overfull(const State& state, EffectResult& planned);
 

@@ -20,15 +20,6 @@ Json latency_json(const road::LatencyParts& parts) {
   return out;
 }
 
-Json error_json(const Error& error) {
-  Json out = Json::object();
-  out.set("code", code_name(error.code));
-  if (!error.reason.empty()) out.set("reason", error.reason);
-  out.set("message", error.message);
-  out.set("retry", retry_name(error.retry));
-  return out;
-}
-
 Draft draft_for(const ModelTask& task, std::string_view kind, Json payload) {
   Draft d;
   d.kind = std::string(kind);
@@ -174,6 +165,15 @@ EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
 }
 
 }  // namespace
+
+Json error_json(const Error& error) {
+  Json out = Json::object();
+  out.set("code", code_name(error.code));
+  if (!error.reason.empty()) out.set("reason", error.reason);
+  out.set("message", error.message);
+  out.set("retry", retry_name(error.retry));
+  return out;
+}
 
 Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task) {
   EffectResult out;

@@ -63,11 +63,7 @@ Draft plan_draft(const PlanTask& task, Json payload) {
 }
 
 Json failed_plan(const PlannerSpec& planner, const Error& error) {
-  Json what = Json::object();
-  what.set("code", code_name(error.code)).set("message", error.message);
-  if (!error.reason.empty()) what.set("reason", error.reason);
-  what.set("retry", retry_name(error.retry));
-  return Json::object().set("planner", planner.name()).set("error", std::move(what));
+  return Json::object().set("planner", planner.name()).set("error", error_json(error));
 }
 
 }  // namespace

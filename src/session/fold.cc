@@ -104,6 +104,9 @@ Result<void> on_observation(State& state, const Event& event, const Json& payloa
   const Json* message = payload.find("message");
   if (message == nullptr) return broken(event, "no message in the payload");
   TRY(Message m, contract::message_from_json(*message));
+  for (auto* effect : {&state.model_call, &state.plan}) {
+    if (*effect && (*effect)->failed) (*effect)->attempts_before = (*effect)->attempt;
+  }
   if (effect_under_way(state)) {
     // A turn is under way: the message waits behind its answer and its tool results.
     state.queued.push_back(std::move(m));
@@ -125,6 +128,7 @@ Result<void> on_ended(State& state, const Json& payload) {
   state.result = text(payload, "result");
   state.model_call.reset();
   state.plan.reset();
+  state.tool_calls.clear();
   state.waits.clear();
   state.planned.clear();
   state.model_due = state.plan_due = false;

@@ -99,6 +99,28 @@ TEST(Session, AFailedCommitOfAResultIsTriedAgain) {
   EXPECT_EQ(w.road.keys.front(), w.road.keys.back());
 }
 
+TEST(Session, ThePauseAfterFailedCommitsIsShortAgainOnceOneHasHeld) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "one");
+  w.loop.run_for(5s);
+  w.road.think = 100ms;
+  // The actor stays awake throughout: each bad day finds the same one.
+  for (int day = 0; day < 4; ++day) {
+    auto posted = w.loop.run_task(
+        w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "go")));
+    ASSERT_TRUE(posted) << posted.error().message;
+    w.store.disk().fail_next(Error(Code::kResourceExhausted, "the disk is full"), 3);
+    const int calls = w.road.calls;
+    // The answer's commit fails, then twice that of a new attempt: pauses of 0.5, 1 and 2 s.
+    w.loop.run_for(2s);
+    EXPECT_EQ(w.road.calls, calls) << "day " << day;
+    w.loop.run_for(2500ms);
+    EXPECT_EQ(w.state(id).messages.back().text(), "ok") << "day " << day;
+    EXPECT_EQ(w.state(id).status, Status::kWaiting) << "day " << day;
+  }
+}
+
 TEST(Session, AMessageDuringATurnFollowsIt) {
   World w;
   w.tools.latency["t"] = 5s;
@@ -170,6 +192,57 @@ TEST(Session, AnAttemptThatWasGivenUpIsSettledOnce) {
   }
   EXPECT_EQ(settled, (std::map<uint32_t, int>{{1, 1}, {2, 1}}));
   EXPECT_EQ(w.state(id).reason, "message");
+}
+
+TEST(Session, ACallThatNoLifeFinishesWaitsForAPersonInTheEnd) {
+  World w;
+  w.road.think = 10s;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "go");
+  for (uint32_t life = 0; life < limits::kEffectAttemptsMax + 3; ++life) {
+    w.loop.run_for(1s);
+    w.crash();
+  }
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.road.calls, static_cast<int>(limits::kEffectAttemptsMax));
+  EXPECT_EQ(w.state(id).status, Status::kWaiting);
+  EXPECT_EQ(w.state(id).reason, "model");
+  EXPECT_FALSE(w.state(id).reservation.open);
+  EXPECT_NE(w.payload(id, contract::kind::kModelResult).dump().find("given up after 20"),
+            std::string::npos);
+  // A person's word counts as a new beginning, also over a restart.
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "try again"))));
+  w.loop.run_for(1s);
+  w.crash();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "ok");
+  EXPECT_EQ(w.state(id).reason, "message");
+}
+
+TEST(Session, AResultThatComesWithTheCancelIsTooLate) {
+  World w;
+  w.tools.latency["t"] = 1500ms;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return call_tools({"t"}); };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(1s);
+  // While a commit is under way the cancel arrives, and behind it the tool's answer.
+  w.store.disk().sync_time = 1s;
+  std::optional<Result<uint64_t>> rewarded;
+  std::optional<Result<uint64_t>> cancelled;
+  auto take = [](Task<Result<uint64_t>> work, std::optional<Result<uint64_t>>* out) -> Task<void> {
+    *out = co_await std::move(work);
+  };
+  async::detail::start_detached(
+      take(w.manager->reward(w.ctx, w.who, id, Json::object().set("name", "x").set("value", 1)),
+           &rewarded));
+  w.loop.run_for(10ms);
+  async::detail::start_detached(take(w.manager->cancel(w.ctx, w.who, id, "enough"), &cancelled));
+  w.loop.run_for(5s);
+  ASSERT_TRUE(cancelled && rewarded);
+  EXPECT_TRUE(*cancelled) << cancelled->error().to_string();
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_EQ(w.count(id, contract::kind::kToolResult), 0u);
 }
 
 TEST(Session, ARefusedCallWaitsForAPersonAndGoesOn) {

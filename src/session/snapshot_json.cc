@@ -84,6 +84,7 @@ Json effect_json(const PendingEffect& e) {
   put(out, "sequence", e.sequence);
   out.set("attempt", static_cast<int64_t>(e.attempt));
   put(out, "failed", e.failed);
+  put(out, "attempts_before", static_cast<uint64_t>(e.attempts_before));
   return out;
 }
 
@@ -94,6 +95,7 @@ std::optional<PendingEffect> effect_of(const Json& in, const char* key) {
   out.sequence = count(*found, "sequence");
   out.attempt = static_cast<uint32_t>(number(*found, "attempt"));
   out.failed = flag(*found, "failed");
+  out.attempts_before = static_cast<uint32_t>(count(*found, "attempts_before"));
   return out;
 }
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits/session.h"
 #include "contract/chat.h"
 #include "contract/event.h"
 #include "session/agent.h"
@@ -26,6 +27,10 @@ struct PendingEffect {
   uint32_t attempt = 1;
   /// The last attempt brought no answer; another one follows when something wakes it.
   bool failed = false;
+  /// Attempts of before a person last said to go on: the limit counts from there.
+  uint32_t attempts_before = 0;
+
+  bool exhausted() const { return attempt - attempts_before >= limits::kEffectAttemptsMax; }
 };
 
 /// What a model call may use: the reservation made for it, and where it is cut.

@@ -139,6 +139,31 @@ TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
   EXPECT_TRUE(w.payload(id, kind::kToolResult).get_bool("is_error").value_or(false));
 }
 
+TEST(Work, AQuestionThatIsGivenBackForEverWaitsForAPerson) {
+  Workers w;
+  SessionId id = w.begin(Json());
+  auto post = [&w, &id](std::string text) {
+    return w.loop.run_task(w.manager->post_message(
+        w.ctx, w.who, id, contract::Message::of_text(contract::Role::kUser, std::move(text))));
+  };
+  ASSERT_TRUE(post("go"));
+  auto give_back = [&w] {
+    int tries = 0;
+    for (auto items = w.lease(1s); !items.empty(); items = w.lease(1s)) {
+      Json error = Json::object().set("error", Json::object().set("message", "cannot"));
+      EXPECT_TRUE(w.finish(items[0].item.key, std::move(error)));
+      if (++tries > 100) break;
+    }
+    return tries;
+  };
+  EXPECT_EQ(give_back(), static_cast<int>(limits::kEffectAttemptsMax));
+  EXPECT_EQ(w.state(id).reason, "planner");
+  EXPECT_NE(w.payload(id, kind::kPlan).dump().find("given up after 20"), std::string::npos);
+  ASSERT_TRUE(post("go on"));
+  EXPECT_EQ(give_back(), static_cast<int>(limits::kEffectAttemptsMax));
+  EXPECT_EQ(w.state(id).reason, "planner");
+}
+
 TEST(Work, APlanThatComesWithAResultIsBoundedBySteps) {
   Workers w;
   NewSession spec;
