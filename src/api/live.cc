@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "api/streaming.h"
 #include "http/sse.h"
 
 namespace drover::api {
@@ -38,10 +39,7 @@ std::string encode(const std::vector<session::LiveEvent>& events) {
 }
 
 Task<Result<void>> start(Context ctx, Exchange& exchange) {
-  http::ResponseHead head;
-  head.headers.add("content-type", "text/event-stream; charset=utf-8");
-  head.headers.add("cache-control", "no-cache");
-  head.headers.add("x-request-id", exchange.request_id);
+  http::ResponseHead head = stream_head(exchange, "text/event-stream; charset=utf-8");
   CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(head)));
   std::string text;
   http::append_sse_retry(text, kReconnectMs);
@@ -72,10 +70,10 @@ Task<Result<void>> follow(Context ctx, Exchange& exchange, LiveServices services
     } else if (events.error().code == Code::kUnavailable) {
       break;  // the server is stopping: the client comes again
     } else {
-      exchange.response.abort();  // a stream that broke must not look like one that ended
-      co_return Result<void>();
+      append_error_event(text, events.error());
     }
     CO_TRY_VOID(co_await exchange.response.write(ctx, text));
+    if (!events && events.error().code != Code::kDeadlineExceeded) break;
   }
   co_return co_await exchange.response.finish(ctx);
 }

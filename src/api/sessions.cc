@@ -1,19 +1,17 @@
 #include "api/sessions.h"
 
-#include <charconv>
-
+#include "api/json_route.h"
+#include "api/session_events.h"
+#include "api/standing.h"
 #include "api/work.h"
 #include "base/limits/http.h"
 #include "base/limits/session.h"
 #include "contract/data_class.h"
-#include "http/sse.h"
 
 namespace drover::api {
 namespace {
 
-constexpr size_t kEventsSlice = 256;
-constexpr size_t kEventsMost = 1000;
-constexpr Duration kKeepAlive = 15s;
+constexpr size_t kRowsMost = 1000;
 
 Json row_json(const store::SessionRow& row) {
   Json out = Json::object();
@@ -75,15 +73,6 @@ Json state_json(const session::State& state) {
   out.set("cost_usd", state.cost.usd());
   out.set("messages", std::move(messages));
   return out;
-}
-
-Result<uint64_t> read_position(std::string_view text, std::string_view what) {
-  uint64_t value = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) {
-    return fail(Code::kInvalidArgument, std::string(what) + " must be a whole number");
-  }
-  return value;
 }
 
 Result<contract::Message> read_message(const Json& value) {
@@ -194,10 +183,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& 
   if (auto before = head.query_param("before")) {
     CO_TRY(filter.before, SessionId::parse(*before));
   }
-  if (auto limit = head.query_param("limit")) {
-    CO_TRY(uint64_t n, read_position(*limit, "limit"));
-    filter.limit = std::clamp<uint64_t>(n, 1, kEventsMost);
-  }
+  CO_TRY(filter.limit, query_limit(exchange, filter.limit, kRowsMost));
   size_t wanted = filter.limit;
   CO_TRY(auto rows, co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
   Json data = Json::array();
@@ -206,13 +192,6 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& 
   out.set("has_more", rows.size() == wanted);
   out.set("data", std::move(data));
   co_return out;
-}
-
-/// Where on its agent's downgrade ladder the session's last call was made.
-void add_standing(http::Headers& headers, const session::Standing* standing) {
-  if (standing == nullptr || standing->level == 0) return;
-  headers.add(std::string(road::kDowngradeHeader),
-              road::downgrade_text(standing->level, standing->what, standing->why));
 }
 
 Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& services) {
@@ -287,104 +266,7 @@ Task<Result<Json>> import_session(Context ctx, Exchange& exchange,
   co_return row_json(row);
 }
 
-Task<Result<Json>> list_events(Context ctx, Exchange& exchange, const SessionServices& services) {
-  const http::RequestHead& head = exchange.request.head();
-  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
-  uint64_t from = 1;
-  uint64_t limit = kEventsSlice;
-  if (auto text = head.query_param("from")) {
-    CO_TRY(from, read_position(*text, "from"));
-  }
-  if (auto text = head.query_param("limit")) {
-    CO_TRY(limit, read_position(*text, "limit"));
-  }
-  limit = std::clamp<uint64_t>(limit, 1, kEventsMost);
-  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, id, from, limit));
-  Json data = Json::array();
-  for (const contract::Event& event : events) {
-    CO_TRY(Json parsed, Json::parse(contract::encode_event(event)));
-    data.push(std::move(parsed));
-  }
-  Json out = Json::object().set("object", "list");
-  out.set("has_more", events.size() == limit);
-  out.set("data", std::move(data));
-  co_return out;
-}
-
-http::ResponseHead stream_head(const Exchange& exchange, std::string type) {
-  http::ResponseHead head;
-  head.headers.add("content-type", std::move(type));
-  head.headers.add("cache-control", "no-cache");
-  head.headers.add("x-request-id", exchange.request_id);
-  return head;
-}
-
-/// Live events. The journal is the buffer: a follower that is slow or comes back reads on from its
-/// position, so nothing is kept per follower and nothing is missed or repeated.
-Task<Result<void>> follow_events(Context ctx, Exchange& exchange, SessionServices services) {
-  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
-  const http::RequestHead& head = exchange.request.head();
-  uint64_t next = 1;
-  if (auto from = head.query_param("from")) {
-    CO_TRY(next, read_position(*from, "from"));
-  }
-  if (auto last = head.headers.get("last-event-id")) {
-    CO_TRY(uint64_t seen, read_position(*last, "Last-Event-ID"));
-    next = seen + 1;
-  }
-  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-  (void)row;
-  http::ResponseHead answer = stream_head(exchange, "text/event-stream; charset=utf-8");
-  add_standing(answer.headers, services.sessions->standing(id));
-  CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(answer)));
-  for (;;) {
-    Context slice = ctx.with_timeout(kKeepAlive);
-    auto events =
-        co_await services.sessions->follow(slice, exchange.principal, id, next, kEventsSlice);
-    std::string text;
-    if (!events) {
-      if (events.error().code != Code::kDeadlineExceeded || ctx.cancelled()) break;
-      http::append_sse_comment(text, "waiting");
-    } else if (events->empty()) {
-      break;
-    } else {
-      for (const contract::Event& event : *events) {
-        http::append_sse_event(text, contract::encode_event(event), event.kind,
-                               std::to_string(event.sequence));
-        next = event.sequence + 1;
-      }
-    }
-    CO_TRY_VOID(co_await exchange.response.write(ctx, text));
-  }
-  co_return co_await exchange.response.finish(ctx);
-}
-
-Task<Result<void>> export_session(Context ctx, Exchange& exchange, SessionServices services) {
-  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
-  CO_TRY(auto row, co_await services.sessions->find_to_export(ctx, exchange.principal, id));
-  http::ResponseHead head = stream_head(exchange, "application/jsonl");
-  CO_TRY_VOID(co_await exchange.response.start(ctx, std::move(head)));
-  uint64_t next = 1;
-  while (next <= row.last_sequence) {
-    auto events =
-        co_await services.sessions->events(ctx, exchange.principal, id, next, kEventsSlice);
-    if (!events || events->empty()) {
-      exchange.response.abort();  // half an export must not look like a whole one
-      co_return Result<void>();
-    }
-    std::string text;
-    for (const contract::Event& event : *events) {
-      text += contract::encode_event(event);
-      text += '\n';
-      next = event.sequence + 1;
-    }
-    CO_TRY_VOID(co_await exchange.response.write(ctx, text));
-  }
-  co_return co_await exchange.response.finish(ctx);
-}
-
 using JsonCall = Task<Result<Json>> (*)(Context, Exchange&, const SessionServices&);
-using StreamCall = Task<Result<void>> (*)(Context, Exchange&, SessionServices);
 
 Task<void> answer_json(Context ctx, Exchange& exchange, SessionServices services, JsonCall call,
                        int status) {
@@ -393,24 +275,6 @@ Task<void> answer_json(Context ctx, Exchange& exchange, SessionServices services
     co_await respond_json(ctx, exchange, status, std::move(*result));
   } else {
     co_await respond_error(ctx, exchange, std::move(result).error());
-  }
-}
-
-Task<void> answer_stream(Context ctx, Exchange& exchange, SessionServices services,
-                         StreamCall call) {
-  auto result = co_await call(ctx, exchange, services);
-  if (!result && !exchange.response.started()) {
-    co_await respond_error(ctx, exchange, std::move(result).error());
-  }
-}
-
-Task<void> events_route(Context ctx, Exchange& exchange, SessionServices services) {
-  auto accept = exchange.request.head().headers.get("accept");
-  bool live = accept && accept->find("text/event-stream") != std::string_view::npos;
-  if (live) {
-    co_await answer_stream(ctx, exchange, services, follow_events);
-  } else {
-    co_await answer_json(ctx, exchange, services, list_events, 200);
   }
 }
 
@@ -430,12 +294,7 @@ void add_session_routes(Router& router, SessionServices services) {
   json("POST", "/v1/sessions/{id}/messages", post_message, 202);
   json("POST", "/v1/sessions/{id}/rewards", reward, 202);
   json("POST", "/v1/sessions/{id}/cancel", cancel, 202);
-  router.add("GET", "/v1/sessions/{id}/events", [services](Context ctx, Exchange& exchange) {
-    return events_route(ctx, exchange, services);
-  });
-  router.add("GET", "/v1/sessions/{id}/export", [services](Context ctx, Exchange& exchange) {
-    return answer_stream(ctx, exchange, services, export_session);
-  });
+  add_session_event_routes(router, services.sessions);
 }
 
 }  // namespace drover::api

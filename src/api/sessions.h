@@ -1,19 +1,17 @@
 #pragma once
-// The sessions API: create, talk, reward, cancel, read, follow live, export, import.
+// The sessions API: create, talk, reward, cancel, read, import.
 //
 //   POST /v1/sessions                     {"agent": "name" | "name@version" | {…}, "message": "…",
 //                                          "labels": {…}, "data_class": "…" | {…}}
 //   GET  /v1/sessions[?agent=&status=&before=&limit=]
 //   GET  /v1/sessions/{id}
-//   GET  /v1/sessions/{id}/events         JSON; with Accept: text/event-stream live, resumed from
-//                                         Last-Event-ID (an event's id is its sequence)
 //   POST /v1/sessions/{id}/messages       {"content": "…"} or an OpenAI message; or {"message": …,
 //                                         "data_class": …} of data that is stricter than the
 //                                         session
 //   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value"}
 //   POST /v1/sessions/{id}/cancel         {"reason": "…"}
-//   GET  /v1/sessions/{id}/export         JSON Lines, byte-identical after import
 //   POST /v1/sessions/import              JSON Lines
+// and the journal: session_events.h.
 
 #include <functional>
 #include <string>

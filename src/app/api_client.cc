@@ -57,9 +57,13 @@ Error error_of(int status, std::string_view body) {
               : status == 404 ? Code::kNotFound
               : status == 409 ? Code::kAborted
               : status < 500  ? Code::kInvalidArgument
+              : status == 500 ? Code::kInternal
                               : Code::kUnavailable;
   return Error(code, std::move(message));
 }
+
+/// What a stream's `error` event says: it ends here, and coming again does not help.
+Error stream_error(std::string_view data) { return error_of(500, std::string(data)); }
 
 struct Answer {
   int status = 0;
@@ -86,6 +90,7 @@ Result<bool> hand_over(http::SseParser& parser, const OnEvent& on_event, Followe
   for (;;) {
     TRY(const http::SseEvent* event, parser.next());
     if (event == nullptr) return true;
+    if (event->event == "error") return fail(stream_error(event->data));
     TRY(Json parsed, Json::parse(event->data));
     out.last = static_cast<uint64_t>(parsed.get_int("sequence").value_or(0));
     if (on_event(parsed, event->data)) continue;
@@ -123,6 +128,7 @@ Result<bool> hand_over_live(http::SseParser& parser, const OnLive& on_live, Hear
   for (;;) {
     TRY(const http::SseEvent* event, parser.next());
     if (event == nullptr) return true;
+    if (event->event == "error") return fail(stream_error(event->data));
     TRY(Json data, Json::parse(event->data));
     out.last = std::string(event->last_id);
     if (event->event == "ended") out.over = true;

@@ -63,6 +63,7 @@ TEST(Event, RefusesWithTheMembersName) {
   const Case cases[] = {
       {"", "JSON"},
       {"[]", "object"},
+      {R"({"damaged":{"first":2,"last":3,"why":"a flipped bit"}})", "no whole export"},
       {kLine + "x", "after"},
       {with("\"sequence\":7", "\"sequence\":0"), "sequence"},
       {with("\"sequence\":7", "\"sequence\":\"7\""), "sequence"},

@@ -48,30 +48,43 @@ Result<uint64_t> Batch::add(Draft draft) {
   return events_.back().sequence;
 }
 
+Result<void> verify_event(const SessionId& session, const contract::Event& event,
+                          std::string_view previous_hash) {
+  auto broken = [](std::string why) { return fail(Code::kDataLoss, std::move(why)); };
+  if (event.session != session) return broken("it belongs to another session");
+  if (!previous_hash.empty() && event.previous_hash != previous_hash) {
+    return broken("it does not follow its predecessor");
+  }
+  TRY(crypto::Digest previous, crypto::parse_digest(event.previous_hash));
+  TRY(crypto::Digest commitment, crypto::parse_digest(event.commitment));
+  bool purged = event.payload.empty() && event.salt.empty();
+  if (!purged && event.payload_ref.empty()) {
+    TRY(std::string salt, from_hex(event.salt));
+    if (salt.size() < crypto::kSaltBytes) return broken("its salt is too short");
+    if (crypto::payload_commitment(salt, event.payload).hex() != event.commitment) {
+      return broken("its payload was changed");
+    }
+  }
+  if (crypto::chain_next(previous, contract::envelope_bytes(event), commitment).hex() !=
+      event.hash) {
+    return broken("its envelope was changed");
+  }
+  return {};
+}
+
 Result<void> verify_chain(const SessionId& session, const std::vector<contract::Event>& events) {
-  crypto::Digest previous = crypto::chain_start(session.str());
+  std::string previous = crypto::chain_start(session.str()).hex();
   uint64_t expected = 1;
   for (const contract::Event& event : events) {
-    auto broken = [&](std::string_view why) {
+    Result<void> checked =
+        event.sequence == expected
+            ? verify_event(session, event, previous)
+            : fail(Code::kDataLoss, "expected sequence " + std::to_string(expected));
+    if (!checked) {
       return fail(Code::kDataLoss, "event " + std::to_string(event.sequence) + " of " +
-                                       session.str() + ": " + std::string(why));
-    };
-    if (event.session != session) return broken("belongs to another session");
-    if (event.sequence != expected) {
-      return broken("expected sequence " + std::to_string(expected));
+                                       session.str() + ": " + checked.error().message);
     }
-    if (event.previous_hash != previous.hex()) return broken("does not follow its predecessor");
-    TRY(crypto::Digest commitment, crypto::parse_digest(event.commitment));
-    bool purged = event.payload.empty() && event.salt.empty();
-    if (!purged && event.payload_ref.empty()) {
-      TRY(std::string salt, from_hex(event.salt));
-      if (salt.size() < crypto::kSaltBytes) return broken("its salt is too short");
-      if (crypto::payload_commitment(salt, event.payload).hex() != event.commitment) {
-        return broken("its payload was changed");
-      }
-    }
-    previous = crypto::chain_next(previous, contract::envelope_bytes(event), commitment);
-    if (previous.hex() != event.hash) return broken("its envelope was changed");
+    previous = event.hash;
     ++expected;
   }
   return {};

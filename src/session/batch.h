@@ -32,8 +32,13 @@ class Batch {
   std::vector<contract::Event> events_;
 };
 
+/// Checks an event's hashes; also that it follows the event whose hash that is, unless it is empty.
+/// The message does not name the event. Purged payloads (no payload, no salt) are taken on their
+/// commitment.
+Result<void> verify_event(const SessionId& session, const contract::Event& event,
+                          std::string_view previous_hash);
 /// Checks numbering and the hash chain of a session's events from its beginning: kDataLoss with
-/// the first bad sequence. Purged payloads (no payload, no salt) are taken on their commitment.
+/// the first bad sequence.
 Result<void> verify_chain(const SessionId& session, const std::vector<contract::Event>& events);
 
 }  // namespace drover::session

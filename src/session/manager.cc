@@ -212,6 +212,13 @@ Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, P
   co_return co_await services_.journal->read(ctx, id, from, max);
 }
 
+Task<Result<JournalPart>> SessionManager::intact(Context ctx, Principal who, SessionId id,
+                                                 JournalPlace from, size_t max) {
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
+  co_return co_await read_intact(ctx, services_.journal, id, std::move(from), row.last_sequence,
+                                 max);
+}
+
 Task<Result<std::vector<contract::Event>>> SessionManager::follow(Context ctx, Principal who,
                                                                   SessionId id, uint64_t from,
                                                                   size_t max) {

@@ -21,6 +21,7 @@
 #include "base/limits/session.h"
 #include "identity/principal.h"
 #include "session/actor.h"
+#include "session/intact.h"
 #include "session/services.h"
 #include "session/timekeeper.h"
 #include "session/tree.h"
@@ -159,6 +160,10 @@ class SessionManager final : private Children {
   Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id);
   Task<Result<std::vector<contract::Event>>> events(Context ctx, identity::Principal who,
                                                     SessionId id, uint64_t from, size_t max);
+  /// What is readable of a journal, held against its hash chain, and where it has gaps; to its end
+  /// when next.sequence is beyond the row's last.
+  Task<Result<JournalPart>> intact(Context ctx, identity::Principal who, SessionId id,
+                                   JournalPlace from, size_t max);
   /// Like events(), but waits until there is at least one; empty when the session has ended and
   /// nothing follows. Re-readable from any position, so a follower never misses or repeats one.
   Task<Result<std::vector<contract::Event>>> follow(Context ctx, identity::Principal who,

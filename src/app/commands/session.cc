@@ -99,6 +99,38 @@ void print_event(const Json& event, std::string_view line, bool json) {
   std::fflush(stdout);
 }
 
+uint64_t number(const Json& object, std::string_view name) {
+  return static_cast<uint64_t>(object.get_int(name).value_or(0));
+}
+
+/// One page of the journal: events, and between them what is damaged. The next sequence.
+uint64_t print_page(const Json& list, uint64_t next, bool json) {
+  const Json* damaged = list.find("damaged");
+  const Json::Array none;
+  const Json::Array& gaps =
+      damaged != nullptr && damaged->array_items() != nullptr ? *damaged->array_items() : none;
+  size_t shown = 0;
+  auto print_gaps_before = [&](uint64_t sequence) {
+    for (; shown < gaps.size() && number(gaps[shown], "first") < sequence; ++shown) {
+      const Json& gap = gaps[shown];
+      next = number(gap, "last") + 1;
+      if (json) {
+        std::printf("%s\n", Json::object().set("damaged", gap).dump().c_str());
+      } else {
+        std::printf("%5s  damaged: %s\n", member(gap, "first").c_str(),
+                    printable(member(gap, "why")).c_str());
+      }
+    }
+  };
+  for (const Json& event : items_of(list)) {
+    print_gaps_before(number(event, "sequence"));
+    print_event(event, event.dump(), json);
+    next = number(event, "sequence") + 1;
+  }
+  print_gaps_before(UINT64_MAX);
+  return next;
+}
+
 int run_events(const Arguments& a) {
   const std::string from = a.get("from");
   if (from.empty() || from.find_first_not_of("0123456789") != std::string::npos) {
@@ -108,7 +140,11 @@ int run_events(const Arguments& a) {
   if (!client) return complain(client.error());
   const bool json = a.has("json");
   uint64_t next = std::strtoull(from.c_str(), nullptr, 10);
+  const std::string how = a.has("skip-damaged") ? "&skip_damaged=true" : "";
   if (a.has("follow")) {
+    if (!how.empty()) {
+      return complain(usage_error("--follow stops at damage; leave out --skip-damaged").value());
+    }
     auto done =
         (*client)->follow(a.get("SESSION"), next, [&](const Json& event, std::string_view line) {
           print_event(event, line, json);
@@ -117,25 +153,37 @@ int run_events(const Arguments& a) {
     return done ? kExitOk : complain(done.error());
   }
   for (bool more = true; more;) {
-    auto list =
-        (*client)->call("GET", path_of(a) + "/events?limit=1000&from=" + std::to_string(next));
+    auto list = (*client)->call(
+        "GET", path_of(a) + "/events?limit=1000&from=" + std::to_string(next) + how);
     if (!list) return complain(list.error());
     more = list->get_bool("has_more").value_or(false);
-    const Json* data = list->find("data");
-    if (data == nullptr || data->array_items() == nullptr) break;
-    for (const Json& event : *data->array_items()) {
-      print_event(event, event.dump(), json);
-      next = static_cast<uint64_t>(event.get_int("sequence").value_or(0)) + 1;
-    }
+    next = print_page(*list, next, json);
   }
   return kExitOk;
+}
+
+/// Says what an export leaves out.
+void warn_of_gaps(std::string_view lines) {
+  while (!lines.empty()) {
+    const size_t end = lines.find('\n');
+    const std::string_view line = lines.substr(0, end);
+    lines = end == std::string_view::npos ? std::string_view() : lines.substr(end + 1);
+    if (!line.starts_with(R"({"damaged":)")) continue;
+    auto parsed = Json::parse(line);
+    const Json* gap = parsed ? parsed->find("damaged") : nullptr;
+    if (gap == nullptr) continue;
+    std::fprintf(stderr, "drover: left out: %s\n", printable(member(*gap, "why")).c_str());
+  }
 }
 
 int run_export(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
-  auto text = (*client)->fetch("GET", path_of(a) + "/export", "application/jsonl");
+  const bool skip = a.has("skip-damaged");
+  auto text = (*client)->fetch("GET", path_of(a) + (skip ? "/export?skip_damaged=true" : "/export"),
+                               "application/jsonl");
   if (!text) return complain(text.error());
+  if (skip) warn_of_gaps(*text);
   if (!a.has("output")) {
     std::cout << *text << std::flush;
     return std::cout ? kExitOk : kExitFailed;
@@ -240,14 +288,24 @@ Command session_events_command() {
               "  drover session events ses_01KAR… --json | jq .kind",
               {session()},
               {{"--follow", "", "go on with new events as they come", ""},
-               {"--from", "N", "begin at this sequence", "1"}},
+               {"--from", "N", "begin at this sequence", "1"},
+               {"--skip-damaged", "", "print all that is readable, and say what is not", ""}},
               run_events);
 }
 
 Command session_export_command() {
-  return make("export", "Write a session as JSON Lines, with its hash chain",
-              "Example: drover session export ses_01KAR… --output case-7.jsonl", {session()},
-              {{"--output", "FILE", "where to; default: standard output", ""}}, run_export);
+  return make(
+      "export", "Write a session as JSON Lines, with its hash chain",
+      "A journal that is damaged is refused, with the place of the damage: restore it from a\n"
+      "backup, or take the readable part, in which a line says of each gap what it was. Such\n"
+      "an export cannot be imported.\n"
+      "Examples:\n"
+      "  drover session export ses_01KAR… --output case-7.jsonl\n"
+      "  drover session export ses_01KAR… --skip-damaged --output readable.jsonl",
+      {session()},
+      {{"--output", "FILE", "where to; default: standard output", ""},
+       {"--skip-damaged", "", "export what is readable, and say what is not", ""}},
+      run_export);
 }
 
 Command session_import_command() {
