@@ -34,7 +34,7 @@ def everything(report):
         return
     report.stage("program starts", stages.program)
     report.stage("unit tests", lambda: stages.unit_tests("tests"))
-    report.stage("world", lambda: stages.world(200))
+    report.stage("world", lambda: stages.world(1000))
     report.stage("world finds planted bugs", stages.world_planted)
     report.stage("e2e environment", environment.join)
     stages.e2e_suites(report)

@@ -33,7 +33,7 @@ uint64_t Book::last(const SessionId& session) const {
   return it == entries_.end() ? 0 : it->second.hashes.size();
 }
 
-void Book::take(Entry& entry, const contract::Event& event, bool superseded) {
+void Book::take(Entry& entry, const contract::Event& event) {
   uint64_t expected = entry.hashes.size() + 1;
   if (event.sequence != expected) {
     return verdict_.fail("order", fmt::format("{} follows event {}", place(event), expected - 1));
@@ -59,7 +59,7 @@ void Book::take(Entry& entry, const contract::Event& event, bool superseded) {
   if (!payload) return verdict_.fail("payload", place(event) + " holds no JSON");
   verdict_.note("  {} attempt {} caused by {}: {}", place(event), event.attempt, event.causation,
                 event.payload.substr(0, 160));
-  Seen seen{event, *payload, superseded};
+  Seen seen{event, *payload};
   for (auto& checker : checkers_) checker->committed(seen);
 }
 
@@ -72,8 +72,8 @@ bool Book::known_already(const Entry& entry, uint64_t expected_last,
   return true;
 }
 
-void Book::committed(int node, bool superseded, const store::SessionRow& row,
-                     uint64_t expected_last, const std::vector<contract::Event>& events) {
+void Book::committed(int node, const store::SessionRow& row, uint64_t expected_last,
+                     const std::vector<contract::Event>& events) {
   Entry& entry = entries_[row.id];
   if (known_already(entry, expected_last, events)) {
     // Acknowledged late: somebody has read it and gone on meanwhile.
@@ -86,7 +86,7 @@ void Book::committed(int node, bool superseded, const store::SessionRow& row,
                                      node, row.id.str(), expected_last, entry.hashes.size()));
   }
   verdict_.note("node {}: commit {} +{} {}", node, row.id.str(), events.size(), row.status);
-  for (const contract::Event& event : events) take(entry, event, superseded);
+  for (const contract::Event& event : events) take(entry, event);
   for (auto& checker : checkers_) checker->indexed(row);
   refused(row.id);
 }
@@ -96,10 +96,9 @@ void Book::refused(const SessionId& session) {
   if (it != uncertain_.end() && --it->second == 0) uncertain_.erase(it);
 }
 
-void Book::adopt(const SessionId& session, const std::vector<contract::Event>& events,
-                 bool superseded) {
+void Book::adopt(const SessionId& session, const std::vector<contract::Event>& events) {
   Entry& entry = entries_[session];
-  for (const contract::Event& event : events) take(entry, event, superseded);
+  for (const contract::Event& event : events) take(entry, event);
   refused(session);
 }
 

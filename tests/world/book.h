@@ -27,8 +27,8 @@ class Book {
  public:
   explicit Book(Verdict& verdict);
 
-  /// An append was acknowledged to `node`, which others may have superseded.
-  void committed(int node, bool superseded, const store::SessionRow& row, uint64_t expected_last,
+  /// An append was acknowledged to `node`.
+  void committed(int node, const store::SessionRow& row, uint64_t expected_last,
                  const std::vector<contract::Event>& events);
   /// An append was sent and its outcome is not known.
   void uncertain(const SessionId& session) { ++uncertain_[session]; }
@@ -36,8 +36,7 @@ class Book {
   void refused(const SessionId& session);
   bool is_uncertain(const SessionId& session) const { return uncertain_.count(session) != 0; }
   /// Events that were found in the journal without having been acknowledged.
-  void adopt(const SessionId& session, const std::vector<contract::Event>& events,
-             bool superseded = false);
+  void adopt(const SessionId& session, const std::vector<contract::Event>& events);
   /// The last event known of a session; 0 for none.
   uint64_t last(const SessionId& session) const;
 
@@ -67,7 +66,7 @@ class Book {
   static bool known_already(const Entry& entry, uint64_t expected_last,
                             const std::vector<contract::Event>& events);
   /// Checks one event's place and takes it in.
-  void take(Entry& entry, const contract::Event& event, bool superseded = false);
+  void take(Entry& entry, const contract::Event& event);
   Task<Result<std::vector<contract::Event>>> read_all(Context ctx, store::Journal& journal,
                                                       SessionId session);
   void compare(const SessionId& session, const std::vector<contract::Event>& found);

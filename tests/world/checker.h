@@ -21,15 +21,11 @@ namespace drover::world {
 struct Seen {
   const contract::Event& event;
   const Json& payload;
-  /// Written by a process that another one had superseded, which knew nothing of it yet.
-  bool superseded = false;
 };
 
 /// A node begins an attempt at an effect.
 struct EffectStart {
   int node = 0;
-  /// Another node has taken over meanwhile, and this one has not noticed.
-  bool superseded = false;
   bool model = false;
   std::string key;   // "<session>/<sequence>"
   int attempt = 0;   // 0: not known here

@@ -54,7 +54,6 @@ class NodeRoad final : public road::Road {
     ++world_.clouds().calls;
     EffectStart start;
     start.node = node_;
-    start.superseded = world_.superseded(node_);
     start.model = true;
     start.key = call.idempotency_key;
     start.name = "model";

@@ -56,15 +56,25 @@ void Director::arm() {
   world_.points().arm(point, 1 + random_.below(20));
 }
 
-/// A node stands still, another one takes over, the first goes on for a while without knowing.
-Task<void> Director::take_over(Context ctx) {
-  world_.serving()->pause();
+/// A node stands still (a stopped process, a frozen machine) and somebody starts another one over
+/// the same data, which is refused. Then the first goes on as if nothing had been, or is killed.
+Task<void> Director::stand_still(Context ctx) {
+  Node* node = world_.serving();
+  node->pause();
   auto still = co_await async::sleep_for(ctx, below(3s));
-  if (!still || world_.serving() == nullptr) co_return;
-  world_.supersede();
-  auto opened = world_.prepare_node();
-  DROVER_ASSERT(opened);
-  world_.start_node();
+  if (!still || world_.serving() != node) co_return;
+  if (world_.start_second()) co_return co_await without_lock(ctx);
+  auto longer = co_await async::sleep_for(ctx, below(3s));
+  if (!longer || world_.serving() != node) co_return;
+  if (trouble() && random_.chance(0.3)) {
+    world_.crash(false);
+  } else {
+    node->resume();
+  }
+}
+
+/// What comes of it where the lock is missing (options.h, kMissingFence): both work.
+Task<void> Director::without_lock(Context ctx) {
   auto apart = co_await async::sleep_for(ctx, below(2s));
   if (!apart || world_.superseded_node() == nullptr) co_return;
   world_.superseded_node()->resume();
@@ -79,17 +89,17 @@ Task<void> Director::rule_processes(Context ctx) {
   if (s.crash_points) arm();
   while (!ctx.cancelled()) {
     // Sleeps until it strikes, or something else has struck.
-    bool takes_over = s.between_takeovers > Duration::zero() && world_.machine().shared() &&
-                      (s.between_crashes == Duration::zero() || random_.chance(0.4));
-    Duration mean = takes_over ? s.between_takeovers : s.between_crashes;
+    bool stands = s.between_standstills > Duration::zero() &&
+                  (s.between_crashes == Duration::zero() || random_.chance(0.4));
+    Duration mean = stands ? s.between_standstills : s.between_crashes;
     bool planned = trouble() && mean > Duration::zero();
     Context until = planned ? ctx.with_timeout(around(mean)) : ctx;
     async::Wake wake = async::Wake::kWoken;
     if (world_.serving() != nullptr) wake = co_await world_.crashed().wait(until);
     if (wake == async::Wake::kCancelled) co_return;
     if (world_.serving() != nullptr && trouble()) {
-      if (takes_over) {
-        co_await take_over(ctx);
+      if (stands) {
+        co_await stand_still(ctx);
       } else {
         world_.crash(random_.chance(0.5));
       }

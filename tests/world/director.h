@@ -21,7 +21,8 @@ class Director {
   async::Task<void> rule_answers(async::Context ctx);
   async::Task<void> rule_clock(async::Context ctx);
   async::Task<void> end_trouble(async::Context ctx);
-  async::Task<void> take_over(async::Context ctx);
+  async::Task<void> stand_still(async::Context ctx);
+  async::Task<void> without_lock(async::Context ctx);
   void arm();
   bool trouble() const;
   Duration around(Duration mean);

@@ -90,11 +90,35 @@ class ProcessDisk final : public Disk {
 
 class LogMachine final : public Machine {
  public:
-  LogMachine(Random& random, Plant plant) : random_(random), disk_(random), rest_(random) {
+  LogMachine(Random& random, Plant plant)
+      : Machine(plant), random_(random), disk_(random), rest_(random) {
     disk_.lose_syncs = plant == Plant::kLostSync;
   }
 
-  Result<void> open(async::Loop& loop) override {
+  store::Journal& journal() override { return *journal_; }
+  void close() override {
+    journal_.reset();
+    writer_.reset();
+    reader_.reset();
+    upkeep_.reset();
+    process_.reset();
+  }
+
+  void set_sync_time(Duration d) override { disk_.latency = d; }
+  Duration sync_time() const override { return disk_.latency; }
+  void set_full(bool full) override {
+    // A last write may still go in, in part.
+    disk_.set_capacity(full ? disk_.used() + random_.below(2'000) : uint64_t{1} << 40);
+  }
+  bool full() const override { return false; }
+  void lose_next_answer() override { disk_.fail_syncs(1); }
+  void strike(uint64_t operations) override {
+    struck_ = true;
+    disk_.fail_after(operations);
+  }
+
+ private:
+  Result<void> open_store(async::Loop& loop) override {
     process_ = std::make_unique<ProcessDisk>(disk_);
     writer_ = std::make_unique<store::SimExecutor>(loop, disk_);
     reader_ = std::make_unique<store::SimExecutor>(loop, disk_);
@@ -120,40 +144,17 @@ class LogMachine final : public Machine {
     TRY(journal_, store::log::LogJournal::open(parts));
     return {};
   }
-  store::Journal& journal() override { return *journal_; }
-  bool shared() const override { return false; }
-  void end_process() override {
+  void process_ended() override {
     if (process_ != nullptr) process_->end();
     // A disk that has stopped in the middle needs its power cut.
-    if (struck_) cut_power();
+    if (struck_) power_gone();
   }
-  void cut_power() override {
+  void power_gone() override {
     if (process_ != nullptr) process_->end();
     disk_.power_cut();
     struck_ = false;
   }
-  void close() override {
-    journal_.reset();
-    writer_.reset();
-    reader_.reset();
-    upkeep_.reset();
-    process_.reset();
-  }
 
-  void set_sync_time(Duration d) override { disk_.latency = d; }
-  Duration sync_time() const override { return disk_.latency; }
-  void set_full(bool full) override {
-    // A last write may still go in, in part.
-    disk_.set_capacity(full ? disk_.used() + random_.below(2'000) : uint64_t{1} << 40);
-  }
-  bool full() const override { return false; }
-  void lose_next_answer() override { disk_.fail_syncs(1); }
-  void strike(uint64_t operations) override {
-    struck_ = true;
-    disk_.fail_after(operations);
-  }
-
- private:
   Random& random_;
   store::SimDisk disk_;
   store::MemoryStore rest_;  // its blobs

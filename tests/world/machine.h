@@ -12,17 +12,18 @@ namespace drover::world {
 
 class Machine {
  public:
+  explicit Machine(Plant plant) : plant_(plant) {}
   virtual ~Machine() = default;
-  /// A process opens the store that it finds; the store works on the process's loop.
-  virtual Result<void> open(async::Loop& loop) = 0;
+  /// A process opens the store that it finds; the store works on the process's loop. While another
+  /// process lives, however still it stands, the lock of the data folder refuses it
+  /// (kFailedPrecondition; store/data_folder.h).
+  Result<void> open(async::Loop& loop);
   /// The store, while it is open.
   virtual store::Journal& journal() = 0;
-  /// Whether several processes may have it open (a database), or one alone (files and a lock).
-  virtual bool shared() const = 0;
   /// The process was killed: what it had written stays, synced or not; nothing more is written.
-  virtual void end_process() = 0;
+  void end_process();
   /// The power goes: what was not synced is lost, or torn.
-  virtual void cut_power() = 0;
+  void cut_power();
   /// After either, when the process has wound down: what was open goes.
   virtual void close() = 0;
 
@@ -36,6 +37,14 @@ class Machine {
   virtual void strike(uint64_t operations) = 0;
   virtual bool full() const = 0;
   virtual Duration sync_time() const = 0;
+
+ private:
+  virtual Result<void> open_store(async::Loop& loop) = 0;
+  virtual void process_ended() = 0;
+  virtual void power_gone() = 0;
+
+  Plant plant_;
+  bool locked_ = false;
 };
 
 /// A store in memory (store/memory): the reference form.

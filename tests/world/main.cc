@@ -77,11 +77,12 @@ int run_one(Arguments args) {
     std::printf("VIOLATION %s\n", violation.c_str());
   }
   std::printf(
-      "seed %llu: %zu sessions, %llu events, %llu crashes, %llu takeovers, %llu tool calls\n",
+      "seed %llu: %zu sessions, %llu events, %llu crashes, %llu second processes refused, %llu "
+      "tool calls\n",
       static_cast<unsigned long long>(args.runner.first), report.sessions,
       static_cast<unsigned long long>(report.events),
       static_cast<unsigned long long>(report.crashes),
-      static_cast<unsigned long long>(report.takeovers),
+      static_cast<unsigned long long>(report.refused),
       static_cast<unsigned long long>(report.tool_calls));
   std::printf("hash %s, %llu steps\n", report.hash.c_str(),
               static_cast<unsigned long long>(report.steps));
@@ -93,11 +94,12 @@ int run_many(const Arguments& args) {
   MonoTime began = clock.mono();
   Totals t = run_seeds(args.runner);
   std::string took = format_duration(clock.mono() - began);
-  std::printf("%llu sessions, %llu events, %llu crashes, %llu takeovers, %llu tool calls in %s\n",
-              static_cast<unsigned long long>(t.sessions),
-              static_cast<unsigned long long>(t.events), static_cast<unsigned long long>(t.crashes),
-              static_cast<unsigned long long>(t.takeovers),
-              static_cast<unsigned long long>(t.tool_calls), took.c_str());
+  std::printf(
+      "%llu sessions, %llu events, %llu crashes, %llu second processes refused, %llu tool calls in "
+      "%s\n",
+      static_cast<unsigned long long>(t.sessions), static_cast<unsigned long long>(t.events),
+      static_cast<unsigned long long>(t.crashes), static_cast<unsigned long long>(t.refused),
+      static_cast<unsigned long long>(t.tool_calls), took.c_str());
   std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(t.passed),
               static_cast<unsigned long long>(t.failed));
   return t.failed == 0 ? 0 : 1;

@@ -6,13 +6,9 @@ namespace {
 
 class MemoryMachine final : public Machine {
  public:
-  explicit MemoryMachine(Random& random) : store_(random) {}
+  MemoryMachine(Random& random, Plant plant) : Machine(plant), store_(random) {}
 
   store::Journal& journal() override { return store_.journal(); }
-  void end_process() override {}
-  void cut_power() override { store_.disk().crash(); }
-  Result<void> open(async::Loop& loop) override { return {}; }
-  bool shared() const override { return true; }
   void close() override {}
   void strike(uint64_t operations) override {}
   void set_sync_time(Duration d) override { store_.disk().sync_time = d; }
@@ -25,6 +21,9 @@ class MemoryMachine final : public Machine {
   }
 
  private:
+  Result<void> open_store(async::Loop& loop) override { return {}; }
+  void process_ended() override {}
+  void power_gone() override { store_.disk().crash(); }
   Duration disk_time() { return store_.disk().sync_time; }
   store::MemoryStore store_;
   bool full_ = false;
@@ -33,7 +32,7 @@ class MemoryMachine final : public Machine {
 }  // namespace
 
 std::unique_ptr<Machine> make_memory_machine(Random& random, Plant plant) {
-  return std::make_unique<MemoryMachine>(random);
+  return std::make_unique<MemoryMachine>(random, plant);
 }
 
 }  // namespace drover::world

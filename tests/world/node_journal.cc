@@ -63,7 +63,7 @@ Task<void> NodeJournal::find_out(Context ctx, SessionId session,
   // Another process may have read it in the meantime, and the book with it.
   if (!found || book.last(session) != known) co_return;
   bool there = found->size() == last - known && found->back().hash == events.back().hash;
-  if (there) book.adopt(session, *found, world_.superseded(node_));
+  if (there) book.adopt(session, *found);
 }
 
 /// The append is durable: the book takes it in, after what its writer must have read before.
@@ -74,10 +74,9 @@ Task<Result<void>> NodeJournal::settle(Context ctx, store::SessionRow row, uint6
   if (known < expected_last && book.is_uncertain(row.id)) {
     auto missed = co_await journal().read(ctx.detached(), row.id, known + 1, expected_last - known);
     if (life_.dead()) co_return fail(Life::error());
-    // Whose they are is not known; another process may have written them.
-    if (missed) book.adopt(row.id, *missed, world_.takeovers() > 0);
+    if (missed) book.adopt(row.id, *missed);
   }
-  book.committed(node_, world_.superseded(node_), row, expected_last, events);
+  book.committed(node_, row, expected_last, events);
   co_return Result<void>();
 }
 

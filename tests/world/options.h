@@ -13,7 +13,7 @@ enum class Plant : uint8_t {
   kNone,
   kLostSync,      // the disk acknowledges a sync and forgets it
   kDoubleSettle,  // a result is written down twice
-  kMissingFence,  // the store takes an append of an owner that was superseded
+  kMissingFence,  // no lock refuses a second process, and no fence an append of the first
 };
 std::string_view plant_name(Plant plant);
 std::optional<Plant> parse_plant(std::string_view name);

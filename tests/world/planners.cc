@@ -18,7 +18,6 @@ class NodePlanner final : public session::PlannerClient {
     if (world_.strike(Point::kEffectStart, node_)) co_return fail(co_await life_.hang(ctx));
     EffectStart start;
     start.node = node_;
-    start.superseded = world_.superseded(node_);
     start.key = question.idempotency_key;
     start.attempt = static_cast<int>(question.attempt);
     start.name = "planner";

@@ -18,7 +18,7 @@ struct Message {
   uint64_t sessions = 0;
   uint64_t events = 0;
   uint64_t crashes = 0;
-  uint64_t takeovers = 0;
+  uint64_t refused = 0;
   uint64_t tool_calls = 0;
   char what[400] = {};
 };
@@ -39,7 +39,7 @@ Message run_one(const RunnerOptions& options, uint64_t seed) {
   m.sessions = report.sessions;
   m.events = report.events;
   m.crashes = report.crashes;
-  m.takeovers = report.takeovers;
+  m.refused = report.refused;
   m.tool_calls = report.tool_calls;
   std::string what = report.violations.empty() ? "" : report.violations.front();
   if (what.empty() && options.twice_every != 0 && seed % options.twice_every == 0) {
@@ -105,7 +105,7 @@ void take(const RunnerOptions& options, const Message& m, Child& child, Totals& 
   totals.sessions += m.sessions;
   totals.events += m.events;
   totals.crashes += m.crashes;
-  totals.takeovers += m.takeovers;
+  totals.refused += m.refused;
   totals.tool_calls += m.tool_calls;
   if (m.kind == Message::Kind::kPassed) {
     ++totals.passed;

@@ -24,7 +24,7 @@ struct Totals {
   uint64_t sessions = 0;
   uint64_t events = 0;
   uint64_t crashes = 0;
-  uint64_t takeovers = 0;
+  uint64_t refused = 0;
   uint64_t tool_calls = 0;
   /// The lowest seed that failed; 0 for none.
   uint64_t first_failed = 0;

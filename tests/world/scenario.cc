@@ -39,7 +39,7 @@ Scenario Scenario::draw(const Options& options) {
   s.spread = draw.time(1s, 30s);
   s.chaos = s.spread + draw.time(10s, 60s);
   s.between_crashes = draw.maybe(2s, 20s);
-  s.between_takeovers = draw.maybe(5s, 30s);
+  s.between_standstills = draw.maybe(5s, 30s);
   s.crash_points = draw.coin(0.7);
   s.down_most = draw.time(10ms, 5s);
   s.sync_most = draw.coin(0.2) ? draw.time(50ms, 2s) : draw.time(200us, 5ms);

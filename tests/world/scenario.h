@@ -17,12 +17,12 @@ struct Scenario {
 
   // The process. Zero: does not happen.
   Duration between_crashes{};
-  Duration between_takeovers{};
+  Duration between_standstills{};
   bool crash_points = false;
   Duration down_most{};
   Duration between_clock_jumps{};
 
-  // The disk, and the store on it: the log, or the one in memory that two processes may share.
+  // The disk, and the store on it: the log, or the one in memory.
   bool log_store = true;
   Duration sync_most{};
   Duration between_full{};

@@ -52,7 +52,6 @@ class NodeTools final : public tools::ToolSet {
   void note_start(const tools::ToolInvocation& call) {
     EffectStart start;
     start.node = node_;
-    start.superseded = world_.superseded(node_);
     start.key = call.idempotency_key;
     start.attempt = call.attempt;
     start.name = call.tool;

@@ -83,9 +83,26 @@ Result<void> World::prepare_node() {
   prepared_->loop().set_wall_offset(clock_off_);
   auto opened = machine_->open(prepared_->loop());
   if (opened) return {};
-  machine_->end_process();
-  end_processes();
+  if (serving_ == nullptr) {
+    machine_->end_process();
+    end_processes();
+    return opened;
+  }
+  prepared_->kill();
+  bury(std::move(prepared_));
   return opened;
+}
+
+bool World::start_second() {
+  auto opened = prepare_node();
+  if (!opened) {
+    ++report_.refused;
+    verdict_.note("node {}: is refused: {}", nodes_, opened.error().message);
+    return false;
+  }
+  supersede();
+  start_node();
+  return true;
 }
 
 void World::start_node() {
@@ -95,7 +112,6 @@ void World::start_node() {
 }
 
 void World::supersede() {
-  ++report_.takeovers;
   verdict_.note("node {}: is superseded", serving_->number());
   // Its callers hear nothing any more.
   for (auto& [number, caller] : serving_->callers()) caller->lost();

@@ -1,6 +1,6 @@
 #pragma once
-// The world: one machine with one process at a time (and now and then a second one that was
-// superseded and has not noticed), models, tools, users, and trouble, all on virtual time and all
+// The world: one machine with one process at a time (and now and then a second one, which the lock
+// of the data folder refuses), models, tools, users, and trouble, all on virtual time and all
 // drawn from one seed. run() plays it to its end and judges it; the same options always give the
 // same report.
 //
@@ -32,7 +32,7 @@ struct Report {
   size_t sessions = 0;
   uint64_t events = 0;
   uint64_t crashes = 0;
-  uint64_t takeovers = 0;
+  uint64_t refused = 0;  // second processes
   uint64_t tool_calls = 0;
   uint64_t steps = 0;
 };
@@ -67,7 +67,6 @@ class World {
 
   // Nodes.
   Node* serving() { return serving_.get(); }
-  uint64_t takeovers() const { return report_.takeovers; }
   bool superseded(int node) const { return serving_ == nullptr || serving_->number() != node; }
   /// Passes a crash point; true if the process dies of it, now or within that time.
   bool strike(Point point, int node, Duration within = Duration::zero());
@@ -75,8 +74,9 @@ class World {
   Result<void> prepare_node();
   /// It takes up its work: it serves.
   void start_node();
-  /// The serving node becomes one that has not noticed; it goes on living.
-  void supersede();
+  /// A second process beside the serving one, which is refused: false. Where the lock is missing it
+  /// serves from now on, and the other one goes on without having noticed.
+  bool start_second();
   void kill_superseded();
   Node* superseded_node() { return superseded_.get(); }
   /// All processes end at once; with the power, what was not synced goes too.
@@ -91,6 +91,7 @@ class World {
   static constexpr uint64_t kStepsMax = 20'000'000;
   static constexpr Duration kTimeMax = 6h;
 
+  void supersede();
   void play();
   void judge();
   void clean_up();

@@ -20,7 +20,7 @@ class AnswersChecker final : public Checker {
   }
 
   void effect_started(const EffectStart& start) override {
-    if (start.model || start.superseded || start.attempt == 0) return;
+    if (start.model || start.attempt == 0) return;
     int& last = last_attempt_[start.key];
     if (start.attempt <= last) {
       verdict_.fail("attempts rise", fmt::format("{} {} was called as attempt {} after {}",

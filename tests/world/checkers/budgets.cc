@@ -53,9 +53,7 @@ class BudgetsChecker final : public Checker {
     if (event.kind == kind::kModelCall || event.kind == kind::kPlanRequested || unasked) {
       if (event.attempt > 1) return;
       ++session.steps;
-      if (seen.superseded) ++tree.stray_steps;
-      int64_t steps_max = tree.limits.steps + tree.stray_steps;
-      if (++tree.steps > steps_max) over(event, "steps", tree.steps, steps_max);
+      if (++tree.steps > tree.limits.steps) over(event, "steps", tree.steps, tree.limits.steps);
     } else if (event.kind == kind::kBudgetReserved) {
       on_reserved(seen, session, tree);
     } else if (event.kind == kind::kBudgetSettled) {
@@ -63,9 +61,8 @@ class BudgetsChecker final : public Checker {
     } else if (event.kind == kind::kChildSpawned) {
       ++session.spawns;
       ++session.open_children;
-      if (seen.superseded) ++tree.stray_spawns;
       // A spawn that is refused says so in the same commit.
-      if (++tree.spawns > tree.limits.spawns + tree.stray_spawns) session.spawn_in_doubt = true;
+      if (++tree.spawns > tree.limits.spawns) session.spawn_in_doubt = true;
       if (session.open_children > tree.limits.width) {
         over(event, "width", session.open_children, tree.limits.width);
       }
@@ -143,9 +140,6 @@ class BudgetsChecker final : public Checker {
     Amount overshoot;  // billed beyond reservations
     int64_t steps = 0;
     int64_t spawns = 0;
-    // Of processes that were superseded.
-    int64_t stray_steps = 0;
-    int64_t stray_spawns = 0;
   };
 
   void over(const contract::Event& event, std::string_view budget, int64_t used, int64_t limit) {
@@ -177,9 +171,6 @@ class BudgetsChecker final : public Checker {
     session.open = true;
     session.reserved = amount(seen.payload);
     tree.used.add(session.reserved);
-    // Two processes at once know nothing of each other's reservations: what the superseded one
-    // still makes may come on top.
-    if (seen.superseded) tree.overshoot.add(session.reserved);
     int64_t tokens_max = tree.limits.tokens + tree.overshoot.tokens;
     if (tree.used.tokens > tokens_max) over(seen.event, "tokens", tree.used.tokens, tokens_max);
     Money cost_max = tree.limits.cost + tree.overshoot.cost;

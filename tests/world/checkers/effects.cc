@@ -22,7 +22,6 @@ class EffectsChecker final : public Checker {
 
   void committed(const Seen& seen) override {
     const contract::Event& event = seen.event;
-    if (seen.superseded) sessions_[event.session].contested = true;
     if (is_intent(event.kind)) {
       on_intent(seen);
     } else if (is_result(event.kind)) {
@@ -44,9 +43,6 @@ class EffectsChecker final : public Checker {
       return verdict_.fail("write before act", start.name + " was started with key " + start.key +
                                                    ", of which the journal knows nothing");
     }
-    // Who was superseded and has not noticed may still call, with an old attempt's number; and who
-    // serves does not know yet what that one has written meanwhile.
-    if (start.superseded || session->second.contested) return;
     if (effect->finished_by != 0) {
       verdict_.fail("finished once", fmt::format("{} {} was started again after its result {}",
                                                  start.name, start.key, effect->finished_by));
@@ -61,7 +57,6 @@ class EffectsChecker final : public Checker {
  private:
   struct Session {
     std::map<uint64_t, Effect> effects;
-    bool contested = false;  // a process wrote to it that another one had superseded
   };
 
   static bool is_intent(std::string_view k) {

@@ -19,7 +19,9 @@ class Limits final : public Workload {
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
     CO_TRY(auto rest, co_await play.client->settle(ctx, id, play.random));
     bool right = rest.status == (ends ? "ended" : "waiting");
-    if (!right && rest.helped == 0) {
+    // An answer that lost its tool calls on the way ends the turn before the limit.
+    bool early = rest.waiting_for == "message" && play.world->scenario().rates.answer_damaged > 0;
+    if (!right && !early && rest.helped == 0) {
       play.world->verdict().fail("limits", id.str() + " is " + rest.status + " at its limit");
     }
     co_return Result<void>();
