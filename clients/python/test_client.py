@@ -191,6 +191,20 @@ class ClientTest(unittest.TestCase):
         self.assertEqual([e["sequence"] for e in server.drover.events("ses_1")], [1, 2, 3, 4])
         self.assertEqual([h["Last-Event-ID"] for p, _, h in server.asked if p.endswith("events")], ["0", "2"])
 
+    def test_a_damaged_journal_is_an_error_and_not_an_end(self):
+        def says(_path, _body, handler):
+            handler.send_response(200)
+            handler.end_headers()
+            handler.wfile.write(b'id: 1\nevent: x\ndata: {"sequence": 1, "kind": "x"}\n\n'
+                                b'event: error\ndata: {"error": {"message": "at byte 9", "code": "data_loss"}}\n\n')
+
+        server = self.stand_in(StandIn(says))
+        seen = []
+        with self.assertRaises(DroverError) as raised:
+            for event in server.drover.events("ses_1"):
+                seen.append(event["sequence"])
+        self.assertEqual((seen, raised.exception.code, len(server.asked)), ([1], "data_loss", 1))
+
     def test_serve_answers_with_effects_refuses_nonsense_and_says_what_a_planner_raises(self):
         def plan(request, call):
             if request["step"] == 2:

@@ -141,6 +141,20 @@ test("events are taken up behind the last one when the connection breaks", async
   assert.deepEqual(asked.filter((a) => a.path.endsWith("events")).map((a) => a.headers["last-event-id"]), ["0", "2"]);
 });
 
+test("a damaged journal is an error and not an end", async () => {
+  const { drover, asked } = await standIn((_asked, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end('id: 1\nevent: x\ndata: {"sequence":1,"kind":"x"}\n\n' +
+      'event: error\ndata: {"error":{"message":"at byte 9","code":"data_loss"}}\n\n');
+  });
+  const seen: number[] = [];
+  await assert.rejects(async () => {
+    for await (const { sequence } of drover.events("ses_1")) seen.push(sequence);
+  }, { code: "data_loss", message: "at byte 9" });
+  assert.deepEqual(seen, [1]);
+  assert.equal(asked.length, 1);
+});
+
 test("serve answers with effects, refuses nonsense, and says what a planner throws", async () => {
   const server = await serve(({ step }) => {
     if (step === 2) throw new Error("cannot decide");

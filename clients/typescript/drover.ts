@@ -49,9 +49,10 @@ function backoff(failures: number): number {
   return most * (0.5 + Math.random() / 2);
 }
 
-/** What asking again may help against: no answer at all, too much, or not now. */
+/** What asking again may help against: no answer at all, too much, or not now; not damage. */
 function passes(error: unknown): boolean {
-  return !(error instanceof DroverError) || error.status === 429 || error.status >= 500;
+  if (!(error instanceof DroverError)) return true;
+  return error.code !== "data_loss" && (error.status === 429 || error.status >= 500);
 }
 
 /** Sessions over Drover's HTTP API. */
@@ -99,7 +100,9 @@ export class Drover {
           accept: "text/event-stream", "last-event-id": String(after),
         });
         for await (const data of serverSentData(answer)) {
-          const event = JSON.parse(data) as Event;
+          const event = JSON.parse(data) as Event & { error?: { code?: string; message: string } };
+          // The journal cannot be read on.
+          if (event.error) throw new DroverError(500, event.error.code ?? "", event.error.message);
           after = event.sequence;
           failures = 0;
           yield event;

@@ -38,8 +38,10 @@ class DroverError(Exception):
 
 
 def _passes(error: Exception) -> bool:
-    """What asking again may help against: no answer at all, too much, or not now."""
-    return not isinstance(error, DroverError) or error.status == 429 or error.status >= 500
+    """What asking again may help against: no answer at all, too much, or not now; not damage."""
+    if not isinstance(error, DroverError):
+        return True
+    return error.code != "data_loss" and (error.status == 429 or error.status >= 500)
 
 
 def _backoff(failures: int) -> float:
@@ -93,6 +95,8 @@ class Drover:
                 with self._ask("GET", _path(session, "events"), headers=headers) as answer:
                     for data in _server_sent_data(answer):
                         event = json.loads(data)
+                        if "error" in event:  # the journal cannot be read on
+                            raise DroverError(500, event["error"].get("code") or "", event["error"]["message"])
                         after, failures = event["sequence"], 0
                         yield event
                 now = self.get(session)
