@@ -428,7 +428,8 @@ class Reader {
   void tool(const Json& item, const std::string& at) {
     if (!known(item, at,
                {"name", "command", "environment", "url", "http", "tools", "headers", "ca_file",
-                "allow_private", "protocol", "only", "timeout", "facts", "data"})) {
+                "allow_private", "protocol", "only", "timeout", "facts", "data", "read_only",
+                "idempotent", "batch"})) {
       return;
     }
     tools::ToolServer t;
@@ -465,6 +466,7 @@ class Reader {
       if (other.name == t.name) fault(at, "two tool servers are named '" + t.name + "'");
     }
     read_thing(item, at, t.name, tell(), out_.config);
+    read_tool_sending(item, at, tell(), t);
     out_.config.tools.push_back(std::move(t));
   }
 

@@ -35,6 +35,11 @@
 //           description: Gives money back
 //           path: /orders/{order}/refund           # default: /NAME
 //           parameters: {type: object, required: [order], properties: {order: {type: integer}}}
+//       read_only: [find]          # may share one call; default: the server's word, GET
+//       idempotent: [refund]       # may be repeated; default: the server's word, GET, PUT, DELETE
+//       batch:                     # calls that go together (docs/tools.md)
+//         find: {tool: find_many, items: orders, item: order, results: results, max: 50,
+//                window_ms: 5}
 //   agents: [agents/support.yaml]  # files, or descriptions in place
 //   prices: [our-contract.yaml]    # before the built-in table (catalog/prices.yaml)
 //   budgets:                       # what may be used, by whom, in which window (docs/money.md)

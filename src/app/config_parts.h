@@ -15,5 +15,8 @@ using AddFault =
 
 /// config_budgets.cc
 void read_budgets(const Json& root, const AddFault& fault, Config& out);
+/// config_tools.cc: `read_only`, `idempotent` and `batch` of one tool server
+void read_tool_sending(const Json& item, const std::string& at, const AddFault& fault,
+                       tools::ToolServer& server);
 
 }  // namespace drover::app

@@ -114,6 +114,13 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"endpoints:\n  - model: m\n    provider: p\n    price: {input: cheap, output: 1}\n", 4,
             "not an amount"},
         Bad{"tools:\n  - name: t\n", 2, "either 'command' or 'url'"},
+        Bad{"tools:\n  - name: t\n    url: https://t.example\n    read_only: lookup\n", 4,
+            "'read_only' must be a list of tools"},
+        Bad{"tools:\n  - name: t\n    url: https://t.example\n    batch:\n      a: {tool: b}\n", 5,
+            "a batch needs 'items'"},
+        Bad{"tools:\n  - name: t\n    http: https://t.example\n    tools: [{name: a}]\n"
+            "    batch:\n      a: {tool: b, items: c}\n",
+            6, "has no tool named 'b'"},
         Bad{"agents:\n  - name: a\n    models: [none]\n", 2, "which no endpoint offers"},
         Bad{"agents: [missing.yaml]\n", 1, "missing.yaml"},
         Bad{"agents:\n  - name: a\n    model: m\n    instructons: typo\n", 2, "'instructons'"},

@@ -234,9 +234,15 @@ Result<void> Runtime::open(Config config) {
   effects_->set_external(opa_.get());
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));
   tools::Environment tool_environment;
+  tool_environment.loop = &loop_;
+  tool_environment.random = &random_;
   tool_environment.spawner = spawner_.get();
   tool_environment.client = tool_client_.get();
   tools_ = std::make_unique<tools::ServerToolSet>(tool_environment, std::move(servers));
+  metrics_.gauge_of("drover_tool_calls_waiting", "Tool calls that wait for their turn.",
+                    [this] { return static_cast<double>(tools_->limiter_state().waiting); });
+  metrics_.gauge_of("drover_tool_calls_in_flight", "Tool calls under way over HTTP.",
+                    [this] { return static_cast<double>(tools_->limiter_state().in_flight); });
   memory_ = std::make_unique<memory::Memory>(store_->records());
   memory_host_ = session::make_memory_host(*memory_);
   planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());

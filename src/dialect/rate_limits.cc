@@ -1,25 +1,12 @@
 #include "dialect/rate_limits.h"
 
 #include <charconv>
-#include <cmath>
 
 #include "base/bytes.h"
+#include "base/retry_after.h"
 
 namespace drover::dialect {
 namespace {
-
-constexpr double kSecondsMax = 86'400.0;
-
-// A plain decimal number at the front of `text`, which is advanced past it.
-std::optional<double> take_number(std::string_view& text) {
-  size_t n = 0;
-  while (n < text.size() && ((text[n] >= '0' && text[n] <= '9') || text[n] == '.')) ++n;
-  double value = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + n, value);
-  if (n == 0 || ec != std::errc() || end != text.data() + n) return std::nullopt;
-  text.remove_prefix(n);
-  return value;
-}
 
 // Seconds that one unit stands for; the unit is taken off `text`.
 std::optional<double> take_unit(std::string_view& text) {
@@ -36,10 +23,6 @@ std::optional<double> take_unit(std::string_view& text) {
     return unit.seconds;
   }
   return std::nullopt;
-}
-
-Duration of_seconds(double seconds) {
-  return Duration(static_cast<int64_t>(std::min(seconds, kSecondsMax) * 1e9));
 }
 
 std::optional<int64_t> count(const HeaderLookup& headers, std::string_view name) {
@@ -68,7 +51,7 @@ std::optional<Duration> parse_reset(std::string_view text) {
   if (text.empty() || text.size() > 40) return std::nullopt;
   double seconds = 0;
   while (!text.empty()) {
-    std::optional<double> number = take_number(text);
+    std::optional<double> number = take_decimal(text);
     if (!number) return std::nullopt;
     if (text.empty()) {
       seconds += *number;
@@ -99,23 +82,13 @@ std::optional<Duration> read_retry_after(const HeaderLookup& headers) {
     std::optional<std::string> value = headers(name);
     if (!value) continue;
     std::string_view text = trim(*value);
-    std::optional<double> ms = take_number(text);
+    std::optional<double> ms = take_decimal(text);
     if (ms && text.empty()) return of_seconds(*ms * 1e-3);
   }
   std::optional<std::string> value = headers("retry-after");
   if (!value) return std::nullopt;
-  std::string_view text = trim(*value);
-  std::string_view rest = text;
-  std::optional<double> seconds = take_number(rest);
-  if (seconds && rest.empty()) return of_seconds(*seconds);
-  Result<WallTime> until = parse_http_date(text);
   std::optional<std::string> date = headers("date");
-  if (!until || !date) return std::nullopt;
-  Result<WallTime> now = parse_http_date(trim(*date));
-  if (!now) return std::nullopt;
-  Duration wait = *until - *now;
-  if (wait < Duration::zero()) return Duration::zero();
-  return std::min(wait, of_seconds(kSecondsMax));
+  return parse_retry_after(*value, date ? std::optional<std::string_view>(*date) : std::nullopt);
 }
 
 }  // namespace drover::dialect

@@ -1,6 +1,9 @@
 #include "road/effects.h"
 
+#include <algorithm>
+
 #include "road/telemetry.h"
+#include "tools/tool_set.h"
 #include "trace/genai.h"
 
 namespace drover::road {
@@ -42,6 +45,15 @@ Effects::Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics
   if (metrics == nullptr) return;
   total_ = &metrics->counter("drover_effects_total", "Tool and memory effects, by outcome.",
                              {"gen_ai_operation_name", "outcome"});
+  waited_ = &metrics->histogram("drover_tool_wait_seconds",
+                                "Time that tool calls waited for their turn, or for their batch.",
+                                {}, trace::duration_bounds());
+  tries_ =
+      &metrics->counter("drover_tool_tries_total", "Tool calls as they were sent, tries included.");
+  joined_ = &metrics->counter("drover_tool_calls_joined_total",
+                              "Tool calls that were not sent by themselves: coalesced with an "
+                              "identical one, or in a batch.",
+                              {"how"});
   duration_ =
       &metrics->histogram("drover_effect_duration_seconds", "Duration of tool and memory effects.",
                           {"gen_ai_operation_name"}, trace::duration_bounds());
@@ -50,6 +62,7 @@ Effects::Effects(Random& random, trace::SpanSink* spans, trace::Metrics* metrics
 Result<void> Effects::begin(const Context& ctx, EffectCall call, Running& out) {
   out.started = ctx.loop().mono();
   out.part = call.part;
+  out.report = call.report;
   out.span = trace::Span(ctx, spans_, *random_, std::move(call.span_name), "INTERNAL");
   out.span.set_tenant(call.principal.tenant);
   out.span.set(genai::kOperation, call.operation);
@@ -69,10 +82,37 @@ Result<void> Effects::begin(const Context& ctx, EffectCall call, Running& out) {
   return allowed;
 }
 
+Duration Effects::describe(Running& running, Duration whole) {
+  const tools::CallReport& report = *running.report;
+  // Memory has none, nor has what was refused at once.
+  bool nothing = report.tries == 0 && !report.coalesced && report.waited == Duration::zero();
+  if (nothing) return Duration::zero();
+  if (report.tries > 1) running.span.set(trace::own::kToolTries, report.tries);
+  if (report.batch > 0)
+    running.span.set(trace::own::kToolBatch, static_cast<int64_t>(report.batch));
+  if (report.coalesced) running.span.set(trace::own::kToolCoalesced, true);
+  if (waited_ != nullptr) {
+    waited_->with({}).observe(static_cast<double>(report.waited.count()) * 1e-9);
+    if (report.coalesced) joined_->with({"coalesced"}).add(1);
+    if (report.batch > 0 && !report.coalesced) joined_->with({"batch"}).add(1);
+    // A batch is sent once for all of its calls.
+    if (!report.coalesced && report.tries > 0) {
+      tries_->with({}).add(static_cast<double>(report.tries) /
+                           static_cast<double>(std::max<size_t>(1, report.batch)));
+    }
+  }
+  return std::min(report.waited, whole);
+}
+
 LatencyParts Effects::end(const Context& ctx, Running& running, const Error* error) {
   MonoTime now = ctx.loop().mono();
   LatencyParts out;
-  out.queue = running.admitted - running.started;
+  if (running.report != nullptr) {
+    Duration waited = describe(running, now - running.admitted);
+    out.queue += waited;
+    out.*running.part -= waited;
+  }
+  out.queue += running.admitted - running.started;
   out.*running.part += now - running.admitted;
   if (error != nullptr) describe_failure(running.span, *error, running.bound);
   describe_latency(running.span, out);

@@ -17,6 +17,10 @@
 #include "road/guard.h"
 #include "road/road.h"
 
+namespace drover::tools {
+struct CallReport;
+}
+
 namespace drover::road {
 
 struct EffectCall {
@@ -28,6 +32,9 @@ struct EffectCall {
   std::string span_name;
   std::string session;
   std::string agent;
+  /// What a tool's executor found on its way, read when the effect ends: the time that the call
+  /// waited counts as queueing. May be null; outlives the effect.
+  const tools::CallReport* report = nullptr;
   /// Which part of the latency it counts as.
   Duration LatencyParts::* part = &LatencyParts::tool;
   std::vector<std::pair<std::string, Json>> attributes;
@@ -61,6 +68,7 @@ class Effects {
     MonoTime started;
     MonoTime admitted;
     Duration LatencyParts::* part = nullptr;
+    const tools::CallReport* report = nullptr;
     std::string operation;
     bool bound = false;
   };
@@ -72,11 +80,17 @@ class Effects {
   Guard& guard() { return guard_; }
 
  private:
+  /// On the span and in the metrics; returns the time that was waited.
+  Duration describe(Running& running, Duration whole);
+
   Guard guard_;
   Random* random_;
   trace::SpanSink* spans_;
   trace::Family* total_ = nullptr;
   trace::Family* duration_ = nullptr;
+  trace::Family* waited_ = nullptr;
+  trace::Family* tries_ = nullptr;
+  trace::Family* joined_ = nullptr;
 };
 
 template <typename T>

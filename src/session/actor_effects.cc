@@ -149,6 +149,7 @@ void Actor::start_tool_calls() {
     }
     task.session = state_.id;
     task.tenant = state_.tenant;
+    task.key = state_.key;
     task.agent_name = state_.agent.name;
     task.memory_namespace = state_.agent.memory_namespace;
     task.servers = state_.agent.tools;

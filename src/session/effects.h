@@ -37,6 +37,9 @@ struct ModelTask {
 struct ToolTask {
   SessionId session;
   TenantId tenant;
+  std::string key;  // of whoever began the session
+  /// Filled in by the call; may be null.
+  tools::CallReport* report = nullptr;
   std::string agent_name;
   std::string memory_namespace;
   std::vector<std::string> servers;

@@ -18,13 +18,17 @@ Draft draft_for(const ToolTask& task, std::string_view kind, Json payload) {
   return d;
 }
 
-Json result_json(const ToolTask& task, std::string content, bool is_error, Duration took) {
+Json result_json(const ToolTask& task, std::string content, bool is_error, Duration took,
+                 const tools::CallReport& report) {
   Json out = Json::object();
   out.set("call_id", task.call.id);
   out.set("name", task.call.name);
   out.set("content", std::move(content));
   if (is_error) out.set("is_error", true);
   out.set("latency_us", took.count() / 1000);
+  if (report.coalesced) out.set("coalesced", true);
+  if (report.batch > 0) out.set("batch", static_cast<int64_t>(report.batch));
+  if (report.tries > 1) out.set("tries", report.tries);
   return out;
 }
 
@@ -36,6 +40,19 @@ Json::Object call_meta(const ToolTask& task) {
   meta.emplace_back("drover/position", Json(task.call_index));
   if (!task.labels.is_null()) meta.emplace_back("drover/labels", task.labels);
   return meta;
+}
+
+/// For whom it is called: calls that differ in any of it are never made one (tools/tool_set.h).
+tools::CallOrigin origin_of(const ToolTask& task) {
+  tools::CallOrigin out;
+  out.tenant = task.tenant.str();
+  Json principal = Json::array();
+  principal.push(task.key).push(task.agent_name);
+  principal.push(task.labels);
+  out.principal = principal.dump();
+  out.data_class = task.data_class;
+  out.session = task.session.str();
+  return out;
 }
 
 /// What an executor hands back through the road.
@@ -139,6 +156,8 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
   invocation.meta = call_meta(*task);
   invocation.idempotency_key = idempotency_key(task->session, task->sequence);
   invocation.attempt = static_cast<int>(task->attempt);
+  invocation.origin = origin_of(*task);
+  invocation.report = task->report;
   CO_TRY(auto outcome, co_await services.tools->call(ctx, std::move(invocation)));
   Done done;
   done.content = std::move(outcome.content);
@@ -154,12 +173,15 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
                 services.memory->offers(task.call.name);
   identity::Principal who = identity::Principal::system(task.tenant);
   std::string session = task.session.str();
+  tools::CallReport report;
+  task.report = &report;
   road::EffectCall call =
       memory ? road::memory_effect(who, session, task.agent_name, task.memory_namespace,
                                    services.memory->writes(task.call.name))
              : road::tool_effect(who, session, task.agent_name, task.call.name, task.call.id);
   call.data_class = task.data_class;
   const ToolTask* what = &task;
+  call.report = task.report;
   std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
     return memory ? use_memory(below, services, what) : use_tool(below, services, what);
   };
@@ -183,7 +205,8 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
   if (!done.event_kind.empty()) {
     out.drafts.push_back(draft_for(task, done.event_kind, std::move(done.event_payload)));
   }
-  Json result = result_json(task, std::move(done.content), done.is_error, outcome.latency.total());
+  Json result =
+      result_json(task, std::move(done.content), done.is_error, outcome.latency.total(), report);
   Draft last = draft_for(task, contract::kind::kToolResult, std::move(result));
   last.data_class = std::move(done.data_class);
   out.drafts.push_back(std::move(last));

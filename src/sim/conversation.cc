@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include "base/json_canonical.h"
 
 namespace drover::sim {
 
@@ -10,44 +10,6 @@ using contract::Message;
 using contract::ToolCall;
 
 namespace {
-
-void append_number(const Json& value, std::string& out) {
-  if (std::optional<int64_t> whole = value.integer()) {
-    out += std::to_string(*whole);
-  } else if (std::optional<double> number = value.number()) {
-    out += fmt::format("{}", *number);
-  } else {
-    out += value.raw_number()->text;
-  }
-}
-
-void append_canonical(const Json& value, std::string& out) {
-  if (const Json::Object* members = value.members()) {
-    std::vector<const Json::Member*> sorted;
-    for (const Json::Member& member : *members) sorted.push_back(&member);
-    std::sort(sorted.begin(), sorted.end(),
-              [](const auto* a, const auto* b) { return a->first < b->first; });
-    out += '{';
-    for (const Json::Member* member : sorted) {
-      append_json_string(out, member->first);
-      out += ':';
-      append_canonical(member->second, out);
-      out += ',';
-    }
-    out += '}';
-  } else if (const Json::Array* items = value.array_items()) {
-    out += '[';
-    for (const Json& item : *items) {
-      append_canonical(item, out);
-      out += ',';
-    }
-    out += ']';
-  } else if (value.is_number()) {
-    append_number(value, out);
-  } else {
-    value.dump_to(out);
-  }
-}
 
 /// Each field with its length, so that no text can pass for two fields.
 void append_field(std::string_view name, std::string_view value, std::string& out) {
@@ -82,12 +44,6 @@ std::string difference_of(std::string_view what, std::string_view expected, std:
 }
 
 }  // namespace
-
-std::string canonical_json(const Json& value) {
-  std::string out;
-  append_canonical(value, out);
-  return out;
-}
 
 std::string canonical_message(const Message& message) {
   std::string out;

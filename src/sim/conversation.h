@@ -15,9 +15,6 @@
 
 namespace drover::sim {
 
-/// JSON as text that is equal for equal values: members sorted, numbers by value.
-std::string canonical_json(const Json& value);
-
 /// One message in a form that two messages share exactly when they say the same.
 std::string canonical_message(const contract::Message& message);
 

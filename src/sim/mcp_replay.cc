@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <set>
 
-#include "sim/conversation.h"
+#include "base/json_canonical.h"
 
 namespace drover::sim {
 

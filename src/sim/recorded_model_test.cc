@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "base/json_canonical.h"
 #include "sim/conversation.h"
 
 namespace drover::sim {
@@ -173,6 +174,7 @@ TEST(Conversation, CanonicalJsonIsByValue) {
   EXPECT_NE(canonical(R"({"a":1})"), canonical(R"({"a":"1"})"));
   EXPECT_NE(canonical(R"([1,2])"), canonical(R"([2,1])"));
   EXPECT_NE(canonical("9007199254740993"), canonical("9007199254740992"));
+  EXPECT_NE(canonical("18446744073709551615"), canonical("18446744073709551614"));
   EXPECT_EQ(canonical("0.10"), canonical("0.1"));
 }
 

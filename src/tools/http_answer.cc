@@ -1,11 +1,11 @@
 #include "tools/http_answer.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/bytes.h"
 #include "base/limits/road.h"
 #include "base/limits/session.h"
+#include "base/retry_after.h"
 
 namespace drover::tools {
 
@@ -18,12 +18,9 @@ bool is_type(const http::ResponseHead& head, std::string_view type) {
 std::optional<Duration> retry_after(const http::ResponseHead& head) {
   auto value = head.headers.get("retry-after");
   if (!value) return std::nullopt;
-  std::string_view text = trim(*value);
-  int64_t seconds = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size() || seconds < 0) return std::nullopt;
-  return std::min<Duration>(std::chrono::seconds(std::min<int64_t>(seconds, 86'400)),
-                            limits::kRetryAfterMax);
+  auto wait = parse_retry_after(*value, head.headers.get("date"));
+  if (!wait) return std::nullopt;
+  return std::min<Duration>(*wait, limits::kRetryAfterMax);
 }
 
 Error status_error(std::string_view who, const http::ResponseHead& head, std::string_view said) {

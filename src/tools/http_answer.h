@@ -19,7 +19,7 @@ namespace drover::tools {
 /// Whether the content is of this type, its parameters aside.
 bool is_type(const http::ResponseHead& head, std::string_view type);
 
-/// Retry-After in seconds, at most limits::kRetryAfterMax; dates are not read.
+/// Retry-After, at most limits::kRetryAfterMax.
 std::optional<Duration> retry_after(const http::ResponseHead& head);
 
 /// The error of a status that says nothing of the call itself, with reason "http_<status>" and the

@@ -1,7 +1,5 @@
 #include "tools/http_tool_client.h"
 
-#include <algorithm>
-
 #include "base/limits/session.h"
 #include "tools/http_answer.h"
 #include "tools/http_tool.h"
@@ -28,15 +26,20 @@ Task<Result<std::string>> read_content(Context ctx, http::ClientResponse* respon
 HttpToolClient::HttpToolClient(Environment environment, ToolServer server)
     : environment_(environment), server_(std::move(server)) {}
 
-bool HttpToolClient::wanted(const std::string& tool) const {
-  return server_.only.empty() ||
-         std::find(server_.only.begin(), server_.only.end(), tool) != server_.only.end();
+ToolTraits HttpToolClient::traits(const std::string& tool) const {
+  ToolTraits told;
+  for (const HttpTool& known : server_.http_tools) {
+    if (known.definition.name != tool) continue;
+    told.read_only = known.method == "GET";
+    if (told.read_only || known.method == "PUT" || known.method == "DELETE") told.idempotent = true;
+  }
+  return traits_of(server_, tool, told);
 }
 
 Task<Result<std::vector<contract::ToolDefinition>>> HttpToolClient::list(Context ctx) {
   std::vector<contract::ToolDefinition> out;
   for (const HttpTool& tool : server_.http_tools) {
-    if (wanted(tool.definition.name)) out.push_back(tool.definition);
+    if (is_offered(server_, tool.definition.name)) out.push_back(tool.definition);
   }
   co_return out;
 }
@@ -44,18 +47,22 @@ Task<Result<std::vector<contract::ToolDefinition>>> HttpToolClient::list(Context
 Result<const HttpTool*> HttpToolClient::find(const std::string& name) const {
   for (const HttpTool& tool : server_.http_tools) {
     if (tool.definition.name != name) continue;
-    if (wanted(name)) return &tool;
+    if (may_be_called(server_, name)) return &tool;
     return fail(Code::kPermissionDenied,
                 "tool '" + name + "' of server '" + server_.name + "' is not among those allowed");
   }
   return fail(Code::kNotFound, name_of(server_) + " has no tool named '" + name + "'");
 }
 
-Task<Result<ToolOutcome>> HttpToolClient::ask(Context ctx, http::ClientRequest request) {
+Task<Result<ToolOutcome>> HttpToolClient::ask(Context ctx, const ToolInvocation* invocation,
+                                              http::ClientRequest request) {
   auto sent = co_await environment_.client->send(ctx, std::move(request));
   if (!sent) co_return fail(send_error(name_of(server_), std::move(sent).error()));
   std::unique_ptr<http::ClientResponse> response = std::move(*sent);
   http::ResponseHead head = response->head();
+  if (environment_.listener != nullptr) {
+    environment_.listener->heard(invocation->tool, invocation->turn, head);
+  }
   if (is_no_answer(head.status)) co_return fail(status_error(name_of(server_), head, ""));
   CO_TRY(std::string body, co_await read_content(ctx, response.get()));
   co_return http_tool_outcome(head, std::move(body));
@@ -71,7 +78,7 @@ Task<Result<ToolOutcome>> HttpToolClient::call(Context ctx, ToolInvocation invoc
   if (tool->timeout > Duration::zero()) limit = tool->timeout;
   request.headers_timeout = limit;  // a tool may take its time before the first byte
   Context bounded = ctx.with_timeout(limit);
-  auto outcome = co_await ask(bounded, std::move(request));
+  auto outcome = co_await ask(bounded, &invocation, std::move(request));
   if (outcome) co_return outcome;
   Error error = std::move(outcome).error();
   if (error.code == Code::kDeadlineExceeded && ctx.check().has_value()) {

@@ -17,15 +17,18 @@ class HttpToolClient final : public ServerClient {
 
   Task<Result<std::vector<contract::ToolDefinition>>> list(Context ctx) override;
   Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation) override;
+  /// GET changes nothing, PUT and DELETE may be repeated (RFC 9110 section 9.2), unless the
+  /// operator says otherwise.
+  ToolTraits traits(const std::string& tool) const override;
   Task<void> close(Context ctx) override;
   Task<void> retire(Context ctx) override;
   const ToolServer& server() const override { return server_; }
   std::string version() const override { return "HTTP"; }
 
  private:
-  bool wanted(const std::string& tool) const;
   Result<const HttpTool*> find(const std::string& name) const;
-  Task<Result<ToolOutcome>> ask(Context ctx, http::ClientRequest request);
+  Task<Result<ToolOutcome>> ask(Context ctx, const ToolInvocation* invocation,
+                                http::ClientRequest request);
 
   Environment environment_;
   ToolServer server_;

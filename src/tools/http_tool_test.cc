@@ -178,6 +178,7 @@ class HttpToolTest : public testing::Test {
     server_.http_tools.push_back(tool_of(R"({"name":"find","description":"Finds"})"));
     server_.http_tools.push_back(tool_of(R"({"name":"slow","timeout_s":2})"));
     Environment environment;
+    environment.loop = &loop_;
     environment.client = &client;
     std::vector<ToolServer> servers(1, server_);
     set_ = std::make_unique<ServerToolSet>(environment, std::move(servers));

@@ -20,9 +20,9 @@ Json with_era(const CallFacts& facts, Json params) {
 
 }  // namespace
 
-bool McpClient::wanted(const std::string& tool) const {
-  return server_.only.empty() ||
-         std::find(server_.only.begin(), server_.only.end(), tool) != server_.only.end();
+ToolTraits McpClient::traits(const std::string& tool) const {
+  auto told = traits_.find(tool);
+  return traits_of(server_, tool, told == traits_.end() ? ToolTraits() : told->second);
 }
 
 bool McpClient::list_is_fresh(const ConnectionPtr& connection) const {
@@ -30,8 +30,9 @@ bool McpClient::list_is_fresh(const ConnectionPtr& connection) const {
          connection->transport->list_changes() == listed_at_change_;
 }
 
-void McpClient::take_tool(contract::ToolDefinition tool, bool http) {
-  if (!wanted(tool.name)) return;
+void McpClient::take_tool(ListedTool listed, bool http) {
+  contract::ToolDefinition& tool = listed.definition;
+  if (!may_be_called(server_, tool.name)) return;
   for (const contract::ToolDefinition& other : *tools_) {
     if (other.name == tool.name) return;  // the first of a name counts
   }
@@ -44,13 +45,14 @@ void McpClient::take_tool(contract::ToolDefinition tool, bool http) {
     }
     if (!params->empty()) header_params_[tool.name] = std::move(*params);
   }
-  tools_->push_back(std::move(tool));
+  traits_[tool.name] = listed.traits;
+  if (is_offered(server_, tool.name)) tools_->push_back(std::move(tool));
 }
 
 Task<Result<void>> McpClient::refresh_list(Context ctx, ConnectionPtr connection) {
   // Counted before: a change while we read makes us read again.
   uint64_t changes = connection->transport->list_changes();
-  std::vector<contract::ToolDefinition> all;
+  std::vector<ListedTool> all;
   std::optional<Duration> ttl;
   std::string cursor;
   for (int page = 0;; ++page) {
@@ -67,14 +69,15 @@ Task<Result<void>> McpClient::refresh_list(Context ctx, ConnectionPtr connection
     if (!result) co_return fail(std::move(result).error());
     CO_TRY(auto parsed, parse_tool_page(*result));
     if (parsed.ttl) ttl = std::min(ttl.value_or(*parsed.ttl), *parsed.ttl);
-    for (contract::ToolDefinition& tool : parsed.tools) all.push_back(std::move(tool));
+    for (ListedTool& tool : parsed.tools) all.push_back(std::move(tool));
     if (parsed.next_cursor.empty()) break;
     cursor = std::move(parsed.next_cursor);
   }
   tools_.emplace();
   header_params_.clear();
+  traits_.clear();
   bool http = connection->transport->is_http();
-  for (contract::ToolDefinition& tool : all) {
+  for (ListedTool& tool : all) {
     take_tool(std::move(tool), http && connection->facts.modern);
   }
   listed_on_ = connection;
@@ -119,6 +122,7 @@ Task<Result<Json>> McpClient::send_call(Context ctx, ConnectionPtr connection,
   CO_TRY(Json params, call_params(*invocation));
   CallFacts facts = connection->facts;
   facts.name = invocation->tool;
+  facts.turn = invocation->turn;
   if (facts.modern && connection->transport->is_http()) {
     auto marked = header_params_.find(invocation->tool);
     const Json* arguments = params.find("arguments");
@@ -138,7 +142,7 @@ Task<Result<Json>> McpClient::send_call(Context ctx, ConnectionPtr connection,
 
 Task<Result<ToolOutcome>> McpClient::call(Context ctx, ToolInvocation invocation) {
   InFlight::Call in_flight(&in_flight_);
-  if (!wanted(invocation.tool)) {
+  if (!may_be_called(server_, invocation.tool)) {
     co_return fail(Code::kPermissionDenied, "tool '" + invocation.tool + "' of server '" +
                                                 server_.name + "' is not among those allowed");
   }

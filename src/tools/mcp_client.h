@@ -36,6 +36,8 @@ class McpClient final : public ServerClient {
 
   Task<Result<std::vector<contract::ToolDefinition>>> list(Context ctx) override;
   Task<Result<ToolOutcome>> call(Context ctx, ToolInvocation invocation) override;
+  /// By the annotations of its list.
+  ToolTraits traits(const std::string& tool) const override;
   Task<void> close(Context ctx) override;
   Task<void> retire(Context ctx) override;
   const ToolServer& server() const override { return server_; }
@@ -67,10 +69,9 @@ class McpClient final : public ServerClient {
 
   bool list_is_fresh(const ConnectionPtr& connection) const;
   Task<Result<void>> refresh_list(Context ctx, ConnectionPtr connection);
-  void take_tool(contract::ToolDefinition tool, bool http);
+  void take_tool(ListedTool tool, bool http);
   Task<Result<Json>> send_call(Context ctx, ConnectionPtr connection,
                                const ToolInvocation* invocation);
-  bool wanted(const std::string& tool) const;
 
   Environment environment_;
   ToolServer server_;
@@ -90,6 +91,7 @@ class McpClient final : public ServerClient {
   // The list.
   std::optional<std::vector<contract::ToolDefinition>> tools_;
   std::map<std::string, std::vector<HeaderParam>> header_params_;
+  std::map<std::string, ToolTraits> traits_;
   std::weak_ptr<Connection> listed_on_;
   uint64_t listed_at_change_ = 0;
   MonoTime list_until_{};

@@ -65,8 +65,9 @@ Task<Result<void>> McpClient::handshake(Context ctx, ConnectionPtr connection) {
 }
 
 Result<std::shared_ptr<Transport>> McpClient::make_transport(const Context& ctx) {
-  auto made = server_.command.empty() ? make_http_transport(*environment_.client, server_)
-                                      : make_stdio_transport(ctx, *environment_.spawner, server_);
+  auto made = server_.command.empty()
+                  ? make_http_transport(*environment_.client, server_, environment_.listener)
+                  : make_stdio_transport(ctx, *environment_.spawner, server_);
   if (!made) return fail(std::move(made).error());
   return std::shared_ptr<Transport>(std::move(*made));
 }

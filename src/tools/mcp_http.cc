@@ -33,8 +33,8 @@ struct Exchange {
 
 class HttpTransport final : public Transport {
  public:
-  HttpTransport(http::Client& client, ToolServer server, http::Url url)
-      : client_(client), server_(std::move(server)), url_(std::move(url)) {}
+  HttpTransport(http::Client& client, ToolServer server, http::Url url, AnswerListener* listener)
+      : client_(client), server_(std::move(server)), url_(std::move(url)), listener_(listener) {}
 
   bool alive() const override { return alive_; }
   bool is_http() const override { return true; }
@@ -168,6 +168,11 @@ class HttpTransport final : public Transport {
     auto sent = co_await client_.send(ctx, std::move(request));
     if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
+    if (listener_ != nullptr) {
+      bool calls = exchange->method == "tools/call";
+      listener_->heard(calls ? exchange->facts.name : std::string(), exchange->facts.turn,
+                       response->head());
+    }
     if (auto session = response->head().headers.get("mcp-session-id");
         session && exchange->method == "initialize") {
       session_ = std::string(*session);
@@ -316,6 +321,7 @@ class HttpTransport final : public Transport {
   http::Client& client_;
   ToolServer server_;
   http::Url url_;
+  AnswerListener* listener_;
   std::string session_;
   std::string version_;
   int64_t next_id_ = 1;
@@ -328,7 +334,8 @@ class HttpTransport final : public Transport {
 }  // namespace
 
 Result<std::unique_ptr<Transport>> make_http_transport(http::Client& client,
-                                                       const ToolServer& server) {
+                                                       const ToolServer& server,
+                                                       AnswerListener* listener) {
   auto url = http::Url::parse(server.url);
   if (!url) {
     Error error = std::move(url).error();
@@ -336,7 +343,7 @@ Result<std::unique_ptr<Transport>> make_http_transport(http::Client& client,
     return fail(std::move(error));
   }
   return std::unique_ptr<Transport>(
-      std::make_unique<HttpTransport>(client, server, std::move(*url)));
+      std::make_unique<HttpTransport>(client, server, std::move(*url), listener));
 }
 
 }  // namespace drover::tools::mcp

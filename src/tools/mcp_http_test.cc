@@ -40,6 +40,7 @@ class HttpTest : public testing::Test {
     server_.name = "search";
     if (server_.url.empty()) server_.url = "http://tools.example/mcp";
     Environment environment;
+    environment.loop = &loop_;
     environment.client = &client;
     std::vector<ToolServer> servers(1, server_);
     set_ = std::make_unique<ServerToolSet>(environment, std::move(servers));

@@ -5,6 +5,7 @@
 
 #include "async/scope.h"
 #include "async/sim_loop.h"
+#include "base/limits/tool_calls.h"
 #include "base/limits/tools.h"
 #include "tools/fake_mcp.h"
 #include "tools/server_tool_set.h"
@@ -64,6 +65,7 @@ class ListenTest : public testing::Test {
     ToolServer server;
     server.url = "http://tools.example/mcp";
     Environment environment;
+    environment.loop = &loop_;
     environment.client = http_.get();
     open(environment, std::move(server));
   }
@@ -244,6 +246,7 @@ TEST_F(ListenTest, ModernStdioServersTellBySubscriptionToo) {
   ToolServer server;
   server.command = "tool";
   Environment environment;
+  environment.loop = &loop_;
   environment.spawner = spawner_.get();
   open(environment, std::move(server));
   EXPECT_EQ(tools(), "one");
@@ -287,6 +290,7 @@ TEST_F(ListenTest, StdioCallsBeyondTheLimitQueueInOrder) {
   ToolServer server;
   server.command = "tool";
   Environment environment;
+  environment.loop = &loop_;
   environment.spawner = spawner_.get();
   open(environment, std::move(server));
   const size_t calls = limits::kMcpPendingMax + 500;
@@ -342,7 +346,8 @@ TEST_F(ListenTest, HttpCallsBeyondTheLimitQueue) {
   }
   loop_.run_task(scope.join());
   EXPECT_EQ(answers, numbers(calls));
-  EXPECT_EQ(most, limits::kMcpHttpPendingMax);
+  EXPECT_GE(most, static_cast<size_t>(limits::kToolWindowStart));
+  EXPECT_LT(most, limits::kMcpHttpPendingMax) << "more go together as answers come";
 }
 
 }  // namespace

@@ -88,11 +88,16 @@ Result<ToolPage> parse_tool_page(const Json& result) {
   for (const Json& item : *tools->array_items()) {
     auto name = item.get_string("name");
     if (!name || name->empty()) return fail(Code::kInternal, "a tool of the server has no name");
-    contract::ToolDefinition tool;
+    ListedTool listed;
+    contract::ToolDefinition& tool = listed.definition;
     tool.name = std::string(*name);
     tool.description = std::string(item.get_string("description").value_or(""));
     if (const Json* schema = item.find("inputSchema")) tool.parameters = *schema;
-    page.tools.push_back(std::move(tool));
+    if (const Json* hints = item.find("annotations")) {
+      listed.traits.read_only = hints->get_bool("readOnlyHint").value_or(false);
+      listed.traits.idempotent = hints->get_bool("idempotentHint");
+    }
+    page.tools.push_back(std::move(listed));
   }
   if (auto ttl = result.get_int("ttlMs")) {
     constexpr int64_t kDay = 24 * 3600 * 1000;

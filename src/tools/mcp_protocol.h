@@ -11,6 +11,7 @@
 
 #include "contract/chat.h"
 #include "http/json_rpc.h"
+#include "tools/server_client.h"
 #include "tools/tool_set.h"
 
 namespace drover::tools::mcp {
@@ -38,8 +39,14 @@ bool acknowledges_list_changes(const Json& params);
 /// Adds members to params._meta (made if absent).
 void add_meta(Json& params, const Json::Object& members);
 
+struct ListedTool {
+  contract::ToolDefinition definition;
+  /// readOnlyHint, idempotentHint; a tool that says nothing is taken as neither.
+  ToolTraits traits;
+};
+
 struct ToolPage {
-  std::vector<contract::ToolDefinition> tools;
+  std::vector<ListedTool> tools;
   std::string next_cursor;
   /// How long the list may be kept (2026-07-28); absent in older revisions.
   std::optional<Duration> ttl;

@@ -61,6 +61,7 @@ class StdioTest : public testing::Test {
   void start_with(FakeScript script) {
     spawner_ = std::make_unique<FakeSpawner>(std::move(script));
     Environment environment;
+    environment.loop = &loop_;
     environment.spawner = spawner_.get();
     std::vector<ToolServer> servers(1, server_);
     set_ = std::make_unique<ServerToolSet>(environment, std::move(servers));

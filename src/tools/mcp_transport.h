@@ -16,6 +16,7 @@
 #include "http/client.h"
 #include "http/json_rpc.h"
 #include "net/process.h"
+#include "tools/server_client.h"
 #include "tools/tool_set.h"
 
 namespace drover::tools::mcp {
@@ -27,6 +28,8 @@ struct CallFacts {
   std::string version;
   /// Value of Mcp-Name: the tool's name for tools/call.
   std::string name;
+  /// The call's turn, for whoever hears of its answer (AnswerListener).
+  uint64_t turn = 0;
   /// Mcp-Param-* headers.
   std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -57,9 +60,10 @@ class Transport {
 Result<std::unique_ptr<Transport>> make_stdio_transport(const Context& ctx,
                                                         net::ProcessSpawner& spawner,
                                                         const ToolServer& server);
-/// Streamable HTTP.
+/// Streamable HTTP. `listener` may be null.
 Result<std::unique_ptr<Transport>> make_http_transport(http::Client& client,
-                                                       const ToolServer& server);
+                                                       const ToolServer& server,
+                                                       AnswerListener* listener);
 
 /// Our answer to a request of a legacy server: ping is answered, the rest is refused by name.
 http::RpcResponse answer_to(const http::RpcRequest& request);

@@ -2,22 +2,20 @@
 
 #include "async/scope.h"
 #include "base/limits/app.h"
-#include "base/limits/road.h"
-#include "base/limits/tools.h"
+#include "tools/governed_client.h"
 #include "tools/http_tool_client.h"
 #include "tools/mcp_client.h"
 
 namespace drover::tools {
 namespace {
 
-/// Where a server asks for a pause and does not say how long.
-constexpr Duration kPause = 500ms;
-
-std::shared_ptr<ServerClient> make_client(const Environment& environment, ToolServer server) {
-  if (!server.http.empty()) {
-    return std::make_shared<HttpToolClient>(environment, std::move(server));
-  }
-  return std::make_shared<mcp::McpClient>(environment, std::move(server));
+/// Servers with this in common share their limits: where they are, what they speak, and as whom.
+std::string limiter_key(const ToolServer& server) {
+  const std::string& where = server.http.empty() ? server.url : server.http;
+  auto url = http::Url::parse(where);
+  std::string out = (server.http.empty() ? "mcp " : "http ") + (url ? url->origin() : where);
+  for (const auto& [name, value] : server.headers) out += '\n' + name + ": " + value;
+  return out;
 }
 
 }  // namespace
@@ -26,8 +24,44 @@ ServerToolSet::ServerToolSet(Environment environment, std::vector<ToolServer> se
     : environment_(environment) {
   for (ToolServer& server : servers) {
     std::string name = server.name;
-    clients_[name] = make_client(environment_, std::move(server));
+    clients_[name] = make_client(std::move(server));
   }
+}
+
+std::shared_ptr<Limiter> ServerToolSet::limiter_for(const ToolServer& server) {
+  if (!server.command.empty()) return nullptr;
+  std::erase_if(limiters_, [](const auto& named) { return named.second.expired(); });
+  std::weak_ptr<Limiter>& known = limiters_[limiter_key(server)];
+  std::shared_ptr<Limiter> out = known.lock();
+  if (out != nullptr) return out;
+  out = std::make_shared<Limiter>(*environment_.loop, environment_.random,
+                                  "tool server '" + server.name + "'", server.http.empty());
+  known = out;
+  return out;
+}
+
+std::shared_ptr<ServerClient> ServerToolSet::make_client(ToolServer server) {
+  std::shared_ptr<Limiter> limiter = limiter_for(server);
+  Environment environment = environment_;
+  environment.listener = limiter.get();
+  std::unique_ptr<ServerClient> inner;
+  if (!server.http.empty()) {
+    inner = std::make_unique<HttpToolClient>(environment, std::move(server));
+  } else {
+    inner = std::make_unique<mcp::McpClient>(environment, std::move(server));
+  }
+  return std::make_shared<GovernedClient>(std::move(inner), std::move(limiter), environment.random);
+}
+
+LimiterState ServerToolSet::limiter_state() const {
+  LimiterState out;
+  for (const auto& [key, known] : limiters_) {
+    std::shared_ptr<Limiter> limiter = known.lock();
+    if (limiter == nullptr) continue;
+    out.waiting += limiter->waiting();
+    out.in_flight += limiter->in_flight();
+  }
+  return out;
 }
 
 Result<std::shared_ptr<ServerClient>> ServerToolSet::find(const std::string& server) const {
@@ -90,23 +124,7 @@ Task<Result<ToolOutcome>> ServerToolSet::call(Context ctx, ToolInvocation invoca
     CO_TRY(invocation.server, co_await owner_of(ctx, invocation.tool));
   }
   CO_TRY(auto client, find(invocation.server));
-  // A server that died in the middle is started again and asked once more, with the same
-  // idempotency key: it can tell the repeat.
-  for (int tries = 1;; ++tries) {
-    ToolInvocation attempt = invocation;
-    attempt.attempt += tries - 1;
-    auto outcome = co_await client->call(ctx, std::move(attempt));
-    if (outcome || tries >= limits::kMcpCallTriesMax || !ctx.check().has_value()) co_return outcome;
-    const Error& error = outcome.error();
-    if (error.retry == Retry::kAfter) {
-      Duration wait = error.retry_after.value_or(kPause);
-      if (wait > limits::kRetryWaitMax) co_return outcome;
-      auto slept = co_await async::sleep_for(ctx, wait);
-      if (!slept) co_return outcome;
-    } else if (error.code != Code::kUnavailable || error.retry == Retry::kNever) {
-      co_return outcome;
-    }
-  }
+  co_return co_await client->call(ctx, std::move(invocation));
 }
 
 Task<void> ServerToolSet::retire_all(Context ctx, Clients clients) {
@@ -126,7 +144,7 @@ Task<void> ServerToolSet::reload(Context ctx, std::vector<ToolServer> servers) {
       clients_[name] = it->second;
       old.erase(it);
     } else {
-      clients_[name] = make_client(environment_, std::move(server));
+      clients_[name] = make_client(std::move(server));
     }
   }
   co_await retire_all(ctx, std::move(old));

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,18 @@ struct HttpTool {
   std::string path;
   Duration timeout{};  // zero: the server's
   bool operator==(const HttpTool&) const = default;
+};
+
+/// Calls of one tool that go together, as one call of another tool of the same server
+/// (batch_form.h).
+struct BatchForm {
+  std::string tool;     // that does them
+  std::string items;    // its argument that takes the list
+  std::string item;     // the argument that goes into the list; empty: all of them, as an object
+  std::string results;  // the member of its answer with the list; empty: the answer is the list
+  size_t most = 50;
+  Duration window = 5ms;  // how long the first waits for others
+  bool operator==(const BatchForm&) const = default;
 };
 
 /// How a tool server is reached: by `command`, `url` or `http`, one of them. `command` ones come
@@ -56,7 +69,29 @@ struct ToolServer {
   /// Only these tools, if not empty.
   std::vector<std::string> only;
   Duration call_timeout{};  // zero: limits::kToolCallTimeout
+  /// The operator's word on which tools change nothing, and which may be called twice; where it is
+  /// given, the server's own is not asked.
+  std::optional<std::vector<std::string>> read_only;
+  std::optional<std::vector<std::string>> idempotent;
+  std::map<std::string, BatchForm> batch;  // by the tool whose calls go together
   bool operator==(const ToolServer&) const = default;
+};
+
+/// What became of a call on its way.
+struct CallReport {
+  Duration waited{};  // for its turn, for others of its batch, and between tries
+  int tries = 0;
+  size_t batch = 0;        // calls that went together with it, itself included; 0: it went alone
+  bool coalesced = false;  // another's call was under way, and its answer is this one's
+};
+
+/// For whom a call is made. Calls of different tenants, principals or data classes have nothing in
+/// common, whatever they ask.
+struct CallOrigin {
+  std::string tenant;
+  std::string principal;  // everything else that tells callers apart: key, agent, labels
+  std::string data_class;
+  std::string session;
 };
 
 struct ToolInvocation {
@@ -67,6 +102,11 @@ struct ToolInvocation {
   Json::Object meta;
   std::string idempotency_key;
   int attempt = 1;
+  CallOrigin origin;
+  /// Which turn at its server it was given (limiter.h); 0: none.
+  uint64_t turn = 0;
+  /// Filled in when the call has ended, whatever came of it; may be null.
+  CallReport* report = nullptr;
 };
 
 struct ToolOutcome {

@@ -54,6 +54,11 @@ inline constexpr std::string_view kPlacementRejected = "drover.placement.rejecte
 inline constexpr std::string_view kPlacementEpochs = "drover.placement.epochs";
 inline constexpr std::string_view kRequestId = "drover.request_id";
 inline constexpr std::string_view kFingerprint = "drover.system_fingerprint";
+/// Of a tool call: how often it was sent, with how many others as one, and whether it was not sent
+/// at all, since an identical one was under way.
+inline constexpr std::string_view kToolTries = "drover.tool.tries";
+inline constexpr std::string_view kToolBatch = "drover.tool.batch";
+inline constexpr std::string_view kToolCoalesced = "drover.tool.coalesced";
 inline constexpr std::string_view kFailovers = "drover.failovers";
 /// Exact dollars as text ("0.0000025"): a float would round.
 inline constexpr std::string_view kCost = "drover.cost_usd";

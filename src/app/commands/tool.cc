@@ -35,6 +35,7 @@ struct Bench {
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   std::unique_ptr<net::ProcessSpawner> spawner = net::make_process_spawner(loop);
   std::unique_ptr<http::Client> client = http::make_client(loop, network->dialer());
+  SystemRandom random;
   std::vector<std::string> names;
   std::unique_ptr<tools::ServerToolSet> set;
 
@@ -48,6 +49,8 @@ struct Bench {
     if (servers.empty()) return fail(Code::kNotFound, path + " configures no tool servers");
     for (const tools::ToolServer& server : servers) names.push_back(server.name);
     tools::Environment environment;
+    environment.loop = &loop;
+    environment.random = &random;
     environment.spawner = spawner.get();
     environment.client = client.get();
     set = std::make_unique<tools::ServerToolSet>(environment, std::move(servers));
