@@ -37,9 +37,17 @@ export interface Event {
 
 export type Task = { agent?: string; message: string };
 
+/** What a step needs of the endpoint that serves it; one of which it is not known is not used. */
+export type Needs = {
+  vision?: boolean;
+  context_tokens?: number;
+  hardware?: string | string[];
+  attested?: string | { kind: string; max_age?: string };
+};
+
 /** What a planner may ask for. Several effects of one plan run side by side where they can. */
 export type Effect =
-  | { kind: "model_call"; models?: string[]; output_tokens?: number }
+  | { kind: "model_call"; models?: string[]; output_tokens?: number; needs?: Needs }
   | { kind: "tool_call"; name: string; arguments: { [name: string]: Json } | string; id?: string }
   | { kind: "say"; text: string }
   | { kind: "wait"; for: "message" | "timer" | "signal" | "approval"; seconds?: number; until?: string; name?: string; question?: string }

@@ -28,6 +28,7 @@ Json explanation_json(const road::Explanation& e) {
   epochs.set("health", e.epochs.health);
   Json out = Json::object().set("object", "placement");
   out.set("data_class", e.data_class).set("prefer", road::preference_name(e.preference));
+  if (!e.needs.empty()) out.set("needs", e.needs);
   out.set("ranked", std::move(ranked)).set("rejected", std::move(rejected));
   return out.set("epochs", std::move(epochs));
 }
@@ -45,6 +46,7 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   std::vector<std::string> ladder;
   contract::DataClass data;
   std::optional<road::Preference> prefer;
+  policy::Needs needs;
   if (const Json* agent = body.find("agent"); agent != nullptr && !agent->is_null()) {
     const std::string* name = agent->string();
     Result<session::AgentSpec> spec = name != nullptr ? services.agents->resolve(tenant, *name)
@@ -53,6 +55,7 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
     ladder = spec->models;
     data = class_of(spec->data_class);
     prefer = spec->prefer;
+    needs = spec->needs;
   }
   const Json* models = body.find("models");
   const Json::Array* names = models == nullptr ? nullptr : models->array_items();
@@ -66,6 +69,10 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
     CO_TRY(contract::DataClass more, contract::DataClass::from_json(*stated));
     data = contract::join(data, more);
   }
+  if (const Json* stated = body.find("needs"); stated != nullptr && !stated->is_null()) {
+    CO_TRY(policy::Needs more, policy::Needs::from_json(*stated));
+    needs = policy::Needs::join(needs, more);
+  }
   if (auto name = body.get_string("prefer")) {
     prefer = road::parse_preference(*name);
     if (!prefer) {
@@ -74,7 +81,7 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
     }
   }
   co_await services.road->ask_outside(ctx, tenant.str(), data);
-  co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer));
+  co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer, needs));
 }
 
 Result<Json> placement_of(const contract::Event& event) {
@@ -139,7 +146,8 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
   }
   co_await services.road->ask_outside(ctx, state.tenant.str(), class_of(data_class));
   Json out = explanation_json(services.road->explain(state.tenant.str(), class_of(data_class),
-                                                     state.agent.models, state.agent.prefer));
+                                                     state.agent.models, state.agent.prefer,
+                                                     state.step_needs()));
   out.set("session", id.str());
   if (!last.is_null()) {
     const Json* then = last.at("epochs", "catalog");

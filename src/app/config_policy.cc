@@ -243,6 +243,15 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
   state("region", e.region);
   state("partition", e.partition);
   state("zone", e.zone);
+  // The same said as what the endpoint can do.
+  if (const Json* images = item.find("images"); images != nullptr && images->is_bool()) {
+    auto set = own.set(catalog::Fact{"vision", *images, "operator", ""});
+    if (!set) fault(at, set.error().message, "");
+  }
+  if (e.context_window) {
+    auto set = own.set(catalog::Fact{"context_window", *e.context_window, "operator", ""});
+    if (!set) fault(at, set.error().message, "");
+  }
   // An endpoint whose evidence is fetched and verified can give evidence of that kind.
   if (const Json* kind = item.at("attestation", "kind"); kind != nullptr && kind->string()) {
     if (own.find("attestation") == nullptr) state("attestation", *kind->string());

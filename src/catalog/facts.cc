@@ -72,6 +72,8 @@ const std::vector<FactKind>& fact_kinds() {
       {"sovereignty", kNumber, "level 0 to 4 of the EU Cloud Sovereignty Framework"},
       {"fault_domain", kName, "what fails together with it"},
       {"hardware", kNames, "accelerators, such as h100, b200, trainium2; cpu for none"},
+      {"vision", kFlag, "whether the model reads images"},
+      {"context_window", kNumber, "tokens of a prompt and its answer, at most"},
       {"attestation", kNames, "kinds of evidence that it can give: aws-nitro, nvidia-cc"},
       {"tenancy", kName, "shared (a general pool) or dedicated (nobody else's work)"},
       {"cleared_for", kSensitivity, "the highest sensitivity that may be processed there"},

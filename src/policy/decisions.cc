@@ -29,6 +29,7 @@ void Decisions::key_of(const Ask& ask) {
   }
   for (const std::string& name : data.names) (key_ += '\5') += name;
   if (by_tenant_) (key_ += '\6') += ask.tenant;
+  ask.needs.append_key(key_);
 }
 
 const Decision& Decisions::get(const Ask& ask) {

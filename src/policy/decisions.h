@@ -1,8 +1,8 @@
 #pragma once
-// Decisions of the hard rules, kept: for each principal class, kind and data class the set of
-// things of one list (the endpoints of a catalog, by index) that no rule removes. The hot path asks
-// for a set and never for a rule. A changed list, policy or answer of an authoriser makes all of
-// them void.
+// Decisions of the hard rules, kept: for each principal class, kind, data class and needs the set
+// of things of one list (the endpoints of a catalog, by index) that no rule removes. The hot path
+// asks for a set and never for a rule. A changed list, policy or answer of an authoriser makes all
+// of them void.
 //
 // A principal class is the tenant where some rule looks at tenants, and everybody otherwise. At
 // most limits::kDecisionsMax are kept; one more, and all are made anew as they are asked for. Loop

@@ -175,6 +175,9 @@ std::string Case::stated(const Thing& thing, std::string_view fact) const {
 std::optional<Denial> Case::deny(const Thing& thing) const {
   if (impossible_) return impossible_;
   if (auto denial = built_in(thing)) return denial;
+  if (thing.kind == ThingKind::kModel) {
+    if (auto why = ask_.needs.lacks(thing)) return Denial{"needs", std::move(*why)};
+  }
   for (const Requirement* r : requirements_) {
     if (auto why = r->lacks(thing, policy_.zones())) return Denial{r->name, std::move(*why)};
   }
@@ -244,6 +247,7 @@ std::vector<EvidenceNeed> Case::evidence() const {
   for (const Requirement* r : requirements_) {
     if (!r->evidence.kind.empty()) out.push_back(r->evidence);
   }
+  if (!ask_.needs.evidence.kind.empty()) out.push_back(ask_.needs.evidence);
   return out;
 }
 

@@ -16,8 +16,9 @@
 //   retention       the provider keeps it no longer than the data may be kept
 //   isolation       restricted data is not mixed with a general pool: the tenancy is dedicated
 //
-// Then the requirements (policy/requirement.h) by their own names, then the authorisers, if there
-// are some. A Case is one question prepared: judging a thing then costs no text. Pure; any thread.
+// Then what the step needs (policy/needs.h; rule "needs"), then the requirements
+// (policy/requirement.h) by their own names, then the authorisers, if there are some. A Case is one
+// question prepared: judging a thing then costs no text. Pure; any thread.
 
 #include <map>
 #include <memory>
@@ -25,6 +26,7 @@
 #include <string>
 #include <vector>
 
+#include "policy/needs.h"
 #include "policy/requirement.h"
 
 namespace drover::policy {
@@ -34,6 +36,8 @@ struct Ask {
   ThingKind kind = ThingKind::kModel;
   std::string tenant;
   contract::DataClass data;
+  /// Of the step, for models; beside what the data demands.
+  Needs needs = Needs();
 };
 
 struct Denial {

@@ -53,6 +53,10 @@ Traits traits_of(const catalog::Facts& facts, const Zones& zones) {
   if (const Json* level = facts.value("sovereignty")) {
     out.sovereignty = level->number().value_or(Traits::kUnknown);
   }
+  out.vision = flag_of(facts, "vision");
+  if (const Json* window = facts.value("context_window")) {
+    out.context_window = window->integer().value_or(Traits::kUnknown);
+  }
   out.purposes = facts.list("purposes");
   out.any_purpose =
       std::find(out.purposes.begin(), out.purposes.end(), "any") != out.purposes.end();

@@ -30,6 +30,8 @@ struct Traits {
   int trains = kUnknown;        // 0 or 1
   int human_review = kUnknown;  // 0 or 1
   int dedicated = kUnknown;     // 0 or 1
+  int vision = kUnknown;        // 0 or 1
+  int64_t context_window = kUnknown;
   double sovereignty = kUnknown;
   bool any_purpose = false;
   std::vector<std::string> purposes;

@@ -112,6 +112,20 @@ Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_m
   return chat;
 }
 
+bool Prompt::holds_images() {
+  // In a body the word can only stand for itself: within a text its quotes would be escaped.
+  constexpr std::string_view kWord = "\"image_url\"";
+  if (body_ && body_->find(kWord) == std::string::npos) return false;
+  Result<const contract::ChatRequest*> chat = this->chat();
+  if (!chat) return false;  // the attempt will say what is wrong with it
+  for (const contract::Message& message : (*chat)->messages) {
+    for (const contract::Part& part : message.parts) {
+      if (std::holds_alternative<contract::ImagePart>(part)) return true;
+    }
+  }
+  return false;
+}
+
 Result<int64_t> Prompt::shorten(int64_t tokens_max) {
   if (estimated_input_tokens() <= tokens_max) return 0;
   TRY_VOID(chat());

@@ -57,6 +57,8 @@ class Prompt {
   Result<int64_t> shorten(int64_t tokens_max);
   /// Asks for one tool call at a time, if there are tools.
   Result<void> make_serial();
+  /// Whether it brings images; a caller's body that may is decoded for it.
+  bool holds_images();
   /// Bytes that the model will read, roughly; the first call on a neutral prompt counts them.
   int64_t input_bytes() const;
   /// About how many tokens the input is, where no usage says it: bytes of text / 4.

@@ -93,8 +93,9 @@ Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataCl
 
 Explanation Engine::explain(const std::string& tenant, const contract::DataClass& data_class,
                             const std::vector<std::string>& ladder,
-                            std::optional<Preference> preference) {
+                            std::optional<Preference> preference, const policy::Needs& needs) {
   policy::Ask ask = placer_.ask(tenant, data_class);
+  ask.needs = needs;
   PlaceQuestion question{ladder, ask, preference};
   return placer_.explain(question);
 }
@@ -131,6 +132,8 @@ CallSize size_of(const ModelCall& call) {
 Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   const ModelCall& call = flight.call;
   policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  ask.needs = call.needs;
+  placer_.add_needs_of(flight.call.prompt, ask.needs);
   PlaceQuestion question{call.ladder, ask, call.preference};
   question.session = call.session;
   question.path = path;

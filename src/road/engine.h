@@ -29,8 +29,8 @@ class Engine final : public Road {
   Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override;
   Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) override;
   Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
-                      const std::vector<std::string>& ladder,
-                      std::optional<Preference> preference) override;
+                      const std::vector<std::string>& ladder, std::optional<Preference> preference,
+                      const policy::Needs& needs) override;
   Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                 int64_t output_tokens) const override;
   std::vector<std::string> models() const override;

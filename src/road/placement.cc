@@ -38,11 +38,19 @@ void Placer::refresh() {
   here_changed_ = false;
   std::vector<policy::Thing> things;
   std::string content;
+  some_blind_ = false;
+  windows_.clear();
   for (const catalog::Endpoint& e : catalog->endpoints()) {
     things.push_back(
         policy::make_thing(e.id, policy::ThingKind::kModel, e.pool, e.facts, policy_->zones()));
+    some_blind_ = some_blind_ || things.back().traits.vision == 0;
+    if (int64_t window = things.back().traits.context_window; window > 0) {
+      windows_.push_back(window);
+    }
     content += e.id + '\n' + e.model + '\n' + e.facts.to_json().dump() + '\n';
   }
+  std::sort(windows_.begin(), windows_.end());
+  windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
   catalog_print_ = policy::fingerprint_of(content);
   decisions_.reset(policy_, std::move(things));
 }
@@ -71,6 +79,21 @@ policy::Ask Placer::ask(const std::string& tenant, const contract::DataClass& da
   out.tenant = tenant;
   out.data = policy_->effective(tenant, data);
   return out;
+}
+
+void Placer::add_needs_of(providers::Prompt& prompt, policy::Needs& needs) {
+  refresh();
+  // No text has more than so many bytes a token: below it nothing is sure.
+  constexpr int64_t kBytesPerTokenMost = 8;
+  int64_t surely = prompt.input_bytes() / kBytesPerTokenMost;
+  bool too_long = !windows_.empty() && surely > windows_.front();
+  if (!some_blind_ && !too_long) return;
+  needs.holds_images = prompt.holds_images();
+  // An image's bytes are no text.
+  if (!too_long || needs.holds_images) return;
+  // Lengths between two windows ask for the same: their decisions are kept as one.
+  auto enough = std::lower_bound(windows_.begin(), windows_.end(), surely);
+  needs.input_tokens = enough == windows_.end() ? windows_.back() + 1 : *enough;
 }
 
 MonoTime Placer::prepare(const PlaceQuestion& question) {
@@ -283,6 +306,7 @@ Places Placer::place(const PlaceQuestion& question) {
   if (!cooling_.empty()) add_last_resort(out, question.reasons);
   placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   placement.catalog = board_.catalog();
+  if (!question.ask.needs.empty()) placement.needs = question.ask.needs.text();
   return out;
 }
 
@@ -313,6 +337,7 @@ Explanation Placer::explain(const PlaceQuestion& question) {
   prepare(question);
   Explanation out;
   out.data_class = question.ask.data.text();
+  out.needs = question.ask.needs.text();
   out.preference = preference_of(question);
   out.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   const policy::Decision& decision = decisions_.get(question.ask);
@@ -366,6 +391,9 @@ Error Placer::refusal(const PlaceQuestion& question) {
   std::string text = "no endpoint of the model " + names + " may see this data";
   std::string data = question.ask.data.text();
   if (!data.empty()) text += " (" + data + ")";
+  if (std::string needs = question.ask.needs.text(); !needs.empty()) {
+    text += " and has what the step needs (" + needs + ")";
+  }
   constexpr size_t kShown = 8;
   size_t shown = 0;
   for (const Rejection& r : placement.rejected) {

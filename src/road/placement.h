@@ -53,6 +53,9 @@ class Placer {
 
   /// The question for the rules: the tenant's data with the floors that hold for it.
   policy::Ask ask(const std::string& tenant, const contract::DataClass& data);
+  /// What the request shows that it needs. Looks into it only where some endpoint of the catalog is
+  /// known not to be able to serve it.
+  void add_needs_of(providers::Prompt& prompt, policy::Needs& needs);
   /// A model named twice counts once. Unknown models are rejections; with none known at all the
   /// list is empty.
   Places place(const PlaceQuestion& question);
@@ -126,6 +129,8 @@ class Placer {
   policy::Decisions decisions_;
   std::shared_ptr<const policy::Policy> policy_;  // that the decisions are of
   std::string catalog_print_;
+  bool some_blind_ = false;       // endpoints that are known to have no vision
+  std::vector<int64_t> windows_;  // that are known, sorted, each once
   bool here_changed_ = false;
   /// Of sessions: which endpoint has their prompt in its cache.
   std::unordered_map<std::string, std::string> warm_;

@@ -100,6 +100,8 @@ struct Placement {
   std::vector<Rejection> rejected;
   /// How many endpoints of the ladder's models the rules removed.
   int64_t removed = 0;
+  /// What the step needed, the request's own needs among it; for people.
+  std::string needs;
   Epochs epochs;
 };
 
@@ -117,6 +119,7 @@ struct Explanation {
   std::vector<Ranked> ranked;
   std::vector<Rejection> rejected;  // all of them
   std::string data_class;           // with its floors, names resolved
+  std::string needs;                // of the step, for people
   Preference preference = Preference::kListed;
   Epochs epochs;
 };
@@ -152,6 +155,8 @@ struct ModelCall {
   bool continue_cut = false;
   /// Of what is sent: no endpoint that may not see it is tried. The policy's floors are added.
   contract::DataClass data_class = contract::DataClass();
+  /// Of the step; what the request itself shows is added.
+  policy::Needs needs = policy::Needs();
   std::optional<Preference> preference = std::nullopt;
   /// What the request or its agent states; absent: what the operator's policy says.
   std::optional<ServiceClass> service_class = std::nullopt;
@@ -227,7 +232,8 @@ class Road {
   /// Which endpoints such a call of the tenant's may use now, and why not the others.
   virtual Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
                               const std::vector<std::string>& ladder,
-                              std::optional<Preference> preference) {
+                              std::optional<Preference> preference,
+                              const policy::Needs& needs = policy::Needs()) {
     return Explanation();
   }
   /// What so many tokens cost at the dearest endpoint that such a call may use, cache writes at

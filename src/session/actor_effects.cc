@@ -88,6 +88,7 @@ void Actor::start_model_call() {
   task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
   task.messages = state_.messages;
   task.prompt_hash = state_.prompt_hash;
+  task.needs = state_.step_needs();
   task.data_class = state_.data_class;
   task.standing = state_.standing;
   task.sequence = state_.model_call->sequence;

@@ -140,6 +140,11 @@ Result<void> read_placing(const Json& json, AgentSpec& spec) {
     if (!ladder) return bad(ladder.error().message);
     spec.downgrade = std::make_shared<const road::DowngradeLadder>(std::move(*ladder));
   }
+  if (const Json* needs = json.find("needs"); needs != nullptr && !needs->is_null()) {
+    auto read = policy::Needs::from_json(*needs);
+    if (!read) return bad(read.error().message);
+    spec.needs = std::move(*read);
+  }
   TRY(std::string prefer, read::text(json, "prefer", ""));
   if (prefer.empty()) return {};
   spec.prefer = road::parse_preference(prefer);
@@ -295,10 +300,10 @@ std::vector<std::string> AgentSpec::all_models() const {
 Result<AgentSpec> AgentSpec::from_json(const Json& json) {
   TRY_VOID(read::members(
       json, "the agent",
-      {"name",         "version",     "instructions",  "models",   "model",  "tools",
-       "builtins",     "approvals",   "memory",        "planner",  "limits", "step_budget",
-       "extensions",   "tree",        "parameters",    "data",     "prefer", "end_after_answer",
-       "continue_cut", "description", "service_class", "downgrade"}));
+      {"name",         "version",     "instructions",  "models",    "model",  "tools",
+       "builtins",     "approvals",   "memory",        "planner",   "limits", "step_budget",
+       "extensions",   "tree",        "parameters",    "data",      "prefer", "end_after_answer",
+       "continue_cut", "description", "service_class", "downgrade", "needs"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -358,6 +363,7 @@ Json AgentSpec::to_json() const {
   if (prefer) out.set("prefer", road::preference_name(*prefer));
   if (service_class) out.set("service_class", road::service_class_name(*service_class));
   if (downgrade != nullptr) out.set("downgrade", downgrade->to_json());
+  if (!needs.empty()) out.set("needs", needs.to_json());
   if (end_after_answer) out.set("end_after_answer", true);
   if (continue_cut) out.set("continue_cut", true);
   return out;

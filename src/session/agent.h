@@ -21,6 +21,7 @@
 //   prefer: cheapest             # what orders endpoints of a model; road/preference.h
 //   service_class: slow          # fast, slow or auto; road/service_class.h
 //   downgrade: [{models: [claude-haiku]}, {context_tokens: 32000}]   # road/downgrade.h
+//   needs: {vision: true, hardware: [h200]}   # of each step's endpoint; policy/needs.h
 //
 // Values.
 
@@ -36,6 +37,7 @@
 #include "base/money.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "policy/needs.h"
 #include "road/downgrade.h"
 #include "road/preference.h"
 #include "road/service_class.h"
@@ -123,6 +125,8 @@ struct AgentSpec {
   std::optional<road::ServiceClass> service_class;
   /// What it gives up while there is not enough; null: nothing.
   std::shared_ptr<const road::DowngradeLadder> downgrade;
+  /// Of each of its steps; a plan may add to them.
+  policy::Needs needs;
   /// End the session when the model has answered without asking for a tool.
   bool end_after_answer = false;
   /// A streamed answer that breaks off may be continued by another endpoint.

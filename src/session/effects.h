@@ -22,6 +22,7 @@ struct ModelTask {
   std::vector<std::string> models;
   std::vector<contract::Message> messages;
   std::string prompt_hash;
+  policy::Needs needs;     // of the endpoint that serves it
   std::string data_class;  // of the session, as text
   Standing standing;       // as the journal has it
   uint64_t sequence = 0;

@@ -43,6 +43,7 @@ Json placement_json(const road::Placement& placement, const std::string& data_cl
   out.set("endpoints", std::move(endpoints)).set("rejected", std::move(rejected));
   if (placement.removed > 0) out.set("removed", placement.removed);
   if (!data_class.empty()) out.set("data_class", data_class);
+  if (!placement.needs.empty()) out.set("needs", placement.needs);
   if (!placement.epochs.catalog.empty()) {
     Json epochs = Json::object();
     epochs.set("catalog", placement.epochs.catalog).set("policy", placement.epochs.policy);
@@ -208,6 +209,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
                        task.root.str()};
   call.continue_cut = task.agent.continue_cut;
   call.data_class = data_class_of(task.data_class);
+  call.needs = std::move(task.needs);
   call.preference = task.agent.prefer;
   call.service_class = task.agent.service_class;
   // Models that a planner asked for are not exchanged for others.

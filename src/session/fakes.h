@@ -30,6 +30,7 @@ class FakeRoad final : public road::Road {
   road::Downgraded downgraded;
   std::vector<std::string> keys;
   std::vector<std::string> classes;  // data classes, as text
+  std::vector<policy::Needs> needs;
   std::vector<contract::ChatRequest> requests;
 
   FakeRoad() { endpoint_.id = "fake/m"; }
@@ -39,6 +40,7 @@ class FakeRoad final : public road::Road {
     ++calls;
     keys.push_back(call.idempotency_key);
     classes.push_back(call.data_class.text());
+    needs.push_back(call.needs);
     const bool laddered = call.downgrade != nullptr;
     auto slept = co_await async::sleep_for(ctx, think);
     road::ModelFailure failure;

@@ -34,6 +34,10 @@ void take_model_call(State& state, const Json& body) {
     }
   }
   state.planned_output_tokens = body.get_int("output_tokens");
+  const Json* needs = body.find("needs");
+  bool states = needs != nullptr && !needs->is_null();
+  state.planned_needs =
+      states ? policy::Needs::from_json(*needs).value_or(policy::Needs()) : policy::Needs();
 }
 
 /// True for an effect that has to be done before the planner is asked again.

@@ -105,6 +105,7 @@ Result<void> on_model_result(State& state, const Event& event, const Json& paylo
   state.model_call.reset();
   state.planned_models.clear();
   state.planned_output_tokens.reset();
+  state.planned_needs = policy::Needs();
   take_tool_calls(state, m);
   bool answered = m.tool_calls.empty();
   push(state, std::move(m));

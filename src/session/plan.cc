@@ -80,6 +80,10 @@ Result<void> check_model_call(const Json& body) {
   if (!good_count(body, "output_tokens")) {
     return bad("'output_tokens' must be a whole number of at least 1");
   }
+  if (const Json* needs = body.find("needs"); needs != nullptr && !needs->is_null()) {
+    auto read = policy::Needs::from_json(*needs);
+    if (!read) return bad(read.error().message);
+  }
   const Json* models = body.find("models");
   if (models == nullptr || models->is_null()) return {};
   const Json::Array* names = models->array_items();

@@ -49,6 +49,41 @@ TEST(Plan, EffectsRunAndThePlannerIsAskedAgain) {
   EXPECT_TRUE(verify_chain(id, w.events(id)));
 }
 
+TEST(Plan, AStepStatesWhatItNeedsBesideItsAgent) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("seen"); };
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") == 1) {
+      return effects(R"([{"kind":"model_call","needs":{"hardware":["h200"],"vision":true}}])");
+    }
+    if (*q.get_int("step") == 3) return effects(R"([{"kind":"model_call"}])");
+    return effects(R"([{"kind":"end"}])");
+  };
+  SessionId id =
+      w.create(R"({"name":"p","models":["m"],"planner":{"url":"http://127.0.0.1:9/plan"},)"
+               R"("needs":{"context_tokens":1000}})",
+               "go");
+  w.loop.run_for(30s);
+  ASSERT_EQ(w.road.needs.size(), 2u);
+  EXPECT_EQ(w.road.needs[0].text(), "vision, a context of 1000 tokens, hardware h200");
+  EXPECT_EQ(w.road.needs[1].text(), "a context of 1000 tokens") << "the next step is its own";
+  std::vector<std::string> written;
+  for (const contract::Event& event : w.events(id)) {
+    if (event.kind != kind::kModelCall) continue;
+    written.push_back(Json::parse(event.payload)->find("needs")->dump());
+  }
+  EXPECT_EQ(written, (std::vector<std::string>{
+                         R"({"vision":true,"context_tokens":1000,"hardware":["h200"]})",
+                         R"({"context_tokens":1000})"}));
+}
+
+TEST(Plan, NeedsThatNobodyKnowsAreRefused) {
+  auto plan = effects(R"([{"kind":"model_call","needs":{"gpu":"h200"}}])");
+  auto checked = check_plan(plan);
+  ASSERT_FALSE(checked);
+  EXPECT_NE(checked.error().message.find("needs: there is no 'gpu'"), std::string::npos);
+}
+
 TEST(Plan, NonsenseIsAskedAgainAndThenThePlannerIsWaitedFor) {
   World w;
   w.planner.answer = [](const Json&) -> Result<Json> { return effects(R"([{"kind":"dance"}])"); };

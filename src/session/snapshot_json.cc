@@ -282,6 +282,7 @@ void put_conversation(Json& out, const State& s) {
   put(out, "model_due", s.model_due);
   put_list(out, "planned_models", s.planned_models, [](const std::string& m) { return Json(m); });
   put(out, "planned_output_tokens", s.planned_output_tokens);
+  if (!s.planned_needs.empty()) out.set("planned_needs", s.planned_needs.to_json());
   if (s.plan) out.set("plan", effect_json(*s.plan));
   put(out, "plan_due", s.plan_due);
   put_list(out, "planned", s.planned, [](const PlannedEffect& e) { return e.body; });
@@ -312,6 +313,9 @@ Result<void> take_conversation(const Json& in, State& s) {
     if (const std::string* m = item.string()) s.planned_models.push_back(*m);
   }
   s.planned_output_tokens = in.get_int("planned_output_tokens");
+  if (const Json* needs = in.find("planned_needs")) {
+    s.planned_needs = policy::Needs::from_json(*needs).value_or(policy::Needs());
+  }
   s.plan = effect_of(in, "plan");
   s.plan_due = flag(in, "plan_due");
   for (const Json& item : items(in, "planned")) {

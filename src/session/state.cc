@@ -65,6 +65,8 @@ int64_t State::input_tokens_estimate() const {
   return known + (prompt_bytes - counted_bytes) / kBytesPerToken;
 }
 
+policy::Needs State::step_needs() const { return policy::Needs::join(agent.needs, planned_needs); }
+
 std::optional<int64_t> State::step_tokens_max() const {
   if (!agent.step_budget.tokens) return std::nullopt;
   return *agent.step_budget.tokens + step.tokens_granted;

@@ -182,6 +182,7 @@ struct State {
   /// What a plan said of the next model call.
   std::vector<std::string> planned_models;
   std::optional<int64_t> planned_output_tokens;
+  policy::Needs planned_needs;
 
   std::optional<PendingEffect> plan;  // the planner is asked
   bool plan_due = false;
@@ -237,6 +238,8 @@ struct State {
   int64_t input_tokens_estimate() const;
   /// Tokens and time that the current step may still use; absent: no limit.
   std::optional<int64_t> step_tokens_max() const;
+  /// Of the next model call's endpoint: the agent's needs and the plan's.
+  policy::Needs step_needs() const;
   std::optional<Duration> step_time_max() const;
 };
 

@@ -31,10 +31,20 @@ class Event(TypedDict):
     payload: NotRequired[dict[str, Any]]
 
 
+class Needs(TypedDict):
+    """Of the endpoint that serves a step; one of which it is not known is not used."""
+
+    vision: NotRequired[bool]
+    context_tokens: NotRequired[int]
+    hardware: NotRequired[str | list[str]]
+    attested: NotRequired[str | dict[str, str]]
+
+
 class ModelCall(TypedDict):
     kind: Literal["model_call"]
     models: NotRequired[list[str]]
     output_tokens: NotRequired[int]
+    needs: NotRequired[Needs]
 
 
 class ToolCall(TypedDict):

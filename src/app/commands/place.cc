@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/files.h"
 #include "app/output.h"
+#include "base/yaml.h"
 
 namespace drover::app {
 namespace {
@@ -98,6 +99,11 @@ int run(const Arguments& a) {
     }
     if (a.has("data-class")) body.set("data_class", a.get("data-class"));
     if (a.has("prefer")) body.set("prefer", a.get("prefer"));
+    if (a.has("needs")) {
+      auto needs = YamlDocument::parse(a.get("needs"));
+      if (!needs) return complain(needs.error());
+      body.set("needs", needs->root());
+    }
     answer = (*client)->call("POST", "/v1/placement", std::move(body));
   }
   if (!answer) return complain(answer.error());
@@ -105,8 +111,11 @@ int run(const Arguments& a) {
     print_json(*answer);
   } else {
     std::string data = member(*answer, "data_class");
-    std::printf("Data: %s\nOrder: %s\n\n", data.empty() ? "not classified" : data.c_str(),
-                member(*answer, "prefer").c_str());
+    std::printf("Data: %s\n", data.empty() ? "not classified" : data.c_str());
+    if (std::string needs = member(*answer, "needs"); !needs.empty()) {
+      std::printf("Needs: %s\n", one_line(needs, 200).c_str());
+    }
+    std::printf("Order: %s\n\n", member(*answer, "prefer").c_str());
     print_ranked(*answer);
     if (a.has("explain")) print_rejected(*answer);
     print_last(*answer);
@@ -125,13 +134,15 @@ Command place_command() {
   c.name = "place";
   c.summary = "Where data may go: the endpoints in the order to try, and why not the others";
   c.details =
-      "Hard rules (residency, sensitivity, purpose, retention, isolation, your requirements) "
+      "Hard rules (residency, sensitivity, purpose, retention, isolation, needs, your "
+      "requirements) "
       "remove\n"
       "endpoints; soft scores order what is left. With --explain every other endpoint stands "
       "there\n"
       "with the rule that removed it. Exit code 1 if no endpoint is left.\n\n"
       "  drover place --agent agents/ward.yaml --explain\n"
       "  drover place --model claude-sonnet --data-class 'residency=de;retention=none' --explain\n"
+      "  drover place --model gpt-4o --needs '{vision: true, context_tokens: 200000}' --explain\n"
       "  drover place ses_01… --explain        # the next call of a session, and its last "
       "placement\n"
       "  drover place ses_01… --step 17 --explain   # what the placement in event 17 was made from";
@@ -146,7 +157,8 @@ Command place_command() {
        {"--model", "NAME", "a model, first choice first", "", true},
        {"--data-class", "CLASS", "what the data is: a class's name, or residency=…;…", "", false},
        {"--prefer", "ORDER", "listed, balanced, cheapest, fastest, greenest or spare", "", false},
-        {"--step", "SEQUENCE", "of a session: the placement in that event", "", false},
+       {"--step", "SEQUENCE", "of a session: the placement in that event", "", false},
+       {"--needs", "NEEDS", "of the step, such as '{vision: true, hardware: h200}'", "", false},
        {"--explain", "", "the rejected endpoints too, each with its rule", "", false}});
   c.run = run;
   return c;
