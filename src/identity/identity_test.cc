@@ -4,6 +4,7 @@
 
 #include "async/sim_loop.h"
 #include "base/bytes.h"
+#include "base/log.h"
 #include "identity/audit.h"
 #include "identity/keys.h"
 #include "store/memory/memory_store.h"
