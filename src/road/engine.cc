@@ -147,6 +147,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
   flight.bound = !ask.data.unrestricted();
   if (flight.bound) flight.span.set("drover.data_class", ask.data.text());
+  if (!ask.needs.empty()) flight.span.set(trace::own::kNeeds, ask.needs.text());
   return {};
 }
 

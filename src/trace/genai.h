@@ -54,6 +54,8 @@ inline constexpr std::string_view kPlacementRejected = "drover.placement.rejecte
 inline constexpr std::string_view kPlacementEpochs = "drover.placement.epochs";
 inline constexpr std::string_view kRequestId = "drover.request_id";
 inline constexpr std::string_view kFingerprint = "drover.system_fingerprint";
+/// What a step needed of its endpoint, for people.
+inline constexpr std::string_view kNeeds = "drover.needs";
 /// Of a tool call: how often it was sent, with how many others as one, and whether it was not sent
 /// at all, since an identical one was under way.
 inline constexpr std::string_view kToolTries = "drover.tool.tries";

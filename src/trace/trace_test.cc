@@ -122,10 +122,15 @@ TEST(Tree, SumsTokensMoneyAndTime) {
                                 .set("gen_ai.usage.input_tokens", 10)
                                 .set("gen_ai.usage.output_tokens", 5)
                                 .set("drover.cost_usd", "0.25")
+                                .set("drover.needs", "vision")
                                 .set("drover.latency.model", 40'000'000)
                                 .set("drover.latency.other", 10'000'000);
   spans.push_back(row(4, 1, "execute_tool x", 20ms));
-  spans.back().attributes = Json::object().set("drover.latency.tool", 20'000'000);
+  spans.back().attributes = Json::object()
+                                .set("drover.tool.batch", 6)
+                                .set("drover.tool.tries", 2)
+                                .set("drover.tool.coalesced", true)
+                                .set("drover.latency.tool", 20'000'000);
   spans.back().error = true;
   spans.push_back(row(1, 0, "invoke_agent support", 100ms));
   TraceTree tree = build_tree(spans);
@@ -141,6 +146,8 @@ TEST(Tree, SumsTokensMoneyAndTime) {
   EXPECT_NE(text.find("│  └─ attempt a"), std::string::npos) << text;
   EXPECT_NE(text.find("└─ execute_tool x"), std::string::npos) << text;
   EXPECT_NE(text.find("FAILED"), std::string::npos) << text;
+  EXPECT_NE(text.find("(needs vision)"), std::string::npos) << text;
+  EXPECT_NE(text.find("(coalesced, batch of 6, 2 tries)"), std::string::npos) << text;
   Json json = render_json(tree);
   EXPECT_EQ(json.find("roots")->array_items()->at(0).get_string("cost_usd"), "0.25");
 }

@@ -85,6 +85,13 @@ class Builder {
       if (word.empty() || word == "default") continue;
       node.service += (node.service.empty() ? "" : ", ") + std::string(word);
     }
+    if (auto needs = a.get_string(own::kNeeds)) node.notes = "needs " + std::string(*needs);
+    auto note = [&node](const std::string& text) {
+      node.notes += (node.notes.empty() ? "" : ", ") + text;
+    };
+    if (a.get_bool(own::kToolCoalesced).value_or(false)) note("coalesced");
+    if (int64_t n = count(a, own::kToolBatch); n > 0) note("batch of " + std::to_string(n));
+    if (int64_t n = count(a, own::kToolTries); n > 1) note(std::to_string(n) + " tries");
     bool own_account = !node.latency.empty();
     for (const TraceNode& child : node.children) {
       node.tokens += child.tokens;
@@ -110,6 +117,7 @@ std::string describe(const TraceNode& node) {
   }
   if (!parts.empty()) out += "  [" + parts + "]";
   if (!node.service.empty()) out += "  (" + node.service + ")";
+  if (!node.notes.empty()) out += "  (" + node.notes + ")";
   if (node.tokens.any()) {
     out += "  " + std::to_string(node.tokens.input) + " in";
     if (node.tokens.cache_read > 0)

@@ -39,6 +39,8 @@ struct TraceNode {
   std::map<std::string, Duration> latency;
   /// What it may cost or wait for: "slow, flex"; "" where it is as every call.
   std::string service;
+  /// How it came about: "needs vision", "batch of 6, 2 tries"; mostly "".
+  std::string notes;
 };
 
 struct TraceTree {

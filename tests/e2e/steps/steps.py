@@ -1,0 +1,138 @@
+"""Each test is one promise about what a step needs of the endpoint that serves it."""
+import json
+import os
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from server import WORK, Child, Serve, run, run_all, until, write
+
+sim = Child("sim", ["sim", "--cloud", "coreweave", "--json"])
+cloud = json.loads(sim.wait_for(r"(?m)^(\{.*\})$").group(1))["clouds"][0]
+KEY = cloud["credentials"].get("bearer") or cloud["credentials"].get("api_key")
+BASE, MODEL = cloud["regions"][0]["url"], cloud["models"][0]
+
+# What each step of a session needs, by the message that began it.
+STEPS = {
+    "tour": [{"vision": True}, {"hardware": "cpu"}, {"context_tokens": 500_000, "hardware": ["b200", "h200"]}, {}],
+    "nowhere": [{"attested": "aws-nitro"}],
+    "nonsense": [{"gpu": "h200"}],
+}
+asked = {}
+
+
+class Planner(BaseHTTPRequestHandler):
+    def do_POST(self):
+        question = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        session = question["session"]
+        if session not in asked:
+            said = [e["payload"]["message"]["content"] for e in question["events"] if e["kind"] == "observation"]
+            asked[session] = list(STEPS[said[0]])
+        left = asked[session]
+        effect = {"kind": "model_call", "needs": left.pop(0)} if left else {"kind": "end", "reason": "done"}
+        body = json.dumps({"effects": [effect]}).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+planner = ThreadingHTTPServer(("127.0.0.1", 0), Planner)
+threading.Thread(target=planner.serve_forever, daemon=True).start()
+ORIGIN = f"http://127.0.0.1:{planner.server_port}"
+END = f"provider: coreweave, model: m, upstream_model: '{MODEL}', base_url: '{BASE}/v1', credentials: env:CW_KEY"
+CONFIG = write("drover.yaml", f"""
+listen: 127.0.0.1:0
+endpoints:
+  - {{id: plain, {END}, images: false, context_window: 8000, facts: {{hardware: [cpu]}}}}
+  - {{id: eyes, {END}, images: true, context_window: 32000, facts: {{hardware: [h100]}}}}
+  - {{id: long, {END}, images: false, context_window: 1000000, facts: {{hardware: [h200]}}}}
+  - {{id: unknown, {END}}}
+planners:
+  - {{origin: "{ORIGIN}"}}
+agents:
+  - {{name: walker, version: "1", models: [m], planner: {{url: "{ORIGIN}/plan"}}}}
+  - {{name: looker, version: "1", models: [m], needs: {{vision: true}}}}
+""")
+ENV = {"CW_KEY": KEY}
+server = Serve("serve", CONFIG, os.path.join(WORK, "data"), ENV)
+
+
+def api(method, path, body=None, want=200):
+    return server.json(method, path, body, server.key, want)
+
+
+def command(*arguments, want=0):
+    code, text = run([*arguments], dict(ENV, DROVER_URL=f"http://127.0.0.1:{server.port}", DROVER_KEY=server.key))
+    assert code == want, f"drover {' '.join(arguments)}: {code} instead of {want}: {text}"
+    return text
+
+
+def begin(message, agent="walker"):
+    return api("POST", "/v1/sessions", {"agent": agent, "message": message}, 201)["id"]
+
+
+def events(session, kind):
+    return [e["payload"] for e in api("GET", f"/v1/sessions/{session}/events?limit=1000")["data"] if e["kind"] == kind]
+
+
+def one_session_hops_between_endpoints():
+    """a planner states each step's needs, and one session hops accordingly"""
+    session = begin("tour")
+    until(lambda: events(session, "session.ended"), "the end")
+    assert [r["endpoint"] for r in events(session, "model.result")] == ["eyes", "plain", "long", "plain"]
+    assert [c.get("needs") for c in events(session, "model.call")] == [
+        {"vision": True}, {"hardware": ["cpu"]}, {"context_tokens": 500_000, "hardware": ["b200", "h200"]}, None]
+    placed = events(session, "placement.decided")
+    assert placed[0]["needs"] == "vision" and placed[0]["endpoints"] == ["eyes"], placed[0]
+    why = {r["endpoint"]: (r["rule"], r["reason"]) for r in placed[0]["rejected"]}
+    assert why["unknown"] == ("needs", "the step needs vision; its vision is not stated"), why
+    trace = until(lambda: (lambda t: "needs vision" in t and t)(command("trace", session)), "the trace")
+    assert "needs hardware cpu" in trace, trace
+
+
+def a_step_that_nobody_serves_says_why():
+    """no endpoint has what a step needs: refused with what and why, nothing sent"""
+    session = begin("nowhere")
+    result = until(lambda: events(session, "model.result"), "the refusal")[0]
+    assert "has what the step needs (evidence aws-nitro" in result["error"]["message"], result
+    assert "eyes -> needs: the step needs evidence of kind aws-nitro; it can give: not stated" in result["error"]["message"]
+
+
+def needs_that_nobody_knows_are_told_to_the_planner():
+    """a plan whose needs cannot be read is refused by name"""
+    session = begin("nonsense")
+    plan = until(lambda: [p for p in events(session, "plan") if "error" in p], "the refusal")[0]
+    assert "needs: there is no 'gpu'" in plan["error"]["message"], plan
+
+
+def place_explains_needs():
+    """drover place --needs shows the ranked endpoints and why not the others"""
+    text = command("place", "--model", "m", "--needs", "{vision: true}", "--explain")
+    assert "Needs: vision" in text and "eyes" in text, text
+    assert "its window is 8000" in command("place", "--model", "m", "--needs", "{context_tokens: 9000}", "--explain")
+    answer = json.loads(command("place", "--agent", "looker", "--json"))
+    assert [r["endpoint"] for r in answer["ranked"]] == ["eyes"], answer
+    assert answer["needs"] == "vision"
+    command("place", "--model", "m", "--needs", "{hardware: tpu}", want=1)
+    assert "there is no 'gpu'" in command("place", "--model", "m", "--needs", "{gpu: h200}", want=2)
+
+
+def an_image_goes_where_it_can_be_seen():
+    """a gateway request with an image avoids endpoints that are known to be blind"""
+    content = [{"type": "text", "text": "what is it?"},
+               {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}]
+    for body, blind in (("hello", True), (content, False)):
+        status, headers, text = server.call("POST", "/v1/chat/completions", {
+            "model": "m", "messages": [{"role": "user", "content": body}]}, server.key)
+        assert status == 200, text
+        assert (headers["x-drover-endpoint"] == "plain") == blind, headers["x-drover-endpoint"]
+
+
+sys.exit(run_all([one_session_hops_between_endpoints, a_step_that_nobody_serves_says_why,
+                  needs_that_nobody_knows_are_told_to_the_planner, place_explains_needs,
+                  an_image_goes_where_it_can_be_seen]))
