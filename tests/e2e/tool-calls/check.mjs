@@ -61,14 +61,15 @@ const results = (id) =>
     return answers.at(-1)?.message?.content === 'done' && events(id, 'tool.result');
   });
 
+// Forty: a session has 32 under way, the others follow.
 await check('a fan-out beyond the limit is answered in full, each call once', async () => {
-  const id = await begin('count to thirty');
+  const id = await begin('count to forty');
   const all = await results(id);
-  assert.deepEqual(all.map((r) => r.content), Array.from({ length: 30 }, (_, i) => `n ${i + 1}`));
+  assert.deepEqual(all.map((r) => r.content), Array.from({ length: 40 }, (_, i) => `n ${i + 1}`));
   assert.ok(!all.some((r) => r.is_error));
   const { ran, refused, arguments: seen } = await counts();
-  assert.equal(ran.count, 30);
-  assert.equal(new Set(seen.count.map((a) => a.n)).size, 30);
+  assert.equal(ran.count, 40);
+  assert.equal(new Set(seen.count.map((a) => a.n)).size, 40);
   // The first burst comes before the server has said anything; then its word is kept to.
   assert.ok(refused > 0 && refused <= 24, `${refused} refused`);
   const again = all.filter((r) => r.tries > 1).length;
@@ -77,9 +78,9 @@ await check('a fan-out beyond the limit is answered in full, each call once', as
 
 await check('a second fan-out, its limit known, is refused hardly at all', async () => {
   const before = await counts();
-  await results(await begin('count to thirty'));
+  await results(await begin('count to forty'));
   const after = await counts();
-  assert.equal(after.ran.count - before.ran.count, 30);
+  assert.equal(after.ran.count - before.ran.count, 40);
   assert.ok(after.refused - before.refused <= 4, `${after.refused - before.refused} refused`);
 });
 

@@ -11,7 +11,7 @@ TOOLS_URL="$(await 30 '^http://127' "$WORK/tools.log")"
   echo "rules:"
   echo "  - when: {last: user, user_contains: count}"
   echo "    call:"
-  for n in $(seq 1 30); do echo "      - {tool: count, arguments: {n: $n}}"; done
+  for n in $(seq 1 40); do echo "      - {tool: count, arguments: {n: $n}}"; done
   echo "  - when: {last: user, user_contains: held}"
   echo "    call: [{tool: held, arguments: {id: 7}}]"
   echo "  - when: {last: user, user_contains: look up}"
