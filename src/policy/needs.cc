@@ -47,7 +47,9 @@ Result<EvidenceNeed> evidence_of(const Json& value) {
     out.kind = value.get_string("kind").value_or("");
     if (const Json* age = value.find("max_age")) {
       if (age->string() == nullptr) return bad("'max_age' must be a time, such as 1h");
-      TRY(out.max_age, parse_duration(*age->string()));
+      auto read = parse_duration(*age->string());
+      if (!read) return bad("'max_age': " + read.error().message);
+      out.max_age = *read;
     }
   }
   if (out.kind.empty() || out.max_age <= Duration::zero()) {
@@ -165,7 +167,7 @@ std::optional<std::string> Needs::lacks(const Thing& thing) const {
            std::string(t.vision == 0 ? "false" : "not stated");
   }
   if (holds_images && t.vision == 0) return "the request holds images; its vision is false";
-  if (t.context_window < context_tokens) {
+  if (context_tokens > 0 && t.context_window < context_tokens) {
     return "the step needs a context of " + std::to_string(context_tokens) +
            " tokens; its window is " + known(t.context_window);
   }
