@@ -189,6 +189,7 @@ std::vector<Flag> client_flags(std::vector<Flag> own) {
       {"--key", "KEY", "its key; better in DROVER_KEY, where other users cannot see it", ""});
   own.push_back({"--config", "FILE", "the configuration, if not ./drover.yaml", ""});
   own.push_back({"--data", "DIR", "work on this data folder, without a server", ""});
+  own.push_back({"--as", "TENANT", "with --data: as this tenant, if not the operator's own", ""});
   own.push_back({"--json", "", "print JSON, for scripts", ""});
   return own;
 }
@@ -244,11 +245,11 @@ Result<std::unique_ptr<ApiClient>> ApiClient::connect(const Arguments& arguments
     return fail(std::move(there).error());
   }
   if (there && *there && !folder_there) return fail(no_key(out->url_));
-  TRY_VOID(out->open_folder(std::move(config), need));
+  TRY_VOID(out->open_folder(std::move(config), need, arguments.get("as")));
   return out;
 }
 
-Result<void> ApiClient::open_folder(Config config, Need need) {
+Result<void> ApiClient::open_folder(Config config, Need need, const std::string& tenant) {
   const std::string server = config.url();
   configure_log(LogLevel::kError, LogFormat::kText);
   // A server of our own: reachable from here alone, by a key that only this process knows.
@@ -281,7 +282,12 @@ Result<void> ApiClient::open_folder(Config config, Need need) {
   TRY_VOID(loop_.run_task(runtime_->start(runtime_->context())));
   auto serving = std::make_unique<Serving>(*runtime_);
   key_ = to_hex(random_.bytes(32));
-  serving->accept(key_, identity::Principal::system(default_tenant()));
+  TenantId as = default_tenant();
+  if (!tenant.empty()) {
+    TRY(identity::Tenant found, runtime_->tenants().find(tenant));
+    as = found.id;
+  }
+  serving->accept(key_, identity::Principal::system(std::move(as)));
   TRY_VOID(serving->start());
   serving_ = std::move(serving);
   url_ = "http://" + serving_->local().to_string();

@@ -67,7 +67,7 @@ class ApiClient {
 
  private:
   ApiClient();
-  Result<void> open_folder(Config config, Need need);
+  Result<void> open_folder(Config config, Need need, const std::string& tenant);
   Result<bool> answers();
   Result<void> follow_events(
       const std::string& session, uint64_t from,

@@ -96,6 +96,9 @@ SimCloudOptions preset(CloudKind kind, const SimCloudsOptions& options) {
       add_models(options, {{"gpt-4o", "gpt-4o-2024-11-20"}}, out);
       break;
   }
+  if (auto more = options.extra_regions.find(kind); more != options.extra_regions.end()) {
+    out.regions.insert(out.regions.end(), more->second.begin(), more->second.end());
+  }
   return out;
 }
 

@@ -4,6 +4,7 @@
 //
 // Ownership: SimClouds owns its clouds; stop() before it goes. Loop thread only.
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ struct SimCloudsOptions {
   std::string bind_ip = "127.0.0.1";
   /// 0: any free ports; otherwise the first cloud's, the others 100 further each.
   uint16_t port = 0;
+  /// Regions beside the presets'.
+  std::map<CloudKind, std::vector<std::string>> extra_regions;
   /// Model ids served beside the presets, by every cloud.
   std::vector<std::string> extra_models;
 };

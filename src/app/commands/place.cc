@@ -40,11 +40,11 @@ void print_ranked(const Json& answer) {
   table.print();
 }
 
-void print_rejected(const Json& answer) {
+void print_rejected(const Json& answer, const char* title) {
   const Json::Array& rejected = items(answer, "rejected");
   if (rejected.empty()) return;
   std::printf("\n");
-  Table table({"not used", "rule", "because"});
+  Table table({title, "rule", "because"});
   for (const Json& r : rejected) {
     std::string rule = member(r, "rule");
     table.add({one_line(member(r, "endpoint"), 40), rule.empty() ? "-" : one_line(rule, 24),
@@ -53,7 +53,7 @@ void print_rejected(const Json& answer) {
   table.print();
 }
 
-void print_last(const Json& answer) {
+void print_last(const Json& answer, bool explain) {
   const Json* last = answer.find("last");
   if (last == nullptr) return;
   std::string endpoints;
@@ -66,6 +66,7 @@ void print_last(const Json& answer) {
   std::printf(answer.get_bool("facts_changed").value_or(false)
                   ? "\nThe facts or the rules have changed since.\n"
                   : "\nWith the same facts and rules as now.\n");
+  if (explain) print_rejected(*last, "not used then");
 }
 
 int run(const Arguments& a) {
@@ -117,8 +118,8 @@ int run(const Arguments& a) {
     }
     std::printf("Order: %s\n\n", member(*answer, "prefer").c_str());
     print_ranked(*answer);
-    if (a.has("explain")) print_rejected(*answer);
-    print_last(*answer);
+    if (a.has("explain")) print_rejected(*answer, "not used");
+    print_last(*answer, a.has("explain"));
     if (const Json* epochs = answer->find("epochs"); epochs != nullptr && a.has("explain")) {
       std::printf("\ncatalog %s, policy %s, health %s\n", member(*epochs, "catalog").c_str(),
                   member(*epochs, "policy").c_str(), member(*epochs, "health").c_str());

@@ -5,10 +5,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
+#include "app/attested_keys.h"
 #include "app/commands.h"
-#include "app/files.h"
 #include "async/scope.h"
 #include "async/worker_pool.h"
 #include "base/bytes.h"
@@ -20,14 +19,6 @@ namespace drover::app {
 namespace {
 
 const std::string kModel = "enclave-model";
-
-Result<void> write_file(const std::string& path, const std::string& text) {
-  std::ofstream out(path, std::ios::binary | std::ios::trunc);
-  out << text;
-  out.close();
-  if (!out) return fail(Code::kUnavailable, "cannot write " + path);
-  return {};
-}
 
 /// What runs in the simulated enclave: the same image, the same registers.
 std::map<int, std::string> registers(bool debug) {
@@ -64,22 +55,11 @@ struct Enclave {
 
 /// The files of its TLS key, its roots and its bearer token.
 Result<void> write_keys(const Enclave& e, const std::string& folder, WallTime now) {
-  TRY_VOID(make_folder(folder));
-  auto authority =
-      sim::NitroIssuer::issue("drover sim", now - 1h, 365 * 24h, 1, e.ca_key, nullptr, e.ca_key);
-  crypto::CertificateOptions options;
-  options.common_name = "drover sim enclave";
-  options.not_before = now - 1h;
-  options.not_after = now + 365 * 24h;
-  options.alternative_names = "IP:127.0.0.1,DNS:localhost";
-  auto certificate =
-      crypto::issue_certificate(options, e.tls_key.public_key(), &authority, e.ca_key);
-  TRY_VOID(write_file(folder + "/ca.pem", authority.pem()));
-  TRY_VOID(write_file(folder + "/tls.pem", certificate.pem()));
-  TRY_VOID(write_file(folder + "/tls.key", e.tls_key.pem()));
-  TRY_VOID(write_file(folder + "/root.pem", e.nitro.root().pem()));
-  TRY_VOID(write_file(folder + "/jwks.json", e.nvidia_issuer.keys().to_json().pretty() + "\n"));
-  return write_file(folder + "/token", e.cloud->options().credentials.bearer_tokens.front());
+  TRY_VOID(write_tls_keys(folder, e.ca_key, e.tls_key, now));
+  TRY_VOID(write_small_file(folder + "/root.pem", e.nitro.root().pem()));
+  TRY_VOID(
+      write_small_file(folder + "/jwks.json", e.nvidia_issuer.keys().to_json().pretty() + "\n"));
+  return write_small_file(folder + "/token", e.cloud->options().credentials.bearer_tokens.front());
 }
 
 /// A drover.yaml for it. The token's path is a whole one: a server may be started from anywhere.
@@ -132,7 +112,7 @@ Result<void> start(Enclave& e, async::Loop& loop, net::Network& network, const A
   e.site = std::make_unique<sim::AttestedSite>(loop, network, options, e.cloud->handler(0));
   TRY_VOID(e.site->start());
   TRY_VOID(tell_lie(a.get("lie"), *e.site));
-  TRY_VOID(write_file(folder + "/drover.yaml", configuration(e, folder)));
+  TRY_VOID(write_small_file(folder + "/drover.yaml", configuration(e, folder)));
   std::printf("an attested endpoint at %s\n", e.site->url().c_str());
   std::printf("  try: cd %s && drover serve --config drover.yaml\n", folder.c_str());
   std::fflush(stdout);

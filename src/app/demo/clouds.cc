@@ -62,6 +62,14 @@ std::vector<catalog::Endpoint> DemoClouds::endpoints(const DemoEndpoint& wanted)
       e.credentials.source = "env:DEMO_BEARER_" + where.name();
       e.base_url += "/v1";
     }
+    // What the starter catalog knows of the region.
+    const catalog::Places& places = catalog::Places::starter();
+    const catalog::Place* known = places.find(e.provider, e.region);
+    if (wanted.cloud == sim::CloudKind::kCoreWeave) known = places.find("coreweave/US-EAST-04");
+    if (known != nullptr) {
+      e.facts = known->facts;
+      e.zone = std::string(e.facts.text("zone"));
+    }
     if (!wanted.price_input.empty()) {
       e.price.input = per_million(wanted.price_input);
       e.price.output = per_million(wanted.price_output);

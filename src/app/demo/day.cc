@@ -66,6 +66,20 @@ void Day::set_outage(CloudKind kind, bool on) {
   }
 }
 
+void Day::set_outage(CloudKind kind, bool on, std::string_view region) {
+  for (Side* side : {&real_, &naive_}) side->clouds->cloud(kind).set_outage(on, region);
+}
+
+size_t Day::asked_outside(SessionId id, bool (*inside)(const std::string& region)) {
+  size_t out = 0;
+  for (CloudKind kind : kClouds) {
+    for (const sim::LedgerEntry& entry : real_.clouds->cloud(kind).ledger().entries()) {
+      out += entry.idempotency_key.starts_with(id.str() + "/") && !inside(entry.region) ? 1 : 0;
+    }
+  }
+  return out;
+}
+
 size_t Day::in_flight(CloudKind kind) { return open_calls(real_.clouds->cloud(kind)); }
 
 Result<void> Day::set_up(Side& side) {
@@ -79,10 +93,16 @@ Result<void> Day::set_up(Side& side) {
   clouds.latency.prefill_tokens_per_second = 40'000;
   clouds.latency.tokens_per_second = 160;
   clouds.latency.jitter = 0.4;
+  clouds.extra_regions[CloudKind::kCoreWeave] = {DemoEnclave::kRegion};
   clouds.quota.requests_per_minute = 6'000;
   clouds.quota.tokens_per_minute = 4'000'000;
   side.clouds = std::make_unique<DemoClouds>(loop_, *network_, clouds);
   TRY_VOID(side.clouds->start());
+  if (!side.naive) {
+    enclave_ =
+        std::make_unique<DemoEnclave>(loop_, *network_, side.clouds->cloud(CloudKind::kCoreWeave));
+    TRY_VOID(enclave_->start(data_ + "/enclave"));
+  }
   TRY(Config config, config_of(side));
   side.runtime->add_secrets(side.clouds->secrets());
   return side.runtime->open(std::move(config));
@@ -110,8 +130,14 @@ Result<Config> Day::config_of(Side& side) {
     if (side.naive && wanted.cloud != CloudKind::kAws) continue;
     for (catalog::Endpoint& e : side.clouds->endpoints(wanted)) {
       if (side.naive && !config.endpoints.empty()) break;
+      if (e.region == DemoEnclave::kRegion) continue;  // all that is there is attested
       config.endpoints.push_back(std::move(e));
     }
+  }
+  if (!side.naive) {
+    config.endpoints.push_back(enclave_->endpoint());
+    config.attested.push_back(enclave_->attested());
+    TRY(config.policy, day_policy(clinic_.tenant));
   }
   config.tools.push_back(own_tool_server(
       "shop", {"mcp-tools", "--latency", "25ms", "--seed", std::to_string(options_.seed)}));
@@ -140,6 +166,7 @@ Result<DayReport> Day::run() {
   for (Side* side : {&real_, &naive_}) {
     TRY_VOID(loop_.run_task(side->runtime->start(ctx)));
   }
+  TRY_VOID(loop_.run_task(found_clinic(ctx)));
   acts_ = make_acts(options_.seed);
   MonoTime began = loop_.mono();
   auto done = loop_.run_task(run_acts(ctx));
@@ -147,8 +174,10 @@ Result<DayReport> Day::run() {
   if (done) done = loop_.run_task(gather(ctx, &real_, &report_.drover));
   if (done) done = loop_.run_task(gather(ctx, &naive_, &report_.naive));
   if (done) done = loop_.run_task(settle_bill(ctx, &real_, &report_.bill));
+  loop_.run_task(real_.runtime->stop(ctx));
+  loop_.run_task(enclave_->stop(ctx));
+  loop_.run_task(naive_.runtime->stop(ctx));
   for (Side* side : {&real_, &naive_}) {
-    loop_.run_task(side->runtime->stop(ctx));
     loop_.run_task(side->clouds->stop(ctx));
   }
   TRY_VOID(std::move(done));
@@ -162,11 +191,22 @@ Result<DayReport> Day::run() {
                                    [&](const ActReport& a) { return a.name == act->name(); });
     act->check(facts, report_, out);
   }
+  enclave_.reset();
   for (Side* side : {&real_, &naive_}) {
     side->clouds.reset();
     side->runtime.reset();
   }
   return std::move(report_);
+}
+
+Task<Result<void>> Day::found_clinic(Context ctx) {
+  Runtime& runtime = *real_.runtime;
+  auto found = runtime.tenants().find("clinic");
+  if (!found) found = co_await runtime.tenants().create(ctx, "clinic");
+  if (!found) co_return fail(std::move(found).error());
+  clinic_ = identity::Principal::system(found->id);
+  CO_TRY(Config config, config_of(real_));
+  co_return co_await runtime.reload(ctx, std::move(config));
 }
 
 Task<Result<void>> Day::run_acts(Context ctx) {

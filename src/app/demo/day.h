@@ -15,6 +15,7 @@
 #include "app/demo/clouds.h"
 #include "app/demo/day_facts.h"
 #include "app/demo/day_report.h"
+#include "app/demo/enclave.h"
 #include "app/progress.h"
 
 namespace drover::app {
@@ -36,6 +37,7 @@ struct Talk {
   std::vector<std::string> turns;
   /// Between an answer and the next question; in real time.
   Duration think{};
+  std::string tenant;  // "clinic", or the default one
 };
 struct TalkOutcome {
   SessionId session;
@@ -64,6 +66,10 @@ class Day {
   Task<Result<SessionId>> begin(Context ctx, Talk talk);
   /// The session's state once it waits for that ("approval", "budget", …) or has ended.
   Task<Result<session::State>> until_waiting(Context ctx, SessionId id, std::string what);
+  /// Says something more in a session that was begun here alone.
+  Task<Result<void>> say(Context ctx, SessionId id, std::string text, std::string data_class);
+  /// The payload of the session's last event of that kind; an empty object if there is none.
+  Task<Result<Json>> last_payload(Context ctx, SessionId id, std::string_view kind);
   /// Stops Drover with whatever is under way and starts it on the same data; returns how many
   /// sessions it took up. Talks wait meanwhile.
   Task<Result<size_t>> restart(Context ctx);
@@ -72,6 +78,12 @@ class Day {
   size_t at_work() const { return real_.running; }
   /// For both sides.
   void set_outage(sim::CloudKind kind, bool on);
+  /// Of one region.
+  void set_outage(sim::CloudKind kind, bool on, std::string_view region);
+  /// Another machine claims to be the attested endpoint.
+  void set_impostor(bool on) { enclave_->set_impostor(on); }
+  /// Calls of a session that the clouds' books have in regions that are not `inside`.
+  size_t asked_outside(SessionId id, bool (*inside)(const std::string& region));
   /// Calls that the cloud is answering now (Drover's, not the naive side's).
   size_t in_flight(sim::CloudKind kind);
   void note(const std::string& text) { progress_.note(text); }
@@ -92,6 +104,11 @@ class Day {
   };
 
   Result<void> set_up();
+  /// The European tenant, and the floor of its data.
+  Task<Result<void>> found_clinic(Context ctx);
+  const identity::Principal& who_of(SessionId id) const {
+    return of_clinic_.count(id) == 0 ? who_ : clinic_;
+  }
   Result<void> set_up(Side& side);
   Result<Config> config_of(Side& side);
   Task<Result<SessionId>> make(Context ctx, Side* side, const Talk* talk, bool speak);
@@ -122,6 +139,9 @@ class Day {
   std::unique_ptr<async::Scope> naive_talks_;
   std::vector<std::unique_ptr<Act>> acts_;
   identity::Principal who_ = identity::Principal::system(default_tenant());
+  std::unique_ptr<DemoEnclave> enclave_;
+  identity::Principal clinic_;
+  std::set<SessionId> of_clinic_;
   MonoTime midnight_{};
   Progress progress_;
   std::string data_;

@@ -106,6 +106,26 @@ extensions: {otherwise: refuse}
 parameters: {temperature: 0}
 )yaml";
 
+constexpr std::string_view kClinic =
+    R"yaml(# Makes appointments for a clinic. Its tenant's data stays in the EU, by the operator's policy.
+name: clinic
+instructions: You make appointments for the patients of a clinic. Be brief.
+models: [claude-sonnet, gpt-4o, llama-3.3-70b]
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kWard =
+    R"yaml(# Answers a ward's questions. What is restricted goes to a model on hardware that proves what it runs.
+name: ward
+instructions: You answer the questions of a hospital ward. Be brief.
+models: [claude-sonnet, gpt-4o, llama-sealed]
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kRequirements =
+    R"([{"name":"attested","when":{"sensitivity":"restricted"},"for":["model"],
+         "needs":{"attestation":"nvidia-cc","max_age":"10m"}}])";
+
 DemoEndpoint endpoint(sim::CloudKind cloud, std::string model, std::string upstream,
                       std::string input, std::string output, std::string cached) {
   DemoEndpoint e;
@@ -124,7 +144,8 @@ const std::vector<AgentText>& day_agent_texts() {
   static const std::vector<AgentText> texts = {
       {"support.yaml", kSupport},   {"orders.yaml", kOrders},   {"travel.yaml", kTravel},
       {"research.yaml", kResearch}, {"returns.yaml", kReturns}, {"digger.yaml", kDigger},
-      {"analyst.yaml", kAnalyst},   {"intern.yaml", kIntern}};
+      {"analyst.yaml", kAnalyst},   {"intern.yaml", kIntern},   {"clinic.yaml", kClinic},
+      {"ward.yaml", kWard}};
   return texts;
 }
 
@@ -139,6 +160,13 @@ Result<std::map<std::string, session::AgentSpec>> day_agents() {
     out.emplace(std::move(name), std::move(spec));
   }
   return out;
+}
+
+Result<std::shared_ptr<const policy::Policy>> day_policy(const TenantId& clinic) {
+  policy::PolicySpec spec;
+  TRY(spec.tenants[clinic.str()], contract::DataClass::parse("residency=eu"));
+  TRY(spec.requirements, Json::parse(kRequirements));
+  return policy::Policy::make(std::move(spec));
 }
 
 std::vector<DemoEndpoint> day_endpoints() {

@@ -21,5 +21,7 @@ const std::vector<AgentText>& day_agent_texts();
 Result<std::map<std::string, session::AgentSpec>> day_agents();
 /// Which models are where, and what they cost.
 std::vector<DemoEndpoint> day_endpoints();
+/// The clinic's data stays in the EU; restricted data goes to places that prove what they run.
+Result<std::shared_ptr<const policy::Policy>> day_policy(const TenantId& clinic);
 
 }  // namespace drover::app

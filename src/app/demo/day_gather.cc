@@ -53,8 +53,13 @@ Task<Result<std::vector<store::SessionRow>>> all_sessions(Context ctx,
 Task<Result<void>> Day::gather(Context ctx, Side* side, SideReport* out) {
   std::set<std::string> ours;
   CO_TRY(auto all, co_await all_sessions(ctx, &side->runtime->sessions(), who_));
+  if (!side->naive) {
+    CO_TRY(auto clinic, co_await all_sessions(ctx, &side->runtime->sessions(), clinic_));
+    for (store::SessionRow& row : clinic) all.push_back(std::move(row));
+  }
   for (const store::SessionRow& row : all) {
-    CO_TRY(auto events, co_await all_events(ctx, &side->runtime->sessions(), who_, row.id));
+    CO_TRY(auto events,
+           co_await all_events(ctx, &side->runtime->sessions(), who_of(row.id), row.id));
     out->facts.push_back(read_facts(events));
     // Children belong to the act of their tree.
     if (side->acts.count(row.id) == 0) side->acts[row.id] = side->acts[row.root];

@@ -146,6 +146,9 @@ class Printer {
         wrapped(std::string(16, ' ') + good(f.ok, f.ok ? "✓" : "✗") + " ", f.text, 18);
       }
       for (const std::string& text : act.lines) wrapped(std::string(18, ' '), text, 18);
+      for (const std::string& command : act.more) {
+        line(dim(std::string(18, ' ') + "more: drover " + command + " " + data()));
+      }
     }
     more("session ls", data());
   }

@@ -73,7 +73,8 @@ struct ActReport {
   std::string asked;
   std::vector<Finding> findings;
   std::vector<std::string> lines;
-  std::string session;  // one to look at
+  std::string session;            // one to look at
+  std::vector<std::string> more;  // commands that show more, without "drover" and the data folder
   bool ok() const;
 };
 

@@ -50,8 +50,10 @@ Task<Result<SessionId>> Day::make(Context ctx, Side* side, const Talk* talk, boo
   if (speak) {
     spec.message = contract::Message::of_text(contract::Role::kUser, talk->turns.front());
   }
-  CO_TRY(SessionId id, co_await side->runtime->sessions().create(ctx, who_, std::move(spec)));
+  identity::Principal who = talk->tenant.empty() ? who_ : clinic_;
+  CO_TRY(SessionId id, co_await side->runtime->sessions().create(ctx, who, std::move(spec)));
   side->acts[id] = talk->act;
+  if (!talk->tenant.empty()) of_clinic_.insert(id);
   co_return id;
 }
 
@@ -69,13 +71,37 @@ Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::
     CO_TRY_VOID(co_await enter(patient, side));
     {
       Inside inside(side->inside);
-      CO_TRY(session::State state, co_await sessions().state(patient, who_, id));
+      CO_TRY(session::State state, co_await sessions().state(patient, who_of(id), id));
       bool there = state.status == session::Status::kEnded ||
                    (state.status == session::Status::kWaiting && state.reason == what);
       if (there) co_return state;
     }
     CO_TRY_VOID(co_await async::sleep_for(patient, 5ms));
   }
+}
+
+Task<Result<void>> Day::say(Context ctx, SessionId id, std::string text, std::string data_class) {
+  Side* side = &real_;
+  CO_TRY_VOID(co_await enter(ctx, side));
+  Inside inside(side->inside);
+  contract::Message message = contract::Message::of_text(contract::Role::kUser, std::move(text));
+  CO_TRY(uint64_t posted, co_await sessions().post_message(ctx, who_of(id), id, std::move(message),
+                                                           std::move(data_class)));
+  (void)posted;
+  co_return Result<void>();
+}
+
+Task<Result<Json>> Day::last_payload(Context ctx, SessionId id, std::string_view kind) {
+  Side* side = &real_;
+  CO_TRY_VOID(co_await enter(ctx, side));
+  Inside inside(side->inside);
+  CO_TRY(auto events, co_await sessions().events(ctx, who_of(id), id, 1, 1000));
+  Json out = Json::object();
+  for (const contract::Event& event : events) {
+    if (event.kind != kind) continue;
+    CO_TRY(out, Json::parse(event.payload));
+  }
+  co_return out;
 }
 
 Task<TalkOutcome> Day::play(Context ctx, Side* side, Talk talk) {

@@ -36,6 +36,7 @@ std::unique_ptr<Act> make_outage_act();
 std::unique_ptr<Act> make_runaway_act();
 std::unique_ptr<Act> make_extension_act();
 std::unique_ptr<Act> make_approval_act();
+std::unique_ptr<Act> make_european_act();
 std::unique_ptr<Act> make_bill_act();
 
 /// Every session answered all that it was asked, and nothing was done twice.

@@ -10,6 +10,7 @@ std::vector<std::unique_ptr<Act>> make_acts(uint64_t seed) {
   acts.push_back(make_runaway_act());
   acts.push_back(make_extension_act());
   acts.push_back(make_approval_act());
+  acts.push_back(make_european_act());
   acts.push_back(make_bill_act());
   return acts;
 }
