@@ -166,6 +166,7 @@ class Scored : public Zoned {
     parts_of_.health = &health_;
     parts_of_.policy = &policy_;
     parts_of_.clock = &loop_;
+    parts_of_.evidence = &evidence_;
     parts_of_.here = "home";
   }
   void priced(const std::string& id, const std::string& usd, const std::string& facts = "{}",
