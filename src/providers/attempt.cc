@@ -226,9 +226,11 @@ Attempted OneAttempt::concluded(Result<void> read) {
 }
 
 Task<Attempted> drive(http::Client* client, std::unique_ptr<OneAttempt> attempt) {
-  Task<Sent> sending = attempt->send(*client);
-  if (std::optional<Attempted> out = attempt->take(co_await std::move(sending))) {
-    co_return std::move(*out);
+  {
+    // A task keeps its frame, and with it the request, until it goes.
+    Task<Sent> sending = attempt->send(*client);
+    std::optional<Attempted> out = attempt->take(co_await std::move(sending));
+    if (out) co_return std::move(*out);
   }
   Task<Result<void>> reading = attempt->read();
   co_return attempt->concluded(co_await std::move(reading));
