@@ -112,6 +112,10 @@ TEST_F(GatewayTest, WhatCameTogetherGoesOutTogether) {
   s.then(sse(delta_chunk("c")), 10ms);
   s.then(sse(delta_chunk("d")) + sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 10ms);
   imposter("one.test").script(s);
+  // One that is here whole needs no stream.
+  ImposterScript whole = stream_head();
+  whole.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(finish_chunk()) + end_of_stream());
+  imposter("one.test").script(whole);
   Reply reply = chat(true);
   ASSERT_EQ(reply.parts.size(), 3u) << reply.body;
   EXPECT_EQ(data_of(reply.parts[0].bytes).size(), 3u);
@@ -119,10 +123,6 @@ TEST_F(GatewayTest, WhatCameTogetherGoesOutTogether) {
   EXPECT_EQ(data_of(reply.parts[2].bytes).back(), "[DONE]");
   EXPECT_EQ(data_of(reply.body).size(), 7u) << "usage was not asked for by the caller";
 
-  // One that is here whole needs no stream.
-  ImposterScript whole = stream_head();
-  whole.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(finish_chunk()) + end_of_stream());
-  imposter("one.test").script(whole);
   Reply quick = chat(true);
   EXPECT_EQ(quick.header("content-type"), "text/event-stream; charset=utf-8");
   EXPECT_EQ(quick.header("content-length"), std::to_string(quick.body.size()));
