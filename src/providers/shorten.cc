@@ -19,6 +19,7 @@ using Group = std::vector<size_t>;
 
 /// In the order in which they may go. What always stays is in none.
 std::vector<Group> groups_of(const std::vector<Message>& messages) {
+  // Where the last turn begins: with its question, or, where nobody asked, at the beginning.
   size_t last_turn = 0;
   for (size_t i = 0; i < messages.size(); ++i) {
     if (messages[i].role == Role::kUser) last_turn = i;
@@ -26,13 +27,13 @@ std::vector<Group> groups_of(const std::vector<Message>& messages) {
   std::vector<Group> out;
   for (size_t i = 0; i < messages.size(); ++i) {
     const Message& m = messages[i];
-    if (instructs(m) || i == last_turn) continue;
-    bool begins = i < last_turn ? m.role == Role::kUser || out.empty() : m.role != Role::kTool;
+    if (instructs(m) || (i == last_turn && m.role == Role::kUser)) continue;
+    bool begins = i < last_turn ? m.role == Role::kUser : m.role != Role::kTool;
     if (begins || out.empty()) out.emplace_back();
     out.back().push_back(i);
   }
   // The newest exchange of the last turn stays.
-  if (!out.empty() && out.back().front() > last_turn) out.pop_back();
+  if (!out.empty() && out.back().front() >= last_turn) out.pop_back();
   return out;
 }
 

@@ -68,8 +68,8 @@ TEST_F(LastResort, IsInThePlacementByItsWaitWithTheReason) {
   EXPECT_EQ(ids(placement.endpoints), Ids({"c"}));
   EXPECT_EQ(ids(places.last_resort), Ids({"b", "d", "a"}));
   ASSERT_EQ(placement.rejected.size(), 3u);
-  EXPECT_EQ(placement.rejected[0].endpoint, "a");
-  EXPECT_TRUE(placement.rejected[0].reason.starts_with("cooling down for 20"))
+  EXPECT_EQ(placement.rejected[0].endpoint, "b") << "the shortest wait first";
+  EXPECT_TRUE(placement.rejected[0].reason.starts_with("cooling down for 10"))
       << placement.rejected[0].reason;
 }
 
