@@ -65,7 +65,9 @@ const results = (id) =>
 await check('a fan-out beyond the limit is answered in full, each call once', async () => {
   const id = await begin('count to forty');
   const all = await results(id);
-  assert.deepEqual(all.map((r) => r.content), Array.from({ length: 40 }, (_, i) => `n ${i + 1}`));
+  // They are written down as they come.
+  const said = all.map((r) => Number(r.content.slice(2))).sort((a, b) => a - b);
+  assert.deepEqual(said, Array.from({ length: 40 }, (_, i) => i + 1));
   assert.ok(!all.some((r) => r.is_error));
   const { ran, refused, arguments: seen } = await counts();
   assert.equal(ran.count, 40);
