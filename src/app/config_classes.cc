@@ -53,11 +53,11 @@ void read_rules(const Json& section, const char* whose, bool weighted, const Tel
           "such as research: {default: slow}");
     return;
   }
+  const SettingNames of_tenants = {"default", "at_most", "weight"};
+  const SettingNames of_keys = {"default", "at_most"};
   for (const auto& [name, item] : *map->members()) {
     const std::string where = at + "." + name;
-    SettingNames names = {"default", "at_most"};
-    if (weighted) names = {"default", "at_most", "weight"};
-    if (!known_settings(item, where, names, fault)) continue;
+    if (!known_settings(item, where, weighted ? of_tenants : of_keys, fault)) continue;
     road::ClassRule rule;
     rule.otherwise = class_setting(item, where, "default", fault);
     rule.at_most = class_setting(item, where, "at_most", fault);

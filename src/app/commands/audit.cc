@@ -47,7 +47,7 @@ Command audit_ls_command() {
   c.summary = "Show what was refused to whom: approve, extend, export, kill, keys, …";
   c.details =
       "Each management verb passes one function: the key's scopes, then the operator's rules\n"
-      "(policy.cedar, policy.opa). What either refuses is kept here, newest first; the same\n"
+      "(policy.cedar). What either refuses is kept here, newest first; the same\n"
       "refusal within a minute counts up. Needs an admin key; the operator's sees every tenant.\n"
       "Examples:\n"
       "  drover audit ls\n"
