@@ -22,6 +22,7 @@ struct DemoEndpoint {
   std::string price_input;     // US dollars per million tokens; empty: unknown
   std::string price_output;
   std::string price_cached;
+  int64_t calls_in_flight = 0;  // at each place; 0: any
 };
 
 class DemoClouds {

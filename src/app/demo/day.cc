@@ -94,6 +94,7 @@ Result<void> Day::set_up(Side& side) {
   clouds.latency.tokens_per_second = 160;
   clouds.latency.jitter = 0.4;
   clouds.extra_regions[CloudKind::kCoreWeave] = {DemoEnclave::kRegion};
+  clouds.extra_models = {"clerk"};
   clouds.quota.requests_per_minute = 6'000;
   clouds.quota.tokens_per_minute = 4'000'000;
   side.clouds = std::make_unique<DemoClouds>(loop_, *network_, clouds);
@@ -131,6 +132,12 @@ Result<Config> Day::config_of(Side& side) {
     for (catalog::Endpoint& e : side.clouds->endpoints(wanted)) {
       if (side.naive && !config.endpoints.empty()) break;
       if (e.region == DemoEnclave::kRegion) continue;  // all that is there is attested
+      if (wanted.calls_in_flight > 0) {
+        catalog::Fact fact;
+        fact.name = "calls_in_flight";
+        fact.value = Json(wanted.calls_in_flight);
+        TRY_VOID(e.facts.set(std::move(fact)));
+      }
       config.endpoints.push_back(std::move(e));
     }
   }
@@ -146,6 +153,8 @@ Result<Config> Day::config_of(Side& side) {
     if (side.naive) agent.models = {config.endpoints.front().model};
   }
   config.agents = side.agents;
+  // Rarely reached but where an answer stalls.
+  if (!side.naive) config.road.classes.fast_hedge_after = 1200ms;
   return config;
 }
 

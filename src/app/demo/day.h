@@ -84,6 +84,8 @@ class Day {
   void set_impostor(bool on) { enclave_->set_impostor(on); }
   /// Calls of a session that the clouds' books have in regions that are not `inside`.
   size_t asked_outside(SessionId id, bool (*inside)(const std::string& region));
+  /// What goes wrong at a cloud, for Drover alone.
+  sim::FaultQueue& faults(sim::CloudKind kind) { return real_.clouds->cloud(kind).faults(); }
   /// Calls that the cloud is answering now (Drover's, not the naive side's).
   size_t in_flight(sim::CloudKind kind);
   void note(const std::string& text) { progress_.note(text); }

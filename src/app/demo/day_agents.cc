@@ -126,6 +126,27 @@ constexpr std::string_view kRequirements =
     R"([{"name":"attested","when":{"sensitivity":"restricted"},"for":["model"],
          "needs":{"attestation":"nvidia-cc","max_age":"10m"}}])";
 
+constexpr std::string_view kDesk =
+    R"yaml(# Answers people who stand at a counter: it is worth money that they do not wait.
+name: desk
+instructions: You help people at the counter of a parcel shop. Be brief.
+models: [clerk, llama-3.3-70b]
+service_class: fast
+continue_cut: true
+limits: {steps: 10, output_tokens: 200}
+parameters: {temperature: 0, stream: true}
+)yaml";
+
+constexpr std::string_view kBackfill =
+    R"yaml(# Works through a pile that nobody waits for: it may take its time, and should cost little.
+name: backfill
+instructions: You file the parcels of a shop. Be brief.
+models: [clerk]
+service_class: slow
+limits: {steps: 10, output_tokens: 200}
+parameters: {temperature: 0}
+)yaml";
+
 DemoEndpoint endpoint(sim::CloudKind cloud, std::string model, std::string upstream,
                       std::string input, std::string output, std::string cached) {
   DemoEndpoint e;
@@ -145,7 +166,7 @@ const std::vector<AgentText>& day_agent_texts() {
       {"support.yaml", kSupport},   {"orders.yaml", kOrders},   {"travel.yaml", kTravel},
       {"research.yaml", kResearch}, {"returns.yaml", kReturns}, {"digger.yaml", kDigger},
       {"analyst.yaml", kAnalyst},   {"intern.yaml", kIntern},   {"clinic.yaml", kClinic},
-      {"ward.yaml", kWard}};
+      {"ward.yaml", kWard},         {"desk.yaml", kDesk},       {"backfill.yaml", kBackfill}};
   return texts;
 }
 
@@ -171,14 +192,20 @@ Result<std::shared_ptr<const policy::Policy>> day_policy(const TenantId& clinic)
 
 std::vector<DemoEndpoint> day_endpoints() {
   using sim::CloudKind;
-  return {
+  std::vector<DemoEndpoint> out = {
       endpoint(CloudKind::kAws, "claude-sonnet", "anthropic.claude-sonnet-4-6", "3", "15", "0.3"),
       endpoint(CloudKind::kAws, "nova-pro", "us.amazon.nova-pro-v1:0", "0.8", "3.2", "0.2"),
       endpoint(CloudKind::kAzure, "gpt-4o", "gpt-4o", "2.5", "10", "1.25"),
       endpoint(CloudKind::kAzure, "gpt-4o-mini", "gpt-4o-mini", "0.15", "0.6", "0.075"),
       endpoint(CloudKind::kCoreWeave, "llama-3.3-70b", "meta-llama/Llama-3.3-70B-Instruct", "0.6",
                "0.6", "0.3"),
+      endpoint(CloudKind::kAzure, "clerk", "clerk", "0.1", "0.4", "0.05"),
+      endpoint(CloudKind::kCoreWeave, "clerk", "clerk", "0.12", "0.5", "0.06"),
   };
+  for (DemoEndpoint& e : out) {
+    if (e.model == "clerk") e.calls_in_flight = 4;
+  }
+  return out;
 }
 
 }  // namespace drover::app

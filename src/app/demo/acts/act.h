@@ -32,6 +32,7 @@ std::vector<std::unique_ptr<Act>> make_acts(uint64_t seed);
 
 std::unique_ptr<Act> make_support_act(uint64_t seed);
 std::unique_ptr<Act> make_research_act(uint64_t seed);
+std::unique_ptr<Act> make_scarcity_act();
 std::unique_ptr<Act> make_outage_act();
 std::unique_ptr<Act> make_runaway_act();
 std::unique_ptr<Act> make_extension_act();

@@ -6,6 +6,7 @@ std::vector<std::unique_ptr<Act>> make_acts(uint64_t seed) {
   std::vector<std::unique_ptr<Act>> acts;
   acts.push_back(make_support_act(seed));
   acts.push_back(make_research_act(seed + 1));
+  acts.push_back(make_scarcity_act());
   acts.push_back(make_outage_act());
   acts.push_back(make_runaway_act());
   acts.push_back(make_extension_act());
