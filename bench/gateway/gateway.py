@@ -269,7 +269,7 @@ class Bench:
             if self.heavy:
                 self.note_first_token(self.heavy, 1 if quick else 4)
             self.stop_heavy()
-        self.note_streams(500 if quick else 5000)
+        self.note_streams(5000)
         self.note_churn(6 if quick else 20)
         self.note_instructions()
 

@@ -103,7 +103,8 @@ class Connection:
         head, _, rest = self.buffer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise SystemExit(f"not a good answer: {self.buffer[:1000]!r}")
-        length = re.search(rb"(?i)content-length: (\d+)", head)
+        # At a line's beginning: LiteLLM hands the upstream's on as "llm_provider-content-length".
+        length = re.search(rb"(?im)^content-length: (\d+)", head)
         if length is None:
             self.read_until(b"\r\n0\r\n\r\n")
             self.buffer = b""
