@@ -18,6 +18,23 @@ bool repeated(const std::vector<std::string>& ladder, size_t i) {
   return std::find(ladder.begin(), end, ladder[i]) != end;
 }
 
+/// Those of 64 that may be below `than`, looked at in eights (every eighth one together), which
+/// costs a fraction of looking at each.
+uint64_t may_be_below(const float* scores, float than) {
+  float least[8];
+  for (size_t j = 0; j < 8; ++j) least[j] = scores[j];
+  for (size_t row = 8; row < 64; row += 8) {
+    for (size_t j = 0; j < 8; ++j) {
+      least[j] = scores[row + j] < least[j] ? scores[row + j] : least[j];
+    }
+  }
+  uint64_t out = 0;
+  for (size_t j = 0; j < 8; ++j) {
+    if (least[j] < than) out |= uint64_t{0x0101010101010101} << j;
+  }
+  return out;
+}
+
 /// The share of a prompt that a session's last endpoint has in its cache, all but what is new.
 constexpr double kCachedShare = 0.9;
 
@@ -132,15 +149,15 @@ bool Placer::shows_evidence(const policy::Decision& decision, size_t i,
 }
 
 void Placer::consider(float score, uint32_t index) {
-  // Ascending; of equal scores the one that came first stays first.
+  // Ascending; of equal scores the one that came first stays first. Counted rather than searched:
+  // where it belongs cannot be guessed.
+  size_t at = 0;
+  for (const Best& b : best_) at += b.score <= score ? 1 : 0;
   if (best_.size() == limits::kPlacesMax) {
-    if (score >= best_.back().score) return;
+    if (at == best_.size()) return;
     best_.pop_back();
   }
-  size_t at = best_.size();
-  best_.emplace_back();
-  for (; at > 0 && score < best_[at - 1].score; --at) best_[at] = best_[at - 1];
-  best_[at] = Best{score, index};
+  best_.insert(best_.begin() + static_cast<ptrdiff_t>(at), Best{score, index});
 }
 
 Weights Placer::weights_of(const PlaceQuestion& question) const {
@@ -187,6 +204,7 @@ void Placer::select(const policy::Bits& serving, const policy::Decision& decisio
     }
     if (left == 0) continue;
     board_.score(w * 64, weights, preference, question.size, scores);
+    if (best_.size() == limits::kPlacesMax) left &= may_be_below(scores, best_.back().score);
     for (; left != 0; left &= left - 1) {
       auto bit = static_cast<size_t>(std::countr_zero(left));
       if (best_.size() == limits::kPlacesMax && scores[bit] >= best_.back().score) continue;
