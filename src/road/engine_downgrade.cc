@@ -49,6 +49,8 @@ void Engine::descend(Flight& flight) {
   auto measured = [&](size_t level) { return measure(flight, asked, level, met); };
   if (auto move = descent.decide(ladder, measured, now)) {
     metrics_.downgraded(call.agent, move->from, move->to, descent.signal());
+    // What was met on the rung before says nothing of this one.
+    flight.standing->meter = ScarcityMeter();
   }
   out.decided = true;
   out.level = descent.level();
