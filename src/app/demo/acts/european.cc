@@ -8,7 +8,9 @@ namespace drover::app {
 namespace {
 
 constexpr double kMorning = 9, kAwsDown = 13, kAllDown = 16, kBack = 17;
-constexpr double kSealed = 10, kImpostor = 19, kAskedAgain = 19.9, kTruth = 22.2;
+constexpr double kSealed = 10, kImpostor = 19;
+/// In real time: evidence is asked for each second, and after refused ones more rarely.
+constexpr Duration kNoticed = 1500ms, kTrusted = 2500ms;
 
 class EuropeanAct final : public Act {
  public:
@@ -135,12 +137,12 @@ class EuropeanAct final : public Act {
     CO_TRY_VOID(co_await day->until(ctx, kImpostor));
     day->set_impostor(true);
     day->note(clock_text(day->hour()) + "  another machine claims to be the attested endpoint");
-    CO_TRY_VOID(co_await day->until(ctx, kAskedAgain));
+    CO_TRY_VOID(co_await async::sleep_for(ctx, kNoticed));
     CO_TRY_VOID(co_await day->say(ctx, ward_, "And the diagnosis of bed 5?", ""));
     CO_TRY_VOID(co_await day->until_waiting(ctx, ward_, "model"));
     CO_TRY_VOID(co_await read_refusal(ctx, day, ward_, &impostor_));
     day->set_impostor(false);
-    CO_TRY_VOID(co_await day->until(ctx, kTruth));
+    CO_TRY_VOID(co_await async::sleep_for(ctx, kTrusted));
     CO_TRY_VOID(co_await day->say(ctx, ward_, "Please try that diagnosis again.", ""));
     CO_TRY_VOID(co_await answered(ctx, day, ward_, &ward_places_));
     outside_ += day->asked_outside(ward_, &EuropeanAct::region_inside);
