@@ -42,6 +42,9 @@ Error status_error(std::string_view who, const http::ResponseHead& head, std::st
     error.message += " (redirects are not followed: configure where it leads)";
   }
   error.retry_after = retry_after(head);
+  if (error.retry == Retry::kAfter && error.retry_after) {
+    error.message += " (it may be asked again in " + format_duration(*error.retry_after) + ")";
+  }
   error.reason = "http_" + std::to_string(status);
   return error;
 }

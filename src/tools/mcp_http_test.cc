@@ -289,6 +289,9 @@ TEST_F(HttpTest, ShortPauseIsWaitedForAndALongOneIsNot) {
   auto refused = call();
   ASSERT_FALSE(refused);
   EXPECT_EQ(*refused.error().retry_after, limits::kRetryAfterMax);
+  EXPECT_TRUE(
+      refused.error().message.ends_with("answered HTTP 429 (it may be asked again in 5 min)"))
+      << refused.error().message;
   EXPECT_EQ(calls, 3);
 }
 
