@@ -1,6 +1,7 @@
 #pragma once
 // A road and tools that do as told, for tests of sessions.
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -97,6 +98,9 @@ class FakeTools final : public tools::ToolSet {
   std::vector<tools::ToolInvocation> calls;
   /// The next calls fail without an answer.
   int failures = 0;
+  int most = 0;  // that were under way at once
+  /// What is reported of each call.
+  tools::CallReport report;
 
   Task<Result<std::vector<tools::BoundTool>>> list(async::Context ctx,
                                                    std::vector<std::string> servers) override {
@@ -112,7 +116,11 @@ class FakeTools final : public tools::ToolSet {
   Task<Result<tools::ToolOutcome>> call(async::Context ctx,
                                         tools::ToolInvocation invocation) override {
     calls.push_back(invocation);
-    CO_TRY_VOID(co_await async::sleep_for(ctx, latency[invocation.tool]));
+    most = std::max(most, ++under_way_);
+    auto slept = co_await async::sleep_for(ctx, latency[invocation.tool]);
+    --under_way_;
+    CO_TRY_VOID(std::move(slept));
+    if (invocation.report != nullptr) *invocation.report = report;
     if (failures > 0) {
       --failures;
       co_return fail(Code::kUnavailable, "the tool server is gone", Retry::kSameTarget);
@@ -121,6 +129,9 @@ class FakeTools final : public tools::ToolSet {
     out.content = invocation.tool + ":" + invocation.arguments;
     co_return out;
   }
+
+ private:
+  int under_way_ = 0;
 };
 
 class FakeAgents final : public AgentSource {

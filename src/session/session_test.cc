@@ -44,6 +44,42 @@ TEST(Session, ParallelToolsKeepTheOrderOfTheCalls) {
   EXPECT_NE(w.tools.calls[0].idempotency_key, w.tools.calls[1].idempotency_key);
 }
 
+TEST(Session, AFanOutBeyondTheLimitFollowsAsResultsCome) {
+  World w;
+  w.tools.latency["t"] = 1s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role != Role::kUser) return say("done");
+    return call_tools(std::vector<std::string>(3 * limits::kParallelToolCallsMax + 1, "t"));
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(30s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "done");
+  EXPECT_EQ(w.tools.calls.size(), 3 * limits::kParallelToolCallsMax + 1);
+  EXPECT_EQ(w.tools.most, static_cast<int>(limits::kParallelToolCallsMax));
+}
+
+TEST(Session, AResultSaysHowItsCallWentAndForWhomItWas) {
+  World w;
+  w.tools.latency["t"] = 1s;
+  w.tools.report.coalesced = true;
+  w.tools.report.batch = 3;
+  w.tools.report.tries = 2;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.back().role == Role::kUser ? call_tools({"t"}) : say("done");
+  };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(30s);
+  Json payload = w.payload(id, kind::kToolResult);
+  EXPECT_EQ(payload.get_bool("coalesced"), true);
+  EXPECT_EQ(payload.get_int("batch"), 3);
+  EXPECT_EQ(payload.get_int("tries"), 2);
+  ASSERT_EQ(w.tools.calls.size(), 1u);
+  const tools::CallOrigin& origin = w.tools.calls[0].origin;
+  EXPECT_EQ(origin.tenant, w.state(id).tenant.str());
+  EXPECT_EQ(origin.session, id.str());
+  EXPECT_NE(origin.principal, "");
+}
+
 TEST(Session, ResumesAtTheEffectItWasIn) {
   World w;
   w.tools.latency["t"] = 10s;
