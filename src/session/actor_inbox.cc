@@ -41,8 +41,10 @@ void Actor::take(Input input, Batch& batch, Result<void>& status) {
 Result<void> Actor::take_command(Command& command, Batch& batch) {
   bool afterwards =
       command.kind == Command::Kind::kReward || command.kind == Command::Kind::kChildEnded;
-  bool over = state_.status == Status::kEnded && !afterwards;
-  if (over || (state_.status == Status::kNew && command.kind != Command::Kind::kStart)) {
+  // A start that comes again is told that the session exists, also when it has ended meanwhile.
+  bool starts = command.kind == Command::Kind::kStart;
+  bool over = state_.status == Status::kEnded && !afterwards && !starts;
+  if (over || (state_.status == Status::kNew && !starts)) {
     if (command.answer != nullptr) {
       std::string why = over ? "the session has ended (" + state_.reason + ")" : "no such session";
       command.answer->set(fail(over ? Code::kFailedPrecondition : Code::kNotFound, why));

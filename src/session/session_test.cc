@@ -281,6 +281,42 @@ TEST(Session, AResultThatComesWithTheCancelIsTooLate) {
   EXPECT_EQ(w.count(id, contract::kind::kToolResult), 0u);
 }
 
+TEST(Session, AStartThatComesAgainIsToldThatTheSessionExistsThoughItHasEnded) {
+  World w;
+  TreePools trees(&w.store.journal());
+  WorkQueue work(&w.loop, [](const WorkKey&) {});
+  Services services = w.services();
+  services.trees = &trees;
+  services.work = &work;
+  SessionId id = SessionId::make(w.loop.wall(), w.random);
+  Actor actor(services, id, w.who.tenant, std::make_shared<Notifier>());
+  auto send = [&actor](Command::Kind kind, Json payload) {
+    Command c;
+    c.kind = kind;
+    c.actor.type = "system";
+    c.payload = std::move(payload);
+    auto answer = std::make_shared<CommandAnswer>();
+    c.answer = answer;
+    EXPECT_TRUE(actor.send(c));
+    return answer;
+  };
+  Json begin = Json::object().set("agent", *Json::parse(kAgent)).set("tenant", "ten_a");
+  begin.set("trace_id", std::string(32, 'a'));
+  auto first = send(Command::Kind::kStart, begin);
+  auto cancelled = send(Command::Kind::kCancel, Json::object().set("reason", "cancelled"));
+  auto again = send(Command::Kind::kStart, begin);
+  w.loop.run_task(actor.run(w.ctx));
+  auto code = [&w](const std::shared_ptr<CommandAnswer>& answer) {
+    auto outcome = w.loop.run_task(answer->take(w.ctx));
+    EXPECT_TRUE(outcome);
+    return outcome && *outcome ? std::string("good")
+                               : std::string(code_name(outcome->error().code));
+  };
+  EXPECT_EQ(code(first), "good");
+  EXPECT_EQ(code(cancelled), "good");
+  EXPECT_EQ(code(again), "already_exists");
+}
+
 TEST(Session, ARefusedCallWaitsForAPersonAndGoesOn) {
   World w;
   bool broken = true;
