@@ -123,6 +123,44 @@ d 0 session import first.jsonl --data elsewhere
 d 0 session export "$id" --data elsewhere --output second.jsonl
 cmp first.jsonl second.jsonl || fail "an imported session exports otherwise"
 
+# A flipped bit, and a segment cut off, in copies of the folder: the damage is named with its place,
+# the rest is readable.
+hurt() {
+  cp -r data "$1"
+  python3 - "$1" "$2" <<'PY'
+import glob, os, sys
+path = sorted(glob.glob(sys.argv[1] + "/log/*.seg"))[-1]
+text = bytearray(open(path, "rb").read())
+at = text.index(b"Second")
+if sys.argv[2] == "flip":
+    text[at] ^= 4
+    open(path, "wb").write(text)
+else:
+    os.truncate(path, at)
+PY
+}
+for way in flip cut; do
+  hurt "$way" "$way"
+  d 1 session export "$id" --data "$way"
+  has '.seg at byte' err
+  has 'skip_damaged' err
+  d 0 session export "$id" --data "$way" --skip-damaged
+  has '{"damaged":{"first":1,'
+  has 'left out: events 1 to' err
+  cp out part.jsonl
+  d 1 contract check part.jsonl
+  d 1 session import part.jsonl --data elsewhere
+  d 1 session events "$id" --data "$way"
+  has '.seg at byte' err
+  d 0 session events "$id" --data "$way" --skip-damaged
+  has 'damaged: events 1 to'
+  d 1 session events "$id" --data "$way" --follow
+  has '.seg at byte' err
+done
+d 0 session export "$id" --data flip --skip-damaged
+has '"kind":"model.result"'
+d 0 session ls --data cut
+
 # On a terminal: a conversation, and colours.
 timeout 120 python3 "$HERE/terminal.py" "$DROVER" agent.yaml >out || fail "$(cat out)"
 passed=$((passed + $(sed -n 's/ passed.*//p' out)))

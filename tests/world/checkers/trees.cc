@@ -64,6 +64,7 @@ class TreesChecker final : public Checker {
     bool started = false;
     bool ended = false;
     bool reported = false;
+    bool over = false;  // its parent was told so, and it had not begun
     std::string reason;
     std::string result;
   };
@@ -74,6 +75,10 @@ class TreesChecker final : public Checker {
   void on_started(const Seen& seen) {
     Session& session = sessions_[seen.event.session];
     session.started = true;
+    if (session.over) {
+      verdict_.fail("trees",
+                    seen.event.session.str() + " began after its parent was told of its end");
+    }
     SessionId parent(text(seen.payload, "parent"));
     if (parent == session.spawned_by) return;
     // A spawn whose acknowledgement was lost may be known to Drover before it is known here.
@@ -88,7 +93,11 @@ class TreesChecker final : public Checker {
     if (session.reported) verdict_.fail("trees", child.str() + " was reported twice");
     session.reported = true;
     std::string reason = text(seen.payload, "reason");
-    if (!session.started && (reason == "refused" || reason == "failed")) return;
+    if (!session.started && !book_.is_uncertain(child)) {
+      // It never began, and must not any more.
+      session.over = true;
+      if (reason == "refused" || reason == "failed" || reason == "cancelled") return;
+    }
     bool same =
         session.ended && session.reason == reason && session.result == text(seen.payload, "result");
     // An end whose acknowledgement was lost may be known to Drover before it is known here.
