@@ -31,12 +31,22 @@ fi
 start=$SECONDS
 log="$at.log"
 # The mirror that this machine uses; debootstrap's own choice where that cannot be told.
-mirror="$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
-  awk '$2 == "bookworm" {print $1; exit}')"
+mirror_of() {
+  apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' 2>/dev/null |
+    awk -v suite="$1" '$2 == suite {print $1; exit}'
+}
+mirror="$(mirror_of bookworm)"
+security="$(mirror_of bookworm-security)"
 rm -rf --one-file-system "$at"
 mkdir -p "$at"
 debootstrap --variant=minbase --include=git,make,ca-certificates bookworm "$at" ${mirror:+"$mirror"} \
   >"$log" 2>&1 || { tail "$log" >&2; die 1 "debootstrap did not succeed (all of it: $log)"; }
+
+# The suites that an installed Debian 12 has beside the release.
+cat >>"$at/etc/apt/sources.list" <<SUITES
+deb ${mirror:-http://deb.debian.org/debian} bookworm-updates main
+deb ${security:-http://deb.debian.org/debian-security} bookworm-security main
+SUITES
 
 # How to reach the network, as on any machine of this site: names, and the site's own certificates.
 cp /etc/resolv.conf /etc/hosts "$at/etc/"
