@@ -119,10 +119,11 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
   if (!finished.result.cut.empty()) return cut(finished, batch);
   if (finished.kind == EffectKind::kTool) return {};
-  bool failed =
-      finished.kind == EffectKind::kModel ? state_.model_call.has_value() : state_.plan.has_value();
+  const auto& effect = finished.kind == EffectKind::kModel ? state_.model_call : state_.plan;
+  bool failed = effect.has_value();
   failures_ = failed ? failures_ + 1 : 0;
-  retry_ = failed && finished.result.retry && failures_ < kFailuresMax;
+  // The last attempt that it may have leaves it to a person, whatever the error allows.
+  retry_ = failed && finished.result.retry && failures_ < kFailuresMax && !effect->exhausted();
   return {};
 }
 

@@ -256,6 +256,24 @@ TEST(Session, ACallThatNoLifeFinishesWaitsForAPersonInTheEnd) {
   EXPECT_EQ(w.state(id).reason, "message");
 }
 
+TEST(Session, ACallWhoseLastAttemptFailedPromisesNoOther) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> {
+    return fail(Code::kUnavailable, "no endpoint answers", Retry::kOtherTarget);
+  };
+  SessionId id = w.create(kAgent, "go");
+  for (uint32_t life = 0; life < 2 * limits::kEffectAttemptsMax; ++life) {
+    w.loop.run_for(300ms);  // before the second attempt of a life
+    w.crash();
+  }
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.road.calls, static_cast<int>(limits::kEffectAttemptsMax));
+  auto row = w.loop.run_task(w.manager->find(w.ctx, w.who, id));
+  ASSERT_TRUE(row);
+  EXPECT_EQ(row->status, "waiting");
+  EXPECT_EQ(row->waiting_for, "model");
+}
+
 TEST(Session, AResultThatComesWithTheCancelIsTooLate) {
   World w;
   w.tools.latency["t"] = 1500ms;
