@@ -38,7 +38,8 @@ Result<bool> skip_damaged(const Exchange& exchange) {
 /// Damage as an error of the whole.
 Error damaged(std::string why) {
   return Error(Code::kDataLoss,
-               std::move(why) + "; ask with skip_damaged=true for all that is readable");
+               std::move(why) +
+                   "; all that is readable comes with skip_damaged=true (drover: --skip-damaged)");
 }
 
 Json gap_json(const JournalGap& gap) {
