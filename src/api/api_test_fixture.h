@@ -13,8 +13,21 @@
 #include "http/client.h"
 #include "http/server.h"
 #include "road/road_test_fixture.h"
+#include "tools/tool_set.h"
 
 namespace drover::api {
+
+/// No agent of these tests has tools.
+class NoTools final : public tools::ToolSet {
+ public:
+  Task<Result<std::vector<tools::BoundTool>>> list(Context ctx,
+                                                   std::vector<std::string> servers) override {
+    co_return std::vector<tools::BoundTool>();
+  }
+  Task<Result<tools::ToolOutcome>> call(Context ctx, tools::ToolInvocation invocation) override {
+    co_return fail(Code::kNotFound, "no tools");
+  }
+};
 
 struct Reply {
   int status = 0;

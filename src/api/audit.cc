@@ -1,7 +1,5 @@
 #include "api/audit.h"
 
-#include <charconv>
-
 #include "api/json_route.h"
 
 namespace drover::api {
@@ -12,12 +10,10 @@ constexpr uint64_t kListedMost = 1000;
 
 Result<uint64_t> before_of(const Exchange& exchange) {
   std::string text = exchange.request.head().query_param("before").value_or("");
-  uint64_t out = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (!text.empty() && (ec != std::errc() || end != text.data() + text.size())) {
-    return fail(Code::kInvalidArgument, "'before' must be the sequence of an entry");
-  }
-  return out;
+  if (text.empty()) return 0;
+  auto out = whole_number(text);
+  if (!out) return fail(Code::kInvalidArgument, "'before' must be the sequence of an entry");
+  return *out;
 }
 
 /// Whose refusals: nullopt stands for everybody's.

@@ -5,15 +5,19 @@
 
 namespace drover::api {
 
+std::optional<uint64_t> whole_number(std::string_view text) {
+  uint64_t value = 0;
+  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 Result<uint64_t> query_limit(const Exchange& exchange, uint64_t fallback, uint64_t most) {
   auto text = exchange.request.head().query_param("limit");
   if (!text) return fallback;
-  uint64_t value = 0;
-  auto [end, ec] = std::from_chars(text->data(), text->data() + text->size(), value);
-  if (ec != std::errc() || end != text->data() + text->size()) {
-    return fail(Code::kInvalidArgument, "limit must be a whole number");
-  }
-  return std::clamp<uint64_t>(value, 1, most);
+  auto value = whole_number(*text);
+  if (!value) return fail(Code::kInvalidArgument, "limit must be a whole number");
+  return std::clamp<uint64_t>(*value, 1, most);
 }
 
 Json list_json(Json data, bool has_more) {

@@ -3,6 +3,7 @@
 // are a small struct of pointers, copied into each call; what they point to outlives the router.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,8 @@ void add_json(Router& router, std::string method, std::string pattern, Services 
              });
 }
 
+/// All of the text as a number in decimal digits; nullopt if it is anything else.
+std::optional<uint64_t> whole_number(std::string_view text);
 /// A query parameter that is a number of things, kept within [1, most]; `fallback` if absent.
 Result<uint64_t> query_limit(const Exchange& exchange, uint64_t fallback, uint64_t most);
 /// {"object":"list","has_more":…,"data":[…]}.

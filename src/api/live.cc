@@ -1,7 +1,6 @@
 #include "api/live.h"
 
-#include <charconv>
-
+#include "api/json_route.h"
 #include "api/streaming.h"
 #include "http/sse.h"
 
@@ -21,12 +20,9 @@ Task<Result<void>> begin(Context ctx, const Exchange& exchange, session::LiveFol
     co_return co_await follower->begin_after(ctx, seen);
   }
   const std::string text = head.query_param("from").value_or("1");
-  uint64_t sequence = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), sequence);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    co_return fail(Code::kInvalidArgument, "from must be a whole number");
-  }
-  co_return co_await follower->begin_at(ctx, sequence);
+  auto sequence = whole_number(text);
+  if (!sequence) co_return fail(Code::kInvalidArgument, "from must be a whole number");
+  co_return co_await follower->begin_at(ctx, *sequence);
 }
 
 std::string encode(const std::vector<session::LiveEvent>& events) {

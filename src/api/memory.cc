@@ -1,7 +1,5 @@
 #include "api/memory.h"
 
-#include <charconv>
-
 #include "api/json_route.h"
 #include "base/bytes.h"
 #include "base/limits/memory.h"
@@ -46,15 +44,14 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   if (text.size() >= 2 && text.front() == '"' && text.back() == '"') {
     text = text.substr(1, text.size() - 2);
   }
-  uint64_t value = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || ec != std::errc() || end != text.data() + text.size()) {
+  auto value = whole_number(text);
+  if (!value) {
     return fail(Code::kInvalidArgument, "If-Match must be a record's version, such as 3");
   }
-  if (out && *out != value) {
+  if (out && *out != *value) {
     return fail(Code::kInvalidArgument, "If-Match and 'expected_version' name different versions");
   }
-  out = value;
+  out = *value;
   return out;
 }
 

@@ -1,7 +1,5 @@
 #include "api/placement.h"
 
-#include <charconv>
-
 #include "api/json_route.h"
 
 namespace drover::api {
@@ -104,14 +102,14 @@ Task<Result<std::optional<contract::Event>>> event_named(Context ctx, Exchange& 
                                                          PlacementServices services, SessionId id) {
   auto named = exchange.request.head().query_param("sequence");
   if (!named) co_return std::optional<contract::Event>();
-  uint64_t sequence = 0;
-  auto [end, ec] = std::from_chars(named->data(), named->data() + named->size(), sequence);
-  if (ec != std::errc() || end != named->data() + named->size()) {
+  auto sequence = whole_number(*named);
+  if (!sequence) {
     co_return fail(Code::kInvalidArgument, "'sequence' must be the number of an event");
   }
-  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, id, sequence, 1));
+  CO_TRY(auto events,
+         co_await services.sessions->events(ctx, exchange.principal, id, *sequence, 1));
   if (events.empty()) {
-    co_return fail(Code::kNotFound, "there is no event " + std::to_string(sequence));
+    co_return fail(Code::kNotFound, "there is no event " + std::to_string(*sequence));
   }
   co_return std::optional<contract::Event>(std::move(events.front()));
 }

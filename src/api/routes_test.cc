@@ -16,18 +16,6 @@
 namespace drover::api {
 namespace {
 
-/// No agent of these tests has tools.
-class NoTools final : public tools::ToolSet {
- public:
-  Task<Result<std::vector<tools::BoundTool>>> list(Context ctx,
-                                                   std::vector<std::string> servers) override {
-    co_return std::vector<tools::BoundTool>();
-  }
-  Task<Result<tools::ToolOutcome>> call(Context ctx, tools::ToolInvocation invocation) override {
-    co_return fail(Code::kNotFound, "no tools");
-  }
-};
-
 Task<Result<Json>> nothing(Context ctx) { co_return Json::object(); }
 
 class RoutesTest : public ApiFixture {

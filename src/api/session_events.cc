@@ -1,7 +1,6 @@
 #include "api/session_events.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "api/json_route.h"
 #include "api/standing.h"
@@ -21,12 +20,9 @@ constexpr uint64_t kEventsMost = 1000;
 constexpr Duration kKeepAlive = 15s;
 
 Result<uint64_t> read_position(std::string_view text, std::string_view what) {
-  uint64_t value = 0;
-  auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) {
-    return fail(Code::kInvalidArgument, std::string(what) + " must be a whole number");
-  }
-  return value;
+  auto value = whole_number(text);
+  if (!value) return fail(Code::kInvalidArgument, std::string(what) + " must be a whole number");
+  return *value;
 }
 
 Result<bool> skip_damaged(const Exchange& exchange) {

@@ -8,22 +8,9 @@
 #include "road/effects.h"
 #include "store/damaged_journal.h"
 #include "store/memory/memory_store.h"
-#include "tools/tool_set.h"
 
 namespace drover::api {
 namespace {
-
-/// No agent of these tests has tools.
-class NoTools final : public tools::ToolSet {
- public:
-  Task<Result<std::vector<tools::BoundTool>>> list(Context ctx,
-                                                   std::vector<std::string> servers) override {
-    co_return std::vector<tools::BoundTool>();
-  }
-  Task<Result<tools::ToolOutcome>> call(Context ctx, tools::ToolInvocation invocation) override {
-    co_return fail(Code::kNotFound, "no tools");
-  }
-};
 
 class SessionEventsTest : public ApiFixture {
  protected:
