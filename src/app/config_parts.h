@@ -1,5 +1,5 @@
 #pragma once
-// Internal to src/app: the sections of drover.yaml that are read in files of their own. Each gets
+// Internal to src/app: sections of drover.yaml that are read by functions of their own. Each gets
 // the whole file as JSON, reports each fault by its place ("budgets[2].money"), and fills its part
 // of the configuration. config.cc reads the rest and knows the lines.
 

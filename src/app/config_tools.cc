@@ -1,10 +1,14 @@
-// What drover.yaml says of how calls of a tool server are sent: which may share or be repeated, and
-// which go together. The rest of a tool server is read in config.cc.
+// What drover.yaml says of tool servers: how each is reached, and how its calls are sent (which may
+// share or be repeated, and which go together).
 
 #include <algorithm>
 
 #include "app/config_parts.h"
+#include "app/config_policy.h"
+#include "app/config_reader.h"
+#include "http/message.h"
 #include "tools/batch_form.h"
+#include "tools/http_tool.h"
 
 namespace drover::app {
 namespace {
@@ -68,6 +72,86 @@ void read_tool_sending(const Json& item, const std::string& at, const AddFault& 
     check_known(server, form->tool, where, fault);
     server.batch[m.first] = std::move(*form);
   }
+}
+
+void ConfigReader::http_tools(const Json& item, const std::string& at, tools::ToolServer& t) {
+  const Json* list = item.find("tools");
+  if (t.http.empty()) {
+    if (list != nullptr)
+      fault(join(at, "tools"), "'tools' belongs to 'http': MCP servers list theirs");
+    return;
+  }
+  if (auto url = http::Url::parse(t.http); !url) {
+    fault(join(at, "http"), url.error().message);
+  } else if (url->target.find('?') != std::string::npos) {
+    fault(join(at, "http"), "the URL of a tool server has no query",
+          "put it into the tools' paths");
+  }
+  const Json::Array* items = list == nullptr ? nullptr : list->array_items();
+  if (items == nullptr || items->empty()) {
+    fault(at, "a tool server with 'http' needs a list of 'tools'",
+          "tools: [{name: …, description: …, parameters: …}]");
+    return;
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    std::string where = join(at, "tools[" + std::to_string(i) + "]");
+    auto one = tools::http_tool_from_json((*items)[i]);
+    if (!one) {
+      fault(where, one.error().message);
+      continue;
+    }
+    for (const tools::HttpTool& other : t.http_tools) {
+      if (other.definition.name == one->definition.name) {
+        fault(where, "two tools are named '" + other.definition.name + "'");
+      }
+    }
+    t.http_tools.push_back(std::move(*one));
+  }
+}
+
+void ConfigReader::tool(const Json& item, const std::string& at) {
+  if (!known(item, at,
+             {"name", "command", "environment", "url", "http", "tools", "headers", "ca_file",
+              "allow_private", "protocol", "only", "timeout", "facts", "data", "read_only",
+              "idempotent", "batch"})) {
+    return;
+  }
+  tools::ToolServer t;
+  t.name = required(item, at, "name", "the name that agents use");
+  std::vector<std::string> command = texts(item, at, "command");
+  if (!command.empty()) {
+    t.command = command.front();
+    t.arguments.assign(command.begin() + 1, command.end());
+  }
+  t.url = text(item, at, "url");
+  t.http = text(item, at, "http");
+  if (!t.command.empty() + !t.url.empty() + !t.http.empty() != 1) {
+    fault(at, "a tool server has either 'command' or 'url' (MCP), or 'http'");
+  }
+  http_tools(item, at, t);
+  t.environment = references(item, at, "environment");
+  t.headers = references(item, at, "headers");
+  t.ca_file = relative_to(path_, text(item, at, "ca_file"));
+  t.allow_private = texts(item, at, "allow_private");
+  t.only = texts(item, at, "only");
+  t.protocol = text(item, at, "protocol", "auto");
+  if (t.protocol != "auto" && t.protocol != "legacy" && t.protocol != "2026-07-28") {
+    fault(join(at, "protocol"), "'" + t.protocol + "' is not an MCP era",
+          "auto, legacy or 2026-07-28");
+  }
+  if (std::string timeout = text(item, at, "timeout"); !timeout.empty()) {
+    auto d = parse_duration(timeout);
+    if (!d)
+      fault(join(at, "timeout"), d.error().message);
+    else
+      t.call_timeout = *d;
+  }
+  for (const tools::ToolServer& other : out_.config.tools) {
+    if (other.name == t.name) fault(at, "two tool servers are named '" + t.name + "'");
+  }
+  read_thing(item, at, t.name, tell(), out_.config);
+  read_tool_sending(item, at, tell(), t);
+  out_.config.tools.push_back(std::move(t));
 }
 
 }  // namespace drover::app
