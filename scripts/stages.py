@@ -56,7 +56,8 @@ def unit_targets():
 
 
 def build(kind, targets=()):
-    done = run(["scripts/build.sh", kind, *targets], f"build-{kind}", BUILD_SECONDS_MAX)
+    done = run(["scripts/build.sh", kind, *targets], f"build-{kind}", BUILD_SECONDS_MAX,
+               aside=kind == "asan")
     if done.status == 0:
         return Outcome(passed=1)
     # Ninja prints the failed command (long) before the compiler's own words: keep the words.
@@ -112,7 +113,7 @@ def _unit_program(program, kind):
     if os.environ.get("FILTER"):
         command.append("--gtest_filter=" + os.environ["FILTER"])
     limit = UNIT_PROGRAM_SECONDS_MAX * (3 if kind in ("asan", "tsan") else 1)
-    done = run(command, name, limit, env=sanitizer_options())
+    done = run(command, name, limit, env=sanitizer_options(), aside=kind == "asan")
     if not report.exists():
         return Outcome(failed=1, detail=[f"{program.name} ended without a report "
                                          f"(status {done.status}):", *done.tail()])
@@ -207,7 +208,7 @@ def _fuzz_one(name, seconds):
     dictionary = ROOT / "tests/fuzz/dict" / f"{name}.dict"
     if dictionary.exists():
         command.insert(1, f"-dict={dictionary}")
-    done = run(command, f"fuzz/{name}", seconds + 60, env=sanitizer_options())
+    done = run(command, f"fuzz/{name}", seconds + 60, env=sanitizer_options(), aside=True)
     units = re.search(r"stat::number_of_executed_units:\s*(\d+)", done.output)
     if done.status != 0 or not units:
         report = [line for line in done.output.splitlines() if not re.match(r"^#\d+\s", line)]
@@ -238,7 +239,7 @@ def planted_bug():
     done = run([BUILD / "asan" / "planted_bug", f"-max_total_time={PLANTED_SECONDS_MAX}",
                 f"-dict={ROOT / 'tests/fuzz/dict/json.dict'}", "-max_len=256",
                 f"-artifact_prefix={found}/", found / "corpus", ROOT / "tests/fuzz/corpus/json"],
-               "fuzz/planted_bug", PLANTED_SECONDS_MAX + 30, env=sanitizer_options())
+               "fuzz/planted_bug", PLANTED_SECONDS_MAX + 30, env=sanitizer_options(), aside=True)
     if done.status != 0 and "AddressSanitizer: heap-buffer-overflow" in done.output:
         return Outcome(passed=1, note=f"after {done.seconds:.1f} s")
     return Outcome(failed=1, detail=["the planted bug was not found:", *done.tail(15)])

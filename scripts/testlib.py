@@ -14,6 +14,10 @@ BUILD = ROOT / "build"
 LOGS = BUILD / "logs"
 JOBS = int(os.environ.get("JOBS") or os.cpu_count() or 2)
 GRACE_SECONDS = 15
+# Work beside the suites that wait for answers takes only what those leave idle. Where the kernel
+# shares the processor by terminal session first, nice says nothing between two of them: that has
+# its own number.
+ASIDE = ("bash", "-c", 'echo 15 2>/dev/null >/proc/self/autogroup; exec nice -n 15 "$@"', "aside")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
 
 
@@ -77,16 +81,18 @@ def stop_all():
             _kill_group(process)
 
 
-def run(command, log, seconds, env=None, cwd=ROOT):
+def run(command, log, seconds, env=None, cwd=ROOT, aside=False):
     """Runs a command in its own process group; the group is killed at the limit and at the end,
-    so that nothing a suite started outlives it. Output goes to build/logs/<log>.log."""
+    so that nothing a suite started outlives it. Output goes to build/logs/<log>.log. `aside`: it
+    gives way to everything else of the run."""
     LOGS.mkdir(parents=True, exist_ok=True)
     path = LOGS / f"{log}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
+    words = [str(word) for word in (*(ASIDE if aside else ()), *command)]
     start = time.monotonic()
     timed_out = False
     with open(path, "wb") as out:
-        process = subprocess.Popen([str(c) for c in command], cwd=cwd, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen(words, cwd=cwd, stdin=subprocess.DEVNULL,
                                    stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
                                    env={**os.environ, **(env or {})})
         with _lock:
@@ -115,6 +121,7 @@ class Report:
         self.total = Outcome()
         self.colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
         self.start = time.monotonic()
+        self._one_at_a_time = threading.Lock()
 
     def _mark(self, word, code):
         return f"\033[{code}m{word}\033[0m" if self.colour else word
@@ -146,10 +153,11 @@ class Report:
         if outcome.skipped:
             counts += f", {outcome.skipped} skipped"
         note = f"  {outcome.note}" if outcome.note else ""
-        print(f"{word}  {name:<26} {seconds:7.1f} s  {counts}{note}", flush=True)
-        for line in outcome.detail:
-            print(f"        {line}", flush=True)
-        self.total.add(Outcome(outcome.passed, outcome.failed, outcome.skipped))
+        lines = [f"{word}  {name:<26} {seconds:7.1f} s  {counts}{note}",
+                 *(f"        {line}" for line in outcome.detail)]
+        with self._one_at_a_time:  # stages run beside each other
+            print("\n".join(lines), flush=True)
+            self.total.add(Outcome(outcome.passed, outcome.failed, outcome.skipped))
 
     def close(self):
         """The totals and, as the last line alone, the closing line. Returns the exit code."""
