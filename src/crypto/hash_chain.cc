@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "crypto/hmac.h"
+#include "crypto/sha256_plain.h"
 
 namespace drover::crypto {
 namespace {
@@ -26,12 +27,11 @@ Digest payload_commitment(std::string_view salt, std::string_view payload) {
 }
 
 Digest chain_start(std::string_view session_id) {
-  return Sha256().update(kChainLabel).update(session_id).finish();
+  return PlainSha256().update(kChainLabel).update(session_id).finish();
 }
 
 Digest chain_next(const Digest& previous, std::string_view envelope, const Digest& commitment) {
-  thread_local Sha256 hasher;
-  return hasher.update(previous.view()).update(envelope).update(commitment.view()).finish();
+  return PlainSha256().update(previous.view()).update(envelope).update(commitment.view()).finish();
 }
 
 Result<Digest> parse_digest(std::string_view hex) {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "crypto/sha256_plain.h"
+
 namespace drover::crypto {
 namespace {
 
@@ -23,7 +25,8 @@ HmacBlock block_of(std::string_view key) {
 
 void wipe(HmacBlock& block) { OPENSSL_cleanse(block.data(), block.size()); }
 
-void begin(Sha256& hash, HmacBlock block, unsigned char pad) {
+template <typename Hash>
+void begin(Hash& hash, HmacBlock block, unsigned char pad) {
   for (unsigned char& byte : block) byte ^= pad;
   hash.update({reinterpret_cast<const char*>(block.data()), block.size()});
   wipe(block);
@@ -55,13 +58,14 @@ Digest HmacSha256::finish() {
 }
 
 Digest hmac_sha256(std::string_view key, std::string_view message) {
-  // One hash a thread: making one costs about as much as hashing 200 bytes.
-  thread_local Sha256 hash;
   HmacBlock block = block_of(key);
-  begin(hash, block, kInner);
-  const Digest out = end(hash.update(message), block);
+  PlainSha256 inner;
+  begin(inner, block, kInner);
+  const Digest hashed = inner.update(message).finish();
+  PlainSha256 outer;
+  begin(outer, block, kOuter);
   wipe(block);
-  return out;
+  return outer.update(hashed.view()).finish();
 }
 
 }  // namespace drover::crypto

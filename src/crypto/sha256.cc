@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "crypto/sha256_plain.h"
 
 namespace drover::crypto {
 namespace {
@@ -39,11 +40,7 @@ Digest Sha256::finish() {
   return out;
 }
 
-Digest sha256(std::string_view bytes) {
-  // One context a thread: making one costs about as much as hashing 200 bytes.
-  thread_local Sha256 hasher;
-  return hasher.update(bytes).finish();
-}
+Digest sha256(std::string_view bytes) { return PlainSha256().update(bytes).finish(); }
 
 std::string sha256_hex(std::string_view bytes) { return sha256(bytes).hex(); }
 

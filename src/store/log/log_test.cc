@@ -25,7 +25,15 @@ TEST(Wire, EveryFormComesBack) {
   out.word64(0x0123456789ABCDEF);
   for (uint64_t v : {uint64_t{0}, uint64_t{127}, uint64_t{128}, UINT64_MAX}) out.varint(v);
   for (int64_t v : {int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX}) out.zigzag(v);
-  const std::vector<std::string> texts = {"", "x", "00ff", "0F", "abc", std::string(64, 'a')};
+  std::vector<std::string> texts = {"", "x", "00ff", "0F", "abc", std::string(64, 'a')};
+  texts.push_back("0123456789abcdef0123456789abcdefc0de");
+  // No digit at any place of a long text, beside digits in their order or not.
+  for (size_t i = 0; i < 40; ++i) {
+    for (const char c : {'g', '/', ':', '`', 'A', '\0', '\xE1'}) {
+      texts.push_back("fedcba98765432100123456789abcdef76543210");
+      texts.back()[i] = c;
+    }
+  }
   for (const std::string& t : texts) out.hex_text(t);
   const std::vector<std::string> ids = {"",
                                         "ses_1",

@@ -1,5 +1,9 @@
 #include "store/log/wire.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include <array>
 
 namespace drover::store::log {
@@ -25,6 +29,26 @@ constexpr std::array<int8_t, 256> kHexValues = values_of(kHexDigits);
 int ulid_value(char c) { return kUlidValues[static_cast<uint8_t>(c)]; }
 int hex_value(char c) { return kHexValues[static_cast<uint8_t>(c)]; }
 
+#ifdef __SSE2__
+/// Sixteen lower-case digits to their eight bytes; false if one is none.
+bool unhex_16(const char* digits, char* out) {
+  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(digits));
+  const auto within = [&](char low, char high) {
+    return _mm_and_si128(_mm_cmpgt_epi8(text, _mm_set1_epi8(static_cast<char>(low - 1))),
+                         _mm_cmplt_epi8(text, _mm_set1_epi8(static_cast<char>(high + 1))));
+  };
+  const __m128i letter = within('a', 'f');
+  if (_mm_movemask_epi8(_mm_or_si128(within('0', '9'), letter)) != 0xFFFF) return false;
+  // The low four bits of a digit are its value, those of a letter its place in the alphabet.
+  const __m128i values =
+      _mm_add_epi8(_mm_and_si128(text, _mm_set1_epi8(15)), _mm_and_si128(letter, _mm_set1_epi8(9)));
+  const __m128i pairs = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(values, _mm_set1_epi16(255)), 4),
+                                     _mm_srli_epi16(values, 8));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(pairs, pairs));
+  return true;
+}
+#endif
+
 /// Appends the bytes that lower-case hex stands for; false, and nothing appended, if it is none.
 bool append_unhexed(std::string& out, std::string_view text) {
   if (text.size() % 2 != 0) return false;
@@ -32,7 +56,13 @@ bool append_unhexed(std::string& out, std::string_view text) {
   out.resize(before + text.size() / 2);
   char* at = out.data() + before;
   int all = 0;
-  for (size_t i = 0; i < text.size(); i += 2) {
+  size_t i = 0;
+#ifdef __SSE2__
+  for (; all == 0 && i + 16 <= text.size(); i += 16, at += 8) {
+    if (!unhex_16(text.data() + i, at)) all = -1;
+  }
+#endif
+  for (; i < text.size(); i += 2) {
     const int high = hex_value(text[i]);
     const int low = hex_value(text[i + 1]);
     all |= high | low;
@@ -64,20 +94,30 @@ WallTime time_at(WallTime base, int64_t distance) {
                                                    static_cast<uint64_t>(distance)));
 }
 
-void WireWriter::word32(uint32_t value) {
-  for (int i = 0; i < 4; ++i, value >>= 8) byte(static_cast<uint8_t>(value));
+namespace {
+
+void append_word(std::string& out, uint64_t value, size_t size) {
+  char bytes[8];
+  for (size_t i = 0; i < size; ++i, value >>= 8) bytes[i] = static_cast<char>(value);
+  out.append(bytes, size);
 }
 
-void WireWriter::word64(uint64_t value) {
-  for (int i = 0; i < 8; ++i, value >>= 8) byte(static_cast<uint8_t>(value));
-}
+}  // namespace
+
+void WireWriter::word32(uint32_t value) { append_word(out_, value, 4); }
+
+void WireWriter::word64(uint64_t value) { append_word(out_, value, 8); }
 
 void WireWriter::varint(uint64_t value) {
-  while (value >= 0x80) {
-    byte(static_cast<uint8_t>(value | 0x80));
-    value >>= 7;
+  if (value < 0x80) {  // most are
+    byte(static_cast<uint8_t>(value));
+    return;
   }
-  byte(static_cast<uint8_t>(value));
+  char bytes[10];
+  size_t size = 0;
+  for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
+  bytes[size++] = static_cast<char>(value);
+  out_.append(bytes, size);
 }
 
 void WireWriter::zigzag(int64_t value) {
