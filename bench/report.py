@@ -44,7 +44,10 @@ How to read it:
   and, for Restate, without the process that runs the steps (LangGraph is a library: its CPU is
   all). `syncs_per_session` is counted by strace: honest is at least one a commit for one session at
   a time, and fewer where many share one. `sync_p50_ms` is a write of 1 KiB and fdatasync measured
-  beside the rounds; `p50_over_4_syncs_ms` is what is left of a session after its four.
+  beside the rounds, one right after another; `p50_over_4_syncs_ms` is what is left of a session
+  after its four. A session's syncs do not come one right after another: between them the processor
+  and the disk rest, and waking costs both. `rested_sync_p50_ms` is the same sync after 0.1 ms of
+  rest, and `p50_over_4_rested_syncs_ms` what is left after four of those.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 5 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did
