@@ -35,6 +35,9 @@ class Disk {
     virtual Result<uint64_t> size() = 0;
     /// Returns once everything written to the file is durable.
     virtual Result<void> sync() = 0;
+    /// Has the disk begin with these bytes, written just now, and does not wait for it: the sync()
+    /// that must follow has the less to wait for. A hint; what fails is said by sync().
+    virtual void begin_sync(uint64_t offset, uint64_t size) {}
     virtual Result<void> truncate(uint64_t size) = 0;
     /// Grows the file to `size` by zeros from `offset` on, so that writing there later needs no new
     /// space, and its sync nothing but the bytes.

@@ -63,6 +63,11 @@ class PosixFile final : public Disk::File {
     return fail(file_error("syncing", path_));
   }
 
+  void begin_sync(uint64_t offset, uint64_t size) override {
+    ::sync_file_range(fd_, static_cast<off_t>(offset), static_cast<off_t>(size),
+                      SYNC_FILE_RANGE_WRITE);
+  }
+
   Result<void> truncate(uint64_t size) override {
     if (::ftruncate(fd_, static_cast<off_t>(size)) == 0) return {};
     return fail(file_error("cutting", path_));

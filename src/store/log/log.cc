@@ -231,7 +231,7 @@ void Log::zero_ahead(Segment& segment, uint64_t bytes) {
   if (segment.file->write_at(bytes, std::string_view(zeros_).substr(0, to - bytes))) zeroed_ = to;
 }
 
-Result<void> Log::write(std::vector<OutFrame>& frames) {
+Result<void> Log::put(std::vector<OutFrame>& frames) {
   TRY_VOID(repair());
   uint64_t total = 0;
   for (const OutFrame& frame : frames) total += frame.bytes->size();
@@ -252,23 +252,35 @@ Result<void> Log::write(std::vector<OutFrame>& frames) {
     buffer_ += *frame.bytes;
   }
   Result<void> done = reserve(offset + total);
-  if (done) {
-    cut_needed_ = true;
-    done = segment->file->write_at(offset, buffer_);
-  }
-  if (done) {
-    zero_ahead(*segment, offset + total);
-    done = segment->file->sync();
-    if (!done) roll_needed_ = file_failed_ = true;
-  }
-  if (!done) {
-    cut_needed_ = true;
+  cut_needed_ = true;
+  if (done) done = segment->file->write_at(offset, buffer_);
+  if (done) zero_ahead(*segment, offset + total);
+  return done;
+}
+
+Result<void> Log::finish() {
+  const SegmentPtr segment = last();
+  if (Result<void> done = segment->file->sync(); !done) {
+    roll_needed_ = file_failed_ = true;
     return done;
   }
   cut_needed_ = false;
-  reserved_ = std::max(reserved_, offset + total);
+  const Position to = end() + buffer_.size();
+  reserved_ = std::max<uint64_t>(reserved_, to - segment->base);
   syncs_.fetch_add(1, std::memory_order_relaxed);
-  end_.store(start + total, std::memory_order_release);
+  end_.store(to, std::memory_order_release);
+  return {};
+}
+
+Result<void> Log::write(std::vector<OutFrame>& frames) {
+  TRY_VOID(put(frames));
+  return finish();
+}
+
+Result<void> Log::begin(std::vector<OutFrame>& frames) {
+  TRY_VOID(put(frames));
+  const SegmentPtr segment = last();
+  segment->file->begin_sync(end() - segment->base, buffer_.size());
   return {};
 }
 

@@ -6,9 +6,10 @@
 // below what `known_durable` says somebody knows to have been acknowledged (given the log's id).
 // Damage before the end is reported and left alone.
 //
-// Blocking. write() and close() by one thread at a time; read(), end() and scan() by any, also
-// beside a write. Failure of write(): nothing of the batch is in the log; kResourceExhausted (full
-// disk), kUnavailable (the disk failed). Each next write() begins with repairing what is left over.
+// Blocking. write(), begin() with its finish(), and close() by one thread at a time; read(), end()
+// and scan() by any, also beside a write. Failure of write(), begin() or finish(): nothing of the
+// batch is in the log; kResourceExhausted (full disk), kUnavailable (the disk failed). Each next
+// write begins with repairing what is left over.
 
 #include <atomic>
 #include <functional>
@@ -63,6 +64,11 @@ class Log {
 
   /// Appends all frames with one write and one sync.
   Result<void> write(std::vector<OutFrame>& frames);
+  /// The same in two parts, with something else to do between them: the bytes are on their way to
+  /// the disk, and in the log only once finish() says so. After an error of begin() there is
+  /// nothing to finish.
+  Result<void> begin(std::vector<OutFrame>& frames);
+  Result<void> finish();
   /// Marks the log as complete up to its end, so that damage is told from a torn write.
   Result<void> close();
 
@@ -99,6 +105,8 @@ class Log {
   Result<void> begin_segment();
   Result<void> reserve(uint64_t bytes);
   void zero_ahead(Segment& segment, uint64_t bytes);
+  /// Writes the frames behind the end, which stays where it is.
+  Result<void> put(std::vector<OutFrame>& frames);
   Result<void> repair();
   SegmentPtr find(Position position) const;
   Position limit_of(const SegmentPtr& segment) const;
@@ -120,7 +128,7 @@ class Log {
   bool cut_needed_ = false;   // bytes of a failed write may stand behind the end
   bool roll_needed_ = false;  // nothing may be written before the next segment is there
   bool file_failed_ = false;  // a sync of the last segment failed: it is not touched any more
-  std::string buffer_;
+  std::string buffer_;        // what was put behind the end and is not synced
   std::string zeros_;
 };
 

@@ -3,6 +3,13 @@
 #include "base/limits/store.h"
 
 namespace drover::store::log {
+namespace {
+
+/// Between a write on the loop and its sync: one for whoever has what is needed to prepare an
+/// answer, one for the answer itself.
+constexpr int kRoundsBeforeSync = 2;
+
+}  // namespace
 
 LogWriterStats LogWriter::stats() const {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -21,8 +28,8 @@ void LogWriter::Outbox::deliver() {
   }
 }
 
-bool LogWriter::may_write_here() const {
-  return direct_sync_max_ > Duration::zero() && gathering_.size() <= limits::kLogDirectJobsMax &&
+bool LogWriter::may_write_here(size_t jobs) const {
+  return direct_sync_max_ > Duration::zero() && jobs <= limits::kLogDirectJobsMax &&
          Duration(usual_sync_.load(std::memory_order_relaxed)) <= direct_sync_max_;
 }
 
@@ -50,22 +57,69 @@ Result<void> LogWriter::add(async::Loop& loop, JobPtr job) {
 }
 
 void LogWriter::release(async::Loop& loop) {
-  const bool here = may_write_here();
+  bool here = false;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     waiting_bytes_ += std::exchange(gathering_bytes_, 0);
     waiting_.insert(waiting_.end(), std::make_move_iterator(gathering_.begin()),
                     std::make_move_iterator(gathering_.end()));
     gathering_.clear();
-    if (std::exchange(draining_, true)) return;
+    if (waiting_.empty() || draining_) return;
+    draining_ = true;
+    here = may_write_here(waiting_.size());
     if (here) ++stats_.direct;
   }
   if (here) {
-    drain(loop);
-    outbox_->deliver();  // what is posted finds nothing left
+    begin_here(loop);
   } else {
     executor_.submit([this, &loop] { drain(loop); });
   }
+}
+
+std::vector<OutFrame> LogWriter::frames_of(const Jobs& jobs) {
+  std::vector<OutFrame> frames;
+  frames.reserve(jobs.size());
+  for (const JobPtr& job : jobs) {
+    OutFrame frame;
+    frame.bytes = &job->frame;
+    frame.crc = job->crc;
+    frames.push_back(frame);
+  }
+  return frames;
+}
+
+void LogWriter::begin_here(async::Loop& loop) {
+  here_ = Group();
+  take_group(here_.jobs);
+  here_.frames = frames_of(here_.jobs);
+  const MonoTime start = clock_.mono();
+  here_.result = log_.begin(here_.frames);
+  here_.took = clock_.mono() - start;
+  finish_here(loop, kRoundsBeforeSync);
+}
+
+/// Once the loop has run so many rounds of what is ready.
+void LogWriter::finish_here(async::Loop& loop, int rounds) {
+  if (rounds > 0) {
+    loop.post([this, alive = std::weak_ptr<Outbox>(outbox_), &loop, rounds] {
+      if (!alive.expired()) finish_here(loop, rounds - 1);
+    });
+    return;
+  }
+  if (here_.result) {
+    const MonoTime start = clock_.mono();
+    here_.result = log_.finish();
+    here_.took += clock_.mono() - start;
+  }
+  note(here_);
+  retry_singly(here_);
+  hand_out(std::move(here_.jobs));
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    draining_ = false;
+  }
+  outbox_->deliver();
+  release(loop);  // what came meanwhile
 }
 
 bool LogWriter::take_group(Jobs& group) {
@@ -86,56 +140,56 @@ bool LogWriter::take_group(Jobs& group) {
   return true;
 }
 
+void LogWriter::hand_out(Jobs jobs) {
+  std::lock_guard<std::mutex> lock(outbox_->mutex);
+  outbox_->jobs.insert(outbox_->jobs.end(), std::make_move_iterator(jobs.begin()),
+                       std::make_move_iterator(jobs.end()));
+}
+
 void LogWriter::drain(async::Loop& loop) {
-  for (Jobs group; take_group(group); group.clear()) {
+  for (Group group; take_group(group.jobs); group = Group()) {
     write(group);
-    {
-      std::lock_guard<std::mutex> lock(outbox_->mutex);
-      outbox_->jobs.insert(outbox_->jobs.end(), std::make_move_iterator(group.begin()),
-                           std::make_move_iterator(group.end()));
-    }
+    retry_singly(group);
+    hand_out(std::move(group.jobs));
     loop.post([outbox = outbox_] { outbox->deliver(); });
   }
 }
 
-void LogWriter::write(const Jobs& jobs) {
-  Result<void> done = write_once(jobs);
-  if (done || jobs.size() == 1 || done.error().code != Code::kResourceExhausted) return;
-  for (const JobPtr& job : jobs) {
+void LogWriter::write(Group& group) {
+  group.frames = frames_of(group.jobs);
+  const MonoTime start = clock_.mono();
+  group.result = log_.write(group.frames);
+  group.took = clock_.mono() - start;
+  note(group);
+}
+
+void LogWriter::retry_singly(const Group& group) {
+  const bool full = !group.result && group.result.error().code == Code::kResourceExhausted;
+  if (!full || group.jobs.size() == 1) return;
+  for (const JobPtr& job : group.jobs) {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       ++stats_.single_retries;
     }
-    const Jobs alone(1, job);
-    (void)write_once(alone);  // its answer stands in the job
+    Group alone;
+    alone.jobs.push_back(job);
+    write(alone);  // its answer stands in the job
   }
 }
 
-Result<void> LogWriter::write_once(const Jobs& jobs) {
-  std::vector<OutFrame> frames;
-  frames.reserve(jobs.size());
-  for (const JobPtr& job : jobs) {
-    OutFrame frame;
-    frame.bytes = &job->frame;
-    frame.crc = job->crc;
-    frames.push_back(frame);
+void LogWriter::note(Group& group) {
+  for (size_t i = 0; i < group.jobs.size(); ++i) {
+    group.jobs[i]->position = group.frames[i].position;
+    group.jobs[i]->result = group.result;
   }
-  const MonoTime start = clock_.mono();
-  Result<void> done = log_.write(frames);
-  const Duration took = clock_.mono() - start;
-  for (size_t i = 0; i < jobs.size(); ++i) {
-    jobs[i]->position = frames[i].position;
-    jobs[i]->result = done;
-  }
+  const int64_t took = group.took.count();
   const int64_t usual = usual_sync_.load(std::memory_order_relaxed);
-  usual_sync_.store(usual + (took.count() - usual) / 8, std::memory_order_relaxed);
-  if (done) {
-    last_sync_.store(took.count(), std::memory_order_relaxed);
-    std::lock_guard<std::mutex> lock(mutex_);
-    ++stats_.groups;
-    stats_.sync_time += took;
-  }
-  return done;
+  usual_sync_.store(usual + (took - usual) / 8, std::memory_order_relaxed);
+  if (!group.result) return;
+  last_sync_.store(took, std::memory_order_relaxed);
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++stats_.groups;
+  stats_.sync_time += group.took;
 }
 
 }  // namespace drover::store::log

@@ -4,9 +4,10 @@
 // alone, so that nobody suffers for another's size. Answers go to the loop in the order of the log.
 //
 // Where hardly anybody else appends and the disk is usually quick, a write is done on the loop
-// itself: the two changes of threads that the executor costs take longer than the sync. While the
-// loop does that the next appends gather, and more than a few go to the executor
-// (limits::kLogDirect…).
+// itself: the two changes of threads that the executor costs take longer than the sync. Between
+// the write and its sync the loop runs what is ready, so that an answer which is known already can
+// be prepared while the disk writes. While the loop syncs the next appends gather, and more than a
+// few go to the executor (limits::kLogDirect…).
 //
 // add() and the answers: loop thread. The writing runs on the executor, one job at a time. Limits:
 // kStoreQueueJobsMax, kStoreQueueBytesMax (then kUnavailable), kGroupCommitJobsMax.
@@ -63,12 +64,26 @@ class LogWriter {
     void deliver();
   };
 
-  bool may_write_here() const;
+  /// A group and what becomes of it.
+  struct Group {
+    Jobs jobs;
+    std::vector<OutFrame> frames;
+    Result<void> result;
+    Duration took{};
+  };
+
+  bool may_write_here(size_t jobs) const;
   void release(async::Loop& loop);
   void drain(async::Loop& loop);
+  void begin_here(async::Loop& loop);
+  void finish_here(async::Loop& loop, int rounds);
   bool take_group(Jobs& group);
-  void write(const Jobs& jobs);
-  Result<void> write_once(const Jobs& jobs);
+  static std::vector<OutFrame> frames_of(const Jobs& jobs);
+  void hand_out(Jobs jobs);
+  void write(Group& group);
+  /// How the group went, for its jobs and for the statistics.
+  void note(Group& group);
+  void retry_singly(const Group& group);
 
   Log& log_;
   async::Executor& executor_;
@@ -87,6 +102,7 @@ class LogWriter {
   // The loop's.
   Jobs gathering_;  // not yet shown to whoever writes
   size_t gathering_bytes_ = 0;
+  Group here_;  // on its way to the disk, from the loop
 };
 
 }  // namespace drover::store::log

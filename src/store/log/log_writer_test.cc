@@ -14,12 +14,13 @@
 namespace drover::store::log {
 namespace {
 
-/// Moves on by `step` each time it is asked, so that every write takes that long.
+/// Moves on by `step` each time it is asked: a write on the loop, looked at in two parts, takes two
+/// of them, one of the executor's takes one.
 struct StepClock final : Clock {
   MonoTime mono() override { return now += step; }
   WallTime wall() override { return {}; }
   MonoTime now{};
-  Duration step = 100us;
+  Duration step = 50us;
 };
 
 /// Work waits here until it is run.
@@ -103,6 +104,45 @@ TEST(LogWriter, AloneOnAQuickDiskTheLoopWrites) {
   EXPECT_EQ(w.answered.size(), 10u);
 }
 
+TEST(LogWriter, WhatIsReadyRunsBetweenTheWriteAndItsSync) {
+  World w;
+  w.add();
+  int rounds = 0;
+  uint64_t synced = 1;
+  // Behind the write: what becomes ready in the first round, and what that makes ready.
+  w.loop.post([&] {
+    w.loop.post([&] {
+      ++rounds;
+      w.loop.post([&] {
+        ++rounds;
+        synced = w.log->syncs();
+        EXPECT_TRUE(w.answered.empty());
+      });
+    });
+  });
+  w.loop.run();
+  EXPECT_EQ(rounds, 2);
+  EXPECT_EQ(synced, 0u);
+  EXPECT_EQ(w.log->syncs(), 1u);
+  EXPECT_EQ(w.answered.size(), 1u);
+}
+
+TEST(LogWriter, WhatComesBetweenTheWriteAndItsSyncFollows) {
+  World w;
+  w.add();
+  w.loop.post([&] {
+    w.loop.post([&] {
+      for (size_t i = 0; i < limits::kLogDirectJobsMax + 1; ++i) w.add();
+    });
+  });
+  w.loop.run();
+  EXPECT_EQ(w.answered.size(), 1u);
+  EXPECT_EQ(w.executor.held.size(), 1u);  // too many for the loop
+  w.settle();
+  EXPECT_EQ(w.answered.size(), limits::kLogDirectJobsMax + 2);
+  EXPECT_TRUE(std::is_sorted(w.answered.begin(), w.answered.end()));
+}
+
 TEST(LogWriter, ForManyAtOnceTheExecutorWrites) {
   World w;
   for (size_t i = 0; i < limits::kLogDirectJobsMax; ++i) w.add();
@@ -127,18 +167,18 @@ TEST(LogWriter, OneSlowSyncChangesNothingASlowDiskDoes) {
     w.settle();
   };
   for (int i = 0; i < 20; ++i) append();
-  w.clock.step = 1ms;
+  w.clock.step = 500us;
   append();  // usual: 100 µs and an eighth of 900 µs
-  w.clock.step = 100us;
+  w.clock.step = 50us;
   append();
   EXPECT_EQ(w.on_loop(), 22u);
-  w.clock.step = 1ms;
+  w.clock.step = 500us;
   for (int i = 0; i < 20; ++i) append();
   const uint64_t before = w.on_loop();
   EXPECT_LT(before, 26u);
   append();
   EXPECT_EQ(w.on_loop(), before);  // the executor has them
-  w.clock.step = 100us;
+  w.clock.step = 50us;
   for (int i = 0; i < 20; ++i) append();
   EXPECT_GT(w.on_loop(), before);  // and the loop again, once the disk is quick
   EXPECT_EQ(w.answered.size(), 63u);
