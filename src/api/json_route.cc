@@ -5,6 +5,16 @@
 
 namespace drover::api {
 
+Task<void> respond_text(Context ctx, Exchange& exchange, int status, std::string json) {
+  http::ResponseHead head;
+  head.status = status;
+  head.headers.add("content-type", "application/json");
+  head.headers.add("x-request-id", exchange.request_id);
+  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
+  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(json));
+  (void)sent;  // the client may be gone
+}
+
 std::optional<uint64_t> whole_number(std::string_view text) {
   uint64_t value = 0;
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);

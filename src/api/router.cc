@@ -1,5 +1,6 @@
 #include "api/router.h"
 
+#include "api/json_route.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "dialect/dialect.h"
@@ -153,14 +154,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
 }
 
 Task<void> respond_json(Context ctx, Exchange& exchange, int status, Json body) {
-  http::ResponseHead head;
-  head.status = status;
-  head.headers.add("content-type", "application/json");
-  head.headers.add("x-request-id", exchange.request_id);
-  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
-  std::string text = body.dump();
-  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
-  (void)sent;
+  return respond_text(std::move(ctx), exchange, status, body.dump());
 }
 
 Task<Result<Json>> read_json(Context ctx, Exchange& exchange) {

@@ -150,29 +150,34 @@ Result<session::NewSession> read_new_session(const Json& body, const TenantId& t
   return out;
 }
 
-/// The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
-Task<Result<Json>> first_work(Context ctx, Exchange& exchange, const SessionServices& services,
-                              SessionId id, const Json* lease) {
-  auto millis = lease->get_int("lease_ms");
-  Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
-  CO_TRY(auto leased, co_await services.sessions->lease_of(ctx, exchange.principal, id, time));
-  co_return leased ? work_item_json(std::move(*leased)) : Json();
+std::string begun_text(session::BegunSession begun) {
+  Json out = Json::object();
+  out.set("id", begun.id.str()).set("object", "session");
+  out.set("work", begun.work ? work_item_json(std::move(*begun.work)) : Json());
+  return out.dump();
 }
 
-Task<Result<Json>> create(Context ctx, Exchange& exchange, const SessionServices& services) {
+Task<Result<std::string>> create(Context ctx, Exchange& exchange, SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
-  CO_TRY(SessionId id,
-         co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
-  if (const Json* lease = body.find("lease"); lease != nullptr && lease->is_object()) {
-    Json out = Json::object();
-    out.set("id", id.str()).set("object", "session");
-    CO_TRY(Json work, co_await first_work(ctx, exchange, services, id, lease));
-    out.set("work", std::move(work));
-    co_return out;
+  const Json* lease = body.find("lease");
+  if (lease == nullptr || !lease->is_object()) {
+    CO_TRY(SessionId id,
+           co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
+    CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+    co_return row_json(row).dump();
   }
-  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-  co_return row_json(row);
+  // The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
+  auto millis = lease->get_int("lease_ms");
+  Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
+  std::string text;
+  session::Ahead<session::BegunSession> ahead = [&text](session::BegunSession begun) {
+    text = begun_text(std::move(begun));
+  };
+  CO_TRY(auto begun, co_await services.sessions->create_and_lease(
+                         ctx, exchange.principal, std::move(spec), time, std::move(ahead)));
+  if (text.empty()) text = begun_text(std::move(begun));
+  co_return text;
 }
 
 Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& services) {
@@ -287,7 +292,7 @@ void add_session_routes(Router& router, SessionServices services) {
                  return answer_json(ctx, exchange, services, call, status);
                });
   };
-  json("POST", "/v1/sessions", create, 201);
+  add_text<SessionServices>(router, "POST", "/v1/sessions", services, create, 201);
   json("GET", "/v1/sessions", list, 200);
   json("POST", "/v1/sessions/import", import_session, 201);
   json("GET", "/v1/sessions/{id}", show, 200);

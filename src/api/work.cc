@@ -54,19 +54,29 @@ Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices servi
   co_return Json::object().set("expires", format_rfc3339(expires));
 }
 
-Task<Result<Json>> result(Context ctx, Exchange& exchange, WorkServices services) {
+std::string result_text(session::WorkAnswer answer) {
+  Json out = Json::object();
+  out.set("accepted", true).set("sequence", answer.sequence);
+  out.set("next", answer.next ? work_item_json(std::move(*answer.next)) : Json());
+  return out.dump();
+}
+
+Task<Result<std::string>> result(Context ctx, Exchange& exchange, WorkServices services) {
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   session::WorkResult result;
   CO_TRY(result.body, co_await read_json(ctx, exchange));
   CO_TRY(result.lease_time, milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
   result.worker = std::string(result.body.get_string("worker").value_or(""));
-  CO_TRY(auto answer, co_await services.sessions->finish_work(ctx, exchange.principal,
-                                                              std::move(key), std::move(result)));
-  Json out = Json::object();
-  out.set("accepted", true).set("sequence", answer.sequence);
-  out.set("next", answer.next ? work_item_json(std::move(*answer.next)) : Json());
-  co_return out;
+  std::string text;
+  session::Ahead<session::WorkAnswer> ahead = [&text](session::WorkAnswer answer) {
+    text = result_text(std::move(answer));
+  };
+  CO_TRY(auto answer,
+         co_await services.sessions->finish_work(ctx, exchange.principal, std::move(key),
+                                                 std::move(result), std::move(ahead)));
+  if (text.empty()) text = result_text(std::move(answer));
+  co_return text;
 }
 
 }  // namespace
@@ -86,7 +96,7 @@ Json work_item_json(session::Leased leased) {
 void add_work_routes(Router& router, WorkServices services) {
   add_json<WorkServices>(router, "POST", "/v1/work/lease", services, lease);
   add_json<WorkServices>(router, "POST", "/v1/work/{lease}/heartbeat", services, heartbeat);
-  add_json<WorkServices>(router, "POST", "/v1/work/{lease}/result", services, result);
+  add_text<WorkServices>(router, "POST", "/v1/work/{lease}/result", services, result);
 }
 
 }  // namespace drover::api

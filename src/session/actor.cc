@@ -151,9 +151,14 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
   }
   store::SessionRow index = row();
   Context finish = ctx.detached();  // a commit that has begun is never abandoned half known
+  committing_ = true;
+  looked_ahead_ = false;
+  post_look_ahead();
   auto done =
       co_await services_.journal->append(finish, std::move(index), expected, std::move(events));
+  committing_ = false;
   if (!done) co_return done;
+  if (looked_ahead_ && !offered_.empty()) services_.work->show(state_.id);
   reload_pause_ = kReloadFirst;
   notifier_->notify();
   if (services_.live != nullptr) {
@@ -196,6 +201,27 @@ Result<void> Actor::add_decisions(Batch& batch) {
       TRY(bool admitted, admit(std::move(draft), batch));
       if (!admitted) break;  // what follows is decided anew
     }
+  }
+}
+
+/// Behind the write, which the journal does in the next round of the loop, and before its sync.
+void Actor::post_look_ahead() {
+  if (waiting_.empty()) return;
+  async::Loop* loop = services_.loop;
+  std::weak_ptr<int> alive = alive_;  // the actor may be gone by then
+  loop->post([this, loop, alive] {
+    loop->post([this, alive] {
+      if (!alive.expired()) look_ahead();
+    });
+  });
+}
+
+void Actor::look_ahead() {
+  if (!committing_ || looked_ahead_) return;
+  looked_ahead_ = true;
+  if (state_.status != Status::kEnded) start_tool_calls(true);
+  for (Waiting& w : waiting_) {
+    if (!w.refusal) w.answer->ahead.set(w.sequence);
   }
 }
 

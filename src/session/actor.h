@@ -33,6 +33,14 @@ struct Command;
 /// its way to sleep is in there again, unread.
 struct CommandAnswer : async::OneShot<Result<uint64_t>> {
   std::unique_ptr<Command> unread;
+  /// What it will be if the commit that is on its way succeeds, for preparing what is told then;
+  /// nothing where the answer came without that.
+  async::OneShot<std::optional<uint64_t>> ahead;
+
+  bool set(Result<uint64_t> value) {
+    ahead.set(std::nullopt);
+    return OneShot::set(std::move(value));
+  }
 };
 
 /// Something asked of a session from outside.
@@ -138,6 +146,10 @@ class Actor {
   std::optional<Shortage> tree_lacks(const TreeUse& more) const;
   Result<void> add_decisions(Batch& batch);
   Result<void> add(Batch& batch, Draft draft);
+  /// While a commit is on its way: what will be answered is known, and what workers will be
+  /// offered.
+  void post_look_ahead();
+  void look_ahead();
   void answer_all(const Result<void>& status);
   void refuse_commands(const Error& error);
 
@@ -187,7 +199,8 @@ class Actor {
   void start_effects();
   void start_model_call();
   void start_plan();
-  void start_tool_calls();
+  /// `ahead`: only what is offered to workers, and held until it is durable.
+  void start_tool_calls(bool ahead = false);
   void start_children();
   void tell_ending(store::SessionRow row);
   void arm_timer();
@@ -195,7 +208,8 @@ class Actor {
   /// Whether workers may be offered the session's work: nullopt: that is being asked.
   std::optional<Result<void>> workers_may_see();
   Task<void> ask_about_workers(Context ctx, std::string data_class);
-  void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call);
+  void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
+                  bool ahead = false);
   void withdraw_work();
   /// Nobody does this effect any more.
   void put_down(uint64_t sequence);
@@ -224,6 +238,8 @@ class Actor {
   std::set<SessionId> cancelled_;  // children that were told to stop
   std::shared_ptr<TreePool> pool_;
   bool loaded_ = false;
+  bool committing_ = false;
+  bool looked_ahead_ = false;
   bool asleep_ = false;
   bool ending_ = false;  // the end was written: its consequences follow
   bool orphan_ = false;  // nobody needs it any more
@@ -238,6 +254,7 @@ class Actor {
   size_t snapshot_bytes_ = 0;
   std::vector<Waiting> waiting_;
   std::optional<trace::Span> turn_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
 };
 
 }  // namespace drover::session

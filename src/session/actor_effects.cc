@@ -129,21 +129,23 @@ void Actor::start_plan() {
   effects_->spawn(do_plan(turn_context(), std::move(task)));
 }
 
-void Actor::start_tool_calls() {
+void Actor::start_tool_calls(bool ahead) {
+  if (ahead && services_.effects->guard().asks_outside()) return;
   const size_t at_once = state_.standing.serial ? 1 : limits::kParallelToolCallsMax;
   for (const PendingToolCall& p : state_.tool_calls) {
     if (p.sequence == 0 || p.done || p.waiting || p.ready || p.failed) continue;
     if (p.executor == kBuiltinExecutor || running_.size() >= at_once) continue;
+    if (ahead && p.executor.empty()) continue;
     if (!running_.insert(p.sequence).second) continue;
     ToolTask task;
     if (!p.executor.empty()) {
       auto seen = workers_may_see();
-      if (!seen) {
+      if (!seen || (ahead && !*seen)) {
         running_.erase(p.sequence);
         continue;
       }
       if (*seen) {
-        offer_work(p.sequence, p.attempt, &p);
+        offer_work(p.sequence, p.attempt, &p, ahead);
         continue;
       }
       task.refused = std::move(*seen).error();
@@ -194,7 +196,8 @@ Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
   (void)sent;
 }
 
-void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call) {
+void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
+                       bool ahead) {
   WorkItem item;
   item.key.session = state_.id;
   item.key.sequence = sequence;
@@ -204,6 +207,7 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   item.agent = state_.agent.name;
   item.data_class = state_.data_class;
   item.plan = call == nullptr;
+  item.held = ahead;
   if (item.plan) {
     item.body = question_head(state_);
     item.since = state_.planned_at + 1;
@@ -217,7 +221,7 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   if (services_.work->offer(std::move(item))) return;
   // The queues are full: it stays pending and is offered again later.
   put_down(sequence);
-  retry_ = true;
+  if (!ahead) retry_ = true;
 }
 
 void Actor::put_down(uint64_t sequence) {

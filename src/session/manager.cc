@@ -86,7 +86,7 @@ Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, Sess
 }
 
 Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, TenantId tenant,
-                                               Command command) {
+                                               Command command, Ahead<uint64_t> ahead) {
   for (int tries = 1;; ++tries) {
     if (actors_.size() >= limits::kSessionsActiveMax && actors_.count(id) == 0) {
       co_return fail(Code::kResourceExhausted, "too many sessions are awake; try again in a moment",
@@ -95,6 +95,10 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
     auto answer = std::make_shared<CommandAnswer>();
     command.answer = answer;
     if (wake(id, tenant, &command)) {
+      if (ahead) {
+        CO_TRY_VOID(co_await answer->ahead.wait(ctx));
+        if (!answer->ready()) ahead(*answer->ahead.peek());
+      }
       CO_TRY(auto outcome, co_await answer->take(ctx));
       if (answer->unread == nullptr || tries >= kCommandTries) co_return outcome;
       command = std::move(*answer->unread);
@@ -122,9 +126,8 @@ Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principa
   co_return row;
 }
 
-Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSession spec) {
-  CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
-  SessionId id = SessionId::make(services_.loop->wall(), *services_.random);
+Result<Command> SessionManager::start_command(const Principal& who, NewSession spec) {
+  TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
   SpanContext trace = SpanContext::make_root(*services_.random);
   Command start;
   start.kind = Command::Kind::kStart;
@@ -139,11 +142,17 @@ Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSe
   if (spec.message) start.payload.set("message", contract::to_json(*spec.message));
   if (!spec.plan.is_null()) {
     if (!spec.agent.planner.set()) {
-      co_return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
+      return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
     }
-    CO_TRY_VOID(check_plan(spec.plan));
+    TRY_VOID(check_plan(spec.plan));
     start.payload.set("plan", std::move(spec.plan));
   }
+  return start;
+}
+
+Task<Result<SessionId>> SessionManager::create(Context ctx, Principal who, NewSession spec) {
+  SessionId id = SessionId::make(services_.loop->wall(), *services_.random);
+  CO_TRY(Command start, start_command(who, std::move(spec)));
   CO_TRY(uint64_t sequence, co_await command(ctx, id, who.tenant, std::move(start)));
   DROVER_EXPECT(sequence == 1);
   co_return id;

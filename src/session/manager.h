@@ -99,6 +99,17 @@ struct WorkAnswer {
   uint64_t sequence = 0;
   std::optional<Leased> next;
 };
+/// A session that was begun, and its first item for whoever began it.
+struct BegunSession {
+  SessionId id;
+  std::optional<Leased> work;
+};
+
+/// Given what a call will return while its commit is on its way to the disk, so that the text of an
+/// answer is made meanwhile. Not called where that is not known in time: then the call returns it.
+/// Nothing of it may be told before the call has returned, and never if that failed.
+template <typename T>
+using Ahead = std::function<void(T)>;
 
 class SessionManager final : private Children {
  public:
@@ -107,6 +118,9 @@ class SessionManager final : private Children {
 
   /// Durable when it returns.
   Task<Result<SessionId>> create(Context ctx, identity::Principal who, NewSession spec);
+  /// The same, and leases the session's first item to its creator.
+  Task<Result<BegunSession>> create_and_lease(Context ctx, identity::Principal who, NewSession spec,
+                                              Duration lease_time, Ahead<BegunSession> ahead = {});
   /// The sequence of the observation.
   Task<Result<uint64_t>> post_message(Context ctx, identity::Principal who, SessionId id,
                                       contract::Message message,
@@ -140,10 +154,7 @@ class SessionManager final : private Children {
   /// Durable when it returns. kAborted (reason "superseded") when the attempt is not the current
   /// one: the result is recorded and ignored.
   Task<Result<WorkAnswer>> finish_work(Context ctx, identity::Principal who, WorkKey key,
-                                       WorkResult result);
-  /// The item of a session that was just created, for its creator.
-  Task<Result<std::optional<Leased>>> lease_of(Context ctx, identity::Principal who, SessionId id,
-                                               Duration lease_time);
+                                       WorkResult result, Ahead<WorkAnswer> ahead = {});
 
   Task<Result<store::SessionRow>> find(Context ctx, identity::Principal who, SessionId id);
   /// The same for one who takes it out, whole.
@@ -185,7 +196,9 @@ class SessionManager final : private Children {
   void keep(const SessionId& session, store::Snapshot snapshot) override;
   void ended(Ending ending) override;
 
-  Task<Result<uint64_t>> command(Context ctx, SessionId id, TenantId tenant, Command command);
+  Task<Result<uint64_t>> command(Context ctx, SessionId id, TenantId tenant, Command command,
+                                 Ahead<uint64_t> ahead = {});
+  Result<Command> start_command(const identity::Principal& who, NewSession spec);
   /// The same for the runtime's own purposes: until it is taken, refused for good, or the context
   /// ends.
   Task<Result<uint64_t>> persist(Context ctx, SessionId id, TenantId tenant, Command command);
@@ -199,6 +212,8 @@ class SessionManager final : private Children {
 
   // manager_work.cc
   WorkQueue::MayHave may_have(const identity::Principal& who);
+  Task<Result<std::optional<Leased>>> lease_next(Context ctx, identity::Principal who,
+                                                 SessionId session, Duration lease_time);
 
   // manager_steer.cc
   Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,

@@ -9,9 +9,10 @@ using identity::Action;
 using identity::Principal;
 
 /// A worker is judged twice: who it is, by its key, and where it is, by the facts of its queue.
-/// Again at the lease, since the rules may be others than when the item was offered.
+/// Again at the lease, since the rules may be others than when the item was offered. `who` outlives
+/// what is returned.
 WorkQueue::MayHave SessionManager::may_have(const Principal& who) {
-  return [this, who](const WorkItem& item) {
+  return [this, &who](const WorkItem& item) {
     identity::Subject subject;
     subject.owner = item.tenant;
     subject.session = item.key.session.str();
@@ -47,7 +48,7 @@ Task<Result<WallTime>> SessionManager::heartbeat(Context ctx, Principal who, Wor
 }
 
 Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who, WorkKey key,
-                                                     WorkResult result) {
+                                                     WorkResult result, Ahead<WorkAnswer> ahead) {
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
   WorkAnswer out;
   if (result.body.find("error") != nullptr) {
@@ -70,26 +71,61 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   c.attempt = key.attempt;
   c.payload = std::move(result.body);
   SessionId session = key.session;
-  CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c)));
-  if (!result.next) co_return out;
-  out.next = work_.lease_of(session, result.lease_time, may_have(who));
-  if (out.next && out.next->item.plan) {
-    CO_TRY_VOID(co_await add_events(ctx, services_.journal, session, out.next->item.since,
-                                    &out.next->item.body));
+  bool told = false;
+  Ahead<uint64_t> meanwhile;
+  if (ahead) {
+    meanwhile = [&](uint64_t sequence) {
+      WorkAnswer answer;
+      answer.sequence = sequence;
+      if (result.next) {
+        answer.next = work_.lease_of(session, result.lease_time, may_have(who), true);
+        if (!answer.next) return;  // there may be one afterwards
+      }
+      told = true;
+      ahead(std::move(answer));
+    };
   }
+  CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c), std::move(meanwhile)));
+  if (!result.next || told) co_return out;
+  CO_TRY(out.next, co_await lease_next(ctx, who, session, result.lease_time));
   co_return out;
 }
 
-Task<Result<std::optional<Leased>>> SessionManager::lease_of(Context ctx, Principal who,
-                                                             SessionId id, Duration lease_time) {
+Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Principal who,
+                                                            NewSession spec, Duration lease_time,
+                                                            Ahead<BegunSession> ahead) {
+  BegunSession out;
+  out.id = SessionId::make(services_.loop->wall(), *services_.random);
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
-  auto leased = work_.lease_of(id, lease_time, may_have(who));
-  if (leased && leased->item.tenant != who.tenant) {
-    co_return fail(Code::kNotFound, "no session " + id.str());
+  CO_TRY(Command start, start_command(who, std::move(spec)));
+  bool told = false;
+  Ahead<uint64_t> meanwhile;
+  if (ahead) {
+    meanwhile = [&](uint64_t) {
+      BegunSession begun;
+      begun.id = out.id;
+      begun.work = work_.lease_of(out.id, lease_time, may_have(who), true);
+      if (!begun.work) return;
+      told = true;
+      ahead(std::move(begun));
+    };
   }
+  CO_TRY(uint64_t sequence,
+         co_await command(ctx, out.id, who.tenant, std::move(start), std::move(meanwhile)));
+  DROVER_EXPECT(sequence == 1);
+  if (told) co_return out;
+  CO_TRY(out.work, co_await lease_next(ctx, who, out.id, lease_time));
+  co_return out;
+}
+
+/// The session's next item, if there is one; with the events of the question if it is one.
+Task<Result<std::optional<Leased>>> SessionManager::lease_next(Context ctx, Principal who,
+                                                               SessionId session,
+                                                               Duration lease_time) {
+  auto leased = work_.lease_of(session, lease_time, may_have(who));
   if (leased && leased->item.plan) {
-    CO_TRY_VOID(
-        co_await add_events(ctx, services_.journal, id, leased->item.since, &leased->item.body));
+    CO_TRY_VOID(co_await add_events(ctx, services_.journal, session, leased->item.since,
+                                    &leased->item.body));
   }
   co_return leased;
 }

@@ -43,10 +43,22 @@ Result<void> WorkQueue::offer(WorkItem item) {
     return fail(Code::kResourceExhausted, "too much work waits for workers", Retry::kAfter);
   }
   WorkKey key = item.key;
+  const bool held = item.held;
   std::list<WorkItem>& queue = queues_[item.queue];
   waiting_[std::move(key)] = queue.insert(queue.end(), std::move(item));
-  news_.wake_all();
+  if (!held) news_.wake_all();
   return {};
+}
+
+void WorkQueue::show(const SessionId& session) {
+  WorkKey from;
+  from.session = session;
+  bool shown = false;
+  for (auto it = waiting_.lower_bound(from); it != waiting_.end() && it->first.session == session;
+       ++it) {
+    shown = std::exchange(it->second->held, false) || shown;
+  }
+  if (shown) news_.wake_all();
 }
 
 void WorkQueue::withdraw(const WorkKey& key) {
@@ -97,7 +109,8 @@ Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
       std::vector<Place> mine;
       for (Place place = queue->second.begin(); place != queue->second.end(); ++place) {
         if (mine.size() + out.size() >= most) break;
-        if (place->tenant == tenant && may_have(*place)) mine.push_back(place);
+        if (place->held || place->tenant != tenant) continue;
+        if (may_have(*place)) mine.push_back(place);
       }
       for (Place place : mine) out.push_back(take(place, lease_time));
     }
@@ -111,12 +124,15 @@ Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,
 }
 
 std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lease_time,
-                                          const MayHave& may_have) {
+                                          const MayHave& may_have, bool ahead) {
   WorkKey from;
   from.session = session;
   auto it = waiting_.lower_bound(from);
   if (it == waiting_.end() || it->first.session != session) return std::nullopt;
-  if (!may_have(*it->second)) return std::nullopt;
+  // Ahead of the commit no question to a planner: it is asked with what the journal holds.
+  const WorkItem& item = *it->second;
+  if (ahead ? item.plan : item.held) return std::nullopt;
+  if (!may_have(item)) return std::nullopt;
   return take(it->second, lease_time);
 }
 

@@ -1,10 +1,11 @@
 #pragma once
 // Work that programs outside do: the questions and tool calls of agents whose planner is a queue.
 // An actor offers an item once its intent is durable; a worker leases it by long poll, keeps the
-// lease by heartbeats, and posts the result. A lease that is lost (expired, given back) makes the
-// actor write a further attempt and offer that. The fence is (sequence, attempt): a result of any
-// other attempt than the current one is refused, whoever brings it, also after a restart; so
-// leases themselves need not be durable.
+// lease by heartbeats, and posts the result. While the intent is on its way to the disk the item is
+// held: only an answer that is told with that same commit may name it. A lease that is lost
+// (expired, given back) makes the actor write a further attempt and offer that. The fence is
+// (sequence, attempt): a result of any other attempt than the current one is refused, whoever
+// brings it, also after a restart; so leases themselves need not be durable.
 //
 // Owned by the manager. Loop thread only. Limits: kWorkItemsMax, kWorkPollsMax, kLeaseTimeMax.
 
@@ -43,6 +44,7 @@ struct WorkItem {
   std::string agent;
   std::string data_class;  // of its session, as text
   bool plan = false;       // a question to the planner; otherwise a tool call
+  bool held = false;       // its intent is not durable yet
   Json body;               // what a worker is told beside the key
   uint64_t since = 0;      // plan: events from here on belong to the question
 };
@@ -61,6 +63,8 @@ class WorkQueue {
 
   /// kResourceExhausted when too many items wait.
   Result<void> offer(WorkItem item);
+  /// The session's intents are durable: what was held is there for all.
+  void show(const SessionId& session);
   /// Takes back what waits or is leased (the session ended, a newer attempt).
   void withdraw(const WorkKey& key);
 
@@ -71,9 +75,10 @@ class WorkQueue {
   Task<Result<std::vector<Leased>>> lease(Context ctx, TenantId tenant,
                                           std::vector<std::string> queues, Duration wait,
                                           size_t most, Duration lease_time, MayHave may_have);
-  /// The next item of that session, if one waits that the worker may have.
+  /// The next item of that session, if one waits that the worker may have; a held one only for
+  /// `ahead`: an answer that is told once the commit is durable, or never.
   std::optional<Leased> lease_of(const SessionId& session, Duration lease_time,
-                                 const MayHave& may_have);
+                                 const MayHave& may_have, bool ahead = false);
   /// kNotFound when it is not leased any more.
   Result<WallTime> heartbeat(const TenantId& tenant, const WorkKey& key, Duration lease_time);
   /// Ends a lease without a result: the actor makes another attempt.

@@ -33,11 +33,31 @@ struct Workers : World {
     result.worker = "w1";
     return loop.run_task(manager->finish_work(ctx, who, key, std::move(result)));
   }
-  SessionId begin(Json plan) {
+  /// The same, asking for what is answered ahead of the commit; that, if there was something.
+  Result<std::optional<WorkAnswer>> finish_ahead(const WorkKey& key, Json body) {
+    WorkResult result;
+    result.body = std::move(body);
+    result.next = true;
+    std::optional<WorkAnswer> told;
+    const uint64_t synced = store.disk().syncs();
+    Ahead<WorkAnswer> ahead = [&](WorkAnswer answer) {
+      told = std::move(answer);
+      EXPECT_EQ(store.disk().syncs(), synced);
+    };
+    auto done =
+        loop.run_task(manager->finish_work(ctx, who, key, std::move(result), std::move(ahead)));
+    if (!done) return fail(done.error());
+    EXPECT_FALSE(told && done->next);
+    return told;
+  }
+  static NewSession planned(Json plan) {
     NewSession spec;
     spec.agent = *AgentSpec::from_json(*Json::parse(kQueued));
     spec.plan = std::move(plan);
-    auto id = loop.run_task(manager->create(ctx, who, std::move(spec)));
+    return spec;
+  }
+  SessionId begin(Json plan) {
+    auto id = loop.run_task(manager->create(ctx, who, planned(std::move(plan))));
     EXPECT_TRUE(id) << id.error().message;
     return *id;
   }
@@ -45,12 +65,13 @@ struct Workers : World {
 
 TEST(Work, ThreeStepsInFourCommits) {
   Workers w;
-  SessionId id = w.begin(step_plan(1));
-  auto first = w.loop.run_task(w.manager->lease_of(w.ctx, w.who, id, 30s));
-  ASSERT_TRUE(first && *first);
-  EXPECT_EQ((*first)->item.body.get_string("arguments"), R"({"n":1})");
+  auto begun = w.loop.run_task(
+      w.manager->create_and_lease(w.ctx, w.who, Workers::planned(step_plan(1)), 30s));
+  ASSERT_TRUE(begun && begun->work);
+  const SessionId id = begun->id;
+  EXPECT_EQ(begun->work->item.body.get_string("arguments"), R"({"n":1})");
   uint64_t commits = w.store.disk().syncs();
-  std::optional<Leased> item = **first;
+  std::optional<Leased> item = begun->work;
   for (int n = 2; n <= 4; ++n) {
     Json body = Json::object().set("content", "r" + std::to_string(n - 1));
     body.set("plan", n == 4 ? end_plan() : step_plan(n));
@@ -63,6 +84,74 @@ TEST(Work, ThreeStepsInFourCommits) {
   State s = w.state(id);
   EXPECT_EQ(s.status, Status::kEnded);
   EXPECT_EQ(s.result, "done");
+  EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(Work, WhatIsAnsweredIsKnownWhileTheDiskWrites) {
+  Workers w;
+  w.store.disk().sync_time = 1ms;
+  std::optional<BegunSession> begun;
+  Ahead<BegunSession> ahead = [&](BegunSession b) {
+    EXPECT_EQ(w.store.disk().syncs(), 0u);
+    begun = std::move(b);
+  };
+  auto created = w.loop.run_task(w.manager->create_and_lease(
+      w.ctx, w.who, Workers::planned(step_plan(1)), 30s, std::move(ahead)));
+  ASSERT_TRUE(created && begun && begun->work);
+  EXPECT_EQ(created->id, begun->id);
+  EXPECT_FALSE(created->work);
+  Json body = Json::object().set("content", "r1").set("plan", step_plan(2));
+  auto second = w.finish_ahead(begun->work->item.key, std::move(body));
+  ASSERT_TRUE(second && *second && (*second)->next);
+  EXPECT_EQ((*second)->next->item.body.get_string("arguments"), R"({"n":2})");
+  // A question to the planner goes with what the journal holds: it follows the commit.
+  auto third = w.finish_ahead((*second)->next->item.key, Json::object().set("content", "r2"));
+  ASSERT_TRUE(third);
+  EXPECT_FALSE(*third);
+}
+
+Task<void> poll(Context ctx, Workers* w, uint64_t* synced) {
+  LeaseRequest request;
+  request.queues = {"work"};
+  request.wait = 10s;
+  auto got = co_await w->manager->lease(ctx, w->who, std::move(request));
+  EXPECT_TRUE(got && got->size() == 1);
+  *synced = w->store.disk().syncs();
+}
+
+TEST(Work, NobodyElseIsOfferedWhatIsNotDurable) {
+  Workers w;
+  w.store.disk().sync_time = 1ms;
+  w.begin(step_plan(1));
+  auto first = w.lease();
+  ASSERT_EQ(first.size(), 1u);
+  const uint64_t before = w.store.disk().syncs();
+  uint64_t at_lease = 0;
+  async::Scope others(w.ctx);
+  others.spawn(poll(others.context(), &w, &at_lease));
+  Json body = Json::object().set("content", "r1").set("plan", step_plan(2));
+  ASSERT_TRUE(w.finish(first[0].item.key, std::move(body)));
+  w.loop.run_task(others.join());
+  EXPECT_EQ(at_lease, before + 1);
+}
+
+TEST(Work, WhatWasKnownAheadOfACommitThatFailedIsNobodys) {
+  Workers w;
+  w.store.disk().sync_time = 1ms;
+  SessionId id = w.begin(step_plan(1));
+  auto first = w.lease();
+  ASSERT_EQ(first.size(), 1u);
+  const WorkKey lost{id, w.state(id).last_sequence + 3, 1};
+  Json body = Json::object().set("content", "r1").set("plan", step_plan(2));
+  w.loop.call_after(500us, [&] { w.store.disk().crash(); });
+  auto failed = w.finish_ahead(first[0].item.key, body);
+  ASSERT_FALSE(failed);
+  // The step is done again, and only what the journal holds is offered.
+  EXPECT_FALSE(w.finish(lost, Json::object().set("content", "never asked for")));
+  auto again = w.lease(5s);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].item.body.get_string("arguments"), R"({"n":1})");
+  EXPECT_EQ(again[0].item.key.attempt, 2u);
   EXPECT_TRUE(verify_chain(id, w.events(id)));
 }
 

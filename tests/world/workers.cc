@@ -98,10 +98,22 @@ class Worker {
     return result;
   }
 
+  /// Answers as the API does: with what was known while the disk wrote, once that is durable.
+  static Task<Result<WorkAnswer>> finish_ahead(Context ctx, session::SessionManager* manager,
+                                               identity::Principal who, WorkKey key,
+                                               WorkResult result) {
+    std::optional<WorkAnswer> told;
+    session::Ahead<WorkAnswer> ahead = [&told](WorkAnswer answer) { told = std::move(answer); };
+    CO_TRY(auto answer,
+           co_await manager->finish_work(ctx, who, key, std::move(result), std::move(ahead)));
+    if (told) co_return std::move(*told);
+    co_return answer;
+  }
+
   Task<Result<WorkAnswer>> post(Context ctx, WorkKey key, WorkResult result) {
     identity::Principal who = client_.who();
     NodeCall<WorkAnswer> finish = [who, key, result](Context c, session::SessionManager& m) {
-      return m.finish_work(c, who, key, result);
+      return finish_ahead(c, &m, who, key, result);
     };
     for (int tries = 0; tries < 3; ++tries) {
       auto answer = co_await client_.call<WorkAnswer>(ctx, finish);

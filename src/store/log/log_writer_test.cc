@@ -106,10 +106,9 @@ TEST(LogWriter, AloneOnAQuickDiskTheLoopWrites) {
 
 TEST(LogWriter, WhatIsReadyRunsBetweenTheWriteAndItsSync) {
   World w;
-  w.add();
   int rounds = 0;
   uint64_t synced = 1;
-  // Behind the write: what becomes ready in the first round, and what that makes ready.
+  // As whoever adds may: what runs behind the write, and what that makes ready.
   w.loop.post([&] {
     w.loop.post([&] {
       ++rounds;
@@ -120,6 +119,7 @@ TEST(LogWriter, WhatIsReadyRunsBetweenTheWriteAndItsSync) {
       });
     });
   });
+  w.add();
   w.loop.run();
   EXPECT_EQ(rounds, 2);
   EXPECT_EQ(synced, 0u);
