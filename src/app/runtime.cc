@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <thread>
 
 #include "app/files.h"
 #include "app/tool_servers.h"
+#include "net/linger.h"
 #include "policy/gate.h"
 #include "session/memory_host.h"
 #include "store/log/log_store.h"
@@ -15,6 +17,9 @@ namespace drover::app {
 namespace {
 
 constexpr size_t kBlockingThreads = 2;
+/// A worker that was told its step is durable and leased the next one has answered within this on
+/// the same machine, if it has nothing to compute.
+constexpr Duration kLingerForNext = 100us;
 
 /// Tells a machine that went down from a process that ended; 0 where nobody knows.
 uint64_t boot_of_machine() {
@@ -95,6 +100,10 @@ Result<void> Runtime::open_store() {
   TRY(folder_, store::DataFolder::open(config_.data));
   store::LogStoreOptions options;
   options.rest.folder = config_.data;
+  // With one processor it would keep away whoever is waited for.
+  if (std::thread::hardware_concurrency() > 1) {
+    options.after_direct = [this] { net::linger(loop_, kLingerForNext); };
+  }
   TRY(store_, store::open_log_store(options, clock_, random_));
   TRY(stream_log_, store::open_stream_files(disk_, config_.data + "/streams", blocking_, clock_));
   TRY(ledger_log_, trace::LedgerLog::open(disk_, config_.data + "/ledger", boot_of_machine()));

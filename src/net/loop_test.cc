@@ -1,12 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <ctime>
 #include <map>
 #include <thread>
 
 #include "async/sync.h"
 #include "base/random.h"
 #include "net/asio_loop.h"
+#include "net/linger.h"
 #include "net/timer_heap.h"
 
 namespace drover::net {
@@ -169,6 +171,50 @@ TEST(AsioLoop, GoesWithWorkLeft) {
     loop.call_after(1h, [witness] {});
   }
   EXPECT_EQ(witness.use_count(), 1);
+}
+
+int64_t cpu_ns() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return used.tv_sec * 1'000'000'000 + used.tv_nsec;
+}
+
+TEST(Linger, ALoopThatLingersLooksRatherThanSleep) {
+  AsioLoop loop;
+  // What this thread works while it waits for a timer at 60 ms.
+  const auto waited = [&] {
+    const int64_t before = cpu_ns();
+    bool rang = false;
+    loop.call_after(60ms, [&] { rang = true; });
+    while (!rang) loop.run_once();
+    return cpu_ns() - before;
+  };
+  waited();  // the kernel tells once of each descriptor that is new
+  linger(loop, 40ms);
+  const int64_t looking = waited();
+  linger(loop, 40ms);  // the last time was in vain: this one is left out
+  const int64_t asleep = waited();
+  EXPECT_GT(looking, 4 * asleep);
+  linger(loop, 40ms);
+  EXPECT_GT(waited(), 4 * asleep);
+}
+
+TEST(Linger, WhatComesMeanwhileIsServed) {
+  AsioLoop loop;
+  for (int i = 0; i < 20; ++i) {
+    linger(loop, 10s);
+    bool came = false;
+    std::thread other([&] { loop.post([&] { came = true; }); });
+    while (!came) loop.run_once();
+    other.join();
+    // Nor does a timer wait for its end.
+    bool rang = false;
+    linger(loop, 10s);
+    loop.call_after(1ms, [&] { rang = true; });
+    const MonoTime start = loop.mono();
+    while (!rang) loop.run_once();
+    EXPECT_LT(loop.mono() - start, 5s);
+  }
 }
 
 }  // namespace

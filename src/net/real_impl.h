@@ -16,6 +16,8 @@
 #include "net/asio_loop.h"
 #include "net/timer_heap.h"
 
+struct epoll_event;
+
 namespace drover::net {
 
 /// Something whose descriptor the loop watches. on_ready() is called between the tasks, never
@@ -44,6 +46,8 @@ struct AsioLoop::Impl {
     return timers_.add(t, std::move(fn));
   }
   void cancel_timer(TimerHeap::Id id) { timers_.cancel(id); }
+  /// net/linger.h
+  void linger(Duration most);
   /// One round: what is ready, then the kernel's events (waiting for one if nothing is ready).
   void turn();
 
@@ -76,6 +80,8 @@ struct AsioLoop::Impl {
   void run_timers();
   void take_inbox();
   void wait(bool may_sleep);
+  /// The events that came while it was looked for them; 0: none did in time.
+  int look(epoll_event* events);
 
   SystemClock clock_;
   bool mono_known_ = false;
@@ -83,6 +89,9 @@ struct AsioLoop::Impl {
   MonoTime mono_{};
   WallTime wall_{};
 
+  MonoTime linger_until_{};
+  int lingers_in_vain_ = 0;   // one after another
+  int lingers_left_out_ = 0;  // since the last of them
   int epoll_fd_ = -1;
   std::vector<std::function<void()>> ready_;
   std::vector<std::function<void()>> batch_;

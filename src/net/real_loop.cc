@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "net/asio_loop.h"
+#include "net/linger.h"
 #include "net/real_impl.h"
 #include "net/real_signals.h"
 
@@ -16,6 +17,7 @@ namespace {
 // Ready things run before the kernel is asked again: enough to batch, few enough to stay fair.
 constexpr size_t kReadyBatchesMax = 64;
 constexpr int kEventsMax = 256;
+constexpr int kLingersLeftOutMax = 64;
 
 // The loop that this thread is inside of; posts to it need no lock.
 thread_local AsioLoop::Impl* current_loop = nullptr;
@@ -140,7 +142,31 @@ void AsioLoop::Impl::run_ready() {
   }
 }
 
+void AsioLoop::Impl::linger(Duration most) {
+  // After n times in vain it is left out n times.
+  if (lingers_left_out_++ < lingers_in_vain_) return;
+  lingers_left_out_ = 0;
+  linger_until_ = clock_.mono() + most;
+}
+
+int AsioLoop::Impl::look(epoll_event* events) {
+  const MonoTime until =
+      timers_.empty() ? linger_until_ : std::min(linger_until_, timers_.earliest());
+  linger_until_ = MonoTime();
+  do {
+    const int n = wait_for_events(epoll_fd_, events, Duration::zero());
+    if (n > 0) {
+      lingers_in_vain_ = 0;
+      return n;
+    }
+  } while (clock_.mono() < until);
+  lingers_in_vain_ = std::min(lingers_in_vain_ + 1, kLingersLeftOutMax);
+  return 0;
+}
+
 void AsioLoop::Impl::wait(bool may_sleep) {
+  epoll_event events[kEventsMax];
+  int n = may_sleep && linger_until_ != MonoTime() ? look(events) : 0;
   Duration timeout = Duration::zero();
   if (may_sleep) {
     timeout = Duration::max();
@@ -148,8 +174,7 @@ void AsioLoop::Impl::wait(bool may_sleep) {
       timeout = std::max<Duration>(timers_.earliest() - clock_.mono(), Duration::zero());
     }
   }
-  epoll_event events[kEventsMax];
-  int n = wait_for_events(epoll_fd_, events, timeout);
+  if (n <= 0) n = wait_for_events(epoll_fd_, events, timeout);
   for (int i = 0; i < n; ++i) {
     static_cast<Watched*>(events[i].data.ptr)->on_ready(events[i].events);
   }
@@ -176,6 +201,8 @@ async::Loop::TimerId AsioLoop::call_at(MonoTime t, std::function<void()> fn) {
   return impl_->call_at(t, std::move(fn));
 }
 void AsioLoop::cancel_timer(TimerId id) { impl_->cancel_timer(id); }
+
+void linger(AsioLoop& loop, Duration most) { loop.impl().linger(most); }
 
 void AsioLoop::run() {
   impl_->stopping = false;

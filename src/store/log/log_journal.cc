@@ -44,7 +44,9 @@ LogJournal::LogJournal(LogParts parts, std::unique_ptr<Log> log, SessionId newes
       chains_(*log_),
       old_ids_up_to_(newest),
       newest_id_(std::move(newest)),
-      committed_(log_->end()) {}
+      committed_(log_->end()) {
+  writer_.after_direct(parts_.after_direct);
+}
 
 LogJournal::~LogJournal() {
   if (index_timer_ != 0) loop_->cancel_timer(index_timer_);

@@ -37,6 +37,8 @@ struct LogParts {
   size_t inline_payload_bytes_max = limits::kInlinePayloadBytesMax;
   /// Zero: no write on the loop itself (log_writer.h).
   Duration direct_sync_max = limits::kLogDirectSyncMax;
+  /// As in log_writer.h; may be null.
+  std::function<void()> after_direct;
 };
 
 class LogJournal final : public Journal {

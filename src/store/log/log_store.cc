@@ -58,6 +58,7 @@ class Segmented final : public LogStore {
     parts.clock = &clock;
     parts.random = &random;
     parts.direct_sync_max = options_.direct_sync_max;
+    parts.after_direct = options_.after_direct;
     TRY(journal_, LogJournal::open(std::move(parts)));
     return {};
   }

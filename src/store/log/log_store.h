@@ -28,6 +28,7 @@ struct LogStoreOptions {
   uint64_t segment_bytes = limits::kLogSegmentBytes;
   /// As in log_journal.h.
   Duration direct_sync_max = limits::kLogDirectSyncMax;
+  std::function<void()> after_direct;
   /// Where the journal's work runs; null: threads of its own. One handed in must not run two jobs
   /// at once.
   async::Executor* writer = nullptr;

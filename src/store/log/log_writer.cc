@@ -119,6 +119,7 @@ void LogWriter::finish_here(async::Loop& loop, int rounds) {
     draining_ = false;
   }
   outbox_->deliver();
+  if (after_direct_) after_direct_();
   release(loop);  // what came meanwhile
 }
 

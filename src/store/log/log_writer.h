@@ -50,6 +50,9 @@ class LogWriter {
   /// on the loop.
   LogWriter(Log& log, async::Executor& executor, Clock& clock, Duration direct_sync_max)
       : log_(log), executor_(executor), clock_(clock), direct_sync_max_(direct_sync_max) {}
+  /// Called after each write on the loop: hardly anybody else is at it, and whoever was answered
+  /// may come with the next one at once.
+  void after_direct(std::function<void()> fn) { after_direct_ = std::move(fn); }
   /// The answer is set on `loop`.
   Result<void> add(async::Loop& loop, JobPtr job);
   Duration last_sync() const { return Duration(last_sync_.load(std::memory_order_relaxed)); }
@@ -89,6 +92,7 @@ class LogWriter {
   async::Executor& executor_;
   Clock& clock_;
   const Duration direct_sync_max_;
+  std::function<void()> after_direct_;
   std::atomic<int64_t> last_sync_{0};
   std::atomic<int64_t> usual_sync_{0};  // a moving average
   std::shared_ptr<Outbox> outbox_ = std::make_shared<Outbox>();
