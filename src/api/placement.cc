@@ -1,14 +1,32 @@
 #include "api/placement.h"
 
 #include "api/json_route.h"
+#include "session/scratch_hop.h"
 
 namespace drover::api {
 namespace {
 
 Json ranked_json(const road::Explanation::Ranked& r) {
+  const road::ScoreParts& p = r.parts;
   Json out = Json::object();
   out.set("endpoint", r.endpoint).set("model", r.model).set("score", r.score);
-  out.set("cost_usd", r.dollars).set("first_token_s", r.seconds).set("load", r.load);
+  out.set("cost_usd", p.dollars()).set("moving_usd", p.moving_usd);
+  out.set("cached_share", p.cached).set("first_token_s", p.first_token_s);
+  out.set("cold_start_s", p.cold_start_s).set("answer_s", p.answer_s);
+  out.set("scratch_usd", p.scratch_usd).set("scratch_s", p.scratch_s);
+  out.set("moving_s", p.moving_s).set("queue_s", p.queue_s).set("load", p.load);
+  out.set("carbon_kg_per_kwh", p.carbon).set("pool_steps", p.pool);
+  if (r.preferred) out.set("preferred", true);
+  if (!r.scratch.why.empty()) {
+    Json scratch = Json::object().set("store", r.scratch.store).set("reason", r.scratch.why);
+    out.set("scratch", std::move(scratch));
+  }
+  return out;
+}
+
+Json words(const std::vector<std::string>& list) {
+  Json out = Json::array();
+  for (const std::string& word : list) out.push(word);
   return out;
 }
 
@@ -27,6 +45,9 @@ Json explanation_json(const road::Explanation& e) {
   Json out = Json::object().set("object", "placement");
   out.set("data_class", e.data_class).set("prefer", road::preference_name(e.preference));
   if (!e.needs.empty()) out.set("needs", e.needs);
+  if (e.level > 0) out.set("downgrade_level", e.level);
+  if (!e.hardware.first.empty()) out.set("hardware_first", words(e.hardware.first));
+  if (!e.hardware.reserve.empty()) out.set("hardware_reserve", words(e.hardware.reserve));
   out.set("ranked", std::move(ranked)).set("rejected", std::move(rejected));
   return out.set("epochs", std::move(epochs));
 }
@@ -41,45 +62,45 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   const TenantId& tenant = exchange.principal.tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel, tenant));
-  std::vector<std::string> ladder;
-  contract::DataClass data;
-  std::optional<road::Preference> prefer;
-  policy::Needs needs;
+  road::SupposedCall call;
+  call.tenant = tenant.str();
   if (const Json* agent = body.find("agent"); agent != nullptr && !agent->is_null()) {
     const std::string* name = agent->string();
     Result<session::AgentSpec> spec = name != nullptr ? services.agents->resolve(tenant, *name)
                                                       : session::AgentSpec::from_json(*agent);
     if (!spec) co_return fail(std::move(spec).error());
-    ladder = spec->models;
-    data = class_of(spec->data_class);
-    prefer = spec->prefer;
-    needs = spec->needs;
+    call.ladder = spec->models;
+    call.data_class = class_of(spec->data_class);
+    call.preference = spec->prefer;
+    call.needs = spec->needs;
+    call.agent = spec->name;
+    call.downgrade = spec->downgrade;
   }
   const Json* models = body.find("models");
   const Json::Array* names = models == nullptr ? nullptr : models->array_items();
   for (size_t i = 0; names != nullptr && i < names->size(); ++i) {
-    if (const std::string* name = (*names)[i].string()) ladder.push_back(*name);
+    if (const std::string* name = (*names)[i].string()) call.ladder.push_back(*name);
   }
-  if (ladder.empty()) {
+  if (call.ladder.empty()) {
     co_return fail(Code::kInvalidArgument, "name an 'agent' or a list of 'models'");
   }
   if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
     CO_TRY(contract::DataClass more, contract::DataClass::from_json(*stated));
-    data = contract::join(data, more);
+    call.data_class = contract::join(call.data_class, more);
   }
   if (const Json* stated = body.find("needs"); stated != nullptr && !stated->is_null()) {
     CO_TRY(policy::Needs more, policy::Needs::from_json(*stated));
-    needs = policy::Needs::join(needs, more);
+    call.needs = policy::Needs::join(call.needs, more);
   }
   if (auto name = body.get_string("prefer")) {
-    prefer = road::parse_preference(*name);
-    if (!prefer) {
+    call.preference = road::parse_preference(*name);
+    if (!call.preference) {
       co_return fail(Code::kInvalidArgument,
                      "'prefer' is listed, balanced, cheapest, fastest, greenest or spare");
     }
   }
-  co_await services.road->ask_outside(ctx, tenant.str(), data);
-  co_return explanation_json(services.road->explain(tenant.str(), data, ladder, prefer, needs));
+  co_await services.road->ask_outside(ctx, call.tenant, call.data_class);
+  co_return explanation_json(services.road->explain(call));
 }
 
 Result<Json> placement_of(const contract::Event& event) {
@@ -129,6 +150,21 @@ Task<Result<Json>> last_placement(Context ctx, Exchange& exchange, PlacementServ
   co_return out;
 }
 
+/// Where the session's scratch data lies, and how much there is; null: it has none that moves.
+Task<Result<Json>> scratch_of(Context ctx, memory::Scratch* scratch, const session::State* state) {
+  const std::string& pattern = state->agent.memory_namespace;
+  if (scratch == nullptr || !memory::per_session(pattern)) co_return Json();
+  memory::ScratchOwner owner;
+  owner.session = state->id;
+  owner.tenant = state->tenant;
+  CO_TRY(owner.name_space,
+         session::memory_namespace(pattern, state->labels, state->agent.name, state->id));
+  std::string store = session::scratch_store_name(state->scratch_store);
+  Json out = Json::object().set("store", store);
+  CO_TRY(auto size, co_await scratch->size(ctx, std::move(owner), std::move(store)));
+  co_return out.set("records", size.records).set("bytes", size.bytes);
+}
+
 Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
@@ -142,11 +178,26 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
   } else {
     CO_TRY(last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
   }
-  co_await services.road->ask_outside(ctx, state.tenant.str(), class_of(data_class));
-  Json out = explanation_json(services.road->explain(state.tenant.str(), class_of(data_class),
-                                                     state.agent.models, state.agent.prefer,
-                                                     state.step_needs()));
+  road::SupposedCall call;
+  call.tenant = state.tenant.str();
+  call.data_class = class_of(data_class);
+  call.ladder = state.planned_models.empty() ? state.agent.models : state.planned_models;
+  call.preference = state.agent.prefer;
+  call.needs = state.step_needs();
+  call.agent = state.agent.name;
+  // As for the call itself: models that a planner asked for are not exchanged for others.
+  if (state.planned_models.empty()) call.downgrade = state.agent.downgrade;
+  co_await services.road->ask_outside(ctx, call.tenant, call.data_class);
+  CO_TRY(Json scratch, co_await scratch_of(ctx, services.scratch, &state));
+  if (!scratch.is_null()) {
+    road::ScratchAt at;
+    at.store = std::string(scratch.get_string("store").value_or(""));
+    at.bytes = static_cast<uint64_t>(scratch.get_int("bytes").value_or(0));
+    call.scratch = std::move(at);
+  }
+  Json out = explanation_json(services.road->explain(call));
   out.set("session", id.str());
+  if (!scratch.is_null()) out.set("scratch", std::move(scratch));
   if (!last.is_null()) {
     const Json* then = last.at("epochs", "catalog");
     const Json* rules = last.at("epochs", "policy");

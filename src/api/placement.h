@@ -20,6 +20,7 @@ struct PlacementServices {
   road::Road* road = nullptr;
   session::SessionManager* sessions = nullptr;
   const session::AgentRegistry* agents = nullptr;
+  memory::Scratch* scratch = nullptr;  // may be null: scratch data never moves
 };
 
 void add_placement_routes(Router& router, PlacementServices services);

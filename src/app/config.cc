@@ -9,6 +9,7 @@
 #include "app/config_parts.h"
 #include "app/config_policy.h"
 #include "app/config_reader.h"
+#include "app/config_stores.h"
 #include "app/price_table.h"
 #include "base/bytes.h"
 #include "http/message.h"
@@ -20,10 +21,10 @@ ConfigOutcome ConfigReader::read() {
   c.file = path_;
   const Json& root = doc_.root();
   if (root.is_null()) return std::move(out_);
-  if (!known(root, "",
-             {"data", "listen", "tls", "behind_tls_proxy", "log", "deadlines", "retries", "hedging",
-              "endpoints", "tools", "agents", "planners", "budgets", "prices", "here", "catalog",
-              "placement", "policy", "classes"})) {
+  if (!known(root, "", {"data",      "listen",    "tls",     "behind_tls_proxy", "log",
+                        "deadlines", "retries",   "hedging", "endpoints",        "tools",
+                        "agents",    "planners",  "budgets", "prices",           "here",
+                        "catalog",   "placement", "policy",  "classes",          "stores"})) {
     return std::move(out_);
   }
   c.data = relative_to(path_, text(root, "", "data", "drover-data"));
@@ -31,12 +32,12 @@ ConfigOutcome ConfigReader::read() {
   read_tls(root);
   read_log(root);
   read_road(root);
-  read_policy_sections(
-      root, [this](const std::string& file) { return relative_to(path_, file); }, read_file_,
-      tell(), c);
+  const ConfigPath path = [this](const std::string& file) { return relative_to(path_, file); };
+  read_policy_sections(root, path, read_file_, tell(), c);
   each(root, "endpoints", [&](const Json& item, const std::string& at) { endpoint(item, at); });
   each(root, "tools", [&](const Json& item, const std::string& at) { tool(item, at); });
   each(root, "planners", [&](const Json& item, const std::string& at) { planner(item, at); });
+  read_stores(root, path, tell(), c);
   each(root, "agents", [&](const Json& item, const std::string& at) { agent(item, at); });
   check_agents();
   auto add_fault = [this](const std::string& at, std::string message, std::string remedy) {

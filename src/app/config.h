@@ -46,6 +46,7 @@
 //     - {name: house, money: 500, per: month}
 //     - {name: bots, key: "*", tokens: 100000, requests: 60, per: minute}   # each key by itself
 //   here, catalog, placement, policy, and facts of endpoints and tools: app/config_policy.h
+//   stores: where sessions' scratch data may lie: app/config_stores.h
 //
 // Secrets are references only; a literal one is a fault. Values, no shared state.
 
@@ -100,8 +101,9 @@ struct Config {
   /// Tenants and keys in them may be names.
   std::vector<road::Budget> budgets;
   // app/config_policy.h has what follows.
-  catalog::Places places;                         // the starter catalog and the operator's files
-  std::map<std::string, road::ThingSpec> things;  // tools, planners' origins, the own store
+  catalog::Places places;                            // the starter catalog and the operator's files
+  std::map<std::string, road::ThingSpec> things;     // tools, planners' origins, stores
+  std::map<std::string, std::string> store_folders;  // app/config_stores.h; by name
   std::shared_ptr<const policy::Policy> policy = std::make_shared<policy::Policy>();
   /// The external authoriser, if there is one; its token is still a reference.
   std::optional<road::OpaOptions> opa;

@@ -44,6 +44,55 @@ agents:
   - {name: ward, models: [m], tools: [files], data: patient}
 )";
 
+TEST(ConfigStores, StandInTheirFaultDomainsBesideTheOwn) {
+  ConfigOutcome outcome = parse(R"(
+data: here
+here: {zone: de}
+stores:
+  - {name: fra, data: scratch/fra, place: aws/eu-central-1, facts: {fault_domain: fra-a}}
+  - {name: cellar, data: /mnt/cellar, facts: {fault_domain: cellar, zone: de}}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const Config& c = outcome.config;
+  ASSERT_EQ(c.road.stores.size(), 3u);
+  EXPECT_EQ(c.road.stores[0].name, "fra");
+  EXPECT_EQ(c.road.stores[0].facts.text("country"), "de") << "of its place";
+  EXPECT_EQ(c.road.stores[0].facts.text("fault_domain"), "fra-a");
+  EXPECT_EQ(c.road.stores[2].name, road::kOwnStore);
+  EXPECT_EQ(c.road.stores[2].facts.text("zone"), "de");
+  EXPECT_EQ(c.store_folders.at("fra"), "scratch/fra");
+  EXPECT_EQ(c.store_folders.at("cellar"), "/mnt/cellar");
+  EXPECT_EQ(c.things.at("cellar").kind, policy::ThingKind::kStore);
+  EXPECT_TRUE(parse("data: here\n").config.road.stores.empty());
+}
+
+TEST(ConfigStores, EachFaultIsToldWithItsLine) {
+  ConfigOutcome outcome = parse(R"(data: here
+stores:
+  - {data: a, facts: {fault_domain: x}}
+  - {name: nowhere, facts: {fault_domain: x}}
+  - {name: own, data: here, facts: {fault_domain: x}}
+  - {name: bare, data: b}
+  - {name: twice, data: c, facts: {fault_domain: x}}
+  - {name: twice, data: d, facts: {fault_domain: x}}
+  - {name: same, data: c, facts: {fault_domain: x}}
+  - {name: wrong, data: e, facts: {fault_domain: x, egress_usd_per_gb: free}}
+  - {name: lost, data: f, place: mars/1, facts: {fault_domain: x}, zone: de}
+  - {name: this server, data: g, facts: {fault_domain: x}}
+)");
+  std::string all;
+  for (const ConfigFault& f : outcome.faults) all += f.to_string() + "\n";
+  for (const char* said : {":3: a store needs a name", ":4: the store 'nowhere' needs a folder",
+                           ":5: 'here' is this server's own data folder",
+                           ":6: the fault domain of the store 'bare' is not stated",
+                           ":8: two stores are named 'twice'", ":9: 'twice' has the same folder",
+                           ":10: fact 'egress_usd_per_gb' must be",
+                           ":11: there is no place 'mars/1'", ":11: unknown setting 'zone'",
+                           ":12: 'this server' is what this server's own store is called"}) {
+    EXPECT_NE(all.find(said), std::string::npos) << said << "\n" << all;
+  }
+}
+
 TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   ConfigOutcome outcome = parse(kWhole);
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();

@@ -177,6 +177,7 @@ session::Services Runtime::session_services() {
   s.road = road_.get();
   s.tools = tools_.get();
   s.memory = memory_host_.get();
+  s.scratch = scratch_.get();
   s.effects = effects_.get();
   s.spans = spans_.get();
   s.planner = planner_.get();
@@ -210,6 +211,7 @@ Result<std::shared_ptr<const policy::Policy>> Runtime::policy_of(const Config& c
 Result<void> Runtime::open(Config config) {
   config_ = std::move(config);
   TRY_VOID(open_store());
+  TRY_VOID(scratch_stores_.open(config_.store_folders, options_.in_memory, clock_, random_));
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
   audit_ = std::make_unique<identity::Audit>(store_->documents(), root_);
@@ -253,6 +255,12 @@ Result<void> Runtime::open(Config config) {
   metrics_.gauge_of("drover_tool_calls_in_flight", "Tool calls under way over HTTP.",
                     [this] { return static_cast<double>(tools_->limiter_state().in_flight); });
   memory_ = std::make_unique<memory::Memory>(store_->records());
+  if (scratch_stores_.any()) {
+    memory_->add_store(road::kOwnStore, store_->records());
+    scratch_stores_.add_to(*memory_);
+    scratch_ = std::make_unique<memory::Scratch>(*memory_);
+    memory_->set_scratch(scratch_.get());
+  }
   memory_host_ = session::make_memory_host(*memory_);
   planner_ = std::make_unique<session::HttpPlanner>(tool_client_.get());
   TRY(auto origins, resolved_planners(config_));
@@ -340,6 +348,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   background_->spawn(books_->keep_promises(background_->context()));
   background_->spawn(retry_refused(background_->context()));
   evidence_->set_endpoints(config_.attested);
+  if (scratch_ != nullptr) CO_TRY_VOID(co_await scratch_->open(ctx));
   if (!options_.recover) co_return size_t{0};
   co_return co_await sessions_->recover(ctx);
 }
@@ -369,6 +378,10 @@ void Runtime::set_draining() {
 
 Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY_VOID(check_endpoints(config));
+  if (config.store_folders != config_.store_folders) {
+    co_return fail(Code::kFailedPrecondition,
+                   "`stores` come, go and change their folders with a restart only");
+  }
   CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
   CO_TRY(auto settings, road_settings(config));

@@ -16,6 +16,7 @@
 
 #include "api/router.h"
 #include "app/config.h"
+#include "app/scratch_stores.h"
 #include "async/worker_pool.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
@@ -25,6 +26,7 @@
 #include "identity/tenants.h"
 #include "memory/memory.h"
 #include "memory/memory_tools.h"
+#include "memory/scratch.h"
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/books.h"
@@ -151,6 +153,7 @@ class Runtime {
   SystemClock clock_;  // for the store's threads
   std::unique_ptr<store::DataFolder> folder_;
   std::unique_ptr<store::Store> store_;
+  ScratchStores scratch_stores_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Audit> audit_;
@@ -171,6 +174,7 @@ class Runtime {
   std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<tools::ServerToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;
+  std::unique_ptr<memory::Scratch> scratch_;  // null: there is one store, and nothing moves
   std::unique_ptr<session::MemoryHost> memory_host_;
   std::unique_ptr<session::HttpPlanner> planner_;
   std::unique_ptr<store::StreamLog> stream_log_;

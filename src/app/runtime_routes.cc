@@ -62,6 +62,7 @@ void Runtime::add_routes(api::Router& router) {
   placement.road = road_.get();
   placement.sessions = sessions_.get();
   placement.agents = agents_.get();
+  placement.scratch = scratch_.get();
   api::add_placement_routes(router, placement);
   api::WorkServices work;
   work.sessions = sessions_.get();

@@ -98,7 +98,14 @@ std::string event_summary(const Json& event) {
   if (kind == "tool.result") {
     return one_line(member(p, "name") + ": " + member(p, "content") + error_text(p), kSummaryWidth);
   }
-  if (kind == "placement.decided") return names(p.find("endpoints"));
+  if (kind == "placement.decided") {
+    std::string out = names(p.find("endpoints"));
+    const Json* scratch = p.find("scratch");
+    if (scratch == nullptr || !scratch->get_string("from")) return out;
+    return one_line(
+        out + "; scratch data " + member(*scratch, "from") + " → " + member(*scratch, "store"),
+        kSummaryWidth);
+  }
   if (kind == "failover") {
     return one_line(member(p, "from") + " → " + member(p, "to") + ": " + error_text(p),
                     kSummaryWidth);

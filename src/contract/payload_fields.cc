@@ -159,6 +159,7 @@ constexpr PayloadField kFields[] = {
     {"placement.decided", "data_class", Type::kString, Need::kOptional},
     {"placement.decided", "needs", Type::kString, Need::kOptional},
     {"placement.decided", "epochs", Type::kObject, Need::kOptional},
+    {"placement.decided", "scratch", Type::kObject, Need::kOptional},
     {"failover", "from", Type::kNonempty, Need::kAlways},
     {"failover", "to", Type::kNonempty, Need::kAlways},
     {"failover", "error", Type::kError, Need::kAlways},

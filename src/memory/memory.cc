@@ -7,6 +7,7 @@
 #include "base/limits/memory.h"
 #include "base/limits/store.h"
 #include "contract/data_class.h"
+#include "memory/scratch.h"
 
 namespace drover::memory {
 namespace {
@@ -31,32 +32,69 @@ class Sight {
 
 }  // namespace
 
+Result<store::Records*> Memory::records_of(const std::string& store) const {
+  if (store.empty()) return &records_;
+  auto it = stores_.find(store);
+  if (it != stores_.end()) return it->second;
+  return fail(Code::kFailedPrecondition,
+              "the store '" + store + "' is not configured here (stores: in drover.yaml)");
+}
+
+Task<Result<store::Records*>> Memory::find(Context ctx, const Scope* scope) {
+  if (!scope->store.empty()) co_return records_of(scope->store);
+  if (stores_.size() < 2) co_return &records_;
+  CO_TRY(auto own, co_await records_.list(ctx, scope->tenant, scope->name_space, "", "", 1));
+  if (!own.empty()) co_return &records_;
+  for (const auto& [name, records] : stores_) {
+    if (records == &records_) continue;
+    CO_TRY(auto some, co_await records->list(ctx, scope->tenant, scope->name_space, "", "", 1));
+    if (!some.empty()) co_return records;
+  }
+  co_return &records_;
+}
+
+Result<void> Memory::may_change(const Scope& scope) const {
+  if (scratch_ == nullptr || !scratch_->moving(scope.tenant, scope.name_space)) return {};
+  return fail(Error(Code::kUnavailable,
+                    "the namespace '" + scope.name_space + "' is being moved to another store",
+                    Retry::kAfter));
+}
+
+void Memory::changed(const Scope& scope) {
+  if (scratch_ != nullptr) scratch_->changed(scope.tenant, scope.name_space);
+}
+
 Task<Result<uint64_t>> Memory::write(Context ctx, Scope scope, Entry entry) {
+  CO_TRY_VOID(may_change(scope));
+  CO_TRY(store::Records * records, co_await find(ctx, &scope));
+  changed(scope);
   store::Record record;
-  record.name_space = std::move(scope.name_space);
+  record.name_space = scope.name_space;
   record.key = std::move(entry.key);
   record.text = std::move(entry.text);
   record.value = std::move(entry.value);
   record.source = std::move(scope.source);
   record.data_class = contract::join_texts(scope.data_class, entry.data_class);
-  co_return co_await records_.put(ctx, scope.tenant, std::move(record), entry.expected_version);
+  co_return co_await records->put(ctx, scope.tenant, std::move(record), entry.expected_version);
 }
 
 Task<Result<store::Record>> Memory::read(Context ctx, Scope scope, std::string key) {
-  CO_TRY(auto record, co_await records_.get(ctx, scope.tenant, scope.name_space, key));
+  CO_TRY(store::Records * records, co_await find(ctx, &scope));
+  CO_TRY(auto record, co_await records->get(ctx, scope.tenant, scope.name_space, key));
   if (scope.may_see) CO_TRY_VOID(co_await scope.may_see(ctx, record.data_class));
   co_return record;
 }
 
 Task<Result<std::vector<store::Record>>> Memory::list(Context ctx, Scope scope, std::string prefix,
                                                       std::string after, size_t limit) {
+  CO_TRY(store::Records * records, co_await find(ctx, &scope));
   if (!scope.may_see) {
-    co_return co_await records_.list(ctx, scope.tenant, scope.name_space, prefix, after, limit);
+    co_return co_await records->list(ctx, scope.tenant, scope.name_space, prefix, after, limit);
   }
   Sight sight(scope.may_see);
   std::vector<store::Record> out;
   for (bool more = true; more && out.size() < limit;) {
-    CO_TRY(auto slice, co_await records_.list(ctx, scope.tenant, scope.name_space, prefix, after,
+    CO_TRY(auto slice, co_await records->list(ctx, scope.tenant, scope.name_space, prefix, after,
                                               limits::kStoreRowsMax));
     more = slice.size() == limits::kStoreRowsMax;
     if (more) after = slice.back().key;
@@ -70,16 +108,20 @@ Task<Result<std::vector<store::Record>>> Memory::list(Context ctx, Scope scope, 
 }
 
 Task<Result<bool>> Memory::remove(Context ctx, Scope scope, std::string key) {
-  co_return co_await records_.remove(ctx, scope.tenant, scope.name_space, key);
+  CO_TRY_VOID(may_change(scope));
+  CO_TRY(store::Records * records, co_await find(ctx, &scope));
+  changed(scope);
+  co_return co_await records->remove(ctx, scope.tenant, scope.name_space, key);
 }
 
 Task<Result<std::vector<store::Found>>> Memory::search(Context ctx, Scope scope, std::string query,
                                                        size_t limit) {
+  CO_TRY(store::Records * records, co_await find(ctx, &scope));
   if (!scope.may_see) {
-    co_return co_await records_.search(ctx, scope.tenant, scope.name_space, query, limit);
+    co_return co_await records->search(ctx, scope.tenant, scope.name_space, query, limit);
   }
   // What may not be seen takes no place of what may, as far as a search reaches.
-  CO_TRY(auto found, co_await records_.search(ctx, scope.tenant, scope.name_space, query,
+  CO_TRY(auto found, co_await records->search(ctx, scope.tenant, scope.name_space, query,
                                               limits::kMemorySearchResultsMax));
   Sight sight(scope.may_see);
   std::vector<store::Found> out;
@@ -100,6 +142,10 @@ Json record_json(const store::Record& record) {
   if (!record.source.empty()) out.set("source", record.source.str());
   if (!record.data_class.empty()) out.set("data_class", record.data_class);
   return out;
+}
+
+bool per_session(std::string_view pattern) {
+  return pattern.find("{session}") != std::string_view::npos;
 }
 
 Result<std::string> namespace_for(std::string_view pattern, const NamespaceParts& parts) {

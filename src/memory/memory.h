@@ -6,11 +6,15 @@
 // Namespaces are plain text chosen by the agent's configuration ("customers"), with {user} and
 // {agent} and {session} filled in per session (namespace_for): "user:{user}" keeps each user apart.
 //
+// Records lie in this server's own store, or, where there are others, the scratch data of a session
+// in one of those (scratch.h): a session says where, and for the API it is looked for.
+//
 // Authorise before calling (Action::kReadMemory, kWriteMemory); the tenant passed here is trusted.
 // Loop thread only. Failure: kInvalidArgument (limits, see store/records.h), kNotFound, kAborted
 // for a lost compare-and-set.
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +38,8 @@ struct Scope {
   std::string data_class;
   /// What else there is, is not found, listed or read; null: all of it may be.
   MaySee may_see;
+  /// The store that it lies in; empty: wherever it is found, the own store first.
+  std::string store = {};
 };
 
 /// What to remember.
@@ -46,10 +52,19 @@ struct Entry {
   std::optional<uint64_t> expected_version;
 };
 
+class Scratch;
+
 class Memory {
  public:
   /// Must outlive it.
   explicit Memory(store::Records& records) : records_(records) {}
+  /// One more store that a scope may name; it outlives this. The own one has a name too.
+  void add_store(std::string name, store::Records& records) { stores_[std::move(name)] = &records; }
+  /// Asked before anything of it is changed, and told after; null: nothing ever moves.
+  void set_scratch(Scratch* scratch) { scratch_ = scratch; }
+  /// kFailedPrecondition: there is none of that name now.
+  Result<store::Records*> records_of(const std::string& store) const;
+  const std::map<std::string, store::Records*>& stores() const { return stores_; }
 
   /// Returns the new version.
   Task<Result<uint64_t>> write(Context ctx, Scope scope, Entry entry);
@@ -63,7 +78,13 @@ class Memory {
                                                  size_t limit);
 
  private:
+  /// Where the scope's records are.
+  Task<Result<store::Records*>> find(Context ctx, const Scope* scope);
+  Result<void> may_change(const Scope& scope) const;
+  void changed(const Scope& scope);
   store::Records& records_;
+  std::map<std::string, store::Records*> stores_;
+  Scratch* scratch_ = nullptr;
 };
 
 /// The JSON form of a record in answers of tools and the API: key, text, value (if not null),
@@ -76,6 +97,8 @@ struct NamespaceParts {
   std::string agent;
   std::string session;
 };
+/// Whether the pattern names {session}: each session has such a namespace for itself.
+bool per_session(std::string_view pattern);
 /// Fills {user}, {agent} and {session}; kInvalidArgument for another name or one without a value
 /// (two users must never meet in "user:"). A value's own braces and colons are percent-encoded.
 Result<std::string> namespace_for(std::string_view pattern, const NamespaceParts& parts);

@@ -38,13 +38,15 @@ void Admission::load(const catalog::Catalog& catalog) {
   by_index_.clear();
   for (const catalog::Endpoint& endpoint : catalog.endpoints()) {
     std::unique_ptr<Room>& room = by_name_[endpoint.id];
-    if (!room) room = std::make_unique<Room>(endpoint.id);
+    if (!room) room = std::make_unique<Room>(endpoint.id, &changed_);
     configure(*room, endpoint);
     by_index_.push_back(room.get());
   }
   std::erase_if(by_name_, [&](const auto& r) {
     const Room& room = *r.second;
-    return catalog.find(r.first) == nullptr && room.calls() == 0 && room.wanted == 0;
+    if (catalog.find(r.first) != nullptr || room.calls() > 0 || room.wanted() > 0) return false;
+    std::erase(changed_, &room);
+    return true;
   });
 }
 
@@ -59,7 +61,7 @@ Room& Admission::room(const catalog::Catalog& catalog, const catalog::Endpoint& 
   // A call that was placed before a reload.
   std::unique_ptr<Room>& room = by_name_[endpoint.id];
   if (!room) {
-    room = std::make_unique<Room>(endpoint.id);
+    room = std::make_unique<Room>(endpoint.id, &changed_);
     configure(*room, endpoint);
   }
   return *room;

@@ -72,6 +72,16 @@ class Admission {
   bool rest();
   void rested() { --resting_; }
 
+  /// Hands `look` each endpoint's room whose wait may have changed since the last time.
+  template <typename Look>
+  void take_changes(Look&& look) {
+    for (Room* room : changed_) {
+      room->seen();
+      look(*room);
+    }
+    changed_.clear();
+  }
+
   size_t waiting(bool fast) const { return (fast ? fast_ : others_).size(); }
   size_t resting() const { return resting_; }
   const Room& process() const { return process_; }
@@ -90,6 +100,7 @@ class Admission {
   size_t all_waiting() const { return fast_.size() + others_.size() + resting_; }
 
   ClassSettings settings_;
+  std::vector<Room*> changed_;  // each once
   Room process_{"process"};
   FairQueue fast_;
   FairQueue others_;

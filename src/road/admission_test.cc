@@ -82,6 +82,40 @@ TEST_F(AdmissionTest, WithoutLimitsEveryoneComesIn) {
   EXPECT_EQ(admission_.process().calls(), 0u);
 }
 
+TEST_F(AdmissionTest, ARoomTellsHowLongACallWouldWaitForAPlace) {
+  endpoints({{"a", 2}, {"open", 0}});
+  std::map<std::string, double> waits;
+  auto look = [&] {
+    admission_.take_changes([&](const Room& room) { waits[room.name()] = room.wait_s(); });
+  };
+  call_of(ServiceClass::kFast, 4s);
+  look();
+  EXPECT_EQ(waits["a"], 0);
+  Seat one = seat(ServiceClass::kFast), two = one;
+  ASSERT_TRUE(admission_.enter(one, placement({"a"}), now_));
+  ASSERT_TRUE(admission_.enter(two, placement({"a"}), now_));
+  look();
+  EXPECT_DOUBLE_EQ(waits["a"], 2) << "two calls of four seconds: one ends every two";
+  Ticket next;
+  ASSERT_TRUE(wait(next, ServiceClass::kFast, "t", {"a"}));
+  look();
+  EXPECT_DOUBLE_EQ(waits["a"], 4) << "one waits already";
+  admission_.give_up(next, now_);
+  now_ += 4s;
+  admission_.leave(one, now_);
+  look();
+  EXPECT_EQ(waits["a"], 0) << "a place is free";
+  admission_.leave(two, now_);
+  waits.clear();
+  look();
+  EXPECT_EQ(waits.size(), 1u);
+  Seat other = seat(ServiceClass::kFast);
+  ASSERT_TRUE(admission_.enter(other, placement({"open"}), now_));
+  waits.clear();
+  look();
+  EXPECT_TRUE(waits.empty()) << "an endpoint without a limit makes nobody wait";
+}
+
 TEST_F(AdmissionTest, SlowWorkLeavesTheKeptPlacesFree) {
   endpoints({{"a", 8}});
   std::vector<Seat> slow(7), fast(3);

@@ -29,6 +29,40 @@ double number(const catalog::Facts& facts, std::string_view name, double otherwi
   return value == nullptr ? otherwise : value->number().value_or(otherwise);
 }
 
+/// 64 endpoints, a column for each term.
+struct Columns {
+  const float *input, *output, *wait, *pace, *move, *busy, *carbon;
+};
+struct Factors {
+  float input, output, wait, pace, move, busy, carbon;
+};
+
+// The same twice: with wider registers where the machine has them. The arithmetic, and so the order
+// of endpoints, is the same on both.
+inline __attribute__((always_inline)) void score_each(const Columns& in, const Factors& by,
+                                                      float* __restrict out) {
+  const float *input = in.input, *output = in.output, *wait = in.wait, *pace = in.pace;
+  const float *move = in.move, *busy = in.busy, *carbon = in.carbon;
+  const Factors f = by;
+  for (size_t i = 0; i < 64; ++i) {
+    out[i] = f.input * input[i] + f.output * output[i] + f.wait * wait[i] + f.pace * pace[i] +
+             f.move * move[i] + f.busy * busy[i] + f.carbon * carbon[i];
+  }
+}
+
+void score_64(const Columns& in, const Factors& by, float* out) { score_each(in, by, out); }
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) void score_64_wide(const Columns& in, const Factors& by,
+                                                   float* out) {
+  score_each(in, by, out);
+}
+const bool kWide = __builtin_cpu_supports("avx2") != 0;
+#else
+constexpr bool kWide = false;
+void score_64_wide(const Columns& in, const Factors& by, float* out) { score_64(in, by, out); }
+#endif
+
 }  // namespace
 
 std::string_view preference_name(Preference preference) {
@@ -83,8 +117,9 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
   circuit_until_.fill(open_until_);
   is_warm_.assign(all.size(), false);
   rates_.resize(all.size());
-  for (std::vector<float>* v : {&input_, &output_, &cached_, &wait_s_, &pace_s_, &move_s_, &load_,
-                                &load_unit_, &carbon_, &latency_s_, &cold_s_, &pool_}) {
+  for (std::vector<float>* v :
+       {&input_, &output_, &cached_, &wait_s_, &pace_s_, &move_s_, &busy_, &carbon_, &load_,
+        &load_unit_, &queue_s_, &latency_s_, &cold_s_, &pool_}) {
     v->assign(padded, 0);
   }
   for (size_t i = 0; i < all.size(); ++i) {
@@ -94,10 +129,12 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
       latency_s_[i] = old.latency_s_[was->second];
       pace_s_[i] = old.pace_s_[was->second];
       load_[i] = old.load_[was->second];
+      queue_s_[i] = old.queue_s_[was->second];
       used_[i] = old.used_[was->second];
       is_warm_[i] = old.is_warm_[was->second];
     }
     set_wait(i);
+    set_busy(i);
   }
   for (size_t i = 0; i < all.size(); ++i) {
     if (is_warm_[i]) warm_.emplace(used_[i] + kWarmFor, static_cast<uint32_t>(i));
@@ -202,13 +239,30 @@ void Board::take(const catalog::Health& health, const std::string& key) {
     circuit_until_[it->second.which][i] = until;
     MonoTime latest = MonoTime::min();
     for (const std::vector<MonoTime>& each : circuit_until_) latest = std::max(latest, each[i]);
-    open_until_[i] = latest;
-    if (latest == MonoTime::min()) {
-      cooling_.clear(i);
-    } else {
-      cooling_.set(i);
-    }
+    set_open_until(i, latest);
   }
+}
+
+void Board::set_open_until(size_t i, MonoTime until) {
+  const auto index = static_cast<uint32_t>(i);
+  if (cooling_.test(i)) {
+    if (open_until_[i] == until) return;
+    cold_.erase(std::lower_bound(cold_.begin(), cold_.end(), Cold{open_until_[i], index}));
+  }
+  open_until_[i] = until;
+  if (until == MonoTime::min()) {
+    cooling_.clear(i);
+    return;
+  }
+  cooling_.set(i);
+  const Cold cold{until, index};
+  cold_.insert(std::upper_bound(cold_.begin(), cold_.end(), cold), cold);
+}
+
+void Board::thaw(MonoTime now) {
+  auto end = cold_.begin();
+  for (; end != cold_.end() && end->until <= now; ++end) cooling_.clear(end->index);
+  cold_.erase(cold_.begin(), end);
 }
 
 void Board::refresh(const catalog::Health& health) {
@@ -224,6 +278,7 @@ void Board::refresh(const catalog::Health& health) {
 
 void Board::finished(size_t i, MonoTime now, const Measured& measured) {
   load_[i] = std::max(0.0f, load_[i] - load_unit_[i]);
+  set_busy(i);
   if (!measured.ok) return;
   used_[i] = now;
   if (!is_warm_[i] && cold_s_[i] > 0) {
@@ -251,22 +306,23 @@ void Board::score(size_t first, const Weights& weights, Preference preference, c
     add_pools(first, weights, out);
     return;
   }
-  const float in = 1000 * weights.price * size.input_tokens;
-  const float out_tokens = 1000 * weights.price * size.output_tokens;
-  const float pace_weight = weights.latency * size.output_tokens;
-  const float move_weight = weights.latency * size.input_tokens;
-  const float* input = &input_[first];
-  const float* output = &output_[first];
-  const float* wait = &wait_s_[first];
-  const float* pace = &pace_s_[first];
-  const float* move = &move_s_[first];
-  const float* load = &load_[first];
-  const float* carbon = &carbon_[first];
-  for (size_t i = 0; i < 64; ++i) {
-    out[i] = in * input[i] + out_tokens * output[i] + weights.latency * wait[i] +
-             pace_weight * pace[i] + move_weight * move[i] + weights.load * load[i] +
-             weights.carbon * carbon[i];
-  }
+  Columns columns{};
+  columns.input = &input_[first];
+  columns.output = &output_[first];
+  columns.wait = &wait_s_[first];
+  columns.pace = &pace_s_[first];
+  columns.move = &move_s_[first];
+  columns.busy = &busy_[first];
+  columns.carbon = &carbon_[first];
+  Factors factors{};
+  factors.input = 1000 * weights.price * size.input_tokens;
+  factors.output = 1000 * weights.price * size.output_tokens;
+  factors.wait = weights.latency;
+  factors.pace = weights.latency * size.output_tokens;
+  factors.move = weights.latency * size.input_tokens;
+  factors.busy = weights.load;
+  factors.carbon = weights.carbon;
+  (kWide ? score_64_wide : score_64)(columns, factors, out);
   add_pools(first, weights, out);
 }
 
@@ -275,28 +331,37 @@ void Board::add_pools(size_t first, const Weights& weights, float* out) const {
   for (size_t i = 0; i < 64; ++i) out[i] += weights.pool * pool_[first + i];
 }
 
-Board::Parts Board::parts(size_t i, const CallSize& size, double cached) const {
-  Parts out;
-  double input = size.input_tokens;
-  double output = size.output_tokens;
-  out.dollars = input * (1 - cached) * input_[i] + input * cached * cached_[i] +
-                output * static_cast<double>(output_[i]);
-  out.seconds = wait_s_[i];
-  out.rest = output * static_cast<double>(pace_s_[i]) + input * static_cast<double>(move_s_[i]);
+ScoreParts Board::parts(size_t i, const CallSize& size, double cached) const {
+  ScoreParts out;
+  const double input = size.input_tokens;
+  const double output = size.output_tokens;
+  const double dollars = input * (1 - cached) * input_[i] + input * cached * cached_[i] +
+                         output * static_cast<double>(output_[i]);
+  out.moving_usd = input * rates_[i].in + output * rates_[i].out;
+  out.tokens_usd = dollars - out.moving_usd;
+  out.first_token_s = latency_s_[i];
+  out.cold_start_s = wait_s_[i] - latency_s_[i];
+  out.answer_s = output * static_cast<double>(pace_s_[i]);
+  out.moving_s = input * static_cast<double>(move_s_[i]);
+  out.queue_s = queue_s_[i];
   out.load = load_[i];
   out.carbon = carbon_[i];
   out.pool = pool_[i];
+  out.cached = cached;
   return out;
 }
 
 double Board::price(size_t i, const CallSize& size) const {
   double tokens = std::max(1.0f, size.input_tokens + size.output_tokens);
-  return parts(i, size, 0).dollars / tokens * 1e6;
+  return parts(i, size, 0).dollars() / tokens * 1e6;
 }
 
-double Board::weigh(const Parts& parts, const Weights& weights) {
-  return 1000 * weights.price * parts.dollars + weights.latency * (parts.seconds + parts.rest) +
-         weights.load * parts.load + weights.carbon * parts.carbon + weights.pool * parts.pool;
+double Board::weigh(const ScoreParts& parts, const Weights& weights) {
+  const double seconds =
+      parts.first_token_s + parts.cold_start_s + parts.answer_s + parts.moving_s + parts.scratch_s;
+  return 1000 * weights.price * parts.dollars() + weights.latency * seconds +
+         weights.load * (parts.load + parts.queue_s) + weights.carbon * parts.carbon +
+         weights.pool * parts.pool;
 }
 
 }  // namespace drover::road

@@ -7,12 +7,15 @@
 // A soft score, the lower the better, is a sum of what a preference weighs (preference_weights):
 //
 //   1000 × dollars of the call (input, cached input and output at this endpoint's rates × uplift,
-//          and its bytes × the price of moving them)
+//          and its bytes × the price of moving them; the session's scratch data that is not there
+//          yet × the price of moving it, road/scratch_places.h)
 //   + seconds to the first token as measured (before: the round trip that is stated), and of a cold
 //     start where it was not used lately
 //   + seconds for the answer at the pace that was measured, and for moving the prompt there over
-//     the link that is stated
+//     the link that is stated, and the scratch data
 //   + calls in flight over what its quota of calls a minute bears in a second
+//   + seconds until a call that comes now gets a place there: what waits for it and what is in
+//     flight, beside how many calls it bears at once and how long they take (road/room.h)
 //   + grams of carbon for each kWh / 1000
 //   + a step for each pool from reserved over warm and serverless to spot: up for a fast call, down
 //     for a slow one, and more than all of the above
@@ -45,6 +48,7 @@ class Board {
   /// Takes in what the time has changed: prices by date, endpoints that have gone cold.
   void advance(MonoTime now, WallTime wall) {
     if (!warm_.empty() && warm_.top().first <= now) cool(now);
+    if (!cold_.empty() && cold_.front().until <= now) thaw(now);
     if (wall >= reprice_at_) reprice(wall);
   }
   const std::shared_ptr<const catalog::Catalog>& catalog() const { return catalog_; }
@@ -57,13 +61,26 @@ class Board {
 
   /// The endpoints that serve a model; nullptr if nobody does.
   const policy::Bits* serving(const std::string& model) const;
-  /// Those whose circuit was open when it was last looked at, and until when.
+  /// Those whose circuit is open, as of the last advance(), and until when.
   const policy::Bits& cooling() const { return cooling_; }
   MonoTime open_until(size_t i) const { return open_until_[i]; }
-  /// Its time is over.
-  void usable(size_t i) { cooling_.clear(i); }
+  /// The same, the shortest wait first, of equal ones by index.
+  struct Cold {
+    MonoTime until;
+    uint32_t index;
+    auto operator<=>(const Cold&) const = default;
+  };
+  const std::vector<Cold>& cold() const { return cold_; }
 
-  void started(size_t i) { load_[i] += load_unit_[i]; }
+  void started(size_t i) {
+    load_[i] += load_unit_[i];
+    set_busy(i);
+  }
+  /// A call that comes now waits so long for a place there.
+  void queued(size_t i, double seconds) {
+    queue_s_[i] = static_cast<float>(seconds);
+    set_busy(i);
+  }
   /// What a call told of its endpoint.
   struct Measured {
     bool ok = false;
@@ -76,20 +93,12 @@ class Board {
   /// The scores of 64 endpoints from `first` on, into `out`.
   void score(size_t first, const Weights& weights, Preference preference, const CallSize& size,
              float* out) const;
-  /// What a score is made of, for explanations.
-  struct Parts {
-    double dollars = 0;
-    double seconds = 0;  // to the first token
-    double rest = 0;     // seconds for the answer, and for moving the prompt
-    double load = 0;
-    double carbon = 0;
-    double pool = 0;
-  };
-  /// `cached`: the share of the input that the endpoint is expected to have in its prompt cache.
-  Parts parts(size_t i, const CallSize& size, double cached) const;
+  /// What a score is made of. `cached`: the share of the input that the endpoint is expected to
+  /// have in its prompt cache.
+  ScoreParts parts(size_t i, const CallSize& size, double cached) const;
   /// Dollars for a million tokens of such a call.
   double price(size_t i, const CallSize& size) const;
-  static double weigh(const Parts& parts, const Weights& weights);
+  static double weigh(const ScoreParts& parts, const Weights& weights);
 
  private:
   /// An endpoint that was not used for so long has cooled down.
@@ -100,6 +109,10 @@ class Board {
   void add_pools(size_t first, const Weights& weights, float* out) const;
   void reprice(WallTime wall);
   void cool(MonoTime now);
+  /// Those whose time is over are cold no more.
+  void thaw(MonoTime now);
+  void set_open_until(size_t i, MonoTime until);
+  void set_busy(size_t i) { busy_[i] = load_[i] + queue_s_[i]; }
   void set_wait(size_t i) { wait_s_[i] = latency_s_[i] + (is_warm_[i] ? 0 : cold_s_[i]); }
 
   std::shared_ptr<const catalog::Catalog> catalog_;
@@ -114,6 +127,7 @@ class Board {
   std::unordered_map<std::string, Circuit> by_key_;
   uint64_t health_version_ = 0;
   policy::Bits cooling_;
+  std::vector<Cold> cold_;            // of cooling_, sorted
   std::vector<MonoTime> open_until_;  // the latest of its circuits'
   std::array<std::vector<MonoTime>, std::tuple_size_v<catalog::Health::Keys>> circuit_until_;
 
@@ -130,7 +144,8 @@ class Board {
   std::vector<float> input_, output_, cached_;  // dollars a token, uplift and transfer included
   std::vector<float> wait_s_;                   // to the first token, a cold start included
   std::vector<float> pace_s_, move_s_;          // seconds a token of output, of input
-  std::vector<float> load_, load_unit_, carbon_;
+  std::vector<float> busy_, carbon_;            // load and queue together
+  std::vector<float> load_, load_unit_, queue_s_;
   std::vector<float> latency_s_, cold_s_;
   std::vector<float> pool_;
   bool any_pool_ = false;

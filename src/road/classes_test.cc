@@ -267,6 +267,29 @@ TEST_F(Classes, WhereOneIsFullAnotherAnswersAndFailoverPassesItOver) {
   EXPECT_EQ(asked("a.test"), 1u);
 }
 
+TEST_F(Classes, WhatIsFullIsPlacedBehindByItsQueue) {
+  add("a.test");
+  add("b.test");
+  fact(endpoints_[0], "calls_in_flight", Json(int64_t{1}));
+  imposter("a.test").script(after(2s));
+  settle();
+  SupposedCall supposed;
+  supposed.tenant = "ten_1";
+  supposed.ladder = {"m"};
+  supposed.preference = Preference::kBalanced;
+  EXPECT_EQ(road_->explain(supposed).ranked[0].endpoint, "a.test");
+  async::Scope scope{Context(loop_)};
+  Started first;
+  scope.spawn(one(Context(loop_), road_.get(), call(ServiceClass::kFast), &first));
+  loop_.run_for(100ms);
+  Explanation busy = road_->explain(supposed);
+  ASSERT_EQ(busy.ranked.size(), 2u);
+  EXPECT_EQ(busy.ranked[0].endpoint, "b.test");
+  EXPECT_EQ(busy.ranked[1].parts.queue_s, 1) << "how long a call takes there is not known yet";
+  loop_.run_for(5s);
+  EXPECT_EQ(road_->explain(supposed).ranked[1].parts.queue_s, 0);
+}
+
 TEST_F(Classes, UnderOverloadSlowWaitsAndFastDoesNot) {
   parts_.settings.classes.calls = 4;
   settle();

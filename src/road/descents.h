@@ -34,6 +34,12 @@ class Descents {
     return it->second;
   }
 
+  /// nullptr: nobody with that key has called yet.
+  const Standing* find(const std::string& key) const {
+    auto it = standings_.find(key);
+    return it == standings_.end() ? nullptr : it->second.get();
+  }
+
  private:
   std::unordered_map<std::string, std::shared_ptr<Standing>> standings_;
   uint64_t uses_ = 0;

@@ -69,6 +69,36 @@ TEST_F(DowngradeTest, RefusalsLeadToTheSmallerModelAndEnoughLeadsBack) {
   EXPECT_TRUE(traced);
 }
 
+TEST_F(DowngradeTest, AnExplanationTellsWhatIsKeptInReserveAndFromWhichRung) {
+  at("old.test", R"({"hardware":"a100"})");
+  at("new.test", R"({"hardware":"b200"})");
+  ladder(R"({"rungs":[{"hardware":["a100"]}],"when":{"dwell_s":3600}})");
+  SupposedCall supposed;
+  supposed.tenant = "ten_1";
+  supposed.ladder = {"m"};
+  supposed.agent = "ward";
+  supposed.downgrade = ladder_;
+  Explanation top = road_->explain(supposed);
+  EXPECT_EQ(top.hardware.reserve, std::vector<std::string>({"a100"}));
+  ASSERT_EQ(top.ranked.size(), 1u);
+  EXPECT_EQ(top.ranked[0].endpoint, "new.test");
+  ASSERT_EQ(top.rejected.size(), 1u);
+  EXPECT_EQ(top.rejected[0].endpoint, "old.test");
+  EXPECT_NE(top.rejected[0].reason.find("lower rung"), std::string::npos);
+  refuses("new.test");
+  works("old.test");
+  for (int i = 0; i < 8; ++i) {
+    (void)run(call());
+    loop_.run_for(1s);
+  }
+  Explanation below = road_->explain(supposed);
+  EXPECT_EQ(below.level, 1u);
+  EXPECT_TRUE(below.hardware.reserve.empty());
+  ASSERT_FALSE(below.ranked.empty());
+  EXPECT_EQ(below.ranked[0].endpoint, "old.test");
+  EXPECT_TRUE(below.ranked[0].preferred);
+}
+
 TEST_F(DowngradeTest, OlderHardwareIsKeptInReserveAndUsedWhenTheNewCannotBe) {
   at("old.test", R"({"hardware":"a100"})");
   at("new.test", R"({"hardware":["b200"]})");

@@ -53,6 +53,7 @@ PlacerParts placer_parts(const RoadParts& parts) {
   out.clock = parts.loop;
   out.preference = parts.settings.preference;
   out.here = parts.settings.here;
+  out.stores = parts.settings.stores;
   return out;
 }
 
@@ -87,17 +88,18 @@ Engine::~Engine() {
 Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
   if (parts_.external == nullptr) co_return;
   policy::Ask ask = placer_.ask(tenant, data_class);
+  if (!parts_.external->prepared(ask)) {
+    policy::Ask asked = ask;
+    co_await parts_.external->prepare(ctx, std::move(asked), placer_.things());
+  }
+  if (!placer_.scratch().any()) co_return;
+  ask.kind = policy::ThingKind::kStore;
   if (parts_.external->prepared(ask)) co_return;
-  co_await parts_.external->prepare(ctx, std::move(ask), placer_.things());
+  co_await parts_.external->prepare(ctx, std::move(ask), placer_.scratch().things());
 }
 
-Explanation Engine::explain(const std::string& tenant, const contract::DataClass& data_class,
-                            const std::vector<std::string>& ladder,
-                            std::optional<Preference> preference, const policy::Needs& needs) {
-  policy::Ask ask = placer_.ask(tenant, data_class);
-  ask.needs = needs;
-  PlaceQuestion question{ladder, ask, preference};
-  return placer_.explain(question);
+void Engine::look_at_queues() {
+  admission_.take_changes([this](const Room& room) { placer_.queued(room.name(), room.wait_s()); });
 }
 
 Result<void> Engine::place(Flight& flight) {
@@ -140,6 +142,8 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   question.reasons = call.reasons;
   question.size = size_of(call);
   if (flight.standing) question.hardware = &flight.hardware;
+  if (call.scratch) question.scratch = &*call.scratch;
+  look_at_queues();
   Places places = placer_.place(question);
   flight.placement = std::move(places.placement);
   flight.last_resort = std::move(places.last_resort);
@@ -169,6 +173,7 @@ std::vector<std::string> Engine::models() const { return parts_.catalog->get()->
 void Engine::configure(Settings settings) {
   retries_.configure(settings.retries);
   placer_.set_preference(settings.preference, settings.here);
+  placer_.set_stores(settings.stores);
   admission_.configure(settings.classes, parts_.loop->mono());
   parts_.settings = std::move(settings);
 }
@@ -426,6 +431,11 @@ void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
   metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
                     flight.first_token, flight.streamed);
   out.answer = std::move(answer);
+  if (flight.call.scratch) {
+    const ModelCall& call = flight.call;
+    const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+    out.scratch = placer_.scratch_place(ask, endpoint, call.scratch->store);
+  }
   finish(flight);
 }
 

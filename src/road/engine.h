@@ -28,9 +28,11 @@ class Engine final : public Road {
   ~Engine() override;
   Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override;
   Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) override;
-  Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
-                      const std::vector<std::string>& ladder, std::optional<Preference> preference,
-                      const policy::Needs& needs) override;
+  Explanation explain(const SupposedCall& call) override;
+  void scratch_moved(const std::string& from, const std::string& to, uint64_t bytes,
+                     Duration took) override {
+    placer_.scratch().moved(from, to, bytes, took);
+  }
   Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                 int64_t output_tokens) const override;
   std::vector<std::string> models() const override;
@@ -61,6 +63,8 @@ class Engine final : public Road {
   static Error shutting_down();
   /// Finds the flight's places and its path; an error says that there are none.
   Result<void> place(Flight& flight);
+  /// Takes in how long calls would wait for a place at each endpoint.
+  void look_at_queues();
   /// What is scarce for the call on a rung of its agent's ladder; `met` is what its calls met.
   Scarcity measure(const Flight& flight, const PlaceQuestion& asked, size_t level, Scarcity met);
   /// Finds its rung and does to the call what that says.

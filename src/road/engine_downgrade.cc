@@ -6,6 +6,20 @@
 namespace drover::road {
 namespace {
 
+/// What an agent asks for on that rung.
+HardwareWish wish_on(const DowngradeLadder& ladder, size_t level) {
+  HardwareWish out;
+  out.first = ladder.at(level).hardware;
+  out.reserve = ladder.reserve(level);
+  return out;
+}
+
+/// Who shares a standing.
+std::string standing_key(const std::string& tenant, const std::string& agent,
+                         const std::string& zone) {
+  return tenant + '\n' + agent + '\n' + zone;
+}
+
 /// "residency=eu" of a class: which zone a shortage is of.
 std::string zone_of(const contract::DataClass& data) {
   contract::DataClass only;
@@ -21,9 +35,7 @@ Scarcity Engine::measure(const Flight& flight, const PlaceQuestion& asked, size_
                          Scarcity met) {
   const DowngradeLadder& ladder = *flight.call.downgrade;
   const Rung rung = ladder.at(level);
-  HardwareWish hardware;
-  hardware.first = rung.hardware;
-  hardware.reserve = ladder.reserve(level);
+  const HardwareWish hardware = wish_on(ladder, level);
   PlaceQuestion question{rung.models.empty() ? flight.call.ladder : rung.models, asked.ask,
                          asked.preference, asked.size};
   question.hardware = &hardware;
@@ -43,7 +55,7 @@ void Engine::descend(Flight& flight) {
   const MonoTime now = parts_.loop->mono();
   Downgraded& out = flight.downgraded;
   out.zone = zone_of(ask.data);
-  flight.standing = descents_.at(call.principal.tenant.str() + '\n' + call.agent + '\n' + out.zone);
+  flight.standing = descents_.at(standing_key(call.principal.tenant.str(), call.agent, out.zone));
   Descent& descent = flight.standing->descent;
   const Scarcity met = flight.standing->meter.read(now);
   auto measured = [&](size_t level) { return measure(flight, asked, level, met); };
@@ -55,10 +67,34 @@ void Engine::descend(Flight& flight) {
   out.decided = true;
   out.level = descent.level();
   out.rung = ladder.at(out.level);
-  flight.hardware.first = out.rung.hardware;
-  flight.hardware.reserve = ladder.reserve(out.level);
+  flight.hardware = wish_on(ladder, out.level);
   if (out.level > 0) give_up(flight);
   if (call.downgraded != nullptr) *call.downgraded = out;
+}
+
+Explanation Engine::explain(const SupposedCall& call) {
+  policy::Ask ask = placer_.ask(call.tenant, call.data_class);
+  ask.needs = call.needs;
+  std::vector<std::string> ladder = call.ladder;
+  HardwareWish hardware;
+  size_t level = 0;
+  PlaceQuestion question{ladder, ask, call.preference};
+  if (call.downgrade != nullptr) {
+    if (const Standing* standing =
+            descents_.find(standing_key(call.tenant, call.agent, zone_of(ask.data)))) {
+      level = std::min(standing->descent.level(), call.downgrade->rungs.size());
+    }
+    hardware = wish_on(*call.downgrade, level);
+    std::vector<std::string> models = call.downgrade->at(level).models;
+    if (!models.empty()) ladder = std::move(models);
+    question.hardware = &hardware;
+  }
+  if (call.scratch) question.scratch = &*call.scratch;
+  look_at_queues();
+  Explanation out = placer_.explain(question);
+  out.hardware = std::move(hardware);
+  out.level = level;
+  return out;
 }
 
 void Engine::give_up(Flight& flight) {

@@ -78,7 +78,7 @@ void FairQueue::add(Ticket& ticket, MonoTime now) {
   flow->newest = &ticket;
   group->order.insert(&ticket);
   group->cost += ticket.cost;
-  for (Room* room : ticket.wants) ++room->wanted;
+  for (Room* room : ticket.wants) room->want();
   ticket.state = Ticket::State::kWaiting;
   ++size_;
 }
@@ -92,7 +92,7 @@ void FairQueue::unlink(Ticket& ticket) {
   if (--flow.waiting == 0) weight_ -= flow.weight;
   group.order.erase(&ticket);
   group.cost -= ticket.cost;
-  for (Room* room : ticket.wants) --room->wanted;
+  for (Room* room : ticket.wants) room->want_no_more();
   --size_;
   if (group.order.empty()) groups_.erase(ticket.wants);
   ticket.flow_ = nullptr;

@@ -62,8 +62,7 @@ TEST_F(OpaTest, DecidesOnceForATenantAndAClassAndIsThenNotAsked) {
   EXPECT_EQ(call("residency=eu"), "a.test") << "another class is another question";
   EXPECT_EQ(asked(), 2u);
   std::vector<std::string> ladder = {"m"};
-  Explanation why =
-      road_->explain("ten_1", *contract::DataClass::parse("residency=eu"), ladder, std::nullopt);
+  Explanation why = road_->explain({"ten_1", *contract::DataClass::parse("residency=eu"), ladder});
   ASSERT_EQ(why.rejected.size(), 1u);
   EXPECT_EQ(why.rejected[0].rule, "opa");
   EXPECT_EQ(why.rejected[0].reason, "only for the others");

@@ -2,25 +2,26 @@
 
 #include <algorithm>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "base/limits/road.h"
 
 namespace drover::road {
 namespace {
 
-std::string cooling_text(const catalog::Verdict& verdict) {
-  std::string out = "cooling down";
-  if (verdict.wait > Duration::zero()) out += " for " + format_duration(verdict.wait);
-  return out + ": " + verdict.reason;
-}
-
-bool repeated(const std::vector<std::string>& ladder, size_t i) {
-  auto end = ladder.begin() + static_cast<ptrdiff_t>(i);
-  return std::find(ladder.begin(), end, ladder[i]) != end;
-}
-
-/// Those of 64 that may be below `than`, looked at in eights (every eighth one together), which
-/// costs a fraction of looking at each.
-uint64_t may_be_below(const float* scores, float than) {
+/// Those of 64 that are below `than`; where the machine's registers do not tell in a few steps,
+/// those that may be: every eighth one together.
+uint64_t below(const float* scores, float than) {
+  uint64_t out = 0;
+#if defined(__SSE2__)
+  const __m128 bound = _mm_set1_ps(than);
+  for (size_t j = 0; j < 64; j += 4) {
+    const int four = _mm_movemask_ps(_mm_cmplt_ps(_mm_loadu_ps(scores + j), bound));
+    out |= static_cast<uint64_t>(static_cast<unsigned>(four)) << j;
+  }
+#else
   float least[8];
   for (size_t j = 0; j < 8; ++j) least[j] = scores[j];
   for (size_t row = 8; row < 64; row += 8) {
@@ -28,24 +29,26 @@ uint64_t may_be_below(const float* scores, float than) {
       least[j] = scores[row + j] < least[j] ? scores[row + j] : least[j];
     }
   }
-  uint64_t out = 0;
   for (size_t j = 0; j < 8; ++j) {
     if (least[j] < than) out |= uint64_t{0x0101010101010101} << j;
   }
+#endif
   return out;
 }
 
-/// The share of a prompt that a session's last endpoint has in its cache, all but what is new.
-constexpr double kCachedShare = 0.9;
-
 }  // namespace
+
+bool Placer::repeated(const std::vector<std::string>& ladder, size_t i) {
+  auto end = ladder.begin() + static_cast<ptrdiff_t>(i);
+  return std::find(ladder.begin(), end, ladder[i]) != end;
+}
 
 void Placer::refresh() {
   const std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
   std::shared_ptr<const policy::Policy> policy =
       parts_.policy == nullptr ? policy_ : parts_.policy->get();
   bool same_catalog = board_.catalog() == catalog && !here_changed_;
-  if (same_catalog && policy_ == policy && policy_ != nullptr) {
+  if (same_catalog && policy_ == policy && policy_ != nullptr && !stores_changed_) {
     board_.refresh(*parts_.health);
     return;
   }
@@ -70,12 +73,19 @@ void Placer::refresh() {
   windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
   catalog_print_ = policy::fingerprint_of(content);
   decisions_.reset(policy_, std::move(things));
+  scratch_.load(*catalog, parts_.stores, policy_);
+  stores_changed_ = false;
 }
 
 void Placer::set_preference(Preference preference, std::string here) {
   parts_.preference = preference;
   here_changed_ = here_changed_ || parts_.here != here;
   parts_.here = std::move(here);
+}
+
+void Placer::set_stores(std::vector<StoreSpec> stores) {
+  stores_changed_ = stores_changed_ || parts_.stores != stores;
+  parts_.stores = std::move(stores);
 }
 
 std::vector<const policy::Thing*> Placer::things() {
@@ -117,6 +127,8 @@ MonoTime Placer::prepare(const PlaceQuestion& question) {
   refresh();
   const MonoTime now = parts_.clock->mono();
   board_.advance(now, parts_.clock->wall());
+  scratch_counts_ = question.scratch != nullptr && scratch_.look(question.ask, *question.scratch);
+  if (scratch_counts_) scratch_.weigh(weights_of(question));
   if (question.hardware == nullptr) return now;
   auto collect = [this](const std::vector<std::string>& names, policy::Bits& out) {
     out = policy::Bits(board_.size());
@@ -148,16 +160,31 @@ bool Placer::shows_evidence(const policy::Decision& decision, size_t i,
          parts_.evidence->reachable(board_.endpoint(i)->id);
 }
 
-void Placer::consider(float score, uint32_t index) {
+void Placer::Best::consider(float score, uint32_t index) {
   // Ascending; of equal scores the one that came first stays first. Counted rather than searched:
-  // where it belongs cannot be guessed.
+  // where it belongs cannot be guessed. Places without one count as full.
   size_t at = 0;
-  for (const Best& b : best_) at += b.score <= score ? 1 : 0;
-  if (best_.size() == limits::kPlacesMax) {
-    if (at == best_.size()) return;
-    best_.pop_back();
+  for (float s : scores) at += s <= score ? 1 : 0;
+  if (at >= limits::kPlacesMax) return;
+  count += count < limits::kPlacesMax ? 1 : 0;
+  for (size_t i = count - 1; i > at; --i) {
+    scores[i] = scores[i - 1];
+    indexes[i] = indexes[i - 1];
   }
-  best_.insert(best_.begin() + static_cast<ptrdiff_t>(at), Best{score, index});
+  scores[at] = score;
+  indexes[at] = index;
+}
+
+void Placer::Best::drop(uint32_t index) {
+  size_t at = 0;
+  while (at < count && indexes[at] != index) ++at;
+  if (at == count) return;
+  --count;
+  for (size_t i = at; i < count; ++i) {
+    scores[i] = scores[i + 1];
+    indexes[i] = indexes[i + 1];
+  }
+  scores[count] = kNone;
 }
 
 Weights Placer::weights_of(const PlaceQuestion& question) const {
@@ -169,72 +196,93 @@ Weights Placer::weights_of(const PlaceQuestion& question) const {
   return out;
 }
 
-void Placer::add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait) {
+bool Placer::add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait) {
   // More than a call can try are wanted only by those who ask for reasons.
   if (!question.reasons && cooling_.size() == limits::kAttemptsMax) {
-    if (wait >= cooling_.back().wait) return;
+    if (wait >= cooling_.back().wait) return false;
     cooling_.pop_back();
   }
   auto at = std::upper_bound(cooling_.begin(), cooling_.end(), wait,
                              [](Duration w, const Cooling& c) { return w < c.wait; });
   cooling_.insert(at, Cooling{index, wait});
+  return true;
 }
 
-void Placer::select(const policy::Bits& serving, const policy::Decision& decision,
-                    const PlaceQuestion& question, MonoTime now, bool first) {
-  Preference preference = preference_of(question);
-  Weights weights = weights_of(question);
-  float scores[64];
-  for (size_t w = 0; w < serving.words(); ++w) {
-    uint64_t left = open_to(serving, decision, question, w, first);
-    if (left == 0) continue;
-    // Looked at one by one: those that need it.
-    const uint64_t proving = decision.evidence.empty() ? board_.attested().word(w) : left;
-    for (uint64_t cold = left & board_.cooling().word(w); cold != 0; cold &= cold - 1) {
-      auto bit = static_cast<size_t>(std::countr_zero(cold));
-      size_t i = w * 64 + bit;
-      if (board_.open_until(i) <= now) {
-        board_.usable(i);
-        continue;
-      }
-      left &= ~(uint64_t{1} << bit);
-      if ((proving >> bit & 1) == 0 || shows_evidence(decision, i, nullptr)) {
-        add_cooling(question, static_cast<uint32_t>(i), board_.open_until(i) - now);
-      }
+void Placer::select_cooling(const policy::Bits& serving, const policy::Decision& decision,
+                            const PlaceQuestion& question, MonoTime now, bool first, size_t count) {
+  const policy::Bits& cooling = board_.cooling();
+  auto add = [&](size_t i) {
+    const bool proving = !decision.evidence.empty() || board_.attested().test(i);
+    if (proving && !shows_evidence(decision, i, nullptr)) return true;
+    return add_cooling(question, static_cast<uint32_t>(i), board_.open_until(i) - now);
+  };
+  // Few are looked at one by one; of many the first of all that are cold are soon enough.
+  const std::vector<Board::Cold>& cold = board_.cold();
+  if (question.reasons || count * count < cold.size() * limits::kAttemptsMax) {
+    for (size_t w = 0; w < serving.words(); ++w) {
+      uint64_t left = open_to(serving, decision, question, w, first) & cooling.word(w);
+      for (; left != 0; left &= left - 1) add(w * 64 + static_cast<size_t>(std::countr_zero(left)));
     }
-    if (left == 0) continue;
-    board_.score(w * 64, weights, preference, question.size, scores);
-    if (best_.size() == limits::kPlacesMax) left &= may_be_below(scores, best_.back().score);
-    for (; left != 0; left &= left - 1) {
-      auto bit = static_cast<size_t>(std::countr_zero(left));
-      if (best_.size() == limits::kPlacesMax && scores[bit] >= best_.back().score) continue;
-      size_t i = w * 64 + bit;
-      if ((proving >> bit & 1) != 0 && !shows_evidence(decision, i, nullptr)) continue;
-      consider(scores[bit], static_cast<uint32_t>(i));
-    }
+    return;
+  }
+  for (const Board::Cold& c : cold) {
+    const uint64_t open = open_to(serving, decision, question, c.index / 64, first);
+    if ((open >> (c.index % 64) & 1) != 0 && !add(c.index)) return;
   }
 }
 
-double Placer::cached_share(const PlaceQuestion& question, size_t i) const {
-  if (question.session.empty()) return 0;
-  auto it = warm_.find(std::string(question.session));
-  return it != warm_.end() && it->second == board_.endpoint(i)->id ? kCachedShare : 0;
+size_t Placer::select(const policy::Bits& serving, const policy::Decision& decision,
+                      const PlaceQuestion& question, bool first) {
+  const Preference preference = preference_of(question);
+  const Weights weights = weights_of(question);
+  float scores[64];
+  size_t count = 0;
+  for (size_t w = 0; w < serving.words(); ++w) {
+    const uint64_t open = open_to(serving, decision, question, w, first);
+    const uint64_t cold = open & board_.cooling().word(w);
+    count += static_cast<size_t>(std::popcount(cold));
+    uint64_t left = open & ~cold;
+    // Looked at one by one: those that need it.
+    const uint64_t proving = decision.evidence.empty() ? board_.attested().word(w) : left;
+    if (left == 0) continue;
+    board_.score(w * 64, weights, preference, question.size, scores);
+    if (scratch_counts_) scratch_.add(w * 64, scores);
+    if (best_.count == limits::kPlacesMax) left &= below(scores, best_.scores.back());
+    for (; left != 0; left &= left - 1) {
+      auto bit = static_cast<size_t>(std::countr_zero(left));
+      if (scores[bit] >= best_.scores.back()) continue;
+      size_t i = w * 64 + bit;
+      if ((proving >> bit & 1) != 0 && !shows_evidence(decision, i, nullptr)) continue;
+      best_.consider(scores[bit], static_cast<uint32_t>(i));
+    }
+  }
+  return count;
+}
+
+ScoreParts Placer::parts_at(const PlaceQuestion& question, size_t i, double cached) const {
+  ScoreParts out = board_.parts(i, question.size, cached);
+  if (scratch_counts_) {
+    const ScratchPlaces::Cost cost = scratch_.cost(i);
+    out.scratch_usd = cost.usd;
+    out.scratch_s = cost.seconds;
+  }
+  return out;
 }
 
 void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& decision,
-                         const PlaceQuestion& question, MonoTime now) {
+                         const PlaceQuestion& question, MonoTime now, bool first) {
   if (question.session.empty() || preference_of(question) == Preference::kListed) return;
   auto it = warm_.find(std::string(question.session));
   if (it == warm_.end()) return;
   const catalog::Endpoint* endpoint = board_.catalog()->find(it->second);
   if (endpoint == nullptr) return;
   size_t i = board_.catalog()->index_of(endpoint);
-  bool usable = serving.test(i) && decision.allowed.test(i) && board_.open_until(i) <= now &&
-                (question.hardware == nullptr || !(first_.test(i) || reserve_.test(i)));
+  const uint64_t asked = open_to(serving, decision, question, i / 64, first);
+  bool usable = (asked >> (i % 64) & 1) != 0 && board_.open_until(i) <= now;
   if (!usable || !shows_evidence(decision, i, nullptr)) return;
-  double score = Board::weigh(board_.parts(i, question.size, kCachedShare), weights_of(question));
-  std::erase_if(best_, [&](const Best& b) { return b.index == i; });
-  consider(static_cast<float>(score), static_cast<uint32_t>(i));
+  double score = Board::weigh(parts_at(question, i, kCachedShare), weights_of(question));
+  best_.drop(static_cast<uint32_t>(i));
+  best_.consider(static_cast<float>(score), static_cast<uint32_t>(i));
 }
 
 void Placer::add_last_resort(Places& out, bool reasons) {
@@ -258,42 +306,6 @@ void Placer::add_last_resort(Places& out, bool reasons) {
                 [&](const Rejection& r) { return r.endpoint == least_bad->id; });
 }
 
-std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
-                                         const policy::Decision& decision, size_t i) const {
-  const std::string& id = board_.endpoint(i)->id;
-  if (!decision.allowed.test(i)) {
-    std::optional<policy::Denial> denial = decisions_.why(question.ask, i);
-    if (!denial) return std::nullopt;
-    return Rejection{id, std::move(denial->why), std::move(denial->rule)};
-  }
-  const policy::EvidenceNeed* lacks = nullptr;
-  if (shows_evidence(decision, i, &lacks)) {
-    if (!in_reserve(question, i)) return std::nullopt;
-    return Rejection{id, "its hardware is kept for a lower rung of the agent's ladder", ""};
-  }
-  if (lacks == nullptr) {
-    return Rejection{id, "it is reached only over an attested key, and shows no evidence now",
-                     "attestation"};
-  }
-  return Rejection{id,
-                   "no evidence of kind " + lacks->kind + " that is at most " +
-                       format_duration(lacks->max_age) + " old",
-                   lacks->rule};
-}
-
-void Placer::add_removed(const policy::Bits& serving, const policy::Decision& decision,
-                         const PlaceQuestion& question, Placement& out) const {
-  for (size_t i = 0; i < board_.size(); ++i) {
-    if (!serving.test(i)) continue;
-    std::optional<Rejection> rejection = removed(question, decision, i);
-    if (!rejection) continue;
-    if (!rejection->rule.empty()) ++out.removed;
-    if (out.rejected.size() < limits::kRejectionsShownMax) {
-      out.rejected.push_back(std::move(*rejection));
-    }
-  }
-}
-
 Places Placer::place(const PlaceQuestion& question) {
   const MonoTime now = prepare(question);
   Places out;
@@ -311,12 +323,13 @@ Places Placer::place(const PlaceQuestion& question) {
     }
     for (bool first : {true, false}) {
       if (first && question.hardware == nullptr) continue;
-      best_.clear();
-      select(*serving, decision, question, now, first);
-      if (!first) favour_warm(*serving, decision, question, now);
-      for (const Best& b : best_) {
+      best_ = Best();
+      const size_t count = select(*serving, decision, question, first);
+      if (count > 0) select_cooling(*serving, decision, question, now, first, count);
+      favour_warm(*serving, decision, question, now, first);
+      for (size_t b = 0; b < best_.count; ++b) {
         if (placement.endpoints.size() == limits::kPlacesMax) break;
-        placement.endpoints.push_back(board_.endpoint(b.index));
+        placement.endpoints.push_back(board_.endpoint(best_.indexes[b]));
       }
     }
     if (question.reasons) add_removed(*serving, decision, question, placement);
@@ -328,104 +341,15 @@ Places Placer::place(const PlaceQuestion& question) {
   return out;
 }
 
-Placer::Outlook Placer::outlook(const PlaceQuestion& question) {
-  const MonoTime now = prepare(question);
-  const policy::Decision& decision = decisions_.get(question.ask);
-  Outlook out;
-  for (size_t m = 0; m < question.ladder.size(); ++m) {
-    const policy::Bits* serving = board_.serving(question.ladder[m]);
-    if (serving == nullptr || repeated(question.ladder, m)) continue;
-    for (size_t w = 0; w < serving->words(); ++w) {
-      uint64_t left = open_to(*serving, decision, question, w, true) |
-                      open_to(*serving, decision, question, w, false);
-      for (; left != 0; left &= left - 1) {
-        size_t i = w * 64 + static_cast<size_t>(std::countr_zero(left));
-        ++out.allowed;
-        if (board_.open_until(i) > now || !shows_evidence(decision, i, nullptr)) continue;
-        ++out.usable;
-        double price = board_.price(i, question.size);
-        if (out.price == 0 || price < out.price) out.price = price;
-      }
-    }
-  }
-  return out;
-}
-
-Explanation Placer::explain(const PlaceQuestion& question) {
-  prepare(question);
-  Explanation out;
-  out.data_class = question.ask.data.text();
-  out.needs = question.ask.needs.text();
-  out.preference = preference_of(question);
-  out.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
-  const policy::Decision& decision = decisions_.get(question.ask);
-  Weights weights = weights_of(question);
-  for (size_t m = 0; m < question.ladder.size(); ++m) {
-    if (repeated(question.ladder, m)) continue;
-    const policy::Bits* serving = board_.serving(question.ladder[m]);
-    if (serving == nullptr) {
-      out.rejected.push_back(Rejection{question.ladder[m], "no endpoint serves this model", ""});
-      continue;
-    }
-    size_t first = out.ranked.size();
-    for (size_t i = 0; i < board_.size(); ++i) {
-      if (!serving->test(i)) continue;
-      const catalog::Endpoint* e = board_.endpoint(i);
-      if (auto rejection = removed(question, decision, i)) {
-        out.rejected.push_back(std::move(*rejection));
-        continue;
-      }
-      catalog::Verdict verdict = parts_.health->check(*e);
-      if (!verdict.usable()) {
-        out.rejected.push_back(Rejection{e->id, cooling_text(verdict), ""});
-        continue;
-      }
-      Board::Parts parts = board_.parts(i, question.size, cached_share(question, i));
-      Explanation::Ranked ranked{e->id,         e->model,      Board::weigh(parts, weights),
-                                 parts.dollars, parts.seconds, parts.rest,
-                                 parts.load};
-      out.ranked.push_back(std::move(ranked));
-    }
-    std::stable_sort(out.ranked.begin() + static_cast<ptrdiff_t>(first), out.ranked.end(),
-                     [](const auto& a, const auto& b) { return a.score < b.score; });
-  }
-  return out;
-}
-
-Error Placer::refusal(const PlaceQuestion& question) {
-  if (question.ladder.empty()) return Error(Code::kInvalidArgument, "no model was named");
-  std::string names;
-  for (const std::string& model : question.ladder) {
-    if (names.size() > 200) break;
-    names += (names.empty() ? "'" : ", '") + model.substr(0, 100) + "'";
-  }
-  PlaceQuestion asked = question;
-  asked.reasons = true;
-  Placement placement = place(asked).placement;
-  if (placement.removed == 0) {
-    return Error(Code::kNotFound, "the model " + names + " does not exist here")
-        .with_reason("model_not_found");
-  }
-  std::string text = "no endpoint of the model " + names + " may see this data";
-  std::string data = question.ask.data.text();
-  if (!data.empty()) text += " (" + data + ")";
-  if (std::string needs = question.ask.needs.text(); !needs.empty()) {
-    text += " and has what the step needs (" + needs + ")";
-  }
-  constexpr size_t kShown = 8;
-  size_t shown = 0;
-  for (const Rejection& r : placement.rejected) {
-    if (r.rule.empty()) continue;
-    if (++shown > kShown) break;
-    text += (shown == 1 ? ": " : "; ") + r.endpoint + " -> " + r.rule + ": " + r.reason;
-  }
-  auto rest = placement.removed - static_cast<int64_t>(std::min(shown, kShown));
-  if (rest > 0) text += "; and " + std::to_string(rest) + " more";
-  return Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place");
-}
-
 void Placer::started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint) {
   if (&catalog == board_.catalog().get()) board_.started(catalog.index_of(&endpoint));
+}
+
+void Placer::queued(const std::string& endpoint, double seconds) {
+  refresh();
+  if (const catalog::Endpoint* e = board_.catalog()->find(endpoint)) {
+    board_.queued(board_.catalog()->index_of(e), seconds);
+  }
 }
 
 void Placer::finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,

@@ -15,6 +15,8 @@
 // those who ask (Ask::reasons, explain()); the epochs say what a placement was made from, so that
 // they can be made again later. Loop thread only; what it is made of outlives it.
 
+#include <array>
+#include <limits>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -26,6 +28,7 @@
 #include "policy/evidence.h"
 #include "road/board.h"
 #include "road/road.h"
+#include "road/scratch_places.h"
 
 namespace drover::road {
 
@@ -45,6 +48,7 @@ struct PlacerParts {
   Clock* clock = nullptr;
   Preference preference = Preference::kListed;
   std::string here;  // the region that calls leave from; "": not known
+  std::vector<StoreSpec> stores;
 };
 
 class Placer {
@@ -74,18 +78,33 @@ class Placer {
 
   // What calls tell of an endpoint. Its catalog may have been replaced meanwhile.
   void started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint);
+  /// A call that comes now waits so long for a place at the endpoint of that id.
+  void queued(const std::string& endpoint, double seconds);
   void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,
                 const Board::Measured& measured, const std::string& session);
   /// All endpoints as rules see them. Valid until the catalog or the policy changes.
   std::vector<const policy::Thing*> things();
   void set_preference(Preference preference, std::string here);
+  void set_stores(std::vector<StoreSpec> stores);
+  /// Where scratch data of that class, which lies in `current`, belongs while the endpoint is used.
+  ScratchPlace scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
+                             const std::string& current);
+  ScratchPlaces& scratch() { return scratch_; }
   Epochs epochs();
   const Board& board() const { return board_; }
 
  private:
+  /// The share of a prompt that a session's last endpoint has in its cache, all but what is new.
+  static constexpr double kCachedShare = 0.9;
+  /// The best so far, ascending.
   struct Best {
-    float score;
-    uint32_t index;
+    static constexpr float kNone = std::numeric_limits<float>::infinity();
+    size_t count = 0;
+    std::array<float, limits::kPlacesMax> scores;
+    std::array<uint32_t, limits::kPlacesMax> indexes;
+    Best() { scores.fill(kNone); }
+    void consider(float score, uint32_t index);
+    void drop(uint32_t index);
   };
   struct Cooling {
     uint32_t index;
@@ -103,14 +122,20 @@ class Placer {
   /// Whether all evidence that is needed is at hand; if not, which is not.
   bool shows_evidence(const policy::Decision& decision, size_t i,
                       const policy::EvidenceNeed** lacks) const;
-  /// The best of one model that are usable into best_, those that are not into cooling_.
-  void select(const policy::Bits& serving, const policy::Decision& decision,
-              const PlaceQuestion& question, MonoTime now, bool first);
-  void add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait);
-  void consider(float score, uint32_t index);
+  /// A model that the ladder names a second time.
+  static bool repeated(const std::vector<std::string>& ladder, size_t i);
+  static std::string cooling_text(const catalog::Verdict& verdict);
+  /// The best of one model that are usable into best_; returns how many are cooling down.
+  size_t select(const policy::Bits& serving, const policy::Decision& decision,
+                const PlaceQuestion& question, bool first);
+  /// Those `count` of one model that are cooling down into cooling_.
+  void select_cooling(const policy::Bits& serving, const policy::Decision& decision,
+                      const PlaceQuestion& question, MonoTime now, bool first, size_t count);
+  /// False: no longer wait has a place.
+  bool add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait);
   /// The session's last endpoint has its prompt in its cache.
   void favour_warm(const policy::Bits& serving, const policy::Decision& decision,
-                   const PlaceQuestion& question, MonoTime now);
+                   const PlaceQuestion& question, MonoTime now, bool first);
   void add_last_resort(Places& out, bool reasons);
   /// The rule that removes it; nullopt if none does.
   std::optional<Rejection> removed(const PlaceQuestion& question, const policy::Decision& decision,
@@ -118,6 +143,7 @@ class Placer {
   void add_removed(const policy::Bits& serving, const policy::Decision& decision,
                    const PlaceQuestion& question, Placement& out) const;
   double cached_share(const PlaceQuestion& question, size_t i) const;
+  ScoreParts parts_at(const PlaceQuestion& question, size_t i, double cached) const;
   Preference preference_of(const PlaceQuestion& question) const {
     if (question.preference) return *question.preference;
     return question.path == ServiceClass::kSlow ? Preference::kSpare : parts_.preference;
@@ -132,10 +158,13 @@ class Placer {
   bool some_blind_ = false;       // endpoints that are known to have no vision
   std::vector<int64_t> windows_;  // that are known, sorted, each once
   bool here_changed_ = false;
+  ScratchPlaces scratch_;
+  bool stores_changed_ = true;
+  bool scratch_counts_ = false;  // in the scores of the call at hand
   /// Of sessions: which endpoint has their prompt in its cache.
   std::unordered_map<std::string, std::string> warm_;
   // Of the call at hand; kept so that a call allocates nothing for them.
-  std::vector<Best> best_;
+  Best best_;
   std::vector<Cooling> cooling_;  // the shortest wait first, of equal ones the ladder's order
   policy::Bits first_, reserve_;  // by hardware
 };

@@ -192,6 +192,20 @@ class Scored : public Zoned {
     for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(explained.ranked[i].endpoint, out[i]);
     return out;
   }
+  /// The terms of that endpoint's score.
+  ScoreParts parts_of(const std::string& id, Preference preference = Preference::kFastest,
+                      std::string_view session = {}) {
+    if (!placer_) placer_ = std::make_unique<Placer>(parts_of_);
+    policy::Ask ask = placer_->ask("ten_1", {});
+    const Ids ladder = {"m"};
+    PlaceQuestion question{ladder, ask, preference};
+    question.session = session;
+    for (const Explanation::Ranked& r : placer_->explain(question).ranked) {
+      if (r.endpoint == id) return r.parts;
+    }
+    ADD_FAILURE() << id << " is not ranked";
+    return ScoreParts();
+  }
   const catalog::Endpoint& named(const std::string& id) { return *catalog_.get()->find(id); }
   static Board::Measured answered(Duration first_token, Duration rest = {}, int64_t tokens = 0) {
     Board::Measured out;
@@ -287,6 +301,49 @@ TEST_F(Scored, ThroughputCountsOnceItWasMeasuredAndTheLinkAsStated) {
   priced("thick", "0.000001", R"({"link_mbps":1000})");
   EXPECT_EQ(order(Preference::kFastest), Ids({"thick", "quick", "thin", "slow"}))
       << "a thousand tokens take three seconds to thin";
+}
+
+TEST_F(Scored, AQueueCountsByTheSecondsUntilAPlaceIsFree) {
+  priced("near", "0.000001", R"({"rtt_ms":{"home":20}})");
+  priced("far", "0.000001", R"({"rtt_ms":{"home":80}})");
+  EXPECT_EQ(order(Preference::kFastest), Ids({"near", "far"}));
+  placer_->queued("near", 0.5);
+  EXPECT_EQ(order(Preference::kFastest), Ids({"far", "near"}));
+  EXPECT_EQ(order(Preference::kSpare), Ids({"far", "near"})) << "least loaded first";
+  EXPECT_DOUBLE_EQ(parts_of("near").queue_s, 0.5);
+  // It outlives a reload, and ends.
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_EQ(order(Preference::kFastest), Ids({"far", "near"}));
+  placer_->queued("near", 0);
+  placer_->queued("nobody", 9);
+  EXPECT_EQ(order(Preference::kFastest), Ids({"near", "far"}));
+}
+
+TEST_F(Scored, EachTermIsToldByItself) {
+  priced("a", "0.000001",
+         R"({"price_uplift":2,"ingress_usd_per_gb":100,"egress_usd_per_gb":50,"link_mbps":1,)"
+         R"("rtt_ms":{"home":80},"cold_start_ms":3000,"carbon_g_per_kwh":400})");
+  endpoints_[0].price.cache_read = *Money::parse_usd("0.0000001");
+  endpoints_[0].pool = "spot";
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  ScoreParts p = parts_of("a");
+  EXPECT_NEAR(p.tokens_usd, 0.0026, 1e-7) << "1,300 tokens at twice the price";
+  EXPECT_NEAR(p.moving_usd, 4000 * 100e-9 + 1200 * 50e-9, 1e-7);
+  EXPECT_NEAR(p.first_token_s, 0.08, 1e-6);
+  EXPECT_NEAR(p.cold_start_s, 3, 1e-6);
+  EXPECT_NEAR(p.moving_s, 0.032, 1e-6) << "4,000 bytes over a megabit a second";
+  EXPECT_NEAR(p.carbon, 0.4, 1e-6);
+  EXPECT_DOUBLE_EQ(p.pool, 3);
+  EXPECT_DOUBLE_EQ(p.answer_s + p.queue_s + p.load + p.cached, 0);
+  auto catalog = catalog_.get();
+  placer_->finished(*catalog, named("a"), answered(100ms, 3s, 30), "ses_1");
+  placer_->started(*catalog, named("a"));
+  ScoreParts then = parts_of("a", Preference::kFastest, "ses_1");
+  EXPECT_NEAR(then.answer_s, 30, 1e-4) << "300 tokens, ten a second";
+  EXPECT_NEAR(then.load, 0.1, 1e-6);
+  EXPECT_NEAR(then.cold_start_s, 0, 1e-6);
+  EXPECT_DOUBLE_EQ(then.cached, 0.9);
+  EXPECT_NEAR(p.tokens_usd - then.tokens_usd, 900 * 1.8e-6, 1e-7);
 }
 
 TEST_F(Scored, AnAttestedEndpointWithoutEvidenceIsLeftOutAndItsCircuitIsNot) {

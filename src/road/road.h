@@ -76,6 +76,25 @@ struct HardwareWish {
   std::vector<std::string> reserve;  // not asked
 };
 
+/// A store for sessions' scratch data: a placed thing, with its facts.
+struct StoreSpec {
+  std::string name;
+  catalog::Facts facts;
+  bool operator==(const StoreSpec&) const = default;
+};
+
+/// Where a session's scratch data lies, and how much there is.
+struct ScratchAt {
+  std::string store;
+  uint64_t bytes = 0;
+};
+
+/// Where it belongs while the session uses an endpoint (road/scratch_places.h).
+struct ScratchPlace {
+  std::string store;  // empty: no store may hold it, and it stays where it is
+  std::string why;    // for people
+};
+
 /// Where may such a call run? `ask` (Road::ask) and the ladder outlive it.
 struct PlaceQuestion {
   const std::vector<std::string>& ladder;
@@ -88,6 +107,7 @@ struct PlaceQuestion {
   /// Say why each other endpoint is not in it.
   bool reasons = false;
   const HardwareWish* hardware = nullptr;  // null: any
+  const ScratchAt* scratch = nullptr;      // null: there is none, or it never moves
 };
 
 /// The ordered list of endpoints allowed for a call.
@@ -105,23 +125,56 @@ struct Placement {
   Epochs epochs;
 };
 
+/// What an endpoint's score for a call is made of; road/board.h has the sum.
+struct ScoreParts {
+  double tokens_usd = 0;     // at its rates, uplift and cached input counted
+  double moving_usd = 0;     // for the bytes on their way there and back
+  double first_token_s = 0;  // as measured; before that the round trip that is stated
+  double cold_start_s = 0;   // where it was not used lately
+  double answer_s = 0;       // from the first token on, at the pace that was measured
+  double moving_s = 0;       // of the prompt, over the link that is stated
+  double scratch_usd = 0;    // for the session's scratch data, if that is not there already
+  double scratch_s = 0;      // at the pace of earlier moves; before, over the link that is stated
+  double queue_s = 0;        // until one of the calls that it bears at once has ended
+  double load = 0;           // calls in flight over what its quota bears in a second
+  double carbon = 0;         // kilograms for each kWh
+  double pool = 0;           // steps from reserved over warm and serverless to spot
+  double cached = 0;         // share of the input that is expected in its prompt cache
+  double dollars() const { return tokens_usd + moving_usd + scratch_usd; }
+};
+
 /// A placement at length.
 struct Explanation {
   struct Ranked {
     std::string endpoint;
     std::string model;
-    double score = 0;  // the lower the better; 0 where the catalog's order counts
-    double dollars = 0;
-    double seconds = 0;  // to the first token
-    double rest = 0;     // from there to the end of the answer
-    double load = 0;
+    double score = 0;        // the lower the better; 0 where the catalog's order counts
+    bool preferred = false;  // its hardware is asked before others
+    ScoreParts parts;
+    ScratchPlace scratch;  // where the session's scratch data would lie
   };
   std::vector<Ranked> ranked;
   std::vector<Rejection> rejected;  // all of them
   std::string data_class;           // with its floors, names resolved
   std::string needs;                // of the step, for people
   Preference preference = Preference::kListed;
+  /// Of an agent with a downgrade ladder: what that wishes on the rung where its calls are now.
+  HardwareWish hardware;
+  size_t level = 0;
   Epochs epochs;
+};
+
+/// A call that is not made: where would it run?
+struct SupposedCall {
+  std::string tenant;
+  contract::DataClass data_class;
+  std::vector<std::string> ladder;
+  std::optional<Preference> preference = std::nullopt;
+  policy::Needs needs = policy::Needs();
+  /// Whose rung counts, where it has a ladder.
+  std::string agent = {};
+  std::shared_ptr<const DowngradeLadder> downgrade = nullptr;
+  std::optional<ScratchAt> scratch = std::nullopt;
 };
 
 struct AttemptRecord {
@@ -169,6 +222,8 @@ struct ModelCall {
   /// Filled, while the caller waits, before anything is sent: where on that ladder the call is made
   /// (a header must be written before the outcome is known); may be null.
   Downgraded* downgraded = nullptr;
+  /// The session's scratch data, which is to follow the call; absent: it has none that moves.
+  std::optional<ScratchAt> scratch = std::nullopt;
 };
 
 struct ModelOutcome {
@@ -184,6 +239,8 @@ struct ModelOutcome {
   Served served;
   /// Where on its agent's ladder it was made.
   Downgraded downgraded;
+  /// Where the session's scratch data belongs now, if the call has some.
+  ScratchPlace scratch;
 };
 
 /// A failed call with everything that was tried.
@@ -216,6 +273,9 @@ struct Settings {
   Preference preference = Preference::kListed;
   /// The region that calls leave from, for round trips and private links; empty: not known.
   std::string here;
+  /// Where sessions' scratch data may lie, this server's own store among them; fewer than two: it
+  /// never moves.
+  std::vector<StoreSpec> stores;
 };
 
 /// What a call came to.
@@ -230,12 +290,10 @@ class Road {
     co_return;
   }
   /// Which endpoints such a call of the tenant's may use now, and why not the others.
-  virtual Explanation explain(const std::string& tenant, const contract::DataClass& data_class,
-                              const std::vector<std::string>& ladder,
-                              std::optional<Preference> preference,
-                              const policy::Needs& needs = policy::Needs()) {
-    return Explanation();
-  }
+  virtual Explanation explain(const SupposedCall& call) { return Explanation(); }
+  /// Scratch data was moved: the pace counts from now on.
+  virtual void scratch_moved(const std::string& from, const std::string& to, uint64_t bytes,
+                             Duration took) {}
   /// What so many tokens cost at the dearest endpoint that such a call may use, cache writes at
   /// their price: the most that can be billed for it. Zero where no price is known.
   virtual Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,

@@ -15,6 +15,8 @@ constexpr Duration kForget = 60s;
 constexpr Duration kWindow = 1s;
 /// A measured length moves the mean by this part.
 constexpr double kNewPart = 0.1;
+/// What a call is taken to last before one was measured.
+constexpr double kUnknownLength = 1;
 
 /// Since the time of something that may never have happened.
 bool within(MonoTime since, Duration time, MonoTime now) {
@@ -53,6 +55,13 @@ void Room::set_caps() {
   }
   others_cap_ = others_learnt_.below(most);
   last_ = load();
+  tell();
+}
+
+double Room::wait_s() const {
+  if (calls_ < cap_) return 0;
+  const double length = seconds_ > 0 ? seconds_ : kUnknownLength;
+  return length * (1 + wanted_) / std::max(1u, calls_);
 }
 
 void Room::take(bool fast, MonoTime now) {
@@ -60,6 +69,7 @@ void Room::take(bool fast, MonoTime now) {
   ++calls_;
   if (!fast) ++others_;
   last_ = load();
+  tell();
 }
 
 void Room::put(bool fast, Duration took, MonoTime now) {
@@ -67,6 +77,7 @@ void Room::put(bool fast, Duration took, MonoTime now) {
   --calls_;
   if (!fast) --others_;
   last_ = load();
+  tell();
   if (took <= Duration::zero()) return;
   double seconds = static_cast<double>(took.count()) * 1e-9;
   seconds_ += seconds_ == 0 ? seconds : kNewPart * (seconds - seconds_);

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "road/service_class.h"
@@ -41,7 +42,9 @@ class Room {
  public:
   static constexpr uint32_t kUnlimited = UINT32_MAX;
 
-  explicit Room(std::string name) : name_(std::move(name)) {}
+  /// `changed` outlives this: a room whose wait may have changed puts itself there, once.
+  explicit Room(std::string name, std::vector<Room*>* changed = nullptr)
+      : name_(std::move(name)), changed_(changed) {}
   const std::string& name() const { return name_; }
   /// `settings` are kept in mind and outlive this.
   void configure(uint32_t calls, const ClassSettings& settings);
@@ -67,12 +70,32 @@ class Room {
   uint32_t others() const { return others_; }
   uint32_t cap() const { return cap_; }
   uint32_t others_cap() const { return others_cap_; }
+  /// About how many seconds a call that comes now waits for a place here: until as many calls have
+  /// ended as wait already. 0 where one is free.
+  double wait_s() const;
+  /// Whoever keeps `changed` has looked.
+  void seen() { listed_ = false; }
   /// Calls that end in a second, by how long they take; 0 where it is not known.
   double ends_per_second() const { return seconds_ > 0 ? calls_ / seconds_ : 0; }
   /// Tickets that want it: it is kept as long.
-  uint32_t wanted = 0;
+  uint32_t wanted() const { return wanted_; }
+  void want() {
+    ++wanted_;
+    tell();
+  }
+  void want_no_more() {
+    --wanted_;
+    tell();
+  }
 
  private:
+  /// A room without a limit never makes anybody wait, and costs nothing here.
+  void tell() {
+    if (changed_ == nullptr || listed_ || (cap_ == kUnlimited && !limited_)) return;
+    limited_ = cap_ != kUnlimited;
+    listed_ = true;
+    changed_->push_back(this);
+  }
   /// A room without a limit is never heavy, and costs nothing here.
   void sample(MonoTime now) {
     if (cap_ != kUnlimited || heavy_) measure(now);
@@ -84,6 +107,10 @@ class Room {
   void set_caps();
 
   std::string name_;
+  std::vector<Room*>* changed_;
+  bool listed_ = false;
+  bool limited_ = false;  // when it last told
+  uint32_t wanted_ = 0;
   const ClassSettings* settings_ = nullptr;
   uint32_t bound_ = kUnlimited;  // configured
   LearntLimit learnt_;           // of all

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "session/scratch_hop.h"
 #include "session/snapshot.h"
 #include "session/work_queue.h"
 
@@ -292,12 +293,19 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
     loaded_ = false;
     co_return status.error().code == Code::kAlreadyExists ? Round::kSleep : Round::kReload;
   }
+  if (services_.scratch != nullptr) co_await tidy_scratch(ctx);
   start_effects();
   answer_all(status);
   schedule_retry();
   keep_snapshot();
   if (state_.status == Status::kWaiting || state_.status == Status::kEnded) end_turn();
   co_return state_.status == Status::kEnded&& inbox_.size() == 0 ? Round::kSleep : Round::kAgain;
+}
+
+Task<void> Actor::tidy_scratch(Context ctx) {
+  // The copy of a move whose commit is still to come.
+  if (state_.model_call && running_.contains(state_.model_call->sequence)) co_return;
+  co_await settle_scratch(ctx, services_, state_.id, scratch_store_name(state_.scratch_store));
 }
 
 Task<Actor::Round> Actor::awake(Context ctx) {
@@ -312,6 +320,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
     refuse_commands(loaded.error());
   } else {
     co_await take_up_end(ctx);
+    co_await tidy_scratch(ctx);
     bool resumed = true;  // the first round takes up what the journal left unfinished
     round = Round::kAgain;
     while (round == Round::kAgain && !ctx.cancelled()) {
@@ -322,6 +331,9 @@ Task<Actor::Round> Actor::awake(Context ctx) {
   withdraw_work();
   effects.cancel("the session's actor is going to sleep");
   co_await effects.join();
+  // A call that was given up may have moved what nobody reads now.
+  running_.clear();
+  if (loaded_) co_await tidy_scratch(ctx);
   end_turn();
   effects_ = nullptr;
   co_return round;

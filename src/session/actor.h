@@ -130,6 +130,8 @@ class Actor {
   /// A child that began when its parent had ended already, in a process that ended in between.
   Task<Result<void>> look_for_parent(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
+  /// Scratch data that is not where the journal says goes.
+  Task<void> tidy_scratch(Context ctx);
   store::SessionRow row() const;
   void keep_snapshot();
   /// Before a commit: the pool holds the most of what the journal says of us and of what is about

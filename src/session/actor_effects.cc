@@ -91,6 +91,8 @@ void Actor::start_model_call() {
   task.needs = state_.step_needs();
   task.data_class = state_.data_class;
   task.standing = state_.standing;
+  task.labels = state_.labels;
+  task.scratch_store = state_.scratch_store;
   task.sequence = state_.model_call->sequence;
   task.attempt = state_.model_call->attempt;
   task.output_tokens_max =
@@ -155,6 +157,7 @@ void Actor::start_tool_calls(bool ahead) {
     task.key = state_.key;
     task.agent_name = state_.agent.name;
     task.memory_namespace = state_.agent.memory_namespace;
+    task.scratch_store = state_.scratch_store;
     task.servers = state_.agent.tools;
     task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
     task.data_class = state_.data_class;

@@ -25,6 +25,8 @@ struct ModelTask {
   policy::Needs needs;     // of the endpoint that serves it
   std::string data_class;  // of the session, as text
   Standing standing;       // as the journal has it
+  Json labels;
+  std::string scratch_store;  // where its scratch data lies: scratch_hop.h
   uint64_t sequence = 0;
   uint32_t attempt = 1;
   /// The output limit: the agent's, or less where a budget has no more.
@@ -43,6 +45,7 @@ struct ToolTask {
   tools::CallReport* report = nullptr;
   std::string agent_name;
   std::string memory_namespace;
+  std::string scratch_store;  // where its scratch data lies
   std::vector<std::string> servers;
   std::vector<std::string> models;  // that will read the result
   std::string data_class;           // of the session, as text

@@ -1,6 +1,6 @@
 #include "contract/chat.h"
 #include "session/builtins.h"
-#include "session/effects.h"
+#include "session/scratch_hop.h"
 
 namespace drover::session {
 namespace {
@@ -215,6 +215,10 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   // Models that a planner asked for are not exchanged for others.
   if (task.models == task.agent.models) call.downgrade = task.agent.downgrade;
   call.reasons = true;
+  if (has_scratch(services, task.agent.memory_namespace)) {
+    call.scratch = co_await scratch_before(ctx, services, &task);
+  }
+  const std::optional<road::ScratchAt> scratch = call.scratch;
   store::StreamKey key;
   key.session = task.session;
   key.sequence = task.sequence;
@@ -248,8 +252,12 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   out.tokens = tokens_of(outcome->answer.response.usage);
   out.cost = outcome->cost;
   out.estimated = outcome->answer.response.usage.estimated;
-  out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
-                                 placement_json(outcome->placement, task.data_class)));
+  Json placed = placement_json(outcome->placement, task.data_class);
+  if (scratch) {
+    Json where = co_await scratch_after(ctx, services, &task, *scratch, outcome->scratch);
+    if (!where.is_null()) placed.set("scratch", std::move(where));
+  }
+  out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided, std::move(placed)));
   add_downgrade(task, outcome->downgraded, out.drafts);
   add_failovers(task, outcome->attempts, out.drafts);
   if (cut_by_budget(task, outcome->answer.response)) {

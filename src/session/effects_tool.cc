@@ -2,7 +2,7 @@
 
 #include "contract/data_class.h"
 #include "memory/memory.h"
-#include "session/effects.h"
+#include "session/scratch_hop.h"
 
 namespace drover::session {
 namespace {
@@ -64,13 +64,11 @@ struct Done {
   Json event_payload;
 };
 
-/// The namespace with its placeholders filled in: two users never meet in "user:{user}".
-Result<std::string> namespace_of(const ToolTask& task) {
-  memory::NamespaceParts parts;
-  parts.user = std::string(task.labels.get_string("user").value_or(""));
-  parts.agent = task.agent_name;
-  parts.session = task.session.str();
-  return memory::namespace_for(task.memory_namespace, parts);
+/// The store that the task's memory lies in: its session's scratch data moves, other memory does
+/// not.
+std::string store_of(const Services& services, const ToolTask& task) {
+  return has_scratch(services, task.memory_namespace) ? scratch_store_name(task.scratch_store)
+                                                      : road::kOwnStore;
 }
 
 Task<Result<void>> may_see(Context ctx, Services services, policy::ThingKind kind, std::string name,
@@ -104,20 +102,26 @@ Task<Result<void>> may_read(Context ctx, Services services, const ToolTask* task
                             std::string data_class) {
   std::string both = contract::join_texts(task->data_class, data_class);
   if (both == task->data_class) co_return Result<void>();
-  CO_TRY_VOID(
-      co_await may_see(ctx, services, policy::ThingKind::kStore, road::kOwnStore, task, both));
+  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kStore, store_of(services, *task),
+                               task, both));
   if (task->models.empty()) co_return Result<void>();
   CO_TRY(contract::DataClass data, contract::DataClass::parse(both));
   co_await services.road->ask_outside(ctx, task->tenant.str(), data);
-  co_return readable(services.road->explain(task->tenant.str(), data, task->models, std::nullopt),
-                     task->models, both);
+  road::SupposedCall call;
+  call.tenant = task->tenant.str();
+  call.data_class = std::move(data);
+  call.ladder = task->models;
+  co_return readable(services.road->explain(call), task->models, both);
 }
 
 Task<Result<Done>> use_memory(Context ctx, Services services, const ToolTask* task) {
-  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kStore, road::kOwnStore, task,
-                               task->data_class));
+  std::string store = store_of(services, *task);
+  CO_TRY_VOID(
+      co_await may_see(ctx, services, policy::ThingKind::kStore, store, task, task->data_class));
   memory::Scope scope;
-  CO_TRY(scope.name_space, namespace_of(*task));
+  CO_TRY(scope.name_space,
+         memory_namespace(task->memory_namespace, task->labels, task->agent_name, task->session));
+  if (services.scratch != nullptr) scope.store = std::move(store);
   scope.tenant = task->tenant;
   scope.source = task->session;
   scope.data_class = task->data_class;

@@ -166,6 +166,13 @@ Result<void> on_downgrade(State& state, const Event& event, const Json& payload)
   return {};
 }
 
+/// Where its scratch data lies from now on.
+Result<void> on_placement(State& state, const Event& event, const Json& payload) {
+  const Json* scratch = payload.find("scratch");
+  if (scratch != nullptr) state.scratch_store = text(*scratch, "store");
+  return {};
+}
+
 using Handler = Result<void> (*)(State&, const Event&, const Json&);
 struct KindHandler {
   std::string_view kind;
@@ -180,6 +187,7 @@ constexpr KindHandler kHandlers[] = {
     {kind::kPlanRequested, on_plan_requested},
     {kind::kModelCall, on_model_call},
     {kind::kModelResult, on_model_result},
+    {kind::kPlacementDecided, on_placement},
     {kind::kBudgetReserved, on_reserved},
     {kind::kBudgetSettled, on_settled},
     {kind::kObservation, on_observation},

@@ -3,6 +3,7 @@
 #include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
+#include "session/scratch_hop.h"
 
 namespace drover::session {
 namespace {
@@ -270,6 +271,8 @@ Task<Result<void>> SessionManager::finish_ends(Context ctx) {
 }
 
 Task<Result<size_t>> SessionManager::recover(Context ctx) {
+  // First of all: afterwards sessions move their scratch data again.
+  co_await settle_all_scratch(ctx, services_);
   scope_.spawn(timekeeper_.run(scope_.context()));
   store::SessionFilter running;
   running.status = "running";

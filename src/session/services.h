@@ -6,7 +6,7 @@
 
 #include "async/loop.h"
 #include "base/random.h"
-#include "memory/memory.h"
+#include "memory/scratch.h"
 #include "road/effects.h"
 #include "road/road.h"
 #include "session/children.h"
@@ -54,10 +54,11 @@ struct Services {
   road::Road* road = nullptr;
   road::Effects* effects = nullptr;  // the road of tools and memory
   tools::ToolSet* tools = nullptr;
-  MemoryHost* memory = nullptr;      // may be null: no memory tools
-  trace::SpanSink* spans = nullptr;  // may be null
-  PlannerClient* planner = nullptr;  // may be null: agents with a planner's URL wait
-  AgentSource* agents = nullptr;     // may be null: children are of the parent's own agent
+  MemoryHost* memory = nullptr;        // may be null: no memory tools
+  memory::Scratch* scratch = nullptr;  // may be null: scratch data never moves
+  trace::SpanSink* spans = nullptr;    // may be null
+  PlannerClient* planner = nullptr;    // may be null: agents with a planner's URL wait
+  AgentSource* agents = nullptr;       // may be null: children are of the parent's own agent
   // Set by the manager for its actors.
   Children* children = nullptr;
   TreePools* trees = nullptr;

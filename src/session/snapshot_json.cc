@@ -412,6 +412,7 @@ Json state_to_json(const State& s) {
   put(out, "trace_id", s.trace_id);
   put(out, "key", s.key);
   put(out, "data_class", s.data_class);
+  put(out, "scratch_store", s.scratch_store);
   put(out, "root", s.root.str());
   put(out, "parent", s.parent.str());
   put(out, "parent_sequence", s.parent_sequence);
@@ -434,6 +435,7 @@ Result<State> state_from_json(const Json& in) {
   s.trace_id = text(in, "trace_id");
   s.key = text(in, "key");
   s.data_class = text(in, "data_class");
+  s.scratch_store = text(in, "scratch_store");
   s.root = SessionId(text(in, "root"));
   s.parent = SessionId(text(in, "parent"));
   s.parent_sequence = count(in, "parent_sequence");

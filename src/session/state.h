@@ -199,6 +199,9 @@ struct State {
   StepUse step;
   std::optional<OverBudget> over_budget;
   Standing standing;
+  /// Where the session's scratch data lies, as of the last placement; "": in this server's own
+  /// store, where it began.
+  std::string scratch_store;
   bool last_extension_granted = false;
   int64_t extensions_granted = 0;  // by rule, in all
   int64_t extension_tokens_granted = 0;

@@ -593,6 +593,50 @@ TEST_P(Conformance, CompareAndSet) {
   EXPECT_EQ(*run(records().put(ctx_, tenant, record, 0)), 1u);
 }
 
+TEST_P(Conformance, RecordsFromAnotherStoreStayAsTheyAreAndANamespaceGoesAtOnce) {
+  const TenantId tenant("ten_a");
+  put("kept", "of another namespace", "other");
+  put("a", "overwritten by what comes");
+  std::vector<Record> coming(2);
+  for (size_t i = 0; i < coming.size(); ++i) {
+    coming[i].name_space = "agent";
+    coming[i].key = i == 0 ? "a" : "b";
+    coming[i].text = "juniper number " + std::to_string(i);
+    coming[i].value = Json::object().set("i", static_cast<int64_t>(i));
+    coming[i].version = 7;
+    coming[i].created = loop_.wall() - 90s;
+    coming[i].updated = loop_.wall() - 60s;
+    coming[i].source = test_session(4);
+    coming[i].data_class = "residency=de";
+  }
+  ASSERT_TRUE(run(records().take_over(ctx_, tenant, coming)));
+  for (const Record& expected : coming) {
+    auto got = run(records().get(ctx_, tenant, "agent", expected.key));
+    ASSERT_TRUE(got) << got.error().to_string();
+    EXPECT_EQ(got->text, expected.text);
+    EXPECT_EQ(got->value, expected.value);
+    EXPECT_EQ(got->version, 7u);
+    EXPECT_EQ(got->created, expected.created);
+    EXPECT_EQ(got->updated, expected.updated);
+    EXPECT_EQ(got->source, expected.source);
+    EXPECT_EQ(got->data_class, "residency=de");
+  }
+  EXPECT_EQ(search("juniper").size(), 2u);
+  EXPECT_TRUE(search("overwritten").empty());
+  // Whoever knew the version goes on from there.
+  EXPECT_EQ(*run(records().put(ctx_, tenant, coming[1], 7)), 8u);
+  auto cleared = run(records().clear(ctx_, tenant, "agent"));
+  ASSERT_TRUE(cleared) << cleared.error().to_string();
+  EXPECT_EQ(*cleared, 2u);
+  EXPECT_TRUE(search("juniper").empty());
+  EXPECT_TRUE(run(records().list(ctx_, tenant, "agent", "", "", 10))->empty());
+  EXPECT_TRUE(run(records().get(ctx_, tenant, "other", "kept")));
+  EXPECT_EQ(*run(records().clear(ctx_, tenant, "agent")), 0u);
+  EXPECT_EQ(*run(records().clear(ctx_, tenant, "never seen")), 0u);
+  put("a", "juniper again");
+  EXPECT_EQ(search("juniper"), std::vector<std::string>({"a"}));
+}
+
 TEST_P(Conformance, ListsByPrefixInKeyOrder) {
   for (const char* key : {"b/2", "a", "b/1", "b", "b/3", "c", "b0"}) put(key, "x");
   const auto keys = [&](const std::string& prefix, const std::string& after, size_t limit) {

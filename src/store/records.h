@@ -66,6 +66,12 @@ class Records {
   /// False if there was none.
   virtual Task<Result<bool>> remove(Context ctx, TenantId tenant, std::string name_space,
                                     std::string key) = 0;
+  /// Writes records of one namespace as they are, version and times too: they come from another
+  /// store. All of them or none; what had their keys is replaced.
+  virtual Task<Result<void>> take_over(Context ctx, TenantId tenant,
+                                       std::vector<Record> records) = 0;
+  /// Removes all of a namespace at once; returns how many there were.
+  virtual Task<Result<uint64_t>> clear(Context ctx, TenantId tenant, std::string name_space) = 0;
   /// Best first. The query is plain words, any of which may match: operators of an engine are not
   /// interpreted. A query without words lists the newest (by update), with score 0. Ranking counts
   /// the records of this namespace only (store/bm25.h).

@@ -23,21 +23,75 @@ std::string number_text(const Json& object, std::string_view name, const char* f
   return out;
 }
 
-void print_ranked(const Json& answer) {
+void print_ranked(const Json& answer, bool explain) {
   const Json::Array& ranked = items(answer, "ranked");
   if (ranked.empty()) {
     std::printf("No endpoint may be used.\n");
     return;
   }
-  Table table({"", "endpoint", "model", "score", "cost $", "first token", "load"});
+  // What a score is made of, by a column each; short, those that are asked for with --explain, and
+  // of them those that say something.
+  struct Term {
+    const char* title;
+    const char* name;
+    const char* format;
+    bool always;
+  };
+  constexpr Term kTerms[] = {
+      {"score", "score", "%.3f", true},
+      {"cost $", "cost_usd", "%.6f", true},
+      {"moving $", "moving_usd", "%.6f", false},
+      {"cached", "cached_share", "%.2f", false},
+      {"first token", "first_token_s", "%.3f s", true},
+      {"cold start", "cold_start_s", "%.3f s", false},
+      {"answer", "answer_s", "%.3f s", false},
+      {"moving", "moving_s", "%.3f s", false},
+      {"scratch $", "scratch_usd", "%.6f", false},
+      {"scratch", "scratch_s", "%.3f s", false},
+      {"queue", "queue_s", "%.3f s", false},
+      {"load", "load", "%.2f", true},
+      {"kg CO2/kWh", "carbon_kg_per_kwh", "%.3f", false},
+      {"pool", "pool_steps", "%.0f", false},
+  };
+  std::vector<const Term*> shown;
+  for (const Term& term : kTerms) {
+    bool says = term.always;
+    for (const Json& r : ranked) {
+      says = says || (explain && r.get_number(term.name).value_or(0) != 0);
+    }
+    if (says) shown.push_back(&term);
+  }
+  std::vector<std::string> head = {"", "endpoint", "model"};
+  for (const Term* term : shown) head.emplace_back(term->title);
+  Table table(std::move(head));
   for (size_t i = 0; i < ranked.size(); ++i) {
     const Json& r = ranked[i];
-    table.add({std::to_string(i + 1), one_line(member(r, "endpoint"), 40),
-               one_line(member(r, "model"), 30), number_text(r, "score", "%.3f"),
-               number_text(r, "cost_usd", "%.6f"), number_text(r, "first_token_s", "%.3f s"),
-               number_text(r, "load", "%.2f")});
+    std::vector<std::string> row = {std::to_string(i + 1), one_line(member(r, "endpoint"), 40),
+                                    one_line(member(r, "model"), 30)};
+    for (const Term* term : shown) row.push_back(number_text(r, term->name, term->format));
+    table.add(std::move(row));
   }
   table.print();
+}
+
+std::string words(const Json& object, std::string_view name) {
+  std::string out;
+  for (const Json& item : items(object, name)) {
+    if (const std::string* word = item.string()) out += (out.empty() ? "" : ", ") + *word;
+  }
+  return one_line(out, 200);
+}
+
+/// What the agent's downgrade ladder says of accelerators.
+void print_hardware(const Json& answer) {
+  const std::string first = words(answer, "hardware_first");
+  const std::string reserve = words(answer, "hardware_reserve");
+  if (first.empty() && reserve.empty()) return;
+  const int64_t level = answer.get_int("downgrade_level").value_or(0);
+  std::string text = level == 0 ? "" : "rung " + std::to_string(level) + " of its ladder";
+  if (!first.empty()) text += (text.empty() ? "" : "; ") + first + " asked first";
+  if (!reserve.empty()) text += (text.empty() ? "" : "; ") + reserve + " kept in reserve";
+  std::printf("Hardware: %s\n", text.c_str());
 }
 
 void print_rejected(const Json& answer, const char* title) {
@@ -53,16 +107,44 @@ void print_rejected(const Json& answer, const char* title) {
   table.print();
 }
 
+/// Where the scratch data would lie while each endpoint is used.
+void print_scratch_places(const Json& answer) {
+  Table table({"with", "scratch data in", "because"});
+  for (const Json& r : items(answer, "ranked")) {
+    const Json* scratch = r.find("scratch");
+    if (scratch == nullptr) continue;
+    const std::string store = member(*scratch, "store");
+    table.add({one_line(member(r, "endpoint"), 40), store.empty() ? "-" : one_line(store, 40),
+               one_line(member(*scratch, "reason"), 160)});
+  }
+  if (table.empty()) return;
+  std::printf("\n");
+  table.print();
+}
+
+/// Where the session's scratch data went at a step, and why.
+std::string scratch_text(const Json& scratch) {
+  const std::string store = one_line(member(scratch, "store"), 64);
+  std::string out = "in " + store;
+  if (std::string from = member(scratch, "from"); !from.empty()) {
+    out = "moved from " + one_line(from, 64) + " to " + store + " (" + member(scratch, "records") +
+          " records, " + member(scratch, "bytes") + " bytes, " +
+          number_text(scratch, "took_us", "%.0f us") + ")";
+  }
+  if (std::string reason = member(scratch, "reason"); !reason.empty()) out += ": " + reason;
+  if (std::string error = member(scratch, "error"); !error.empty()) out += "; " + error;
+  return one_line(out, 400);
+}
+
 void print_last(const Json& answer, bool explain) {
   const Json* last = answer.find("last");
   if (last == nullptr) return;
-  std::string endpoints;
-  for (const Json& e : items(*last, "endpoints")) {
-    if (const std::string* id = e.string()) endpoints += (endpoints.empty() ? "" : ", ") + *id;
-  }
+  const std::string endpoints = words(*last, "endpoints");
   std::printf("\nPlaced at %s (event %s): %s", short_time(member(*last, "time")).c_str(),
-              member(*last, "sequence").c_str(),
-              endpoints.empty() ? "nowhere" : one_line(endpoints, 200).c_str());
+              member(*last, "sequence").c_str(), endpoints.empty() ? "nowhere" : endpoints.c_str());
+  if (const Json* scratch = last->find("scratch")) {
+    std::printf("\nIts scratch data %s", scratch_text(*scratch).c_str());
+  }
   std::printf(answer.get_bool("facts_changed").value_or(false)
                   ? "\nThe facts or the rules have changed since.\n"
                   : "\nWith the same facts and rules as now.\n");
@@ -116,8 +198,16 @@ int run(const Arguments& a) {
     if (std::string needs = member(*answer, "needs"); !needs.empty()) {
       std::printf("Needs: %s\n", one_line(needs, 200).c_str());
     }
-    std::printf("Order: %s\n\n", member(*answer, "prefer").c_str());
-    print_ranked(*answer);
+    std::printf("Order: %s\n", member(*answer, "prefer").c_str());
+    print_hardware(*answer);
+    if (const Json* scratch = answer->find("scratch")) {
+      std::printf("Scratch data: in %s, %s records, %s bytes\n",
+                  one_line(member(*scratch, "store"), 64).c_str(),
+                  member(*scratch, "records").c_str(), member(*scratch, "bytes").c_str());
+    }
+    std::printf("\n");
+    print_ranked(*answer, a.has("explain"));
+    if (a.has("explain")) print_scratch_places(*answer);
     if (a.has("explain")) print_rejected(*answer, "not used");
     print_last(*answer, a.has("explain"));
     if (const Json* epochs = answer->find("epochs"); epochs != nullptr && a.has("explain")) {
@@ -140,7 +230,10 @@ Command place_command() {
       "remove\n"
       "endpoints; soft scores order what is left. With --explain every other endpoint stands "
       "there\n"
-      "with the rule that removed it. Exit code 1 if no endpoint is left.\n\n"
+      "with the rule that removed it, and each score with what it is made of: the price of tokens\n"
+      "and of moving them, expected cache hits, first token, cold start, pace, queue, load, "
+      "carbon.\n"
+      "Exit code 1 if no endpoint is left.\n\n"
       "  drover place --agent agents/ward.yaml --explain\n"
       "  drover place --model claude-sonnet --data-class 'residency=de;retention=none' --explain\n"
       "  drover place --model gpt-4o --needs '{vision: true, context_tokens: 200000}' --explain\n"

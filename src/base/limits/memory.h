@@ -11,6 +11,12 @@ inline constexpr size_t kMemoryValueBytesMax = 1u << 20;
 inline constexpr size_t kMemoryClassBytesMax = 8'192;
 inline constexpr size_t kMemorySearchResultsMax = 100;
 
+/// Scratch data that is copied at a time when it moves to another store.
+inline constexpr size_t kScratchChunkRecords = 64;
+inline constexpr size_t kScratchChunkBytes = 1u << 20;
+/// Sessions of which the size of their scratch data is remembered; one more and it is counted anew.
+inline constexpr size_t kScratchSizesKept = 16'384;
+
 /// Words of one search that count; further ones are ignored.
 inline constexpr size_t kMemorySearchWordsMax = 32;
 

@@ -12,5 +12,7 @@ inline constexpr size_t kPlacesMax = 16;
 inline constexpr size_t kRejectionsShownMax = 64;
 /// Sessions whose last endpoint is remembered for its prompt cache; one more and all are forgotten.
 inline constexpr size_t kWarmSessionsMax = 16'384;
+/// Stores for scratch data in drover.yaml; more are a fault of the file.
+inline constexpr size_t kScratchStoresMax = 16;
 
 }  // namespace drover::limits

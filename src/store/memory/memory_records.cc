@@ -85,6 +85,42 @@ Task<Result<bool>> MemoryRecords::remove(Context ctx, TenantId tenant, std::stri
   co_return true;
 }
 
+Task<Result<void>> MemoryRecords::take_over(Context ctx, TenantId tenant,
+                                            std::vector<Record> records) {
+  for (const Record& record : records) {
+    CO_TRY_VOID(check_record(tenant, record, record.value.dump().size()));
+  }
+  CO_TRY_VOID(disk_.admit());
+  std::vector<std::pair<Space, Stored>> before;  // its record's key names it
+  for (Record& record : records) {
+    const Space space(tenant, record.name_space);
+    Stored& stored = spaces_[space][record.key];
+    Stored old = stored;
+    old.record.key = record.key;
+    stored.number = stored.number == 0 ? next_number_++ : stored.number;
+    stored.record = std::move(record);
+    before.emplace_back(space, std::move(old));
+  }
+  std::function<void()> undo = [this, before] {
+    for (const auto& [space, stored] : before) restore(space, stored.record.key, stored);
+  };
+  co_return co_await disk_.commit(ctx, std::move(undo));
+}
+
+Task<Result<uint64_t>> MemoryRecords::clear(Context ctx, TenantId tenant, std::string name_space) {
+  CO_TRY_VOID(disk_.admit());
+  const Space space(tenant, name_space);
+  auto keys = spaces_.find(space);
+  if (keys == spaces_.end() || keys->second.empty()) co_return 0;
+  const Keys before = std::move(keys->second);
+  keys->second.clear();
+  std::function<void()> undo = [this, space, before] {
+    for (const auto& [key, stored] : before) restore(space, key, stored);
+  };
+  CO_TRY_VOID(co_await disk_.commit(ctx, std::move(undo)));
+  co_return before.size();
+}
+
 std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit) {
   std::vector<const Stored*> all;
   for (const auto& [key, stored] : keys) all.push_back(&stored);

@@ -69,20 +69,20 @@ Result<Existing> find_existing(Db& db, int64_t space, std::string_view key) {
 
 struct Put {
   TenantId tenant;
-  Record record;
+  Record record;  // with the version and the times that it is to have
   std::string value;
   std::optional<uint64_t> expected;
   int64_t words = 0;
-  WallTime now;
 };
 
 Result<void> insert_record(Db& db, int64_t space, const Put& put) {
   TRY(Statement s,
       db.use("INSERT INTO records (name_space, key, scope, text, words, value, version, created, "
-             "updated, source, data_class) VALUES (?,?,?,?,?,?,1,?,?,?,?)"));
+             "updated, source, data_class) VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
   const std::string scope = scope_of(space);
   s.bind(space).bind(put.record.key).bind(scope).bind(put.record.text).bind(put.words);
-  s.bind(put.value).bind(unix_nanos(put.now)).bind(unix_nanos(put.now));
+  s.bind(put.value).bind(put.record.version);
+  s.bind(unix_nanos(put.record.created)).bind(unix_nanos(put.record.updated));
   s.bind(put.record.source.str()).bind(put.record.data_class);
   return s.run();
 }
@@ -91,7 +91,8 @@ Result<void> update_record(Db& db, const Existing& before, const Put& put) {
   TRY(Statement s, db.use("UPDATE records SET text = ?, words = ?, value = ?, version = ?, "
                           "updated = ?, source = ?, data_class = ? WHERE number = ?"));
   s.bind(put.record.text).bind(put.words).bind(put.value).bind(before.version + 1);
-  s.bind(unix_nanos(put.now)).bind(put.record.source.str()).bind(put.record.data_class);
+  s.bind(unix_nanos(put.record.updated)).bind(put.record.source.str());
+  s.bind(put.record.data_class);
   s.bind(before.number);
   return s.run();
 }
@@ -114,6 +115,29 @@ Result<uint64_t> run_put(Db& db, const Put& put) {
     TRY_VOID(update_record(db, before, put));
   }
   return before.version + 1;
+}
+
+/// All of a namespace; it stays known.
+Result<uint64_t> run_clear(Db& db, const TenantId& tenant, const std::string& name) {
+  TRY(auto space, find_space(db, tenant, name));
+  if (!space || space->records == 0) return uint64_t{0};
+  TRY(Statement s, db.use("DELETE FROM records WHERE name_space = ?"));
+  s.bind(space->number);
+  TRY_VOID(s.run());
+  TRY_VOID(count_in_space(db, space->number, -space->records, -space->words));
+  return static_cast<uint64_t>(space->records);
+}
+
+Result<void> run_take_over(Db& db, const Put& put) {
+  TRY(int64_t space, make_space(db, put.tenant, put.record.name_space));
+  TRY(Existing before, find_existing(db, space, put.record.key));
+  if (before.number != 0) {
+    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
+    s.bind(before.number);
+    TRY_VOID(s.run());
+  }
+  TRY_VOID(count_in_space(db, space, before.number == 0 ? 1 : 0, put.words - before.words));
+  return insert_record(db, space, put);
 }
 
 constexpr std::string_view kGet =
@@ -219,7 +243,8 @@ Task<Result<uint64_t>> SqliteRecords::put(Context ctx, TenantId tenant, Record r
   put->record = std::move(record);
   put->expected = expected_version;
   put->words = static_cast<int64_t>(fold_words(put->record.text).size());
-  put->now = ctx.loop().wall();
+  put->record.version = 1;
+  put->record.created = put->record.updated = ctx.loop().wall();
   const size_t bytes = put->value.size() + put->record.text.size() + sizeof(Put);
   auto job = [put](Db& db) { return run_put(db, *put); };
   co_return co_await writer_.write<uint64_t>(ctx, bytes, std::move(job));
@@ -276,6 +301,34 @@ Task<Result<bool>> SqliteRecords::remove(Context ctx, TenantId tenant, std::stri
     return true;
   };
   co_return co_await writer_.write<bool>(ctx, 0, std::move(job));
+}
+
+Task<Result<void>> SqliteRecords::take_over(Context ctx, TenantId tenant,
+                                            std::vector<Record> records) {
+  auto puts = std::make_shared<std::vector<Put>>();
+  size_t bytes = 0;
+  for (Record& record : records) {
+    Put put;
+    put.value = record.value.dump();
+    CO_TRY_VOID(check_record(tenant, record, put.value.size()));
+    put.tenant = tenant;
+    put.words = static_cast<int64_t>(fold_words(record.text).size());
+    bytes += put.value.size() + record.text.size() + sizeof(Put);
+    put.record = std::move(record);
+    puts->push_back(std::move(put));
+  }
+  auto job = [puts](Db& db) -> Result<bool> {
+    for (const Put& put : *puts) TRY_VOID(run_take_over(db, put));
+    return true;
+  };
+  CO_TRY(bool written, co_await writer_.write<bool>(ctx, bytes, std::move(job)));
+  (void)written;
+  co_return Result<void>();
+}
+
+Task<Result<uint64_t>> SqliteRecords::clear(Context ctx, TenantId tenant, std::string name_space) {
+  auto job = [tenant, name_space](Db& db) { return run_clear(db, tenant, name_space); };
+  co_return co_await writer_.write<uint64_t>(ctx, 0, std::move(job));
 }
 
 Task<Result<std::vector<Found>>> SqliteRecords::search(Context ctx, TenantId tenant,

@@ -23,6 +23,9 @@ class SqliteRecords final : public Records {
                                          size_t limit) override;
   Task<Result<bool>> remove(Context ctx, TenantId tenant, std::string name_space,
                             std::string key) override;
+  Task<Result<void>> take_over(Context ctx, TenantId tenant,
+                               std::vector<Record> records) override;
+  Task<Result<uint64_t>> clear(Context ctx, TenantId tenant, std::string name_space) override;
   Task<Result<std::vector<Found>>> search(Context ctx, TenantId tenant, std::string name_space,
                                           std::string query, size_t limit) override;
 

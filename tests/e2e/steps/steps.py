@@ -1,6 +1,7 @@
 """Each test is one promise about what a step needs of the endpoint that serves it."""
 import json
 import os
+import sqlite3
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,8 +13,12 @@ cloud = json.loads(sim.wait_for(r"(?m)^(\{.*\})$").group(1))["clouds"][0]
 KEY = cloud["credentials"].get("bearer") or cloud["credentials"].get("api_key")
 BASE, MODEL = cloud["regions"][0]["url"], cloud["models"][0]
 
-# What each step of a session needs, by the message that began it.
+# What each step of a session needs, by the message that began it; a step with a name calls that tool.
+WRITE = {"name": "memory_write", "arguments": {"key": "plan", "text": "look, then compute"}}
+READ = {"name": "memory_read", "arguments": {"key": "plan"}}
 STEPS = {
+    "hop": [{"vision": True}, WRITE, {"hardware": "cpu"}, READ, {}],
+    "homeland": [{"vision": True}, WRITE, READ],
     "tour": [{"vision": True}, {"hardware": "cpu"}, {"context_tokens": 500_000, "hardware": ["b200", "h200"]}, {}],
     "nowhere": [{"attested": "aws-nitro"}],
     "nonsense": [{"gpu": "h200"}],
@@ -29,7 +34,10 @@ class Planner(BaseHTTPRequestHandler):
             said = [e["payload"]["message"]["content"] for e in question["events"] if e["kind"] == "observation"]
             asked[session] = list(STEPS[said[0]])
         left = asked[session]
-        effect = {"kind": "model_call", "needs": left.pop(0)} if left else {"kind": "end", "reason": "done"}
+        step = left.pop(0) if left else None
+        effect = {"kind": "end", "reason": "done"} if step is None else {"kind": "model_call", "needs": step}
+        if step and "name" in step:
+            effect = {"kind": "tool_call", **step}
         body = json.dumps({"effects": [effect]}).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -48,13 +56,19 @@ END = f"provider: coreweave, model: m, upstream_model: '{MODEL}', base_url: '{BA
 CONFIG = write("drover.yaml", f"""
 listen: 127.0.0.1:0
 endpoints:
-  - {{id: plain, {END}, images: false, context_window: 8000, facts: {{hardware: [cpu]}}}}
-  - {{id: eyes, {END}, images: true, context_window: 32000, facts: {{hardware: [h100]}}}}
+  - {{id: plain, {END}, images: false, context_window: 8000, facts: {{hardware: [cpu], fault_domain: cellar}}}}
+  - {{id: eyes, {END}, images: true, context_window: 32000,
+      facts: {{hardware: [h100], fault_domain: attic, zone: de, prompt_cache: none}}}}
   - {{id: long, {END}, images: false, context_window: 1000000, facts: {{hardware: [h200]}}}}
   - {{id: unknown, {END}}}
+here: {{zone: de}}
+stores:
+  - {{name: attic, data: stores/attic, facts: {{fault_domain: attic, zone: us}}}}
+  - {{name: cellar, data: stores/cellar, facts: {{fault_domain: cellar, zone: de}}}}
 planners:
-  - {{origin: "{ORIGIN}"}}
+  - {{origin: "{ORIGIN}", facts: {{zone: de}}}}
 agents:
+  - {{name: hopper, version: "1", models: [m], planner: {{url: "{ORIGIN}/plan"}}, memory: {{namespace: "pad:{{session}}"}}}}
   - {{name: walker, version: "1", models: [m], planner: {{url: "{ORIGIN}/plan"}}}}
   - {{name: looker, version: "1", models: [m], needs: {{vision: true}}}}
 """)
@@ -95,6 +109,54 @@ def one_session_hops_between_endpoints():
     assert "needs hardware cpu" in trace, trace
 
 
+def its_scratch_data_hops_with_it():
+    """what a session notes lies in the fault domain of the endpoint that it uses, step by step"""
+    session = begin("hop", "hopper")
+    until(lambda: events(session, "session.ended"), "the end")
+    assert [r["endpoint"] for r in events(session, "model.result")] == ["eyes", "plain", "plain"]
+    moves = [p["scratch"] for p in events(session, "placement.decided")]
+    assert [m["store"] for m in moves] == ["attic", "cellar", "cellar"], moves
+    assert (moves[1]["from"], moves[1]["records"]) == ("attic", 1) and moves[1]["bytes"] > 20, moves[1]
+    assert moves[1]["reason"] == "it stands in the fault domain of plain, cellar", moves[1]
+    assert "from" not in moves[2], moves[2]
+    results = events(session, "tool.result")
+    assert "look, then compute" in results[1]["content"], results
+    # A person finds it where it lies, and the explanation of that step tells of the move.
+    assert api("GET", f"/v1/memory/pad:{session}/plan")["text"] == "look, then compute"
+    step = [e for e in api("GET", f"/v1/sessions/{session}/events?limit=1000")["data"]
+            if e["kind"] == "placement.decided"][1]["sequence"]
+    text = command("place", session, "--step", str(step), "--explain")
+    assert "Its scratch data moved from attic to cellar (1 records, " in text, text
+    assert "Scratch data: in cellar, 1 records" in text, text
+    trace = until(lambda: (lambda t: "scratch move" in t and t)(command("trace", session)), "the trace")
+    assert trace.count("scratch move") == 2, trace
+    # The first store has nothing left of it.
+    left = sqlite3.connect(f"file:{WORK}/stores/attic/drover.db?mode=ro", uri=True).execute(
+        "SELECT count(*) FROM records").fetchone()
+    assert left == (0,), left
+
+
+def scratch_data_stays_in_its_zone():
+    """a store outside the zone does not exist for the data, though it is the nearest"""
+    answer = api("POST", "/v1/sessions", {"agent": "hopper", "message": "homeland", "data_class": "residency=de"}, 201)
+    session = answer["id"]
+    until(lambda: events(session, "session.ended"), "the end")
+    moves = [p["scratch"] for p in events(session, "placement.decided")]
+    assert [m["store"] for m in moves] == ["this server"], moves
+    assert "no store may hold this data (attic -> residency" in moves[0]["reason"], moves
+    assert "look, then compute" in events(session, "tool.result")[1]["content"]
+
+
+def stores_are_checked():
+    """drover config check says what is wrong with a store, and where"""
+    bad = write("bad.yaml", """data: d
+stores:
+  - {name: attic, data: stores/attic}
+""")
+    code, text = run(["config", "check", bad])
+    assert code == 1 and "bad.yaml:3: the fault domain of the store 'attic' is not stated" in text, (code, text)
+
+
 def a_step_that_nobody_serves_says_why():
     """no endpoint has what a step needs: refused with what and why, nothing sent"""
     session = begin("nowhere")
@@ -133,6 +195,7 @@ def an_image_goes_where_it_can_be_seen():
         assert (headers["x-drover-endpoint"] == "plain") == blind, headers["x-drover-endpoint"]
 
 
-sys.exit(run_all([one_session_hops_between_endpoints, a_step_that_nobody_serves_says_why,
+sys.exit(run_all([one_session_hops_between_endpoints, its_scratch_data_hops_with_it,
+                  scratch_data_stays_in_its_zone, stores_are_checked, a_step_that_nobody_serves_says_why,
                   needs_that_nobody_knows_are_told_to_the_planner, place_explains_needs,
                   an_image_goes_where_it_can_be_seen]))

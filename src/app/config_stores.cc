@@ -1,0 +1,97 @@
+#include "app/config_stores.h"
+
+#include "base/limits/placement.h"
+
+namespace drover::app {
+namespace {
+
+/// What is known of the store: of its place in the catalog, then the operator's own.
+catalog::Facts facts_of(const Json& item, const std::string& at, const TellFault& fault,
+                        const Config& config) {
+  catalog::Facts out;
+  if (auto id = item.get_string("place")) {
+    const catalog::Place* place = config.places.find(*id);
+    if (place == nullptr) {
+      fault(at + ".place", "there is no place '" + std::string(*id) + "'",
+            "drover catalog show lists them");
+    } else {
+      out = place->facts;
+    }
+  }
+  if (const Json* own = item.find("facts"); own != nullptr && !own->is_null()) {
+    auto read = catalog::Facts::from_json(*own, "operator", "");
+    if (!read) fault(at + ".facts", read.error().message, "");
+    out.overlay(read.value_or(catalog::Facts()));
+  }
+  return out;
+}
+
+void read_store(const Json& item, const std::string& at, const ConfigPath& path,
+                const TellFault& fault, Config& out) {
+  if (!known_settings(item, at, {"name", "data", "place", "facts"}, fault)) return;
+  road::StoreSpec store;
+  store.name = item.get_string("name").value_or("");
+  if (store.name.empty()) {
+    fault(at, "a store needs a name", "such as name: frankfurt-a");
+    return;
+  }
+  if (store.name == road::kOwnStore) {
+    fault(at + ".name", "'" + store.name + "' is what this server's own store is called", "");
+    return;
+  }
+  const std::string folder = path(std::string(item.get_string("data").value_or("")));
+  if (item.get_string("data").value_or("").empty()) {
+    fault(at, "the store '" + store.name + "' needs a folder", "data: scratch/" + store.name);
+  }
+  if (folder == out.data) {
+    fault(at + ".data", "'" + folder + "' is this server's own data folder", "a folder of its own");
+  }
+  for (const auto& [name, other] : out.store_folders) {
+    if (name == store.name) fault(at + ".name", "two stores are named '" + name + "'", "");
+    if (other == folder) fault(at + ".data", "'" + name + "' has the same folder", "");
+  }
+  if (out.things.contains(store.name)) {
+    fault(at + ".name", "something else is named '" + store.name + "'", "");
+  }
+  store.facts = facts_of(item, at, fault, out);
+  if (store.facts.text("fault_domain").empty()) {
+    fault(at, "the fault domain of the store '" + store.name + "' is not stated",
+          "facts: {fault_domain: …}, as endpoints state theirs");
+  }
+  out.store_folders[store.name] = folder;
+  road::ThingSpec thing;
+  thing.kind = policy::ThingKind::kStore;
+  thing.facts = store.facts;
+  out.things[store.name] = std::move(thing);
+  out.road.stores.push_back(std::move(store));
+}
+
+}  // namespace
+
+void read_stores(const Json& root, const ConfigPath& path, const TellFault& fault, Config& out) {
+  const Json* list = root.find("stores");
+  if (list == nullptr || list->is_null()) return;
+  const Json::Array* items = list->array_items();
+  if (items == nullptr) {
+    fault("stores", "stores must be a list", "begin each entry with '- '");
+    return;
+  }
+  if (items->size() > limits::kScratchStoresMax) {
+    fault("stores", "there may be at most " + std::to_string(limits::kScratchStoresMax) + " stores",
+          "");
+    return;
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    read_store((*items)[i], "stores[" + std::to_string(i) + "]", path, fault, out);
+  }
+  if (out.road.stores.empty()) return;
+  // Last: of equally near ones, one that was named for it.
+  road::StoreSpec own;
+  own.name = road::kOwnStore;
+  if (auto here = out.things.find(road::kOwnStore); here != out.things.end()) {
+    own.facts = here->second.facts;
+  }
+  out.road.stores.push_back(std::move(own));
+}
+
+}  // namespace drover::app
