@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sim/batch.h"
 #include "sim/exchange.h"
 #include "sim/gate_listener.h"
 
@@ -17,6 +18,9 @@ async::Task<void> serve(SimCloud* cloud, SimSite* site, async::Context ctx,
   co_await exchange.run();
 }
 }  // namespace
+
+SimSite::SimSite() = default;
+SimSite::~SimSite() = default;
 
 SimCloud::SimCloud(async::Loop& loop, net::Network& network, SimCloudOptions options)
     : loop_(loop),
@@ -31,6 +35,7 @@ SimCloud::SimCloud(async::Loop& loop, net::Network& network, SimCloudOptions opt
     auto site = std::make_unique<SimSite>();
     site->region = region;
     site->cache = PromptCache(options_.prompt_cache);
+    site->batches = std::make_unique<BatchDesk>(*this, *site);
     sites_.push_back(std::move(site));
   }
 }
@@ -113,6 +118,23 @@ bool SimCloud::in_outage(std::string_view region) const {
 void SimCloud::set_quota(QuotaRules rules) {
   options_.quota = rules;
   for (std::unique_ptr<SimSite>& site : sites_) site->quotas.clear();
+}
+
+void SimCloud::set_tier(std::string asked, std::string served) {
+  if (asked.empty()) asked = "default";
+  if (served.empty()) {
+    tiers_.erase(asked);
+  } else {
+    tiers_[std::move(asked)] = std::move(served);
+  }
+}
+
+void SimCloud::set_batches(const BatchRules& rules) {
+  for (std::unique_ptr<SimSite>& site : sites_) site->batches->set_rules(rules);
+}
+
+void SimCloud::run_batches() {
+  for (std::unique_ptr<SimSite>& site : sites_) site->batches->run_due();
 }
 
 uint64_t SimCloud::misses() const {

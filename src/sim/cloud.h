@@ -27,6 +27,9 @@
 
 namespace drover::sim {
 
+class BatchDesk;
+struct BatchRules;
+
 /// One region: its own port, prompt cache, quotas and outage.
 struct SimSite {
   std::string region;
@@ -34,7 +37,10 @@ struct SimSite {
   bool outage = false;
   PromptCache cache;
   std::map<std::string, Quota, std::less<>> quotas;  // by model
+  std::unique_ptr<BatchDesk> batches;
   std::unique_ptr<http::Server> server;
+  SimSite();
+  ~SimSite();
 };
 
 class SimCloud {
@@ -65,6 +71,11 @@ class SimCloud {
   bool in_outage(std::string_view region) const;
   /// Of every region and model, filled anew.
   void set_quota(QuotaRules rules);
+  /// From now on calls that ask for `asked` ("" and "default": the usual one) are served, and
+  /// billed, under another tier, as real clouds do when one is full. Empty `served`: no longer so.
+  void set_tier(std::string asked, std::string served);
+  /// Of batches that are made from now on.
+  void set_batches(const BatchRules& rules);
   /// Questions that recordings had no answer to.
   uint64_t misses() const;
   Json state(size_t log_max) const;
@@ -73,6 +84,7 @@ class SimCloud {
   http::Handler handler(size_t site);
 
  private:
+  friend class BatchDesk;
   friend class Exchange;
 
   Result<void> listen(SimSite& site, uint16_t port);
@@ -80,6 +92,8 @@ class SimCloud {
                             http::ServerResponse& response);
   Result<Json> control_answer(const http::RequestHead& head, std::string_view body);
   Result<Json> control_faults(const Json& body);
+  /// Runs what batches are due, so that the books have it.
+  void run_batches();
   const SimModel* find_model(std::string_view id) const;
 
   async::Loop& loop_;
@@ -91,6 +105,7 @@ class SimCloud {
   std::string control_url_;
   FaultQueue faults_;
   Ledger ledger_;
+  std::map<std::string, std::string, std::less<>> tiers_;  // asked to served
   SeededRandom random_;
 };
 

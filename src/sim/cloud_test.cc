@@ -104,6 +104,33 @@ TEST_F(SimCloudTest, AnswersWholeAndInPieces) {
   EXPECT_EQ(cloud.ledger().billed().output, 2 * 4) << "15 bytes are 4 tokens";
 }
 
+TEST_F(SimCloudTest, TellsTheTierItServedAndBillsByIt) {
+  SimCloud& cloud = start(CloudKind::kOpenAi);
+  auto ask = [&](std::string tier, bool stream) {
+    http::ClientRequest wish = chat(cloud, "hello", stream);
+    if (!tier.empty()) {
+      wish.body.pop_back();
+      wish.body += ",\"service_tier\":\"" + tier + "\"}";
+    }
+    return get(std::move(wish));
+  };
+  EXPECT_EQ(ask("", false).json().get_string("service_tier"), "default");
+  EXPECT_EQ(ask("flex", false).json().get_string("service_tier"), "flex");
+  Got pieces = ask("priority", true);
+  EXPECT_LT(pieces.body.find("you said"), pieces.body.find("service_tier")) << "told at the end";
+  EXPECT_NE(pieces.body.find("\"service_tier\":\"priority\""), std::string::npos);
+  EXPECT_EQ(ask("hurried", false).status, 400);
+  cloud.set_tier("flex", "default");
+  EXPECT_EQ(ask("flex", false).json().get_string("service_tier"), "default");
+  cloud.set_tier("flex", "");
+  EXPECT_EQ(ask("flex", false).json().get_string("service_tier"), "flex");
+  const Json state = cloud.state(10);
+  const Json& billed = *state.find("billed_by_tier");
+  EXPECT_EQ(billed.find("default")->get_int("output_tokens"), 2 * 4);
+  EXPECT_EQ(billed.find("flex")->get_int("output_tokens"), 2 * 4);
+  EXPECT_EQ(billed.find("priority")->get_int("output_tokens"), 4);
+}
+
 TEST_F(SimCloudTest, TakesItsTimeOnTheClockItWasGiven) {
   LatencyModel latency;
   latency.first_token = 300ms;

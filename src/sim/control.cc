@@ -4,9 +4,14 @@
 //   POST /_sim/outage         {"on": true, "region": "…"}
 //   POST /_sim/quota          {"requests_per_minute", "tokens_per_minute"}
 //   POST /_sim/cache          {"clear": true}: forget all prompts
+//   POST /_sim/batch          how batches made from now on go: batch.h
+//   POST /_sim/tier           {"asked": "flex", "served": "default"}: serve and bill another
+//   service
+//                             tier than was asked for; without "served": the one asked for again
 
 #include <charconv>
 
+#include "sim/batch.h"
 #include "sim/cloud.h"
 
 namespace drover::sim {
@@ -26,6 +31,7 @@ Json SimCloud::state(size_t log_max) const {
       one.set("connections", static_cast<uint64_t>(site->server->open_connections()));
       one.set("in_flight", static_cast<uint64_t>(site->server->in_flight()));
     }
+    one.set("batches", site->batches->to_json());
     regions.push(std::move(one));
   }
   out.set("regions", std::move(regions)).set("misses", misses());
@@ -53,6 +59,7 @@ Result<Json> SimCloud::control_faults(const Json& body) {
 
 Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string_view body) {
   std::string_view path = head.path();
+  run_batches();
   if (path == "/_sim/state" && head.method == "GET") {
     size_t log = 100;
     std::string wish = head.query_param("log").value_or("");
@@ -79,6 +86,18 @@ Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string
     return Json::object()
         .set("requests_per_minute", rules.requests_per_minute)
         .set("tokens_per_minute", rules.tokens_per_minute);
+  }
+  if (path == "/_sim/batch") {
+    TRY(BatchRules rules, BatchRules::from_json(json));
+    set_batches(rules);
+    return Json::object().set("takes_ms", rules.takes.count() / 1'000'000);
+  }
+  if (path == "/_sim/tier") {
+    set_tier(std::string(json.get_string("asked").value_or("")),
+             std::string(json.get_string("served").value_or("")));
+    Json served = Json::object();
+    for (const auto& [from, to] : tiers_) served.set(from, to);
+    return Json::object().set("served", std::move(served));
   }
   if (path == "/_sim/cache") {
     for (std::unique_ptr<SimSite>& site : sites_) site->cache.clear();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/limits/http.h"
+#include "sim/batch.h"
+#include "sim/completion.h"
 #include "sim/tokens.h"
 
 namespace drover::sim {
@@ -93,8 +95,39 @@ async::Task<void> Exchange::serve() {
     co_await send(std::move(*answer));
     co_return;
   }
+  if (const BatchCall* batch = std::get_if<BatchCall>(&route)) {
+    co_await serve_batch(*batch);
+    co_return;
+  }
   ModelCall call = std::get<ModelCall>(std::move(route));
   co_await call_model(std::move(call));
+}
+
+/// The answer may be lost after all was done, or nothing be done; see fault.h.
+async::Task<void> Exchange::serve_batch(BatchCall call) {
+  entry().caller = call.caller;
+  dialect_ = &cloud_.profile_->dialect();
+  FaultTarget target;
+  target.region = site_.region;
+  std::string path(request_.head().path());
+  target.path = path;
+  fault_ = cloud_.faults_.take(target);
+  if (fault_) entry().fault = fault_name(fault_->kind);
+  if (has_fault(FaultKind::kStallBeforeHeaders)) {
+    Result<void> stalled = co_await pause(fault_->duration);
+    if (!stalled) co_return;
+  }
+  std::optional<Answer> made = fault_answer();
+  if (!made) {
+    Arrived arrived{request_.head(), body_, site_.region, cloud_.loop_.wall()};
+    made = site_.batches->handle(call, arrived);
+  }
+  if (has_fault(FaultKind::kCutBeforeHeaders)) {
+    outcome_ = "cut";
+    response_.abort();
+    co_return;
+  }
+  co_await send(std::move(*made));
 }
 
 async::Task<void> Exchange::call_model(ModelCall call) {
@@ -177,6 +210,24 @@ std::optional<Answer> Exchange::fault_answer() {
   return std::nullopt;
 }
 
+std::optional<Answer> Exchange::choose_tier() {
+  std::string asked;
+  for (const auto& [name, value] : chat_.extra) {
+    if (name == "service_tier" && value.string() != nullptr) asked = *value.string();
+  }
+  std::optional<std::string> tier = cloud_.profile_->tier_of(asked);
+  if (!tier) {
+    Error error(Code::kInvalidArgument,
+                fmt::format("Invalid value: '{}'. There is no such service tier.", asked));
+    return cloud_.profile_->error(std::move(error).with_reason("invalid_value"), *dialect_);
+  }
+  tier_ = std::move(*tier);
+  auto other = cloud_.tiers_.find(tier_.empty() ? "default" : std::string_view(tier_));
+  if (other != cloud_.tiers_.end()) tier_ = other->second;
+  entry().tier = tier_;
+  return std::nullopt;
+}
+
 std::optional<Answer> Exchange::admit() {
   if (std::optional<Answer> made = fault_answer()) return made;
   model_ = cloud_.find_model(chat_.model);
@@ -199,6 +250,7 @@ std::optional<Answer> Exchange::admit() {
   if (std::optional<Answer> filtered = cloud_.profile_->filter_prompt(chat_)) {
     return filtered;
   }
+  if (std::optional<Answer> unknown = choose_tier()) return unknown;
   ModelQuestion question{chat_, session_, dialect_->framing() == dialect::Framing::kSse};
   Result<ModelAnswer> answer = model_->source->answer(question);
   if (!answer) {
@@ -229,34 +281,15 @@ Answer Exchange::metrics_answer() const {
 }
 
 void Exchange::settle_usage(const std::string& prompt) {
-  answer_tokens_ = count_answer_tokens(answer_.message);
-  int64_t limit = chat_.max_tokens.value_or(0);
-  if (limit > 0 && answer_tokens_ > limit && answer_.message.tool_calls.empty()) {
-    std::string text = answer_.message.text();
-    size_t end = std::min(text.size(), static_cast<size_t>(limit) * kBytesPerToken);
-    while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
-      --end;
-    }
-    answer_.message = contract::Message::of_text(contract::Role::kAssistant, text.substr(0, end));
-    answer_.finish_reason = contract::FinishReason::kLength;
-    answer_tokens_ = count_answer_tokens(answer_.message);
-  }
-  PromptCacheUse cached = site_.cache.use(model_->id, prompt, cloud_.loop_.mono());
-  // Bedrock caches only what a cachePoint marks; the others cache by themselves.
-  bool marked = body_.find("\"cachePoint\"") != std::string::npos;
-  bool explicit_only = cloud_.options_.kind == CloudKind::kAws;
-  usage_.input_tokens = prompt_tokens_;
-  usage_.output_tokens = answer_tokens_;
-  int64_t reasoning = count_reasoning_tokens(answer_.message);
-  if (reasoning > 0) usage_.reasoning_tokens = reasoning;
-  if (!explicit_only || marked) {
-    usage_.cache_read_tokens = cached.read_tokens;
-    if (explicit_only) usage_.cache_write_tokens = cached.write_tokens;
-  }
-  Billed& billed = entry().billed;
-  billed.input = prompt_tokens_;
-  billed.cache_read = usage_.cache_read_tokens.value_or(0);
-  billed.cache_write = usage_.cache_write_tokens.value_or(0);
+  CompletionRules rules;
+  rules.kind = cloud_.options_.kind;
+  rules.marked = body_.find("\"cachePoint\"") != std::string::npos;
+  Completion done = complete(chat_, model_->id, std::move(answer_), prompt, site_.cache,
+                             cloud_.loop_.mono(), rules);
+  answer_ = std::move(done.answer);
+  usage_ = done.usage;
+  answer_tokens_ = done.answer_tokens;
+  entry().billed = done.billed;
 }
 
 contract::ChatResponse Exchange::make_response() const {
@@ -270,6 +303,7 @@ contract::ChatResponse Exchange::make_response() const {
   }
   out.message = answer_.message;
   out.finish_reason = answer_.finish_reason;
+  out.service_tier = tier_;
   if (!has_fault(FaultKind::kMissingUsage)) out.usage = usage_;
   return out;
 }

@@ -27,9 +27,12 @@ class Exchange {
   // exchange.cc
   Task<void> serve();
   Task<void> call_model(ModelCall call);
+  Task<void> serve_batch(BatchCall call);
   /// Decodes, admits and asks the model; the Answer of the first thing that is wrong.
   std::optional<Answer> prepare(const ModelCall& call);
   std::optional<Answer> admit();
+  /// Under which service tier it is served; the Answer if there is no such tier.
+  std::optional<Answer> choose_tier();
   void settle_usage(const std::string& prompt);
   contract::ChatResponse make_response() const;
   LedgerEntry& entry();
@@ -76,6 +79,7 @@ class Exchange {
   int64_t prompt_tokens_ = 0;
   int64_t answer_tokens_ = 0;
   int64_t sent_tokens_ = 0;
+  std::string tier_;  // as it is told
   std::string request_id_;
   std::string response_id_;
   std::string buffer_;

@@ -166,6 +166,10 @@ async::Task<Result<void>> Exchange::pump(dialect::StreamEncoder& encoder) {
     CO_TRY_VOID(co_await fault_before_event(encoder, sent));
   }
   if (!has_fault(FaultKind::kEarlyEnd)) {
+    // Which tier it was is told with the end.
+    contract::StreamStart served;
+    served.service_tier = tier_;
+    encoder.encode(contract::StreamDelta(std::move(served)), events);
     contract::FinishDelta finish;
     finish.reason = response.finish_reason;
     encoder.encode(contract::StreamDelta(finish), events);

@@ -23,6 +23,7 @@ Json LedgerEntry::to_json() const {
   out.set("number", number).set("at", format_rfc3339(at)).set("request_id", request_id);
   out.set("method", method).set("path", path).set("region", region).set("model", model);
   if (!session.empty()) out.set("session", session);
+  if (!tier.empty()) out.set("service_tier", tier);
   if (!caller.empty()) out.set("caller", caller);
   if (!idempotency_key.empty()) out.set("idempotency_key", idempotency_key);
   if (!attempt.empty()) out.set("attempt", attempt);
@@ -56,6 +57,7 @@ void Ledger::close(uint64_t number, std::string outcome) {
   ++statuses_[entry->status];
   billed_.add(entry->billed);
   if (!entry->model.empty()) by_model_[entry->model].add(entry->billed);
+  if (!entry->model.empty()) by_tier_[entry->tier].add(entry->billed);
 }
 
 uint64_t Ledger::count(std::string_view outcome) const {
@@ -76,6 +78,9 @@ Json Ledger::to_json(size_t log_max) const {
   Json out = Json::object();
   out.set("requests", requests()).set("outcomes", std::move(outcomes));
   out.set("statuses", std::move(statuses)).set("billed", billed_.to_json());
+  Json tiers = Json::object();
+  for (const auto& [name, billed] : by_tier_) tiers.set(name, billed.to_json());
+  out.set("billed_by_tier", std::move(tiers));
   out.set("billed_by_model", std::move(models)).set("log", std::move(log));
   return out;
 }

@@ -31,6 +31,7 @@ struct LedgerEntry {
   WallTime at{};
   std::string request_id;
   std::string method, path, region, model, session;
+  std::string tier;             // the service tier that it was served and is billed under; or ""
   std::string caller;           // which credential, never the secret
   std::string idempotency_key;  // as the client sent it
   std::string attempt;          // amz-sdk-request or x-stainless-retry-count
@@ -67,6 +68,7 @@ class Ledger {
   std::map<std::string, uint64_t, std::less<>> outcomes_;
   std::map<int, uint64_t> statuses_;
   std::map<std::string, Billed> by_model_;
+  std::map<std::string, Billed> by_tier_;
   Billed billed_;
 };
 

@@ -45,6 +45,15 @@ Answer Profile::error(const Error& error, const dialect::Dialect& dialect) const
   return out;
 }
 
+std::optional<std::string> Profile::tier_of(std::string_view asked) const {
+  if (asked.empty() || asked == "auto" || asked == "default") return "default";
+  if (asked == "priority" || asked == "fast") return "priority";
+  if (asked == "flex") return "flex";
+  // Capacity that nobody has bought here: served like the others.
+  if (asked == "scale") return "default";
+  return std::nullopt;
+}
+
 Answer json_answer(int status, const Json& body) {
   Answer out;
   out.status = status;
@@ -76,6 +85,15 @@ void add_retry_after(std::string_view form, Duration wait, WallTime now, http::H
   if (form == "date")
     headers.add("retry-after", format_http_date(now + std::chrono::seconds(seconds)));
   if (form == "ms") headers.add("retry-after-ms", std::to_string(ms));
+}
+
+std::string_view batch_path(std::string_view path, std::string_view prefix) {
+  if (!path.starts_with(prefix)) return {};
+  path.remove_prefix(prefix.size());
+  for (std::string_view kind : {"files", "batches"}) {
+    if (path == kind || (path.starts_with(kind) && path[kind.size()] == '/')) return path;
+  }
+  return {};
 }
 
 std::string_view bearer_of(const http::RequestHead& head) {

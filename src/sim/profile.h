@@ -37,7 +37,14 @@ struct ModelCall {
   std::string caller;
 };
 
-using Route = std::variant<Answer, ModelCall>;
+/// A call of the files and batches of sim/batch.h.
+struct BatchCall {
+  std::string path;      // behind the cloud's prefix: "files", "batches/batch_…/cancel"
+  std::string endpoint;  // what its batches call the path of chat completions
+  std::string caller;
+};
+
+using Route = std::variant<Answer, ModelCall, BatchCall>;
 
 /// What arrived, whole.
 struct Arrived {
@@ -72,6 +79,10 @@ class Profile {
   /// own.
   virtual Answer throttled(const QuotaState& quota, std::string_view form, WallTime now,
                            const dialect::Dialect& dialect) const = 0;
+  /// The service tier of a call that asks for `asked` (empty: for none), as the cloud names it when
+  /// it has room there. Empty: it has no tiers, or tells of none that was not asked for. Nothing:
+  /// it does not know such a tier.
+  virtual std::optional<std::string> tier_of(std::string_view asked) const;
   /// The content filter's refusal of a prompt, where the cloud has one.
   virtual std::optional<Answer> filter_prompt(const contract::ChatRequest&) const {
     return std::nullopt;
@@ -92,6 +103,8 @@ std::string make_uuid(Random& random);
 std::string make_token(Random& random, size_t n);
 /// Adds Retry-After in one of its forms.
 void add_retry_after(std::string_view form, Duration wait, WallTime now, http::Headers& headers);
+/// Of a path that belongs to files and batches, what is behind the prefix; else empty.
+std::string_view batch_path(std::string_view path, std::string_view prefix);
 /// The token of "Authorization: Bearer …"; empty if there is none.
 std::string_view bearer_of(const http::RequestHead& head);
 

@@ -102,6 +102,14 @@ class AwsProfile final : public Profile {
     return out;
   }
 
+  /// Told only where it is asked for.
+  std::optional<std::string> tier_of(std::string_view asked) const override {
+    for (std::string_view known : {"", "default", "flex", "priority", "reserved"}) {
+      if (asked == known) return std::string(asked);
+    }
+    return std::nullopt;
+  }
+
   std::string make_request_id(Random& random) const override { return make_uuid(random); }
   std::string make_response_id(Random& random) const override {
     return "chatcmpl-" + make_uuid(random);

@@ -58,6 +58,11 @@ class AzureProfile final : public Profile {
     call.caller = std::move(caller);
     if (path == "/openai/v1/chat/completions" && head.method == "POST") return call;
     if (path == "/openai/v1/models" && head.method == "GET") return models();
+    std::string_view batch = batch_path(path, "/openai/v1/");
+    if (batch.empty() && head.query_param("api-version")) batch = batch_path(path, "/openai/");
+    if (!batch.empty()) {
+      return BatchCall{std::string(batch), "/chat/completions", std::move(call.caller)};
+    }
     if (!head.query_param("api-version")) return not_found();
     if (path == "/openai/models" && head.method == "GET") return models();
     if (!path.starts_with(kDeployments) || head.method != "POST") return not_found();

@@ -57,6 +57,10 @@ class OpenAiProfile final : public Profile {
       call.caller = fmt::format("key {}", who);
       return call;
     }
+    std::string_view batch = batch_path(path, "/v1/");
+    if (!vllm_ && !batch.empty()) {
+      return BatchCall{std::string(batch), "/v1/chat/completions", fmt::format("key {}", who)};
+    }
     return not_found(head);
   }
 
@@ -114,6 +118,11 @@ class OpenAiProfile final : public Profile {
     }
     add_retry_after(form.empty() ? "seconds" : form, quota.wait, now, out.headers);
     return out;
+  }
+
+  std::optional<std::string> tier_of(std::string_view asked) const override {
+    // vLLM takes the field and has no tiers.
+    return vllm_ ? std::string() : Profile::tier_of(asked);
   }
 
   std::string make_request_id(Random& random) const override {

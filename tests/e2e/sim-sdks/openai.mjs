@@ -244,4 +244,34 @@ await check('azure: an Entra token, and the v1 path by the plain client', async 
   const forged = new AzureOpenAI({ ...rest, azureADTokenProvider: async () => token.slice(0, -2) + 'xx' });
   assert.equal((await failure(forged.chat.completions.create({ model: azModel, messages: ask('hi') }))).status, 401);
 });
+const oa = clouds.openai;
+const batchClients = {
+  openai: [oa, new OpenAI({ baseURL: oa.regions[0].url + '/v1', apiKey: oa.credentials.bearer, maxRetries: 0 })],
+  'azure v1': [az, new OpenAI({ baseURL: az.regions[0].url + '/openai/v1/', apiKey: az.credentials.api_key, maxRetries: 0 })],
+};
+for (const [name, [cloud, client]] of Object.entries(batchClients)) {
+  await check(`${name}: a batch, from its file to its answers`, async () => {
+    await control(cloud, 'POST', '/_sim/batch', { takes_ms: 200 });
+    const url = '/v1/chat/completions';
+    const text = ['hi', 'a long story'].map((t, n) => JSON.stringify({ custom_id: `n-${n}`, method: 'POST', url,
+      body: { model: cloud.models[0], messages: ask(t) } }) + '\n').join('');
+    const file = await client.files.create({ file: new File([text], 'in.jsonl'), purpose: 'batch' });
+    let batch = await client.batches.create({ input_file_id: file.id, endpoint: url, completion_window: '24h' });
+    assert.equal(batch.status, 'validating');
+    for (let i = 0; i < 100 && batch.status !== 'completed'; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      batch = await client.batches.retrieve(batch.id);
+    }
+    assert.deepEqual({ ...batch.request_counts }, { total: 2, completed: 2, failed: 0 });
+    const answers = (await (await client.files.content(batch.output_file_id)).text()).trim().split('\n').map(JSON.parse);
+    assert.match(answers[1].response.body.choices[0].message.content, /had come\.$/);
+    // An answer that is lost: the batch is there all the same, and is found by its metadata.
+    await fault(cloud, { kind: 'cut_before_headers', path: 'batches' });
+    const metadata = { key: `k-${name}` };
+    await failure(client.batches.create({ input_file_id: file.id, endpoint: url, completion_window: '24h', metadata }));
+    const found = [];
+    for await (const one of client.batches.list()) if (one.metadata?.key === metadata.key) found.push(one);
+    assert.equal(found.length, 1);
+  });
+}
 done();

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The clouds' official SDKs, unchanged, against the simulated clouds: openai (npm and PyPI) at
-# CoreWeave and Azure, AWS's client (over HTTP/2) and boto3 (over HTTP/1.1) at Bedrock.
+# CoreWeave, Azure and OpenAI (service tiers and batches too), AWS's client (over HTTP/2) and boto3 (over HTTP/1.1) at Bedrock.
 source "$(dirname "$0")/../lib.sh"
 need_node
 need_python
 
-start sim "$DROVER" sim --json --script "$HERE/script.yaml"
+start sim "$DROVER" sim --json --cloud aws --cloud azure --cloud coreweave --cloud openai --script "$HERE/script.yaml"
 await 20 '^\{"clouds"' "$WORK/sim.log" >"$WORK/clouds.json"
 
 status=0
