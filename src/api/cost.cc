@@ -40,6 +40,7 @@ Result<trace::LedgerFilter> read_filter(const Exchange& exchange) {
   out.endpoint = param(exchange, "endpoint");
   out.provider = param(exchange, "provider");
   out.region = param(exchange, "region");
+  out.tier = param(exchange, "tier");
   out.from_day = param(exchange, "from");
   out.to_day = param(exchange, "to");
   for (const std::string& day : {out.from_day, out.to_day}) {
@@ -121,12 +122,14 @@ Task<Result<Json>> calls(Context ctx, Exchange& exchange, CostServices services)
     const trace::LedgerLine& l = it->line;
     if (!it->settled || (estimated && !it->record.billing.usage.estimated)) continue;
     const std::string day = trace::day_of(it->record.at);
-    const bool wanted =
-        is(filter.tenant, l.tenant) && is(filter.key, l.key) && is(filter.agent, l.agent) &&
-        is(filter.session, l.session) && is(filter.tree, l.tree) && is(filter.model, l.model) &&
-        is(filter.endpoint, l.endpoint) && is(filter.provider, l.provider) &&
-        is(filter.region, l.region) && (filter.from_day.empty() || day >= filter.from_day) &&
-        (filter.to_day.empty() || day <= filter.to_day);
+    const std::string tier(trace::ledger_tier(it->record.tier));
+    const bool wanted = is(filter.tenant, l.tenant) && is(filter.key, l.key) &&
+                        is(filter.agent, l.agent) && is(filter.session, l.session) &&
+                        is(filter.tree, l.tree) && is(filter.model, l.model) &&
+                        is(filter.endpoint, l.endpoint) && is(filter.provider, l.provider) &&
+                        is(filter.region, l.region) && is(filter.tier, tier) &&
+                        (filter.from_day.empty() || day >= filter.from_day) &&
+                        (filter.to_day.empty() || day <= filter.to_day);
     if (!wanted) continue;
     more = shown == limit;
     if (!more) data.push(call_json(*it));

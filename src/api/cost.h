@@ -3,7 +3,7 @@
 // operator's tenant every tenant's.
 //
 //   GET  /v1/cost[?by=day,key,model&from=DAY&to=DAY&tenant=&key=&agent=&session=&tree=&model=
-//                 &endpoint=&provider=&region=]      sums (trace/ledger.h); by: grouped by these
+//                 &endpoint=&provider=&region=&tier=]  sums (trace/ledger.h); by: grouped by these
 //   GET  /v1/cost/calls[?estimated=true&session=…&limit=]   single calls, newest first
 //   GET  /v1/budgets                                 accounts: limits, used, reserved, renewal
 //   POST /v1/cost/bill[?apply=none|estimates|all&complete=true&provider=&endpoint=&from=&to=]

@@ -5,6 +5,11 @@
 namespace drover::catalog {
 namespace {
 
+/// Tables say "batches", providers and bills "batch".
+std::string_view table_name(std::string_view service_tier) {
+  return service_tier == "batch" ? "batches" : service_tier;
+}
+
 struct Rates {
   Money input;
   Money output;
@@ -45,7 +50,7 @@ std::optional<Money> pick(const std::vector<PriceTier>& tiers, int64_t input_tok
 Rates rates_for(const Price& price, int64_t input_tokens, std::string_view service_tier) {
   auto rate = [&](std::optional<Money> PriceTier::* field, std::optional<Money> own) {
     if (price.tiers.empty()) return own;
-    std::optional<Money> special = pick(price.tiers, input_tokens, service_tier, field);
+    std::optional<Money> special = pick(price.tiers, input_tokens, table_name(service_tier), field);
     return special ? special : own;
   };
   Rates out;

@@ -57,6 +57,7 @@ prices:
     tiers:
       - {tier: flex, input: 1, output: 4}
       - {tier: priority, input: 4, output: 16}
+      - {tier: batches, input: 1, output: 4}
       - {above_input_tokens: 200000, input: 3, output: 12}
     uplift: {regions: ["eu-*"], percent: 10}
   - provider: [p, q]
@@ -91,6 +92,7 @@ TEST(PriceBook, EveryTokenClassHasItsRate) {
   // 1000×.5 + 500×4 + 1500×2.5 + 100×20 + 200×3 + 6700×2 + 3000×9 + 400×30 + 6600×8, a million.
   EXPECT_EQ(price.cost(u).usd(), "0.11405");
   EXPECT_EQ(price.cost(usage(1'000'000 / 8, 0), "flex").usd(), "0.125");
+  EXPECT_EQ(price.cost(usage(1'000'000 / 8, 0), "batch").usd(), "0.125") << "a bill's word for it";
   EXPECT_EQ(price.cost(usage(100'000, 0), "priority").usd(), "0.4");
   EXPECT_EQ(price.cost(usage(300'000, 0)).usd(), "0.9") << "above a size all of it";
   // What is reserved is never less, whatever the classes turn out to be.

@@ -60,11 +60,10 @@ class Books {
   size_t apply(const std::vector<Match>& matches, std::string_view why);
   /// Corrects a settled call by what its provider says: the sums of its day and, where its window
   /// runs, the accounts.
-  void correct(const trace::LedgerRecord& settled, const trace::LedgerLine& line,
-               const trace::Billing& billed, std::string_view why);
+  void correct(const LedgerCall& settled, const trace::Billing& billed, std::string_view tier,
+               std::string_view why);
   /// A call that the provider billed and nobody booked.
-  void add_missing(const trace::LedgerLine& line, WallTime at, const trace::Billing& billed,
-                   std::string_view request_id, std::string_view why);
+  void add_missing(const Match& match);
 
   /// What the last start found open.
   size_t lost() const { return lost_; }

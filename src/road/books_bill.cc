@@ -28,44 +28,48 @@ size_t Books::apply(const std::vector<Match>& matches, std::string_view why) {
   for (const Match& m : matches) {
     if (m.call == nullptr) continue;
     if (!m.extra) {
-      correct(m.call->record, m.call->line, m.billed, why);
+      correct(*m.call, m.billed, m.tier, why);
     } else {
-      add_missing(m.call->line, m.call->record.at, m.billed, m.row->request_id, why);
+      add_missing(m);
     }
     ++out;
   }
   return out;
 }
 
-void Books::correct(const LedgerRecord& settled, const LedgerLine& line,
-                    const trace::Billing& billed, std::string_view why) {
+void Books::correct(const LedgerCall& call, const trace::Billing& billed, std::string_view tier,
+                    std::string_view why) {
+  const LedgerRecord& settled = call.record;
   LedgerRecord record;
   record.kind = RecordKind::kCorrect;
   record.call = settled.sequence;
   record.at = settled.at;
+  record.ok = settled.ok;
+  record.lost = settled.lost;
   record.before = settled.billing;
   record.billing = billed;
-  record.tier = why;
+  record.why = why;
+  record.tier_before = settled.tier;
+  record.tier = tier;
   AccountLine target;
-  target.line = line;
+  target.line = call.line;
   p_.accounts->book(target, record);
   Use use = use_of(billed);
   use -= use_of(settled.billing);
-  count(line, use, record, Counting::kBooked);
+  count(call.line, use, record, Counting::kBooked);
 }
 
-void Books::add_missing(const LedgerLine& line, WallTime at, const trace::Billing& billed,
-                        std::string_view request_id, std::string_view why) {
+void Books::add_missing(const Match& match) {
   LedgerRecord record;
   record.kind = RecordKind::kSettle;
-  record.at = at;
-  record.billing = billed;
-  record.request_id = request_id;
-  record.tier = why;
+  record.at = match.call->record.at;
+  record.billing = match.billed;
+  record.request_id = match.row->request_id;
+  record.tier = match.tier;
   AccountLine target;
-  target.line = line;
+  target.line = match.call->line;
   p_.accounts->book(target, record);
-  count(line, use_of(billed), record, Counting::kBooked);
+  count(target.line, use_of(match.billed), record, Counting::kBooked);
 }
 
 }  // namespace drover::road

@@ -200,7 +200,7 @@ TEST_F(BooksTest, AKillNeitherFreesNorBurnsMoney) {
   billed.usage.input_tokens = 10;
   billed.usage.output_tokens = 0;
   billed.cost = *Money::parse_usd("0.5");
-  p_->books->correct(lost, line, billed, "bill");
+  p_->books->correct(LedgerCall{lost, line, true}, billed, "flex", "bill");
   kill();
   EXPECT_EQ(account("all").money.usd(), "0.75");
   EXPECT_EQ(account("all").tokens, 50);

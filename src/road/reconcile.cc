@@ -33,6 +33,16 @@ bool same_tokens(const contract::Usage& a, const contract::Usage& b) {
          same(a.cache_write_tokens, b.cache_write_tokens);
 }
 
+/// The names that mean no tier in particular.
+std::string_view plain(std::string_view tier) {
+  return tier == "default" || tier == "standard" || tier == "on_demand" ? "" : tier;
+}
+
+/// Told on both sides, and not the same.
+bool other_tier(const BillRow& row, const LedgerRecord& booked) {
+  return !row.tier.empty() && plain(row.tier) != plain(booked.tier);
+}
+
 contract::Usage nothing_used() {
   contract::Usage out;
   out.input_tokens = 0;
@@ -80,7 +90,9 @@ void CallReader::take(const LedgerRecord& record, const trace::LedgerLine& line)
     case RecordKind::kCorrect: {
       auto settled = settled_.find(record.call);
       if (settled == settled_.end()) return;
-      settled->second.record.billing = record.billing;
+      LedgerRecord& now = settled->second.record;
+      now.billing = record.billing;
+      if (record.tier != record.tier_before) now.tier = record.tier;
       settled->second.corrected = true;
       return;
     }
@@ -110,13 +122,14 @@ bool BillScope::covers(const LedgerCall& call) const {
 }
 
 PriceOf price_by(std::shared_ptr<const catalog::Catalog> catalog) {
-  return [catalog](const trace::LedgerLine& line, WallTime at, contract::Usage usage) {
+  return [catalog](const trace::LedgerLine& line, WallTime at, contract::Usage usage,
+                   std::string_view tier) {
     trace::Billing out;
     const catalog::Endpoint* endpoint = catalog->find(line.endpoint);
     if (endpoint != nullptr) {
       const catalog::Price& price = endpoint->price_at(at);
       out.cost_known = price.known;
-      out.cost = price.cost(usage);
+      out.cost = price.cost(usage, tier);
     }
     out.usage = std::move(usage);
     return out;
@@ -182,20 +195,22 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
       return;
     }
     const trace::Billing& booked = call->record.billing;
-    match.billed = price(call->line, call->record.at, merged(row.usage, booked.usage));
+    match.tier = row.tier.empty() ? call->record.tier : row.tier;
+    match.billed = price(call->line, call->record.at, merged(row.usage, booked.usage), match.tier);
     if (row.cost) {
       match.billed.cost = *row.cost;
       match.billed.cost_known = true;
     }
     if (extra || !call->settled) {
       match.extra = true;
-      match.billed = price(call->line, call->record.at, row.usage);
+      match.billed = price(call->line, call->record.at, row.usage, match.tier);
       if (row.cost) match.billed.cost = *row.cost;
       match.billed.cost_known = match.billed.cost_known || row.cost.has_value();
       out.added.push_back(std::move(match));
     } else if (booked.usage.estimated) {
       out.corrected.push_back(std::move(match));
-    } else if (!same_tokens(row.usage, booked.usage) || (row.cost && *row.cost != booked.cost)) {
+    } else if (!same_tokens(row.usage, booked.usage) || other_tier(row, call->record) ||
+               (row.cost && *row.cost != booked.cost)) {
       out.different.push_back(std::move(match));
     } else {
       ++out.agreed;
@@ -238,7 +253,8 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     if (!open.contains(&call) || !call.settled) continue;
     Match match;
     match.call = &call;
-    match.billed = price(call.line, call.record.at, nothing_used());
+    match.tier = call.record.tier;
+    match.billed = price(call.line, call.record.at, nothing_used(), match.tier);
     (call.record.billing.usage.estimated ? out.estimated : out.unbilled).push_back(match);
   }
   return out;

@@ -6,8 +6,8 @@
 // A row of the bill belongs to the settled call with the same request id; without one, to an
 // estimate (or an attempt that was released as free) sent under the same idempotency key, the
 // oldest first. A released attempt that was billed after all becomes a row of its own. A call whose
-// usage the provider itself told and whose bill says otherwise is a difference: it is listed, and
-// changed only if asked.
+// usage the provider itself told and whose bill says otherwise (other tokens, another service tier)
+// is a difference: it is listed, and changed only if asked.
 
 #include <functional>
 #include <map>
@@ -52,6 +52,7 @@ struct Match {
   const LedgerCall* call = nullptr;     // null: nobody booked it
   const trace::BillRow* row = nullptr;  // null: nobody billed it
   trace::Billing billed;                // by the bill, priced
+  std::string tier;                     // by the bill; what is booked where it says none
   bool extra = false;                   // a row of its own is booked for it
 };
 
@@ -68,9 +69,9 @@ struct Reconciliation {
   bool exact() const { return different.empty() && unknown.empty() && unbilled.empty(); }
 };
 
-/// What those tokens cost at that line, then; cost_known false where nobody knows.
+/// What those tokens cost at that line, then, under that tier; cost_known false where nobody knows.
 using PriceOf = std::function<trace::Billing(const trace::LedgerLine& line, WallTime at,
-                                             contract::Usage usage)>;
+                                             contract::Usage usage, std::string_view tier)>;
 PriceOf price_by(std::shared_ptr<const catalog::Catalog> catalog);
 
 Reconciliation reconcile(const std::vector<LedgerCall>& calls,

@@ -49,11 +49,12 @@ class ReconcileTest : public testing::Test {
     EXPECT_TRUE(rows) << rows.error().message;
     rows_ = std::move(*rows);
     calls_ = std::move(reader_).calls();
-    PriceOf price = [](const LedgerLine&, WallTime, contract::Usage usage) {
+    PriceOf price = [](const LedgerLine&, WallTime, contract::Usage usage, std::string_view tier) {
       trace::Billing out;
       out.usage = std::move(usage);
       out.cost_known = true;
-      out.cost = Money::from_pico_usd(1000) * out.usage.input_tokens.value_or(0);
+      const int64_t rate = tier == "flex" ? 500 : 1000;
+      out.cost = Money::from_pico_usd(rate) * out.usage.input_tokens.value_or(0);
       return out;
     };
     return reconcile(calls_, rows_, scope, price);
@@ -74,6 +75,37 @@ TEST_F(ReconcileTest, TwoProvidersMayGiveOutTheSameId) {
 {"request_id":"req-7","idempotency_key":"s/1","input_tokens":10,"output_tokens":5})");
   EXPECT_EQ(r.agreed, 2);
   EXPECT_TRUE(r.exact());
+}
+
+TEST_F(ReconcileTest, TheTierOfTheBillCounts) {
+  auto under = [&](std::string key, std::string request, std::string tier, bool estimated) {
+    const uint64_t call = reserve(std::move(key));
+    LedgerRecord r;
+    r.kind = RecordKind::kSettle;
+    r.call = call;
+    r.sequence = 100 + call;
+    r.request_id = std::move(request);
+    r.tier = std::move(tier);
+    r.billing.usage.input_tokens = 10;
+    r.billing.usage.output_tokens = 5;
+    r.billing.usage.estimated = estimated;
+    reader_.take(r, lines_[call]);
+  };
+  under("k1", "r1", "flex", false);
+  under("k2", "r2", "flex", false);     // was served as usual
+  under("k3", "r3", "default", false);  // a bill that tells no tier
+  under("k4", "", "", true);
+  under("k5", "r5", "", false);  // nobody told, and the bill says the usual one
+  auto r =
+      run("request_id,idempotency_key,service_tier,input_tokens,output_tokens\n"
+          "r1,k1,flex,10,5\nr2,k2,default,10,5\nr3,k3,,10,5\n,k4,flex,8,5\nr5,k5,default,10,5\n");
+  EXPECT_EQ(r.agreed, 3);
+  ASSERT_EQ(r.different.size(), 1u);
+  EXPECT_EQ(r.different[0].call->record.request_id, "r2");
+  EXPECT_EQ(r.different[0].tier, "default");
+  ASSERT_EQ(r.corrected.size(), 1u);
+  EXPECT_EQ(r.corrected[0].tier, "flex");
+  EXPECT_EQ(r.corrected[0].billed.cost.pico_usd(), 8 * 500) << "at the price of its tier";
 }
 
 TEST_F(ReconcileTest, EveryCaseFindsItsPlace) {

@@ -31,6 +31,7 @@ std::string_view canonical(std::string_view name) {
   if (name == "call" || name == "call_key") return "idempotency_key";
   if (name == "at" || name == "timestamp") return "time";
   if (name == "cost") return "cost_usd";
+  if (name == "service_tier") return "tier";
   return name;
 }
 
@@ -43,6 +44,7 @@ Result<void> set_field(BillRow& row, std::string_view column, std::string_view v
   if (name == "endpoint") row.endpoint = value;
   if (name == "region") row.region = value;
   if (name == "model") row.model = value;
+  if (name == "tier") row.tier = value;
   if (name == "time") {
     Result<WallTime> at = parse_rfc3339(value);
     if (!at) return fail(Code::kInvalidArgument, "'time' is not RFC 3339");

@@ -9,6 +9,7 @@
 //   idempotency_key, call           ours, as we sent it
 //   time, at                        RFC 3339
 //   provider, endpoint, region, model
+//   service_tier, tier              that it was served under
 //   input_tokens, output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, …
 //                                   (the names of contract::Usage; "billed" or "usage" may hold
 //                                   them)
@@ -31,7 +32,7 @@ namespace drover::trace {
 struct BillRow {
   std::string request_id, call_key;
   std::optional<WallTime> at;
-  std::string provider, endpoint, region, model;
+  std::string provider, endpoint, region, model, tier;
   contract::Usage usage;
   std::optional<Money> cost;
   int64_t tokens() const {

@@ -18,7 +18,7 @@ struct KeyField {
   std::string_view name;
   std::string LedgerKey::* field;
   std::string LedgerFilter::* filter;  // null: the day
-  std::string LedgerLine::* line;
+  std::string LedgerLine::* line;      // null: the day, the tier
 };
 constexpr KeyField kKeyFields[] = {
     {"day", &LedgerKey::day, nullptr, nullptr},
@@ -31,7 +31,12 @@ constexpr KeyField kKeyFields[] = {
     {"endpoint", &LedgerKey::endpoint, &LedgerFilter::endpoint, &LedgerLine::endpoint},
     {"provider", &LedgerKey::provider, &LedgerFilter::provider, &LedgerLine::provider},
     {"region", &LedgerKey::region, &LedgerFilter::region, &LedgerLine::region},
+    {"tier", &LedgerKey::tier, &LedgerFilter::tier, nullptr},
 };
+
+/// Providers' words. Others are one, so that what a provider says makes no rows without end.
+constexpr std::string_view kTiers[] = {"default", "flex",     "priority", "batch", "scale",
+                                       "auto",    "reserved", "standard", "fast",  "on_demand"};
 
 struct SumField {
   std::string_view name;
@@ -59,6 +64,8 @@ constexpr SumField kSumFields[] = {
 std::string document_name(const LedgerKey& key) {
   std::string out;
   for (const KeyField& f : kKeyFields) {
+    // Without a tier the name is that of the time before there were any.
+    if (f.field == &LedgerKey::tier && key.tier.empty()) continue;
     if (!out.empty()) out += '/';
     out += percent_encode(key.*f.field);
   }
@@ -75,9 +82,10 @@ bool matches(const LedgerFilter& filter, const LedgerKey& key) {
          (filter.to_day.empty() || key.day <= filter.to_day);
 }
 
-LedgerKey key_of(const LedgerLine& line, std::string day) {
+LedgerKey key_of(const LedgerLine& line, std::string day, std::string_view tier) {
   LedgerKey out;
   out.day = std::move(day);
+  out.tier = tier;
   for (const KeyField& f : kKeyFields) {
     if (f.line != nullptr) out.*f.field = line.*f.line;
   }
@@ -96,6 +104,18 @@ void add_billing(LedgerSums& sums, const Billing& b, int times) {
   if (b.usage.estimated) sums.estimated_cost += b.cost * times;
 }
 
+/// The call itself, beside what it used.
+void add_call(LedgerSums& sums, const LedgerRecord& record, int times) {
+  (record.ok ? sums.calls : sums.failed) += times;
+  sums.lost += record.lost ? times : 0;
+}
+
+/// A correction that belongs to another row than what it corrects.
+bool moves(const LedgerRecord& record) {
+  return record.kind == RecordKind::kCorrect &&
+         ledger_tier(record.tier) != ledger_tier(record.tier_before);
+}
+
 LedgerKey without_session(LedgerKey key) {
   if (!key.session.empty()) key.session = kOthers;
   if (!key.tree.empty()) key.tree = kOthers;
@@ -103,6 +123,14 @@ LedgerKey without_session(LedgerKey key) {
 }
 
 }  // namespace
+
+std::string_view ledger_tier(std::string_view said) {
+  if (said.empty()) return {};
+  for (std::string_view known : kTiers) {
+    if (said == known) return known;
+  }
+  return "other";
+}
 
 std::string day_of(WallTime t) { return format_rfc3339(t).substr(0, 10); }
 
@@ -130,13 +158,13 @@ void Ledger::mark(Rows::iterator row) {
 }
 
 Ledger::Rows::iterator Ledger::find_row(const LedgerRecord& record, const LedgerLine& line,
-                                        bool replayed) {
+                                        std::string_view tier, bool replayed) {
   const int64_t number = unix_seconds(record.at) / kDaySeconds;
   if (number != day_number_) {
     day_number_ = number;
     day_text_ = day_of(record.at);
   }
-  LedgerKey key = key_of(line, day_text_);
+  LedgerKey key = key_of(line, day_text_, tier);
   if (rolled_.contains(key.day)) key = without_session(std::move(key));
   auto row = rows_.find(key);
   if (row != rows_.end()) return row;
@@ -144,6 +172,12 @@ Ledger::Rows::iterator Ledger::find_row(const LedgerRecord& record, const Ledger
     // It may have been summed with others when there was no room for a row of its own.
     auto others = rows_.find(without_session(key));
     if (others != rows_.end() && others->second.sequence >= record.sequence) return others;
+    // Or, before rows had tiers, in the one for all of them.
+    LedgerKey untiered = key;
+    untiered.tier.clear();
+    auto all = rows_.find(untiered);
+    if (all == rows_.end()) all = rows_.find(without_session(untiered));
+    if (all != rows_.end() && all->second.all_tiers_to >= record.sequence) return all;
   }
   if (rows_.size() >= rows_max_) key = without_session(std::move(key));
   return rows_.try_emplace(std::move(key)).first;
@@ -154,22 +188,43 @@ void Ledger::apply(Rows::iterator row, const LedgerRecord& record) {
   if (record.kind == RecordKind::kCorrect) {
     add_billing(sums, record.before, -1);
   } else {
-    (record.ok ? sums.calls : sums.failed) += 1;
-    sums.lost += record.lost ? 1 : 0;
+    add_call(sums, record, 1);
   }
   add_billing(sums, record.billing, 1);
+  count(row, record);
+}
+
+void Ledger::move(const LedgerRecord& record, const LedgerLine& line, bool replayed) {
+  auto from = find_row(record, line, ledger_tier(record.tier_before), replayed);
+  if (!replayed || record.sequence > from->second.sequence) {
+    add_billing(from->second.sums, record.before, -1);
+    add_call(from->second.sums, record, -1);
+    count(from, record);
+  }
+  auto to = find_row(record, line, ledger_tier(record.tier), replayed);
+  if (!replayed || record.sequence > to->second.sequence) {
+    add_billing(to->second.sums, record.billing, 1);
+    add_call(to->second.sums, record, 1);
+    count(to, record);
+  }
+}
+
+void Ledger::count(Rows::iterator row, const LedgerRecord& record) {
   row->second.sequence = std::max(row->second.sequence, record.sequence);
   sequence_ = std::max(sequence_, record.sequence);
   mark(row);
 }
 
 void Ledger::add(const LedgerRecord& record, const LedgerLine& line, Slot* slot) {
+  if (moves(record)) return move(record, line, false);
   const int64_t day = unix_seconds(record.at) / kDaySeconds;
-  if (slot != nullptr && slot->epoch == epoch_ && slot->day == day) {
+  const std::string_view tier = ledger_tier(record.tier);
+  if (slot != nullptr && slot->epoch == epoch_ && slot->day == day &&
+      slot->row->first.tier == tier) {
     apply(slot->row, record);
     return;
   }
-  auto row = find_row(record, line, false);
+  auto row = find_row(record, line, tier, false);
   if (slot != nullptr) {
     slot->epoch = epoch_;
     slot->day = day;
@@ -179,8 +234,12 @@ void Ledger::add(const LedgerRecord& record, const LedgerLine& line, Slot* slot)
 }
 
 void Ledger::replay(const LedgerRecord& record, const LedgerLine& line) {
-  auto row = find_row(record, line, true);
-  if (record.sequence > row->second.sequence) apply(row, record);
+  if (moves(record)) {
+    move(record, line, true);
+  } else {
+    auto row = find_row(record, line, ledger_tier(record.tier), true);
+    if (record.sequence > row->second.sequence) apply(row, record);
+  }
   sequence_ = std::max(sequence_, record.sequence);
 }
 
@@ -222,14 +281,22 @@ Result<std::vector<LedgerRow>> Ledger::query(const LedgerFilter& filter,
 
 namespace {
 
-Json stored(const LedgerKey& key, const LedgerSums& sums, uint64_t sequence) {
+Json stored(const LedgerKey& key, const LedgerSums& sums, uint64_t sequence,
+            uint64_t all_tiers_to) {
   LedgerRow row{key, sums};
   Json out = to_json(row);
-  out.set("sequence", sequence);
+  out.set("sequence", sequence).set("all_tiers_to", all_tiers_to);
   return out;
 }
 
 }  // namespace
+
+void Ledger::take_position(const Json& json, Row& row) {
+  row.sequence = static_cast<uint64_t>(json.get_int("sequence").value_or(0));
+  const auto sequence = static_cast<int64_t>(row.sequence);
+  row.all_tiers_to = static_cast<uint64_t>(json.get_int("all_tiers_to").value_or(sequence));
+  sequence_ = std::max(sequence_, row.sequence);
+}
 
 async::Task<Result<void>> Ledger::load_days(async::Context ctx, store::Documents* documents) {
   CO_TRY(auto days, co_await documents->list(ctx, kDays));
@@ -241,8 +308,7 @@ async::Task<Result<void>> Ledger::load_days(async::Context ctx, store::Documents
       CO_TRY(LedgerRow row, ledger_row_from_json((*items)[i]));
       Row& mine = rows_[row.key];
       mine.sums += row.sums;
-      mine.sequence = static_cast<uint64_t>((*items)[i].get_int("sequence").value_or(0));
-      sequence_ = std::max(sequence_, mine.sequence);
+      take_position((*items)[i], mine);
     }
   }
   co_return Result<void>();
@@ -263,8 +329,7 @@ async::Task<Result<void>> Ledger::load(async::Context ctx, store::Documents* doc
     }
     Row& mine = rows_[row->key];
     mine.sums += row->sums;
-    mine.sequence = static_cast<uint64_t>(json.get_int("sequence").value_or(0));
-    sequence_ = std::max(sequence_, mine.sequence);
+    take_position(json, mine);
   }
   co_return Result<void>();
 }
@@ -289,7 +354,7 @@ async::Task<Result<void>> Ledger::write_day(async::Context ctx, store::Documents
   first.day = day;
   std::vector<std::pair<LedgerKey, uint64_t>> written;
   for (auto it = rows_.lower_bound(first); it != rows_.end() && it->first.day == day; ++it) {
-    rows.push(stored(it->first, it->second.sums, it->second.sequence));
+    rows.push(stored(it->first, it->second.sums, it->second.sequence, it->second.all_tiers_to));
     written.emplace_back(it->first, it->second.sequence);
   }
   Json document = Json::object().set("rows", std::move(rows));
@@ -320,6 +385,7 @@ async::Task<Result<void>> Ledger::roll_up(async::Context ctx, store::Documents* 
     Row& sum = rows_[key];
     sum.sums += row.sums;
     sum.sequence = std::max(sum.sequence, row.sequence);
+    sum.all_tiers_to = std::max(sum.all_tiers_to, row.all_tiers_to);
     sum.dirty = true;
   }
   ++epoch_;
@@ -344,7 +410,8 @@ async::Task<Result<void>> Ledger::flush(async::Context ctx, store::Documents* do
     auto row = rows_.find(batch[i]);
     if (row == rows_.end()) continue;
     row->second.dirty = false;  // what comes while it is written makes it dirty again
-    Json json = stored(row->first, row->second.sums, row->second.sequence);
+    Json json =
+        stored(row->first, row->second.sums, row->second.sequence, row->second.all_tiers_to);
     std::string name = document_name(batch[i]);
     Result<void> put = co_await documents->put(ctx, kCollection, std::move(name), std::move(json));
     if (put) continue;

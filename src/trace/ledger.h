@@ -1,7 +1,8 @@
 #pragma once
 // The ledger's sums: what was used and what it cost, by tenant, key, agent, session, tree, model,
-// endpoint, provider, region and day. Exact; estimates, what was lost in a crash and calls without
-// a known price are counted beside them, so that a figure says how far it can be trusted.
+// endpoint, provider, region, service tier and day. Exact; estimates, what was lost in a crash and
+// calls without a known price are counted beside them, so that a figure says how far it can be
+// trusted.
 //
 // Derived from the records of the ledger's log (ledger_record.h): each settlement and correction is
 // added once. The sums are flushed to documents (collection "ledger") with the sequence of the last
@@ -40,6 +41,7 @@ struct LedgerKey {
   std::string endpoint;
   std::string provider;
   std::string region;
+  std::string tier;  // that it was served under: ledger_tier()
   auto operator<=>(const LedgerKey&) const = default;
 };
 
@@ -80,6 +82,7 @@ struct LedgerFilter {
   std::string endpoint;
   std::string provider;
   std::string region;
+  std::string tier;
   std::string from_day;
   std::string to_day;
 };
@@ -88,6 +91,8 @@ class Ledger {
   struct Row {
     LedgerSums sums;
     uint64_t sequence = 0;  // the last record in it
+    /// Written before rows had tiers: up to here it holds the records of all tiers.
+    uint64_t all_tiers_to = 0;
     bool dirty = false;
   };
   using Rows = std::map<LedgerKey, Row>;
@@ -124,9 +129,14 @@ class Ledger {
   bool dirty() const { return !dirty_.empty() || !dirty_days_.empty(); }
 
  private:
-  Rows::iterator find_row(const LedgerRecord& record, const LedgerLine& line, bool replayed);
+  Rows::iterator find_row(const LedgerRecord& record, const LedgerLine& line, std::string_view tier,
+                          bool replayed);
   void apply(Rows::iterator row, const LedgerRecord& record);
+  /// A correction that says another tier than it was booked under: from one row to the other.
+  void move(const LedgerRecord& record, const LedgerLine& line, bool replayed);
+  void count(Rows::iterator row, const LedgerRecord& record);
   void mark(Rows::iterator row);
+  void take_position(const Json& json, Row& row);
   async::Task<Result<void>> load_days(async::Context ctx, store::Documents* documents);
   async::Task<Result<void>> roll_up(async::Context ctx, store::Documents* documents,
                                     std::string day);
@@ -152,5 +162,7 @@ Result<LedgerRow> ledger_row_from_json(const Json& json);
 std::vector<std::string_view> ledger_fields();
 /// "2026-11-23".
 std::string day_of(WallTime t);
+/// A provider's word for a service tier as the sums know it: one of a few names, "other", or "".
+std::string_view ledger_tier(std::string_view said);
 
 }  // namespace drover::trace

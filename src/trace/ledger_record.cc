@@ -113,6 +113,7 @@ class Cursor {
     return out;
   }
   bool good() const { return !bad_; }
+  bool at_end() const { return left_.empty(); }
 
  private:
   std::string_view left_;
@@ -175,6 +176,9 @@ void append_record(std::string& out, const LedgerRecord& r) {
       put(out, unix_nanos(r.at));
       put_billing(out, r.before);
       put_billing(out, r.billing);
+      put_text(out, std::string_view(r.why).substr(0, kLedgerTextBytesMax));
+      put(out, flags);
+      put_text(out, std::string_view(r.tier_before).substr(0, kLedgerTextBytesMax));
       put_text(out, std::string_view(r.tier).substr(0, kLedgerTextBytesMax));
       break;
   }
@@ -231,6 +235,10 @@ Result<ParsedRecord> parse_record(std::string_view bytes) {
       r.at = wall_from_unix_nanos(c.take<int64_t>());
       r.before = c.billing();
       r.billing = c.billing();
+      r.why = c.text();
+      if (!c.good() || c.at_end()) break;  // as it was written before there were tiers in it
+      take_flags(c.take<uint8_t>(), r);
+      r.tier_before = c.text();
       r.tier = c.text();
       break;
     default:

@@ -63,12 +63,15 @@ struct LedgerRecord {
   uint32_t line = 0;      // L, R, S, C
   WallTime at{};          // R, S; C: of what it corrects
   bool first = false;     // R, S: the first attempt of a call, which counts as a request
-  bool ok = false;        // S: false: an attempt that failed and was billed
-  bool lost = false;      // S: the process ended before its answer came
+  bool ok = false;        // S, C: false: an attempt that failed and was billed
+  bool lost = false;      // S, C: the process ended before its answer came
   Billing billing;        // R: the most; S, C: as it is
   Billing before;         // C: as it was
-  // S: the provider's id of the request; R, S: ours (the idempotency key); S: service tier; C: why.
-  std::string request_id, call_key, tier;
+  // S: the provider's id of the request; R, S: ours (the idempotency key); C: why.
+  std::string request_id, call_key, why;
+  // S, C: the service tier that it was served under, as the provider says; "" where it says none.
+  std::string tier;
+  std::string tier_before;  // C: the tier under which it was booked
 };
 
 /// Appends head and body.

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
+
 #include "async/sim_loop.h"
 #include "async/sync.h"
+#include "base/crc32c.h"
 #include "base/limits/money.h"
 #include "store/memory/memory_store.h"
 #include "store/memory/sim_disk.h"
@@ -150,6 +153,91 @@ class SlowDocuments final : public store::Documents {
   std::map<std::string, Json> stored;
 };
 
+TEST_F(LedgerTest, SumsByTheTierThatWasServed) {
+  Ledger ledger;
+  Ledger::Slot slot;
+  auto under = [&](std::string tier, int64_t in) {
+    LedgerRecord out = settled(in, "1");
+    out.tier = std::move(tier);
+    return out;
+  };
+  ledger.add(under("default", 1), line("s1"), &slot);
+  ledger.add(under("flex", 10), line("s1"), &slot);
+  ledger.add(under("default", 2), line("s1"), &slot);
+  ledger.add(under("", 4), line("s1"), &slot);
+  ledger.add(under("something-new", 8), line("s1"), &slot);
+  ledger.add(under("something-newer", 16), line("s1"), &slot);
+  auto rows = ledger.query(LedgerFilter(), {"tier"});
+  ASSERT_TRUE(rows) << rows.error().message;
+  ASSERT_EQ(rows->size(), 4u);
+  EXPECT_EQ(rows->at(0).key.tier, "");
+  EXPECT_EQ(rows->at(0).sums.input_tokens, 4);
+  EXPECT_EQ(rows->at(1).key.tier, "default");
+  EXPECT_EQ(rows->at(1).sums.input_tokens, 3);
+  EXPECT_EQ(rows->at(2).key.tier, "flex");
+  EXPECT_EQ(rows->at(3).key.tier, "other") << "words of providers make no rows without end";
+  EXPECT_EQ(rows->at(3).sums.calls, 2);
+  LedgerFilter flex;
+  flex.tier = "flex";
+  EXPECT_EQ(sums(ledger, flex).input_tokens, 10);
+  // The bill says that it was another tier: the call, its tokens and its money are there then.
+  LedgerRecord was = under("flex", 10);
+  LedgerRecord correction = was;
+  correction.kind = RecordKind::kCorrect;
+  correction.before = was.billing;
+  correction.billing.cost = *Money::parse_usd("3");
+  correction.tier_before = "flex";
+  correction.tier = "default";
+  ledger.add(correction, line("s1"));
+  EXPECT_EQ(sums(ledger, flex), LedgerSums());
+  LedgerFilter plain;
+  plain.tier = "default";
+  EXPECT_EQ(sums(ledger, plain).calls, 3);
+  EXPECT_EQ(sums(ledger, plain).cost.usd(), "5");
+  // A restart keeps them apart, and takes nothing twice.
+  ASSERT_TRUE(flush(ledger, store_.documents()));
+  Ledger again;
+  ASSERT_TRUE(loop_.run_task(again.load(Context(loop_), &store_.documents())));
+  again.replay(correction, line("s1"));
+  EXPECT_EQ(sums(again, plain), sums(ledger, plain));
+  EXPECT_EQ(sums(again), sums(ledger));
+}
+
+TEST_F(LedgerTest, RowsOfBeforeThereWereTiersAreNotCountedTwice) {
+  LedgerRecord call = settled(10, "1");
+  call.tier = "flex";
+  {
+    Ledger before;
+    LedgerRecord untold = call;
+    untold.tier.clear();
+    before.add(untold, line("s1"));
+    ASSERT_TRUE(flush(before, store_.documents()));
+    auto listed = loop_.run_task(store_.documents().list(Context(loop_), "ledger"));
+    ASSERT_EQ(listed->size(), 1u);
+    // As the version before wrote it.
+    Json old = Json::object();
+    for (const Json::Member& m : *listed->begin()->second.members()) {
+      if (m.first != "all_tiers_to") old.set(m.first, m.second);
+    }
+    ASSERT_TRUE(loop_.run_task(
+        store_.documents().put(Context(loop_), "ledger", listed->begin()->first, std::move(old))));
+  }
+  Ledger ledger;
+  ASSERT_TRUE(loop_.run_task(ledger.load(Context(loop_), &store_.documents())));
+  ledger.replay(call, line("s1"));
+  EXPECT_EQ(sums(ledger).calls, 1);
+  // A newer call without a tier in that row does not hide newer ones with a tier.
+  LedgerRecord flex = settled(5, "1");
+  flex.tier = "flex";
+  ledger.add(settled(7, "1"), line("s1"));
+  ASSERT_TRUE(flush(ledger, store_.documents()));
+  Ledger killed;
+  ASSERT_TRUE(loop_.run_task(killed.load(Context(loop_), &store_.documents())));
+  killed.replay(call, line("s1"));
+  killed.replay(flex, line("s1"));
+  EXPECT_EQ(sums(killed).input_tokens, 22);
+}
+
 TEST_F(LedgerTest, WhatChangesDuringAFlushIsWrittenByTheNext) {
   SlowDocuments documents;
   Ledger ledger;
@@ -248,6 +336,39 @@ TEST_F(LedgerTest, TheLogReadsBackEveryFieldOverManyFiles) {
   ASSERT_TRUE((*log)->close());
   ASSERT_TRUE((*rebooted)->replay(0, Seen().visit()));
   EXPECT_FALSE((*rebooted)->power_lost()) << "it had ended in order";
+}
+
+TEST_F(LedgerTest, ACorrectionReadsBackWithAndWithoutTiers) {
+  LedgerRecord r = settled(3, "1");
+  r.kind = RecordKind::kCorrect;
+  r.call = 9;
+  r.why = "bill";
+  r.lost = true;
+  r.tier_before = "flex";
+  r.tier = "default";
+  std::string bytes;
+  append_record(bytes, r);
+  auto read = parse_record(bytes);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->record.why, "bill");
+  EXPECT_EQ(read->record.tier_before, "flex");
+  EXPECT_EQ(read->record.tier, "default");
+  EXPECT_TRUE(read->record.ok && read->record.lost);
+  // As it was written before: it ends behind the reason.
+  constexpr size_t kFrame = 8;
+  std::string body = bytes.substr(kFrame, bytes.size() - kFrame - 1 - (2 + 4) - (2 + 7));
+  std::string old(kFrame, '\0');
+  const auto size = static_cast<uint32_t>(body.size());
+  const uint32_t crc = crc32c(body);
+  std::memcpy(old.data(), &size, 4);
+  std::memcpy(old.data() + 4, &crc, 4);
+  old += body;
+  auto before = parse_record(old);
+  ASSERT_TRUE(before) << before.error().message;
+  EXPECT_EQ(before->bytes, old.size());
+  EXPECT_EQ(before->record.why, "bill");
+  EXPECT_EQ(before->record.billing, r.billing);
+  EXPECT_EQ(before->record.tier, "");
 }
 
 TEST_F(LedgerTest, ATornEndLosesOnlyWhatWasNotSynced) {

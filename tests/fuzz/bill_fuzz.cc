@@ -21,6 +21,7 @@ std::string lines_of(const std::vector<BillRow>& rows) {
     if (!row.request_id.empty()) line.set("request_id", row.request_id);
     if (!row.call_key.empty()) line.set("idempotency_key", row.call_key);
     if (row.at) line.set("time", drover::format_rfc3339(*row.at));
+    if (!row.tier.empty()) line.set("service_tier", row.tier);
     if (row.cost) line.set("cost_usd", row.cost->usd());
     line.set("usage", drover::contract::to_json(row.usage));
     out += line.dump() + "\n";
@@ -40,7 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!again) return 0;
   if (again->size() != rows->size()) __builtin_trap();
   for (size_t i = 0; i < rows->size(); ++i) {
-    if ((*again)[i].usage != (*rows)[i].usage || (*again)[i].cost != (*rows)[i].cost) {
+    if ((*again)[i].usage != (*rows)[i].usage || (*again)[i].cost != (*rows)[i].cost ||
+        (*again)[i].tier != drover::trim((*rows)[i].tier)) {
       __builtin_trap();
     }
   }

@@ -26,7 +26,9 @@ void check(std::string_view left) {
     }
     auto second = parse_record(again);
     if (!second || second->record.billing != parsed->record.billing ||
-        second->record.call != parsed->record.call || second->line != parsed->line) {
+        second->record.call != parsed->record.call ||
+        second->record.tier != parsed->record.tier.substr(0, kLedgerTextBytesMax) ||
+        second->line != parsed->line) {
       __builtin_trap();
     }
     left.remove_prefix(parsed->bytes);

@@ -12,8 +12,8 @@
 namespace drover::app {
 namespace {
 
-constexpr const char* kFilters[] = {"from", "to",    "tenant",   "key",      "agent", "session",
-                                    "tree", "model", "endpoint", "provider", "region"};
+constexpr const char* kFilters[] = {"from", "to",    "tenant",   "key",      "agent",  "session",
+                                    "tree", "model", "endpoint", "provider", "region", "tier"};
 
 std::vector<Flag> filter_flags(std::vector<Flag> own) {
   std::vector<Flag> more = {{"--from", "DAY", "the first day, such as 2026-11-23 (UTC)", ""},
@@ -26,7 +26,8 @@ std::vector<Flag> filter_flags(std::vector<Flag> own) {
                             {"--model", "NAME", "only this model's", ""},
                             {"--endpoint", "ID", "only this endpoint's", ""},
                             {"--provider", "NAME", "only this provider's", ""},
-                            {"--region", "NAME", "only this region's", ""}};
+                            {"--region", "NAME", "only this region's", ""},
+                            {"--tier", "NAME", "only this service tier's: flex, priority, …", ""}};
   own.insert(own.end(), more.begin(), more.end());
   return client_flags(std::move(own));
 }
@@ -189,16 +190,18 @@ std::string marks_of(const Json& call) {
 }
 
 void print_calls(const Json::Array& calls) {
-  Table table({"TIME (UTC)", "ENDPOINT", "MODEL", "INPUT", "OUTPUT", "COST", "REQUEST", ""});
+  Table table(
+      {"TIME (UTC)", "ENDPOINT", "MODEL", "TIER", "INPUT", "OUTPUT", "COST", "REQUEST", ""});
   for (const Json& call : calls) {
     const Json* usage = call.find("usage");
     const Json none = Json::object();
     const Json& u = usage == nullptr ? none : *usage;
     std::string request = member(call, "request_id");
     if (request.empty()) request = member(call, "idempotency_key");
+    const std::string tier = member(call, "service_tier");
     table.add({short_time(member(call, "at")), one_line(member(call, "endpoint"), 34),
-               one_line(member(call, "model"), 24), number_of(u, "input_tokens"),
-               number_of(u, "output_tokens"),
+               one_line(member(call, "model"), 24), tier.empty() ? "–" : one_line(tier, 10),
+               number_of(u, "input_tokens"), number_of(u, "output_tokens"),
                call.find("cost_usd") == nullptr ? "–" : dollars(call, "cost_usd"),
                one_line(request, 40), marks_of(call)});
   }
@@ -229,11 +232,14 @@ Command cost_command() {
   c.summary = "Show what was used and what it cost, by any dimension";
   c.details =
       "Sums of the ledger, exact: by some of day, tenant, key, agent, session, tree, model,\n"
-      "endpoint, provider and region. Input holds what was cached; a cost that rests on estimates\n"
+      "endpoint, provider, region and tier (the service tier that the provider says it served;\n"
+      "it sets the price, docs/classes.md). Input holds what was cached; a cost that rests on "
+      "estimates\n"
       "says how much of it. docs/money.md says what you can rely on.\n"
       "Examples:\n"
       "  drover cost\n"
       "  drover cost --by key,model --from 2026-11-01\n"
+      "  drover cost --by tier,endpoint\n"
       "  drover cost --by day,provider --csv > november.csv";
   c.flags = filter_flags({{"--by", "LIST", "what to group by", "day,model"},
                           {"--csv", "", "comma-separated, all token classes", ""}});

@@ -187,8 +187,8 @@ Command cost_import_command() {
   c.details =
       "The bill: CSV with a head line, JSON Lines or JSON. Columns: request_id, idempotency_key,\n"
       "time, provider, endpoint, region, model, input_tokens, output_tokens, cache_read_tokens,\n"
-      "cache_write_tokens, reasoning_tokens, cost_usd; others are left out. State what it is the\n"
-      "bill of, so that calls of other providers are not taken for unbilled ones.\n"
+      "cache_write_tokens, reasoning_tokens, service_tier, cost_usd; others are left out. State\n"
+      "what it is the bill of, so that calls of other providers are not taken for unbilled ones.\n"
       "Exit code 1 if a call with usage differs, is unknown here or is not in the bill.\n"
       "Examples:\n"
       "  drover cost import november.csv --provider openai --from 2026-11-01 --to 2026-11-30\n"

@@ -13,6 +13,7 @@ std::vector<trace::BillRow> bill_of(sim::SimCloud& cloud) {
     row.request_id = entry.request_id;
     row.call_key = entry.idempotency_key;
     row.region = entry.region;
+    row.tier = entry.tier;
     row.usage.input_tokens = entry.billed.input;
     row.usage.output_tokens = entry.billed.output;
     row.usage.cache_read_tokens = entry.billed.cache_read;

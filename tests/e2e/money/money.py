@@ -1,6 +1,8 @@
 """Drover's ledger against the clouds' own books, under everything that makes them differ."""
 import argparse
+import csv
 import http.client
+import io
 import json
 import os
 import random
@@ -10,6 +12,7 @@ import statistics
 import subprocess
 import threading
 import time
+from fractions import Fraction
 
 from server import DROVER, WORK, Child, Serve, until, write
 
@@ -38,7 +41,16 @@ clouds = {c["kind"]: c
           for c in json.loads(sim.wait_for(r"(?m)^(\{\"clouds\".*\})$").group(1))["clouds"]}
 aws, azure, coreweave = clouds["aws"], clouds["azure"], clouds["coreweave"]
 access = aws["credentials"]["access_keys"][0]
-PRICE = "price_per_million: {input: 3, output: 15, cache_read: 0.3, cache_write: 3.75}"
+write("prices.yaml", """
+prices:
+  - provider: "*"
+    model: "*"
+    source: {url: "https://example.com", taken: 2026-11-28}
+    per_million: {input: 3, output: 15, cache_read: 0.3, cache_write: 3.75}
+    tiers:
+      - {tier: flex, input: 1.5, output: 7.5, cache_read: 0.15, cache_write: 1.875}
+      - {tier: priority, input: 6, output: 30, cache_read: 0.6, cache_write: 7.5}
+""")
 ENDPOINTS = {
     "aws": f"provider: aws-bedrock, upstream_model: '{aws['models'][0]}', region: "
            f"{aws['regions'][0]['region']}, base_url: '{aws['regions'][0]['url']}', "
@@ -49,11 +61,11 @@ ENDPOINTS = {
                  f"'{coreweave['regions'][0]['url']}/v1', credentials: 'env:CW_KEY'",
 }
 # Each cloud by itself, and all of them behind one another.
-lines = [f"  - {{id: {name}, model: {name}, {facts}, {PRICE}}}" for name, facts in ENDPOINTS.items()]
-lines += [f"  - {{id: {name}/any, model: any, {facts}, {PRICE}}}"
+lines = [f"  - {{id: {name}, model: {name}, {facts}}}" for name, facts in ENDPOINTS.items()]
+lines += [f"  - {{id: {name}/any, model: any, {facts}}}"
           for name, facts in ENDPOINTS.items()]
 LIMIT = 1000
-CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nendpoints:\n" +
+CONFIG = write("drover.yaml", "listen: 127.0.0.1:0\nprices: [prices.yaml]\nendpoints:\n" +
                "\n".join(lines) + f"""
 budgets:
   - {{name: house, money: {LIMIT}, per: month}}
@@ -288,6 +300,52 @@ check((total["input_tokens"], total["output_tokens"], total["cache_read_tokens"]
 
 check(all(a["used"]["money"] == total["cost_usd"] for a in account("house") + account("all-time")) and
       account("house"), f"the budgets count the same: ${total['cost_usd']}")
+# --- Service tiers: what was served is billed, whatever was asked for ---
+for cloud in clouds.values():
+    control(cloud, "DELETE", "/_sim/faults")
+control(azure, "POST", "/_sim/tier", {"asked": "flex", "served": "default"})
+control(aws, "POST", "/_sim/faults", {"kind": "missing_usage", "count": 4})
+TIERS = ["", "default", "flex", "priority"]
+
+
+def cost_by(*names):
+    run = subprocess.run([DROVER, "cost", "--by", ",".join(names), "--csv",
+                          "--url", f"http://127.0.0.1:{server.now.port}", "--key", ADMIN],
+                         capture_output=True, text=True, cwd=WORK, timeout=60, check=True)
+    return {tuple(row[n] for n in names): row for row in csv.DictReader(io.StringIO(run.stdout))}
+
+
+for number_of_call in range(24):
+    tier = TIERS[number_of_call % 4]
+    body = {"model": "azure" if number_of_call % 8 < 4 else "aws", "max_tokens": 50,
+            "stream": number_of_call >= 12, "messages": [{"role": "user", "content": f"tier {tier}"}]}
+    if tier:
+        body["service_tier"] = tier
+    status, _, text = server.now.call("POST", "/v1/chat/completions", body, key=ADMIN)
+    check(status == 200, f"a call that asks for '{tier}' is answered {text if status != 200 else ''}")
+tiered = reconcile("--correct")
+check(tiered["exact"] and number(tiered, "corrected") == 4,
+      f"the bill corrects four calls without usage; no tier differs {first_of(tiered, 'different')}")
+rows = cost_by("provider", "tier")
+dearer = {"": 1, "default": 1, "flex": Fraction(1, 2), "priority": 2}
+for cloud, provider in ((azure, "azure-openai"), (aws, "aws-bedrock")):
+    books = control(cloud, "GET", "/_sim/state?log=0")["billed_by_tier"]
+    mine = {tier: row for (name, tier), row in rows.items() if name == provider}
+    for tier in sorted(set(books) | set(mine)):
+        was = books.get(tier, {"input_tokens": 0, "output_tokens": 0, "cache_read_tokens": 0})
+        row = mine.get(tier, {})
+        same = all(int(row.get(k, 0)) == was[k] for k in ("input_tokens", "output_tokens",
+                                                          "cache_read_tokens"))
+        cost = dearer[tier] * (3 * (was["input_tokens"] - was["cache_read_tokens"]) +
+                               Fraction(3, 10) * was["cache_read_tokens"] +
+                               15 * was["output_tokens"]) / 1_000_000
+        check(same and Fraction(row.get("cost_usd", "0")) == cost,
+              f"{provider} served '{tier}': {was['input_tokens']} + {was['output_tokens']} tokens, "
+              f"${float(cost):.6f} on both sides {'' if same else row}")
+check(("azure-openai", "flex") not in rows and ("aws-bedrock", "flex") in rows,
+      "flex that was served as default costs as default")
+total = json.loads(server.now.call("GET", "/v1/cost", key=ADMIN)[2])["data"][0]
+check(account("house")[0]["used"]["money"] == total["cost_usd"], "the budgets follow")
 # A restart in good order, and one by force, change nothing.
 for how in (signal.SIGTERM, signal.SIGKILL):
     server.now.stop(how)
