@@ -1,6 +1,7 @@
 #include "api/gateway.h"
 
 #include "api/rate_headers.h"
+#include "async/stage.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "dialect/dialect.h"
@@ -293,11 +294,23 @@ Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices servic
   co_await std::move(chatting);
 }
 
-Task<void> chat_completions(Context ctx, Exchange& exchange, GatewayServices services) {
+Task<void> begin_chat(Context ctx, Exchange& exchange, const GatewayServices& services) {
   // Most prompts arrive with their heads.
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   if (!body) return read_and_chat(std::move(ctx), exchange, services);
   return chat(std::move(ctx), exchange, services, std::move(*body));
+}
+
+/// What all chats of a gateway share.
+struct Chats {
+  GatewayServices services;
+  async::Stage admitted;  // they have their principals, and are read next
+};
+
+Task<void> chat_completions(Context ctx, Exchange& exchange, std::shared_ptr<Chats> chats) {
+  co_await chats->admitted.enter(ctx.loop());
+  Task<void> chatting = begin_chat(std::move(ctx), exchange, chats->services);
+  co_await std::move(chatting);
 }
 
 Json model_json(const std::string& name) {
@@ -331,8 +344,10 @@ Task<void> show_model(Context ctx, Exchange& exchange, GatewayServices services)
 }  // namespace
 
 void add_gateway_routes(Router& router, GatewayServices services) {
-  router.add("POST", "/v1/chat/completions", [services](Context ctx, Exchange& exchange) {
-    return chat_completions(ctx, exchange, services);
+  auto chats = std::make_shared<Chats>();
+  chats->services = services;
+  router.add("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
+    return chat_completions(std::move(ctx), exchange, chats);
   });
   router.add("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {
     return list_models(ctx, exchange, services);

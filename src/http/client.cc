@@ -60,6 +60,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
   explicit Pool(async::Loop& loop) : loop_(loop), scope_(Context(loop)) {}
 
   async::Loop& loop() { return loop_; }
+  /// The borders of what all requests go through.
+  async::Stage sending;
+  async::Stage writing;
+  async::Stage answered;
 
   std::shared_ptr<ClientConnection> take(const std::string& key) {
     auto it = idle_.find(key);
@@ -305,7 +309,7 @@ Task<ClientImpl::Attempt> ClientImpl::attempt(Context ctx, const ClientRequest& 
                                               std::shared_ptr<ClientConnection> connection,
                                               ClientTiming* timing) {
   Attempt out;
-  Result<void> written = co_await connection->write_request(ctx, request);
+  Result<void> written = co_await connection->write_request(ctx, request, pool_->writing);
   timing->sent = pool_->loop().mono();
   if (!written && written.error().code != Code::kUnavailable) {
     // Ours to give up: the deadline, or a cancellation.
@@ -345,8 +349,10 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, Clie
     } else {
       timing.connected = timing.started;
     }
+    co_await pool->sending.enter(pool->loop());
     Attempt result = co_await attempt(ctx, request, connection, &timing);
     if (result.head) {
+      co_await pool->answered.enter(pool->loop());
       std::unique_ptr<ClientResponse> response = std::make_unique<Response>(
           pool, std::move(key), std::move(connection), std::move(*result.head), timing);
       co_return response;

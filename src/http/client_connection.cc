@@ -12,6 +12,8 @@ namespace drover::http {
 namespace {
 
 constexpr size_t kCoalesceMax = 16u << 10;
+/// What heads mostly take.
+constexpr size_t kHeadUsual = 512;
 
 tl::unexpected<Error> unavailable(const char* reason, std::string message) {
   return fail(
@@ -28,14 +30,10 @@ bool body_expected(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-/// Requests mostly leave in one write: the memory in which they are put together is the thread's,
-/// and no connection holds any.
-std::string& spare_output() {
-  thread_local std::string spare;
-  return spare;
-}
-
-void put_request(const ClientRequest& request, bool with_body, std::string& out) {
+/// The request's bytes, the body among them if it goes with the head.
+std::string request_text(const ClientRequest& request, bool with_body) {
+  std::string out;
+  out.reserve(kHeadUsual + (with_body ? request.body.size() : 0));
   out += request.method;
   out += ' ';
   out += request.url.target;
@@ -53,6 +51,7 @@ void put_request(const ClientRequest& request, bool with_body, std::string& out)
   }
   out += "\r\n";
   if (with_body) out += request.body;
+  return out;
 }
 
 }  // namespace
@@ -102,22 +101,19 @@ Task<void> ClientConnection::watch(std::shared_ptr<ClientConnection> self) {
   self->arrived_.wake_all();
 }
 
-Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequest& request) {
+Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequest& request,
+                                                   async::Stage& writing) {
   answer_begun_ = false;
   answer_complete_ = false;
   keep_alive_ = false;
   CO_TRY_VOID(ctx.check());
-  std::string out = std::exchange(spare_output(), std::string());
-  out.clear();
   bool together = request.body.size() <= kCoalesceMax;
-  put_request(request, together, out);
+  std::string out = request_text(request, together);
   std::string_view rest = out;
+  co_await writing.enter(loop_);
   CO_TRY(size_t sent, stream_->try_write(rest));
   rest.remove_prefix(sent);
-  if (rest.empty() && together) {
-    spare_output() = std::move(out);
-    co_return Result<void>();
-  }
+  if (rest.empty() && together) co_return Result<void>();
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
   if (!rest.empty()) CO_TRY_VOID(co_await stream_->write(bounded, rest));
   if (!together) CO_TRY_VOID(co_await stream_->write(bounded, request.body));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "async/scope.h"
+#include "async/stage.h"
 #include "http/client.h"
 #include "http/http1_body.h"
 #include "http/http1_head.h"
@@ -23,7 +24,9 @@ class ClientConnection {
   void close();
   bool closed() const { return closed_; }
 
-  Task<Result<void>> write_request(Context ctx, const ClientRequest& request);
+  /// `writing`: before it is written.
+  Task<Result<void>> write_request(Context ctx, const ClientRequest& request,
+                                   async::Stage& writing);
   /// The final answer's head. `first_byte` is set when anything has arrived.
   Task<Result<ResponseHead>> read_head(Context ctx, bool head_request, MonoTime* first_byte);
   bool answer_begun() const { return answer_begun_; }

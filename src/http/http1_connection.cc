@@ -37,6 +37,7 @@ Task<void> Http1Connection::run() {
     if (outcome != Outcome::kRequest) break;
     handling_ = true;
     ++core_.in_flight;
+    co_await core_.serving.enter(core_.loop);
     scope_.spawn(serve());
     while (handling_) {
       if (!body_buffered() || gone_) {
@@ -261,6 +262,7 @@ Task<void> Http1Connection::watch() {
     }
   }
   if (std::optional<Result<size_t>> now = read_now(moves)) {
+    co_await core_.reading.enter(core_.loop);
     watched(*now && **now > 0);
     co_return;
   }

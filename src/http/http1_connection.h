@@ -79,9 +79,10 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
 
   // http1_response.cc
-  Result<void> put_head(const ResponseHead& head, std::string_view framing);
+  /// `follows`: how much is put behind it.
+  Result<void> put_head(const ResponseHead& head, std::string_view framing, size_t follows);
   void put_chunk(std::string_view data);
-  void begin_output();
+  void begin_output(size_t bytes);
   void end_output();
   void decide_keep_alive(bool may_skip_body);
   Result<void> send_now(const Context& ctx, std::string_view& data);

@@ -1,4 +1,5 @@
 // The answering half of an HTTP/1.1 connection: heads, framing, and few writes.
+#include <algorithm>
 #include <array>
 #include <charconv>
 
@@ -11,6 +12,9 @@ namespace {
 
 /// Up to here a copy is cheaper than another write.
 constexpr size_t kCoalesceMax = 16u << 10;
+/// What heads mostly take, and what a chunk's size and the stream's end take at most.
+constexpr size_t kHeadUsual = 512;
+constexpr size_t kChunkFraming = 32;
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
 
@@ -46,10 +50,13 @@ void Http1Connection::decide_keep_alive(bool may_skip_body) {
   if (!body_buffered()) keep_alive_ = false;
 }
 
-void Http1Connection::begin_output() {
-  if (!out_.empty() || out_.capacity() >= core_.spare_output.capacity()) return;
-  out_.swap(core_.spare_output);
-  out_.clear();
+/// Room for so much more.
+void Http1Connection::begin_output(size_t bytes) {
+  if (out_.empty() && out_.capacity() < core_.spare_output.capacity()) {
+    out_.swap(core_.spare_output);
+    out_.clear();
+  }
+  out_.reserve(out_.size() + bytes);
 }
 
 /// A connection that waits holds no memory for output.
@@ -59,8 +66,9 @@ void Http1Connection::end_output() {
   out_ = std::string();
 }
 
-Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing) {
-  begin_output();
+Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing,
+                                       size_t follows) {
+  begin_output(kHeadUsual + follows);
   out_ += "HTTP/1.1 ";
   append_number(out_, static_cast<uint64_t>(head.status), 10);
   out_ += ' ';
@@ -144,7 +152,9 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
   decide_keep_alive(true);
   bool bare = has_no_body(head.status);
   out_.clear();
-  CO_TRY_VOID(put_head(head, {}));
+  bool with_body = !bare && !is_head_ && !body.empty();
+  bool together = with_body && body.size() <= kCoalesceMax;
+  CO_TRY_VOID(put_head(head, {}, together ? body.size() : 0));
   if (!bare) {
     out_ += "Content-Length: ";
     append_number(out_, body.size(), 10);
@@ -152,9 +162,8 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
   }
   out_ += "\r\n";
   answer_ = Answer::kDone;
-  bool with_body = !bare && !is_head_ && !body.empty();
-  bool together = with_body && body.size() <= kCoalesceMax;
   if (together) out_ += body;
+  co_await core_.answering.enter(core_.loop);
   CO_TRY(bool done, flush_now(ctx));
   if (!done) CO_TRY_VOID(co_await flush(ctx));
   if (with_body && !together) CO_TRY_VOID(co_await send(ctx, body));
@@ -162,7 +171,7 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
 }
 
 void Http1Connection::put_chunk(std::string_view data) {
-  begin_output();
+  begin_output(data.size() + kChunkFraming);
   append_number(out_, data.size(), 16);
   out_ += "\r\n";
   out_ += data;
@@ -194,7 +203,7 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
     if (!has_no_body(head.status)) framing = "Content-Length: " + std::string(*length) + "\r\n";
   }
   out_.clear();
-  CO_TRY_VOID(put_head(head, framing));
+  CO_TRY_VOID(put_head(head, framing, std::min(first.size(), kCoalesceMax)));
   out_ += "\r\n";
   answer_ = Answer::kStreaming;
   bool together = framing_ == Framing::kChunked && !first.empty() && first.size() <= kCoalesceMax;

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "async/stage.h"
 #include "async/wait.h"
 #include "http/server.h"
 
@@ -17,6 +18,10 @@ struct ServerCore {
   ServerOptions options;
   bool stopping = false;
   size_t in_flight = 0;
+  /// The borders of what all requests go through: heads are read, handlers begin, answers leave.
+  async::Stage reading;
+  async::Stage serving;
+  async::Stage answering;
   /// Answers mostly leave in one write: the memory in which they are put together is everybody's.
   std::string spare_output;
 

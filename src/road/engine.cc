@@ -221,11 +221,13 @@ Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sin
 }
 
 Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
+  co_await stages_.begin.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
   if (parts_.external != nullptr) {
     co_await ask_outside(flight->caller, flight->call.principal.tenant.str(),
                          flight->call.data_class);
   }
+  co_await stages_.place.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = find_place(*flight)) co_return std::move(*refused);
   if (!sit(*flight)) {
     Task<Result<void>> waiting = wait_for_seat(flight->caller, flight.get());
@@ -321,6 +323,24 @@ void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& re
   }
 }
 
+providers::AttemptOptions Engine::options_of(const Flight& flight,
+                                             const catalog::Endpoint& endpoint, int number,
+                                             catalog::Circuit circuit, trace::Span& span) const {
+  providers::AttemptOptions out = parts_.attempt;
+  put_deadlines(endpoint.deadlines, out);
+  out.idempotency_key = flight.call.idempotency_key;
+  // One number over all the times that the caller asked under this key.
+  out.attempt = (flight.call.attempt - 1) * limits::kAttemptsMax + flight.tried_before + number;
+  out.service_tier = tier_of(flight, endpoint);
+  if (!out.service_tier.empty()) span.set(trace::own::kServiceTier, out.service_tier);
+  if (circuit != catalog::Circuit::kClosed) {
+    out.first_token_timeout = std::min(out.first_token_timeout, kProbeFirstToken);
+    bool probe = circuit == catalog::Circuit::kHalfOpen;
+    span.set(probe ? "drover.probe" : "drover.last_resort", true);
+  }
+  return out;
+}
+
 Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
                                     providers::Provider* provider, int number,
                                     providers::Sink* sink, Context base) {
@@ -330,28 +350,18 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   span.set_session(flight->call.session);
   describe_attempt(span, *endpoint, provider->otel_name(), number);
   Context ctx = span.context();
-  providers::AttemptOptions options = parts_.attempt;
-  put_deadlines(endpoint->deadlines, options);
-  options.idempotency_key = flight->call.idempotency_key;
-  // One number over all the times that the caller asked under this key.
-  options.attempt =
-      (flight->call.attempt - 1) * limits::kAttemptsMax + flight->tried_before + number;
-  options.service_tier = tier_of(*flight, *endpoint);
-  if (!options.service_tier.empty()) span.set(trace::own::kServiceTier, options.service_tier);
-  catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
-  if (circuit != catalog::Circuit::kClosed) {
-    options.first_token_timeout = std::min(options.first_token_timeout, kProbeFirstToken);
-    bool probe = circuit == catalog::Circuit::kHalfOpen;
-    span.set(probe ? "drover.probe" : "drover.last_resort", true);
-  }
+  const catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
   parts_.health->started(*endpoint);
   // Held apart: a hedge that lost may end after the flight.
   std::shared_ptr<const catalog::Catalog> catalog = flight->placement.catalog;
   placer_.started(*catalog, *endpoint);
+  co_await stages_.ask.enter(*parts_.loop);
+  providers::AttemptOptions options = options_of(*flight, *endpoint, number, circuit, span);
   // Named first: what it is given does not stay in this frame while it waits.
   Task<AttemptResult> asked =
       provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
   AttemptResult answer = co_await std::move(asked);
+  co_await stages_.settle.enter(*parts_.loop);
   Board::Measured measured;
   measured.ok = answer.has_value();
   if (answer) {
@@ -400,26 +410,34 @@ void Engine::settle(const catalog::Endpoint& endpoint, const Charge& charge,
   parts_.accounts->settle(hold, settlement);
 }
 
-void Engine::on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                       const providers::Provider& provider, providers::Answer&& answer,
-                       Hold& hold) {
+void Engine::settle_answer(Flight& flight, Trial& trial) {
+  const catalog::Endpoint& endpoint = *trial.endpoint;
+  providers::Answer& answer = *trial.answer;
   parts_.health->succeeded(endpoint);
   metrics_.attempt(endpoint, nullptr);
   Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
-  settle(endpoint, charge, &answer.response, hold);
-  answer.response.usage = charge.usage;
-  if (flight.rest) put_whole_text(flight.said, answer.response.message);
+  settle(endpoint, charge, &answer.response, trial.hold);
+  answer.response.usage = std::move(charge.usage);
+  trial.cost = charge.cost;
+  trial.cost_known = charge.cost_known;
+  trial.answered = true;
+}
 
-  ModelOutcome& out = *flight.result.emplace(ModelOutcome());
+void Engine::conclude(Flight& flight, Trial& trial) {
+  const catalog::Endpoint& endpoint = *trial.endpoint;
+  const providers::Provider& provider = *trial.provider;
+  providers::Answer& answer = *trial.answer;
+  if (flight.rest) put_whole_text(flight.said, answer.response.message);
+  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>());
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
-  out.cost = charge.cost + flight.failed_cost;
-  out.cost_known = charge.cost_known && flight.failed_priced;
+  out.cost = trial.cost + flight.failed_cost;
+  out.cost_known = trial.cost_known && flight.failed_priced;
   out.first_token = flight.first_token;
   trace::Span& span = flight.span;
   describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(flight.attempts.size()));
   describe_answer(span, answer);
-  describe_usage(span, charge.usage, out.cost, out.cost_known);
+  describe_usage(span, answer.response.usage, out.cost, out.cost_known);
   if (answer.cut_at_limit) span.set("drover.cut", "max_tokens");
   if (flight.attempts.size() > 1) {
     span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));

@@ -6,6 +6,7 @@
 // coroutines by the thousand: what is large stands in functions that do not wait.
 
 #include "async/scope.h"
+#include "async/stage.h"
 #include "road/accounts.h"
 #include "road/admission.h"
 #include "road/admission_metrics.h"
@@ -52,6 +53,9 @@ class Engine final : public Road {
     Hold hold;
     std::optional<Task<Result<void>>> waiting;  // for its reservation
     AttemptResult answer;                       // why it is not made, if it was refused
+    bool answered = false;                      // settled, for this; its caller is told next
+    Money cost;
+    bool cost_known = false;
   };
 
   Result<void> admit(const ModelCall& call) const;
@@ -107,6 +111,10 @@ class Engine final : public Road {
   Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
                               providers::Provider* provider, int number, providers::Sink* sink,
                               Context base);
+  /// What an attempt is told; its span is told what is unusual of that.
+  providers::AttemptOptions options_of(const Flight& flight, const catalog::Endpoint& endpoint,
+                                       int number, catalog::Circuit circuit,
+                                       trace::Span& span) const;
   /// How busy the endpoint is, by what came of an attempt there.
   void tell_room(const Flight& flight, Room& room, const AttemptResult& result);
   /// The attempt and, perhaps, its hedge.
@@ -117,8 +125,9 @@ class Engine final : public Road {
   bool can_go_on(Flight& flight, const Error& error);
   /// Reserves the attempt in the caller's accounts; false: it must wait (accounts.h).
   Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
-  void on_answer(Flight& flight, const catalog::Endpoint& endpoint,
-                 const providers::Provider& provider, providers::Answer&& answer, Hold& hold);
+  void settle_answer(Flight& flight, Trial& trial);
+  /// What its caller and the trace are told of a settled answer.
+  void conclude(Flight& flight, Trial& trial);
   void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
                          const providers::AttemptError& error, Hold& hold);
   void tell_bounds(const Flight& flight, Error& error);
@@ -139,6 +148,13 @@ class Engine final : public Road {
   AdmissionMetrics admission_metrics_;
   Descents descents_;
   async::Scope scope_;
+  /// The borders of what all calls go through (async/stage.h), each named by what follows it. There
+  /// is none between the choice of an endpoint and its being counted there: who chooses next must
+  /// see it.
+  struct Stages {
+    async::Stage begin, place, ask, settle, conclude;
+  };
+  Stages stages_;
   size_t drains_ = 0;
   bool closed_ = false;
 };

@@ -114,7 +114,11 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
       }
     }
     next = after_trial(*flight, tries, trial);
-    if (flight->result) co_return;
+    if (trial.answered) {
+      co_await stages_.conclude.enter(*parts_.loop);
+      conclude(*flight, trial);
+      co_return;
+    }
     if (next.endpoint != nullptr && next.pause > Duration::zero()) {
       MonoTime now = parts_.loop->mono();
       Context pause = flight->cancel.context();
@@ -160,7 +164,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
       flight.first_token = (trial.began - flight.started) + timing.first_token;
     }
     flight.attempts.push_back(std::move(record));
-    on_answer(flight, endpoint, *trial.provider, std::move(*answer), trial.hold);
+    settle_answer(flight, trial);
     return NextTry();
   }
   const Error& failed = answer.error().error;

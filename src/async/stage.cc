@@ -1,0 +1,26 @@
+#include "async/stage.h"
+
+#include <utility>
+
+namespace drover::async {
+namespace {
+
+/// Memory for the next stage's list.
+thread_local std::vector<std::coroutine_handle<>> spare;
+
+}  // namespace
+
+void Stage::add(Loop& loop, std::coroutine_handle<> h) {
+  here_.push_back(h);
+  if (here_.size() == 1) loop.post([this] { go_on(); });
+}
+
+void Stage::go_on() {
+  std::vector<std::coroutine_handle<>> all = std::exchange(here_, std::exchange(spare, {}));
+  // The last one may end what owns this stage: from here on nothing of it is touched.
+  for (std::coroutine_handle<> h : all) h.resume();
+  all.clear();
+  spare = std::move(all);
+}
+
+}  // namespace drover::async
