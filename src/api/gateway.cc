@@ -1,6 +1,7 @@
 #include "api/gateway.h"
 
 #include "api/rate_headers.h"
+#include "api/standing.h"
 #include "async/stage.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
@@ -8,12 +9,6 @@
 
 namespace drover::api {
 namespace {
-
-void add_downgrade(http::Headers& headers, const road::Downgraded& down) {
-  if (down.level == 0) return;
-  headers.add(std::string(road::kDowngradeHeader),
-              road::downgrade_text(static_cast<int64_t>(down.level), down.rung.text(), down.why));
-}
 
 /// What the road tells of a call while it is under way.
 struct Told {
@@ -346,13 +341,13 @@ Task<void> show_model(Context ctx, Exchange& exchange, GatewayServices services)
 void add_gateway_routes(Router& router, GatewayServices services) {
   auto chats = std::make_shared<Chats>();
   chats->services = services;
-  router.add("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
+  router.add_call("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
     return chat_completions(std::move(ctx), exchange, chats);
   });
-  router.add("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {
+  router.add_call("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {
     return list_models(ctx, exchange, services);
   });
-  router.add("GET", "/v1/models/{model}", [services](Context ctx, Exchange& exchange) {
+  router.add_call("GET", "/v1/models/{model}", [services](Context ctx, Exchange& exchange) {
     return show_model(ctx, exchange, services);
   });
 }

@@ -55,19 +55,19 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Result<std::string> read_class(const Exchange& exchange, const Json& body,
-                               const MemoryServices& services) {
+Task<Result<std::string>> read_class(Context ctx, const Json& body, TenantId tenant,
+                                     const MemoryServices& services) {
   const Json* stated = body.find("data_class");
   contract::DataClass data;
   if (stated != nullptr && !stated->is_null()) {
-    TRY(data, contract::DataClass::from_json(*stated));
+    CO_TRY(data, contract::DataClass::from_json(*stated));
   }
-  if (!services.check_data) return data.text();
-  return services.check_data(exchange.principal.tenant, data.text());
+  if (!services.check_data) co_return data.text();
+  std::string text = data.text();
+  co_return co_await services.check_data(ctx, std::move(tenant), std::move(text));
 }
 
-Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body,
-                                 const MemoryServices& services) {
+Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
   memory::Entry entry;
   entry.key = exchange.param("key");
   for (const Json::Member& member : *body.members()) {
@@ -88,7 +88,6 @@ Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body,
   if (text == nullptr && value == nullptr) {
     return fail(Code::kInvalidArgument, "a record needs 'text', 'value' or both");
   }
-  TRY(entry.data_class, read_class(exchange, body, services));
   TRY(entry.expected_version, expected_version(exchange, body));
   return entry;
 }
@@ -96,7 +95,8 @@ Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body,
 Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(memory::Entry entry, read_entry(exchange, body, services));
+  CO_TRY(memory::Entry entry, read_entry(exchange, body));
+  CO_TRY(entry.data_class, co_await read_class(ctx, body, exchange.principal.tenant, services));
   std::string key = entry.key;
   CO_TRY(uint64_t version, co_await services.memory->write(ctx, scope, std::move(entry)));
   Json out = Json::object().set("object", "memory").set("namespace", scope.name_space);

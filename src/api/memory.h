@@ -21,7 +21,7 @@ namespace drover::api {
 struct MemoryServices {
   memory::Memory* memory = nullptr;
   /// As SessionServices::check_data: what a caller states of his data. Absent: as it stands.
-  std::function<Result<std::string>(const TenantId& tenant, const std::string& data_class)>
+  std::function<Task<Result<std::string>>(Context ctx, TenantId tenant, std::string data_class)>
       check_data;
 };
 

@@ -86,6 +86,11 @@ void Router::add(std::string method, std::string pattern, RouteHandler handler) 
   routes_.push_back(std::move(route));
 }
 
+void Router::add_call(std::string method, std::string pattern, RouteHandler handler) {
+  add(std::move(method), std::move(pattern), std::move(handler));
+  routes_.back().manages = false;
+}
+
 void Router::add_open(std::string method, std::string pattern, RouteHandler handler) {
   add(std::move(method), std::move(pattern), std::move(handler));
   routes_.back().open = true;
@@ -134,8 +139,19 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
       return respond_error(std::move(ctx), exchange, std::move(principal).error());
     }
     exchange.principal = std::move(*principal);
+    const identity::Gate* gate = exchange.principal.gate;
+    if (route->manages && gate != nullptr && gate->asks_outside()) {
+      return serve_asking(std::move(ctx), exchange, route);
+    }
   }
   return route->handler(std::move(ctx), exchange);
+}
+
+/// What the key may try at all is asked first, so that handlers need not wait for it.
+Task<void> Router::serve_asking(Context ctx, Exchange& exchange, const Route* route) {
+  co_await exchange.principal.gate->prepare(ctx, exchange.principal, std::nullopt,
+                                            identity::Subject());
+  co_await route->handler(ctx, exchange);
 }
 
 Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {

@@ -48,6 +48,8 @@ class Router {
       : authenticate_(std::move(authenticate)), random_(random), clock_(clock) {}
 
   void add(std::string method, std::string pattern, RouteHandler handler);
+  /// The same for model calls, which are no management of anything: rules for verbs are not asked.
+  void add_call(std::string method, std::string pattern, RouteHandler handler);
   /// A route that needs no key (health).
   void add_open(std::string method, std::string pattern, RouteHandler handler);
 
@@ -60,10 +62,12 @@ class Router {
     std::vector<std::string> parts;
     RouteHandler handler;
     bool open = false;
+    bool manages = true;
   };
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
   /// The handler's work, or the refusal.
   Task<void> serve(Context ctx, Exchange& exchange) const;
+  static Task<void> serve_asking(Context ctx, Exchange& exchange, const Route* route);
 
   Authenticate authenticate_;
   Random& random_;

@@ -3,6 +3,7 @@
 #include "api/json_route.h"
 #include "api/session_events.h"
 #include "api/standing.h"
+#include "api/steer_read.h"
 #include "api/work.h"
 #include "base/limits/http.h"
 #include "base/limits/session.h"
@@ -26,7 +27,10 @@ Json row_json(const store::SessionRow& row) {
   out.set("events", row.last_sequence);
   out.set("trace_id", row.trace_id);
   if (!row.waiting_for.empty()) out.set("waiting_for", row.waiting_for);
-  if (row.due) out.set("due", format_rfc3339(*row.due));
+  if (row.due) {
+    // Of an ended session nothing else is due than its end.
+    out.set(row.status == "ended" ? "kept_until" : "due", format_rfc3339(*row.due));
+  }
   if (!row.parent.empty()) out.set("parent", row.parent.str());
   if (!row.root.empty() && row.root != row.id) out.set("root", row.root.str());
   return out;
@@ -124,21 +128,21 @@ Result<void> check_labels(const Json& labels) {
 }
 
 /// What the body states of its data, beside what is known of it already.
-Result<std::string> read_data_class(const Json& body, const std::string& known,
-                                    const TenantId& tenant, const SessionServices& services) {
-  std::string out = known;
+Task<Result<std::string>> read_data_class(Context ctx, const Json& body, std::string known,
+                                          TenantId tenant, const SessionServices& services) {
+  std::string out = std::move(known);
   if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
-    TRY(contract::DataClass parsed, contract::DataClass::from_json(*stated));
+    CO_TRY(contract::DataClass parsed, contract::DataClass::from_json(*stated));
     out = contract::join_texts(out, parsed.text());
   }
-  return services.check_data ? services.check_data(tenant, out) : Result<std::string>(out);
+  if (!services.check_data) co_return out;
+  co_return co_await services.check_data(ctx, std::move(tenant), std::move(out));
 }
 
 Result<session::NewSession> read_new_session(const Json& body, const TenantId& tenant,
                                              const SessionServices& services) {
   session::NewSession out;
   TRY(out.agent, read_agent(body, tenant, services));
-  TRY(out.data_class, read_data_class(body, out.agent.data_class, tenant, services));
   if (const Json* message = body.find("message"); message != nullptr && !message->is_null()) {
     TRY(out.message, read_message(*message));
   }
@@ -160,6 +164,8 @@ std::string begun_text(session::BegunSession begun) {
 Task<Result<std::string>> create(Context ctx, Exchange& exchange, SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
+  CO_TRY(spec.data_class, co_await read_data_class(ctx, body, spec.agent.data_class,
+                                                   exchange.principal.tenant, services));
   const Json* lease = body.find("lease");
   if (lease == nullptr || !lease->is_object()) {
     CO_TRY(SessionId id,
@@ -199,12 +205,54 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& 
   co_return out;
 }
 
+/// What is left of a purged session: who, when and why.
+Json purge_json(const contract::Event& event) {
+  Json out = Json::object();
+  out.set("time", format_rfc3339(event.time));
+  out.set("by", event.actor.id).set("by_type", event.actor.type);
+  auto payload = Json::parse(event.payload);
+  if (payload) out.set("reason", std::string(payload->get_string("reason").value_or("")));
+  out.set("events", event.sequence - 1).set("last_hash", event.previous_hash);
+  if (!event.data_class.empty()) out.set("data_class", event.data_class);
+  return out;
+}
+
+Task<Result<Json>> purge(Context ctx, Exchange& exchange, const SessionServices& services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  std::string reason = exchange.request.head().query_param("reason").value_or("");
+  CO_TRY(std::string text, co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax));
+  if (!text.empty()) {
+    CO_TRY(Json body, Json::parse(text));
+    CO_TRY_VOID(body::known(body, {"reason"}));
+    CO_TRY(reason, body::text(body, "reason"));
+  }
+  CO_TRY(auto purged,
+         co_await services.sessions->purge(ctx, exchange.principal, id, std::move(reason)));
+  Json out = Json::object().set("id", id.str()).set("object", "purge");
+  out.set("already", purged.before).set("purge", purge_json(purged.event));
+  co_return out;
+}
+
+/// A purged one has no state.
+Task<Result<Json>> show_purged(Context ctx, Exchange& exchange, const SessionServices& services,
+                               store::SessionRow row) {
+  CO_TRY(auto events,
+         co_await services.sessions->events(ctx, exchange.principal, row.id, row.last_sequence, 1));
+  Json out = row_json(row);
+  if (!events.empty()) out.set("purge", purge_json(events.front()));
+  co_return out;
+}
+
 Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
+  if (store::purged(row)) {
+    co_return co_await show_purged(ctx, exchange, services, std::move(row));
+  }
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
   add_standing(exchange.headers, &state.standing);
   Json out = row_json(row);
+  if (auto until = state.kept_until()) out.set("kept_until", format_rfc3339(*until));
   Json more = state_json(state);
   for (Json::Member& m : *more.members()) out.set(m.first, std::move(m.second));
   co_return out;
@@ -219,7 +267,8 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   const Json* wrapped = body.find("message");
   CO_TRY(auto message, read_message(wrapped != nullptr ? *wrapped : body));
-  CO_TRY(std::string data_class, read_data_class(body, "", exchange.principal.tenant, services));
+  CO_TRY(std::string data_class,
+         co_await read_data_class(ctx, body, "", exchange.principal.tenant, services));
   CO_TRY(uint64_t sequence,
          co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
                                                   std::move(data_class)));
@@ -299,6 +348,8 @@ void add_session_routes(Router& router, SessionServices services) {
   json("POST", "/v1/sessions/{id}/messages", post_message, 202);
   json("POST", "/v1/sessions/{id}/rewards", reward, 202);
   json("POST", "/v1/sessions/{id}/cancel", cancel, 202);
+  json("POST", "/v1/sessions/{id}/purge", purge, 200);
+  json("DELETE", "/v1/sessions/{id}", purge, 200);
   add_session_event_routes(router, services.sessions);
 }
 

@@ -31,7 +31,7 @@ struct SessionServices {
   std::function<Result<void>(const session::AgentSpec& agent)> check_agent;
   /// What a caller states of his data, as text with names resolved: whether it is known, and
   /// whether this server's own store may hold it. Absent: it is taken as it stands.
-  std::function<Result<std::string>(const TenantId& tenant, const std::string& data_class)>
+  std::function<Task<Result<std::string>>(Context ctx, TenantId tenant, std::string data_class)>
       check_data;
 };
 

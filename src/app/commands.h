@@ -17,6 +17,7 @@ Command session_follow_command();
 Command session_export_command();
 Command session_import_command();
 Command session_cancel_command();
+Command session_purge_command();
 Command session_approve_command();
 Command session_deny_command();
 Command session_signal_command();

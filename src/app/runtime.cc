@@ -6,6 +6,7 @@
 
 #include "app/files.h"
 #include "app/tool_servers.h"
+#include "memory/retention.h"
 #include "net/linger.h"
 #include "policy/gate.h"
 #include "session/memory_host.h"
@@ -66,7 +67,11 @@ Result<std::string> key_id(const identity::Keys& keys, const std::string& named,
 }  // namespace
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
-    : loop_(loop), options_(std::move(options)), root_(loop), blocking_(kBlockingThreads) {
+    : loop_(loop),
+      options_(std::move(options)),
+      root_(loop),
+      blocking_(kBlockingThreads),
+      deciding_(1) {
   network_ = net::make_asio_network(loop_, blocking_);
   spawner_ = net::make_process_spawner(loop_);
   client_ = http::make_client(loop_, network_->dialer());
@@ -147,10 +152,14 @@ Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
   return {};
 }
 
-Result<std::string> Runtime::check_data(const TenantId& tenant, const std::string& data_class) {
-  TRY(std::string resolved, effects_->guard().resolve(data_class));
-  TRY_VOID(effects_->guard().check(policy::ThingKind::kStore, road::kOwnStore, tenant, resolved));
-  return resolved;
+Task<Result<std::string>> Runtime::check_data(Context ctx, TenantId tenant,
+                                              std::string data_class) {
+  constexpr policy::ThingKind kStore = policy::ThingKind::kStore;
+  road::Guard& guard = effects_->guard();
+  CO_TRY(std::string resolved, guard.resolve(data_class));
+  co_await guard.prepare(ctx, kStore, road::kOwnStore, tenant, resolved);
+  CO_TRY_VOID(guard.check(kStore, road::kOwnStore, tenant, resolved));
+  co_return resolved;
 }
 
 Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Config& config) const {
@@ -169,6 +178,13 @@ Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Con
   return out;
 }
 
+std::vector<store::Records*> Runtime::record_stores() {
+  if (memory_->stores().empty()) return {&store_->records()};
+  std::vector<store::Records*> out;
+  for (const auto& [name, records] : memory_->stores()) out.push_back(records);
+  return out;
+}
+
 session::Services Runtime::session_services() {
   session::Services s;
   s.loop = &loop_;
@@ -183,16 +199,17 @@ session::Services Runtime::session_services() {
   s.planner = planner_.get();
   s.agents = agents_.get();
   s.live = live_.get();
+  s.records = record_stores();
+  s.kept_spans = &store_->spans();
+  s.streams = stream_log_.get();
+  s.audit = audit_.get();
   return s;
 }
 
-Result<std::shared_ptr<const policy::Policy>> Runtime::policy_of(const Config& config) {
-  if (road_ != nullptr && config.opa.has_value() != (opa_ != nullptr)) {
-    return fail(Code::kFailedPrecondition,
-                "`policy.opa` comes and goes with a restart only, not while calls are in flight");
-  }
-  if (!config.opa) return config.policy;
-  road::OpaOptions options = *config.opa;
+Result<road::OpaOptions> Runtime::opa_options(const Config& config) const {
+  road::OpaOptions options;
+  if (!config.opa) return options;
+  options = *config.opa;
   auto token = resolve_secret(options.token, read_small_file);
   if (!token) {
     Error error = std::move(token).error();
@@ -200,12 +217,12 @@ Result<std::shared_ptr<const policy::Policy>> Runtime::policy_of(const Config& c
     return fail(std::move(error));
   }
   options.token = std::move(*token);
-  if (opa_ == nullptr) {
-    opa_ = std::make_unique<road::Opa>(root_, *tool_client_, std::move(options));
-  } else {
-    opa_->configure(std::move(options));
-  }
-  return config.policy->with(opa_->authorizer());
+  return options;
+}
+
+void Runtime::use_policy(const Config& config, road::OpaOptions options) {
+  opa_->configure(std::move(options));
+  policy_.replace(opa_->active() ? config.policy->with(opa_->authorizer()) : config.policy);
 }
 
 Result<void> Runtime::open(Config config) {
@@ -215,7 +232,7 @@ Result<void> Runtime::open(Config config) {
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
   keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
   audit_ = std::make_unique<identity::Audit>(store_->documents(), root_);
-  gate_ = std::make_unique<policy::VerbGate>(policy_, audit_.get());
+  gate_ = std::make_unique<road::AskingGate>(policy_, audit_.get());
   agents_ = std::make_unique<session::AgentRegistry>(store_->documents());
   agents_->set_configured(config_.agents);
   health_ = std::make_unique<catalog::Health>(loop_);
@@ -232,10 +249,13 @@ Result<void> Runtime::open(Config config) {
   parts.providers = providers_.get();
   parts.spans = spans_.get();
   parts.metrics = &metrics_;
-  TRY(auto policy, policy_of(config_));
-  policy_.replace(std::move(policy));
+  opa_ = std::make_unique<road::Opa>(root_, *tool_client_);
+  gate_->set_external(opa_.get());
+  TRY(auto opa, opa_options(config_));
+  use_policy(config_, std::move(opa));
   parts.policy = &policy_;
   parts.external = opa_.get();
+  parts.decider = &deciding_;
   parts.evidence = evidence_.get();
   parts.settings = config_.road;
   parts.accounts = accounts_.get();
@@ -322,6 +342,17 @@ Task<void> Runtime::retry_refused(Context ctx) {
   }
 }
 
+void Runtime::audit_expired(const store::Removed& removed) {
+  identity::AuditEntry entry;
+  entry.tenant = entry.owner = removed.tenant;
+  entry.name = "retention";
+  entry.verb = std::string(identity::verb_of(identity::Action::kPurge));
+  entry.reason = "its retention has ended";
+  entry.why =
+      std::to_string(removed.records) + " memory records of namespace " + removed.name_space;
+  audit_->done(std::move(entry));
+}
+
 void Runtime::open_books() {
   ledger_ = std::make_unique<trace::Ledger>();
   accounts_ = std::make_unique<road::Accounts>(loop_, *ledger_, ledger_log_.get(), &metrics_);
@@ -350,6 +381,10 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   evidence_->set_endpoints(config_.attested);
   if (scratch_ != nullptr) CO_TRY_VOID(co_await scratch_->open(ctx));
   if (!options_.recover) co_return size_t{0};
+  std::function<void(const store::Removed&)> tell = [this](const auto& r) { audit_expired(r); };
+  for (store::Records* records : record_stores()) {
+    background_->spawn(memory::sweep_expired(background_->context(), records, tell));
+  }
   co_return co_await sessions_->recover(ctx);
 }
 
@@ -363,7 +398,7 @@ Task<void> Runtime::stop(Context ctx) {
   background_->cancel("stopping");
   co_await background_->join();
   co_await audit_->stop();
-  if (opa_ != nullptr) co_await opa_->stop();
+  co_await opa_->stop();
   co_await spans_->close();
   auto flushed = co_await books_->close(ctx);
   if (!flushed) LOG_WARN("the ledger could not be written: {}", flushed.error().to_string());
@@ -386,10 +421,10 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   CO_TRY(auto origins, resolved_planners(config));
   CO_TRY(auto settings, road_settings(config));
   CO_TRY(auto budgets, all_budgets(config));
-  CO_TRY(auto policy, policy_of(config));
+  CO_TRY(auto opa, opa_options(config));
   CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
-  policy_.replace(std::move(policy));
+  use_policy(config, std::move(opa));
   effects_->guard().set_things(config.things);
   road_->configure(std::move(settings));
   planner_->set_origins(std::move(origins));

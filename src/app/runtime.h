@@ -29,6 +29,7 @@
 #include "memory/scratch.h"
 #include "net/asio_loop.h"
 #include "providers/provider.h"
+#include "road/asking_gate.h"
 #include "road/books.h"
 #include "road/road.h"
 #include "session/agents.h"
@@ -124,12 +125,17 @@ class Runtime {
   Result<void> check_endpoints(const Config& config) const;
   Result<void> check_agent(const session::AgentSpec& agent) const;
   /// What a caller states of his data: readable, known, and this server's own store may hold it.
-  Result<std::string> check_data(const TenantId& tenant, const std::string& data_class);
+  Task<Result<std::string>> check_data(Context ctx, TenantId tenant, std::string data_class);
   providers::ProviderEnvironment environment();
+  /// Where memory records may lie: the own store and those of scratch data.
+  std::vector<store::Records*> record_stores();
   session::Services session_services();
   void open_books();
-  /// The policy of a configuration, with the external authoriser if there is one.
-  Result<std::shared_ptr<const policy::Policy>> policy_of(const Config& config);
+  /// The external authoriser of a configuration, its secret resolved; without a URL: none.
+  Result<road::OpaOptions> opa_options(const Config& config) const;
+  /// From now on the configuration's policy holds, with the external authoriser if there is one.
+  void use_policy(const Config& config, road::OpaOptions options);
+  void audit_expired(const store::Removed& removed);
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
   /// What the road is set to, with the ids of tenants and keys, which must be loaded.
@@ -144,6 +150,7 @@ class Runtime {
   SystemRandom random_;
   store::PosixDisk disk_;
   async::WorkerPool blocking_;
+  async::WorkerPool deciding_;  // what slow rules take does not keep files waiting
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<net::ProcessSpawner> spawner_;
   std::unique_ptr<http::Client> client_;
@@ -157,7 +164,7 @@ class Runtime {
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;
   std::unique_ptr<identity::Audit> audit_;
-  std::unique_ptr<identity::Gate> gate_;
+  std::unique_ptr<road::AskingGate> gate_;
   std::unique_ptr<session::AgentRegistry> agents_;
   catalog::CatalogHolder catalog_;
   policy::PolicyHolder policy_;

@@ -54,8 +54,8 @@ void Runtime::add_routes(api::Router& router) {
   sessions.sessions = sessions_.get();
   sessions.agents = agents_.get();
   sessions.check_agent = [this](const session::AgentSpec& agent) { return check_agent(agent); };
-  sessions.check_data = [this](const TenantId& tenant, const std::string& data_class) {
-    return check_data(tenant, data_class);
+  sessions.check_data = [this](Context ctx, TenantId tenant, std::string data_class) {
+    return check_data(ctx, std::move(tenant), std::move(data_class));
   };
   api::add_session_routes(router, sessions);
   api::PlacementServices placement;

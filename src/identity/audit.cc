@@ -32,6 +32,7 @@ Json AuditEntry::to_json() const {
   out.set("owner", owner.str());
   if (!session.empty()) out.set("session", session);
   if (!agent.empty()) out.set("agent", agent);
+  out.set("outcome", done ? "done" : "refused");
   out.set("reason", reason).set("why", why);
   return out;
 }
@@ -49,6 +50,7 @@ Result<AuditEntry> AuditEntry::from_json(const Json& json) {
   out.owner = TenantId(text(json, "owner"));
   out.session = text(json, "session");
   out.agent = text(json, "agent");
+  out.done = text(json, "outcome") == "done";
   out.reason = text(json, "reason");
   out.why = text(json, "why");
   return out;
@@ -75,7 +77,8 @@ AuditEntry* Audit::same(const AuditEntry& entry, WallTime now) {
   for (auto it = entries_.rbegin(); it != entries_.rend() && looked < kLookedAt; ++it, ++looked) {
     if (it->tenant == entry.tenant && it->key == entry.key && it->verb == entry.verb &&
         it->owner == entry.owner && it->session == entry.session && it->reason == entry.reason &&
-        it->why == entry.why && now - it->first < limits::kAuditSame && now >= it->first) {
+        it->why == entry.why && it->done == entry.done && now - it->first < limits::kAuditSame &&
+        now >= it->first) {
       return &*it;
     }
   }
@@ -83,14 +86,28 @@ AuditEntry* Audit::same(const AuditEntry& entry, WallTime now) {
 }
 
 void Audit::refused(AuditEntry entry) {
+  entry.done = false;
+  add(std::move(entry));
+}
+
+void Audit::done(AuditEntry entry) {
+  entry.done = true;
+  add(std::move(entry));
+}
+
+void Audit::add(AuditEntry entry) {
   const WallTime now = scope_.context().loop().wall();
   if (AuditEntry* before = same(entry, now)) {
     ++before->times;
     before->last = now;
     dirty_.insert(before->sequence);
   } else {
-    LOG_WARN("refused: {} by {} ({}): {}", entry.verb, entry.key.empty() ? entry.name : entry.key,
-             entry.reason, entry.why);
+    const std::string& who = entry.key.empty() ? entry.name : entry.key;
+    if (entry.done) {
+      LOG_INFO("{} by {} ({}): {}", entry.verb, who, entry.reason, entry.why);
+    } else {
+      LOG_WARN("refused: {} by {} ({}): {}", entry.verb, who, entry.reason, entry.why);
+    }
     entry.sequence = next_++;
     entry.first = entry.last = now;
     entry.times = 1;

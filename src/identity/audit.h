@@ -1,6 +1,7 @@
 #pragma once
-// The audit: what was refused to whom, and why. A refused verb (identity/principal.h) is written
-// down whoever refused it, the scopes or the operator's rules. Kept in the documents collection
+// The audit: what was refused to whom, and why; and what was destroyed. A refused verb
+// (identity/principal.h) is written down whoever refused it, the scopes or the operator's rules; so
+// is each purge. Kept in the documents collection
 // "audit"; the same refusal again within limits::kAuditSame counts the first one up, so that a
 // program that keeps asking fills neither the disk nor the list.
 //
@@ -42,7 +43,8 @@ struct AuditEntry {
   TenantId owner;
   std::string session;
   std::string agent;
-  // Why not.
+  bool done = false;  // else it was refused
+  // Why it was refused, or was done; and in words what happened.
   std::string reason;
   std::string why;
 
@@ -60,6 +62,8 @@ class Audit {
   Task<Result<void>> load(Context ctx);
   /// Its sequence, times and count are set here.
   void refused(AuditEntry entry);
+  /// The same for what was done.
+  void done(AuditEntry entry);
   /// Newest first, of that tenant's keys (nullopt: of all), older than sequence `before` (0: all).
   std::vector<AuditEntry> list(const std::optional<TenantId>& tenant, uint64_t before,
                                size_t limit) const;
@@ -69,6 +73,7 @@ class Audit {
 
  private:
   AuditEntry* same(const AuditEntry& entry, WallTime now);
+  void add(AuditEntry entry);
   Task<void> write();
 
   store::Documents& documents_;

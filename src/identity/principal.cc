@@ -130,6 +130,23 @@ Result<void> authorise(const Principal& principal, Action action, const TenantId
   return authorise(principal, action, subject);
 }
 
+async::Task<Result<void>> authorise_asking(async::Context ctx, Principal principal, Action action,
+                                           Subject subject) {
+  const bool outside = principal.gate != nullptr && principal.gate->asks_outside() &&
+                       !verb_of(action).empty() && by_scope(principal, action, subject.owner);
+  if (outside) co_await principal.gate->prepare(ctx, principal, action, subject);
+  co_return authorise(principal, action, subject);
+}
+
+std::vector<std::string> all_verbs() {
+  std::vector<std::string> out;
+  for (const Rule& rule : kRules) {
+    const bool known = std::find(out.begin(), out.end(), rule.verb) != out.end();
+    if (!rule.verb.empty() && !known) out.emplace_back(rule.verb);
+  }
+  return out;
+}
+
 bool may(const Principal& principal, Action action, const TenantId& owner) {
   if (!by_scope(principal, action, owner)) return false;
   if (principal.gate == nullptr || verb_of(action).empty()) return true;

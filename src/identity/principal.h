@@ -2,10 +2,13 @@
 // Who asks. A principal is made from a key (or is the process itself) and passes the one authorise
 // function before anything is done for it.
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "async/context.h"
+#include "async/task.h"
 #include "base/ids.h"
 #include "base/result.h"
 
@@ -72,6 +75,14 @@ class Gate {
   virtual ~Gate() = default;
   /// Whether there are rules at all: without some, a subject needs no data class.
   virtual bool has_rules() const = 0;
+  /// Whether rules are decided elsewhere too, and prepare() is to be awaited before judge(), which
+  /// never waits and says no where nobody has answered.
+  virtual bool asks_outside() const { return false; }
+  /// Asks there about one verb, or (nullopt) about all that the key may try on its tenant's things.
+  virtual async::Task<void> prepare(async::Context ctx, Principal principal,
+                                    std::optional<Action> action, Subject subject) const {
+    co_return;
+  }
   /// Only ever takes away what the scopes allow.
   virtual Result<void> judge(const Principal& principal, Action action,
                              const Subject& subject) const = 0;
@@ -88,6 +99,11 @@ class Gate {
 /// the operator's rules, if there are some (reason "policy"); a refused verb is audited.
 Result<void> authorise(const Principal& principal, Action action, const Subject& subject);
 Result<void> authorise(const Principal& principal, Action action, const TenantId& owner);
+/// The same for one who can wait for rules that are decided elsewhere.
+async::Task<Result<void>> authorise_asking(async::Context ctx, Principal principal, Action action,
+                                           Subject subject);
+/// The verbs that there are.
+std::vector<std::string> all_verbs();
 /// The same question asked for showing only: a no is not written down.
 bool may(const Principal& principal, Action action, const TenantId& owner);
 

@@ -7,6 +7,7 @@
 #include "base/limits/memory.h"
 #include "base/limits/store.h"
 #include "contract/data_class.h"
+#include "contract/retention.h"
 #include "memory/scratch.h"
 
 namespace drover::memory {
@@ -29,6 +30,18 @@ class Sight {
   const MaySee& may_see_;
   std::map<std::string, bool> hidden_;
 };
+
+/// What a session may keep only for its work goes with it: its class is at least as strict.
+Result<std::optional<WallTime>> end_of(const store::Record& record, WallTime now) {
+  if (!contract::kept_for_the_work_only(record.data_class)) {
+    return contract::kept_until(record.data_class, now);
+  }
+  if (!record.source.empty()) return std::optional<WallTime>();
+  return fail(Code::kInvalidArgument,
+              "data of class '" + record.data_class +
+                  "' may be kept only as long as a session works on it; a record outside of one "
+                  "cannot hold it");
+}
 
 }  // namespace
 
@@ -75,6 +88,7 @@ Task<Result<uint64_t>> Memory::write(Context ctx, Scope scope, Entry entry) {
   record.value = std::move(entry.value);
   record.source = std::move(scope.source);
   record.data_class = contract::join_texts(scope.data_class, entry.data_class);
+  CO_TRY(record.expires, end_of(record, ctx.loop().wall()));
   co_return co_await records->put(ctx, scope.tenant, std::move(record), entry.expected_version);
 }
 
@@ -141,6 +155,7 @@ Json record_json(const store::Record& record) {
   out.set("created", format_rfc3339(record.created)).set("updated", format_rfc3339(record.updated));
   if (!record.source.empty()) out.set("source", record.source.str());
   if (!record.data_class.empty()) out.set("data_class", record.data_class);
+  if (record.expires) out.set("expires", format_rfc3339(*record.expires));
   return out;
 }
 

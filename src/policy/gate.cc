@@ -1,10 +1,9 @@
 #include "policy/gate.h"
 
 namespace drover::policy {
-namespace {
 
-VerbAsk ask_of(const identity::Principal& principal, identity::Action action,
-               const identity::Subject& subject) {
+VerbAsk verb_question(const Policy& policy, const identity::Principal& principal,
+                      identity::Action action, const identity::Subject& subject) {
   VerbAsk out;
   out.verb = std::string(identity::verb_of(action));
   out.tenant = principal.tenant.str();
@@ -16,8 +15,13 @@ VerbAsk ask_of(const identity::Principal& principal, identity::Action action,
   out.owner = subject.owner.str();
   out.session = subject.session;
   out.agent = subject.agent;
+  if (auto data = contract::DataClass::parse(subject.data_class); data && !out.session.empty()) {
+    out.data = policy.effective(out.owner, *data);
+  }
   return out;
 }
+
+namespace {
 
 Result<void> answer(const std::optional<Denial>& denial, const VerbAsk& ask) {
   if (!denial) return {};
@@ -33,10 +37,9 @@ Result<void> VerbGate::judge(const identity::Principal& principal, identity::Act
                              const identity::Subject& subject) const {
   std::shared_ptr<const Policy> policy = policy_.get();
   if (policy->authorizers().empty()) return {};
-  VerbAsk ask = ask_of(principal, action, subject);
+  VerbAsk ask = verb_question(*policy, principal, action, subject);
   if (!subject.session.empty()) {
-    TRY(contract::DataClass data, contract::DataClass::parse(subject.data_class));
-    ask.data = policy->effective(ask.owner, data);
+    TRY_VOID(contract::DataClass::parse(subject.data_class));
     return answer(policy->deny_verb(ask), ask);
   }
   if (kept_for_ != policy || generation_ != policy->generation() ||

@@ -17,6 +17,10 @@
 
 namespace drover::policy {
 
+/// The question for rules; `data` of a session is what holds for it there.
+VerbAsk verb_question(const Policy& policy, const identity::Principal& principal,
+                      identity::Action action, const identity::Subject& subject);
+
 class VerbGate final : public identity::Gate {
  public:
   /// `audit` may be null: nothing is written down.

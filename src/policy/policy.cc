@@ -88,6 +88,11 @@ uint64_t Policy::generation() const {
   return out;
 }
 
+bool Policy::slow() const {
+  return std::any_of(authorizers_.begin(), authorizers_.end(),
+                     [](const auto& authorizer) { return authorizer->slow(); });
+}
+
 bool Policy::by_tenant() const {
   return std::any_of(authorizers_.begin(), authorizers_.end(),
                      [](const auto& authorizer) { return authorizer->by_tenant(); }) ||
@@ -173,6 +178,20 @@ std::string Case::stated(const Thing& thing, std::string_view fact) const {
 }
 
 std::optional<Denial> Case::deny(const Thing& thing) const {
+  if (auto denial = deny_by_rules(thing)) return denial;
+  if (auto denial = deny_slowly(thing)) return denial;
+  return deny_quickly(thing);
+}
+
+std::optional<Denial> Case::deny_by(const Thing& thing, bool slow) const {
+  for (const auto& authorizer : policy_.authorizers()) {
+    if (authorizer->slow() != slow) continue;
+    if (auto denial = authorizer->deny(ask_, thing)) return denial;
+  }
+  return std::nullopt;
+}
+
+std::optional<Denial> Case::deny_by_rules(const Thing& thing) const {
   if (impossible_) return impossible_;
   if (auto denial = built_in(thing)) return denial;
   if (thing.kind == ThingKind::kModel) {
@@ -180,9 +199,6 @@ std::optional<Denial> Case::deny(const Thing& thing) const {
   }
   for (const Requirement* r : requirements_) {
     if (auto why = r->lacks(thing, policy_.zones())) return Denial{r->name, std::move(*why)};
-  }
-  for (const auto& authorizer : policy_.authorizers()) {
-    if (auto denial = authorizer->deny(ask_, thing)) return denial;
   }
   return std::nullopt;
 }

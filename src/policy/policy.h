@@ -66,6 +66,9 @@ class Authorizer {
   virtual std::optional<Denial> deny_verb(const VerbAsk& ask) const { return std::nullopt; }
   /// Changes whenever an answer may have: what was kept of older ones is void.
   virtual uint64_t generation() const { return 0; }
+  /// Whether deny() takes so long that no loop may wait for it. Such a one may be asked by any
+  /// thread, and answers the same question alike for ever.
+  virtual bool slow() const { return false; }
   /// Whether the answer may differ by tenant.
   virtual bool by_tenant() const = 0;
   virtual std::string fingerprint() const = 0;
@@ -102,6 +105,8 @@ class Policy {
   const std::string& fingerprint() const { return fingerprint_; }
   /// Whether what is allowed depends on who asks.
   bool by_tenant() const;
+  /// Whether one of the authorisers is slow.
+  bool slow() const;
   /// Names replaced by what they mean, zones checked. kInvalidArgument says which there are.
   Result<contract::DataClass> resolve(const contract::DataClass& data) const;
   /// What holds for data of this class that a tenant brings: its floors joined to it, names
@@ -137,6 +142,11 @@ class Case {
   Case(const Policy& policy, const Ask& ask);
   /// The first rule that removes the thing.
   std::optional<Denial> deny(const Thing& thing) const;
+  // The three parts of it, in order: all rules but the authorisers', then those that are slow (any
+  // thread may ask them), then the others (the loop's).
+  std::optional<Denial> deny_by_rules(const Thing& thing) const;
+  std::optional<Denial> deny_slowly(const Thing& thing) const { return deny_by(thing, true); }
+  std::optional<Denial> deny_quickly(const Thing& thing) const { return deny_by(thing, false); }
   /// Evidence that must be at hand for a thing that no rule removes.
   std::vector<EvidenceNeed> evidence() const;
   /// Set where no thing at all can satisfy the class.
@@ -144,6 +154,7 @@ class Case {
 
  private:
   std::optional<Denial> built_in(const Thing& thing) const;
+  std::optional<Denial> deny_by(const Thing& thing, bool slow) const;
   bool inside(int zone) const;
   std::string stated(const Thing& thing, std::string_view fact) const;
 

@@ -68,6 +68,7 @@ Engine::Engine(RoadParts parts)
       metrics_(parts_.metrics),
       retries_(parts_.settings.retries),
       placer_(placer_parts(parts_)),
+      deciding_(placer_, parts_.decider, Context(*parts_.loop)),
       admission_(parts_.settings.classes),
       admission_metrics_(parts_.metrics, admission_),
       scope_(Context(*parts_.loop)) {
@@ -86,16 +87,32 @@ Engine::~Engine() {
 }
 
 Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
-  if (parts_.external == nullptr) co_return;
   policy::Ask ask = placer_.ask(tenant, data_class);
-  if (!parts_.external->prepared(ask)) {
-    policy::Ask asked = ask;
-    co_await parts_.external->prepare(ctx, std::move(asked), placer_.things());
-  }
-  if (!placer_.scratch().any()) co_return;
+  auto decided = co_await decide_ahead(ctx, std::move(ask));
+  (void)decided;  // whoever left asks nothing more
+}
+
+bool Engine::decided(const policy::Ask& ask) { return outside_knows(ask) && deciding_.ready(ask); }
+
+bool Engine::outside_knows(policy::Ask ask) {
+  if (parts_.external == nullptr) return true;
+  if (!parts_.external->prepared(ask)) return false;
+  if (!placer_.scratch().any()) return true;
   ask.kind = policy::ThingKind::kStore;
-  if (parts_.external->prepared(ask)) co_return;
-  co_await parts_.external->prepare(ctx, std::move(ask), placer_.scratch().things());
+  return parts_.external->prepared(ask);
+}
+
+Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask) {
+  if (parts_.external != nullptr && !parts_.external->prepared(ask)) {
+    policy::Ask outside = ask;
+    co_await parts_.external->prepare(ctx, std::move(outside), placer_.things());
+  }
+  policy::Ask stores = ask;
+  stores.kind = policy::ThingKind::kStore;
+  if (parts_.external != nullptr && placer_.scratch().any() && !parts_.external->prepared(stores)) {
+    co_await parts_.external->prepare(ctx, std::move(stores), placer_.scratch().things());
+  }
+  co_return co_await deciding_.prepare(ctx, std::move(ask));
 }
 
 void Engine::look_at_queues() {
@@ -176,6 +193,7 @@ void Engine::configure(Settings settings) {
   placer_.set_stores(settings.stores);
   admission_.configure(settings.classes, parts_.loop->mono());
   parts_.settings = std::move(settings);
+  deciding_.warm();
 }
 
 Error Engine::shutting_down() {
@@ -223,9 +241,12 @@ Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sin
 Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
   co_await stages_.begin.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
-  if (parts_.external != nullptr) {
-    co_await ask_outside(flight->caller, flight->call.principal.tenant.str(),
-                         flight->call.data_class);
+  const bool outside = parts_.external != nullptr && parts_.external->active();
+  if (outside || placer_.decisions().slow()) {
+    policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
+    Result<void> ahead;
+    if (!decided(ask)) ahead = co_await decide_ahead(flight->caller, std::move(ask));
+    if (!ahead) co_return refuse(*flight, std::move(ahead).error());
   }
   co_await stages_.place.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = find_place(*flight)) co_return std::move(*refused);
@@ -551,6 +572,7 @@ Task<void> Engine::close() {
   admission_.close();
   scope_.cancel("the server is shutting down");
   co_await scope_.join();
+  co_await deciding_.stop();
 }
 
 }  // namespace drover::road

@@ -10,6 +10,7 @@
 #include "road/accounts.h"
 #include "road/admission.h"
 #include "road/admission_metrics.h"
+#include "road/deciding.h"
 #include "road/descents.h"
 #include "road/flight.h"
 #include "road/hedge.h"
@@ -61,6 +62,12 @@ class Engine final : public Road {
   Result<void> admit(const ModelCall& call) const;
   /// Begins its span and admits it. Nothing: it may be placed.
   std::optional<ModelResult> begin(Flight& flight);
+  /// Whether decide_ahead() has anything to do for data of that class.
+  bool decided(const policy::Ask& ask);
+  /// Whether the authoriser outside has answered for endpoints, and for stores where data moves.
+  bool outside_knows(policy::Ask ask);
+  /// Asks who is asked outside, and slow rules on another thread. An error only if ctx ends before.
+  Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask);
   /// Finds its places. Nothing: it may fly.
   std::optional<ModelResult> find_place(Flight& flight);
   Task<ModelResult> fly(std::shared_ptr<Flight> flight);
@@ -144,6 +151,7 @@ class Engine final : public Road {
   RoadMetrics metrics_;
   RetryBudget retries_;
   Placer placer_;
+  Deciding deciding_;
   Admission admission_;
   AdmissionMetrics admission_metrics_;
   Descents descents_;

@@ -176,6 +176,8 @@ Task<Result<void>> Engine::next_round(Flight* flight, Duration pause) {
   Json event = Json::object().set("round", static_cast<int64_t>(flight->round + 1));
   event.set("after", error_type(flight->failure));
   flight->span.event("drover.resubmitted", std::move(event));
+  policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
+  if (!decided(ask)) CO_TRY_VOID(co_await decide_ahead(worker, std::move(ask)));
   Result<void> placed = place(*flight);
   flight->latency.placement += parts_.loop->mono() - now;
   if (!placed) co_return placed;

@@ -14,6 +14,8 @@ namespace drover::road {
 class ExternalRules {
  public:
   virtual ~ExternalRules() = default;
+  /// Whether anybody is asked at all; a reload may change it.
+  virtual bool active() const { return true; }
   /// Returns once there is an answer for the question about these things, or there will be none for
   /// now: then the authoriser says no. At once where the answer is at hand, which is the usual
   /// case.

@@ -23,7 +23,7 @@ void Guard::refresh(const std::shared_ptr<const policy::Policy>& policy) {
 
 Task<void> Guard::prepare(Context ctx, policy::ThingKind kind, std::string name, TenantId tenant,
                           std::string data_class) {
-  if (external_ == nullptr) co_return;
+  if (!asks_outside()) co_return;
   std::shared_ptr<const policy::Policy> policy = current();
   refresh(policy);
   auto data = contract::DataClass::parse(data_class);

@@ -35,7 +35,7 @@ class Guard {
   explicit Guard(const policy::PolicyHolder* policy = nullptr) : policy_(policy) {}
   void set_things(std::map<std::string, ThingSpec> things);
   void set_external(ExternalRules* external) { external_ = external; }
-  bool asks_outside() const { return external_ != nullptr; }
+  bool asks_outside() const { return external_ != nullptr && external_->active(); }
 
   /// Asks who is asked outside, if there is anybody and it was not lately: to be awaited before
   /// check(), which never waits.

@@ -36,7 +36,7 @@ Json data_json(const contract::DataClass& data) {
 }
 
 std::string question(const policy::Ask& ask, const std::vector<const policy::Thing*>& things) {
-  static constexpr std::string_view kActions[] = {"call_model", "call_tool"};
+  static constexpr std::string_view kActions[] = {"call_model", "call_tool", "store"};
   Json list = Json::array();
   for (const policy::Thing* thing : things) {
     Json one = Json::object().set("id", thing->id);
@@ -49,6 +49,28 @@ std::string question(const policy::Ask& ask, const std::vector<const policy::Thi
   }
   Json input = Json::object().set("tenant", ask.tenant);
   input.set("action", kActions[static_cast<size_t>(ask.kind)]);
+  input.set("data", data_json(ask.data)).set("things", std::move(list));
+  return Json::object().set("input", std::move(input)).dump();
+}
+
+std::string verb_key(const policy::VerbAsk& ask) {
+  std::string out = "verb\1" + ask.tenant + '\1' + ask.key + '\1' + ask.name;
+  if (ask.session.empty()) return out;
+  return out + '\1' + ask.verb + '\1' + ask.session + '\1' + ask.data.text();
+}
+
+std::string verb_question(const policy::VerbAsk& ask, const std::vector<std::string>& verbs) {
+  Json list = Json::array();
+  for (const std::string& verb : verbs) {
+    list.push(Json::object().set("id", verb).set("kind", "verb"));
+  }
+  Json scopes = Json::array();
+  for (const std::string& scope : ask.scopes) scopes.push(scope);
+  Json input = Json::object().set("tenant", ask.tenant).set("action", "manage");
+  input.set("key", ask.key).set("name", ask.name).set("scopes", std::move(scopes));
+  if (!ask.session.empty()) {
+    input.set("owner", ask.owner).set("session", ask.session).set("agent", ask.agent);
+  }
   input.set("data", data_json(ask.data)).set("things", std::move(list));
   return Json::object().set("input", std::move(input)).dump();
 }
@@ -76,18 +98,35 @@ bool says_the_same(const OpaAnswer& a, const OpaAnswer& b) {
 
 std::optional<policy::Denial> OpaAnswers::deny(const policy::Ask& ask,
                                                const policy::Thing& thing) const {
-  if (ask.kind == policy::ThingKind::kStore) return std::nullopt;
   auto it = answers_.find(key_of(ask));
   if (it == answers_.end()) {
     return policy::Denial{"opa", "the external authoriser has not been asked yet"};
   }
-  const OpaAnswer& answer = it->second;
+  return denial(it->second, thing.id);
+}
+
+std::optional<policy::Denial> OpaAnswers::deny_verb(const policy::VerbAsk& ask) const {
+  auto it = answers_.find(verb_key(ask));
+  if (it == answers_.end() && !ask.session.empty()) {
+    // Of work that is leased each session is not asked about: what the key may at all holds.
+    policy::VerbAsk at_all = ask;
+    at_all.session.clear();
+    it = answers_.find(verb_key(at_all));
+  }
+  if (it == answers_.end()) {
+    return policy::Denial{"opa", "the external authoriser has not been asked yet"};
+  }
+  return denial(it->second, ask.verb);
+}
+
+std::optional<policy::Denial> OpaAnswers::denial(const OpaAnswer& answer,
+                                                 const std::string& id) const {
   if (loop_.mono() >= answer.until) {
     return policy::Denial{"opa", "the external authoriser's last answer is over"};
   }
   if (!answer.failure.empty()) return policy::Denial{"opa", answer.failure};
-  if (answer.allowed.count(thing.id) != 0) return std::nullopt;
-  auto why = answer.why.find(thing.id);
+  if (answer.allowed.count(id) != 0) return std::nullopt;
+  auto why = answer.why.find(id);
   return policy::Denial{
       "opa", why != answer.why.end() ? why->second : "the external authoriser does not allow it"};
 }
@@ -179,20 +218,12 @@ async::Task<void> Opa::ask(std::string key, std::string body, std::set<std::stri
     }
   }
   asking_.erase(key);
+  asking->over = true;
   asking->done.wake_all();
 }
 
-void Opa::begin(const std::string& key, const policy::Ask& question_of,
-                const std::vector<const policy::Thing*>& things) {
-  auto asking = std::make_shared<Asking>();
-  asking_[key] = asking;
-  ++questions_;
-  std::set<std::string> asked;
-  for (const policy::Thing* thing : things) asked.insert(thing->id);
-  scope_.spawn(ask(key, question(question_of, things), std::move(asked), std::move(asking)));
-}
-
 bool Opa::prepared(const policy::Ask& ask) {
+  if (!active()) return true;
   auto it = answers_->answers_.find(key_of(ask));
   if (it == answers_->answers_.end()) return false;
   return it->second.failure.empty() && loop_.mono() + options_.keep / 2 < it->second.until;
@@ -200,25 +231,46 @@ bool Opa::prepared(const policy::Ask& ask) {
 
 async::Task<void> Opa::prepare(async::Context ctx, policy::Ask ask,
                                std::vector<const policy::Thing*> things) {
-  if (ask.kind == policy::ThingKind::kStore) co_return;
-  const std::string key = key_of(ask);
+  if (!active()) co_return;
+  std::set<std::string> about;
+  for (const policy::Thing* thing : things) about.insert(thing->id);
+  std::string key = key_of(ask);
+  std::function<std::string()> body = [&] { return question(ask, things); };
+  co_await answered(ctx, std::move(key), std::move(about), std::move(body));
+}
+
+async::Task<void> Opa::prepare_verbs(async::Context ctx, policy::VerbAsk ask,
+                                     std::vector<std::string> verbs) {
+  if (!active()) co_return;
+  std::set<std::string> about(verbs.begin(), verbs.end());
+  std::string key = verb_key(ask);
+  std::function<std::string()> body = [&] { return verb_question(ask, verbs); };
+  co_await answered(ctx, std::move(key), std::move(about), std::move(body));
+}
+
+async::Task<void> Opa::answered(async::Context ctx, std::string key, std::set<std::string> about,
+                                std::function<std::string()> body) {
   auto held = answers_->answers_.find(key);
   bool usable = held != answers_->answers_.end() && loop_.mono() < held->second.until;
   // Things that came after it was asked: another question.
-  for (const policy::Thing* thing : things) {
-    usable = usable && held->second.asked.count(thing->id) != 0;
-  }
+  for (const std::string& id : about) usable = usable && held->second.asked.count(id) != 0;
   const bool fresh = usable && loop_.mono() + options_.keep / 2 < held->second.until;
   if (fresh || (usable && !held->second.failure.empty())) co_return;
   if (!usable && held != answers_->answers_.end()) {
     answers_->answers_.erase(held);
     ++answers_->generation_;
   }
-  if (asking_.count(key) == 0) begin(key, ask, things);
+  std::shared_ptr<Asking>& slot = asking_[key];
+  const bool begins = slot == nullptr;
+  if (begins) slot = std::make_shared<Asking>();
+  std::shared_ptr<Asking> asking = slot;
+  if (begins) {
+    ++questions_;
+    scope_.spawn(ask(std::move(key), body(), std::move(about), asking));
+  }
   if (usable) co_return;  // it is renewed beside the call
-  std::shared_ptr<Asking> asking;
-  if (auto it = asking_.find(key); it != asking_.end()) asking = it->second;
-  if (asking == nullptr) co_return;
+  // It may have been refused at once: whoever asked then waits for nothing.
+  if (asking->over) co_return;
   async::Wake wake = co_await asking->done.wait(ctx);
   (void)wake;  // whoever left finds no answer, which is a no
 }

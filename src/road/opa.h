@@ -15,12 +15,22 @@
 // kept for `keep`; from half of it on it is asked for again beside the calls, so that a slow OPA
 // delays nobody and one that is gone denies only when the last answer is over. An id that is not
 // one of those asked about counts for nothing.
-// Actions are call_model and call_tool (workers and planners are tools): the node's own store is
-// the operator's, and judged by the rules at hand.
+// Actions are call_model, call_tool (workers and planners are tools) and store: whether this
+// server's own store ("this server") may hold such data, asked where it comes in from a caller or
+// goes into or out of memory.
+//
+// Verbs (approve, export, kill, …) are asked about in the same form: the action is "manage", the
+// things are verbs of kind "verb", and `key`, `name` and `scopes` say who asks. What a key may try
+// at all is asked once, about all verbs; of a session each time anew, with `owner`, `session`,
+// `agent` and its data.
+//
+// Without a URL nobody is asked. A reload may set, change and take it away while calls are in
+// flight; whoever was placed before goes on.
 //
 // Owner: the process; stop() before it goes. Loop thread only. Limits: kDecisionsMax answers,
 // kOpaAnswerBytesMax.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -61,12 +71,14 @@ class OpaAnswers final : public policy::Authorizer {
       : fingerprint_(std::move(fingerprint)), loop_(loop) {}
   std::optional<policy::Denial> deny(const policy::Ask& ask,
                                      const policy::Thing& thing) const override;
+  std::optional<policy::Denial> deny_verb(const policy::VerbAsk& ask) const override;
   bool by_tenant() const override { return true; }
   std::string fingerprint() const override { return fingerprint_; }
   uint64_t generation() const override { return generation_; }
 
  private:
   friend class Opa;
+  std::optional<policy::Denial> denial(const OpaAnswer& answer, const std::string& id) const;
   std::string fingerprint_;
   async::Loop& loop_;
   uint64_t generation_ = 1;
@@ -76,12 +88,16 @@ class OpaAnswers final : public policy::Authorizer {
 class Opa final : public ExternalRules {
  public:
   /// The client outlives it.
-  Opa(const async::Context& parent, http::Client& client, OpaOptions options);
+  Opa(const async::Context& parent, http::Client& client, OpaOptions options = OpaOptions());
+  bool active() const override { return !options_.url.empty(); }
 
   std::shared_ptr<const policy::Authorizer> authorizer() const { return answers_; }
   async::Task<void> prepare(async::Context ctx, policy::Ask ask,
                             std::vector<const policy::Thing*> things) override;
   bool prepared(const policy::Ask& ask) override;
+  /// The same about one verb and a session, or (no session) about all of `verbs`.
+  async::Task<void> prepare_verbs(async::Context ctx, policy::VerbAsk ask,
+                                  std::vector<std::string> verbs);
   /// From now on so; everything is asked anew, since the things and the rules may be others.
   void configure(OpaOptions options);
   async::Task<void> stop();
@@ -90,14 +106,16 @@ class Opa final : public ExternalRules {
  private:
   /// One question under way; all who need its answer wait for it.
   struct Asking {
+    bool over = false;
     async::WaitQueue done;
   };
   async::Task<Result<OpaAnswer>> fetch(async::Context ctx, std::string body,
                                        std::set<std::string> asked);
   async::Task<void> ask(std::string key, std::string body, std::set<std::string> asked,
                         std::shared_ptr<Asking> asking);
-  void begin(const std::string& key, const policy::Ask& ask,
-             const std::vector<const policy::Thing*>& things);
+  /// Returns once there is an answer about these, or there will be none for now.
+  async::Task<void> answered(async::Context ctx, std::string key, std::set<std::string> about,
+                             std::function<std::string()> body);
   void keep(const std::string& key, OpaAnswer answer);
 
   async::Loop& loop_;

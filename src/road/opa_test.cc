@@ -1,6 +1,7 @@
 // An external authoriser on the simulated network, spoken to as OPA is.
 #include "road/opa.h"
 
+#include "road/asking_gate.h"
 #include "road/effects.h"
 #include "road/road_test_fixture.h"
 
@@ -182,6 +183,118 @@ TEST_F(OpaTest, ToolsAreAskedAboutToo) {
   says(R"({"result":["files","new"]})");
   EXPECT_TRUE(judged("new")) << "of which nobody states anything: another question";
   EXPECT_EQ(asked(), 2u);
+}
+
+TEST_F(OpaTest, StoresAreAskedAboutTooAndFailClosed) {
+  Effects effects(random_, nullptr, nullptr, &policy_);
+  effects.set_external(opa_.get());
+  auto judged = [&](const std::string& data) {
+    TenantId tenant("ten_1");
+    loop_.run_task(effects.guard().prepare(Context(loop_), policy::ThingKind::kStore, kOwnStore,
+                                           tenant, data));
+    auto checked = effects.guard().check(policy::ThingKind::kStore, kOwnStore, tenant, data);
+    return checked ? std::string() : checked.error().message;
+  };
+  says(R"({"result":["this server"]})");
+  EXPECT_EQ(judged(""), "");
+  EXPECT_NE(imposter("opa.test").last_body().find(R"("action":"store")"), std::string::npos)
+      << imposter("opa.test").last_body();
+  says(R"({"result":{"allow":[],"why":{"this server":"not on this machine"}}})");
+  EXPECT_NE(judged("usage=no-review").find("opa: not on this machine"), std::string::npos);
+  says(R"({"result":["this server"]})", 200, 10s);
+  const MonoTime began = loop_.mono();
+  EXPECT_NE(judged("usage=no-training").find("gave no answer"), std::string::npos);
+  EXPECT_EQ(loop_.mono() - began, 2s) << "its deadline";
+}
+
+TEST_F(OpaTest, ComesAndGoesWhileCallsAreInFlight) {
+  loop_.run_task(opa_->stop());
+  opa_ = std::make_unique<Opa>(Context(loop_), *client_);
+  policy_.replace(std::make_shared<policy::Policy>());
+  parts_.external = opa_.get();
+  make();
+  EXPECT_FALSE(opa_->active());
+  EXPECT_EQ(call(), "a.test");
+  EXPECT_EQ(asked(), 0u) << "without a URL nobody is asked";
+
+  ImposterScript slow = answer(200, chat_body("late"));
+  slow.parts.front().pause = 1s;
+  imposter("a.test").only(std::move(slow));
+  async::Scope scope{Context(loop_)};
+  int answered = 0;
+  struct Caller {
+    static Task<void> run(Context ctx, road::Road* road, ModelCall call, int* answered) {
+      auto out = co_await road->call_model(ctx, std::move(call), nullptr);
+      *answered += out ? 1 : 0;
+    }
+  };
+  scope.spawn(Caller::run(scope.context(), road_.get(), call_for(request_body(false)), &answered));
+  loop_.run_for(10ms);
+  says(R"({"result":["b.test"]})");
+  OpaOptions options;
+  options.url = "http://opa.test/v1/data/drover/allow";
+  opa_->configure(options);
+  policy_.replace(policy::Policy().with(opa_->authorizer()));
+  EXPECT_EQ(call(), "b.test");
+  EXPECT_EQ(asked(), 1u);
+  loop_.run_task(scope.join());
+  EXPECT_EQ(answered, 1) << "it was placed before";
+
+  opa_->configure(OpaOptions());
+  policy_.replace(std::make_shared<policy::Policy>());
+  EXPECT_EQ(call(), "a.test");
+  EXPECT_EQ(asked(), 1u);
+}
+
+TEST_F(OpaTest, VerbsAreAskedAboutAndFailClosed) {
+  AskingGate gate(policy_, nullptr);
+  gate.set_external(opa_.get());
+  identity::Principal who = identity::Principal::system(TenantId("ten_1"));
+  who.key = KeyId("key_1");
+  who.name = "nurse";
+  who.gate = &gate;
+  auto tried = [&](identity::Action action, const std::string& session) {
+    identity::Subject subject;
+    subject.owner = who.tenant;
+    subject.session = session;
+    subject.data_class = "sensitivity=confidential";
+    auto done = loop_.run_task(identity::authorise_asking(Context(loop_), who, action, subject));
+    return done ? std::string() : done.error().message;
+  };
+  EXPECT_NE(identity::authorise(who, identity::Action::kKill, who.tenant)
+                .error()
+                .message.find("has not been asked yet"),
+            std::string::npos)
+      << "who cannot wait is refused";
+  says(R"({"result":["kill","export","purge"]})");
+  EXPECT_EQ(tried(identity::Action::kKill, ""), "");
+  EXPECT_NE(
+      imposter("opa.test")
+          .last_body()
+          .find(R"("action":"manage","key":"key_1","name":"nurse","scopes":["call","sessions")"),
+      std::string::npos)
+      << imposter("opa.test").last_body();
+  EXPECT_NE(tried(identity::Action::kManageAgents, "").find("opa: "), std::string::npos);
+  EXPECT_EQ(asked(), 1u) << "one question about all that the key may try";
+  EXPECT_TRUE(identity::authorise(who, identity::Action::kKill, who.tenant)) << "it is at hand";
+
+  says(R"({"result":{"allow":[],"why":{"export":"it is confidential"}}})");
+  EXPECT_NE(tried(identity::Action::kExport, "ses_1").find("it is confidential"),
+            std::string::npos);
+  EXPECT_EQ(asked(), 2u) << "each session is a question of its own";
+  EXPECT_NE(imposter("opa.test").last_body().find(R"("session":"ses_1")"), std::string::npos);
+  EXPECT_NE(imposter("opa.test").last_body().find(R"("sensitivity":"confidential")"),
+            std::string::npos);
+
+  says("{}", 500);
+  loop_.run_for(120s);
+  EXPECT_NE(tried(identity::Action::kKill, "").find("gave no answer"), std::string::npos);
+  // Scopes come first: who lacks one is no question for anybody.
+  const size_t before = asked();
+  who.scopes = {identity::Scope::kCall};
+  loop_.run_for(10s);
+  EXPECT_NE(tried(identity::Action::kPurge, "").find("scope"), std::string::npos);
+  EXPECT_EQ(asked(), before);
 }
 
 }  // namespace

@@ -82,6 +82,11 @@ class Placer {
   void queued(const std::string& endpoint, double seconds);
   void finished(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint,
                 const Board::Measured& measured, const std::string& session);
+  /// What rules decide of the catalog and policy in force.
+  policy::Decisions& decisions() {
+    refresh();
+    return decisions_;
+  }
   /// All endpoints as rules see them. Valid until the catalog or the policy changes.
   std::vector<const policy::Thing*> things();
   void set_preference(Preference preference, std::string here);

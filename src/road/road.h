@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "async/scope.h"
+#include "async/sync.h"
 #include "base/limits/road.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
@@ -285,7 +286,8 @@ class Road {
  public:
   virtual ~Road() = default;
   virtual Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) = 0;
-  /// Asks who is asked outside about such data, if anybody is: to be awaited before explain().
+  /// Has decided about such data what takes time: to be awaited before explain(). Whoever does not
+  /// gets the same, later.
   virtual Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
     co_return;
   }
@@ -321,6 +323,7 @@ struct RoadParts {
   const policy::PolicyHolder* policy = nullptr;  // may be null: the built-in rules alone
   const policy::Evidence* evidence = nullptr;    // may be null: there is none
   ExternalRules* external = nullptr;             // may be null: nobody outside is asked
+  async::Executor* decider = nullptr;  // for slow authorisers; null: they are asked on the loop
   providers::Providers* providers = nullptr;
   trace::SpanSink* spans = nullptr;   // may be null
   trace::Metrics* metrics = nullptr;  // may be null

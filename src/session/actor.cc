@@ -62,7 +62,7 @@ store::SessionRow Actor::row() const {
   row.root = state_.root;
   row.parent = state_.parent;
   row.depth = static_cast<uint32_t>(state_.depth);
-  row.due = state_.due();
+  row.due = state_.look_at();
   row.spent.steps = state_.steps;
   row.spent.tokens = state_.tokens;
   row.spent.cost = state_.cost;

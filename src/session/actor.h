@@ -92,8 +92,8 @@ class Actor {
   void work_lost(uint64_t sequence, uint32_t attempt);
   Task<void> run(Context ctx);
   bool ended() const { return state_.status == Status::kEnded; }
-  /// When a wait is due, as last known; for the timekeeper, once the actor sleeps.
-  std::optional<WallTime> due() const { return loaded_ ? state_.due() : std::nullopt; }
+  /// When the session is to be looked at, as last known; for the timekeeper, once the actor sleeps.
+  std::optional<WallTime> due() const { return loaded_ ? state_.look_at() : std::nullopt; }
   const State& state() const { return state_; }
 
  private:
@@ -165,6 +165,7 @@ class Actor {
   Result<uint64_t> extension(Command& command, Batch& batch);
   Result<uint64_t> child_ended(Command& command, Batch& batch);
   Result<uint64_t> timers(Batch& batch);
+  Result<uint64_t> retire(Batch& batch);
   Result<void> settle_abandoned(Batch& batch);
   Result<uint64_t> cancel(Json payload, contract::Actor who, Batch& batch);
   /// Somebody does this effect, or is about to.

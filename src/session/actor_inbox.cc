@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits/session.h"
+#include "contract/retention.h"
 #include "session/actor.h"
 #include "session/actor_drafts.h"
 
@@ -247,7 +248,16 @@ Result<uint64_t> Actor::timers(Batch& batch) {
     TRY(last, batch.add(system_draft(kind::kWaitResolved, std::move(payload), wait.sequence)));
   }
   armed_.reset();
-  return last;
+  return batch.empty() ? retire(batch) : last;
+}
+
+/// Its retention has ended while it waited: it ends, and is purged in its turn.
+Result<uint64_t> Actor::retire(Batch& batch) {
+  std::optional<WallTime> until = state_.kept_until();
+  if (state_.status != Status::kWaiting || !until || *until > services_.loop->wall()) return 0;
+  Json why = Json::object().set("reason", contract::kRetentionOver);
+  why.set("explanation", "its retention has ended");
+  return cancel(std::move(why), system_draft("", Json()).actor, batch);
 }
 
 }  // namespace drover::session

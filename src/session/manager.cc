@@ -44,7 +44,8 @@ SessionManager::SessionManager(Services services, const Context& parent)
               if (it != actors_.end()) it->second->work_lost(key.sequence, key.attempt);
             }),
       timekeeper_(services.loop, services.journal,
-                  [this](const SessionId& id, const TenantId& tenant) {
+                  [this](const SessionId& id, const TenantId& tenant, bool ended) {
+                    if (ended) return purge_later(id);
                     Command due = timer();
                     wake(id, tenant, &due);
                   }) {
@@ -80,8 +81,8 @@ Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, Sess
   co_await actor->run(ctx);
   auto it = actors_.find(id);
   if (it != actors_.end() && it->second == actor) actors_.erase(it);
-  if (auto due = actor->due(); due && !actor->ended()) {
-    timekeeper_.add(id, actor->state().tenant, *due);
+  if (auto due = actor->due()) {
+    timekeeper_.add(id, actor->state().tenant, *due, actor->ended());
   }
 }
 
@@ -119,10 +120,17 @@ Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principa
   subject.agent = row.agent;
   // Only rules look at the class: without some, nothing more is read.
   if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
-    CO_TRY(State state, co_await load_state(ctx, services_.journal, id));
-    subject.data_class = std::move(state.data_class);
+    CO_TRY(subject.data_class, co_await class_of(ctx, row));
   }
-  CO_TRY_VOID(identity::authorise(who, action, subject));
+  if (who.gate != nullptr && who.gate->asks_outside()) {
+    CO_TRY_VOID(co_await identity::authorise_asking(ctx, who, action, subject));
+  } else {
+    CO_TRY_VOID(identity::authorise(who, action, subject));
+  }
+  const bool reads = action == Action::kReadSession || action == Action::kExport;
+  if (store::purged(row) && !reads && action != Action::kPurge && action != Action::kKill) {
+    co_return fail(purged_error(id));
+  }
   co_return row;
 }
 
@@ -221,9 +229,23 @@ Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, P
   co_return co_await services_.journal->read(ctx, id, from, max);
 }
 
+/// What the session's data is, as text; a purged one's is that of the purge.
+Task<Result<std::string>> SessionManager::class_of(Context ctx, store::SessionRow row) {
+  if (!store::purged(row)) {
+    CO_TRY(State state, co_await load_state(ctx, services_.journal, row.id));
+    co_return std::move(state.data_class);
+  }
+  CO_TRY(auto last, co_await services_.journal->read(ctx, row.id, row.last_sequence, 1));
+  co_return last.empty() ? std::string() : std::move(last.front().data_class);
+}
+
 Task<Result<JournalPart>> SessionManager::intact(Context ctx, Principal who, SessionId id,
                                                  JournalPlace from, size_t max) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
+  if (store::purged(row) && from.sequence < row.last_sequence) {
+    from.sequence = row.last_sequence;
+    from.previous_hash.clear();
+  }
   co_return co_await read_intact(ctx, services_.journal, id, std::move(from), row.last_sequence,
                                  max);
 }
@@ -272,6 +294,7 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   row.parent = state.parent;
   row.depth = static_cast<uint32_t>(state.depth);
   if (row.status == "waiting") row.waiting_for = state.reason;
+  row.due = state.kept_until();
   row.spent.steps = state.steps;
   row.spent.tokens = state.tokens;
   row.spent.cost = state.cost;

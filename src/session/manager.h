@@ -9,7 +9,7 @@
 // only; shut down with stop().
 //
 // manager.cc: the calls. manager_steer.cc: approvals, signals, budgets, kills. manager_work.cc:
-// workers. manager_tree.cc: parents and children, recovery.
+// workers. manager_tree.cc: parents and children, recovery. manager_purge.cc: purges.
 
 #include <memory>
 #include <set>
@@ -19,6 +19,7 @@
 
 #include "async/scope.h"
 #include "base/limits/session.h"
+#include "identity/audit.h"
 #include "identity/principal.h"
 #include "session/actor.h"
 #include "session/intact.h"
@@ -78,6 +79,13 @@ struct KillReport {
   std::vector<Killed> stopped;
   /// Sessions that could not be stopped, with the reason.
   std::vector<std::pair<SessionId, Error>> failed;
+};
+
+/// What a purge left: who, when and why stand in the session's last event.
+struct Purged {
+  contract::Event event;
+  /// It had been purged before.
+  bool before = false;
 };
 
 struct LeaseRequest {
@@ -146,6 +154,13 @@ class SessionManager final : private Children {
   Task<Result<KillReport>> kill(Context ctx, identity::Principal who, KillTarget target,
                                 std::string explanation);
 
+  /// Destroys what an ended session said, in every store of this server: its journal but for the
+  /// purge itself, its blobs, live text, memory and spans. kFailedPrecondition (reason "open")
+  /// while it has not ended. Durable when it returns; once it was begun it is finished, whatever
+  /// becomes of the caller and the process. Purged again it is as it was.
+  Task<Result<Purged>> purge(Context ctx, identity::Principal who, SessionId id,
+                             std::string reason);
+
   /// Work for programs outside (session/work_queue.h). Plan items carry the events of the question.
   Task<Result<std::vector<Leased>>> lease(Context ctx, identity::Principal who,
                                           LeaseRequest request);
@@ -210,6 +225,8 @@ class SessionManager final : private Children {
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);
 
+  Task<Result<std::string>> class_of(Context ctx, store::SessionRow row);
+
   // manager_work.cc
   WorkQueue::MayHave may_have(const identity::Principal& who);
   Task<Result<std::optional<Leased>>> lease_next(Context ctx, identity::Principal who,
@@ -221,6 +238,16 @@ class SessionManager final : private Children {
   Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
                               std::string explanation, KillReport* report);
   Task<void> wake_over_budget(Context ctx, SessionId root, Command::Kind how);
+
+  // manager_purge.cc
+  Task<Result<store::SessionRow>> begin_purge(Context ctx, SessionId id, contract::Actor by,
+                                              std::string reason, identity::AuditEntry audited);
+  Task<Result<void>> append_purge(Context ctx, store::SessionRow* row, contract::Actor by,
+                                  std::string reason);
+  Task<Result<void>> finish_purge(Context ctx, store::SessionRow row);
+  Task<Result<void>> purge_due(Context ctx, SessionId id);
+  void purge_later(const SessionId& id);
+  Task<void> purge_in_turn(Context ctx);
 
   // manager_tree.cc
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
@@ -244,6 +271,8 @@ class SessionManager final : private Children {
   std::unordered_map<SessionId, std::shared_ptr<Actor>> actors_;
   std::set<SessionId> beginning_;  // children whose start is under way
   std::unordered_map<SessionId, std::weak_ptr<Notifier>> notifiers_;
+  std::set<SessionId> to_purge_;
+  bool purging_ = false;
 };
 
 /// Who asks, as events name them.

@@ -1,7 +1,6 @@
 // The class of memories: what a step writes has its session's, what it reads raises it, and what
 // nothing could be done with together is not found.
-#include "road/road_test_fixture.h"
-#include "session/memory_host.h"
+#include "session/road_sessions_fixture.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -90,86 +89,39 @@ TEST(MemoryClasses, WhatContradictsTheSessionIsNotFoundAndReadingItSaysTheRule) 
 }
 
 /// Over the real road: endpoints in two zones, one of them abroad.
-class MemoryBorder : public road::RoadFixture {
+class MemoryBorder : public RoadSessions {
  protected:
   void SetUp() override {
-    at("us.test", "us", "internal");
-    at("de.test", "de", "confidential");
-    effects_ = std::make_unique<road::Effects>(random_, &spans_, &metrics_, &policy_);
-    road::ThingSpec own;
+    cleared("us.test", "us", "internal");
+    cleared("de.test", "de", "confidential");
+    road::ThingSpec& own = things_[road::kOwnStore];
     own.kind = policy::ThingKind::kStore;
-    own.facts = *catalog::Facts::from_json(
-        *Json::parse(R"({"zone":"de","cleared_for":"restricted"})"), "test", "");
-    std::map<std::string, road::ThingSpec> things;
-    things[road::kOwnStore] = std::move(own);
-    effects_->guard().set_things(std::move(things));
-    Services s;
-    s.loop = &loop_;
-    s.random = &random_;
-    s.journal = &store_.journal();
-    s.road = road_.get();
-    s.memory = host_.get();
-    s.tools = &tools_;
-    s.effects = effects_.get();
-    s.spans = &spans_;
-    manager_ = std::make_unique<SessionManager>(s, Context(loop_));
+    own.facts = facts("de", "restricted");
+    effects_->guard().set_things(things_);
   }
-  void TearDown() override { loop_.run_task(manager_->stop()); }
-
-  void at(const std::string& host, const std::string& zone, const std::string& cleared) {
-    facts_ = *catalog::Facts::from_json(*Json::parse(R"({"prompt_cache":"none","zone":")" + zone +
-                                                     R"(","cleared_for":")" + cleared + "\"}"),
-                                        "test", "");
+  static catalog::Facts facts(const std::string& zone, const std::string& cleared_for) {
+    Json json = Json::object().set("prompt_cache", "none").set("zone", zone);
+    json.set("cleared_for", cleared_for);
+    return *catalog::Facts::from_json(json, "test", "");
+  }
+  void cleared(const std::string& host, const std::string& zone, const std::string& cleared_for) {
+    facts_ = facts(zone, cleared_for);
     add(host);
   }
-  void remember(const std::string& key, const std::string& text, const std::string& data_class) {
-    memory::Scope scope;
-    scope.tenant = TenantId("ten_1");
-    scope.name_space = "notes";
-    memory::Entry entry;
-    entry.key = key;
-    entry.text = text;
-    entry.data_class = data_class;
-    ASSERT_TRUE(loop_.run_task(memory_.write(Context(loop_), scope, entry)));
-  }
-  static std::string asks(const std::string& tool, const std::string& arguments) {
-    return R"({"id":"r1","object":"chat.completion","created":1,"model":"up-1","choices":[{)"
-           R"("index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1",)"
-           R"("type":"function","function":{"name":")" +
-           tool + R"(","arguments":")" + arguments + R"("}}]},"finish_reason":"tool_calls"}],)" +
-           R"("usage":{"prompt_tokens":10,"completion_tokens":5}})";
-  }
-  SessionId begin() {
-    NewSession spec;
-    spec.agent = *AgentSpec::from_json(*Json::parse(kClerk));
-    spec.message = Message::of_text(Role::kUser, "what do we know?");
-    auto id = loop_.run_task(manager_->create(Context(loop_), who_, std::move(spec)));
-    EXPECT_TRUE(id);
+  SessionId asked() {
+    SessionId id = begin(kClerk, "", "what do we know?");
     loop_.run_for(30s);
-    return *id;
+    return id;
   }
-  std::string journal_of(const SessionId& id) {
-    std::string out;
-    auto events = loop_.run_task(manager_->events(Context(loop_), who_, id, 1, 1000));
-    for (const contract::Event& e : *events) out += e.kind + " " + e.payload + "\n";
-    return out;
-  }
-
-  store::MemoryStore store_{random_};
-  memory::Memory memory_{store_.records()};
-  std::unique_ptr<MemoryHost> host_ = make_memory_host(memory_);
-  FakeTools tools_;
-  std::unique_ptr<road::Effects> effects_;
-  std::unique_ptr<SessionManager> manager_;
-  identity::Principal who_ = identity::Principal::system(TenantId("ten_1"));
 };
 
 TEST_F(MemoryBorder, AMemoryOfAZoneTakesTheSessionThatReadsItThere) {
   remember("ward", "tea CANARY-memory", "residency=de;sensitivity=confidential");
   // Nothing is said of the session yet, so the first endpoint may serve it. Then it reads.
-  imposter("us.test").script(road::answer(200, asks("memory_search", R"({\"query\":\"tea\"})")));
+  imposter("us.test").script(
+      road::answer(200, asks_for("memory_search", R"({\"query\":\"tea\"})")));
   imposter("de.test").script(road::answer(200, road::chat_body("it is tea")));
-  SessionId id = begin();
+  SessionId id = asked();
   std::string journal = journal_of(id);
   EXPECT_NE(journal.find("CANARY-memory"), std::string::npos) << journal;
   EXPECT_NE(journal.find("it is tea"), std::string::npos) << journal;
@@ -183,10 +135,11 @@ TEST_F(MemoryBorder, WhatNoModelOfTheAgentMaySeeIsNotFound) {
   remember("secret", "tea CANARY-restricted", "sensitivity=restricted");
   remember("french", "tea CANARY-french", "residency=fr");
   remember("open", "tea for all", "");
-  imposter("us.test").script(road::answer(200, asks("memory_search", R"({\"query\":\"tea\"})")));
-  imposter("us.test").script(road::answer(200, asks("memory_read", R"({\"key\":\"secret\"})")));
+  imposter("us.test").script(
+      road::answer(200, asks_for("memory_search", R"({\"query\":\"tea\"})")));
+  imposter("us.test").script(road::answer(200, asks_for("memory_read", R"({\"key\":\"secret\"})")));
   imposter("us.test").script(road::answer(200, road::chat_body("tea for all it is")));
-  SessionId id = begin();
+  SessionId id = asked();
   std::string journal = journal_of(id);
   EXPECT_EQ(journal.find("CANARY"), std::string::npos) << journal;
   EXPECT_NE(journal.find("tea for all"), std::string::npos) << journal;

@@ -5,6 +5,7 @@
 #include "road/road_test_fixture.h"
 #include "session/fakes.h"
 #include "session/manager.h"
+#include "session/memory_host.h"
 #include "store/memory/memory_store.h"
 
 namespace drover::session {
@@ -13,15 +14,15 @@ class RoadSessions : public road::RoadFixture {
  protected:
   RoadSessions() {
     effects_ = std::make_unique<road::Effects>(random_, &spans_, &metrics_, &policy_);
-    std::map<std::string, road::ThingSpec> things;
-    things["fake"].facts = facts_of("de");
-    effects_->guard().set_things(std::move(things));
+    things_["fake"].facts = facts_of("de");
+    effects_->guard().set_things(things_);
     tools_.latency["look"] = 1ms;
     Services s;
     s.loop = &loop_;
     s.random = &random_;
     s.journal = &store_.journal();
     s.road = road_.get();
+    s.memory = memory_host_.get();
     s.tools = &tools_;
     s.effects = effects_.get();
     s.spans = &spans_;
@@ -67,7 +68,21 @@ class RoadSessions : public road::RoadFixture {
            R"("usage":{"prompt_tokens":10,"completion_tokens":5}})";
   }
 
+  void remember(const std::string& key, const std::string& text, const std::string& data_class) {
+    memory::Scope scope;
+    scope.tenant = who_.tenant;
+    scope.name_space = "notes";
+    memory::Entry entry;
+    entry.key = key;
+    entry.text = text;
+    entry.data_class = data_class;
+    ASSERT_TRUE(loop_.run_task(memory_.write(Context(loop_), scope, entry)));
+  }
+
   store::MemoryStore store_{random_};
+  memory::Memory memory_{store_.records()};
+  std::unique_ptr<MemoryHost> memory_host_ = make_memory_host(memory_);
+  std::map<std::string, road::ThingSpec> things_;
   FakeTools tools_;
   std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<SessionManager> manager_;

@@ -6,6 +6,8 @@
 
 #include "async/loop.h"
 #include "base/random.h"
+#include "identity/audit.h"
+#include "memory/memory.h"
 #include "memory/scratch.h"
 #include "road/effects.h"
 #include "road/road.h"
@@ -13,6 +15,9 @@
 #include "session/live_streams.h"
 #include "session/planner.h"
 #include "store/journal.h"
+#include "store/records.h"
+#include "store/spans.h"
+#include "store/stream_log.h"
 #include "tools/tool_set.h"
 #include "trace/span.h"
 
@@ -64,6 +69,11 @@ struct Services {
   TreePools* trees = nullptr;
   WorkQueue* work = nullptr;
   LiveStreams* live = nullptr;  // may be null: nobody can follow an answer while it comes
+  // What a purge empties beside the journal; each may be null, or none.
+  std::vector<store::Records*> records;
+  store::Spans* kept_spans = nullptr;
+  store::StreamLog* streams = nullptr;
+  identity::Audit* audit = nullptr;  // hears of purges; may be null
 };
 
 }  // namespace drover::session

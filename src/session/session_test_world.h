@@ -41,6 +41,8 @@ struct World {
   Context ctx{loop};
   SeededRandom random{7};
   store::MemoryStore store{random};
+  store::MemoryStreamLog streams;
+  identity::Audit audit{store.documents(), ctx};
   FakeRoad road;
   road::Effects effects{random, nullptr, nullptr};
   FakeTools tools;
@@ -51,7 +53,10 @@ struct World {
   identity::Principal who = identity::Principal::system(TenantId("ten_a"));
 
   World() { start(); }
-  ~World() { loop.run_task(manager->stop()); }
+  ~World() {
+    loop.run_task(manager->stop());
+    loop.run_task(audit.stop());
+  }
 
   Services services() {
     Services s;
@@ -64,6 +69,10 @@ struct World {
     s.agents = &agents;
     s.planner = &planner;
     s.live = live;
+    s.records = {&store.records()};
+    s.kept_spans = &store.spans();
+    s.streams = &streams;
+    s.audit = &audit;
     return s;
   }
   void start() { manager = std::make_unique<SessionManager>(services(), ctx); }

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/limits/session.h"
+#include "contract/retention.h"
 
 namespace drover::session {
 
@@ -47,6 +48,22 @@ std::optional<WallTime> State::due() const {
     if (w.until && (!earliest || *w.until < *earliest)) earliest = w.until;
   }
   return earliest;
+}
+
+std::optional<WallTime> State::kept_until() const {
+  auto until = contract::kept_until(data_class, last_time);
+  // Its end is no use of it: nothing begins anew.
+  if (until && status == Status::kEnded && reason == contract::kRetentionOver) return last_time;
+  if (!until || *until > last_time) return until;
+  if (status != Status::kEnded) return std::nullopt;
+  return last_time + limits::kPurgeGrace;
+}
+
+std::optional<WallTime> State::look_at() const {
+  std::optional<WallTime> waits_until = due();
+  std::optional<WallTime> until = kept_until();
+  if (!waits_until || !until) return waits_until ? waits_until : until;
+  return std::min(*waits_until, *until);
 }
 
 size_t State::open_children() const {

@@ -233,6 +233,11 @@ struct State {
   bool plan_held_up() const;
   /// The earliest time at which a wait is due.
   std::optional<WallTime> due() const;
+  /// When its class's retention ends, as of its last event. An open session for whose work alone it
+  /// may be kept has none yet.
+  std::optional<WallTime> kept_until() const;
+  /// The earlier of both: when it is to be looked at.
+  std::optional<WallTime> look_at() const;
   /// Children that were spawned and have not ended, and how many may be open at once.
   size_t open_children() const;
   int64_t width() const { return standing.serial ? 1 : tree.width; }

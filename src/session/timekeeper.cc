@@ -14,10 +14,10 @@ constexpr size_t kSlice = 10'000;
 
 }  // namespace
 
-void Timekeeper::add(const SessionId& id, const TenantId& tenant, WallTime due) {
+void Timekeeper::add(const SessionId& id, const TenantId& tenant, WallTime due, bool ended) {
   if (due > read_until_) return;  // it is read in its time
   bool sooner = alarms_.empty() || due < alarms_.begin()->due;
-  alarms_.insert(Alarm{due, id, tenant});
+  alarms_.insert(Alarm{due, id, tenant, ended});
   if (sooner) changed_.wake_all();
 }
 
@@ -27,7 +27,9 @@ async::Task<Result<void>> Timekeeper::read_ahead(async::Context ctx) {
   // More than a slice: the rest is read once these have rung.
   if (rows.size() >= kSlice && rows.back().due) until = *rows.back().due;
   for (const store::SessionRow& row : rows) {
-    if (row.due) alarms_.insert(Alarm{*row.due, row.id, row.tenant});
+    if (row.due) {
+      alarms_.insert(Alarm{*row.due, row.id, row.tenant, row.status == "ended"});
+    }
   }
   read_until_ = until;
   read_at_ = loop_->mono();
@@ -39,7 +41,7 @@ Duration Timekeeper::ring() {
   while (!alarms_.empty() && alarms_.begin()->due <= now) {
     Alarm alarm = *alarms_.begin();
     alarms_.erase(alarms_.begin());
-    wake_(alarm.id, alarm.tenant);
+    wake_(alarm.id, alarm.tenant, alarm.ended);
   }
   if (alarms_.empty()) return kLook;
   return std::min<Duration>(kLook, alarms_.begin()->due - now);

@@ -1,7 +1,8 @@
 #pragma once
-// Wakes parked sessions when a wait is due. The due times stand in the index of sessions; only
-// those of the near future are in memory, read ahead a slice at a time, so that a million parked
-// sessions cost nothing here. The wall clock may jump: it is looked at every second at least.
+// Wakes parked sessions when a wait is due, and says which ended ones are to be purged. The times
+// stand in the index of sessions; only those of the near future are in memory, read ahead a slice
+// at a time, so that a million parked sessions cost nothing here. The wall clock may jump: it is
+// looked at every second at least.
 //
 // Owned by the manager. Loop thread only.
 
@@ -17,15 +18,15 @@ namespace drover::session {
 
 class Timekeeper {
  public:
-  /// `wake` is called for each session whose time has come.
-  Timekeeper(async::Loop* loop, store::Journal* journal,
-             std::function<void(const SessionId&, const TenantId&)> wake)
+  /// Called for each session whose time has come.
+  using Wake = std::function<void(const SessionId&, const TenantId&, bool ended)>;
+  Timekeeper(async::Loop* loop, store::Journal* journal, Wake wake)
       : loop_(loop), journal_(journal), wake_(std::move(wake)) {}
 
   /// Runs until its context ends.
   async::Task<void> run(async::Context ctx);
-  /// A session went to sleep with a wait that is due then.
-  void add(const SessionId& id, const TenantId& tenant, WallTime due);
+  /// A session went to sleep, or ended, and is to be looked at then.
+  void add(const SessionId& id, const TenantId& tenant, WallTime due, bool ended);
 
  private:
   async::Task<Result<void>> read_ahead(async::Context ctx);
@@ -34,11 +35,12 @@ class Timekeeper {
 
   async::Loop* loop_;
   store::Journal* journal_;
-  std::function<void(const SessionId&, const TenantId&)> wake_;
+  Wake wake_;
   struct Alarm {
     WallTime due;
     SessionId id;
     TenantId tenant;
+    bool ended = false;
     auto operator<=>(const Alarm&) const = default;
   };
   std::set<Alarm> alarms_;  // soonest first

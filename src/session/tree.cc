@@ -143,6 +143,12 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
   }
 }
 
+Error purged_error(const SessionId& id) {
+  return Error(Code::kFailedPrecondition,
+               "session " + id.str() + " was purged: what it said is gone")
+      .with_reason("purged");
+}
+
 Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id) {
   State state;
   CO_TRY(auto kept, co_await journal->load_snapshot(ctx, id));
@@ -154,6 +160,9 @@ Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId i
   state.id = id;
   for (;;) {
     CO_TRY(auto events, co_await journal->read(ctx, id, state.last_sequence + 1, kLoadSlice));
+    const bool gone = !events.empty() && events.front().kind == contract::kind::kPurge &&
+                      events.front().sequence != state.last_sequence + 1;
+    if (gone) co_return fail(purged_error(id));
     for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
     if (events.size() < kLoadSlice) break;
   }

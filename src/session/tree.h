@@ -89,7 +89,9 @@ class TreePools {
   async::Semaphore loading_{1};
 };
 
-/// Reads a session's journal (from its snapshot, if there is one) and folds it.
+/// Reads a session's journal (from its snapshot, if there is one) and folds it. Of a purged one
+/// nothing can be folded: kFailedPrecondition, reason "purged".
 Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id);
+Error purged_error(const SessionId& id);
 
 }  // namespace drover::session

@@ -56,6 +56,9 @@ class DamagedJournal final : public Journal {
   Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) override {
     return below_.load_snapshot(ctx, std::move(session));
   }
+  Task<Result<void>> erase(Context ctx, SessionId session) override {
+    return below_.erase(ctx, std::move(session));
+  }
   Duration last_sync() const override { return below_.last_sync(); }
 
  private:

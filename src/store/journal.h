@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/context.h"
@@ -45,6 +46,9 @@ struct Reserved {
 /// Work that a session owes to others of its tree; bits of SessionRow::pending.
 inline constexpr uint32_t kReportToParent = 1;
 inline constexpr uint32_t kCancelChildren = 2;
+/// A purged session of which something may still be there.
+inline constexpr uint32_t kErase = 32;
+inline constexpr std::string_view kPurged = "purged";  // an end_reason
 
 /// One row of the index of sessions. All of it can be had again from the journal alone.
 struct SessionRow {
@@ -54,7 +58,8 @@ struct SessionRow {
   std::string agent_version;
   /// "running", "waiting" (for a person or a message), "ended".
   std::string status;
-  /// Why it ended: "completed", "cancelled", "failed", "limit"; empty while open.
+  /// Why it ended: "completed", "cancelled", "failed", "limit"; empty while open. "purged": nothing
+  /// but this row and the event that says so is left, or will be in a moment.
   std::string end_reason;
   WallTime created;
   WallTime updated;
@@ -75,6 +80,8 @@ struct SessionRow {
   uint32_t pending = 0;
   bool operator==(const SessionRow&) const = default;
 };
+/// Whether the session was purged: its last event alone is readable.
+inline bool purged(const SessionRow& row) { return row.end_reason == kPurged; }
 
 /// A row must match all that is set.
 struct SessionFilter {
@@ -129,7 +136,7 @@ class Journal {
   /// written then).
   virtual Task<Result<void>> append(Context ctx, SessionRow row, uint64_t expected_last,
                                     std::vector<contract::Event> events) = 0;
-  /// Events with sequence >= from, at most max_events, in order.
+  /// Events with sequence >= from, at most max_events, in order. Of a purged session the last one.
   virtual Task<Result<std::vector<contract::Event>>> read(Context ctx, SessionId session,
                                                           uint64_t from, size_t max_events) = 0;
   /// kNotFound if there is none.
@@ -145,6 +152,11 @@ class Journal {
   virtual Task<Result<void>> save_snapshot(Context ctx, SessionId session, Snapshot snapshot) = 0;
   /// nullopt if there is none (any more).
   virtual Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) = 0;
+  /// Destroys what a purged session said: all its events but the last, their payloads in the blob
+  /// store, and its snapshot; on the disk, not only for readers. Durable on return, repeatable, and
+  /// to be repeated when it failed or the process died in it. kFailedPrecondition for a session
+  /// that is not purged.
+  virtual Task<Result<void>> erase(Context ctx, SessionId session) = 0;
   /// Time spent in the last sync, for traces ("sync" in the account of where time went).
   virtual Duration last_sync() const = 0;
 };

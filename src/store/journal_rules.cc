@@ -73,6 +73,11 @@ Result<void> check_snapshot(const SessionId& session, const Snapshot& snapshot) 
                                           std::to_string(limits::kSnapshotBytesMax) + " bytes");
 }
 
+Result<void> check_erase(const SessionRow& row) {
+  if (purged(row)) return {};
+  return fail(Code::kFailedPrecondition, row.id.str() + " is not purged");
+}
+
 Error no_such_session(const SessionId& session) {
   return Error(Code::kNotFound, "no session " + session.str());
 }

@@ -17,6 +17,8 @@ bool matches(const SessionFilter& filter, const SessionRow& row);
 void add_to_tree(const SessionRow& row, TreeTotals& totals);
 /// What every backend checks before it keeps a snapshot.
 Result<void> check_snapshot(const SessionId& session, const Snapshot& snapshot);
+/// kFailedPrecondition unless it is purged.
+Result<void> check_erase(const SessionRow& row);
 Error no_such_session(const SessionId& session);
 
 }  // namespace drover::store

@@ -34,6 +34,15 @@ struct Record {
   SessionId source;  // who wrote it; may be empty
   /// Of what it says (contract/data_class.h), as text; "": nothing is said of it.
   std::string data_class;
+  /// When it is to be gone, if it is.
+  std::optional<WallTime> expires;
+};
+
+/// Records of one namespace that went.
+struct Removed {
+  TenantId tenant;
+  std::string name_space;
+  size_t records = 0;
 };
 
 struct Found {
@@ -72,6 +81,12 @@ class Records {
                                        std::vector<Record> records) = 0;
   /// Removes all of a namespace at once; returns how many there were.
   virtual Task<Result<uint64_t>> clear(Context ctx, TenantId tenant, std::string name_space) = 0;
+  /// Removes what the session wrote last, and all in namespaces whose name has its id in it;
+  /// returns how many, at most limits::kRecordRemovalSlice: call it until it is 0.
+  virtual Task<Result<size_t>> remove_of(Context ctx, TenantId tenant, SessionId session) = 0;
+  /// Removes what has expired by then, at most `limit`, the first to expire first.
+  virtual Task<Result<std::vector<Removed>>> remove_expired(Context ctx, WallTime until,
+                                                            size_t limit) = 0;
   /// Best first. The query is plain words, any of which may match: operators of an engine are not
   /// interpreted. A query without words lists the newest (by update), with score 0. Ranking counts
   /// the records of this namespace only (store/bm25.h).

@@ -48,6 +48,8 @@ class Spans {
   virtual Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) = 0;
+  /// Removes the spans of a session.
+  virtual Task<Result<void>> remove_of(Context ctx, SessionId session) = 0;
   /// Removes at most a slice of what is too old or too many; returns how many went. Each write
   /// does this too; for quiet times, call it now and then until it returns 0.
   virtual Task<Result<size_t>> prune(Context ctx) = 0;

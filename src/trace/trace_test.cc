@@ -185,6 +185,7 @@ class FlakySpans final : public store::Spans {
     co_return std::vector<store::SpanRow>();
   }
   Task<Result<size_t>> prune(Context ctx) override { co_return size_t{0}; }
+  Task<Result<void>> remove_of(Context ctx, SessionId id) override { co_return Result<void>(); }
   bool failing = false;
   Duration took = 1ms;
   int writes = 0;

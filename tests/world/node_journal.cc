@@ -124,6 +124,11 @@ Task<Result<std::optional<store::Snapshot>>> NodeJournal::load_snapshot(Context 
   return alive(journal().load_snapshot(ctx, std::move(session)));
 }
 
+Task<Result<void>> NodeJournal::erase(Context ctx, SessionId session) {
+  if (life_.dead()) co_return fail(Life::error());
+  co_return co_await alive(journal().erase(ctx, std::move(session)));
+}
+
 store::Journal& NodeJournal::journal() { return world_.machine().journal(); }
 
 }  // namespace drover::world

@@ -29,6 +29,7 @@ class NodeJournal final : public store::Journal {
                                    store::Snapshot snapshot) override;
   Task<Result<std::optional<store::Snapshot>>> load_snapshot(Context ctx,
                                                              SessionId session) override;
+  Task<Result<void>> erase(Context ctx, SessionId session) override;
   Duration last_sync() const override { return Duration::zero(); }
 
  private:

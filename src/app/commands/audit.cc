@@ -1,4 +1,4 @@
-// drover audit ls: what was refused to whom, and why.
+// drover audit ls: what was refused to whom, and why; and what was purged.
 
 #include <cstdio>
 
@@ -21,18 +21,18 @@ int run_ls(const Arguments& a) {
     print_json(*list);
     return kExitOk;
   }
-  Table table({"#", "TIME (UTC)", "TIMES", "WHO", "VERB", "ON", "REASON", "WHY"});
+  Table table({"#", "TIME (UTC)", "TIMES", "WHO", "VERB", "OUTCOME", "ON", "REASON", "WHY"});
   for (const Json& e : items_of(*list)) {
     std::string who = member(e, "key");
     std::string on = member(e, "session");
     table.add({std::to_string(e.get_int("sequence").value_or(0)), short_time(member(e, "last")),
                std::to_string(e.get_int("times").value_or(1)),
                one_line(who.empty() ? member(e, "name") : who + " " + member(e, "name"), 50),
-               member(e, "verb"), on.empty() ? member(e, "owner") : on, member(e, "reason"),
-               one_line(member(e, "why"), 100)});
+               member(e, "verb"), member(e, "outcome"), on.empty() ? member(e, "owner") : on,
+               member(e, "reason"), one_line(member(e, "why"), 100)});
   }
   if (table.empty()) {
-    std::printf("nothing was refused\n");
+    std::printf("nothing was refused or purged\n");
     return kExitOk;
   }
   table.print();
@@ -44,11 +44,11 @@ int run_ls(const Arguments& a) {
 Command audit_ls_command() {
   Command c;
   c.name = "audit ls";
-  c.summary = "Show what was refused to whom: approve, extend, export, kill, keys, …";
+  c.summary = "Show what was refused to whom (approve, export, kill, keys, …), and what was purged";
   c.details =
       "Each management verb passes one function: the key's scopes, then the operator's rules\n"
-      "(policy.cedar). What either refuses is kept here, newest first; the same\n"
-      "refusal within a minute counts up. Needs an admin key; the operator's sees every tenant.\n"
+      "(policy.cedar). What either refuses is kept here, newest first, and each purge; the same\n"
+      "within a minute counts up. Needs an admin key; the operator's sees every tenant.\n"
       "Examples:\n"
       "  drover audit ls\n"
       "  drover audit ls --tenant acme --limit 200 --json";

@@ -40,17 +40,26 @@ void show_records(const Json& list) {
   const Json* data = list.find("data");
   if (data == nullptr || data->array_items() == nullptr) return;
   bool scored = false;
-  for (const Json& r : *data->array_items()) scored = scored || r.find("score") != nullptr;
-  Table table(scored ? std::vector<std::string>{"SCORE", "KEY", "VERSION", "UPDATED (UTC)", "TEXT"}
-                     : std::vector<std::string>{"KEY", "VERSION", "UPDATED (UTC)", "TEXT"});
+  bool ends = false;
+  for (const Json& r : *data->array_items()) {
+    scored = scored || r.find("score") != nullptr;
+    ends = ends || r.find("expires") != nullptr;
+  }
+  std::vector<std::string> heads = {"KEY", "VERSION", "UPDATED (UTC)"};
+  if (scored) heads.insert(heads.begin(), "SCORE");
+  if (ends) heads.push_back("KEPT UNTIL");
+  heads.push_back("TEXT");
+  Table table(std::move(heads));
   for (const Json& r : *data->array_items()) {
     std::string text = member(r, "text");
     if (const Json* value = r.find("value"); text.empty() && value != nullptr) text = value->dump();
     std::vector<std::string> row = {one_line(member(r, "key"), kTextShown), member(r, "version"),
-                                    short_time(member(r, "updated")), one_line(text, kTextShown)};
+                                    short_time(member(r, "updated"))};
     char score[32];
     std::snprintf(score, sizeof(score), "%.3f", r.get_number("score").value_or(0));
     if (scored) row.insert(row.begin(), score);
+    if (ends) row.push_back(short_time(member(r, "expires")));
+    row.push_back(one_line(text, kTextShown));
     table.add(std::move(row));
   }
   table.print();

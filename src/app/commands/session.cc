@@ -1,4 +1,4 @@
-// drover session ls|show|events|export|import|cancel.
+// drover session ls|show|events|export|import|cancel|purge.
 
 #include <cerrno>
 #include <cstdio>
@@ -57,6 +57,16 @@ void show_messages(const Json& messages) {
   }
 }
 
+/// What is left of a purged session, by `row(label, value)`.
+template <typename Row>
+void show_purge(const Json& purge, Row row) {
+  row("purged", short_time(member(purge, "time")) + " by " + member(purge, "by"));
+  row("why", member(purge, "reason"));
+  row("data", member(purge, "data_class"));
+  row("went", member(purge, "events") + " events");
+  row("last hash", member(purge, "last_hash"));
+}
+
 int run_show(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
@@ -76,6 +86,12 @@ int run_show(const Arguments& a) {
   row("ended", member(*session, "end_reason"));
   row("created", short_time(member(*session, "created")));
   row("updated", short_time(member(*session, "updated")));
+  row("kept until", short_time(member(*session, "kept_until")));
+  if (const Json* purge = session->find("purge")) {
+    show_purge(*purge, row);
+    table.print();
+    return kExitOk;
+  }
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
     row("tokens",
@@ -246,6 +262,32 @@ int run_cancel(const Arguments& a) {
   return kExitOk;
 }
 
+int run_purge(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  Json body = Json::object();
+  if (a.has("reason")) body.set("reason", a.get("reason"));
+  auto done = (*client)->call("POST", path_of(a) + "/purge", std::move(body));
+  if (!done) return complain(done.error());
+  if (a.has("json")) {
+    print_json(*done);
+    return kExitOk;
+  }
+  const Json none = Json::object();
+  const Json* purge = done->find("purge");
+  if (purge == nullptr) purge = &none;
+  const std::string id = a.get("SESSION");
+  if (done->get_bool("already").value_or(false)) {
+    std::printf("%s was purged already, %s by %s\n", id.c_str(),
+                short_time(member(*purge, "time")).c_str(),
+                printable(member(*purge, "by")).c_str());
+  } else {
+    std::printf("%s is purged: %s events are gone; the hash of the last was %s\n", id.c_str(),
+                member(*purge, "events").c_str(), member(*purge, "last_hash").c_str());
+  }
+  return kExitOk;
+}
+
 Command make(std::string name, std::string summary, std::string details,
              std::vector<Positional> positionals, std::vector<Flag> flags,
              int (*run)(const Arguments&)) {
@@ -319,6 +361,17 @@ Command session_cancel_command() {
   return make("cancel", "End a session; what is under way is given up",
               "Example: drover session cancel ses_01KAR… --reason 'asked twice'", {session()},
               {{"--reason", "TEXT", "why; goes into the journal", ""}}, run_cancel);
+}
+
+Command session_purge_command() {
+  return make(
+      "purge", "Destroy what an ended session said, in every store of this server",
+      "Its events, large payloads, memory that it wrote, live text and spans are removed from\n"
+      "the disk. What is left: that it was, who purged it, when and why, and the hash of its\n"
+      "last event. An open session is refused: kill it first. Backups made before still hold\n"
+      "it. Data whose class has a retention is purged by itself when that ends.\n"
+      "Example: drover session purge ses_01KAR… --reason 'erasure request 4711'",
+      {session()}, {{"--reason", "TEXT", "why; it stays, so name no person", ""}}, run_purge);
 }
 
 }  // namespace drover::app

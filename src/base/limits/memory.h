@@ -3,6 +3,8 @@
 
 #include <cstddef>
 
+#include "base/time.h"
+
 namespace drover::limits {
 
 inline constexpr size_t kMemoryKeyBytesMax = 1'024;
@@ -19,5 +21,10 @@ inline constexpr size_t kScratchSizesKept = 16'384;
 
 /// Words of one search that count; further ones are ignored.
 inline constexpr size_t kMemorySearchWordsMax = 32;
+
+/// Records that one write to the store removes for a purge or when they expire; the rest follows.
+inline constexpr size_t kRecordRemovalSlice = 500;
+/// How often what has expired is looked for. What is due goes within this time.
+inline constexpr Duration kRecordSweepInterval = 60s;
 
 }  // namespace drover::limits

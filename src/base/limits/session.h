@@ -33,6 +33,13 @@ inline constexpr size_t kWaitsMax = 64;
 /// a person.
 inline constexpr uint32_t kEffectAttemptsMax = 20;
 
+/// How long an ended session stays that may be kept only for its work ("none", "session"), so that
+/// whoever waits for its end can read how it ended.
+inline constexpr Duration kPurgeGrace = 10min;
+/// Sessions whose time has come and that wait to be purged, one after another; the rest is looked
+/// for again.
+inline constexpr size_t kPurgeQueueMax = 1'000;
+
 /// Sessions run at once by one process; further ones queue.
 inline constexpr size_t kSessionsActiveMax = 4'096;
 /// Labels of a session, and bytes of a label's name or text; more are refused.

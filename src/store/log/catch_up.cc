@@ -31,7 +31,7 @@ class CatchUp {
       LOG_ERROR("{}: {}", log_.place(frame.position), commit.error().message);
       return {};
     }
-    if (!*commit) return {};
+    if (!*commit || (*commit)->erased) return {};  // a later frame has the row
     TRY(auto before, find(**commit));
     report_gap(before, **commit, frame.position);
     IndexedSession now;
@@ -51,7 +51,7 @@ class CatchUp {
   void report_gap(const std::optional<IndexedSession>& before, const Commit& commit,
                   Position position) {
     const Position known = before ? before->position : 0;
-    if (known == commit.previous) return;
+    if (known == commit.previous || purged(commit.row)) return;
     const uint64_t last = before ? before->row.last_sequence : 0;
     LOG_ERROR("{} lost events {} to {} to damage before {}", commit.row.id.str(), last + 1,
               commit.expected_last, log_.place(position));

@@ -18,7 +18,7 @@ Result<ChainReader::Link> ChainReader::read_link(const SessionId& session, Posit
   Link link;
   link.position = position;
   link.first = commit.expected_last + 1;
-  link.last = commit.expected_last + commit.events.size();
+  link.last = commit.row.last_sequence;
   link.previous = commit.previous;
   if (link.last >= wanted_from_ && link.first <= wanted_to_) {
     fresh_.emplace(position, std::move(commit));
@@ -124,11 +124,11 @@ Result<std::vector<Commit>> ChainReader::read(const SessionId& session, Position
     }
     auto known = fresh_.find(link.position);
     if (known != fresh_.end()) {
-      out.push_back(std::move(known->second));
+      if (!known->second.erased) out.push_back(std::move(known->second));
       continue;
     }
     TRY(Commit commit, read_commit(session, link.position));
-    out.push_back(std::move(commit));
+    if (!commit.erased) out.push_back(std::move(commit));
   }
   fresh_.clear();
   forget_oldest();

@@ -13,6 +13,7 @@ constexpr uint8_t kMarkFrame = 2;
 // Bits of a commit's flags.
 constexpr uint64_t kWhole = 1;
 constexpr uint64_t kHasDue = 2;
+constexpr uint64_t kErased = 4;  // alone
 constexpr uint64_t kKnownCommitFlags = kWhole | kHasDue;
 
 void put_money(WireWriter& out, Money money) {
@@ -118,7 +119,8 @@ std::string encode_commit(const Commit& commit, const SessionRow* before) {
   for (const contract::Event& event : commit.events) payload_bytes += event.payload.size() + 256;
   frame.reserve(frame.size() + payload_bytes + 256);
   WireWriter out(frame);
-  const bool whole = before == nullptr || !same_whole(*before, commit.row);
+  // Of a purged session no other frame says it any more.
+  const bool whole = before == nullptr || purged(commit.row) || !same_whole(*before, commit.row);
   out.byte(kCommitFrame);
   out.varint((whole ? kWhole : 0) | (commit.row.due ? kHasDue : 0));
   out.id_text(commit.row.id.str(), SessionTag::kPrefix);
@@ -140,6 +142,22 @@ std::string encode_commit(const Commit& commit, const SessionRow* before) {
 std::string encode_mark() {
   std::string frame(kFrameHeadBytes, '\0');
   WireWriter(frame).byte(kMarkFrame);
+  return frame;
+}
+
+Result<std::string> encode_erased(const Commit& commit, size_t frame_bytes) {
+  std::string frame(kFrameHeadBytes, '\0');
+  WireWriter out(frame);
+  out.byte(kCommitFrame);
+  out.varint(kErased);
+  out.id_text(commit.row.id.str(), SessionTag::kPrefix);
+  out.varint(commit.previous);
+  out.varint(commit.expected_last);
+  out.varint(commit.row.last_sequence);
+  if (frame.size() > frame_bytes) {
+    return fail(Code::kInternal, "a frame of the journal is too small to be erased");
+  }
+  frame.resize(frame_bytes, '\0');
   return frame;
 }
 
@@ -185,6 +203,32 @@ bool frame_is_sound(const FrameHead& head, std::string_view body, Position posit
          head.crc == whole_crc(crc32c(body), head.body_bytes, head.back, position);
 }
 
+namespace {
+
+/// From a body's first byte to its events; whole commits and erased ones begin alike.
+Commit take_beginning(WireReader& in, uint64_t& flags) {
+  Commit commit;
+  flags = in.varint();
+  commit.erased = flags == kErased;
+  commit.whole = (flags & kWhole) != 0;
+  commit.row.id = SessionId(in.id_text(SessionTag::kPrefix));
+  commit.previous = in.varint();
+  commit.expected_last = in.varint();
+  return commit;
+}
+
+}  // namespace
+
+std::optional<Commit> read_beginning(std::string_view body) {
+  WireReader in(body);
+  if (in.byte() != kCommitFrame) return std::nullopt;
+  uint64_t flags = 0;
+  Commit commit = take_beginning(in, flags);
+  if (in.failed() || (flags & ~(kKnownCommitFlags | kErased)) != 0) return std::nullopt;
+  commit.row.last_sequence = commit.expected_last;
+  return commit;
+}
+
 Result<std::optional<Commit>> decode_body(std::string_view body) {
   WireReader in(body);
   const uint8_t form = in.byte();
@@ -195,13 +239,14 @@ Result<std::optional<Commit>> decode_body(std::string_view body) {
                                                ", which this program does not know; use the newer "
                                                "drover that wrote it");
   }
-  Commit commit;
-  const uint64_t flags = in.varint();
+  uint64_t flags = 0;
+  Commit commit = take_beginning(in, flags);
+  if (commit.erased) {
+    commit.row.last_sequence = in.varint();
+    if (!in.failed() && commit.row.last_sequence >= commit.expected_last) return commit;
+    return fail(Code::kDataLoss, "an erased frame of the journal is nonsense");
+  }
   if ((flags & ~kKnownCommitFlags) != 0) in.fail();
-  commit.whole = (flags & kWhole) != 0;
-  commit.row.id = SessionId(in.id_text(SessionTag::kPrefix));
-  commit.previous = in.varint();
-  commit.expected_last = in.varint();
   if (commit.whole) take_whole(in, commit.row);
   take_changing(in, (flags & kHasDue) != 0, commit.row);
   take_events(in, commit);

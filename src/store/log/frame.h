@@ -32,6 +32,8 @@ struct Commit {
   bool whole = false;
   std::vector<contract::Event> events;
   std::vector<std::string> blob_refs;  // one for each event; empty: inline
+  /// What it said was erased; its place in the session is all that is known.
+  bool erased = false;
 };
 
 struct FrameHead {
@@ -46,6 +48,9 @@ struct FrameHead {
 std::string encode_commit(const Commit& commit, const SessionRow* before);
 /// A frame that says nothing but that all before it is durable (written when a log is closed).
 std::string encode_mark();
+/// What a commit's frame of that size becomes when it is erased: its place in the session, which
+/// stands at its beginning as before, and zeros. kInternal if that does not fit.
+Result<std::string> encode_erased(const Commit& commit, size_t frame_bytes);
 /// The checksum of a frame's body, the part that does not depend on its place.
 uint32_t body_crc(std::string_view frame);
 /// Writes the head of a frame that is to stand at `position`.
@@ -57,6 +62,9 @@ bool frame_is_sound(const FrameHead& head, std::string_view body, Position posit
 
 /// nullopt for a mark. kDataLoss on nonsense, kFailedPrecondition for a form of a newer program.
 Result<std::optional<Commit>> decode_body(std::string_view body);
+/// The beginning of a commit whose frame is damaged: its place in the session, as far as can be
+/// told; its last sequence is not known. What erasing overwrites does not touch it.
+std::optional<Commit> read_beginning(std::string_view body);
 /// The row after a commit; `before` is the row before it (null if unknown or new).
 SessionRow row_of(const SessionRow* before, const Commit& commit);
 

@@ -325,6 +325,12 @@ Position Log::limit_of(const SegmentPtr& segment) const {
   return end();
 }
 
+std::optional<std::pair<std::string, Position>> Log::file_of(Position position) const {
+  const SegmentPtr segment = find(position);
+  if (segment == nullptr) return std::nullopt;
+  return std::make_pair(segment->path, segment->base);
+}
+
 std::string Log::place(Position position) const {
   const SegmentPtr segment = find(position);
   if (segment == nullptr) return "position " + std::to_string(position);

@@ -81,6 +81,8 @@ class Log {
   /// Every frame from `from` (0: the first) to `to`, in order, and each damaged part.
   Result<void> scan(Position from, Position to, const std::function<Result<void>(InFrame)>& frame,
                     const std::function<void(Damage)>& damage) const;
+  /// The file that holds the place, and the position of its first byte; nullopt for no place.
+  std::optional<std::pair<std::string, Position>> file_of(Position position) const;
   /// "log/0000000000000000.seg at byte 4711"
   std::string place(Position position) const;
   /// What was found damaged when it was opened.

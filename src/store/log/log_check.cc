@@ -137,6 +137,7 @@ class Check {
         TRY_VOID(blob_(commit.row.id, commit.blob_refs[i]));
       }
     }
+    if (commit.erased) known.last_hash.clear();
     known.position = found.position;
     known.last = commit.row.last_sequence;
     return {};

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "store/journal_rules.h"
 #include "store/log/catch_up.h"
+#include "store/log/erase.h"
 
 namespace drover::store::log {
 namespace {
@@ -177,10 +178,10 @@ Task<Result<SessionRow>> LogJournal::find(Context ctx, SessionId session) {
 
 Task<Result<std::vector<contract::Event>>> LogJournal::read(Context ctx, SessionId session,
                                                             uint64_t from, size_t max_events) {
-  from = std::max<uint64_t>(from, 1);
   CO_TRY(auto found, co_await locate(ctx, session));
   if (!found) co_return fail(no_such_session(session));
   const uint64_t last = found->row.last_sequence;
+  from = std::max<uint64_t>(from, purged(found->row) ? last : 1);
   std::vector<contract::Event> out;
   if (from > last || max_events == 0) co_return out;
   const uint64_t to = max_events > last - from ? last : from + max_events - 1;
@@ -309,6 +310,24 @@ Task<Result<std::optional<Snapshot>>> LogJournal::load_snapshot(Context ctx, Ses
   SessionIndex* index = parts_.index;
   auto work = [index, session] { return index->load_snapshot(session); };
   co_return co_await async::run_blocking(ctx, *parts_.reader, std::move(work));
+}
+
+Task<Result<void>> LogJournal::erase(Context ctx, SessionId session) {
+  CO_TRY(auto found, co_await locate(ctx, session));
+  if (!found) co_return fail(no_such_session(session));
+  CO_TRY_VOID(check_erase(found->row));
+  // The blobs first: the frames name them, and a copy of the log is checked against them.
+  CO_TRY_VOID(co_await parts_.blobs->remove_all(ctx, session));
+  SessionIndex* index = parts_.index;
+  Disk* disk = parts_.disk;
+  const Log* log = log_.get();
+  const Position position = found->position;
+  const uint64_t last = found->row.last_sequence;
+  auto work = [index, disk, log, session, position, last]() -> Result<void> {
+    TRY_VOID(index->remove_snapshot(session));
+    return erase_before(*disk, *log, session, position, last);
+  };
+  co_return co_await async::run_blocking(ctx, *parts_.upkeep, std::move(work));
 }
 
 void LogJournal::plan_index(async::Loop& loop) {

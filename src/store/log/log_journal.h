@@ -58,6 +58,7 @@ class LogJournal final : public Journal {
   Task<Result<TreeTotals>> tree(Context ctx, SessionId root) override;
   Task<Result<void>> save_snapshot(Context ctx, SessionId session, Snapshot snapshot) override;
   Task<Result<std::optional<Snapshot>>> load_snapshot(Context ctx, SessionId session) override;
+  Task<Result<void>> erase(Context ctx, SessionId session) override;
   Duration last_sync() const override { return writer_.last_sync(); }
 
   /// Brings the index up and marks the log as complete, so that the next start is quick. Blocking;

@@ -61,6 +61,11 @@ Result<std::vector<SessionRow>> MemoryIndex::tree(const SessionId& root) {
   return out;
 }
 
+Result<void> MemoryIndex::remove_snapshot(const SessionId& id) {
+  snapshots_.erase(id);
+  return {};
+}
+
 Result<void> MemoryIndex::save_snapshot(const SessionId& id, const Snapshot& snapshot) {
   snapshots_[id] = snapshot;
   return {};

@@ -18,6 +18,7 @@ class MemoryIndex final : public SessionIndex {
   Result<std::vector<SessionRow>> list(const SessionFilter& filter) override;
   Result<std::vector<SessionRow>> due(WallTime until, size_t limit) override;
   Result<std::vector<SessionRow>> tree(const SessionId& root) override;
+  Result<void> remove_snapshot(const SessionId& id) override;
   Result<void> save_snapshot(const SessionId& id, const Snapshot& snapshot) override;
   Result<std::optional<Snapshot>> load_snapshot(const SessionId& id) override;
 

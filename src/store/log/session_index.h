@@ -39,6 +39,7 @@ class SessionIndex {
   virtual Result<std::vector<SessionRow>> due(WallTime until, size_t limit) = 0;
   virtual Result<std::vector<SessionRow>> tree(const SessionId& root) = 0;
 
+  virtual Result<void> remove_snapshot(const SessionId& id) = 0;
   virtual Result<void> save_snapshot(const SessionId& id, const Snapshot& snapshot) = 0;
   virtual Result<std::optional<Snapshot>> load_snapshot(const SessionId& id) = 0;
 };

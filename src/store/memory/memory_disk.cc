@@ -19,6 +19,10 @@ void MemoryDisk::crash() {
 }
 
 Result<void> MemoryDisk::admit() {
+  if (broken_) {
+    if (passes_ == 0) return fail(*broken_);
+    --passes_;
+  }
   if (failures_.empty()) return {};
   Error error = std::move(failures_.front());
   failures_.pop_front();

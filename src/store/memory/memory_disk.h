@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 
 #include "async/context.h"
 #include "async/task.h"
@@ -25,6 +26,12 @@ class MemoryDisk {
 
   /// The next `writes` writes fail with this error and change nothing.
   void fail_next(Error error, size_t writes = 1);
+  /// Writes fail once that many more were made, until heal().
+  void fail_after(size_t writes, Error error) {
+    passes_ = writes;
+    broken_ = std::move(error);
+  }
+  void heal() { broken_.reset(); }
   /// The next write is kept, but its caller gets this error: the outcome that is hardest to handle.
   void lose_next_answer(Error error) { lost_answers_.push_back(std::move(error)); }
   /// Undoes every write that was not durable yet; their callers get kUnavailable.
@@ -44,6 +51,8 @@ class MemoryDisk {
     std::function<void()> undo;
   };
   std::deque<Error> failures_;
+  size_t passes_ = 0;
+  std::optional<Error> broken_;
   std::deque<Error> lost_answers_;
   std::deque<Pending> pending_;  // oldest first
   uint64_t next_ = 1;

@@ -42,6 +42,11 @@ Task<Result<std::vector<contract::Event>>> MemoryJournal::read(Context ctx, Sess
   auto it = sessions_.find(session);
   if (it == sessions_.end()) co_return fail(no_such_session(session));
   const std::vector<contract::Event>& events = it->second.events;
+  if (purged(it->second.row)) {
+    if (max_events == 0 || from > it->second.row.last_sequence)
+      co_return std::vector<contract::Event>();
+    co_return std::vector<contract::Event>(1, events.back());
+  }
   const size_t first = std::min<size_t>(from == 0 ? 0 : from - 1, events.size());
   const size_t count = std::min(max_events, events.size() - first);
   const auto begin = events.begin() + static_cast<std::ptrdiff_t>(first);
@@ -94,6 +99,19 @@ Task<Result<void>> MemoryJournal::save_snapshot(Context ctx, SessionId session, 
   if (it == sessions_.end()) co_return fail(no_such_session(session));
   it->second.snapshot = std::move(snapshot);
   co_return Result<void>();
+}
+
+Task<Result<void>> MemoryJournal::erase(Context ctx, SessionId session) {
+  auto it = sessions_.find(session);
+  if (it == sessions_.end()) co_return fail(no_such_session(session));
+  CO_TRY_VOID(check_erase(it->second.row));
+  CO_TRY_VOID(disk_.admit());
+  std::vector<contract::Event>& events = it->second.events;
+  events.erase(events.begin(), events.end() - 1);
+  it->second.snapshot.reset();
+  // What is gone does not come back: a crash of the pretended disk leaves less to be done again.
+  std::function<void()> nothing = [] {};
+  co_return co_await disk_.commit(ctx, std::move(nothing));
 }
 
 Task<Result<std::optional<Snapshot>>> MemoryJournal::load_snapshot(Context ctx, SessionId session) {

@@ -107,6 +107,22 @@ Task<Result<void>> MemoryRecords::take_over(Context ctx, TenantId tenant,
   co_return co_await disk_.commit(ctx, std::move(undo));
 }
 
+Task<Result<void>> MemoryRecords::remove_all(Context ctx, Doomed doomed) {
+  CO_TRY_VOID(disk_.admit());
+  auto before = std::make_shared<std::vector<std::pair<Doomed::value_type, Stored>>>();
+  for (auto& [space, key] : doomed) {
+    Keys& keys = spaces_[space];
+    auto it = keys.find(key);
+    std::pair<Space, std::string> name(space, key);
+    before->emplace_back(std::move(name), std::move(it->second));
+    keys.erase(it);
+  }
+  std::function<void()> undo = [this, before] {
+    for (const auto& [name, stored] : *before) restore(name.first, name.second, stored);
+  };
+  co_return co_await disk_.commit(ctx, std::move(undo));
+}
+
 Task<Result<uint64_t>> MemoryRecords::clear(Context ctx, TenantId tenant, std::string name_space) {
   CO_TRY_VOID(disk_.admit());
   const Space space(tenant, name_space);
@@ -119,6 +135,44 @@ Task<Result<uint64_t>> MemoryRecords::clear(Context ctx, TenantId tenant, std::s
   };
   CO_TRY_VOID(co_await disk_.commit(ctx, std::move(undo)));
   co_return before.size();
+}
+
+Task<Result<size_t>> MemoryRecords::remove_of(Context ctx, TenantId tenant, SessionId session) {
+  Doomed doomed;
+  for (const auto& [space, keys] : spaces_) {
+    if (space.first != tenant) continue;
+    const bool bound = space.second.find(session.str()) != std::string::npos;
+    for (const auto& [key, stored] : keys) {
+      if (doomed.size() == limits::kRecordRemovalSlice) break;
+      if (bound || stored.record.source == session) doomed.emplace_back(space, key);
+    }
+  }
+  const size_t count = doomed.size();
+  CO_TRY_VOID(co_await remove_all(ctx, std::move(doomed)));
+  co_return count;
+}
+
+Task<Result<std::vector<Removed>>> MemoryRecords::remove_expired(Context ctx, WallTime until,
+                                                                 size_t limit) {
+  std::multimap<WallTime, std::pair<Space, std::string>> due;
+  for (const auto& [space, keys] : spaces_) {
+    for (const auto& [key, stored] : keys) {
+      const std::optional<WallTime>& expires = stored.record.expires;
+      if (expires && *expires <= until) due.emplace(*expires, std::make_pair(space, key));
+    }
+  }
+  Doomed doomed;
+  std::map<Space, size_t> counts;
+  for (const auto& [when, name] : due) {
+    if (doomed.size() >= std::min(limit, limits::kRecordRemovalSlice)) break;
+    doomed.push_back(name);
+    ++counts[name.first];
+  }
+  std::vector<Removed> out;
+  for (const auto& [space, count] : counts)
+    out.push_back(Removed{space.first, space.second, count});
+  CO_TRY_VOID(co_await remove_all(ctx, std::move(doomed)));
+  co_return out;
 }
 
 std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit) {

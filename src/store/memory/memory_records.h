@@ -21,9 +21,11 @@ class MemoryRecords final : public Records {
                                          size_t limit) override;
   Task<Result<bool>> remove(Context ctx, TenantId tenant, std::string name_space,
                             std::string key) override;
-  Task<Result<void>> take_over(Context ctx, TenantId tenant,
-                               std::vector<Record> records) override;
+  Task<Result<void>> take_over(Context ctx, TenantId tenant, std::vector<Record> records) override;
   Task<Result<uint64_t>> clear(Context ctx, TenantId tenant, std::string name_space) override;
+  Task<Result<size_t>> remove_of(Context ctx, TenantId tenant, SessionId session) override;
+  Task<Result<std::vector<Removed>>> remove_expired(Context ctx, WallTime until,
+                                                    size_t limit) override;
   Task<Result<std::vector<Found>>> search(Context ctx, TenantId tenant, std::string name_space,
                                           std::string query, size_t limit) override;
 
@@ -34,6 +36,8 @@ class MemoryRecords final : public Records {
     int64_t number = 0;  // order of first puts
   };
   using Keys = std::map<std::string, Stored>;
+  using Doomed = std::vector<std::pair<Space, std::string>>;
+  Task<Result<void>> remove_all(Context ctx, Doomed doomed);
   static std::vector<Found> newest(const Keys& keys, size_t limit);
   static std::vector<Found> ranked(const Keys& keys, const std::vector<std::string>& words,
                                    size_t limit);

@@ -58,6 +58,13 @@ Task<Result<std::vector<SpanRow>>> MemorySpans::by_session(Context ctx, SessionI
   });
 }
 
+Task<Result<void>> MemorySpans::remove_of(Context ctx, SessionId session) {
+  CO_TRY_VOID(disk_.admit());
+  std::erase_if(spans_, [&](const SpanRow& row) { return row.session == session.str(); });
+  std::function<void()> nothing = [] {};
+  co_return co_await disk_.commit(ctx, std::move(nothing));
+}
+
 Task<Result<size_t>> MemorySpans::prune(Context ctx) {
   co_return prune_at(ctx.loop().wall(), limits::kSpanPruneSlice);
 }

@@ -91,6 +91,7 @@ Result<std::vector<contract::Event>> select_events(Db& db, const BlobFiles& file
                                                    size_t max_events) {
   TRY(auto session_row, find_stored(db, session));
   if (!session_row) return fail(no_such_session(session));
+  if (purged(session_row->row)) from = std::max(from, session_row->row.last_sequence);
   TRY(auto stored, select_stored(db, session_row->number, session, from, max_events));
   std::vector<contract::Event> out;
   out.reserve(stored.size());

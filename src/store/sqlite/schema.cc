@@ -182,8 +182,16 @@ constexpr std::string_view kRecordClasses = R"sql(
 ALTER TABLE records ADD COLUMN data_class TEXT NOT NULL DEFAULT '';
 )sql";
 
-constexpr std::string_view kMigrations[] = {
-    kDocuments, kJournal, kRecordsAndSpans, kTreesAndWaits, kFacts, kSpanPacks, kRecordClasses};
+// 8: when a record is to be gone, and who wrote it last, for purges.
+constexpr std::string_view kRecordEnds = R"sql(
+ALTER TABLE records ADD COLUMN expires INTEGER;
+CREATE INDEX records_by_expiry ON records (expires) WHERE expires IS NOT NULL;
+CREATE INDEX records_by_source ON records (source) WHERE source <> '';
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments,     kJournal,   kRecordsAndSpans,
+                                            kTreesAndWaits, kFacts,     kSpanPacks,
+                                            kRecordClasses, kRecordEnds};
 
 Result<void> apply(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

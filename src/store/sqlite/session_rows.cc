@@ -243,4 +243,18 @@ Result<std::optional<Snapshot>> read_snapshot(Db& db, const SessionId& session) 
   return Snapshot{static_cast<uint64_t>(s.integer(0)), s.text_or_hex(1), s.text(2)};
 }
 
+Result<void> erase_session(Db& db, const SessionId& session) {
+  TRY(auto stored, find_stored(db, session));
+  if (!stored) return fail(no_such_session(session));
+  TRY_VOID(check_erase(stored->row));
+  {
+    TRY(Statement s, db.use("DELETE FROM events WHERE session = ? AND sequence < ?"));
+    s.bind(stored->number).bind(stored->row.last_sequence);
+    TRY_VOID(s.run());
+  }
+  TRY(Statement s, db.use("DELETE FROM snapshots WHERE session = ?"));
+  s.bind(stored->number);
+  return s.run();
+}
+
 }  // namespace drover::store::sqlite

@@ -33,4 +33,7 @@ Result<std::vector<SessionRow>> select_tree(Db& db, const SessionId& root);
 Result<void> write_snapshot(Db& db, const SessionId& session, const Snapshot& snapshot);
 Result<std::optional<Snapshot>> read_snapshot(Db& db, const SessionId& session);
 
+/// Removes what is before the last event of a purged session, and its snapshot.
+Result<void> erase_session(Db& db, const SessionId& session);
+
 }  // namespace drover::store::sqlite

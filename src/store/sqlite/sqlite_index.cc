@@ -150,6 +150,12 @@ class SqliteIndex final : public log::SessionIndex {
     return select_tree(*reader_, root);
   }
 
+  Result<void> remove_snapshot(const SessionId& id) override {
+    TRY(Statement s, writer_->use("DELETE FROM snapshots WHERE id = ?"));
+    s.bind(id.str());
+    return s.run();
+  }
+
   Result<void> save_snapshot(const SessionId& id, const Snapshot& snapshot) override {
     const std::string packed = compress(snapshot.bytes);
     TRY(Statement s, writer_->use("INSERT OR REPLACE INTO snapshots (id, sequence, hash, packed) "
@@ -182,6 +188,7 @@ Result<std::unique_ptr<log::SessionIndex>> open_once(const OpenOptions& base) {
   TRY(auto writer, Db::open(options));
   TRY_VOID(writer->exec("PRAGMA journal_mode = WAL"));
   TRY_VOID(writer->exec("PRAGMA synchronous = NORMAL"));
+  TRY_VOID(writer->exec("PRAGMA secure_delete = ON"));  // snapshots of purged sessions
   TRY_VOID(writer->exec("PRAGMA journal_size_limit = 16777216"));
   TRY(int64_t version, one_integer(*writer, "PRAGMA user_version"));
   if (version == 0) {

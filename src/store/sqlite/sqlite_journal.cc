@@ -112,6 +112,12 @@ Task<Result<void>> SqliteJournal::save_snapshot(Context ctx, SessionId session, 
   co_return co_await writer_.write<void>(ctx, kept->bytes.size(), std::move(job));
 }
 
+Task<Result<void>> SqliteJournal::erase(Context ctx, SessionId session) {
+  auto job = [session](Db& db) { return erase_session(db, session); };
+  CO_TRY_VOID(co_await writer_.write<void>(ctx, 0, std::move(job)));
+  co_return co_await blobs_.remove_all(ctx, session);
+}
+
 Task<Result<std::optional<Snapshot>>> SqliteJournal::load_snapshot(Context ctx, SessionId session) {
   auto query = [session](Db& db) { return read_snapshot(db, session); };
   co_return co_await reader_.read(ctx, std::move(query));

@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_records.h"
 
 #include <algorithm>
+#include <map>
 
 #include "base/limits/memory.h"
 #include "base/limits/store.h"
@@ -75,24 +76,34 @@ struct Put {
   int64_t words = 0;
 };
 
+void bind_time(Statement& s, const std::optional<WallTime>& time) {
+  if (time) {
+    s.bind(unix_nanos(*time));
+  } else {
+    s.bind_null();
+  }
+}
+
 Result<void> insert_record(Db& db, int64_t space, const Put& put) {
   TRY(Statement s,
       db.use("INSERT INTO records (name_space, key, scope, text, words, value, version, created, "
-             "updated, source, data_class) VALUES (?,?,?,?,?,?,?,?,?,?,?)"));
+             "updated, source, data_class, expires) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"));
   const std::string scope = scope_of(space);
   s.bind(space).bind(put.record.key).bind(scope).bind(put.record.text).bind(put.words);
   s.bind(put.value).bind(put.record.version);
   s.bind(unix_nanos(put.record.created)).bind(unix_nanos(put.record.updated));
   s.bind(put.record.source.str()).bind(put.record.data_class);
+  bind_time(s, put.record.expires);
   return s.run();
 }
 
 Result<void> update_record(Db& db, const Existing& before, const Put& put) {
   TRY(Statement s, db.use("UPDATE records SET text = ?, words = ?, value = ?, version = ?, "
-                          "updated = ?, source = ?, data_class = ? WHERE number = ?"));
+                          "updated = ?, source = ?, data_class = ?, expires = ? WHERE number = ?"));
   s.bind(put.record.text).bind(put.words).bind(put.value).bind(before.version + 1);
   s.bind(unix_nanos(put.record.updated)).bind(put.record.source.str());
   s.bind(put.record.data_class);
+  bind_time(s, put.record.expires);
   s.bind(before.number);
   return s.run();
 }
@@ -141,16 +152,17 @@ Result<void> run_take_over(Db& db, const Put& put) {
 }
 
 constexpr std::string_view kGet =
-    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
     "WHERE name_space = ? AND key = ?";
 constexpr std::string_view kByNumber =
-    "SELECT key, text, value, version, created, updated, source, data_class FROM records WHERE "
+    "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
+    "WHERE "
     "number = ?";
 constexpr std::string_view kNewest =
-    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
     "WHERE name_space = ? ORDER BY updated DESC, number DESC LIMIT ?";
 constexpr std::string_view kFrom =
-    "SELECT key, text, value, version, created, updated, source, data_class FROM records "
+    "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
     "WHERE name_space = ?1 AND key >= ?2 AND key > ?3 ORDER BY key LIMIT ?4";
 
 Result<Record> read_record(const Statement& s, const std::string& name_space) {
@@ -164,6 +176,85 @@ Result<Record> read_record(const Statement& s, const std::string& name_space) {
   out.updated = wall_from_unix_nanos(s.integer(5));
   out.source = SessionId(s.text(6));
   out.data_class = s.text(7);
+  if (!s.is_null(8)) out.expires = wall_from_unix_nanos(s.integer(8));
+  return out;
+}
+
+struct Doomed {
+  int64_t number = 0;
+  int64_t space = 0;
+  int64_t words = 0;
+};
+
+Result<std::vector<Doomed>> read_doomed(Statement& s) {
+  std::vector<Doomed> out;
+  for (;;) {
+    TRY(bool row, s.step());
+    if (!row) return out;
+    out.push_back(Doomed{s.integer(0), s.integer(1), s.integer(2)});
+  }
+}
+
+/// Overwrites what is removed while it lives; always, it would double the work of forgetting spans.
+class Overwriting {
+ public:
+  static Result<std::unique_ptr<Overwriting>> begin(Db& db) {
+    TRY_VOID(db.exec("PRAGMA secure_delete = ON"));
+    return std::make_unique<Overwriting>(db);
+  }
+  explicit Overwriting(Db& db) : db_(db) {}
+  ~Overwriting() { (void)db_.exec("PRAGMA secure_delete = OFF"); }
+
+ private:
+  Db& db_;
+};
+
+Result<void> remove_all(Db& db, const std::vector<Doomed>& doomed) {
+  if (doomed.empty()) return {};
+  TRY(auto overwriting, Overwriting::begin(db));
+  for (const Doomed& one : doomed) {
+    TRY_VOID(count_in_space(db, one.space, -1, -one.words));
+    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
+    s.bind(one.number);
+    TRY_VOID(s.run());
+  }
+  // The index forgets the words of a removed text when its parts are merged: a piece of that now.
+  TRY(Statement merge,
+      db.use("INSERT INTO records_text (records_text, rank) VALUES ('merge', -200)"));
+  return merge.run();
+}
+
+Result<std::vector<Doomed>> doomed_of(Db& db, const TenantId& tenant, const SessionId& session) {
+  TRY(Statement s,
+      db.use("SELECT r.number, r.name_space, r.words FROM records r JOIN name_spaces n ON "
+             "n.number = r.name_space WHERE r.source = ?1 AND n.tenant = ?2 "
+             "UNION SELECT r.number, r.name_space, r.words FROM name_spaces n JOIN records r ON "
+             "r.name_space = n.number WHERE n.tenant = ?2 AND instr(n.name, ?1) > 0 LIMIT ?3"));
+  s.bind(session.str()).bind(tenant.str()).bind(static_cast<int64_t>(limits::kRecordRemovalSlice));
+  return read_doomed(s);
+}
+
+Result<std::vector<Removed>> remove_due(Db& db, WallTime until, size_t limit) {
+  std::vector<Doomed> doomed;
+  {
+    TRY(Statement s, db.use("SELECT number, name_space, words FROM records WHERE expires <= ? "
+                            "ORDER BY expires LIMIT ?"));
+    s.bind(unix_nanos(until)).bind(static_cast<int64_t>(limit));
+    TRY(doomed, read_doomed(s));
+  }
+  std::map<int64_t, Removed> by_space;
+  for (const Doomed& one : doomed) {
+    Removed& removed = by_space[one.space];
+    if (removed.records++ > 0) continue;
+    TRY(Statement s, db.use("SELECT tenant, name FROM name_spaces WHERE number = ?"));
+    s.bind(one.space);
+    TRY_VOID(s.step());
+    removed.tenant = TenantId(s.text(0));
+    removed.name_space = s.text(1);
+  }
+  TRY_VOID(remove_all(db, doomed));
+  std::vector<Removed> out;
+  for (auto& [space, removed] : by_space) out.push_back(std::move(removed));
   return out;
 }
 
@@ -294,10 +385,8 @@ Task<Result<bool>> SqliteRecords::remove(Context ctx, TenantId tenant, std::stri
     if (!space) return false;
     TRY(Existing before, find_existing(db, space->number, key));
     if (before.number == 0) return false;
-    TRY_VOID(count_in_space(db, space->number, -1, -before.words));
-    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
-    s.bind(before.number);
-    TRY_VOID(s.run());
+    TRY_VOID(
+        remove_all(db, std::vector<Doomed>(1, Doomed{before.number, space->number, before.words})));
     return true;
   };
   co_return co_await writer_.write<bool>(ctx, 0, std::move(job));
@@ -329,6 +418,22 @@ Task<Result<void>> SqliteRecords::take_over(Context ctx, TenantId tenant,
 Task<Result<uint64_t>> SqliteRecords::clear(Context ctx, TenantId tenant, std::string name_space) {
   auto job = [tenant, name_space](Db& db) { return run_clear(db, tenant, name_space); };
   co_return co_await writer_.write<uint64_t>(ctx, 0, std::move(job));
+}
+
+Task<Result<size_t>> SqliteRecords::remove_of(Context ctx, TenantId tenant, SessionId session) {
+  auto job = [tenant, session](Db& db) -> Result<size_t> {
+    TRY(auto doomed, doomed_of(db, tenant, session));
+    TRY_VOID(remove_all(db, doomed));
+    return doomed.size();
+  };
+  co_return co_await writer_.write<size_t>(ctx, 0, std::move(job));
+}
+
+Task<Result<std::vector<Removed>>> SqliteRecords::remove_expired(Context ctx, WallTime until,
+                                                                 size_t limit) {
+  limit = std::min(limit, limits::kRecordRemovalSlice);
+  auto job = [until, limit](Db& db) { return remove_due(db, until, limit); };
+  co_return co_await writer_.write<std::vector<Removed>>(ctx, 0, std::move(job));
 }
 
 Task<Result<std::vector<Found>>> SqliteRecords::search(Context ctx, TenantId tenant,

@@ -23,9 +23,11 @@ class SqliteRecords final : public Records {
                                          size_t limit) override;
   Task<Result<bool>> remove(Context ctx, TenantId tenant, std::string name_space,
                             std::string key) override;
-  Task<Result<void>> take_over(Context ctx, TenantId tenant,
-                               std::vector<Record> records) override;
+  Task<Result<void>> take_over(Context ctx, TenantId tenant, std::vector<Record> records) override;
   Task<Result<uint64_t>> clear(Context ctx, TenantId tenant, std::string name_space) override;
+  Task<Result<size_t>> remove_of(Context ctx, TenantId tenant, SessionId session) override;
+  Task<Result<std::vector<Removed>>> remove_expired(Context ctx, WallTime until,
+                                                    size_t limit) override;
   Task<Result<std::vector<Found>>> search(Context ctx, TenantId tenant, std::string name_space,
                                           std::string query, size_t limit) override;
 

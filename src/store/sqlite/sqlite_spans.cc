@@ -77,6 +77,51 @@ Result<size_t> prune_slice(Db& db, WallTime oldest, size_t count_max, size_t sli
   return gone;
 }
 
+/// The batch without the session's spans in its place.
+Result<void> replace_pack(Db& db, int64_t number, const std::vector<SpanRow>& kept) {
+  auto batch = batch_of(kept);
+  const std::string keys = span_keys(*batch);
+  const std::string bytes = pack_spans(*batch);
+  {
+    TRY(Statement s, db.use("UPDATE span_rows SET bytes = ? WHERE number = ?"));
+    s.bind_blob(bytes).bind(number);
+    TRY_VOID(s.run());
+  }
+  // Its count stays: positions are counted over all spans ever written.
+  TRY(Statement s, db.use("UPDATE span_packs SET keys = ? WHERE number = ?"));
+  s.bind_blob(keys).bind(number);
+  return s.run();
+}
+
+/// The numbers of the packs that may hold what is asked for.
+Result<std::vector<int64_t>> packs_with(Db& db, const SpanQuery& query) {
+  std::vector<int64_t> out;
+  TRY(Statement packs, db.use("SELECT number, keys FROM span_packs ORDER BY number"));
+  for (;;) {
+    TRY(bool more, packs.step());
+    if (!more) return out;
+    if (may_hold(packs.bytes(1), query)) out.push_back(packs.integer(0));
+  }
+}
+
+Result<void> remove_spans(Db& db, const SpanQuery& query) {
+  TRY(std::vector<int64_t> numbers, packs_with(db, query));
+  for (int64_t number : numbers) {
+    std::vector<SpanRow> rows;
+    {
+      TRY(Statement s, db.use("SELECT bytes FROM span_rows WHERE number = ?"));
+      s.bind(number);
+      TRY(bool found, s.step());
+      if (!found) continue;
+      // A damaged one is nothing that anybody can read.
+      if (!unpack_spans(s.bytes(0), SpanQuery(), rows)) rows.clear();
+    }
+    std::erase_if(rows, [&](const SpanRow& row) { return row.session == query.session; });
+    TRY_VOID(replace_pack(db, number, rows));
+  }
+  return {};
+}
+
 /// By start, and no more than one answer holds.
 void put_in_order(std::vector<SpanRow>& rows) {
   std::stable_sort(rows.begin(), rows.end(),
@@ -131,6 +176,13 @@ Task<Result<std::vector<SpanRow>>> SqliteSpans::by_session(Context ctx, SessionI
   wanted.session = session.str();
   auto query = [wanted](Db& db) { return find_spans(db, wanted); };
   co_return co_await reader_.read(ctx, std::move(query));
+}
+
+Task<Result<void>> SqliteSpans::remove_of(Context ctx, SessionId session) {
+  SpanQuery query;
+  query.session = session.str();
+  auto job = [query](Db& db) { return remove_spans(db, query); };
+  co_return co_await writer_.write<void>(ctx, 0, std::move(job));
 }
 
 Task<Result<size_t>> SqliteSpans::prune(Context ctx) {

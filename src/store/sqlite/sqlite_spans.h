@@ -17,6 +17,7 @@ class SqliteSpans final : public Spans {
   Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) override;
   Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) override;
   Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) override;
+  Task<Result<void>> remove_of(Context ctx, SessionId session) override;
   Task<Result<size_t>> prune(Context ctx) override;
 
  private:

@@ -4,21 +4,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { BYTES } from './tools.mjs';
+import { check, finish } from '../checks.mjs';
 
 const [, , work, drover, facts] = process.argv;
 const servers = JSON.parse(readFileSync(facts, 'utf8'));
-let passed = 0;
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${name}: ${error.stack ?? error}`);
-  }
-}
 
 /** Runs drover; resolves with its exit code and output. */
 function run(...args) {
@@ -201,5 +190,4 @@ async function checkEverything(name) {
 for (const [name, server] of Object.entries(servers)) {
   await (server.everything ? checkEverything(name) : checkServer(name, server));
 }
-console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-process.exit(failed ? 1 : 0);
+finish();

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+from border import border
 from server import WORK, Child, Serve, run, run_all, until, write
 
 OPA = os.environ.get("OPA", "")
@@ -166,6 +167,8 @@ class FakeOpa(http.server.BaseHTTPRequestHandler):
         FakeOpa.questions.append(asked)
         result = [t["id"] for t in asked["things"]
                   if asked["data"]["sensitivity"] == "public" or t.get("jurisdiction") != "us"]
+        if asked["action"] == "manage" and asked["name"] == "nurse":
+            result = [verb for verb in result if verb not in ("export", "agents")]
         body = json.dumps({"result": result}).encode()
         self.send_response(500 if FakeOpa.broken else 200)
         self.send_header("content-type", "application/json")
@@ -185,7 +188,7 @@ allow contains t.id if {
 }
 allow contains t.id if {
   some t in input.things
-  t.jurisdiction != "us"
+  not t.jurisdiction == "us"
 }
 """
 
@@ -220,6 +223,142 @@ def external():
     assert server.stop() == 0
 
 
+def reloads():
+    """an external authoriser comes and goes by SIGHUP, while calls go on"""
+    opa = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeOpa)
+    threading.Thread(target=opa.serve_forever, daemon=True).start()
+    without = ""
+    with_it = (f"  opa: {{url: 'http://127.0.0.1:{opa.server_port}/v1/data/drover/allow', "
+               "timeout: 1s, keep: 1s}\n")
+    server = Serve("reloads", config_of("reloads.yaml", without), os.path.join(WORK, "reloads"), ENV)
+    assert place(server, "patient")[0] == ["berlin", "paris"]
+    failed = []
+    going = threading.Event()
+
+    def caller():
+        while not going.is_set():
+            status, said = ask(server)
+            if status != 200:
+                failed.append((status, said))
+    callers = [threading.Thread(target=caller) for _ in range(3)]
+    for one in callers:
+        one.start()
+    for _ in range(3):
+        config_of("reloads.yaml", with_it)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: place(server, "patient")[0] == ["paris"], "it is asked")
+        config_of("reloads.yaml", without)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: place(server, "patient")[0] == ["berlin", "paris"], "it is asked no more")
+    going.set()
+    for one in callers:
+        one.join(20)
+    assert not failed, failed[0]
+    # What may be stored here is asked too.
+    config_of("reloads.yaml", with_it)
+    server.process.send_signal(signal.SIGHUP)
+    until(lambda: place(server, "patient")[0] == ["paris"], "it is asked")
+    put = {"text": "x", "data_class": "patient"}
+    assert server.call("PUT", "/v1/memory/notes/a", put, server.key)[0] == 200
+    stores = [q for q in FakeOpa.questions if q["action"] == "store"]
+    assert stores and stores[-1]["things"][0]["id"] == "this server", stores
+    # So are verbs: what the key may at all, and of each session.
+    nurse = server.json("POST", "/v1/keys", {"label": "nurse", "scopes": ["sessions", "admin"]},
+                        server.key, 201)["key"]
+    made = server.json("POST", "/v1/sessions", {"agent": "clerk", "data_class": "patient"},
+                       nurse, 201)
+    status, _, said = server.call("GET", f"/v1/sessions/{made['id']}/export", key=nurse)
+    assert status == 403 and "opa: the external authoriser does not allow it" in said, said
+    assert server.call("GET", f"/v1/sessions/{made['id']}/export", key=server.key)[0] == 200
+    of_session = [q for q in FakeOpa.questions if q.get("session") == made["id"]]
+    assert {q["name"] for q in of_session} >= {"nurse"}, of_session
+    assert of_session[0]["data"]["sensitivity"] == "confidential", of_session[0]
+    assert server.call("POST", "/v1/agents", {}, nurse)[0] == 403
+    assert server.call("GET", "/v1/keys", key=nurse)[0] == 200
+    FakeOpa.broken = True
+    until(lambda: server.call("GET", "/v1/keys", key=nurse)[0] == 403, "no answer about verbs")
+    until(lambda: server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 403, "no answer")
+    said = server.call("PUT", "/v1/memory/notes/b", put, server.key)[2]
+    assert "gave no answer" in said and "this server" in said, said
+    FakeOpa.broken = False
+    opa.shutdown()
+    assert server.stop() == 0
+
+
+def on_disk(folder, word):
+    """Files of a data folder that hold the word."""
+    found = []
+    for base, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(base, name), "rb") as file:
+                if word in file.read():
+                    found.append(name)
+    return found
+
+
+def purges():
+    """a purged session is gone from the disk and from every surface; killed in between, it goes on"""
+    folder = os.path.join(WORK, "purges")
+    server = Serve("purges", config_of("purges.yaml", ""), folder, ENV)
+    environment = {"DROVER_URL": f"http://127.0.0.1:{server.port}", "DROVER_KEY": server.key}
+    word = "CANARYWORD"
+    made = server.json("POST", "/v1/sessions", {
+        "agent": "clerk", "message": {"role": "user", "content": word + " " + "x" * 90000}},
+        server.key, 201)
+    path = f"/v1/sessions/{made['id']}"
+    until(lambda: server.json("GET", path, key=server.key)["status"] == "waiting", "its answer")
+    server.json("PUT", "/v1/memory/notes:" + made["id"] + "/k", {"text": word}, server.key)
+    code, said = run(["session", "purge", made["id"], "--reason", "request 4711"], environment)
+    assert code != 0 and "drover kill session " + made["id"] in said, said
+    server.json("POST", "/v1/kill", {"target": "session", "what": made["id"]}, server.key)
+    assert on_disk(folder, word.encode()), "the test looks in the right place"
+    last = server.json("GET", path + "/events?limit=1000", key=server.key)["data"][-1]
+    code, said = run(["session", "purge", made["id"], "--reason", "request 4711"], environment)
+    assert code == 0 and last["hash"] in said, said
+    code, said = run(["session", "purge", made["id"]], environment)
+    assert code == 0 and "already" in said, said
+    code, said = run(["session", "show", made["id"]], environment)
+    assert code == 0 and "request 4711" in said and last["hash"] in said, said
+    exported = server.call("GET", path + "/export", key=server.key)[2]
+    assert word not in exported and '"kind":"purge"' in exported.replace(" ", ""), exported[:500]
+    assert server.call("POST", path + "/messages", {"role": "user", "content": "hi"},
+                       server.key)[0] == 409
+    assert server.call("GET", "/v1/memory/notes:" + made["id"] + "/k", key=server.key)[0] == 404
+    code, said = run(["audit", "ls"], environment)
+    assert code == 0 and "request 4711" in said and "done" in said, said
+    # Many at once, and the process is killed in the middle.
+    ids = []
+    for n in range(12):
+        one = server.json("POST", "/v1/sessions", {
+            "agent": "clerk", "message": {"role": "user", "content": f"{word} {n}"}},
+            server.key, 201)
+        ids.append(one["id"])
+    for one in ids:
+        until(lambda: server.json("GET", "/v1/sessions/" + one, key=server.key)["status"] ==
+              "waiting", "its answer")
+        server.json("POST", "/v1/kill", {"target": "session", "what": one}, server.key)
+
+    def purge(one):
+        try:
+            server.call("DELETE", "/v1/sessions/" + one + "?reason=many", key=server.key)
+        except OSError:
+            pass  # it was killed
+    threads = [threading.Thread(target=purge, args=(one,)) for one in ids]
+    for one in threads:
+        one.start()
+    server.stop(signal.SIGKILL)
+    for one in threads:
+        one.join(20)
+    again = Serve("purges-again", config_of("purges.yaml", ""), folder, ENV)
+    key = server.key
+    for one in ids:
+        again.call("DELETE", "/v1/sessions/" + one + "?reason=again", key=key)
+        until(lambda: again.json("GET", "/v1/sessions/" + one, key=key).get("end_reason") ==
+              "purged", "it is finished")
+    assert again.stop() == 0
+    assert on_disk(folder, word.encode()) == [], on_disk(folder, word.encode())
+
+
 def real_opa():
     """the same by a real OPA, with the same rules in Rego"""
     rego = write("drover.rego", REGO)
@@ -244,7 +383,7 @@ def real_opa():
         opa.wait()
 
 
-TESTS = [memories, external]
+TESTS = [memories, external, border, purges, reloads]
 TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
 skipped = []
 if OPA:

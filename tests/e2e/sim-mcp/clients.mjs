@@ -6,6 +6,7 @@ import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.j
 import { StdioClientTransport as LegacyStdio } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
+import { check, finish } from '../checks.mjs';
 
 const { DROVER, RECORDINGS, WORK } = process.env;
 const recordings = readFileSync(RECORDINGS, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line));
@@ -13,18 +14,6 @@ const log = `${WORK}/replay.jsonl`;
 const info = { name: 'drover-e2e', version: '1.0.0' };
 // Its arguments hold an integer beyond 2^53, which JavaScript rounds: a distortion that must be seen.
 const lossy = 'deep-arguments';
-let passed = 0;
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${name}: ${error.stack ?? error}`);
-  }
-}
 
 const eras = {
   'v1 client': () => [new LegacyClient(info), LegacyStdio],
@@ -125,5 +114,4 @@ await check('a restarted server goes on where it was', async () => {
   }
   assert.ok(first && existsSync(log));
 });
-console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-process.exit(failed ? 1 : 0);
+finish();

@@ -1,7 +1,7 @@
 // AWS's own Bedrock Runtime client against the simulated Bedrock, over its default HTTP/2.
 import assert from 'node:assert/strict';
 import { BedrockRuntimeClient, ConverseCommand, ConverseStreamCommand } from '@aws-sdk/client-bedrock-runtime';
-import { check, clouds, control, done, failure, fault } from './check.mjs';
+import { check, clouds, control, failure, fault, finish } from './check.mjs';
 
 const aws = clouds.aws;
 const [modelId, oddId] = aws.models;  // the second has a colon in it
@@ -169,4 +169,4 @@ await check('an outage cuts what is in flight', async () => {
   assert.equal(log[0].outcome, 'cut');
   assert.equal((await new BedrockRuntimeClient(options()).send(new ConverseCommand(ask('hi')))).stopReason, 'end_turn');
 });
-done();
+finish();

@@ -1,21 +1,10 @@
-// Counting of passed and failed checks, shared by the Node parts of this suite.
+// The simulated clouds and their faults, shared by the Node parts of this suite.
 import { readFileSync } from 'node:fs';
 
-let passed = 0;
-let failed = 0;
+export { check, finish } from '../checks.mjs';
 
 export const clouds = Object.fromEntries(
   JSON.parse(readFileSync(process.argv[2], 'utf8')).clouds.map((c) => [c.kind, c]));
-
-export async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${name}: ${error.stack ?? error}`);
-  }
-}
 
 /** The error that a promise ends with; fails if it ends well. */
 export async function failure(promise) {
@@ -35,8 +24,3 @@ export async function control(cloud, method, path, body) {
   return answer.json();
 }
 export const fault = (cloud, one) => control(cloud, 'POST', '/_sim/faults', one);
-
-export function done() {
-  console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-  process.exit(failed ? 1 : 0);
-}

@@ -1,7 +1,7 @@
 // OpenAI's own package against the simulated CoreWeave (vLLM) and Azure: OpenAI and AzureOpenAI.
 import assert from 'node:assert/strict';
 import OpenAI, { AzureOpenAI } from 'openai';
-import { check, clouds, control, done, failure, fault } from './check.mjs';
+import { check, clouds, control, failure, fault, finish } from './check.mjs';
 
 const weather = { type: 'function', function: { name: 'get_weather', description: 'The weather',
   parameters: { type: 'object', properties: { city: { type: 'string' } } } } };
@@ -274,4 +274,4 @@ for (const [name, [cloud, client]] of Object.entries(batchClients)) {
     assert.equal(found.length, 1);
   });
 }
-done();
+finish();

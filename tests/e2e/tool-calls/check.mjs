@@ -2,20 +2,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { check, finish } from '../checks.mjs';
 
 const { SERVE_URL, SERVE_KEY, TOOLS_URL, DROVER } = process.env;
-let passed = 0;
-let failed = 0;
-
-async function check(name, body) {
-  try {
-    await body();
-    passed++;
-  } catch (error) {
-    failed++;
-    console.log(`FAILED ${name}: ${error.stack ?? error}`);
-  }
-}
 
 async function api(method, path, body) {
   const answer = await fetch(SERVE_URL + path, {
@@ -144,5 +133,4 @@ await check('traces and metrics say so', async () => {
   assert.match(metrics, /drover_tool_calls_waiting 0\b/);
 });
 
-console.log(`${passed} passed, ${failed} failed, 0 skipped`);
-process.exit(failed ? 1 : 0);
+finish();
