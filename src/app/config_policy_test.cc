@@ -77,7 +77,8 @@ stores:
   - {name: twice, data: d, facts: {fault_domain: x}}
   - {name: same, data: c, facts: {fault_domain: x}}
   - {name: wrong, data: e, facts: {fault_domain: x, egress_usd_per_gb: free}}
-  - {name: lost, data: f, place: mars/1, facts: {fault_domain: x}, zone: de}
+  - {name: lost, data: f, place: mars/1, facts: {fault_domain: x}}
+  - {name: zoned, data: h, facts: {fault_domain: x}, zone: de}
   - {name: this server, data: g, facts: {fault_domain: x}}
 )");
   std::string all;
@@ -87,8 +88,8 @@ stores:
                            ":6: the fault domain of the store 'bare' is not stated",
                            ":8: two stores are named 'twice'", ":9: 'twice' has the same folder",
                            ":10: fact 'egress_usd_per_gb' must be",
-                           ":11: there is no place 'mars/1'", ":11: unknown setting 'zone'",
-                           ":12: 'this server' is what this server's own store is called"}) {
+                           ":11: there is no place 'mars/1'", ":12: unknown setting 'zone'",
+                           ":13: 'this server' is what this server's own store is called"}) {
     EXPECT_NE(all.find(said), std::string::npos) << said << "\n" << all;
   }
 }

@@ -46,8 +46,11 @@ void read_store(const Json& item, const std::string& at, const ConfigPath& path,
   if (folder == out.data) {
     fault(at + ".data", "'" + folder + "' is this server's own data folder", "a folder of its own");
   }
+  if (out.store_folders.contains(store.name)) {
+    fault(at + ".name", "two stores are named '" + store.name + "'", "");
+    return;
+  }
   for (const auto& [name, other] : out.store_folders) {
-    if (name == store.name) fault(at + ".name", "two stores are named '" + name + "'", "");
     if (other == folder) fault(at + ".data", "'" + name + "' has the same folder", "");
   }
   if (out.things.contains(store.name)) {

@@ -183,8 +183,11 @@ TEST_F(DecidingTest, AnExplanationAsksNothingAgain) {
   executor_.run_one();
   loop_.run_for(100ms);
   const int asked = rules_->asked;
-  auto explained = road_->explain("ten_1", *contract::DataClass::parse("sensitivity=confidential"),
-                                  {"m"}, std::nullopt, policy::Needs());
+  SupposedCall supposed;
+  supposed.tenant = "ten_1";
+  supposed.data_class = *contract::DataClass::parse("sensitivity=confidential");
+  supposed.ladder = {"m"};
+  auto explained = road_->explain(supposed);
   ASSERT_EQ(explained.rejected.size(), 1u);
   EXPECT_EQ(explained.rejected[0].rule, "slow:one");
   EXPECT_EQ(explained.rejected[0].reason, "the rule says so");

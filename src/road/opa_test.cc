@@ -200,10 +200,10 @@ TEST_F(OpaTest, StoresAreAskedAboutTooAndFailClosed) {
   EXPECT_NE(imposter("opa.test").last_body().find(R"("action":"store")"), std::string::npos)
       << imposter("opa.test").last_body();
   says(R"({"result":{"allow":[],"why":{"this server":"not on this machine"}}})");
-  EXPECT_NE(judged("usage=no-review").find("opa: not on this machine"), std::string::npos);
+  EXPECT_NE(judged("retention=30d").find("opa: not on this machine"), std::string::npos);
   says(R"({"result":["this server"]})", 200, 10s);
   const MonoTime began = loop_.mono();
-  EXPECT_NE(judged("usage=no-training").find("gave no answer"), std::string::npos);
+  EXPECT_NE(judged("retention=31d").find("gave no answer"), std::string::npos);
   EXPECT_EQ(loop_.mono() - began, 2s) << "its deadline";
 }
 
