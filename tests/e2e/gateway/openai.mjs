@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import { Readable } from 'node:stream';
 import OpenAI from 'openai';
-import { check, clouds, control, done, failure, fault } from '../sim-sdks/check.mjs';
+import { check, clouds, control, failure, fault, finish } from '../sim-sdks/check.mjs';
 
 const { GATEWAY_URL, GATEWAY_KEY, RECORDER } = process.env;
 const options = { baseURL: GATEWAY_URL + '/v1', apiKey: GATEWAY_KEY, maxRetries: 0, timeout: 20_000 };
@@ -227,4 +227,4 @@ for (const [model, down, up] of [['ladder-first', 'azure', 'coreweave'], ['ladde
     }
   });
 }
-done();
+finish();
