@@ -128,17 +128,6 @@ Result<uint64_t> run_put(Db& db, const Put& put) {
   return before.version + 1;
 }
 
-/// All of a namespace; it stays known.
-Result<uint64_t> run_clear(Db& db, const TenantId& tenant, const std::string& name) {
-  TRY(auto space, find_space(db, tenant, name));
-  if (!space || space->records == 0) return uint64_t{0};
-  TRY(Statement s, db.use("DELETE FROM records WHERE name_space = ?"));
-  s.bind(space->number);
-  TRY_VOID(s.run());
-  TRY_VOID(count_in_space(db, space->number, -space->records, -space->words));
-  return static_cast<uint64_t>(space->records);
-}
-
 Result<void> run_take_over(Db& db, const Put& put) {
   TRY(int64_t space, make_space(db, put.tenant, put.record.name_space));
   TRY(Existing before, find_existing(db, space, put.record.key));
@@ -232,6 +221,20 @@ Result<std::vector<Doomed>> doomed_of(Db& db, const TenantId& tenant, const Sess
              "r.name_space = n.number WHERE n.tenant = ?2 AND instr(n.name, ?1) > 0 LIMIT ?3"));
   s.bind(session.str()).bind(tenant.str()).bind(static_cast<int64_t>(limits::kRecordRemovalSlice));
   return read_doomed(s);
+}
+
+/// All of a namespace; it stays known.
+Result<uint64_t> run_clear(Db& db, const TenantId& tenant, const std::string& name) {
+  TRY(auto space, find_space(db, tenant, name));
+  if (!space || space->records == 0) return uint64_t{0};
+  std::vector<Doomed> doomed;
+  {
+    TRY(Statement s, db.use("SELECT number, name_space, words FROM records WHERE name_space = ?"));
+    s.bind(space->number);
+    TRY(doomed, read_doomed(s));
+  }
+  TRY_VOID(remove_all(db, doomed));
+  return static_cast<uint64_t>(doomed.size());
 }
 
 Result<std::vector<Removed>> remove_due(Db& db, WallTime until, size_t limit) {

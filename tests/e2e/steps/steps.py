@@ -1,9 +1,12 @@
 """Each test is one promise about what a step needs of the endpoint that serves it."""
 import json
 import os
+import random
+import signal
 import sqlite3
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from server import WORK, Child, Serve, run, run_all, until, write
@@ -19,6 +22,9 @@ READ = {"name": "memory_read", "arguments": {"key": "plan"}}
 STEPS = {
     "hop": [{"vision": True}, WRITE, {"hardware": "cpu"}, READ, {}],
     "homeland": [{"vision": True}, WRITE, READ],
+    "to and fro": [step for i in range(12) for step in (
+        {"vision": True} if i % 2 == 0 else {"hardware": "cpu"},
+        {"name": "memory_write", "arguments": {"key": f"k{i:02}", "text": "note " * 100}})],
     "tour": [{"vision": True}, {"hardware": "cpu"}, {"context_tokens": 500_000, "hardware": ["b200", "h200"]}, {}],
     "nowhere": [{"attested": "aws-nitro"}],
     "nonsense": [{"gpu": "h200"}],
@@ -32,9 +38,13 @@ class Planner(BaseHTTPRequestHandler):
         session = question["session"]
         if session not in asked:
             said = [e["payload"]["message"]["content"] for e in question["events"] if e["kind"] == "observation"]
-            asked[session] = list(STEPS[said[0]])
-        left = asked[session]
-        step = left.pop(0) if left else None
+            asked[session] = (list(STEPS[said[0]]), {})
+        left, answered = asked[session]
+        # Asked again, after a kill, it says the same again.
+        key = question["idempotency_key"]
+        if key not in answered:
+            answered[key] = left.pop(0) if left else None
+        step = answered[key]
         effect = {"kind": "end", "reason": "done"} if step is None else {"kind": "model_call", "needs": step}
         if step and "name" in step:
             effect = {"kind": "tool_call", **step}
@@ -147,6 +157,29 @@ def scratch_data_stays_in_its_zone():
     assert "look, then compute" in events(session, "tool.result")[1]["content"]
 
 
+def kills_lose_no_scratch_data_and_leave_it_in_one_store():
+    """killed again and again while sessions hop, each keeps all it noted, in the store that its journal names"""
+    global server
+    sessions = [begin("to and fro", "hopper") for _ in range(4)]
+    for i in range(5):
+        time.sleep(random.uniform(0.02, 0.25))
+        key = server.key
+        server.stop(signal.SIGKILL)
+        server = Serve(f"killed{i}", CONFIG, os.path.join(WORK, "data"), ENV)
+        server.key = key
+    for session in sessions:
+        until(lambda: events(session, "session.ended"), "the end", 60)
+        noted = sorted({w["key"] for w in events(session, "memory.write")})
+        kept = [r["key"] for r in api("GET", f"/v1/memory/pad:{session}?limit=100")["data"]]
+        assert kept == noted == [f"k{i:02}" for i in range(12)], (kept, noted)
+        live = events(session, "placement.decided")[-1]["scratch"]["store"]
+        for store, folder in (("attic", "stores/attic"), ("cellar", "stores/cellar"), ("this server", "data")):
+            here = sqlite3.connect(f"file:{WORK}/{folder}/drover.db?mode=ro", uri=True).execute(
+                "SELECT count(*) FROM records JOIN name_spaces ON name_spaces.number = records.name_space "
+                "WHERE name_spaces.name = ?", (f"pad:{session}",)).fetchone()[0]
+            assert here == (12 if store == live else 0), (session, store, live, here)
+
+
 def stores_are_checked():
     """drover config check says what is wrong with a store, and where"""
     bad = write("bad.yaml", """data: d
@@ -196,6 +229,7 @@ def an_image_goes_where_it_can_be_seen():
 
 
 sys.exit(run_all([one_session_hops_between_endpoints, its_scratch_data_hops_with_it,
-                  scratch_data_stays_in_its_zone, stores_are_checked, a_step_that_nobody_serves_says_why,
+                  scratch_data_stays_in_its_zone, stores_are_checked,
+                  kills_lose_no_scratch_data_and_leave_it_in_one_store, a_step_that_nobody_serves_says_why,
                   needs_that_nobody_knows_are_told_to_the_planner, place_explains_needs,
                   an_image_goes_where_it_can_be_seen]))
