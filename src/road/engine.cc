@@ -1,7 +1,6 @@
 #include "road/engine.h"
 
 #include "base/limits/road.h"
-#include "base/log.h"
 #include "road/external.h"
 #include "trace/genai.h"
 
@@ -12,25 +11,6 @@ constexpr const char* kInFlight = "drover_calls_in_flight";
 constexpr const char* kDraining = "drover_drains_in_flight";
 /// A probe of an endpoint that failed lately must not hold its caller for the usual time.
 constexpr Duration kProbeFirstToken = 20s;
-
-/// What the caller is told when an endpoint refuses our credentials: it is not his key that is
-/// wrong.
-Error for_caller(Error error) {
-  bool ours = error.code == Code::kUnauthenticated || error.code == Code::kPermissionDenied;
-  if (!ours) return error;
-  Error out(Code::kUnavailable, "the endpoint's own credentials do not work: " + error.message,
-            Retry::kAfter);
-  out.reason = "upstream_auth";
-  out.notes = std::move(error.notes);
-  return out;
-}
-
-void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
-  if (attempts.size() < 2) return;
-  std::string text = "after " + std::to_string(attempts.size()) + " attempts";
-  for (const AttemptRecord& a : attempts) text += "; " + a.endpoint + ": " + error_type(a.error);
-  error.note(std::move(text));
-}
 
 /// The endpoint's own deadlines where it has some.
 void put_deadlines(const catalog::Deadlines& own, providers::AttemptOptions& out) {
@@ -86,59 +66,6 @@ Engine::~Engine() {
   parts_.metrics->forget_gauge(kDraining);
 }
 
-Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
-  policy::Ask ask = placer_.ask(tenant, data_class);
-  auto decided = co_await decide_ahead(ctx, std::move(ask));
-  (void)decided;  // whoever left asks nothing more
-}
-
-bool Engine::decided(const policy::Ask& ask) { return outside_knows(ask) && deciding_.ready(ask); }
-
-bool Engine::outside_knows(policy::Ask ask) {
-  if (parts_.external == nullptr) return true;
-  if (!parts_.external->prepared(ask)) return false;
-  if (!placer_.scratch().any()) return true;
-  ask.kind = policy::ThingKind::kStore;
-  return parts_.external->prepared(ask);
-}
-
-Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask) {
-  if (parts_.external != nullptr && !parts_.external->prepared(ask)) {
-    policy::Ask outside = ask;
-    co_await parts_.external->prepare(ctx, std::move(outside), placer_.things());
-  }
-  policy::Ask stores = ask;
-  stores.kind = policy::ThingKind::kStore;
-  if (parts_.external != nullptr && placer_.scratch().any() && !parts_.external->prepared(stores)) {
-    co_await parts_.external->prepare(ctx, std::move(stores), placer_.scratch().things());
-  }
-  co_return co_await deciding_.prepare(ctx, std::move(ask));
-}
-
-void Engine::look_at_queues() {
-  admission_.take_changes([this](const Room& room) { placer_.queued(room.name(), room.wait_s()); });
-}
-
-Result<void> Engine::place(Flight& flight) {
-  const ModelCall& call = flight.call;
-  // Once: a further round stays on the rung that the call began on.
-  if (call.downgrade != nullptr && !flight.standing) descend(flight);
-  std::optional<ServiceClass> stated = call.service_class;
-  if (!stated && !call.prompt.service_tier().empty()) {
-    stated = class_of_tier(call.prompt.service_tier());
-  }
-  ServiceClass wanted =
-      admission_.settings().class_of(stated, call.principal.tenant.str(), call.principal.key.str());
-  flight.stated = stated.has_value();
-  flight.seat.fast = wanted == ServiceClass::kFast;
-  flight.seat.path = wanted == ServiceClass::kSlow ? wanted : ServiceClass::kFast;
-  TRY_VOID(place_as(flight, flight.seat.path));
-  if (wanted != ServiceClass::kAuto) return {};
-  flight.seat.path = admission_.path_of(wanted, flight.placement, parts_.loop->mono());
-  if (flight.seat.path == ServiceClass::kFast) return {};
-  return place_as(flight, flight.seat.path);
-}
-
 CallSize size_of(const ModelCall& call) {
   CallSize out;
   out.input_tokens = static_cast<float>(call.prompt.estimated_input_tokens());
@@ -146,30 +73,6 @@ CallSize size_of(const ModelCall& call) {
     out.output_tokens = std::min(out.output_tokens, static_cast<float>(*most));
   }
   return out;
-}
-
-Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
-  const ModelCall& call = flight.call;
-  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
-  ask.needs = call.needs;
-  placer_.add_needs_of(flight.call.prompt, ask.needs);
-  PlaceQuestion question{call.ladder, ask, call.preference};
-  question.session = call.session;
-  question.path = path;
-  question.reasons = call.reasons;
-  question.size = size_of(call);
-  if (flight.standing) question.hardware = &flight.hardware;
-  if (call.scratch) question.scratch = &*call.scratch;
-  look_at_queues();
-  Places places = placer_.place(question);
-  flight.placement = std::move(places.placement);
-  flight.last_resort = std::move(places.last_resort);
-  if (call.reasons) describe_placement(flight.span, flight.placement);
-  if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
-  flight.bound = !ask.data.unrestricted();
-  if (flight.bound) flight.span.set("drover.data_class", ask.data.text());
-  if (!ask.needs.empty()) flight.span.set(trace::own::kNeeds, ask.needs.text());
-  return {};
 }
 
 Money Engine::ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
@@ -221,14 +124,6 @@ std::optional<ModelResult> Engine::begin(Flight& flight) {
   flight.span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight.call), "CLIENT");
   describe_call(flight.span, flight);
   if (!admitted) return refuse(flight, std::move(admitted).error());
-  return std::nullopt;
-}
-
-std::optional<ModelResult> Engine::find_place(Flight& flight) {
-  MonoTime placing = parts_.loop->mono();
-  Result<void> placed = place(flight);
-  flight.latency.placement = parts_.loop->mono() - placing;
-  if (!placed) return refuse(flight, std::move(placed).error());
   return std::nullopt;
 }
 
@@ -397,174 +292,6 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   if (!answer) describe_failure(span, answer.error().error, flight->bound);
   span.end();
   co_return answer;
-}
-
-Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold) {
-  if (parts_.accounts == nullptr) return true;
-  const ModelCall& call = flight.call;
-  Caller who{call.principal.tenant.str(), call.principal.key.str(), call.agent, call.session,
-             call.tree};
-  const Ask ask = ask_for(endpoint, call.prompt, parts_.loop->wall(), tier_of(flight, endpoint),
-                          call.idempotency_key, !flight.requested);
-  Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);
-  flight.requested = flight.requested || (held && *held);
-  if (call.rates != nullptr && !flight.left) {
-    *call.rates =
-        hold.held() ? parts_.accounts->rates(hold) : parts_.accounts->rates(who, endpoint);
-  }
-  return held;
-}
-
-void Engine::settle(const catalog::Endpoint& endpoint, const Charge& charge,
-                    const contract::ChatResponse* answer, Hold& hold) {
-  metrics_.settled(endpoint, endpoint.provider, charge.usage, charge.cost, charge.cost_known);
-  if (parts_.accounts == nullptr) return;
-  Settlement settlement;
-  settlement.usage = &charge.usage;
-  settlement.cost = charge.cost;
-  settlement.cost_known = charge.cost_known;
-  settlement.ok = answer != nullptr;
-  if (answer != nullptr) {
-    settlement.request_id = answer->request_id;
-    settlement.tier = answer->service_tier;
-  }
-  parts_.accounts->settle(hold, settlement);
-}
-
-void Engine::settle_answer(Flight& flight, Trial& trial) {
-  const catalog::Endpoint& endpoint = *trial.endpoint;
-  providers::Answer& answer = *trial.answer;
-  parts_.health->succeeded(endpoint);
-  metrics_.attempt(endpoint, nullptr);
-  Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
-  settle(endpoint, charge, &answer.response, trial.hold);
-  answer.response.usage = std::move(charge.usage);
-  trial.cost = charge.cost;
-  trial.cost_known = charge.cost_known;
-  trial.answered = true;
-}
-
-void Engine::conclude(Flight& flight, Trial& trial) {
-  const catalog::Endpoint& endpoint = *trial.endpoint;
-  const providers::Provider& provider = *trial.provider;
-  providers::Answer& answer = *trial.answer;
-  if (flight.rest) put_whole_text(flight.said, answer.response.message);
-  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>());
-  out.endpoint = &endpoint;
-  out.provider = endpoint.provider;
-  out.cost = trial.cost + flight.failed_cost;
-  out.cost_known = trial.cost_known && flight.failed_priced;
-  out.first_token = flight.first_token;
-  trace::Span& span = flight.span;
-  describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(flight.attempts.size()));
-  describe_answer(span, answer);
-  describe_usage(span, answer.response.usage, out.cost, out.cost_known);
-  if (answer.cut_at_limit) span.set("drover.cut", "max_tokens");
-  if (flight.attempts.size() > 1) {
-    span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));
-  }
-  if (flight.streamed && flight.first_token > Duration::zero()) {
-    span.set(trace::genai::kTimeToFirstChunk,
-             static_cast<double>(flight.first_token.count()) * 1e-9);
-  }
-  metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
-                    flight.first_token, flight.streamed);
-  out.answer = std::move(answer);
-  if (flight.call.scratch) {
-    const ModelCall& call = flight.call;
-    const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
-    out.scratch = placer_.scratch_place(ask, endpoint, call.scratch->store);
-  }
-  finish(flight);
-}
-
-void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
-                               const providers::AttemptError& error, Hold& hold) {
-  metrics_.attempt(endpoint, &error.error);
-  // Our own giving up says nothing about the endpoint.
-  bool given_up = error.error.reason == "total";
-  Error blamed = error.error;
-  if (given_up) blamed.code = Code::kCancelled;
-  if (parts_.health->failed(endpoint, blamed)) {
-    metrics_.circuit_opened(endpoint);
-    LOG_WARN("endpoint {} is left alone for a while: {}", endpoint.id, error_type(error.error));
-  }
-  std::optional<Charge> charge = charge_of(endpoint, flight, error, tier_of(flight, endpoint));
-  if (!charge) return;
-  settle(endpoint, *charge, nullptr, hold);
-  flight.failed_usage = charge->usage;
-  flight.failed_cost += charge->cost;
-  flight.failed_priced = flight.failed_priced && charge->cost_known;
-}
-
-void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_view provider) {
-  ModelFailure out;
-  out.error = for_caller(std::move(error));
-  out.visible = visible || flight.rest.has_value();
-  out.usage = flight.failed_usage;
-  out.cost = flight.failed_cost;
-  out.cost_known = flight.failed_priced && flight.failed_usage.known();
-  note_attempts(flight.attempts, out.error);
-  bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
-  if (flight.bound && places_failed) tell_bounds(flight, out.error);
-  describe_failure(flight.span, out.error, flight.bound);
-  describe_usage(flight.span, out.usage, out.cost, out.cost_known);
-  const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;
-  metrics_.failed(provider, places.empty() ? std::string_view() : places.front()->model, out.error,
-                  parts_.loop->mono() - flight.started);
-  flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
-  finish(flight);
-}
-
-/// All that may see the data have failed: the others were not asked, and here is why.
-void Engine::tell_bounds(const Flight& flight, Error& error) {
-  const ModelCall& call = flight.call;
-  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
-  PlaceQuestion question{call.ladder, ask, call.preference};
-  std::string text;
-  size_t kept_out = 0;
-  constexpr size_t kShown = 4;
-  for (const Rejection& r : placer_.explain(question).rejected) {
-    if (r.rule.empty() || ++kept_out > kShown) continue;
-    text += (text.empty() ? "" : "; ") + r.endpoint + " -> " + r.rule + ": " + r.reason;
-  }
-  if (kept_out == 0) return;
-  if (kept_out > kShown) text += "; and " + std::to_string(kept_out - kShown) + " more";
-  error.message += " (not asked, for the data may not go there: " + text + ")";
-}
-
-void Engine::finish(Flight& flight) {
-  ModelResult& result = *flight.result;
-  if (flight.drain_timer != 0) parts_.loop->cancel_timer(std::exchange(flight.drain_timer, 0));
-  if (flight.draining) {
-    flight.draining = false;
-    --drains_;
-  }
-  if (flight.left) metrics_.drained(result.has_value());
-  admission_.leave(flight.seat, parts_.loop->mono());
-  if (flight.standing) {
-    // A slow call waits because it was asked to.
-    bool slow = flight.seat.path == ServiceClass::kSlow;
-    if (!slow) flight.standing->meter.waited(flight.latency.queue, parts_.loop->mono());
-  }
-  flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
-  describe_class(flight.span, flight);
-  describe_latency(flight.span, flight.latency);
-  flight.span.end();
-  if (result) {
-    result->latency = flight.latency;
-    result->placement = std::move(flight.placement);
-    result->attempts = std::move(flight.attempts);
-    result->served.path = flight.seat.path;
-    result->served.waited = flight.latency.queue;
-    result->downgraded = std::move(flight.downgraded);
-  } else {
-    result.error().latency = flight.latency;
-    result.error().placement = std::move(flight.placement);
-    result.error().attempts = std::move(flight.attempts);
-    result.error().downgraded = std::move(flight.downgraded);
-  }
-  flight.done.wake_all();
 }
 
 Task<void> Engine::close() {
