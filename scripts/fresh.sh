@@ -47,6 +47,8 @@ cat >>"$at/etc/apt/sources.list" <<SUITES
 deb ${mirror:-http://deb.debian.org/debian} bookworm-updates main
 deb ${security:-http://deb.debian.org/debian-security} bookworm-security main
 SUITES
+# What debootstrap read is of the release alone: as on a new machine, nothing is known yet.
+rm -rf "$at"/var/lib/apt/lists/*
 
 # How to reach the network, as on any machine of this site: names, and the site's own certificates.
 cp /etc/resolv.conf /etc/hosts "$at/etc/"
