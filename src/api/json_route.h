@@ -6,60 +6,39 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "api/router.h"
 
 namespace drover::api {
 
-template <typename Services>
-using JsonHandler = Task<Result<Json>> (*)(Context ctx, Exchange& exchange, Services services);
-
-template <typename Services>
-Task<void> answer_with(Context ctx, Exchange& exchange, Services services,
-                       JsonHandler<Services> handler, int status) {
-  auto result = co_await handler(ctx, exchange, std::move(services));
-  if (result) {
-    co_await respond_json(ctx, exchange, status, std::move(*result));
-  } else {
-    co_await respond_error(ctx, exchange, std::move(result).error());
-  }
-}
-
-template <typename Services>
-void add_json(Router& router, std::string method, std::string pattern, Services services,
-              JsonHandler<Services> handler, int status = 200) {
-  router.add(std::move(method), std::move(pattern),
-             [services, handler, status](Context ctx, Exchange& exchange) {
-               return answer_with<Services>(ctx, exchange, services, handler, status);
-             });
-}
-
-/// The same where the handler writes the JSON itself: what is answered once a commit is durable is
-/// written while it is on its way.
-template <typename Services>
-using TextHandler = Task<Result<std::string>> (*)(Context ctx, Exchange& exchange,
-                                                  Services services);
+/// What a handler returns: Json, or JSON that it has written itself. What is answered once a commit
+/// is durable is written while it is on its way.
+template <typename Services, typename Body>
+using Handler = Task<Result<Body>> (*)(Context ctx, Exchange& exchange, Services services);
 
 Task<void> respond_text(Context ctx, Exchange& exchange, int status, std::string json);
 
-template <typename Services>
-Task<void> answer_with_text(Context ctx, Exchange& exchange, Services services,
-                            TextHandler<Services> handler, int status) {
+template <typename Services, typename Body>
+Task<void> answer_with(Context ctx, Exchange& exchange, Services services,
+                       Handler<Services, Body> handler, int status) {
   auto result = co_await handler(ctx, exchange, std::move(services));
-  if (result) {
-    co_await respond_text(ctx, exchange, status, std::move(*result));
-  } else {
+  if (!result) {
     co_await respond_error(ctx, exchange, std::move(result).error());
+  } else if constexpr (std::is_same_v<Body, Json>) {
+    co_await respond_json(ctx, exchange, status, std::move(*result));
+  } else {
+    co_await respond_text(ctx, exchange, status, std::move(*result));
   }
 }
 
-template <typename Services>
-void add_text(Router& router, std::string method, std::string pattern, Services services,
-              TextHandler<Services> handler, int status = 200) {
+template <typename Services, typename Body>
+void add_json(Router& router, std::string method, std::string pattern, Services services,
+              Handler<Services, Body> handler, int status = 200) {
   router.add(std::move(method), std::move(pattern),
              [services, handler, status](Context ctx, Exchange& exchange) {
-               return answer_with_text<Services>(ctx, exchange, services, handler, status);
+               return answer_with<Services, Body>(ctx, exchange, services, handler, status);
              });
 }
 

@@ -341,7 +341,7 @@ void add_session_routes(Router& router, SessionServices services) {
                  return answer_json(ctx, exchange, services, call, status);
                });
   };
-  add_text<SessionServices>(router, "POST", "/v1/sessions", services, create, 201);
+  add_json<SessionServices>(router, "POST", "/v1/sessions", services, create, 201);
   json("GET", "/v1/sessions", list, 200);
   json("POST", "/v1/sessions/import", import_session, 201);
   json("GET", "/v1/sessions/{id}", show, 200);

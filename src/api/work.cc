@@ -96,7 +96,7 @@ Json work_item_json(session::Leased leased) {
 void add_work_routes(Router& router, WorkServices services) {
   add_json<WorkServices>(router, "POST", "/v1/work/lease", services, lease);
   add_json<WorkServices>(router, "POST", "/v1/work/{lease}/heartbeat", services, heartbeat);
-  add_text<WorkServices>(router, "POST", "/v1/work/{lease}/result", services, result);
+  add_json<WorkServices>(router, "POST", "/v1/work/{lease}/result", services, result);
 }
 
 }  // namespace drover::api
