@@ -1,26 +1,14 @@
 #include "app/config_policy.h"
 
-#include <algorithm>
-
 #include "http/message.h"
 #include "policy/cedar.h"
 
 namespace drover::app {
 namespace {
 
-bool known(const Json& object, const std::string& at, std::initializer_list<std::string_view> names,
-           const TellFault& fault) {
-  if (!object.is_object()) {
-    fault(at, at + " must be a mapping of names to values", "");
-    return false;
-  }
-  for (const auto& [name, value] : *object.members()) {
-    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    std::string list;
-    for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
-    fault(at + "." + name, "unknown setting '" + name + "'", "known here: " + list);
-  }
-  return true;
+/// Unknown names are told, and the rest is read all the same.
+bool known(const Json& object, const std::string& at, SettingNames names, const TellFault& fault) {
+  return known_settings(object, at, names, fault) || object.is_object();
 }
 
 contract::DataClass data_class(const Json& json, const std::string& at, const TellFault& fault) {
@@ -217,24 +205,33 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
   }
 }
 
+catalog::Facts own_facts(const Json& item, const std::string& at, const TellFault& fault) {
+  const Json* facts = item.find("facts");
+  if (facts == nullptr || facts->is_null()) return {};
+  auto read = catalog::Facts::from_json(*facts, "operator", "");
+  if (!read) fault(at + ".facts", read.error().message, "");
+  return read.value_or(catalog::Facts());
+}
+
+const catalog::Place* named_place(const Json& item, const std::string& at, const TellFault& fault,
+                                  const Config& config) {
+  auto id = item.get_string("place");
+  if (!id) return nullptr;
+  const catalog::Place* place = config.places.find(*id);
+  if (place == nullptr) {
+    fault(at + ".place", "there is no place '" + std::string(*id) + "'",
+          "drover catalog show lists them");
+  }
+  return place;
+}
+
 void read_endpoint_facts(const Json& item, const std::string& at, const TellFault& fault,
                          const Config& config, catalog::Endpoint& e) {
-  const catalog::Place* place = nullptr;
-  if (auto id = item.get_string("place")) {
-    place = config.places.find(*id);
-    if (place == nullptr) {
-      fault(at + ".place", "there is no place '" + std::string(*id) + "'",
-            "drover catalog show lists them");
-    }
-  } else if (!e.region.empty()) {
+  const catalog::Place* place = named_place(item, at, fault, config);
+  if (!item.get_string("place") && !e.region.empty()) {
     place = config.places.find(e.provider, e.region);
   }
-  catalog::Facts own;
-  if (const Json* facts = item.find("facts"); facts != nullptr && !facts->is_null()) {
-    auto read = catalog::Facts::from_json(*facts, "operator", "");
-    if (!read) fault(at + ".facts", read.error().message, "");
-    own = read.value_or(catalog::Facts());
-  }
+  catalog::Facts own = own_facts(item, at, fault);
   auto state = [&](const char* name, const std::string& value) {
     if (value.empty()) return;
     auto set = own.set(catalog::Fact{name, value, "operator", ""});
@@ -276,11 +273,7 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
 void read_thing(const Json& item, const std::string& at, const std::string& name,
                 const TellFault& fault, Config& out) {
   road::ThingSpec thing;
-  if (const Json* facts = item.find("facts"); facts != nullptr && !facts->is_null()) {
-    auto read = catalog::Facts::from_json(*facts, "operator", "");
-    if (!read) fault(at + ".facts", read.error().message, "");
-    thing.facts = read.value_or(catalog::Facts());
-  }
+  thing.facts = own_facts(item, at, fault);
   if (const Json* data = item.find("data"); data != nullptr && !data->is_null()) {
     thing.data_class = data_class(*data, at + ".data", fault).text();
     auto checked = check_data_class(out, thing.data_class);

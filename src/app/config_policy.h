@@ -37,6 +37,12 @@ using ConfigPath = std::function<std::string(const std::string& path)>;
 /// The sections of the root. To be called before endpoints are read.
 void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
                           const TellFault& fault, Config& out);
+/// The `facts` that the operator states of an item; none where there are none.
+catalog::Facts own_facts(const Json& item, const std::string& at, const TellFault& fault);
+/// The place of the catalog that an item names by `place`; null where it names none, or an unknown
+/// one, which is a fault.
+const catalog::Place* named_place(const Json& item, const std::string& at, const TellFault& fault,
+                                  const Config& config);
 /// facts and place of one endpoint, whose other members are set.
 void read_endpoint_facts(const Json& item, const std::string& at, const TellFault& fault,
                          const Config& config, catalog::Endpoint& endpoint);

@@ -8,21 +8,9 @@ namespace {
 /// What is known of the store: of its place in the catalog, then the operator's own.
 catalog::Facts facts_of(const Json& item, const std::string& at, const TellFault& fault,
                         const Config& config) {
-  catalog::Facts out;
-  if (auto id = item.get_string("place")) {
-    const catalog::Place* place = config.places.find(*id);
-    if (place == nullptr) {
-      fault(at + ".place", "there is no place '" + std::string(*id) + "'",
-            "drover catalog show lists them");
-    } else {
-      out = place->facts;
-    }
-  }
-  if (const Json* own = item.find("facts"); own != nullptr && !own->is_null()) {
-    auto read = catalog::Facts::from_json(*own, "operator", "");
-    if (!read) fault(at + ".facts", read.error().message, "");
-    out.overlay(read.value_or(catalog::Facts()));
-  }
+  const catalog::Place* place = named_place(item, at, fault, config);
+  catalog::Facts out = place == nullptr ? catalog::Facts() : place->facts;
+  out.overlay(own_facts(item, at, fault));
   return out;
 }
 
