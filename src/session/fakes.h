@@ -158,4 +158,13 @@ class FakePlanner final : public PlannerClient {
   }
 };
 
+/// A chat completion that asks for one call; `arguments` as they stand within a JSON text.
+inline std::string asks_for(const std::string& tool, const std::string& arguments) {
+  return R"({"id":"r1","object":"chat.completion","created":1,"model":"up-1","choices":[{)"
+         R"("index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1",)"
+         R"("type":"function","function":{"name":")" +
+         tool + R"(","arguments":")" + arguments + R"("}}]},"finish_reason":"tool_calls"}],)" +
+         R"("usage":{"prompt_tokens":10,"completion_tokens":5}})";
+}
+
 }  // namespace drover::session

@@ -60,13 +60,6 @@ class RoadSessions : public road::RoadFixture {
     return loop_.run_task(manager_->post_message(Context(loop_), who_, id, std::move(message)))
         .has_value();
   }
-  static std::string asks_for(const std::string& tool, const std::string& arguments) {
-    return R"({"id":"r1","object":"chat.completion","created":1,"model":"up-1","choices":[{)"
-           R"("index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1",)"
-           R"("type":"function","function":{"name":")" +
-           tool + R"(","arguments":")" + arguments + R"("}}]},"finish_reason":"tool_calls"}],)" +
-           R"("usage":{"prompt_tokens":10,"completion_tokens":5}})";
-  }
 
   void remember(const std::string& key, const std::string& text, const std::string& data_class) {
     memory::Scope scope;

@@ -66,13 +66,6 @@ class ScratchSessions : public road::RoadFixture {
     thing.facts = facts(json);
     things_[name] = std::move(thing);
   }
-  static std::string asks(const std::string& tool, const std::string& arguments) {
-    return R"({"id":"r1","object":"chat.completion","created":1,"model":"up-1","choices":[{)"
-           R"("index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c1",)"
-           R"("type":"function","function":{"name":")" +
-           tool + R"(","arguments":")" + arguments + R"("}}]},"finish_reason":"tool_calls"}],)" +
-           R"("usage":{"prompt_tokens":10,"completion_tokens":5}})";
-  }
   /// The endpoint's next answers, the last one from then on; each after `pause`.
   void answers(const std::string& host, const std::string& body, Duration pause = {}) {
     road::ImposterScript script;
@@ -143,10 +136,10 @@ class ScratchSessions : public road::RoadFixture {
 constexpr const char* kNote = R"({\"key\":\"k\",\"text\":\"tea at five\"})";
 
 TEST_F(ScratchSessions, ItIsWrittenWhereTheEndpointIsAndHopsWithTheSession) {
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   down("east.test");
   answers("west.test", road::chat_body("noted"));
-  answers("west.test", asks("memory_read", R"({\"key\":\"k\"})"));
+  answers("west.test", asks_for("memory_read", R"({\"key\":\"k\"})"));
   answers("west.test", road::chat_body("it was tea"));
   // The tool call's turn is served by east, the turn after it by west, for east is down.
   SessionId id = begin();
@@ -178,7 +171,7 @@ TEST_F(ScratchSessions, ItIsWrittenWhereTheEndpointIsAndHopsWithTheSession) {
 TEST_F(ScratchSessions, AStoreOutsideTheZoneNeverSeesIt) {
   endpoints_[0].facts = facts(R"({"fault_domain":"east-1","zone":"de","prompt_cache":"none"})");
   ASSERT_TRUE(catalog_.replace(endpoints_));
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   answers("east.test", road::chat_body("noted"));
   SessionId id = begin("residency=de");
   Json said = scratch(id).back();
@@ -191,7 +184,7 @@ TEST_F(ScratchSessions, AStoreOutsideTheZoneNeverSeesIt) {
 }
 
 TEST_F(ScratchSessions, ACommitThatFailsAfterTheCopyLosesNothingAndLeavesOneThatCounts) {
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   answers("east.test", road::chat_body("noted"));
   SessionId id = begin();
   EXPECT_EQ(where(id), "own: east:k west:");
@@ -207,7 +200,7 @@ TEST_F(ScratchSessions, ACommitThatFailsAfterTheCopyLosesNothingAndLeavesOneThat
 }
 
 TEST_F(ScratchSessions, AProcessThatDiedBetweenCopyAndCommitIsTidiedUpAtTheNextStart) {
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   answers("east.test", road::chat_body("noted"));
   SessionId id = begin();
   loop_.run_for(10s);
@@ -223,7 +216,7 @@ TEST_F(ScratchSessions, AProcessThatDiedBetweenCopyAndCommitIsTidiedUpAtTheNextS
 }
 
 TEST_F(ScratchSessions, AStoreThatIsFullLeavesItWhereItIsAndTheSessionGoesOn) {
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   down("east.test");
   answers("west.test", road::chat_body("noted"));
   west_.disk().fail_next(Error(Code::kResourceExhausted, "disk full"), 3);
@@ -240,7 +233,7 @@ TEST_F(ScratchSessions, AStoreThatIsFullLeavesItWhereItIsAndTheSessionGoesOn) {
 }
 
 TEST_F(ScratchSessions, MemoryThatManySessionsShareDoesNotMove) {
-  answers("east.test", asks("memory_write", kNote));
+  answers("east.test", asks_for("memory_write", kNote));
   answers("east.test", road::chat_body("noted"));
   NewSession spec;
   spec.agent = *AgentSpec::from_json(
