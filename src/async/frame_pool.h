@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <new>
 
+#include "base/sanitized.h"
+
 namespace drover::async {
 
 class FramePool {
@@ -18,17 +20,7 @@ class FramePool {
   static constexpr size_t kStep = 64;
   static constexpr size_t kPooledBytesMax = 4096;
   static constexpr size_t kKeptMax = 64;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  static constexpr bool kPooled = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-  static constexpr bool kPooled = false;
-#else
-  static constexpr bool kPooled = true;
-#endif
-#else
-  static constexpr bool kPooled = true;
-#endif
+  static constexpr bool kPooled = !kSanitized;
 
   static void* take(size_t bytes) {
     if (!kPooled || bytes > kPooledBytesMax) return ::operator new(bytes);
