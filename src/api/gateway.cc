@@ -289,9 +289,8 @@ Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices servic
   co_await std::move(chatting);
 }
 
-Task<void> begin_chat(Context ctx, Exchange& exchange, const GatewayServices& services) {
-  // Most prompts arrive with their heads.
-  std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
+Task<void> begin_chat(Context ctx, Exchange& exchange, const GatewayServices& services,
+                      std::optional<std::string> body) {
   if (!body) return read_and_chat(std::move(ctx), exchange, services);
   return chat(std::move(ctx), exchange, services, std::move(*body));
 }
@@ -303,8 +302,11 @@ struct Chats {
 };
 
 Task<void> chat_completions(Context ctx, Exchange& exchange, std::shared_ptr<Chats> chats) {
+  // Most prompts arrive with their heads. Taken before anything is waited for: the connection then
+  // watches for its client without a buffer.
+  std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   co_await chats->admitted.enter(ctx.loop());
-  Task<void> chatting = begin_chat(std::move(ctx), exchange, chats->services);
+  Task<void> chatting = begin_chat(std::move(ctx), exchange, chats->services, std::move(body));
   co_await std::move(chatting);
 }
 

@@ -140,7 +140,7 @@ bool Engine::all_cooling(Flight& flight) const {
 std::optional<Duration> Engine::pause_before_round(const Flight& flight) {
   if (flight.seat.path != ServiceClass::kSlow) return std::nullopt;
   if (flight.left || flight.caller.cancelled() || flight.failed_visible) return std::nullopt;
-  if (flight.rest || flight.round + 1 >= limits::kRoundsMax) return std::nullopt;
+  if (flight.broke_off || flight.round + 1 >= limits::kRoundsMax) return std::nullopt;
   if (!passes(flight.failure)) return std::nullopt;
   Duration pause = limits::kRoundPause * (int64_t{1} << flight.round);
   pause = std::min<Duration>(pause, limits::kRoundPauseMost);

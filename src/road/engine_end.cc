@@ -78,7 +78,7 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   const catalog::Endpoint& endpoint = *trial.endpoint;
   const providers::Provider& provider = *trial.provider;
   providers::Answer& answer = *trial.answer;
-  if (flight.rest) put_whole_text(flight.said, answer.response.message);
+  if (flight.broke_off) put_whole_text(flight.said, answer.response.message);
   ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>());
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
@@ -130,7 +130,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
 void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_view provider) {
   ModelFailure out;
   out.error = for_caller(std::move(error));
-  out.visible = visible || flight.rest.has_value();
+  out.visible = visible || flight.broke_off != nullptr;
   out.usage = flight.failed_usage;
   out.cost = flight.failed_cost;
   out.cost_known = flight.failed_priced && flight.failed_usage.known();

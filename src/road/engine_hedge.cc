@@ -101,8 +101,7 @@ bool Engine::can_go_on(Flight& flight, const Error& error) {
   if (!flight.call.continue_cut || error.retry == Retry::kNever) return false;
   Result<providers::Prompt> rest = continue_prompt(flight.call.prompt, flight.said);
   if (!rest) return false;
-  flight.rest.emplace(std::move(*rest));
-  flight.broke = error;
+  flight.broke_off = std::make_unique<BrokeOff>(BrokeOff{std::move(*rest), error});
   return true;
 }
 

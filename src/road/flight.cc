@@ -7,8 +7,8 @@ void GateSink::begin_attempt(const catalog::Endpoint& endpoint) {
   flight_.visible_events = 0;
   flight_.visible_bytes = 0;
   if (flight_.inner == nullptr) return;
-  if (flight_.rest) {
-    flight_.inner->continued(endpoint, flight_.broke);
+  if (flight_.broke_off) {
+    flight_.inner->continued(endpoint, flight_.broke_off->error);
   } else {
     flight_.inner->begin_attempt(endpoint);
   }

@@ -2,6 +2,7 @@
 // Internal to src/road: one model call in flight, and the sink that stands between a provider and a
 // caller who may leave. Owned jointly by call_model() and the worker; loop thread only.
 
+#include <memory>
 #include <optional>
 
 #include "async/sync.h"
@@ -12,6 +13,12 @@
 #include "trace/span.h"
 
 namespace drover::road {
+
+/// An answer broke off: what the next endpoint is asked, and why it did.
+struct BrokeOff {
+  providers::Prompt rest;
+  Error error;
+};
 
 struct Flight {
   Flight(const Context& scope, Context caller_ctx, ModelCall model_call, providers::Sink* sink)
@@ -50,10 +57,8 @@ struct Flight {
   Downgraded downgraded;
   HardwareWish hardware;
   Said said;  // kept where an answer may be continued
-  /// What the next endpoint is asked once an answer broke off, and why it did.
-  std::optional<providers::Prompt> rest;
-  Error broke;
-  providers::Prompt& prompt() { return rest ? *rest : call.prompt; }
+  std::unique_ptr<BrokeOff> broke_off;  // the last time that one did
+  providers::Prompt& prompt() { return broke_off ? broke_off->rest : call.prompt; }
   trace::Span span;
   Duration first_token{};
   /// Streamed visible output of the current attempt, for estimates.
