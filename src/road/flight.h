@@ -56,7 +56,7 @@ struct Flight {
   std::shared_ptr<Standing> standing;
   Downgraded downgraded;
   HardwareWish hardware;
-  Said said;  // kept where an answer may be continued
+  Said said;                            // kept where an answer may be continued
   std::unique_ptr<BrokeOff> broke_off;  // the last time that one did
   providers::Prompt& prompt() { return broke_off ? broke_off->rest : call.prompt; }
   trace::Span span;
