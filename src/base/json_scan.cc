@@ -12,6 +12,14 @@ namespace drover {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
+/// 1e400: the grammar allows it, but nobody who reads numbers can.
+bool beyond_double(std::string_view number) {
+  double value = 0;
+  const auto read = std::from_chars(number.data(), number.data() + number.size(), value);
+  // Both ends of the range say the same; one that is too small is read as zero.
+  return read.ec == std::errc::result_out_of_range && number.find("e-") == number.npos &&
+         number.find("E-") == number.npos;
+}
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 int hex_value(char c) {
@@ -220,6 +228,8 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
 }
 
 bool JsonScanner::pass_number() {
+  const char* from = p_;
+  bool exponent = false;
   if (p_ < end_ && *p_ == '-') ++p_;
   if (p_ >= end_ || !is_digit(*p_)) return fault("a value was expected");
   if (*p_ == '0') {
@@ -237,6 +247,12 @@ bool JsonScanner::pass_number() {
     if (p_ < end_ && (*p_ == '+' || *p_ == '-')) ++p_;
     if (p_ >= end_ || !is_digit(*p_)) return fault("bad number");
     while (p_ < end_ && is_digit(*p_)) ++p_;
+    exponent = true;
+  }
+  const std::string_view number(from, static_cast<size_t>(p_ - from));
+  constexpr size_t kDigitsSafe = 300;
+  if ((exponent || number.size() > kDigitsSafe) && beyond_double(number)) {
+    return fault("number too large");
   }
   return true;
 }

@@ -117,7 +117,8 @@ TEST(Scan, AgreesWithTheTreeParser) {
                          "[1 2]",      "{,}",     "[\"\\u12g4\"]", "[\"\\ud83d\\ude00\"]",
                          "[-]",        "[1e]",    "[.5]",          "[0.5e+3]",
                          "[truex]",    "[nul]",   "[\"a\nb\"]",    "[\"\\q\"]",
-                         "{\"a\":1,}", "[]]",     "{\"a\":1}}",    "[{\"a\":[}]"};
+                         "{\"a\":1,}", "[]]",     "{\"a\":1}}",    "[{\"a\":[}]",
+                         "[1e308]",    "[1e309]", "[-41e3080]",    "[1e-999]"};
   for (const char* text : texts) {
     JsonScanner scan(text);
     bool ok = scan.skip_value() && scan.finish().has_value();
