@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,22 @@ void check_splice(std::string_view body, const OpenAiScan& scan) {
         again->include_usage == (scan.stream || scan.include_usage));
 }
 
+/// Whether calls share an id and one of them has no result: which one the others answer is then
+/// told by their places alone, and Converse, which takes two messages of one role together, moves
+/// those.
+bool leaves_a_shared_call_open(const drover::contract::ChatRequest& request) {
+  std::map<std::string, int> calls;
+  std::map<std::string, int> results;
+  for (const drover::contract::Message& message : request.messages) {
+    for (const drover::contract::ToolCall& call : message.tool_calls) ++calls[call.id];
+    if (message.role == drover::contract::Role::kTool) ++results[message.tool_call_id];
+  }
+  for (const auto& [id, count] : calls) {
+    if (count > 1 && results[id] != count) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -46,6 +63,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     auto again = dialect->decode_request(first->body);
     check(again.has_value());
     again->model = request->model;  // Converse has it in the path
+    if (dialect == &converse() && leaves_a_shared_call_open(*request)) continue;
     auto second = dialect->encode_request(*again);
     check(second.has_value() && second->body == first->body);
   }
