@@ -216,17 +216,17 @@ def _fuzz_one(name, seconds):
     return Outcome(passed=1, note=units.group(1))
 
 
-def fuzz(seconds_each, only=""):
+def fuzz(seconds_each, only="", at_once=JOBS):
     names = sorted(p.name.removesuffix("_fuzz.cc")
                    for p in (ROOT / "tests/fuzz").glob("*_fuzz.cc"))
     names = [name for name in names if only in ("", name)]
     outcome = Outcome()
     executed = 0
-    with ThreadPoolExecutor(JOBS) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         for one in pool.map(lambda name: _fuzz_one(name, seconds_each), names):
             executed += int(one.note or 0)
             outcome.add(one)
-    outcome.note = f"{executed:,} inputs, {seconds_each} s each"
+    outcome.note = f"{executed:,} inputs, {seconds_each} s each, {at_once} at once"
     return outcome
 
 

@@ -47,7 +47,8 @@ def everything(report):
 def sanitized(report):
     if report.stage("build, sanitized", lambda: stages.build("asan")).failed:
         return
-    report.stage("fuzz", lambda: stages.fuzz(seconds_each=8))
+    # More at once than there are processors: it is the seeds and a first look that count here.
+    report.stage("fuzz", lambda: stages.fuzz(seconds_each=20, at_once=2 * stages.JOBS))
     report.stage("fuzz finds a planted bug", stages.planted_bug)
     report.stage("unit tests, sanitized", lambda: stages.unit_tests("asan"))
 
