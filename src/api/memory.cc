@@ -1,6 +1,7 @@
 #include "api/memory.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 #include "base/bytes.h"
 #include "base/limits/memory.h"
 #include "contract/data_class.h"
@@ -67,19 +68,12 @@ Task<Result<std::string>> read_class(Context ctx, const Json& body, TenantId ten
   co_return co_await services.check_data(ctx, std::move(tenant), std::move(text));
 }
 
-Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
+Result<memory::Entry> read_entry(const Exchange& exchange, const Json& json) {
   memory::Entry entry;
   entry.key = exchange.param("key");
-  for (const Json::Member& member : *body.members()) {
-    if (member.first != "text" && member.first != "value" && member.first != "data_class" &&
-        member.first != "expected_version") {
-      return fail(Code::kInvalidArgument,
-                  "unknown member '" + member.first +
-                      "': there are text, value, data_class, expected_version");
-    }
-  }
-  const Json* text = body.find("text");
-  const Json* value = body.find("value");
+  TRY_VOID(body::known(json, {"text", "value", "data_class", "expected_version"}));
+  const Json* text = json.find("text");
+  const Json* value = json.find("value");
   if (text != nullptr && !text->is_null()) {
     if (text->string() == nullptr) return fail(Code::kInvalidArgument, "'text' must be a text");
     entry.text = *text->string();
@@ -88,7 +82,7 @@ Result<memory::Entry> read_entry(const Exchange& exchange, const Json& body) {
   if (text == nullptr && value == nullptr) {
     return fail(Code::kInvalidArgument, "a record needs 'text', 'value' or both");
   }
-  TRY(entry.expected_version, expected_version(exchange, body));
+  TRY(entry.expected_version, expected_version(exchange, json));
   return entry;
 }
 

@@ -1,6 +1,7 @@
 #include "api/placement.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 #include "session/scratch_hop.h"
 
 namespace drover::api {
@@ -58,8 +59,13 @@ contract::DataClass class_of(const std::string& text) {
   return contract::DataClass::parse(text).value_or(unreadable);
 }
 
+Result<void> check_members(const Json& json) {
+  return body::known(json, {"agent", "models", "data_class", "needs", "prefer"});
+}
+
 Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(check_members(body));
   const TenantId& tenant = exchange.principal.tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel, tenant));
   road::SupposedCall call;

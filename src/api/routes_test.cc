@@ -127,6 +127,11 @@ TEST_F(RoutesTest, NewSessionsAreChecked) {
       {R"({"agent":"helper","message":{"role":"system","content":"x"}})", 400, "role 'user'"},
       {R"({"agent":"helper","labels":[]})", 400, "labels"},
       {R"({"agent":"helper","labels":{"a":1}})", 400, "label"},
+      {R"({"agent":"helper","data":"patient"})", 400, "'data': did you mean 'data_class'?"},
+      {R"({"agent":"helper","dataclass":"x"})", 400, "'dataclass': did you mean 'data_class'?"},
+      {R"({"agent":"helper","colour":"red"})", 400, "unknown member 'colour' (known here: agent"},
+      {R"({"agent":"helper","message":{"content":"x","data_class":"y"}})", 400,
+       "unknown member 'data_class'"},
   };
   for (const Case& c : cases) {
     expect_error(call("POST", "/v1/sessions", c.body), c.status, c.says);
@@ -166,6 +171,12 @@ TEST_F(RoutesTest, SessionRoutesRefuseWhatMakesNoSense) {
   expect_error(call("GET", "/v1/sessions?limit=many"), 400, "limit");
   expect_error(call("GET", "/v1/sessions?before=x"), 400, "ses_");
   expect_error(call("POST", path + "/messages", "{}"), 400, "");
+  expect_error(call("POST", path + "/messages", R"({"content":"x","data":"patient"})"), 400,
+               "'data': did you mean 'data_class'?");
+  expect_error(call("POST", path + "/messages", R"({"message":"x","dataclass":"patient"})"), 400,
+               "'dataclass': did you mean 'data_class'?");
+  expect_error(call("POST", path + "/messages", R"({"message":{"content":"x","rule":"user"}})"),
+               400, "'rule': did you mean 'role'?");
   expect_error(call("POST", path + "/rewards", R"({"name":"x"})"), 400, "value");
   expect_error(call("POST", path + "/rewards", R"({"name":"x","value":"y"})"), 400, "value");
   expect_error(call("POST", "/v1/sessions/import", "not json\n"), 400, "line 1");

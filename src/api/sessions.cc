@@ -86,6 +86,7 @@ Result<contract::Message> read_message(const Json& value) {
   if (!value.is_object()) {
     return fail(Code::kInvalidArgument, "a message is a text or an object with 'content'");
   }
+  TRY_VOID(body::known(value, {"content", "role", "name"}));
   Json message = value;
   if (message.find("role") == nullptr) message.set("role", "user");
   TRY(contract::Message parsed, contract::message_from_json(message));
@@ -139,18 +140,20 @@ Task<Result<std::string>> read_data_class(Context ctx, const Json& body, std::st
   co_return co_await services.check_data(ctx, std::move(tenant), std::move(out));
 }
 
-Result<session::NewSession> read_new_session(const Json& body, const TenantId& tenant,
+Result<session::NewSession> read_new_session(const Json& json, const TenantId& tenant,
                                              const SessionServices& services) {
   session::NewSession out;
-  TRY(out.agent, read_agent(body, tenant, services));
-  if (const Json* message = body.find("message"); message != nullptr && !message->is_null()) {
+  // A misspelt class of data would be none at all.
+  TRY_VOID(body::known(json, {"agent", "message", "labels", "data_class", "plan", "lease"}));
+  TRY(out.agent, read_agent(json, tenant, services));
+  if (const Json* message = json.find("message"); message != nullptr && !message->is_null()) {
     TRY(out.message, read_message(*message));
   }
-  if (const Json* labels = body.find("labels"); labels != nullptr && !labels->is_null()) {
+  if (const Json* labels = json.find("labels"); labels != nullptr && !labels->is_null()) {
     TRY_VOID(check_labels(*labels));
     out.labels = *labels;
   }
-  if (const Json* plan = body.find("plan"); plan != nullptr) out.plan = *plan;
+  if (const Json* plan = json.find("plan"); plan != nullptr) out.plan = *plan;
   return out;
 }
 
@@ -262,11 +265,24 @@ Json accepted(uint64_t sequence) {
   return Json::object().set("accepted", true).set("sequence", sequence);
 }
 
+/// {"message": …, "data_class": …}, or the message itself with its class among its members.
+Result<contract::Message> read_posted(const Json& json) {
+  if (const Json* wrapped = json.find("message")) {
+    TRY_VOID(body::known(json, {"message", "data_class"}));
+    return read_message(*wrapped);
+  }
+  TRY_VOID(body::known(json, {"content", "role", "name", "data_class"}));
+  Json message = Json::object();
+  for (const Json::Member& m : *json.members()) {
+    if (m.first != "data_class") message.set(m.first, m.second);
+  }
+  return read_message(message);
+}
+
 Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  const Json* wrapped = body.find("message");
-  CO_TRY(auto message, read_message(wrapped != nullptr ? *wrapped : body));
+  CO_TRY(auto message, read_posted(body));
   CO_TRY(std::string data_class,
          co_await read_data_class(ctx, body, "", exchange.principal.tenant, services));
   CO_TRY(uint64_t sequence,

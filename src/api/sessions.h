@@ -11,7 +11,8 @@
 //   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value"}
 //   POST /v1/sessions/{id}/cancel         {"reason": "…"}
 //   POST /v1/sessions/import              JSON Lines
-// and the journal: session_events.h.
+// and the journal: session_events.h. An unknown member of a body is refused: a misspelt class of
+// data would be none.
 
 #include <functional>
 #include <string>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/near_word.h"
+
 namespace drover::api::body {
 namespace {
 
@@ -17,7 +19,10 @@ Result<void> known(const Json& body, std::initializer_list<std::string_view> nam
     if (std::find(names.begin(), names.end(), m.first) != names.end()) continue;
     std::string list;
     for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
-    return bad("unknown member '" + m.first + "' (known here: " + list + ")");
+    std::string_view near = near_word(m.first, names);
+    return bad("unknown member '" + m.first + "'" +
+               (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
+               " (known here: " + list + ")");
   }
   return {};
 }

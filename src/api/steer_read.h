@@ -12,7 +12,8 @@
 
 namespace drover::api::body {
 
-/// An error for a member that is not among these, so that a typing mistake is not silent.
+/// An error for a member that is not among these, so that a typing mistake is not silent. It names
+/// the member, the one that was meant if there is a near one, and all that there are.
 Result<void> known(const Json& body, std::initializer_list<std::string_view> names);
 /// "" if absent.
 Result<std::string> text(const Json& body, std::string_view name);

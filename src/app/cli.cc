@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "base/near_word.h"
 #include "policy/cedar.h"
 
 namespace drover::app {
@@ -82,35 +83,14 @@ std::string group_summary(const std::string& group) {
   return it == kGroups.end() ? "" : it->second;
 }
 
-/// How many letters must be added, taken away or exchanged to make one word of the other.
-size_t distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t before = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      size_t change = before + (a[i - 1] == b[j - 1] ? 0 : 1);
-      before = row[j];
-      row[j] = std::min({change, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 /// Says which word is no command, and what may have been meant.
 void complain_of_word(const std::string& path, const std::string& word,
                       const std::vector<CLI::App*>& known) {
-  std::string best;
-  size_t nearest = 3;
+  std::vector<std::string> all;
+  for (const CLI::App* app : known) all.push_back(app->get_name());
   std::string names;
-  for (const CLI::App* app : known) {
-    const std::string& name = app->get_name();
-    names += (names.empty() ? "" : ", ") + name;
-    size_t d = name.starts_with(word) ? 1 : distance(word, name);
-    if (d >= nearest) continue;
-    nearest = d;
-    best = name;
-  }
+  for (const std::string& name : all) names += (names.empty() ? "" : ", ") + name;
+  std::string best(near_word(word, {all.begin(), all.end()}));
   std::fprintf(stderr, "drover: there is no command '%s %s'", path.c_str(), word.c_str());
   std::fprintf(stderr, best.empty() ? "\n" : ": did you mean '%s %s'?\n", path.c_str(),
                best.c_str());
