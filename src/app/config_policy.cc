@@ -1,5 +1,6 @@
 #include "app/config_policy.h"
 
+#include "catalog/processing_scope.h"
 #include "http/message.h"
 #include "policy/cedar.h"
 
@@ -254,14 +255,9 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
     if (own.find("attestation") == nullptr) state("attestation", *kind->string());
   }
   if (place != nullptr) e.facts = place->facts;
-  // A profile of Bedrock's is routed within what its name says, wherever it is called.
-  size_t dot = e.upstream_model.find('.');
-  if (e.provider == "aws-bedrock" && dot != std::string::npos) {
-    std::string scope = e.upstream_model.substr(0, dot);
-    for (std::string_view profile : {"eu", "us", "us-gov", "apac", "global", "au", "ca", "jp"}) {
-      if (scope != profile || own.find("processing_scope") != nullptr) continue;
-      state("processing_scope", scope);
-    }
+  // What is called may leave its region: the operator's word for this endpoint goes before.
+  if (own.find("processing_scope") == nullptr) {
+    state("processing_scope", catalog::processing_scope(e));
   }
   e.facts.overlay(own);
   if (e.zone.empty()) e.zone = std::string(e.facts.text("zone"));

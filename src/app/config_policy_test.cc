@@ -121,6 +121,31 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   EXPECT_EQ(e[4].facts.text("prompt_cache"), "de-by");
 }
 
+TEST(ConfigPolicy, AnEndpointThatMayLeaveItsRegionIsNoPlaceForBoundData) {
+  ConfigOutcome outcome = parse(R"(
+endpoints:
+  - {id: a, provider: aws-bedrock, model: "us.amazon.nova-pro-v1:0", region: eu-central-1}
+  - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, upstream_model: xx.amazon.x}
+  - {id: c, provider: azure-openai, model: m, deployment: m, region: germanywestcentral}
+  - {id: d, provider: aws-bedrock, model: "eu.amazon.nova-pro-v1:0", region: eu-central-1}
+  - {id: e, provider: aws-bedrock, model: amazon.nova-pro-v1:0, region: eu-central-1}
+  - id: f
+    provider: azure-openai
+    model: m
+    deployment: m
+    region: germanywestcentral
+    facts: {processing_scope: de}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  ASSERT_EQ(outcome.config.endpoints.size(), 6u);
+  std::vector<std::string> scopes;
+  for (const catalog::Endpoint& e : outcome.config.endpoints) {
+    EXPECT_EQ(e.facts.text("zone"), "de") << e.id;
+    scopes.emplace_back(e.facts.text("processing_scope"));
+  }
+  EXPECT_EQ(scopes, (std::vector<std::string>{"us", "not stated", "not stated", "eu", "", "de"}));
+}
+
 TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {
   ConfigOutcome outcome = parse(R"(
 policy:

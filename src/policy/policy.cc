@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "catalog/processing_scope.h"
+
 namespace drover::policy {
 namespace {
 
@@ -212,8 +214,12 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
     if (!inside(t.zone))
       return Denial{"residency", bound + "; its zone is " + stated(thing, "zone")};
     if (!inside(t.scope)) {
-      return Denial{"residency",
-                    bound + "; requests may be routed within " + stated(thing, "processing_scope")};
+      std::string scope = stated(thing, "processing_scope");
+      std::string why = "requests may be routed within " + scope;
+      if (scope == catalog::kScopeNotStated) {
+        why = "how far requests are routed is not stated (facts: {processing_scope: …})";
+      }
+      return Denial{"residency", bound + "; " + why};
     }
     if (model && t.prompt_cache != Traits::kNone && !inside(t.prompt_cache)) {
       return Denial{"cache", bound + "; its prompt cache is in " + stated(thing, "prompt_cache")};

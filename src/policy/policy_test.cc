@@ -110,6 +110,7 @@ TEST_F(PolicyTest, ZonesNestAndMayBeSmallerThanACountry) {
 TEST_F(PolicyTest, AZoneThatIsNotKnownIsNoPlace) {
   EXPECT_EQ(rule(changed("zone", "atlantis"), "residency=de"), "residency");
   EXPECT_EQ(rule(changed("processing_scope", "global"), "residency=de"), "residency");
+  EXPECT_EQ(rule(changed("processing_scope", "not stated"), "residency=de"), "residency");
   EXPECT_EQ(rule(thing(kGood), "residency=atlantis"), "class");
 }
 
