@@ -188,7 +188,7 @@ std::vector<Flag> client_flags(std::vector<Flag> own) {
   own.push_back(
       {"--key", "KEY", "its key; better in DROVER_KEY, where other users cannot see it", ""});
   own.push_back({"--config", "FILE", "the configuration, if not ./drover.yaml", ""});
-  own.push_back({"--data", "DIR", "work on this data folder, without a server", ""});
+  own.push_back({"--data", "DIR", "work on this data folder, whatever DROVER_URL says", ""});
   own.push_back({"--as", "TENANT", "with --data: as this tenant, if not the operator's own", ""});
   own.push_back({"--json", "", "print JSON, for scripts", ""});
   return own;
@@ -207,6 +207,18 @@ Result<Config> client_config(const Arguments& arguments) {
   return std::move(outcome.config);
 }
 
+Result<std::string> named_server(const Arguments& arguments) {
+  const bool folder = arguments.has("data");
+  if (folder && arguments.has("url")) {
+    return usage_error("--url names a server and --data a folder: say one of them");
+  }
+  // What is said at the command goes before what the surroundings say.
+  if (folder) return std::string();
+  std::string url = arguments.has("url") ? arguments.get("url") : environment("DROVER_URL");
+  while (url.ends_with('/')) url.pop_back();
+  return url;
+}
+
 ApiClient::ApiClient() : blocking_(1), root_(loop_) {
   network_ = net::make_asio_network(loop_, blocking_);
   client_ = http::make_client(loop_, network_->dialer());
@@ -219,12 +231,11 @@ ApiClient::~ApiClient() {
 }
 
 Result<std::unique_ptr<ApiClient>> ApiClient::connect(const Arguments& arguments, Need need) {
-  std::string url = arguments.has("url") ? arguments.get("url") : environment("DROVER_URL");
+  TRY(std::string url, named_server(arguments));
   std::string key = arguments.has("key") ? arguments.get("key") : environment("DROVER_KEY");
   std::unique_ptr<ApiClient> out(new ApiClient());
   out->key_ = key;
   if (!url.empty()) {
-    while (url.ends_with('/')) url.pop_back();
     out->url_ = url;
     TRY(bool there, out->answers());
     if (!there) return fail(unreachable(url, Error(Code::kUnavailable, "it is not Drover")));

@@ -1,9 +1,10 @@
 #pragma once
 // The command line's way to a server. Which one, in this order:
-//   1. --url or DROVER_URL: that server;
+//   1. --url: that server. With --data beside it the two contradict: a usage error;
 //   2. --data DIR: that folder, opened in this process by a server of its own on loopback with a
 //      key of its own, so that every command works on a stopped server's folder;
-//   3. the server that drover.yaml names (or http://127.0.0.1:7070), if there is a key for it and
+//   3. DROVER_URL: that server;
+//   4. the server that drover.yaml names (or http://127.0.0.1:7070), if there is a key for it and
 //      it answers; otherwise the folder that drover.yaml names.
 // Keys come from --key or DROVER_KEY and are never printed.
 //
@@ -39,6 +40,10 @@ std::vector<Flag> client_flags(std::vector<Flag> own = {});
 
 /// The configuration named, or ./drover.yaml, or defaults; faults become the error.
 Result<Config> client_config(const Arguments& arguments);
+
+/// The server that is named: by --url, or by DROVER_URL if no folder is (--data); "" if none is.
+/// A usage error if both a server and a folder are.
+Result<std::string> named_server(const Arguments& arguments);
 
 class ApiClient {
  public:

@@ -3,7 +3,6 @@
 #include "store/sqlite/backup.h"
 
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 
 #include "app/api_client.h"
@@ -41,7 +40,9 @@ std::string absolute(const std::string& path) {
 
 int run_backup(const Arguments& a) {
   const std::string to = absolute(a.get("DEST"));
-  if (a.has("url") || std::getenv("DROVER_URL") != nullptr) {
+  auto server = named_server(a);
+  if (!server) return complain(server.error());
+  if (!server->empty()) {
     auto client = ApiClient::connect(a, Need::kRead);
     if (!client) return complain(client.error());
     auto report = (*client)->call("POST", "/v1/admin/backup", Json::object().set("path", to));
@@ -81,8 +82,10 @@ Command backup_command() {
   c.name = "backup";
   c.summary = "Copy the data folder while a server uses it";
   c.details =
-      "DEST is a new or empty folder. Without --url the folder is read directly (no key needed);\n"
-      "with it the server makes the copy, on its own machine.\n"
+      "DEST is a new or empty folder. With --url or DROVER_URL the server makes the copy of its "
+      "own\n"
+      "folder, on its own machine; with --data, or without both, the folder is read directly (no\n"
+      "key needed).\n"
       "Examples:\n"
       "  drover backup /backups/2026-11-23 --data /var/lib/drover\n"
       "  drover backup /backups/2026-11-23 --url http://10.0.0.7:7070";

@@ -229,6 +229,15 @@ d 0 session ls
 cp out before
 env -u DROVER_URL "$DROVER" backup "$WORK/copy-beside" >out || fail "backup beside the server"
 d 1 backup "$WORK/copy"
+# A folder that is named goes before DROVER_URL, and does not go with --url.
+d 2 backup "$WORK/copy-of-none" --data nowhere
+has 'there is no data folder nowhere' err
+[ ! -e copy-of-none ] || fail "a backup of another folder than the one named"
+d 2 session ls --data nowhere
+has 'there is no data folder nowhere' err
+d 2 session ls --data data --url "$at"
+has 'say one of them' err
+d 0 backup "$WORK/copy-named" --data data
 unset DROVER_URL
 d 0 restore copy --data restored
 d 0 session ls --data restored
