@@ -593,6 +593,38 @@ TEST_P(Conformance, CompareAndSet) {
   EXPECT_EQ(*run(records().put(ctx_, tenant, record, 0)), 1u);
 }
 
+TEST_P(Conformance, ARecordWhoseEndHasComeIsNone) {
+  const TenantId tenant("ten_a");
+  auto write = [&](const std::string& key, std::optional<uint64_t> expected) {
+    Record record;
+    record.name_space = "agent";
+    record.key = key;
+    record.text = "ward note";
+    record.expires = loop_.wall() + 10s;
+    return run(records().put(ctx_, tenant, std::move(record), expected));
+  };
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(write(key, 0));
+  put("stays", "ward note of long ago");
+  loop_.run_for(9s);
+  EXPECT_TRUE(run(records().get(ctx_, tenant, "agent", "a")));
+  EXPECT_EQ(search("ward").size(), 4u);
+  EXPECT_EQ(*write("c", 1), 2u) << "it is still there, and stays for longer now";
+  loop_.run_for(1s);  // nothing was swept
+  auto got = run(records().get(ctx_, tenant, "agent", "a"));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().code, Code::kNotFound);
+  auto listed = run(records().list(ctx_, tenant, "agent", "", "", 2));
+  ASSERT_TRUE(listed && listed->size() == 2) << "what has expired takes no place";
+  EXPECT_EQ(listed->front().key, "c");
+  EXPECT_EQ(search("ward", 2).size(), 2u);
+  EXPECT_EQ(search("", 2).size(), 2u);
+  EXPECT_FALSE(write("a", 1)) << "compare-and-set of what is gone";
+  EXPECT_FALSE(*run(records().remove(ctx_, tenant, "agent", "b")));
+  EXPECT_EQ(*write("a", 0), 1u) << "it begins again";
+  EXPECT_EQ(run(records().get(ctx_, tenant, "agent", "a"))->created, loop_.wall());
+  EXPECT_EQ(search("ward").size(), 3u);
+}
+
 TEST_P(Conformance, RecordsFromAnotherStoreStayAsTheyAreAndANamespaceGoesAtOnce) {
   const TenantId tenant("ten_a");
   put("kept", "of another namespace", "other");

@@ -12,6 +12,7 @@
 #include "store/log/sim_log_store.h"
 #include "store/memory/memory_store.h"
 #include "store/span_batch.h"
+#include "store/sqlite/db.h"
 #include "store/sqlite/sqlite_store.h"
 #include "store/store_test_util.h"
 
@@ -239,8 +240,60 @@ TEST_P(Purge, NothingOfItIsOnTheDisk) {
   if (files) EXPECT_NE(on_disk(), "") << "the test looks in the right place";
   ASSERT_TRUE(run(journal().erase(ctx_, id_)));
   ASSERT_TRUE(run(records().remove_of(ctx_, kTenant, id_)));
-  fixture_.store.reset();  // the write-ahead logs go
+  ASSERT_TRUE(run(fixture_.store->spans().remove_of(ctx_, id_)));
+  if (files) EXPECT_EQ(on_disk(), "") << "while the store is open";
+  fixture_.store.reset();
   if (files) EXPECT_EQ(on_disk(), "");
+}
+
+TEST_P(Purge, RemovedRecordsAreNotOnTheDisk) {
+  const bool files = std::string(GetParam().name) == "log" || GetParam().open == open_in_sqlite;
+  if (!files) GTEST_SKIP() << "keeps no records in files";
+  const auto write = [&] {
+    Record record = record_of("team", "its", id_);
+    record.expires = fixture_.loop.wall() + 1h;
+    put(std::move(record));
+    EXPECT_NE(on_disk(), "") << "the test looks in the right place";
+  };
+  write();
+  EXPECT_TRUE(*run(records().remove(ctx_, kTenant, "team", "its")));
+  EXPECT_EQ(on_disk(), "") << "removed";
+  write();
+  EXPECT_EQ(*run(records().clear(ctx_, kTenant, "team")), 1u);
+  EXPECT_EQ(on_disk(), "") << "the namespace";
+  write();
+  EXPECT_EQ(run(records().remove_expired(ctx_, fixture_.loop.wall() + 2h, 10))->size(), 1u);
+  EXPECT_EQ(on_disk(), "") << "expired";
+  write();
+  EXPECT_EQ(*run(records().remove_of(ctx_, kTenant, id_)), 1u);
+  EXPECT_EQ(on_disk(), "") << "its session's";
+}
+
+TEST(PurgeOfRecords, AReaderInTheWayOnlyDelaysIt) {
+  TempFolder folder;
+  ManualClock clock;
+  SeededRandom random(7);
+  async::InlineExecutor executor;
+  async::SimLoop loop;
+  async::Context ctx(loop);
+  SqliteOptions options;
+  options.folder = folder.path();
+  options.writer = options.reader = options.upkeep = options.blobs = &executor;
+  auto store = *open_sqlite(options, clock, random);
+  Records& records = store->records();
+  const auto log_bytes = [&] {
+    return std::filesystem::file_size(folder.path() + "/drover.db-wal");
+  };
+  ASSERT_TRUE(drive(loop, records.put(ctx, kTenant, record_of("team", "its", SessionId()), 0)));
+  auto reading = *sqlite::Db::open({folder.path() + "/drover.db"});
+  ASSERT_TRUE(reading->exec("BEGIN; SELECT count(*) FROM records;"));
+  EXPECT_TRUE(*drive(loop, records.remove(ctx, kTenant, "team", "its")));
+  EXPECT_GT(log_bytes(), 0u);
+  ASSERT_TRUE(reading->exec("COMMIT"));
+  clock.advance(2s);
+  // The sweep that finds nothing.
+  EXPECT_TRUE(drive(loop, records.remove_expired(ctx, loop.wall(), 10))->empty());
+  EXPECT_EQ(log_bytes(), 0u);
 }
 
 /// All of the log, as nobody but a thief would read it.

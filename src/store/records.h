@@ -57,6 +57,11 @@ Result<void> check_record(const TenantId& tenant, const Record& record, size_t v
 /// The kAborted of a compare-and-set; an actual version of 0 means that there is no record.
 Error version_conflict(std::string_view key, uint64_t expected, uint64_t actual);
 
+/// A record whose end has come is none, for all that is said below, though it waits for the sweep.
+inline bool expired(const Record& record, WallTime now) {
+  return record.expires && *record.expires <= now;
+}
+
 class Records {
  public:
   virtual ~Records() = default;

@@ -23,17 +23,20 @@ Task<Result<uint64_t>> MemoryRecords::put(Context ctx, TenantId tenant, Record r
   Keys& keys = spaces_[space];
   auto it = keys.find(record.key);
   const Stored before = it == keys.end() ? Stored() : it->second;
-  if (expected_version && *expected_version != before.record.version) {
-    co_return fail(version_conflict(record.key, *expected_version, before.record.version));
+  const WallTime now = ctx.loop().wall();
+  const bool known = before.number != 0 && !expired(before.record, now);
+  const uint64_t last = known ? before.record.version : 0;
+  if (expected_version && *expected_version != last) {
+    co_return fail(version_conflict(record.key, *expected_version, last));
   }
   CO_TRY_VOID(disk_.admit());
-  const uint64_t version = before.record.version + 1;
+  const uint64_t version = last + 1;
   const std::string key = record.key;
   record.version = version;
-  record.updated = ctx.loop().wall();
-  record.created = before.number == 0 ? record.updated : before.record.created;
+  record.updated = now;
+  record.created = known ? before.record.created : now;
   Stored stored;
-  stored.number = before.number == 0 ? next_number_++ : before.number;
+  stored.number = known ? before.number : next_number_++;
   stored.record = std::move(record);
   keys[key] = std::move(stored);
   std::function<void()> undo = [this, space, key, before] { restore(space, key, before); };
@@ -48,7 +51,8 @@ Task<Result<Record>> MemoryRecords::get(Context ctx, TenantId tenant, std::strin
   auto keys = spaces_.find(space);
   if (keys != spaces_.end()) {
     auto it = keys->second.find(key);
-    if (it != keys->second.end()) co_return it->second.record;
+    const bool there = it != keys->second.end() && !expired(it->second.record, ctx.loop().wall());
+    if (there) co_return it->second.record;
   }
   co_return fail(Code::kNotFound, "no record '" + key + "' in namespace '" + name_space + "'");
 }
@@ -58,13 +62,14 @@ Task<Result<std::vector<Record>>> MemoryRecords::list(Context ctx, TenantId tena
                                                       std::string after, size_t limit) {
   std::vector<Record> out;
   limit = std::min(limit, limits::kStoreRowsMax);
+  const WallTime now = ctx.loop().wall();
   const Space space(tenant, name_space);
   auto keys = spaces_.find(space);
   if (keys == spaces_.end()) co_return out;
   auto it = after < prefix ? keys->second.lower_bound(prefix) : keys->second.upper_bound(after);
   for (; it != keys->second.end() && out.size() < limit; ++it) {
     if (!it->first.starts_with(prefix)) break;
-    out.push_back(it->second.record);
+    if (!expired(it->second.record, now)) out.push_back(it->second.record);
   }
   co_return out;
 }
@@ -82,7 +87,7 @@ Task<Result<bool>> MemoryRecords::remove(Context ctx, TenantId tenant, std::stri
   keys->second.erase(it);
   std::function<void()> undo = [this, space, key, before] { restore(space, key, before); };
   CO_TRY_VOID(co_await disk_.commit(ctx, std::move(undo)));
-  co_return true;
+  co_return !expired(before.record, ctx.loop().wall());
 }
 
 Task<Result<void>> MemoryRecords::take_over(Context ctx, TenantId tenant,
@@ -175,9 +180,11 @@ Task<Result<std::vector<Removed>>> MemoryRecords::remove_expired(Context ctx, Wa
   co_return out;
 }
 
-std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit) {
+std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit, WallTime now) {
   std::vector<const Stored*> all;
-  for (const auto& [key, stored] : keys) all.push_back(&stored);
+  for (const auto& [key, stored] : keys) {
+    if (!expired(stored.record, now)) all.push_back(&stored);
+  }
   std::sort(all.begin(), all.end(), [](const Stored* a, const Stored* b) {
     if (a->record.updated != b->record.updated) return a->record.updated > b->record.updated;
     return a->number > b->number;
@@ -188,7 +195,7 @@ std::vector<Found> MemoryRecords::newest(const Keys& keys, size_t limit) {
 }
 
 std::vector<Found> MemoryRecords::ranked(const Keys& keys, const std::vector<std::string>& words,
-                                         size_t limit) {
+                                         size_t limit, WallTime now) {
   struct Match {
     const Stored* stored;
     int64_t length;
@@ -200,6 +207,7 @@ std::vector<Found> MemoryRecords::ranked(const Keys& keys, const std::vector<std
   for (const auto& [key, stored] : keys) {
     const std::vector<std::string> text = fold_words(stored.record.text);
     tokens += static_cast<int64_t>(text.size());
+    if (expired(stored.record, now)) continue;
     std::vector<uint32_t> counts;
     for (const std::string& word : words) {
       counts.push_back(static_cast<uint32_t>(std::count(text.begin(), text.end(), word)));
@@ -225,8 +233,8 @@ Task<Result<std::vector<Found>>> MemoryRecords::search(Context ctx, TenantId ten
   auto keys = spaces_.find(space);
   if (keys == spaces_.end()) co_return std::vector<Found>();
   const std::vector<std::string> words = query_words(query);
-  if (words.empty()) co_return newest(keys->second, limit);
-  co_return ranked(keys->second, words, limit);
+  if (words.empty()) co_return newest(keys->second, limit, ctx.loop().wall());
+  co_return ranked(keys->second, words, limit, ctx.loop().wall());
 }
 
 }  // namespace drover::store

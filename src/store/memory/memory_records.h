@@ -38,9 +38,9 @@ class MemoryRecords final : public Records {
   using Keys = std::map<std::string, Stored>;
   using Doomed = std::vector<std::pair<Space, std::string>>;
   Task<Result<void>> remove_all(Context ctx, Doomed doomed);
-  static std::vector<Found> newest(const Keys& keys, size_t limit);
+  static std::vector<Found> newest(const Keys& keys, size_t limit, WallTime now);
   static std::vector<Found> ranked(const Keys& keys, const std::vector<std::string>& words,
-                                   size_t limit);
+                                   size_t limit, WallTime now);
   void restore(const Space& space, const std::string& key, const Stored& before);
 
   MemoryDisk& disk_;

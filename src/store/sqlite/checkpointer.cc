@@ -19,7 +19,22 @@ void copy_back(Db& db) {
   }
 }
 
+constexpr int kReaderWaitMs = 100;
+constexpr Duration kRetryPause = 1s;
+
 }  // namespace
+
+bool empty_wal(Db& db) {
+  sqlite3_busy_timeout(db.handle(), kReaderWaitMs);
+  const int code =
+      sqlite3_wal_checkpoint_v2(db.handle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY && (code & 0xFF) != SQLITE_LOCKED) {
+    LOG_WARN("what was erased still stands in the database's log: {}",
+             db.error_of("checkpoint").to_string());
+  }
+  sqlite3_busy_timeout(db.handle(), kBusyTimeoutMs);
+  return code == SQLITE_OK;
+}
 
 Checkpointer::Checkpointer(Db& writer, Db& own, async::Executor& executor)
     : writer_(writer), own_(own), executor_(executor) {
@@ -31,6 +46,17 @@ Checkpointer::Checkpointer(Db& writer, Db& own, async::Executor& executor)
         return SQLITE_OK;
       },
       this);
+}
+
+void Checkpointer::erase_copies(MonoTime now) {
+  if (writer_.take_erased()) {
+    owed_ = true;
+    next_try_ = now;
+  }
+  if (!owed_ || now < next_try_) return;
+  next_try_ = now + kRetryPause;
+  owed_ = !empty_wal(writer_);
+  if (!owed_) wal_pages_ = 0;
 }
 
 void Checkpointer::committed() {

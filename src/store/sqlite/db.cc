@@ -9,8 +9,6 @@
 namespace drover::store::sqlite {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5'000;
-
 bool is_lower_hex(std::string_view text) {
   return text.size() >= 2 && text.size() % 2 == 0 &&
          text.find_first_not_of("0123456789abcdef") == std::string_view::npos;

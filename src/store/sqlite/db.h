@@ -24,6 +24,9 @@ struct sqlite3_stmt;
 
 namespace drover::store::sqlite {
 
+/// How long a statement waits for another connection's lock.
+inline constexpr int kBusyTimeoutMs = 5'000;
+
 class Statement {
  public:
   explicit Statement(sqlite3_stmt* stmt) : stmt_(stmt) {}
@@ -86,11 +89,16 @@ class Db {
   int64_t total_changes() const;
   int64_t last_row_id() const;
   bool in_transaction() const;
+  /// Something was removed that must not stay in the write-ahead log either.
+  void mark_erased() { erased_ = true; }
+  /// Whether it was marked since the last call.
+  bool take_erased() { return std::exchange(erased_, false); }
   sqlite3* handle() { return db_; }
 
  private:
   explicit Db(sqlite3* db) : db_(db) {}
   sqlite3* db_;
+  bool erased_ = false;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
 

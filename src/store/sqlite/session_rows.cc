@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "store/journal_rules.h"
+#include "store/sqlite/overwriting.h"
 
 namespace drover::store::sqlite {
 namespace {
@@ -247,6 +248,7 @@ Result<void> erase_session(Db& db, const SessionId& session) {
   TRY(auto stored, find_stored(db, session));
   if (!stored) return fail(no_such_session(session));
   TRY_VOID(check_erase(stored->row));
+  TRY(auto overwriting, Overwriting::begin(db));
   {
     TRY(Statement s, db.use("DELETE FROM events WHERE session = ? AND sequence < ?"));
     s.bind(stored->number).bind(stored->row.last_sequence);

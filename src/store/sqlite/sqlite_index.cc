@@ -6,6 +6,7 @@
 #include "base/limits/store.h"
 #include "base/log.h"
 #include "store/compress.h"
+#include "store/sqlite/checkpointer.h"
 #include "store/sqlite/db.h"
 #include "store/sqlite/session_rows.h"
 
@@ -117,6 +118,7 @@ class SqliteIndex final : public log::SessionIndex {
 
   Result<void> apply(const std::vector<log::IndexedSession>& sessions,
                      log::Position covered) override {
+    if (owed_) owed_ = !empty_wal(*writer_);
     return in_transaction(*writer_, [&]() -> Result<void> {
       for (const log::IndexedSession& session : sessions) {
         TRY_VOID(upsert_at(*writer_, session.row, session.position));
@@ -151,9 +153,13 @@ class SqliteIndex final : public log::SessionIndex {
   }
 
   Result<void> remove_snapshot(const SessionId& id) override {
-    TRY(Statement s, writer_->use("DELETE FROM snapshots WHERE id = ?"));
-    s.bind(id.str());
-    return s.run();
+    {
+      TRY(Statement s, writer_->use("DELETE FROM snapshots WHERE id = ?"));
+      s.bind(id.str());
+      TRY_VOID(s.run());
+    }
+    owed_ = !empty_wal(*writer_);
+    return {};
   }
 
   Result<void> save_snapshot(const SessionId& id, const Snapshot& snapshot) override {
@@ -179,6 +185,7 @@ class SqliteIndex final : public log::SessionIndex {
  private:
   std::unique_ptr<Db> writer_;
   std::unique_ptr<Db> reader_;
+  bool owed_ = false;  // a removed snapshot still stands in the write-ahead log
 };
 
 Result<std::unique_ptr<log::SessionIndex>> open_once(const OpenOptions& base) {
@@ -190,6 +197,7 @@ Result<std::unique_ptr<log::SessionIndex>> open_once(const OpenOptions& base) {
   TRY_VOID(writer->exec("PRAGMA synchronous = NORMAL"));
   TRY_VOID(writer->exec("PRAGMA secure_delete = ON"));  // snapshots of purged sessions
   TRY_VOID(writer->exec("PRAGMA journal_size_limit = 16777216"));
+  (void)empty_wal(*writer);  // a process that ended before it could has left that
   TRY(int64_t version, one_integer(*writer, "PRAGMA user_version"));
   if (version == 0) {
     TRY_VOID(in_transaction(*writer, [&]() -> Result<void> {

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/limits/memory.h"
 #include "base/limits/store.h"
 #include "store/bm25.h"
+#include "store/sqlite/overwriting.h"
 #include "store/sqlite/word_counts.h"
 
 namespace drover::store::sqlite {
@@ -53,11 +55,15 @@ struct Existing {
   int64_t number = 0;
   uint64_t version = 0;
   int64_t words = 0;
+  std::optional<int64_t> expires;
+
+  bool expired(WallTime now) const { return expires && *expires <= unix_nanos(now); }
 };
 
 Result<Existing> find_existing(Db& db, int64_t space, std::string_view key) {
   TRY(Statement s,
-      db.use("SELECT number, version, words FROM records WHERE name_space = ? AND key = ?"));
+      db.use(
+          "SELECT number, version, words, expires FROM records WHERE name_space = ? AND key = ?"));
   s.bind(space).bind(key);
   TRY(bool found, s.step());
   Existing out;
@@ -65,7 +71,29 @@ Result<Existing> find_existing(Db& db, int64_t space, std::string_view key) {
   out.number = s.integer(0);
   out.version = static_cast<uint64_t>(s.integer(1));
   out.words = s.integer(2);
+  if (!s.is_null(3)) out.expires = s.integer(3);
   return out;
+}
+
+struct Doomed {
+  int64_t number = 0;
+  int64_t space = 0;
+  int64_t words = 0;
+};
+
+Result<void> remove_all(Db& db, const std::vector<Doomed>& doomed) {
+  if (doomed.empty()) return {};
+  TRY(auto overwriting, Overwriting::begin(db));
+  for (const Doomed& one : doomed) {
+    TRY_VOID(count_in_space(db, one.space, -1, -one.words));
+    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
+    s.bind(one.number);
+    TRY_VOID(s.run());
+  }
+  // The index forgets the words of a removed text when its parts are merged: a piece of that now.
+  TRY(Statement merge,
+      db.use("INSERT INTO records_text (records_text, rank) VALUES ('merge', -200)"));
+  return merge.run();
 }
 
 struct Put {
@@ -115,8 +143,14 @@ Result<uint64_t> run_put(Db& db, const Put& put) {
   if (known) {
     TRY(before, find_existing(db, known->number, put.record.key));
   }
-  if (put.expected && *put.expected != before.version) {
-    return fail(version_conflict(put.record.key, *put.expected, before.version));
+  const bool gone = before.expired(put.record.updated);
+  const uint64_t version = gone ? 0 : before.version;
+  if (put.expected && *put.expected != version) {
+    return fail(version_conflict(put.record.key, *put.expected, version));
+  }
+  if (gone) {
+    TRY_VOID(remove_all(db, {Doomed{before.number, known->number, before.words}}));
+    before = Existing();
   }
   TRY(int64_t space, make_space(db, put.tenant, put.record.name_space));
   TRY_VOID(count_in_space(db, space, before.number == 0 ? 1 : 0, put.words - before.words));
@@ -142,17 +176,19 @@ Result<void> run_take_over(Db& db, const Put& put) {
 
 constexpr std::string_view kGet =
     "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
-    "WHERE name_space = ? AND key = ?";
+    "WHERE name_space = ? AND key = ? AND (expires IS NULL OR expires > ?)";
 constexpr std::string_view kByNumber =
     "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
     "WHERE "
     "number = ?";
 constexpr std::string_view kNewest =
     "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
-    "WHERE name_space = ? ORDER BY updated DESC, number DESC LIMIT ?";
+    "WHERE name_space = ? AND (expires IS NULL OR expires > ?) "
+    "ORDER BY updated DESC, number DESC LIMIT ?";
 constexpr std::string_view kFrom =
     "SELECT key, text, value, version, created, updated, source, data_class, expires FROM records "
-    "WHERE name_space = ?1 AND key >= ?2 AND key > ?3 ORDER BY key LIMIT ?4";
+    "WHERE name_space = ?1 AND key >= ?2 AND key > ?3 AND (expires IS NULL OR expires > ?4) "
+    "ORDER BY key LIMIT ?5";
 
 Result<Record> read_record(const Statement& s, const std::string& name_space) {
   Record out;
@@ -169,12 +205,6 @@ Result<Record> read_record(const Statement& s, const std::string& name_space) {
   return out;
 }
 
-struct Doomed {
-  int64_t number = 0;
-  int64_t space = 0;
-  int64_t words = 0;
-};
-
 Result<std::vector<Doomed>> read_doomed(Statement& s) {
   std::vector<Doomed> out;
   for (;;) {
@@ -182,35 +212,6 @@ Result<std::vector<Doomed>> read_doomed(Statement& s) {
     if (!row) return out;
     out.push_back(Doomed{s.integer(0), s.integer(1), s.integer(2)});
   }
-}
-
-/// Overwrites what is removed while it lives; always, it would double the work of forgetting spans.
-class Overwriting {
- public:
-  static Result<std::unique_ptr<Overwriting>> begin(Db& db) {
-    TRY_VOID(db.exec("PRAGMA secure_delete = ON"));
-    return std::make_unique<Overwriting>(db);
-  }
-  explicit Overwriting(Db& db) : db_(db) {}
-  ~Overwriting() { (void)db_.exec("PRAGMA secure_delete = OFF"); }
-
- private:
-  Db& db_;
-};
-
-Result<void> remove_all(Db& db, const std::vector<Doomed>& doomed) {
-  if (doomed.empty()) return {};
-  TRY(auto overwriting, Overwriting::begin(db));
-  for (const Doomed& one : doomed) {
-    TRY_VOID(count_in_space(db, one.space, -1, -one.words));
-    TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
-    s.bind(one.number);
-    TRY_VOID(s.run());
-  }
-  // The index forgets the words of a removed text when its parts are merged: a piece of that now.
-  TRY(Statement merge,
-      db.use("INSERT INTO records_text (records_text, rank) VALUES ('merge', -200)"));
-  return merge.run();
 }
 
 Result<std::vector<Doomed>> doomed_of(Db& db, const TenantId& tenant, const SessionId& session) {
@@ -271,7 +272,20 @@ std::string match_of(int64_t space, const std::vector<std::string>& words) {
   return out + ")";
 }
 
-Result<Bm25> rank(Db& db, const Space& space, const std::vector<std::string>& words) {
+/// Records of the namespace that have expired and wait for the sweep.
+Result<std::set<int64_t>> expired_in(Db& db, int64_t space, WallTime now) {
+  TRY(Statement s, db.use("SELECT number FROM records WHERE expires <= ? AND name_space = ?"));
+  s.bind(unix_nanos(now)).bind(space);
+  std::set<int64_t> out;
+  for (;;) {
+    TRY(bool row, s.step());
+    if (!row) return out;
+    out.insert(s.integer(0));
+  }
+}
+
+Result<Bm25> rank(Db& db, const Space& space, const std::vector<std::string>& words, WallTime now) {
+  TRY(const std::set<int64_t> expired, expired_in(db, space.number, now));
   TRY(Statement s, db.use("SELECT rowid, drover_counts(records_text) FROM records_text "
                           "WHERE records_text MATCH ?"));
   const std::string match = match_of(space.number, words);
@@ -280,6 +294,7 @@ Result<Bm25> rank(Db& db, const Space& space, const std::vector<std::string>& wo
   for (;;) {
     TRY(bool row, s.step());
     if (!row) return out;
+    if (expired.count(s.integer(0)) > 0) continue;
     std::vector<uint32_t> counts = read_word_counts(s.bytes(1));
     // First the length, then the scope's own phrase, then the words.
     if (counts.size() != words.size() + 2) {
@@ -292,9 +307,9 @@ Result<Bm25> rank(Db& db, const Space& space, const std::vector<std::string>& wo
 }
 
 Result<std::vector<Found>> select_newest(Db& db, int64_t space, const std::string& name_space,
-                                         size_t limit) {
+                                         size_t limit, WallTime now) {
   TRY(Statement s, db.use(kNewest));
-  s.bind(space).bind(static_cast<int64_t>(limit));
+  s.bind(space).bind(unix_nanos(now)).bind(static_cast<int64_t>(limit));
   std::vector<Found> out;
   for (;;) {
     TRY(bool row, s.step());
@@ -307,11 +322,12 @@ Result<std::vector<Found>> select_newest(Db& db, int64_t space, const std::strin
 
 Result<std::vector<Found>> select_found(Db& db, const TenantId& tenant,
                                         const std::string& name_space,
-                                        const std::vector<std::string>& words, size_t limit) {
+                                        const std::vector<std::string>& words, size_t limit,
+                                        WallTime now) {
   TRY(auto space, find_space(db, tenant, name_space));
   if (!space) return std::vector<Found>();
-  if (words.empty()) return select_newest(db, space->number, name_space, limit);
-  TRY(Bm25 ranking, rank(db, *space, words));
+  if (words.empty()) return select_newest(db, space->number, name_space, limit, now);
+  TRY(Bm25 ranking, rank(db, *space, words, now));
   std::vector<Found> out;
   for (const auto& [number, score] : ranking.best(limit)) {
     TRY(Statement s, db.use(kByNumber));
@@ -347,11 +363,12 @@ Task<Result<uint64_t>> SqliteRecords::put(Context ctx, TenantId tenant, Record r
 Task<Result<Record>> SqliteRecords::get(Context ctx, TenantId tenant, std::string name_space,
                                         std::string key) {
   CO_TRY_VOID(check_record_name(tenant, name_space, key));
-  auto query = [tenant, name_space, key](Db& db) -> Result<Record> {
+  const WallTime now = ctx.loop().wall();
+  auto query = [tenant, name_space, key, now](Db& db) -> Result<Record> {
     TRY(auto space, find_space(db, tenant, name_space));
     if (space) {
       TRY(Statement s, db.use(kGet));
-      s.bind(space->number).bind(key);
+      s.bind(space->number).bind(key).bind(unix_nanos(now));
       TRY(bool found, s.step());
       if (found) return read_record(s, name_space);
     }
@@ -364,12 +381,15 @@ Task<Result<std::vector<Record>>> SqliteRecords::list(Context ctx, TenantId tena
                                                       std::string name_space, std::string prefix,
                                                       std::string after, size_t limit) {
   limit = std::min(limit, limits::kStoreRowsMax);
-  auto query = [tenant, name_space, prefix, after, limit](Db& db) -> Result<std::vector<Record>> {
+  const WallTime now = ctx.loop().wall();
+  auto query = [tenant, name_space, prefix, after, limit,
+                now](Db& db) -> Result<std::vector<Record>> {
     std::vector<Record> out;
     TRY(auto space, find_space(db, tenant, name_space));
     if (!space) return out;
     TRY(Statement s, db.use(kFrom));
-    s.bind(space->number).bind(prefix).bind(after).bind(static_cast<int64_t>(limit));
+    s.bind(space->number).bind(prefix).bind(after).bind(unix_nanos(now));
+    s.bind(static_cast<int64_t>(limit));
     for (;;) {
       TRY(bool row, s.step());
       if (!row || !s.bytes(0).starts_with(prefix)) return out;
@@ -383,14 +403,15 @@ Task<Result<std::vector<Record>>> SqliteRecords::list(Context ctx, TenantId tena
 Task<Result<bool>> SqliteRecords::remove(Context ctx, TenantId tenant, std::string name_space,
                                          std::string key) {
   CO_TRY_VOID(check_record_name(tenant, name_space, key));
-  auto job = [tenant, name_space, key](Db& db) -> Result<bool> {
+  const WallTime now = ctx.loop().wall();
+  auto job = [tenant, name_space, key, now](Db& db) -> Result<bool> {
     TRY(auto space, find_space(db, tenant, name_space));
     if (!space) return false;
     TRY(Existing before, find_existing(db, space->number, key));
     if (before.number == 0) return false;
     TRY_VOID(
         remove_all(db, std::vector<Doomed>(1, Doomed{before.number, space->number, before.words})));
-    return true;
+    return !before.expired(now);
   };
   co_return co_await writer_.write<bool>(ctx, 0, std::move(job));
 }
@@ -443,9 +464,8 @@ Task<Result<std::vector<Found>>> SqliteRecords::search(Context ctx, TenantId ten
                                                        std::string name_space, std::string query,
                                                        size_t limit) {
   limit = std::min(limit, limits::kMemorySearchResultsMax);
-  auto work = [tenant, name_space, words = query_words(query), limit](Db& db) {
-    return select_found(db, tenant, name_space, words, limit);
-  };
+  auto work = [tenant, name_space, words = query_words(query), limit, now = ctx.loop().wall()](
+                  Db& db) { return select_found(db, tenant, name_space, words, limit, now); };
   co_return co_await searcher_.read(ctx, std::move(work));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/bytes.h"
 #include "base/limits/store.h"
+#include "store/sqlite/overwriting.h"
 #include "store/sqlite/span_pack.h"
 
 namespace drover::store::sqlite {
@@ -106,6 +107,8 @@ Result<std::vector<int64_t>> packs_with(Db& db, const SpanQuery& query) {
 
 Result<void> remove_spans(Db& db, const SpanQuery& query) {
   TRY(std::vector<int64_t> numbers, packs_with(db, query));
+  if (numbers.empty()) return {};
+  TRY(auto overwriting, Overwriting::begin(db));
   for (int64_t number : numbers) {
     std::vector<SpanRow> rows;
     {

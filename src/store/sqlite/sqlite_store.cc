@@ -52,6 +52,7 @@ Result<Connections> connect(const SqliteOptions& options) {
   Connections out;
   TRY(out.writer, Db::open(open));
   TRY_VOID(prepare_writer(*out.writer, options));
+  (void)empty_wal(*out.writer);  // a process that ended before it could has left that
   TRY(bool in_log, journal_is_in_log(*out.writer));
   if (in_log && !options.journal_in_log) {
     return fail(Code::kFailedPrecondition, "the journal of " + options.folder +

@@ -49,6 +49,8 @@ void Writer::drain() {
       stats_.writes += group.size();
     }
     run_group(group);
+    // Before the answers: who hears that something is erased may look for it.
+    if (checkpointer_ != nullptr) checkpointer_->erase_copies(clock_.mono());
     finish(group);
     if (checkpointer_ != nullptr) checkpointer_->committed();
   }
