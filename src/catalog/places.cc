@@ -1,8 +1,10 @@
 #include "catalog/places.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/assert.h"
+#include "base/time.h"
 #include "base/yaml.h"
 
 namespace drover::catalog {
@@ -17,73 +19,132 @@ extern const size_t kStarterFileCount;
 
 namespace {
 
-Error at(const std::string& file, const std::string& place, Error error) {
-  error.message = file + (place.empty() ? "" : ", " + place) + ": " + error.message;
-  return error;
+/// YYYY-MM-DD, a day that there is.
+bool is_date(const std::string& text) {
+  return text.size() == 10 && parse_rfc3339(text + "T00:00:00Z").has_value();
 }
 
-tl::unexpected<Error> bad(const std::string& file, const std::string& place, std::string message) {
-  return fail(at(file, place, Error(Code::kInvalidArgument, std::move(message))));
-}
+/// Reads on after a fault, so that all are told at once.
+class Reader {
+ public:
+  Reader(const YamlDocument& document, const std::string& file, std::vector<std::string>& faults)
+      : document_(document), file_(file), faults_(faults) {}
 
-Result<Place> read_place(const Json& item, const Facts& shared, const std::string& file,
-                         std::string_view source, std::string_view date) {
-  Place out;
-  out.id = item.get_string("id").value_or("");
-  if (out.id.empty()) return bad(file, "", "a place needs an 'id'");
-  out.region = item.get_string("region").value_or("");
-  if (const Json* names = item.find("providers"); names != nullptr && names->array_items()) {
-    for (const Json& name : *names->array_items()) {
-      if (const std::string* text = name.string()) out.providers.push_back(*text);
+  std::vector<Place> read() {
+    const Json& root = document_.root();
+    if (!root.is_object()) {
+      fault("", "", "must be a mapping with 'places'");
+      return {};
+    }
+    source_ = root.get_string("source").value_or("");
+    date_ = root.get_string("date").value_or("");
+    check_date(root, "", "");
+    Facts shared;
+    facts(root, "", "", shared);
+    const Json* list = root.find("places");
+    const Json::Array* items = list == nullptr ? nullptr : list->array_items();
+    if (items == nullptr) {
+      fault("places", "", "'places' must be a list");
+      return {};
+    }
+    std::vector<Place> out;
+    std::set<std::string, std::less<>> ids;
+    for (size_t i = 0; i < items->size(); ++i) {
+      std::string at = "places[" + std::to_string(i) + "]";
+      if (!(*items)[i].is_object()) {
+        fault(at, "", "a place must be a mapping");
+        continue;
+      }
+      out.push_back(place((*items)[i], at, shared));
+      const std::string& id = out.back().id;
+      if (!id.empty() && !ids.insert(id).second) fault(at, id, "two places have this id");
+    }
+    return out;
+  }
+
+ private:
+  void fault(const std::string& at, const std::string& place, const std::string& message) {
+    faults_.push_back(file_ + ":" + std::to_string(document_.line(at)) +
+                      (place.empty() ? "" : ", " + place) + ": " + message);
+  }
+
+  void check_date(const Json& item, const std::string& at, const std::string& place) {
+    const Json* date = item.find("date");
+    if (date == nullptr || date->is_null()) return;
+    if (date->string() != nullptr && is_date(*date->string())) return;
+    fault(at.empty() ? "date" : at + ".date", place, "'date' must be a day such as 2026-10-01");
+  }
+
+  void facts(const Json& item, const std::string& at, const std::string& place, Facts& out) {
+    const Json* own = item.find("facts");
+    if (own == nullptr || own->is_null()) return;
+    std::string where = at.empty() ? "facts" : at + ".facts";
+    if (!own->is_object()) {
+      fault(where, place, "facts must be a mapping of names to values");
+      return;
+    }
+    for (const auto& [name, value] : *own->members()) {
+      std::string one = where + "." + name;
+      if (value.is_object() && value.find("value") != nullptr) check_date(value, one, place);
+      auto read = Facts::from_json(Json::object().set(name, value), source_, date_);
+      if (read) {
+        out.overlay(*read);
+      } else {
+        fault(one, place, read.error().message);
+      }
     }
   }
-  if (out.providers.empty()) return bad(file, out.id, "'providers' must be a list of names");
-  for (const auto& [key, value] : *item.members()) {
-    if (key != "id" && key != "region" && key != "providers" && key != "facts") {
-      return bad(file, out.id, "unknown member '" + key + "' (id, providers, region, facts)");
+
+  Place place(const Json& item, const std::string& at, const Facts& shared) {
+    Place out;
+    out.id = item.get_string("id").value_or("");
+    if (out.id.empty()) fault(at, "", "a place needs an 'id'");
+    out.region = item.get_string("region").value_or("");
+    if (const Json* names = item.find("providers"); names != nullptr && names->array_items()) {
+      for (const Json& name : *names->array_items()) {
+        if (const std::string* text = name.string()) out.providers.push_back(*text);
+      }
     }
+    if (out.providers.empty()) fault(at, out.id, "'providers' must be a list of names");
+    for (const auto& [key, value] : *item.members()) {
+      if (key == "id" || key == "region" || key == "providers" || key == "facts") continue;
+      fault(at + "." + key, out.id, "unknown member '" + key + "' (id, providers, region, facts)");
+    }
+    out.facts = shared;
+    facts(item, at, out.id, out.facts);
+    if (!out.region.empty()) {
+      auto set = out.facts.set(Fact{"region", out.region, source_, date_});
+      if (!set) fault(at + ".region", out.id, set.error().message);
+    }
+    return out;
   }
-  out.facts = shared;
-  if (const Json* facts = item.find("facts")) {
-    auto own = Facts::from_json(*facts, source, date);
-    if (!own) return fail(at(file, out.id, std::move(own).error()));
-    out.facts.overlay(*own);
-  }
-  if (!out.region.empty()) {
-    Fact region{"region", out.region, std::string(source), std::string(date)};
-    TRY_VOID(out.facts.set(std::move(region)));
-  }
-  return out;
-}
+
+  const YamlDocument& document_;
+  const std::string& file_;
+  std::vector<std::string>& faults_;
+  std::string source_;
+  std::string date_;
+};
 
 }  // namespace
 
-Result<Places> Places::parse(std::string_view yaml, const std::string& file) {
-  auto document = YamlDocument::parse(yaml);
-  if (!document) return fail(at(file, "", std::move(document).error()));
-  const Json& root = document->root();
-  if (!root.is_object()) return bad(file, "", "must be a mapping with 'places'");
-  std::string_view source = root.get_string("source").value_or("");
-  std::string_view date = root.get_string("date").value_or("");
-  Facts shared;
-  if (const Json* facts = root.find("facts")) {
-    auto read = Facts::from_json(*facts, source, date);
-    if (!read) return fail(at(file, "", std::move(read).error()));
-    shared = std::move(*read);
-  }
+Result<Places> Places::parse(std::string_view yaml, const std::string& file,
+                             std::vector<std::string>* faults) {
+  std::vector<std::string> found;
   Places out;
-  const Json* list = root.find("places");
-  const Json::Array* items = list == nullptr ? nullptr : list->array_items();
-  if (items == nullptr) return bad(file, "", "'places' must be a list");
-  for (const Json& item : *items) {
-    if (!item.is_object()) return bad(file, "", "a place must be a mapping");
-    TRY(Place place, read_place(item, shared, file, source, date));
-    std::string id = place.id;
-    if (!out.places_.emplace(id, std::move(place)).second) {
-      return bad(file, id, "two places have this id");
+  auto document = YamlDocument::parse(yaml);
+  if (document) {
+    for (Place& place : Reader(*document, file, found).read()) {
+      std::string id = place.id;
+      out.places_.emplace(id, std::move(place));
     }
+  } else {
+    found.push_back(file + ": " + document.error().message);
   }
-  return out;
+  if (found.empty()) return out;
+  std::string first = found.front();
+  if (faults != nullptr) *faults = std::move(found);
+  return fail(Code::kInvalidArgument, std::move(first));
 }
 
 const Places& Places::starter() {

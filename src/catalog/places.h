@@ -12,7 +12,8 @@
 //       region: eu-central-1
 //       facts: {country: de, zone: de, retention: {value: none, source: …, date: …}}
 //
-// Values, any thread. Errors (kInvalidArgument) name the file, the place and the fact.
+// Values, any thread. Errors (kInvalidArgument) name the file, the line, the place and
+// the fact.
 
 #include <map>
 #include <string>
@@ -35,7 +36,9 @@ class Places {
  public:
   /// Those that come with the program.
   static const Places& starter();
-  static Result<Places> parse(std::string_view yaml, const std::string& file);
+  /// The error is the first fault; `faults`, if given, gets all of them.
+  static Result<Places> parse(std::string_view yaml, const std::string& file,
+                              std::vector<std::string>* faults = nullptr);
 
   /// nullptr if there is none.
   const Place* find(std::string_view provider, std::string_view region) const;

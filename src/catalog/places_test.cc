@@ -52,7 +52,7 @@ TEST(Places, AFaultNamesTheFileThePlaceAndTheFact) {
     auto out = Places::parse(yaml, "own.yaml");
     return out ? std::string() : out.error().message;
   };
-  EXPECT_NE(message("places: [{id: a, providers: [x], facts: {zone: 7}}]").find("own.yaml, a: "),
+  EXPECT_NE(message("places: [{id: a, providers: [x], facts: {zone: 7}}]").find("own.yaml:1, a: "),
             std::string::npos);
   EXPECT_NE(message("places: [{id: a, providers: [x], colour: red}]").find("colour"),
             std::string::npos);
@@ -60,6 +60,34 @@ TEST(Places, AFaultNamesTheFileThePlaceAndTheFact) {
                            "a: [", "places: [{id: a, providers: [x]}, {id: a, providers: [x]}]",
                            "facts: {colour: red}\nplaces: []"}) {
     EXPECT_NE(message(yaml), "") << yaml;
+  }
+}
+
+TEST(Places, AllFaultsAreToldEachWithItsLine) {
+  std::vector<std::string> faults;
+  auto out = Places::parse(
+      "date: 2026-13-45\n"
+      "places:\n"
+      "  - id: a\n"
+      "    providers: [x]\n"
+      "    facts:\n"
+      "      zone: 7\n"
+      "      country: {value: de, date: 2026-02-29}\n"
+      "      region: {value: r, date: 2028-02-29}\n"
+      "      colour: red\n"
+      "  - {id: a, providers: [x]}\n"
+      "  - {id: b}\n",
+      "own.yaml", &faults);
+  ASSERT_FALSE(out);
+  ASSERT_EQ(faults.size(), 6u);
+  EXPECT_EQ(out.error().message, faults.front());
+  std::string all;
+  for (const std::string& fault : faults) all += fault + "\n";
+  for (const char* said :
+       {"own.yaml:1: 'date' must be", "own.yaml:6, a: fact 'zone'", "own.yaml:7, a: 'date' must be",
+        "own.yaml:9, a: there is no fact 'colour'", "own.yaml:10, a: two places have this id",
+        "own.yaml:11, b: 'providers' must be"}) {
+    EXPECT_NE(all.find(said), std::string::npos) << said << "\n" << all;
   }
 }
 

@@ -1,6 +1,7 @@
 // drover catalog show, check, diff: what is known of places, where it is from, and what is missing.
 
 #include <cstdio>
+#include <vector>
 
 #include "app/commands.h"
 #include "app/config.h"
@@ -42,10 +43,12 @@ Result<catalog::Places> places_of(const Arguments& a, const std::string& file) {
   return out;
 }
 
-Result<catalog::Places> read_file(const std::string& file) {
+/// `faults`, if given, gets all that is wrong in the file.
+Result<catalog::Places> read_file(const std::string& file,
+                                  std::vector<std::string>* faults = nullptr) {
   if (file == "starter") return catalog::Places::starter();
   TRY(std::string text, read_small_file(file));
-  return catalog::Places::parse(text, file);
+  return catalog::Places::parse(text, file, faults);
 }
 
 int complain(const Error& error) {
@@ -144,7 +147,14 @@ int check(const Arguments& a) {
     table.print();
     return kExitOk;
   }
-  auto places = a.has("FILE") ? read_file(a.get("FILE")) : places_of(a, "");
+  std::vector<std::string> wrong;
+  auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : places_of(a, "");
+  for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
+  if (!wrong.empty()) {
+    std::fprintf(stderr, "drover: %zu faults; each must be mended before the file is used\n",
+                 wrong.size());
+    return kExitFailed;
+  }
   if (!places) return complain(places.error());
   policy::Zones zones;
   if (std::string config = a.get("config"); !config.empty() || read_small_file("drover.yaml")) {
@@ -178,6 +188,12 @@ int diff(const Arguments& a) {
   if (!before) return complain(before.error());
   auto after = read_file(a.get("AFTER"));
   if (!after) return complain(after.error());
+  // A file of one's own is laid over the starter catalog, as 'catalog:' in drover.yaml does.
+  if (a.get("BEFORE") == "starter") {
+    catalog::Places together = *before;
+    together.merge(*after);
+    after = std::move(together);
+  }
   size_t changes = 0;
   for (const auto& [id, place] : before->all()) {
     if (after->find(id) != nullptr) continue;
@@ -236,9 +252,11 @@ Command catalog_check_command() {
 Command catalog_diff_command() {
   Command c;
   c.name = "catalog diff";
-  c.summary = "What differs between two files of places";
+  c.summary = "What differs between two files of places, or what a file changes of the starter's";
   c.details =
-      "Example: drover catalog diff starter places.yaml    (starter: what comes with the program)\n"
+      "Example: drover catalog diff starter places.yaml\n"
+      "After 'starter' (what comes with the program) the file is laid over it, as 'catalog:' in\n"
+      "drover.yaml does: what it does not mention stays. Two files are compared as they are.\n"
       "Exit code 1 if they differ.";
   c.positionals.push_back(positional("BEFORE", "a file, or starter", true));
   c.positionals.push_back(positional("AFTER", "a file, or starter", true));
