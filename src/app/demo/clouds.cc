@@ -1,5 +1,7 @@
 #include "app/demo/clouds.h"
 
+#include "catalog/processing_scope.h"
+
 namespace drover::app {
 namespace {
 
@@ -69,6 +71,13 @@ std::vector<catalog::Endpoint> DemoClouds::endpoints(const DemoEndpoint& wanted)
     if (known != nullptr) {
       e.facts = known->facts;
       e.zone = std::string(e.facts.text("zone"));
+    }
+    // Azure's deployments are of the kind Standard here: they stay in their region.
+    bool standard = wanted.cloud == sim::CloudKind::kAzure;
+    std::string scope = standard ? e.zone : catalog::processing_scope(e);
+    if (!scope.empty()) {
+      Result<void> set = e.facts.set(catalog::Fact{"processing_scope", scope, "", ""});
+      DROVER_ASSERT(set.has_value());
     }
     if (!wanted.price_input.empty()) {
       e.price.input = per_million(wanted.price_input);

@@ -9,6 +9,7 @@ import sys
 import threading
 
 from border import border
+from places import places, profiles
 from server import WORK, Child, Serve, run, run_all, until, write
 
 OPA = os.environ.get("OPA", "")
@@ -384,7 +385,7 @@ def real_opa():
         opa.wait()
 
 
-TESTS = [memories, external, border, purges, reloads]
+TESTS = [memories, profiles, places, external, border, purges, reloads]
 TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
 skipped = []
 if OPA:
