@@ -45,6 +45,7 @@ ConfigOutcome ConfigReader::read() {
   };
   read_budgets(root, add_fault, c);
   read_prices(root, path_, read_file_, add_fault, c);
+  if (c.policy == nullptr) c.policy = std::make_shared<policy::Policy>();
   return std::move(out_);
 }
 

@@ -109,6 +109,7 @@ void read_opa(const Json& section, const ConfigPath& path, const TellFault& faul
 
 void read_policy(const Json& section, const ConfigPath& path, const ReadFile& read_file,
                  const TellFault& fault, Config& out) {
+  out.policy = nullptr;  // with a fault in it, nobody knows what its classes and zones are
   if (!known(section, "policy",
              {"zones", "classes", "floor", "tenants", "requirements", "cedar", "opa"}, fault)) {
     return;
@@ -153,6 +154,18 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
     Error error = std::move(made).error();
     std::string note = error.notes.empty() ? "" : error.notes.front() + ": ";
     fault("policy", note + error.message, "");
+  }
+}
+
+/// A zone that nobody knows is a slip: rules that need it would say no, and nobody would know why.
+void check_zones(const catalog::Facts& facts, const std::string& at, const TellFault& fault,
+                 const Config& config) {
+  if (config.policy == nullptr) return;
+  for (const char* name : {"zone", "prompt_cache", "jurisdiction"}) {
+    std::string zone(facts.text(name));
+    if (zone.empty() || zone == "none" || config.policy->zones().find(zone) >= 0) continue;
+    fault(at, "its " + std::string(name) + " is '" + zone + "', and there is no such zone",
+          "policy.zones adds zones");
   }
 }
 
@@ -204,6 +217,8 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
   if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
     read_policy(*section, path, read_file, fault, out);
   }
+  auto own = out.things.find(road::kOwnStore);
+  if (own != out.things.end()) check_zones(own->second.facts, "here", fault, out);
 }
 
 catalog::Facts own_facts(const Json& item, const std::string& at, const TellFault& fault) {
@@ -259,6 +274,7 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
   if (own.find("processing_scope") == nullptr) {
     state("processing_scope", catalog::processing_scope(e));
   }
+  check_zones(own, at, fault, config);
   e.facts.overlay(own);
   if (e.zone.empty()) e.zone = std::string(e.facts.text("zone"));
   if (e.partition.empty() && place != nullptr) {
@@ -270,6 +286,7 @@ void read_thing(const Json& item, const std::string& at, const std::string& name
                 const TellFault& fault, Config& out) {
   road::ThingSpec thing;
   thing.facts = own_facts(item, at, fault);
+  check_zones(thing.facts, at, fault, out);
   if (const Json* data = item.find("data"); data != nullptr && !data->is_null()) {
     thing.data_class = data_class(*data, at + ".data", fault).text();
     auto checked = check_data_class(out, thing.data_class);
@@ -281,6 +298,7 @@ void read_thing(const Json& item, const std::string& at, const std::string& name
 
 Result<void> check_data_class(const Config& config, const std::string& data_class) {
   TRY(contract::DataClass parsed, contract::DataClass::parse(data_class));
+  if (config.policy == nullptr) return {};
   TRY(parsed, config.policy->resolve(parsed));
   return {};
 }

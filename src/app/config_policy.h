@@ -34,7 +34,8 @@ namespace drover::app {
 /// A path in drover.yaml as the file system has it.
 using ConfigPath = std::function<std::string(const std::string& path)>;
 
-/// The sections of the root. To be called before endpoints are read.
+/// The sections of the root. To be called before endpoints are read. If `policy` has a fault,
+/// out.policy is null: names of classes and zones are then not checked, for each would be a fault.
 void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
                           const TellFault& fault, Config& out);
 /// The `facts` that the operator states of an item; none where there are none.

@@ -163,6 +163,26 @@ planners:
   EXPECT_TRUE(outcome.config.planners.empty()) << "nobody is asked there";
 }
 
+TEST(ConfigPolicy, AFaultInItAddsNoneForThoseWhoNameItsClassesAndZones) {
+  ConfigOutcome outcome = parse(R"(
+here: {zone: clinic}
+policy:
+  zones: [{name: clinic, within: [de]}]
+  classes: {patient: {sensitivity: confidential}}
+  cedar: missing.cedar
+endpoints:
+  - {provider: openai, model: m, facts: {zone: clinic}}
+tools:
+  - {name: t, command: [t], data: patient}
+agents:
+  - {name: a, models: [m], data: patient}
+  - {name: b, models: [m], data: patient}
+)");
+  ASSERT_EQ(outcome.faults.size(), 1u) << outcome.faults.back().to_string();
+  EXPECT_NE(outcome.faults[0].to_string().find("missing.cedar"), std::string::npos);
+  ASSERT_NE(outcome.config.policy, nullptr);
+}
+
 struct Wrong {
   std::string_view text;
   int line;
@@ -183,6 +203,13 @@ INSTANTIATE_TEST_SUITE_P(
     All, PolicyFaults,
     testing::Values(
         Wrong{"here: {zone: 7}", 1, "fact 'zone' must be a word"},
+        Wrong{"here: {zone: nowhere}", 1, "zone is 'nowhere', and there is no such zone"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m, facts: {prompt_cache: atlantis}}", 2,
+              "prompt_cache is 'atlantis'"},
+        Wrong{"tools:\n  - {name: t, command: [t], facts: {zone: atlantis}}", 2,
+              "zone is 'atlantis'"},
+        Wrong{"policy:\n  requirements:\n    - {name: a, needs: {attestation: sgx, max_age: 1h}}",
+              3, "no such kind of evidence: sgx"},
         Wrong{"catalog: [missing.yaml]", 1, "missing.yaml"},
         Wrong{"placement:\n  prefer: prettiest", 2, "no preference"},
         Wrong{"policy:\n  colour: red", 2, "unknown setting 'colour'"},

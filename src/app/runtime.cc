@@ -115,24 +115,16 @@ Result<void> Runtime::open_store() {
   return {};
 }
 
+Result<void> check_endpoint(const providers::ProviderTable& table, const catalog::Endpoint& e) {
+  if (const providers::Provider* provider = table.find(e.provider)) return provider->check(e);
+  std::string known;
+  for (const std::string& name : table.names()) known += (known.empty() ? "" : ", ") + name;
+  return fail(Code::kInvalidArgument, "endpoint '" + e.id + "': there is no provider '" +
+                                          e.provider + "' (there are: " + known + ")");
+}
+
 Result<void> Runtime::check_endpoints(const Config& config) const {
-  for (const catalog::Endpoint& e : config.endpoints) {
-    const providers::Provider* provider = providers_->find(e.provider);
-    if (provider == nullptr) {
-      std::string known;
-      for (const std::string& name : providers_->names()) {
-        known += (known.empty() ? "" : ", ") + name;
-      }
-      return fail(Code::kInvalidArgument, "endpoint '" + e.id + "': there is no provider '" +
-                                              e.provider + "' (there are: " + known + ")");
-    }
-    auto checked = provider->check(e);
-    if (!checked) {
-      Error error = std::move(checked).error();
-      error.message = "endpoint '" + e.id + "': " + error.message;
-      return fail(std::move(error));
-    }
-  }
+  for (const catalog::Endpoint& e : config.endpoints) TRY_VOID(check_endpoint(*providers_, e));
   return {};
 }
 

@@ -65,6 +65,9 @@ struct RuntimeOptions {
 /// The tenant of sessions that the process itself starts.
 using identity::default_tenant;
 
+/// Whether its provider is there and can call it as it is configured. The error names the endpoint.
+Result<void> check_endpoint(const providers::ProviderTable& table, const catalog::Endpoint& e);
+
 class Runtime {
  public:
   Runtime(net::AsioLoop& loop, RuntimeOptions options);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "attest/evidence.h"
+
 namespace drover::policy {
 namespace {
 
@@ -54,6 +56,9 @@ Result<EvidenceNeed> evidence_of(const Json& value) {
   }
   if (out.kind.empty() || out.max_age <= Duration::zero()) {
     return bad("'attested' must be a kind of evidence, such as aws-nitro, or {kind, max_age}");
+  }
+  if (auto known = attest::parse_kind(out.kind); !known) {
+    return bad("'attested': " + known.error().message);
   }
   return out;
 }

@@ -76,8 +76,8 @@ TEST(Needs, NonsenseIsNamed) {
   for (const char* bad :
        {"[]", "7", R"({"vision":"yes"})", R"({"context_tokens":0})", R"({"context_tokens":1.5})",
         R"({"hardware":[]})", R"({"hardware":[7]})", R"({"hardware":"A B"})", R"({"attested":7})",
-        R"({"attested":{"kind":""}})", R"({"attested":{"age":"1h"}})",
-        R"({"attested":{"kind":"a","max_age":"soon"}})", R"({"gpu":"h200"})"}) {
+        R"({"attested":{"kind":""}})", R"({"attested":{"age":"1h"}})", R"({"attested":"sgx"})",
+        R"({"attested":{"kind":"aws-nitro","max_age":"soon"}})", R"({"gpu":"h200"})"}) {
     auto read = Needs::from_json(*Json::parse(bad));
     ASSERT_FALSE(read) << bad;
     EXPECT_EQ(read.error().code, Code::kInvalidArgument);

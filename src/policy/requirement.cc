@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "attest/evidence.h"
+
 namespace drover::policy {
 namespace {
 
@@ -90,6 +92,11 @@ Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out)
   out.evidence.kind = needs.get_string("attestation").value_or("");
   if (auto age = needs.get_string("max_age")) {
     TRY(out.evidence.max_age, parse_duration(*age));
+  }
+  if (!out.evidence.kind.empty()) {
+    if (auto known = attest::parse_kind(out.evidence.kind); !known) {
+      return bad("attestation: " + known.error().message);
+    }
   }
   if (!out.evidence.kind.empty() && out.evidence.max_age <= Duration::zero()) {
     return bad("attestation needs a max_age, such as 1h");

@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/files.h"
+#include "app/runtime.h"
 
 namespace drover::app {
 namespace {
@@ -13,9 +14,18 @@ int run(const Arguments& arguments) {
   for (const ConfigFault& fault : outcome.faults) {
     std::fprintf(stderr, "%s\n", fault.to_string().c_str());
   }
-  if (!outcome.faults.empty()) {
-    std::fprintf(stderr, "%zu fault%s\n", outcome.faults.size(),
-                 outcome.faults.size() == 1 ? "" : "s");
+  size_t faults = outcome.faults.size();
+  // What `serve` would refuse, once the file itself is fine: else one slip would be told twice.
+  const providers::ProviderTable table({});
+  for (const catalog::Endpoint& e : outcome.config.endpoints) {
+    if (!outcome.faults.empty()) break;
+    auto checked = check_endpoint(table, e);
+    if (checked) continue;
+    std::fprintf(stderr, "%s: %s\n", path.c_str(), checked.error().message.c_str());
+    ++faults;
+  }
+  if (faults > 0) {
+    std::fprintf(stderr, "%zu fault%s\n", faults, faults == 1 ? "" : "s");
     return kExitFailed;
   }
   const Config& c = outcome.config;

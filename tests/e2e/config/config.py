@@ -46,6 +46,23 @@ def check_bad():
         assert line is None or f"broken.yaml:{line}:" in said, said
     code, said = run(["config", "check", write("broken.yaml", "data: &here x\nlisten: *here\n")])
     assert "write out here what &here stands for" in said, said
+    # A fault in the policy is told alone, not once more by each who names a class of it.
+    text = ("policy:\n  cedar: absent.cedar\n  classes: {patient: {sensitivity: confidential}}\n"
+            f"endpoints:\n  - {{id: e, model: m, {ENDPOINT}}}\n"
+            "agents:\n  - {name: a, models: [m], data: patient}\n"
+            "  - {name: b, models: [m], data: patient}\n")
+    code, said = run(["config", "check", write("one.yaml", text)])
+    assert code == 1 and "absent.cedar" in said and "1 fault\n" in said, said
+    # What serve would refuse, once, and zones that nobody knows.
+    azure = "endpoints: [{id: az, provider: azure-openai, model: m, base_url: 'https://a.example'}]\n"
+    for arguments in (["config", "check"], ["serve", "--data", os.path.join(WORK, "az"), "--config"]):
+        code, said = run([*arguments, write("azure.yaml", "listen: 127.0.0.1:0\n" + azure)])
+        assert code != 0 and "credentials are missing" in said, (arguments, said)
+        assert said.count("endpoint 'az'") == 1, said
+    text = f"here: {{zone: nowhere}}\nendpoints:\n  - {{id: e, model: m, facts: {{zone: atlantis}}, {ENDPOINT}}}\n"
+    code, said = run(["config", "check", write("zones.yaml", text)])
+    assert code == 1 and "zones.yaml:1:" in said and "'nowhere'" in said, said
+    assert "zones.yaml:3:" in said and "'atlantis'" in said, said
     code, said = run(["config", "check", os.path.join(WORK, "absent.yaml")])
     assert code == 1 and "absent.yaml" in said, said
 
