@@ -78,6 +78,8 @@ std::string group_summary(const std::string& group) {
       {"tool", "Ask the configured tool servers"},
       {"budget", "What may be used, and what was asked beyond it"},
       {"attest", "Evidence of what endpoints run"},
+      {"catalog", "What is known of places: facts, their sources, and what is missing"},
+      {"audit", "What was refused to whom, and what was purged"},
   };
   auto it = kGroups.find(group);
   return it == kGroups.end() ? "" : it->second;

@@ -25,8 +25,8 @@ namespace {
 
 Result<void> answer(const std::optional<Denial>& denial, const VerbAsk& ask) {
   if (!denial) return {};
-  return fail(Error(Code::kPermissionDenied, "the operator's rules do not let this key " +
-                                                 ask.verb + ": " + denial->rule + ": " +
+  return fail(Error(Code::kPermissionDenied, "the operator's rules do not let this key do '" +
+                                                 ask.verb + "': " + denial->rule + ": " +
                                                  denial->why)
                   .with_reason("policy"));
 }

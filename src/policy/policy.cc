@@ -232,7 +232,10 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
   if (data.sensitivity > contract::Sensitivity::kPublic &&
       t.cleared_for < static_cast<int>(data.sensitivity)) {
     return Denial{"sensitivity", "the data is " + std::string(sensitivity_name(data.sensitivity)) +
-                                     "; it is cleared for " + stated(thing, "cleared_for")};
+                                     "; " +
+                                     (t.cleared_for == Traits::kUnknown
+                                          ? std::string("what it is cleared for is not stated")
+                                          : "it is cleared for " + stated(thing, "cleared_for"))};
   }
   if (data.purposes && !t.any_purpose) {
     bool serves = std::any_of(t.purposes.begin(), t.purposes.end(), [&](const std::string& p) {

@@ -92,6 +92,7 @@ int run_show(const Arguments& a) {
     table.print();
     return kExitOk;
   }
+  row("data", member(*session, "data_class"));
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
     row("tokens",
