@@ -195,6 +195,11 @@ bool EvidenceKeeper::reachable(std::string_view endpoint) const {
   return true;
 }
 
+std::string EvidenceKeeper::last_failure(std::string_view endpoint) const {
+  auto failed = failures_.find(endpoint);
+  return failed == failures_.end() ? std::string() : failed->second.second;
+}
+
 Result<crypto::Digest> EvidenceKeeper::key_of(std::string_view origin) const {
   auto it = origins_.find(origin);
   if (it == origins_.end()) return fail(no_evidence("it is not attested"));

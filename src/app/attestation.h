@@ -59,6 +59,7 @@ class EvidenceKeeper final : public policy::Evidence {
   /// Verified evidence of that kind ("aws-nitro"), at most that old.
   bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const override;
   bool reachable(std::string_view endpoint) const override;
+  std::string last_failure(std::string_view endpoint) const override;
 
   /// Whether an origin is reached only over an attested key.
   bool guards(std::string_view origin) const { return origins_.find(origin) != origins_.end(); }

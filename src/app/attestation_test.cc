@@ -186,7 +186,9 @@ TEST_F(AttestationTest, TheReportSaysAgeExpiryAndVerdict) {
   Json gone = one();
   EXPECT_EQ(gone.get_string("verdict"), "not fresh");
   EXPECT_NE(gone.get_string("why")->find("old, at most"), std::string::npos) << gone.dump();
-  EXPECT_NE(gone.find("last_failure"), nullptr) << gone.dump();
+  EXPECT_EQ(gone.get_string("last_failure"), keeper_.last_failure("enclave"));
+  EXPECT_NE(keeper_.last_failure("enclave"), "") << gone.dump();
+  EXPECT_EQ(keeper_.last_failure("another"), "");
 }
 
 TEST_F(AttestationTest, AnotherMachineUnderTheNameGetsNothing) {

@@ -142,13 +142,18 @@ Result<void> verify_chain(const Certificate& leaf, std::span<const Certificate> 
   const X509* at_fault = X509_STORE_CTX_get_current_cert(context.get());
   ERR_clear_error();
   if (good && error == X509_V_OK) return {};
-  const std::string name = common_name_of(at_fault == nullptr ? leaf.openssl() : at_fault);
+  if (at_fault == nullptr) at_fault = leaf.openssl();
+  const std::string name = common_name_of(at_fault);
   const std::string when = format_rfc3339(at);
   if (error == X509_V_ERR_CERT_HAS_EXPIRED) {
-    return refuse("expired", "the certificate of " + name + " has expired at " + when);
+    return refuse("expired", "the certificate of " + name + " has expired at " +
+                                 format_rfc3339(wall(X509_get0_notAfter(at_fault))) + "; it is " +
+                                 when);
   }
   if (error == X509_V_ERR_CERT_NOT_YET_VALID) {
-    return refuse("not_yet_valid", "the certificate of " + name + " is not yet valid at " + when);
+    return refuse("not_yet_valid", "the certificate of " + name + " is valid from " +
+                                       format_rfc3339(wall(X509_get0_notBefore(at_fault))) +
+                                       ", which is after " + when);
   }
   return refuse("chain", "the certificate of " + name + " does not chain to the pinned root: " +
                              X509_verify_cert_error_string(error));

@@ -94,6 +94,10 @@ TEST(Certificates, ChainsAreCheckedAtTheTimeGiven) {
   auto late = verify_chain(leaf, between, root, kNow + 31min);
   EXPECT_EQ(reason(late), "expired");
   EXPECT_NE(late.error().message.find("leaf"), std::string::npos);
+  for (Duration d : {30min, 31min}) {  // when it ended, and what the clock says
+    EXPECT_NE(late.error().message.find(format_rfc3339(kNow + d)), std::string::npos)
+        << late.error().message;
+  }
   EXPECT_EQ(reason(verify_chain(leaf, {}, root, kNow + 1min)), "chain");
   // Another root of the same name.
   Certificate other = issue("root", key(9), nullptr, key(9), 1);

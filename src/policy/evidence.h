@@ -3,6 +3,7 @@
 // and verifies it is not known here; without fresh evidence an endpoint does not exist for a call
 // whose data needs it. Loop thread only.
 
+#include <string>
 #include <string_view>
 
 #include "base/time.h"
@@ -17,6 +18,8 @@ class Evidence {
   /// Whether anything at all can be sent there now: an endpoint that is reached only over a key
   /// that it has proved to hold cannot be reached without. All others can.
   virtual bool reachable(std::string_view endpoint) const { return true; }
+  /// Why the last document that was asked for was not had or refused; "" when it was taken.
+  virtual std::string last_failure(std::string_view endpoint) const { return {}; }
 };
 
 }  // namespace drover::policy

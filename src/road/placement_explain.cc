@@ -26,13 +26,17 @@ std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
     if (!in_reserve(question, i)) return std::nullopt;
     return Rejection{id, "its hardware is kept for a lower rung of the agent's ladder", ""};
   }
+  std::string failure =
+      parts_.evidence == nullptr ? std::string() : parts_.evidence->last_failure(id);
+  if (!failure.empty()) failure = ": " + failure;
   if (lacks == nullptr) {
-    return Rejection{id, "it is reached only over an attested key, and shows no evidence now",
+    return Rejection{id,
+                     "it is reached only over an attested key, and shows no evidence now" + failure,
                      "attestation"};
   }
   return Rejection{id,
                    "no evidence of kind " + lacks->kind + " that is at most " +
-                       format_duration(lacks->max_age) + " old",
+                       format_duration(lacks->max_age) + " old" + failure,
                    lacks->rule};
 }
 

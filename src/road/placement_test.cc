@@ -148,6 +148,12 @@ TEST_F(Zoned, WithoutFreshEvidenceAnEndpointDoesNotExist) {
   ASSERT_FALSE(none);
   EXPECT_EQ(none.error().error.reason, "no_place");
   EXPECT_NE(none.error().error.message.find("no evidence of kind aws-nitro"), std::string::npos);
+  evidence_.failures["enclave.test"] = "register 0 holds another measurement";
+  none = run(bound("purpose=care"));
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().error.message.find("old: register 0 holds another measurement"),
+            std::string::npos)
+      << none.error().error.message;
   EXPECT_EQ(imposter("enclave.test").requests().size(), 0u);
   evidence_.shown.insert("enclave.test aws-nitro");
   auto out = run(bound("purpose=care"));

@@ -207,8 +207,13 @@ class RoadFixture : public ::testing::Test {
     bool reachable(std::string_view endpoint) const override {
       return !unreachable.contains(std::string(endpoint));
     }
+    std::string last_failure(std::string_view endpoint) const override {
+      auto it = failures.find(std::string(endpoint));
+      return it == failures.end() ? std::string() : it->second;
+    }
     std::set<std::string> shown;
     std::set<std::string> unreachable;
+    std::map<std::string, std::string> failures;
   };
   Shown evidence_;
   std::vector<catalog::Endpoint> endpoints_;
