@@ -17,6 +17,9 @@ struct Told {
   road::Downgraded downgraded;
 };
 
+/// For an answer that has no id: Bedrock's have none, and OpenAI's clients expect one.
+std::string answer_id(const Exchange& exchange) { return "chatcmpl-" + exchange.request_id; }
+
 /// Writes a streamed answer to the client as OpenAI's server-sent events: those that came together,
 /// and what begins or ends the answer with them, in one write.
 class GatewaySink final : public providers::Sink {
@@ -54,7 +57,7 @@ class GatewaySink final : public providers::Sink {
   }
 
   Task<Result<void>> delta(Context ctx, const contract::StreamDelta& delta) override {
-    encode(delta);
+    encode(ctx.loop().wall(), delta);
     visible_ = visible_ || contract::is_visible(delta);
     co_return check_held();
   }
@@ -102,15 +105,20 @@ class GatewaySink final : public providers::Sink {
     held_ += data;
     held_ += "\n\n";
   }
-  void encode(const contract::StreamDelta& delta) {
+  void encode(WallTime now, const contract::StreamDelta& delta) {
+    std::vector<dialect::WireEvent> events;
     if (encoder_ == nullptr) {
       contract::ChatRequest request;
       request.model = model_;
       request.stream = true;
       request.include_usage = include_usage_;
       encoder_ = dialect::openai().make_stream_encoder(request);
+      // Stays where the provider names none of its own: clients expect all three.
+      contract::StreamStart ours;
+      ours.id = answer_id(exchange_);
+      ours.created = unix_seconds(now);
+      encoder_->encode(ours, events);
     }
-    std::vector<dialect::WireEvent> events;
     encoder_->encode(delta, events);
     for (const dialect::WireEvent& e : events) append(e.data);
   }
@@ -200,6 +208,15 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, std::unique_ptr<Streamin
   }
 }
 
+/// The answer of a provider with a form of its own, with what OpenAI's clients expect of each.
+std::string translated(const Exchange& exchange, road::ModelOutcome& outcome, WallTime now) {
+  contract::ChatResponse& response = outcome.answer.response;
+  if (response.id.empty()) response.id = answer_id(exchange);
+  if (response.model.empty()) response.model = outcome.endpoint->model;
+  if (response.created == 0) response.created = unix_seconds(now);
+  return dialect::openai().encode_response(response);
+}
+
 Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::RateState> rates,
                       Task<road::ModelResult> call) {
   road::ModelResult outcome = co_await std::move(call);
@@ -211,7 +228,7 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
   }
   std::string text = outcome->answer.openai_body
                          ? std::move(*outcome->answer.openai_body)
-                         : dialect::openai().encode_response(outcome->answer.response);
+                         : translated(exchange, *outcome, ctx.loop().wall());
   http::ResponseHead head = success_head(exchange, *outcome, *rates);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
   (void)sent;

@@ -51,6 +51,7 @@ def answer(model):
     assert raw.headers["x-drover-endpoint"] == model
     got = raw.parse()
     assert got.choices[0].message.content == HELLO and got.usage.total_tokens > 0
+    assert got.id and got.model and got.created > 0, got
 
 
 def tools(model):
@@ -66,15 +67,19 @@ def tools(model):
 
 
 def stream(model):
-    text, usage = "", None
+    text, usage, ids = "", None, set()
     with create(model, "a long story", stream=True,
                 stream_options={"include_usage": True}) as chunks:
         for chunk in chunks:
             usage = chunk.usage or usage
+            if chunk.choices:
+                ids.add((chunk.id, chunk.model))
+                assert chunk.id and chunk.model and chunk.created > 0, chunk
             for choice in chunk.choices:
                 text += choice.delta.content or ""
     assert text.startswith("Once upon") and text.endswith("had come."), text
     assert usage.completion_tokens > 20
+    assert len(ids) == 1, ids
 
 
 def stream_tools(model):
