@@ -52,14 +52,18 @@ def check_bad():
             "agents:\n  - {name: a, models: [m], data: patient}\n"
             "  - {name: b, models: [m], data: patient}\n")
     code, said = run(["config", "check", write("one.yaml", text)])
-    assert code == 1 and "absent.cedar" in said and "1 fault\n" in said, said
+    assert code == 1 and "absent.cedar" in said, said
+    assert said.strip().endswith("1 fault"), said
     # What serve would refuse, once, and zones that nobody knows.
-    azure = "endpoints: [{id: az, provider: azure-openai, model: m, base_url: 'https://a.example'}]\n"
-    for arguments in (["config", "check"], ["serve", "--data", os.path.join(WORK, "az"), "--config"]):
-        code, said = run([*arguments, write("azure.yaml", "listen: 127.0.0.1:0\n" + azure)])
+    path = write("azure.yaml", "listen: 127.0.0.1:0\nendpoints:\n  - {id: az, model: m, "
+                 "provider: azure-openai, base_url: 'https://a.example'}\n")
+    folder = os.path.join(WORK, "az")
+    for arguments in (["config", "check", path], ["serve", "--data", folder, "--config", path]):
+        code, said = run(arguments)
         assert code != 0 and "credentials are missing" in said, (arguments, said)
         assert said.count("endpoint 'az'") == 1, said
-    text = f"here: {{zone: nowhere}}\nendpoints:\n  - {{id: e, model: m, facts: {{zone: atlantis}}, {ENDPOINT}}}\n"
+    text = ("here: {zone: nowhere}\nendpoints:\n"
+            f"  - {{id: e, model: m, facts: {{zone: atlantis}}, {ENDPOINT}}}\n")
     code, said = run(["config", "check", write("zones.yaml", text)])
     assert code == 1 and "zones.yaml:1:" in said and "'nowhere'" in said, said
     assert "zones.yaml:3:" in said and "'atlantis'" in said, said
