@@ -94,6 +94,9 @@ def rules_on_calls():
     path = config_of("calls.yaml", "  cedar: rules.cedar\n")
     server = Serve("calls", path, os.path.join(WORK, "calls"), ENV)
     assert place(server)[0] == ["berlin", "paris"]
+    status, _, said = server.call("POST", "/v1/placement", {"models": ["m"], "dataclass": "patient"},
+                                  server.key)
+    assert status == 400 and "did you mean 'data_class'" in said, said
     ranked, rejected = place(server, "patient")
     assert ranked == ["paris"], ranked
     assert rejected["berlin"] == ("cedar:no-foreign-parent",
