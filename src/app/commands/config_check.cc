@@ -16,7 +16,7 @@ int run(const Arguments& arguments) {
   }
   size_t faults = outcome.faults.size();
   // What `serve` would refuse, once the file itself is fine: else one slip would be told twice.
-  const providers::ProviderTable table({});
+  const providers::ProviderTable table(providers::ProviderEnvironment{});
   for (const catalog::Endpoint& e : outcome.config.endpoints) {
     if (!outcome.faults.empty()) break;
     auto checked = check_endpoint(table, e);
