@@ -182,7 +182,7 @@ session::Services Runtime::session_services() {
   s.loop = &loop_;
   s.random = &random_;
   s.journal = &store_->journal();
-  s.road = road_.get();
+  s.road = session_road_.get();
   s.tools = tools_.get();
   s.memory = memory_host_.get();
   s.scratch = scratch_.get();
@@ -252,6 +252,7 @@ Result<void> Runtime::open(Config config) {
   parts.settings = config_.road;
   parts.accounts = accounts_.get();
   road_ = road::make_road(parts);
+  open_batches();
   effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_, &policy_);
   effects_->guard().set_things(config_.things);
   effects_->set_external(opa_.get());
@@ -355,6 +356,7 @@ void Runtime::open_books() {
   parts.documents = &store_->documents();
   parts.executor = &blocking_;
   parts.clock = &loop_;
+  parts.goes_on = [this](std::string_view key) { return batches_->goes_on(key); };
   books_ = std::make_unique<road::Books>(parts);
 }
 
@@ -366,6 +368,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY(auto settings, road_settings(config_));
   road_->configure(std::move(settings));
   CO_TRY(auto budgets, all_budgets(config_));
+  CO_TRY_VOID(co_await batches_->load(ctx));
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
@@ -377,12 +380,14 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   for (store::Records* records : record_stores()) {
     background_->spawn(memory::sweep_expired(background_->context(), records, tell));
   }
+  CO_TRY_VOID(co_await batches_->start(ctx));
   co_return co_await sessions_->recover(ctx);
 }
 
 Task<void> Runtime::stop(Context ctx) {
   if (sessions_ == nullptr) co_return;
   co_await sessions_->stop();
+  co_await batches_->close();
   co_await live_->stop();
   co_await road_->close();
   co_await tools_->close(ctx);

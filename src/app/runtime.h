@@ -30,6 +30,7 @@
 #include "net/asio_loop.h"
 #include "providers/provider.h"
 #include "road/asking_gate.h"
+#include "road/batches.h"
 #include "road/books.h"
 #include "road/road.h"
 #include "session/agents.h"
@@ -139,6 +140,7 @@ class Runtime {
   /// From now on the configuration's policy holds, with the external authoriser if there is one.
   void use_policy(const Config& config, road::OpaOptions options);
   void audit_expired(const store::Removed& removed);
+  void open_batches();
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
   /// What the road is set to, with the ids of tenants and keys, which must be loaded.
@@ -180,7 +182,9 @@ class Runtime {
   std::unique_ptr<road::Accounts> accounts_;
   std::unique_ptr<road::Books> books_;
   std::unique_ptr<road::Opa> opa_;
+  std::unique_ptr<road::Batches> batches_;
   std::unique_ptr<road::Road> road_;
+  std::unique_ptr<road::Road> session_road_;  // with batches
   std::unique_ptr<road::Effects> effects_;
   std::unique_ptr<tools::ServerToolSet> tools_;
   std::unique_ptr<memory::Memory> memory_;

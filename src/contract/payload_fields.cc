@@ -107,6 +107,7 @@ constexpr PayloadField kFields[] = {
     {"wait.started", "arguments", Type::kString, Need::kOptional},
     {"wait.started", "request_id", Type::kString, Need::kOptional},
     {"wait.started", "question", Type::kString, Need::kOptional},
+    {"wait.started", "explanation", Type::kString, Need::kOptional},
     {"wait.started", "effect", Type::kBool, Need::kOptional},
     {"wait.resolved", "wait_id", Type::kString, Need::kOptional},
     {"wait.resolved", "for", Type::kString, Need::kOptional},

@@ -157,6 +157,8 @@ struct AttemptError {
 /// What an attempt came to.
 using Attempted = Boxed<Answer, AttemptError>;
 
+class BatchClient;
+
 class Provider {
  public:
   virtual ~Provider() = default;
@@ -168,6 +170,8 @@ class Provider {
   /// One attempt. With a sink the call is streamed upstream; without, it is not.
   virtual Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                Sink* sink, AttemptOptions options) = 0;
+  /// Its batches (batch_client.h); null: it has none.
+  virtual BatchClient* batches() { return nullptr; }
 };
 
 /// What providers need of the process; outlives them.

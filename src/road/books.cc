@@ -85,6 +85,10 @@ void Books::replay(Start& start, const LedgerRecord& record, const LedgerLine& l
 void Books::book_lost(Start& start) {
   Accounts& a = *p_.accounts;
   for (auto& [call, open] : start.open) {
+    if (p_.goes_on && p_.goes_on(open.record.call_key)) {
+      give_back(open.record, open.line);
+      continue;
+    }
     AccountLine line;
     line.line = open.line;
     LedgerRecord record = open.record;
@@ -103,6 +107,16 @@ void Books::book_lost(Start& start) {
       "{} calls were in flight when the last process ended: booked as estimates, at most; "
       "`drover cost import` of the provider's bill corrects them",
       lost_);
+}
+
+void Books::give_back(const LedgerRecord& reserved, const LedgerLine& line) {
+  LedgerRecord record;
+  record.kind = RecordKind::kRelease;
+  record.call = reserved.call;
+  trace::LineMark mark;
+  Result<void> written = p_.log->append(record, mark, line);
+  // It would be found open once more at the next start, and given back then.
+  if (!written) LOG_WARN("a release was not written: {}", written.error().message);
 }
 
 void Books::count_promises() {

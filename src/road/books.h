@@ -17,6 +17,7 @@
 // Loop thread only. Failure: start() when something cannot be read; what keep() cannot write is
 // tried again, told once an episode.
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct BooksParts {
   store::Documents* documents = nullptr;
   async::Executor* executor = nullptr;  // for the log's syncs
   Clock* clock = nullptr;
+  /// Calls that go on although the process ended (road/batches.h), by their key: what was reserved
+  /// for them is released at the start, and they are not lost. Whoever has them reserves anew.
+  std::function<bool(std::string_view call_key)> goes_on = {};
   Duration sync_every = std::chrono::seconds(1);
   Duration write_every = std::chrono::seconds(5);
 };
@@ -72,6 +76,7 @@ class Books {
   struct Start;
   void replay(Start& start, const trace::LedgerRecord& record, const trace::LedgerLine& line);
   void book_lost(Start& start);
+  void give_back(const trace::LedgerRecord& reserved, const trace::LedgerLine& line);
   void count_promises();
   async::Task<Result<void>> load_accounts(async::Context ctx);
   async::Task<Result<void>> write_accounts(async::Context ctx);

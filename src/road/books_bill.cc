@@ -65,6 +65,8 @@ void Books::add_missing(const Match& match) {
   record.at = match.call->record.at;
   record.billing = match.billed;
   record.request_id = match.row->request_id;
+  record.call_key = match.call->record.call_key;
+  record.ok = match.ok;
   record.tier = match.tier;
   AccountLine target;
   target.line = match.call->line;

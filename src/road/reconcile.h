@@ -54,6 +54,7 @@ struct Match {
   trace::Billing billed;                // by the bill, priced
   std::string tier;                     // by the bill; what is booked where it says none
   bool extra = false;                   // a row of its own is booked for it
+  bool ok = false;                      // of such a row: its answer was had
 };
 
 struct Reconciliation {

@@ -225,7 +225,15 @@ struct ModelCall {
   Downgraded* downgraded = nullptr;
   /// The session's scratch data, which is to follow the call; absent: it has none that moves.
   std::optional<ScratchAt> scratch = std::nullopt;
+  /// A slow call that may lie in a provider's batch for so long (batch_road.h); absent: it may not.
+  std::optional<Duration> batch_within = std::nullopt;
+  /// It lay in one, which had no answer for it.
+  bool was_batched = false;
 };
+
+/// The reason of a failure that is none yet: the call lies in a batch, retry_after says how long at
+/// most.
+inline constexpr std::string_view kBatched = "batched";
 
 struct ModelOutcome {
   providers::Answer answer;
@@ -302,6 +310,8 @@ class Road {
                         int64_t output_tokens) const {
     return Money();
   }
+  /// Nobody waits any more for what is under way for that session.
+  virtual void session_over(std::string_view session) {}
   /// From the next call on.
   virtual void configure(Settings settings) {}
   /// The models that can be asked for, sorted.

@@ -59,6 +59,7 @@ struct Command {
     kWork,             // a worker's result
     kNudge,            // wake up and look
     kAccountsRenewed,  // a budget of the server that had stopped it may allow it now
+    kBatchEnded,       // the batch that its model call lies in has ended
   };
   Kind kind = Kind::kMessage;
   Json payload;
@@ -166,6 +167,8 @@ class Actor {
   Result<uint64_t> child_ended(Command& command, Batch& batch);
   Result<uint64_t> timers(Batch& batch);
   Result<uint64_t> retire(Batch& batch);
+  /// Its model call is no longer in a batch: another attempt takes the answer, or makes it anew.
+  Result<void> leave_batch(Batch& batch, std::string_view outcome);
   Result<void> settle_abandoned(Batch& batch);
   Result<uint64_t> cancel(Json payload, contract::Actor who, Batch& batch);
   /// Somebody does this effect, or is about to.

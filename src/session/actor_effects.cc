@@ -50,6 +50,7 @@ void Actor::end_turn() {
 void Actor::start_effects() {
   if (state_.status == Status::kEnded) {
     withdraw_work();
+    if (ending_) services_.road->session_over(state_.id.str());
     if (ending_) tell_ending(row());
     ending_ = false;
     return;
@@ -95,6 +96,7 @@ void Actor::start_model_call() {
   task.scratch_store = state_.scratch_store;
   task.sequence = state_.model_call->sequence;
   task.attempt = state_.model_call->attempt;
+  task.batched = state_.model_call->batched;
   task.output_tokens_max =
       state_.planned_output_tokens ? state_.planned_output_tokens : state_.agent.output_tokens_max;
   task.clamped = state_.reservation.output_tokens.has_value();

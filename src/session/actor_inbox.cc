@@ -101,6 +101,9 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
     case Command::Kind::kAccountsRenewed:
       if (state_.over_budget && state_.over_budget->scope == "account") TRY_VOID(go_on(batch));
       return 0;
+    case Command::Kind::kBatchEnded:
+      TRY_VOID(leave_batch(batch, "done"));
+      return 0;
     case Command::Kind::kTimer:
       return timers(batch);
     case Command::Kind::kWork:
@@ -161,7 +164,8 @@ Result<uint64_t> Actor::message(Command& command, Batch& batch) {
   TRY(uint64_t sequence, batch.add(std::move(said)));
   // A call that had failed is tried again at once, with the message in its prompt.
   bool given_up =
-      (state_.model_call && state_.model_call->failed) || (state_.plan && state_.plan->failed);
+      (state_.model_call && state_.model_call->failed && state_.find_wait("batch") == nullptr) ||
+      (state_.plan && state_.plan->failed);
   if (given_up && !state_.over_budget) {
     retry_ = false;
     failures_ = 0;
@@ -242,6 +246,10 @@ Result<uint64_t> Actor::timers(Batch& batch) {
   std::vector<Wait> open = state_.waits;
   for (const Wait& wait : open) {
     if (!wait.until || *wait.until > now) continue;
+    if (wait.what == "batch") {
+      TRY_VOID(leave_batch(batch, "expired"));
+      continue;
+    }
     Json payload = Json::object();
     payload.set("wait_id", wait_id(wait.sequence)).set("for", wait.what);
     payload.set("outcome", wait.what == "timer" ? "due" : "expired");

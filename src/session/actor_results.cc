@@ -115,6 +115,11 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   // counted when it was given up.
   if (!pending(finished.sequence, finished.attempt)) return {};
   if (finished.kind == EffectKind::kPlan) refuse_overfull(state_, finished.result);
+  if (finished.result.parked) {
+    failures_ = 0;
+    for (Draft& draft : finished.result.drafts) TRY_VOID(add(batch, std::move(draft)));
+    return {};
+  }
   for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
   if (!finished.result.cut.empty()) return cut(finished, batch);
@@ -125,6 +130,25 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   // The last attempt that it may have leaves it to a person, whatever the error allows.
   retry_ = failed && finished.result.retry && failures_ < kFailuresMax && !effect->exhausted();
   return {};
+}
+
+Result<void> Actor::leave_batch(Batch& batch, std::string_view outcome) {
+  const Wait* wait = state_.find_wait("batch");
+  if (wait == nullptr || !state_.model_call) return {};
+  const uint64_t sequence = wait->sequence;
+  Json payload = Json::object();
+  payload.set("wait_id", wait_id(sequence)).set("for", "batch").set("outcome", outcome);
+  TRY_VOID(batch.add(system_draft(kind::kWaitResolved, std::move(payload), sequence)));
+  if (state_.reservation.open) {
+    // The next attempt reserves anew, and takes the answer or makes one: nothing is used yet.
+    Json nothing = Json::object();
+    nothing.set("reservation", idempotency_key(state_.id, state_.model_call->sequence));
+    nothing.set("tokens", 0).set("cost_usd", Money().usd());
+    TRY_VOID(batch.add(system_draft(kind::kBudgetSettled, std::move(nothing),
+                                    state_.model_call->sequence, state_.model_call->attempt)));
+  }
+  count_in_pool();
+  return add_new_attempts(batch);
 }
 
 /// The reservation is replaced by what was used; more than was set aside is a fact to be seen.
@@ -197,7 +221,8 @@ Result<void> Actor::give_up_exhausted(Batch& batch) {
 Result<void> Actor::add_new_attempts(Batch& batch) {
   if (state_.over_budget) return {};
   TRY_VOID(give_up_exhausted(batch));
-  if (state_.model_call && !taken_up(state_.model_call->sequence) &&
+  const bool in_batch = state_.find_wait("batch") != nullptr;
+  if (state_.model_call && !in_batch && !taken_up(state_.model_call->sequence) &&
       !state_.model_call->exhausted()) {
     Draft d = system_draft(kind::kModelCall, Json::object(), state_.model_call->sequence,
                            state_.model_call->attempt + 1);

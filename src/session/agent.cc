@@ -124,6 +124,24 @@ Result<void> read_names(const Json& json, AgentSpec& spec) {
   return {};
 }
 
+/// After the class and the parameters, which it goes together with.
+Result<void> read_batch(const Json& json, AgentSpec& spec) {
+  const Json* batch = json.find("batch");
+  if (batch == nullptr || batch->is_null()) return {};
+  TRY_VOID(read::members(*batch, "batch", {"within"}));
+  TRY(std::string within, read::text(*batch, "within", ""));
+  auto time = parse_duration(within);
+  if (!time || *time < limits::kBatchWithinMin || *time > limits::kBatchWithinMax) {
+    return bad("batch.within is a time from 10m to 24h: how long a call may lie in a batch");
+  }
+  spec.batch_within = std::chrono::floor<std::chrono::seconds>(*time);
+  if (spec.service_class != road::ServiceClass::kSlow) {
+    return bad("batch needs service_class: slow, for whoever waits for it waits for hours");
+  }
+  if (spec.stream) return bad("batch and parameters.stream exclude each other");
+  return {};
+}
+
 Result<void> read_placing(const Json& json, AgentSpec& spec) {
   if (const Json* data = json.find("data"); data != nullptr && !data->is_null()) {
     auto read = contract::DataClass::from_json(*data);
@@ -303,7 +321,7 @@ Result<AgentSpec> AgentSpec::from_json(const Json& json) {
       {"name",         "version",     "instructions",  "models",    "model",  "tools",
        "builtins",     "approvals",   "memory",        "planner",   "limits", "step_budget",
        "extensions",   "tree",        "parameters",    "data",      "prefer", "end_after_answer",
-       "continue_cut", "description", "service_class", "downgrade", "needs"}));
+       "continue_cut", "description", "service_class", "downgrade", "needs",  "batch"}));
   AgentSpec spec;
   TRY(spec.name, read::text(json, "name", ""));
   if (spec.name.empty()) return bad("name is missing");
@@ -322,6 +340,7 @@ Result<AgentSpec> AgentSpec::from_json(const Json& json) {
     TRY_VOID(read_parameters(*p, spec));
   }
   TRY_VOID(read_placing(json, spec));
+  TRY_VOID(read_batch(json, spec));
   TRY(spec.end_after_answer, read::flag(json, "end_after_answer", false));
   TRY(spec.continue_cut, read::flag(json, "continue_cut", false));
   TRY(spec.version, read::text(json, "version", ""));
@@ -362,6 +381,10 @@ Json AgentSpec::to_json() const {
   if (!data_class.empty()) out.set("data", data_class);
   if (prefer) out.set("prefer", road::preference_name(*prefer));
   if (service_class) out.set("service_class", road::service_class_name(*service_class));
+  if (batch_within) {
+    const int64_t seconds = batch_within->count() / 1'000'000'000;
+    out.set("batch", Json::object().set("within", std::to_string(seconds) + "s"));
+  }
   if (downgrade != nullptr) out.set("downgrade", downgrade->to_json());
   if (!needs.empty()) out.set("needs", needs.to_json());
   if (end_after_answer) out.set("end_after_answer", true);

@@ -20,6 +20,7 @@
 //   data: {residency: eu, sensitivity: confidential}   # or a class's name; contract/data_class.h
 //   prefer: cheapest             # what orders endpoints of a model; road/preference.h
 //   service_class: slow          # fast, slow or auto; road/service_class.h
+//   batch: {within: 24h}         # slow calls may lie in a provider's batch; road/batch_road.h
 //   downgrade: [{models: [claude-haiku]}, {context_tokens: 32000}]   # road/downgrade.h
 //   needs: {vision: true, hardware: [h200]}   # of each step's endpoint; policy/needs.h
 //
@@ -33,6 +34,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/limits/batch.h"
 #include "base/limits/session.h"
 #include "base/money.h"
 #include "base/result.h"
@@ -123,6 +125,8 @@ struct AgentSpec {
   std::optional<road::Preference> prefer;
   /// Empty: what the operator's policy says.
   std::optional<road::ServiceClass> service_class;
+  /// How long its calls may lie in a provider's batch; empty: they never do.
+  std::optional<Duration> batch_within;
   /// What it gives up while there is not enough; null: nothing.
   std::shared_ptr<const road::DowngradeLadder> downgrade;
   /// Of each of its steps; a plan may add to them.

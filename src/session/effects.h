@@ -35,6 +35,7 @@ struct ModelTask {
   bool clamped = false;
   /// Time that the step's budget leaves; absent: no limit.
   std::optional<Duration> time_left;
+  bool batched = false;  // it was in a batch
 };
 
 struct ToolTask {
@@ -75,6 +76,8 @@ struct EffectResult {
   std::vector<Draft> drafts;
   /// No answer was had and another attempt may get one.
   bool retry = false;
+  /// It lies in a provider's batch: the session waits, and what was reserved stays so.
+  bool parked = false;
   /// What a model call used and cost, answered or not.
   int64_t tokens = 0;
   Money cost;

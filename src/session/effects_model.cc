@@ -165,6 +165,17 @@ EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
   return out;
 }
 
+/// No result yet: the session waits, and another attempt takes the answer once it is there.
+EffectResult parked(const ModelTask& task, const Error& error, WallTime until) {
+  EffectResult out;
+  out.parked = true;
+  Json payload = Json::object();
+  payload.set("for", "batch").set("explanation", error.message);
+  payload.set("until", format_rfc3339(until));
+  out.drafts.push_back(draft_for(task, contract::kind::kWaitStarted, std::move(payload)));
+  return out;
+}
+
 }  // namespace
 
 Json error_json(const Error& error) {
@@ -212,6 +223,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   call.needs = std::move(task.needs);
   call.preference = task.agent.prefer;
   call.service_class = task.agent.service_class;
+  call.batch_within = task.agent.batch_within;
+  call.was_batched = task.batched;
   // Models that a planner asked for are not exchanged for others.
   if (task.models == task.agent.models) call.downgrade = task.agent.downgrade;
   call.reasons = true;
@@ -229,6 +242,10 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   auto outcome = co_await services.road->call_model(bounded, std::move(call), sink);
   if (!outcome) {
     const road::ModelFailure& failure = outcome.error();
+    if (failure.error.reason == road::kBatched) {
+      const Duration most = failure.error.retry_after.value_or(Duration::zero());
+      co_return parked(task, failure.error, services.loop->wall() + most);
+    }
     out.tokens = tokens_of(failure.usage);
     out.cost = failure.cost;
     out.estimated = failure.usage.estimated;

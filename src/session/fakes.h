@@ -33,6 +33,10 @@ class FakeRoad final : public road::Road {
   std::vector<std::string> classes;  // data classes, as text
   std::vector<policy::Needs> needs;
   std::vector<contract::ChatRequest> requests;
+  /// Of the last call.
+  std::optional<Duration> batch_within;
+  bool was_batched = false;
+  std::vector<std::string> over;  // sessions for whose calls nobody waits any more
 
   FakeRoad() { endpoint_.id = "fake/m"; }
 
@@ -42,6 +46,8 @@ class FakeRoad final : public road::Road {
     keys.push_back(call.idempotency_key);
     classes.push_back(call.data_class.text());
     needs.push_back(call.needs);
+    batch_within = call.batch_within;
+    was_batched = call.was_batched;
     const bool laddered = call.downgrade != nullptr;
     auto slept = co_await async::sleep_for(ctx, think);
     road::ModelFailure failure;
@@ -87,6 +93,7 @@ class FakeRoad final : public road::Road {
     return price_input * input + price_output * output;
   }
   std::vector<std::string> models() const override { return {"m"}; }
+  void session_over(std::string_view session) override { over.emplace_back(session); }
 
  private:
   catalog::Endpoint endpoint_;

@@ -96,8 +96,8 @@ Result<void> on_started(State& state, const Event& event, const Json& payload) {
 }
 
 bool effect_under_way(const State& state) {
-  return !state.tool_calls.empty() || (state.model_call && !state.model_call->failed) ||
-         (state.plan && !state.plan->failed);
+  return !state.tool_calls.empty() || state.find_wait("batch") != nullptr ||
+         (state.model_call && !state.model_call->failed) || (state.plan && !state.plan->failed);
 }
 
 Result<void> on_observation(State& state, const Event& event, const Json& payload) {

@@ -53,6 +53,10 @@ Result<void> on_wait_started(State& state, const Event& event, const Json& paylo
   for (Extension& e : state.extensions) {
     if (!wait.request_id.empty() && e.request_id == wait.request_id) e.asked = true;
   }
+  // Nobody is doing it now: another attempt follows when the batch has ended.
+  if (wait.what == "batch" && state.model_call) {
+    state.model_call->failed = state.model_call->batched = true;
+  }
   state.waits.push_back(std::move(wait));
   begun(state, payload);
   return {};

@@ -77,6 +77,22 @@ bool SessionManager::wake(const SessionId& id, const TenantId& tenant, Command* 
   return true;
 }
 
+void SessionManager::batch_ended(const SessionId& id, const TenantId& tenant) {
+  scope_.spawn(tell_batch_ended(scope_.context(), id, tenant));
+}
+
+Task<void> SessionManager::tell_batch_ended(Context ctx, SessionId id, TenantId tenant) {
+  auto row = co_await services_.journal->find(ctx, id);
+  // One that was ended or purged meanwhile asks for nothing.
+  const bool gone = row ? row->status == "ended" : row.error().code == Code::kNotFound;
+  if (gone) services_.road->session_over(id.str());
+  if (gone || !row) co_return;
+  Command command;
+  command.kind = Command::Kind::kBatchEnded;
+  auto told = co_await persist(ctx, id, tenant, std::move(command));
+  (void)told;
+}
+
 Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id) {
   co_await actor->run(ctx);
   auto it = actors_.find(id);

@@ -198,6 +198,8 @@ class SessionManager final : private Children {
   Task<Result<SessionId>> import(Context ctx, identity::Principal who,
                                  std::vector<contract::Event> events);
 
+  /// The batch that a session's model call lay in has ended.
+  void batch_ended(const SessionId& id, const TenantId& tenant);
   /// Wakes what was running and starts the timekeeper; returns how many sessions.
   Task<Result<size_t>> recover(Context ctx);
   /// Puts all actors to sleep; their sessions go on at the next start.
@@ -221,6 +223,7 @@ class SessionManager final : private Children {
   /// It takes a command that it can hand over; a null one is none.
   bool wake(const SessionId& id, const TenantId& tenant, Command* command);
   Task<void> drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id);
+  Task<void> tell_batch_ended(Context ctx, SessionId id, TenantId tenant);
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);

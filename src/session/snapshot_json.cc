@@ -85,6 +85,7 @@ Json effect_json(const PendingEffect& e) {
   out.set("attempt", static_cast<int64_t>(e.attempt));
   put(out, "failed", e.failed);
   put(out, "attempts_before", static_cast<uint64_t>(e.attempts_before));
+  put(out, "batched", e.batched);
   return out;
 }
 
@@ -96,6 +97,7 @@ std::optional<PendingEffect> effect_of(const Json& in, const char* key) {
   out.attempt = static_cast<uint32_t>(number(*found, "attempt"));
   out.failed = flag(*found, "failed");
   out.attempts_before = static_cast<uint32_t>(count(*found, "attempts_before"));
+  out.batched = flag(*found, "batched");
   return out;
 }
 

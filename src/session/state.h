@@ -29,6 +29,8 @@ struct PendingEffect {
   bool failed = false;
   /// Attempts of before a person last said to go on: the limit counts from there.
   uint32_t attempts_before = 0;
+  /// A model call that was in a provider's batch: the wait for it began.
+  bool batched = false;
 
   bool exhausted() const { return attempt - attempts_before >= limits::kEffectAttemptsMax; }
 };

@@ -103,31 +103,63 @@ Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prom
   return made;
 }
 
+Task<Result<AzureOpenAi::Tokens::Value>> AzureOpenAi::put_access(Context ctx,
+                                                                 const catalog::Endpoint& endpoint,
+                                                                 WireCall* call) {
+  const std::string auth = option(endpoint, "auth");
+  if (auth == "entra") {
+    Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
+    if (got) put_bearer(*call, (*got)->token);
+    co_return got;
+  }
+  Result<Secret> key = credentials_.get(ctx, endpoint.credentials.source);
+  if (!key) co_return fail(std::move(key).error());
+  if (auth == "bearer") {
+    put_bearer(*call, *key);
+  } else if (!key->empty()) {
+    call->request.headers.add("api-key", std::string(key->reveal()));
+    call->secrets.push_back(*key);
+  }
+  co_return Tokens::Value();
+}
+
+const std::string& AzureOpenAi::model(const catalog::Endpoint& endpoint) const {
+  return deployment_of(endpoint);
+}
+
+Task<Result<WireCallPtr>> AzureOpenAi::open(Context ctx, const catalog::Endpoint& endpoint,
+                                            std::string path) {
+  auto call = std::make_unique<WireCall>();
+  call->dialect = &dialect::azure();
+  std::string full = endpoint.api_version.empty() ? "openai/v1/" : "openai/";
+  full += path;
+  if (!endpoint.api_version.empty()) {
+    full += (path.find('?') == std::string::npos ? "?" : "&");
+    full += "api-version=" + percent_encode(endpoint.api_version);
+  }
+  CO_TRY(call->request.url, join_url(base_of(endpoint), full));
+  put_common(*call, endpoint, false);
+  put_option_headers(*call, endpoint);
+  Result<Tokens::Value> token = co_await put_access(ctx, endpoint, call.get());
+  if (!token) co_return fail(std::move(token).error());
+  const Tokens::Value used = *token;
+  call->refused = [this, &endpoint, used] {
+    if (used) tokens(endpoint).invalidate(used);
+    credentials_.refused(endpoint.credentials.source);
+  };
+  co_return call;
+}
+
 Task<Attempted> AzureOpenAi::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                   Sink* sink, AttemptOptions options) {
   Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options);
   if (!call) co_return attempt_failed(std::move(call).error());
-  std::string auth = option(endpoint, "auth");
-  Tokens::Value token;
-  if (auth == "entra") {
-    Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
-    if (!got) co_return attempt_failed(std::move(got).error());
-    token = std::move(*got);
-    put_bearer(**call, token->token);
-  } else {
-    Result<Secret> key = credentials_.get(ctx, endpoint.credentials.source);
-    if (!key) co_return attempt_failed(std::move(key).error());
-    if (auth == "bearer") {
-      put_bearer(**call, *key);
-    } else if (!key->empty()) {
-      (*call)->request.headers.add("api-key", std::string(key->reveal()));
-      (*call)->secrets.push_back(*key);
-    }
-  }
+  Result<Tokens::Value> token = co_await put_access(ctx, endpoint, call->get());
+  if (!token) co_return attempt_failed(std::move(token).error());
   Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {
-    if (token) tokens(endpoint).invalidate(token);
+    if (*token) tokens(endpoint).invalidate(*token);
     credentials_.refused(endpoint.credentials.source);
   }
   co_return answer;

@@ -11,21 +11,34 @@
 #include "providers/attempt.h"
 #include "providers/azure/entra.h"
 #include "providers/credentials.h"
+#include "providers/openai_compatible/batches.h"
 
 namespace drover::providers {
 
-class AzureOpenAi final : public Provider {
+class AzureOpenAi final : public Provider, private BatchAccess {
  public:
   AzureOpenAi(const ProviderEnvironment& environment, Credentials& credentials)
-      : environment_(environment), credentials_(credentials) {}
+      : environment_(environment),
+        credentials_(credentials),
+        batches_(*this, environment.client, environment.random) {}
 
   std::string_view name() const override { return "azure-openai"; }
   std::string_view otel_name() const override { return "azure.ai.openai"; }
   Result<void> check(const catalog::Endpoint& endpoint) const override;
   Task<Attempted> call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt, Sink* sink,
                        AttemptOptions options) override;
+  BatchClient* batches() override { return &batches_; }
 
  private:
+  Task<Result<WireCallPtr>> open(Context ctx, const catalog::Endpoint& endpoint,
+                                 std::string path) override;
+  std::string_view url() const override { return "/chat/completions"; }
+  const std::string& model(const catalog::Endpoint& endpoint) const override;
+  const dialect::Dialect& dialect() const override { return dialect::azure(); }
+  /// Whose call it is; the Entra token that it was given, if it was one.
+  Task<Result<cloud::Refreshing<cloud::BearerToken>::Value>> put_access(
+      Context ctx, const catalog::Endpoint& endpoint, WireCall* call);
+
   using Tokens = cloud::Refreshing<cloud::BearerToken>;
   Result<WireCallPtr> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
                               const AttemptOptions& options);
@@ -35,6 +48,7 @@ class AzureOpenAi final : public Provider {
   Credentials& credentials_;
   /// One per identity, shared by its endpoints.
   std::map<std::string, std::unique_ptr<Tokens>> tokens_;
+  OpenAiBatches batches_;
 };
 
 }  // namespace drover::providers

@@ -37,6 +37,34 @@ Result<void> OpenAiCompatible::check(const catalog::Endpoint& endpoint) const {
   return {};
 }
 
+/// Whose call it is.
+Result<void> OpenAiCompatible::put_access(const Context& ctx, const catalog::Endpoint& endpoint,
+                                          WireCall& call) {
+  TRY(Secret key, credentials_.get(ctx, endpoint.credentials.source));
+  put_bearer(call, key);
+  if (const std::string* organization = option(endpoint, "organization")) {
+    call.request.headers.add("OpenAI-Organization", *organization);
+  }
+  if (const std::string* project = option(endpoint, "project")) {
+    call.request.headers.add("OpenAI-Project", *project);
+  }
+  return {};
+}
+
+Task<Result<WireCallPtr>> OpenAiCompatible::open(Context ctx, const catalog::Endpoint& endpoint,
+                                                 std::string path) {
+  auto call = std::make_unique<WireCall>();
+  call->dialect = &dialect::openai();
+  std::string_view base =
+      endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
+  CO_TRY(call->request.url, join_url(base, path));
+  put_common(*call, endpoint, false);
+  CO_TRY_VOID(put_access(ctx, endpoint, *call));
+  put_option_headers(*call, endpoint);
+  call->refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
+  co_return call;
+}
+
 Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
                                               Prompt& prompt, bool stream,
                                               const AttemptOptions& options) {
@@ -49,15 +77,8 @@ Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog:
   TRY(const http::Url* url,
       urls_.get(endpoint, base, path != nullptr ? std::string_view(*path) : kPath));
   call.request.url = *url;
-  TRY(Secret key, credentials_.get(ctx, endpoint.credentials.source));
   put_common(call, endpoint, stream);
-  put_bearer(call, key);
-  if (const std::string* organization = option(endpoint, "organization")) {
-    call.request.headers.add("OpenAI-Organization", *organization);
-  }
-  if (const std::string* project = option(endpoint, "project")) {
-    call.request.headers.add("OpenAI-Project", *project);
-  }
+  TRY_VOID(put_access(ctx, endpoint, call));
   put_attempt(call, options);
   put_option_headers(call, endpoint);
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
