@@ -248,7 +248,7 @@ TEST_P(Purge, NothingOfItIsOnTheDisk) {
 
 TEST_P(Purge, RemovedRecordsAreNotOnTheDisk) {
   const bool files = std::string(GetParam().name) == "log" || GetParam().open == open_in_sqlite;
-  if (!files) GTEST_SKIP() << "keeps no records in files";
+  if (!files) return;  // the others keep no records in files
   const auto write = [&] {
     Record record = record_of("team", "its", id_);
     record.expires = fixture_.loop.wall() + 1h;
