@@ -31,7 +31,7 @@ done
 
 # A drover.yaml of its own making is one that Drover reads; a gateway that is elsewhere is judged
 # the same; one that is not there fails everything.
-"$DROVER" wall --config drover --port 0 >drover.yaml
+"$DROVER" wall --config drover >drover.yaml
 "$DROVER" config check drover.yaml >out || fail "config check: $(cat out)"
 if timeout 60 "$DROVER" wall --target http://127.0.0.1:1 --port 0 --only 500 >out; then
   fail "a gateway that is not there passed"
