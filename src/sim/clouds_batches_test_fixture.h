@@ -1,27 +1,19 @@
 #pragma once
 // A road with batches over simulated clouds, on virtual time, whose process can be killed.
 
-#include <gtest/gtest.h>
-
-#include <map>
-
-#include "async/sim_loop.h"
-#include "catalog/health.h"
-#include "net/sim_net.h"
 #include "road/batch_road.h"
 #include "road/batches.h"
 #include "sim/batch.h"
-#include "sim/clouds.h"
+#include "sim/clouds_test_fixture.h"
 #include "store/memory/memory_store.h"
 #include "store/memory/sim_disk.h"
-#include "trace/ring_sink.h"
 
 namespace drover::sim {
 
 using async::Context;
 using async::Task;
 
-class CloudsBatches : public testing::Test {
+class CloudsBatches : public CloudsTest {
  protected:
   struct Process {
     trace::Ledger ledger;
@@ -34,32 +26,18 @@ class CloudsBatches : public testing::Test {
     std::unique_ptr<async::Scope> scope;
   };
 
-  CloudsBatches() {
+  static SimCloudsOptions clouds_with_batches() {
     SimCloudsOptions options;
     options.kinds = {CloudKind::kOpenAi, CloudKind::kAzure};
-    clouds_ = std::make_unique<SimClouds>(loop_, network_, options);
-    EXPECT_TRUE(clouds_->start().has_value());
-    client_ = http::make_client(loop_, network_.dialer());
-    providers::ProviderEnvironment env;
-    env.client = client_.get();
-    env.random = &random_;
-    env.getenv = [this](const std::string& name) -> std::optional<std::string> {
-      auto it = environment_.find(name);
-      if (it == environment_.end()) return std::nullopt;
-      return it->second;
-    };
-    table_ = std::make_unique<providers::ProviderTable>(std::move(env));
+    return options;
+  }
+  CloudsBatches() : CloudsTest(clouds_with_batches()) {
     environment_["OPENAI_KEY"] = openai().options().credentials.bearer_tokens[0];
     environment_["AZURE_KEY"] = clouds_->find(CloudKind::kAzure)->options().credentials.api_keys[0];
     serve(CloudKind::kOpenAi);
     start();
   }
-  ~CloudsBatches() override {
-    end();
-    client_->clear_idle();
-    loop_.run_task(clouds_->stop(Context(loop_)));
-    loop_.run_for(1ms);
-  }
+  ~CloudsBatches() override { end(); }
 
   SimCloud& openai() { return *clouds_->find(CloudKind::kOpenAi); }
 
@@ -119,13 +97,7 @@ class CloudsBatches : public testing::Test {
     p_->scope = std::make_unique<async::Scope>(Context(loop_));
     p_->scope->spawn(p_->books->keep_promises(p_->scope->context()));
     ASSERT_TRUE(loop_.run_task(p_->batches->start(Context(loop_))));
-    road::RoadParts parts;
-    parts.loop = &loop_;
-    parts.random = &random_;
-    parts.catalog = &catalog_;
-    parts.health = &health_;
-    parts.providers = table_.get();
-    parts.spans = &spans_;
+    road::RoadParts parts = road_parts();
     parts.accounts = p_->accounts.get();
     road::BatchRoadParts more;
     more.loop = &loop_;
@@ -217,34 +189,24 @@ class CloudsBatches : public testing::Test {
     EXPECT_EQ(sums().estimated, 0);
     EXPECT_EQ(sums().lost, 0);
   }
-  int64_t at_cloud(std::string_view what) {
+  /// How many batches of each status there are, and how many files.
+  Json counts_at_cloud() {
     const Json state = openai().state(0);
-    const Json& counts = *state.find("regions")->array_items()->at(0).find("batches");
-    return counts.get_int(what).value_or(0);
+    return *state.find("regions")->array_items()->at(0).find("batches");
   }
+  int64_t at_cloud(std::string_view what) { return counts_at_cloud().get_int(what).value_or(0); }
   size_t documents() {
     return loop_.run_task(store_.documents().list(Context(loop_), "batches"))->size();
   }
   int64_t batches_at_cloud() {
     int64_t n = 0;
-    const Json state = openai().state(0);
-    const Json& counts = *state.find("regions")->array_items()->at(0).find("batches");
+    const Json counts = counts_at_cloud();
     for (const auto& [status, count] : *counts.members()) {
       if (status != "files") n += count.integer().value_or(0);
     }
     return n;
   }
 
-  async::SimLoop loop_;
-  net::SimNetwork network_{loop_, 1};
-  SeededRandom random_{7};
-  std::unique_ptr<SimClouds> clouds_;
-  std::unique_ptr<http::Client> client_;
-  std::map<std::string, std::string> environment_;
-  std::unique_ptr<providers::ProviderTable> table_;
-  catalog::CatalogHolder catalog_;
-  catalog::Health health_{loop_};
-  trace::RingSink spans_;
   store::SimDisk disk_{random_};
   store::MemoryStore store_{random_};
   async::InlineExecutor executor_;

@@ -3,16 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <map>
-
-#include "async/sim_loop.h"
 #include "base/limits/catalog.h"
-#include "catalog/health.h"
 #include "dialect/openai_scan.h"
-#include "net/sim_net.h"
-#include "road/road.h"
-#include "sim/clouds.h"
-#include "trace/ring_sink.h"
+#include "sim/clouds_test_fixture.h"
 
 namespace drover::sim {
 namespace {
@@ -40,37 +33,10 @@ class TextSink final : public providers::Sink {
   bool raw_;
 };
 
-class CloudsRoad : public ::testing::Test {
+class CloudsRoad : public CloudsTest {
  protected:
-  CloudsRoad() {
-    clouds_ = std::make_unique<SimClouds>(loop_, network_, SimCloudsOptions());
-    Result<void> started = clouds_->start();
-    EXPECT_TRUE(started) << started.error().to_string();
-    client_ = http::make_client(loop_, network_.dialer());
-    providers::ProviderEnvironment env;
-    env.client = client_.get();
-    env.random = &random_;
-    env.getenv = [this](const std::string& name) -> std::optional<std::string> {
-      auto it = environment_.find(name);
-      if (it == environment_.end()) return std::nullopt;
-      return it->second;
-    };
-    table_ = std::make_unique<providers::ProviderTable>(std::move(env));
-    road::RoadParts parts;
-    parts.loop = &loop_;
-    parts.random = &random_;
-    parts.catalog = &catalog_;
-    parts.health = &health_;
-    parts.providers = table_.get();
-    parts.spans = &spans_;
-    road_ = road::make_road(std::move(parts));
-  }
-  ~CloudsRoad() override {
-    loop_.run_task(road_->close());
-    client_->clear_idle();
-    loop_.run_task(clouds_->stop(Context(loop_)));
-    loop_.run_for(1ms);  // the watchers of idle connections end
-  }
+  CloudsRoad() : road_(road::make_road(road_parts())) {}
+  ~CloudsRoad() override { loop_.run_task(road_->close()); }
 
   catalog::Endpoint aws(const std::string& model, const std::string& dialect = "") {
     const SimCloud& cloud = *clouds_->find(CloudKind::kAws);
@@ -180,16 +146,6 @@ class CloudsRoad : public ::testing::Test {
               plain->answer.response.usage.output_tokens);
   }
 
-  async::SimLoop loop_;
-  net::SimNetwork network_{loop_, 1};
-  SeededRandom random_{7};
-  std::unique_ptr<SimClouds> clouds_;
-  std::unique_ptr<http::Client> client_;
-  std::map<std::string, std::string> environment_;
-  std::unique_ptr<providers::ProviderTable> table_;
-  catalog::CatalogHolder catalog_;
-  catalog::Health health_{loop_};
-  trace::RingSink spans_;
   std::unique_ptr<road::Road> road_;
 };
 
