@@ -40,11 +40,11 @@ else
   options+=("-DDROVER_CEDAR_LIB=$(scripts/cedar.sh)")
 fi
 if command -v ccache >/dev/null; then
-  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF)
+  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF -DDROVER_UNITY=OFF)
   # The same sources in another folder are the same objects.
   export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
 elif [ "$kind" != gcc ]; then
-  options+=(-DDROVER_PCH=ON)
+  options+=(-DDROVER_PCH=ON -DDROVER_UNITY=ON)
 fi
 
 mkdir -p "$dir"

@@ -68,7 +68,7 @@ Task<void> answer_deploy(Context ctx, Exchange& exchange, AgentServices services
   co_await respond_json(ctx, exchange, done->fresh ? 201 : 200, std::move(out));
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, AgentServices services) {
+Task<Result<Json>> list_agents(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
   Json data = Json::array();
   for (AgentInfo& agent : services.agents->list(exchange.principal.tenant)) {
@@ -78,7 +78,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, AgentServices services)
   co_return list_json(std::move(data), false);
 }
 
-Task<Result<Json>> show(Context ctx, Exchange& exchange, AgentServices services) {
+Task<Result<Json>> show_agent(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
   TenantId tenant = exchange.principal.tenant;
   CO_TRY(AgentInfo agent, services.agents->info(tenant, exchange.param("name")));
@@ -137,8 +137,8 @@ void add_agent_routes(Router& router, AgentServices services) {
   router.add("POST", "/v1/agents", [services](Context ctx, Exchange& exchange) {
     return answer_deploy(ctx, exchange, services);
   });
-  add_json<AgentServices>(router, "GET", "/v1/agents", services, list);
-  add_json<AgentServices>(router, "GET", "/v1/agents/{name}", services, show);
+  add_json<AgentServices>(router, "GET", "/v1/agents", services, list_agents);
+  add_json<AgentServices>(router, "GET", "/v1/agents/{name}", services, show_agent);
   add_json<AgentServices>(router, "POST", "/v1/agents/{name}/pin", services, pin);
   add_json<AgentServices>(router, "POST", "/v1/agents/{name}/drain", services, drain);
 }

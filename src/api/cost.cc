@@ -19,7 +19,7 @@ std::string param(const Exchange& exchange, std::string_view name) {
 }
 
 /// The tenant whose money it is: the one named, or one's own; for the operator, all ("").
-Result<std::string> whose(const Exchange& exchange) {
+Result<std::string> whose_cost(const Exchange& exchange) {
   const std::string named = param(exchange, "tenant");
   const identity::Principal& who = exchange.principal;
   const bool operates = identity::may(who, Action::kManageServer, who.tenant);
@@ -31,7 +31,7 @@ Result<std::string> whose(const Exchange& exchange) {
 
 Result<trace::LedgerFilter> read_filter(const Exchange& exchange) {
   trace::LedgerFilter out;
-  TRY(out.tenant, whose(exchange));
+  TRY(out.tenant, whose_cost(exchange));
   out.key = param(exchange, "key");
   out.agent = param(exchange, "agent");
   out.session = param(exchange, "session");
@@ -50,7 +50,7 @@ Result<trace::LedgerFilter> read_filter(const Exchange& exchange) {
   return out;
 }
 
-std::vector<std::string> words(const std::string& list) {
+std::vector<std::string> cost_words(const std::string& list) {
   std::vector<std::string> out;
   for (size_t at = 0; at <= list.size();) {
     const size_t comma = std::min(list.find(',', at), list.size());
@@ -60,9 +60,9 @@ std::vector<std::string> words(const std::string& list) {
   return out;
 }
 
-Task<Result<Json>> report(Context ctx, Exchange& exchange, CostServices services) {
+Task<Result<Json>> report_costs(Context ctx, Exchange& exchange, CostServices services) {
   CO_TRY(trace::LedgerFilter filter, read_filter(exchange));
-  std::vector<std::string> by = words(param(exchange, "by"));
+  std::vector<std::string> by = cost_words(param(exchange, "by"));
   CO_TRY(auto rows, services.ledger->query(filter, by));
   Json data = Json::array();
   for (const trace::LedgerRow& row : rows) data.push(trace::to_json(row));
@@ -147,17 +147,17 @@ Json use_json(const road::Budget& b, const road::Use& use) {
 }
 
 Task<Result<Json>> budgets(Context ctx, Exchange& exchange, CostServices services) {
-  CO_TRY(std::string tenant, whose(exchange));
+  CO_TRY(std::string tenant, whose_cost(exchange));
   Json data = Json::array();
   for (const road::Accounts::Report& r : services.accounts->report()) {
     const road::Budget& b = r.account->budget();
-    const road::DimensionValues& whose = r.account->whose();
+    const road::DimensionValues& whose_cost = r.account->whose();
     // One's own alone: a budget over several tenants is the operator's.
-    const std::string& of = whose[static_cast<size_t>(road::Dimension::kTenant)];
+    const std::string& of = whose_cost[static_cast<size_t>(road::Dimension::kTenant)];
     if (!tenant.empty() && of != tenant) continue;
     Json one = Json::object().set("object", "budget").set("name", b.name);
     for (size_t i = 0; i < road::kDimensions; ++i) {
-      if (!whose[i].empty()) one.set(std::string(road::kDimensionNames[i]), whose[i]);
+      if (!whose_cost[i].empty()) one.set(std::string(road::kDimensionNames[i]), whose_cost[i]);
     }
     one.set("per", road::per_name(b.per)).set("rolling", b.rolling);
     road::Use limit;
@@ -265,7 +265,7 @@ Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) 
 }  // namespace
 
 void add_cost_routes(Router& router, CostServices services) {
-  add_json<CostServices>(router, "GET", "/v1/cost", services, report);
+  add_json<CostServices>(router, "GET", "/v1/cost", services, report_costs);
   add_json<CostServices>(router, "GET", "/v1/cost/calls", services, calls);
   add_json<CostServices>(router, "GET", "/v1/budgets", services, budgets);
   add_json<CostServices>(router, "POST", "/v1/cost/bill", services, bill);

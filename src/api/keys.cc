@@ -95,7 +95,7 @@ Result<Json> read_budgets(const Json& body) {
   return out;
 }
 
-Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services) {
+Task<Result<Json>> create_key(Context ctx, Exchange& exchange, KeyServices services) {
   // First whether the caller may at all, then what it asks for.
   CO_TRY_VOID(
       identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
@@ -113,7 +113,7 @@ Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services)
   co_return out;
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, KeyServices services) {
+Task<Result<Json>> list_keys(Context ctx, Exchange& exchange, KeyServices services) {
   std::string named = exchange.request.head().query_param("tenant").value_or("");
   CO_TRY(TenantId tenant, tenant_of(exchange, services, named));
   std::optional<TenantId> filter = tenant;
@@ -171,8 +171,8 @@ Task<Result<Json>> list_tenants(Context ctx, Exchange& exchange, KeyServices ser
 }  // namespace
 
 void add_key_routes(Router& router, KeyServices services) {
-  add_json<KeyServices>(router, "GET", "/v1/keys", services, list);
-  add_json<KeyServices>(router, "POST", "/v1/keys", services, create, 201);
+  add_json<KeyServices>(router, "GET", "/v1/keys", services, list_keys);
+  add_json<KeyServices>(router, "POST", "/v1/keys", services, create_key, 201);
   add_json<KeyServices>(router, "DELETE", "/v1/keys/{id}", services, revoke);
   add_json<KeyServices>(router, "PUT", "/v1/keys/{id}/budgets", services, set_budgets);
   add_json<KeyServices>(router, "GET", "/v1/tenants", services, list_tenants);

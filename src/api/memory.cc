@@ -113,7 +113,7 @@ Task<Result<Json>> remove(Context ctx, Exchange& exchange, MemoryServices servic
   co_return Json::object().set("deleted", true);
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, MemoryServices services) {
+Task<Result<Json>> list_memory(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kReadMemory));
   CO_TRY(uint64_t limit, query_limit(exchange, kListUsual, kListMost));
   const http::RequestHead& head = exchange.request.head();
@@ -151,7 +151,7 @@ Task<Result<Json>> search(Context ctx, Exchange& exchange, MemoryServices servic
 }  // namespace
 
 void add_memory_routes(Router& router, MemoryServices services) {
-  add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}", services, list);
+  add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}", services, list_memory);
   add_json<MemoryServices>(router, "POST", "/v1/memory/{namespace}/search", services, search);
   add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}/{key}", services, get);
   add_json<MemoryServices>(router, "PUT", "/v1/memory/{namespace}/{key}", services, put);

@@ -146,7 +146,7 @@ TEST_F(RoutesTest, AnotherTenantsSessionIsNotThere) {
   add("one.test");
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
   ASSERT_EQ(made.status, 201) << made.body;
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   EXPECT_EQ(call("GET", path).status, 200);
   Reply missing = call("GET", "/v1/sessions/ses_nothing");
   expect_error(missing, 404, "");
@@ -164,7 +164,7 @@ TEST_F(RoutesTest, AnotherTenantsSessionIsNotThere) {
 TEST_F(RoutesTest, SessionRoutesRefuseWhatMakesNoSense) {
   add("one.test");
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   expect_error(call("GET", "/v1/sessions/not-an-id"), 400, "ses_");
   expect_error(call("GET", path + "/events?from=x"), 400, "from");
   expect_error(call("GET", path + "/events?limit=-1"), 400, "limit");
@@ -191,7 +191,7 @@ TEST_F(RoutesTest, AnExportImportsAgainAndIsTheSame) {
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
   loop_.run_for(1s);
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   EXPECT_EQ(call("POST", path + "/cancel", R"({"reason":"done"})").status, 202);
   loop_.run_for(1s);
   Reply exported = call("GET", path + "/export");
@@ -295,7 +295,7 @@ TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
   loop_.run_for(1s);
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   ASSERT_EQ(call("POST", path + "/cancel").status, 202);
   loop_.run_for(1s);
   // The session has ended: the stream gives all there is and ends.

@@ -28,7 +28,7 @@ Result<session::LeaseRequest> read_request(const Json& body) {
     if (text == nullptr) return fail(Code::kInvalidArgument, "'queues' must be a list of names");
     out.queues.push_back(*text);
   }
-  out.worker = std::string(body.get_string("worker").value_or(""));
+  out.worker = body.get_text("worker");
   TRY(out.wait, milliseconds(body, "wait_ms", Duration{}));
   TRY(out.lease_time, milliseconds(body, "lease_ms", limits::kLeaseTime));
   out.most = static_cast<size_t>(std::max<int64_t>(1, body.get_int("max").value_or(1)));
@@ -67,7 +67,7 @@ Task<Result<std::string>> result(Context ctx, Exchange& exchange, WorkServices s
   CO_TRY(result.body, co_await read_json(ctx, exchange));
   CO_TRY(result.lease_time, milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
-  result.worker = std::string(result.body.get_string("worker").value_or(""));
+  result.worker = result.body.get_text("worker");
   std::string text;
   session::Ahead<session::WorkAnswer> ahead = [&text](session::WorkAnswer answer) {
     text = result_text(std::move(answer));

@@ -5,10 +5,6 @@
 namespace drover::providers {
 namespace {
 
-/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
-/// call at nothing, and marked as an estimate wherever it is used.
-constexpr int64_t kBytesPerToken = 4;
-
 /// About the bytes of its text, without making it.
 size_t json_bytes(const Json& json) {
   if (const std::string* text = json.string()) return text->size() + 2;

@@ -27,6 +27,10 @@ namespace drover::providers {
 using async::Context;
 using async::Task;
 
+/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
+/// call at nothing, and marked as an estimate wherever it is used.
+inline constexpr int64_t kBytesPerToken = 4;
+
 /// What is asked: a neutral request, or a caller's OpenAI body that is decoded only if needed.
 /// Belongs to one call; attempts use it one after another.
 class Prompt {

@@ -226,7 +226,7 @@ Result<uint64_t> Actor::extension(Command& command, Batch& batch) {
 
 Result<uint64_t> Actor::child_ended(Command& command, Batch& batch) {
   if (state_.status == Status::kEnded) return 0;
-  SessionId child(std::string(command.payload.get_string("child").value_or("")));
+  SessionId child(command.payload.get_text("child"));
   for (const ChildGroup& group : state_.groups) {
     for (const ChildTask& task : group.tasks) {
       if (task.child != child || task.ended) continue;

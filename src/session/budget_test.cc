@@ -146,7 +146,7 @@ TEST(Budget, BeyondTheRuleAPersonDecides) {
   EXPECT_EQ(w.state(id).reason, "budget");
   Json asked = w.payload(id, kind::kWaitStarted);
   ExtensionDecision no;
-  no.request_id = std::string(asked.get_string("request_id").value_or(""));
+  no.request_id = asked.get_text("request_id");
   no.granted = false;
   no.explanation = "too dear";
   ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, no)));

@@ -9,21 +9,21 @@
 namespace drover::trace {
 namespace {
 
-using U = contract::Usage;
+using BilledUsage = contract::Usage;
 struct TokenField {
   std::string_view name;
-  std::optional<int64_t> U::* member;
+  std::optional<int64_t> BilledUsage::* member;
 };
 constexpr TokenField kTokens[] = {
-    {"input_tokens", &U::input_tokens},
-    {"output_tokens", &U::output_tokens},
-    {"cache_read_tokens", &U::cache_read_tokens},
-    {"cache_write_tokens", &U::cache_write_tokens},
-    {"cache_write_1h_tokens", &U::cache_write_1h_tokens},
-    {"reasoning_tokens", &U::reasoning_tokens},
-    {"audio_input_tokens", &U::audio_input_tokens},
-    {"audio_output_tokens", &U::audio_output_tokens},
-    {"image_input_tokens", &U::image_input_tokens},
+    {"input_tokens", &BilledUsage::input_tokens},
+    {"output_tokens", &BilledUsage::output_tokens},
+    {"cache_read_tokens", &BilledUsage::cache_read_tokens},
+    {"cache_write_tokens", &BilledUsage::cache_write_tokens},
+    {"cache_write_1h_tokens", &BilledUsage::cache_write_1h_tokens},
+    {"reasoning_tokens", &BilledUsage::reasoning_tokens},
+    {"audio_input_tokens", &BilledUsage::audio_input_tokens},
+    {"audio_output_tokens", &BilledUsage::audio_output_tokens},
+    {"image_input_tokens", &BilledUsage::image_input_tokens},
 };
 
 /// Names of columns that mean the same.

@@ -17,7 +17,7 @@ std::string amount(const Json& use, std::string_view what) {
   return money ? money->pretty() : "?";
 }
 
-int run_ls(const Arguments& a) {
+int run_budget_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/budgets";
@@ -65,7 +65,7 @@ Command budget_ls_command() {
       "Budgets stand under `budgets` in drover.yaml and on keys (docs/money.md). One that nobody\n"
       "has called under since it began is not shown.";
   c.flags = client_flags({{"--tenant", "ID", "only this tenant's", ""}});
-  c.run = run_ls;
+  c.run = run_budget_ls;
   return c;
 }
 

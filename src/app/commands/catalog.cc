@@ -51,7 +51,7 @@ Result<catalog::Places> read_file(const std::string& file,
   return catalog::Places::parse(text, file, faults);
 }
 
-int complain(const Error& error) {
+int complain_of_catalog(const Error& error) {
   std::fprintf(stderr, "drover: %s\n", error.message.c_str());
   return error.code == Code::kNotFound ? kExitUsage : kExitFailed;
 }
@@ -75,7 +75,7 @@ void print_place(const catalog::Place& place) {
 
 int show(const Arguments& a) {
   auto places = places_of(a, "");
-  if (!places) return complain(places.error());
+  if (!places) return complain_of_catalog(places.error());
   if (a.has("PLACE")) {
     const catalog::Place* place = places->find(a.get("PLACE"));
     if (place == nullptr) {
@@ -155,7 +155,7 @@ int check(const Arguments& a) {
                  wrong.size());
     return kExitFailed;
   }
-  if (!places) return complain(places.error());
+  if (!places) return complain_of_catalog(places.error());
   policy::Zones zones;
   if (std::string config = a.get("config"); !config.empty() || read_small_file("drover.yaml")) {
     ConfigOutcome outcome = read_config(config.empty() ? "drover.yaml" : config, read_small_file);
@@ -185,9 +185,9 @@ void diff_place(const catalog::Place& before, const catalog::Place& after, size_
 
 int diff(const Arguments& a) {
   auto before = read_file(a.get("BEFORE"));
-  if (!before) return complain(before.error());
+  if (!before) return complain_of_catalog(before.error());
   auto after = read_file(a.get("AFTER"));
-  if (!after) return complain(after.error());
+  if (!after) return complain_of_catalog(after.error());
   // A file of one's own is laid over the starter catalog, as 'catalog:' in drover.yaml does.
   if (a.get("BEFORE") == "starter") {
     catalog::Places together = *before;
@@ -210,7 +210,7 @@ int diff(const Arguments& a) {
   return changes == 0 ? kExitOk : kExitFailed;
 }
 
-Positional positional(const char* name, const char* help, bool required) {
+Positional catalog_positional(const char* name, const char* help, bool required) {
   Positional out;
   out.name = name;
   out.help = help;
@@ -228,7 +228,8 @@ Command catalog_show_command() {
   c.name = "catalog show";
   c.summary = "The places that are known, or one with each fact, its source and date";
   c.details = "Example: drover catalog show aws/eu-central-1";
-  c.positionals.push_back(positional("PLACE", "one place, such as aws/eu-central-1", false));
+  c.positionals.push_back(
+      catalog_positional("PLACE", "one place, such as aws/eu-central-1", false));
   c.flags = {kConfigFlag, {"--json", "", "as JSON", "", false}};
   c.run = show;
   return c;
@@ -241,7 +242,7 @@ Command catalog_check_command() {
   c.details =
       "Example: drover catalog check places.yaml --missing\nExit code 1 if there is a fault.";
   c.positionals.push_back(
-      positional("FILE", "a file of places (default: all that are known)", false));
+      catalog_positional("FILE", "a file of places (default: all that are known)", false));
   c.flags = {kConfigFlag,
              {"--missing", "", "also the facts without which rules say no", "", false},
              {"--facts", "", "list the facts that there are, and what each says", "", false}};
@@ -258,8 +259,8 @@ Command catalog_diff_command() {
       "After 'starter' (what comes with the program) the file is laid over it, as 'catalog:' in\n"
       "drover.yaml does: what it does not mention stays. Two files are compared as they are.\n"
       "Exit code 1 if they differ.";
-  c.positionals.push_back(positional("BEFORE", "a file, or starter", true));
-  c.positionals.push_back(positional("AFTER", "a file, or starter", true));
+  c.positionals.push_back(catalog_positional("BEFORE", "a file, or starter", true));
+  c.positionals.push_back(catalog_positional("AFTER", "a file, or starter", true));
   c.run = diff;
   return c;
 }

@@ -8,7 +8,7 @@
 namespace drover::app {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_config_check(const Arguments& arguments) {
   std::string path = arguments.get("FILE").empty() ? "drover.yaml" : arguments.get("FILE");
   ConfigOutcome outcome = read_config(path, read_small_file);
   for (const ConfigFault& fault : outcome.faults) {
@@ -47,7 +47,7 @@ Command config_check_command() {
   file.help = "the configuration (default: drover.yaml)";
   file.required = false;
   c.positionals.push_back(file);
-  c.run = run;
+  c.run = run_config_check;
   return c;
 }
 

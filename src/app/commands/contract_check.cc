@@ -28,7 +28,7 @@ Result<void> check_chain(const std::string& text, const SessionId& id) {
   return session::verify_chain(id, events);
 }
 
-int run(const Arguments& a) {
+int run_contract_check(const Arguments& a) {
   const std::string path = a.get("FILE");
   std::ostringstream text;
   if (path == "-") {
@@ -65,7 +65,7 @@ Command contract_check_command() {
       "Example: drover session export ses_01KAR… | drover contract check -";
   c.positionals = {{"FILE", "JSON Lines; - for standard input", true, false}};
   c.flags = {{"--no-chain", "", "do not check hashes (events written by hand)", ""}};
-  c.run = run;
+  c.run = run_contract_check;
   return c;
 }
 

@@ -31,7 +31,7 @@ Result<std::string> read_source(ApiClient& client, const std::string& name) {
   return text.str();
 }
 
-std::string dollars(const Json& object, std::string_view name) {
+std::string bill_dollars(const Json& object, std::string_view name) {
   Result<Money> money = Money::parse_usd(object.get_string(name).value_or("0"));
   return money ? money->pretty() : "?";
 }
@@ -92,7 +92,7 @@ void print_answer(const Json& answer) {
     table.add({group.title, std::to_string(count_of(answer, group.name)),
                std::to_string(list.get_int("booked_tokens").value_or(0)),
                std::to_string(list.get_int("billed_tokens").value_or(0)),
-               dollars(list, "booked_usd"), dollars(list, "billed_usd")});
+               bill_dollars(list, "booked_usd"), bill_dollars(list, "billed_usd")});
   }
   table.print();
   for (const Group& group : kGroups) print_group(answer, group, 20);
@@ -118,7 +118,7 @@ int finish(const Arguments& a, const Json& answer) {
   return answer.get_bool("exact").value_or(false) ? kExitOk : kExitFailed;
 }
 
-int run_import(const Arguments& a) {
+int run_bill_import(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kWrite);
   if (!client) return complain(client.error());
   auto text = read_source(**client, a.get("FILE"));
@@ -196,7 +196,7 @@ Command cost_import_command() {
   c.positionals = {{"FILE", "the bill; - for standard input", true, false}};
   c.flags = scope_flags({{"--dry-run", "", "compare, change nothing", ""},
                          {"--all", "", "also change calls whose usage the provider told", ""}});
-  c.run = run_import;
+  c.run = run_bill_import;
   return c;
 }
 

@@ -49,7 +49,7 @@ int run_create(const Arguments& a) {
   return kExitOk;
 }
 
-int run_ls(const Arguments& a) {
+int run_keys_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/keys";
@@ -143,7 +143,7 @@ Command key_ls_command() {
   c.summary = "List keys; never their text";
   c.details = "Example: drover key ls --tenant acme";
   c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's", ""}});
-  c.run = run_ls;
+  c.run = run_keys_ls;
   return c;
 }
 

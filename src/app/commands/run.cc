@@ -222,7 +222,7 @@ int answer_once(ApiClient& client, Conversation& talk, const Arguments& a, Json 
   return turn->ok() ? kExitOk : kExitFailed;
 }
 
-int run(const Arguments& a) {
+int run_agent(const Arguments& a) {
   Json agent;
   const bool interactive = !a.has("message") && isatty(STDIN_FILENO) != 0;
   if (!a.has("session")) {
@@ -272,7 +272,7 @@ Command run_command() {
                           {"--session", "SESSION", "go on with this session", ""},
                           {"--stream", "", "print the answer while it comes", ""},
                           {"--stream-events", "", "print each event as a line of JSON", ""}});
-  c.run = run;
+  c.run = run_agent;
   return c;
 }
 

@@ -10,7 +10,7 @@
 namespace drover::app {
 namespace {
 
-int complain(const Error& error) {
+int complain_of_serve(const Error& error) {
   std::fprintf(stderr, "drover: %s\n", error.message.c_str());
   for (const std::string& note : error.notes) std::fprintf(stderr, "  while %s\n", note.c_str());
   return kExitFailed;
@@ -125,13 +125,13 @@ void end(net::AsioLoop& loop, Runtime& runtime, Serving& serving, DemoClouds* cl
   if (clouds != nullptr) loop.run_task(clouds->stop(runtime.context()));
 }
 
-int run(const Arguments& arguments) {
+int run_serve(const Arguments& arguments) {
   std::optional<Config> config = load(arguments);
   if (!config) return kExitUsage;
   configure_log(config->log_level, config->log_format);
   Result<Duration> deadline = limits::kDrainDeadline;
   if (arguments.has("drain")) deadline = parse_duration(arguments.get("drain"));
-  if (!deadline) return complain(deadline.error());
+  if (!deadline) return complain_of_serve(deadline.error());
 
   net::AsioLoop loop;
   RuntimeOptions options;
@@ -139,16 +139,16 @@ int run(const Arguments& arguments) {
   std::unique_ptr<DemoClouds> clouds;
   if (arguments.has("sim")) {
     auto made = add_simulated_clouds(*runtime, *config);
-    if (!made) return complain(made.error());
+    if (!made) return complain_of_serve(made.error());
     clouds = std::move(*made);
   }
   auto opened = runtime->open(std::move(*config));
-  if (!opened) return complain(opened.error());
+  if (!opened) return complain_of_serve(opened.error());
   Serving serving(*runtime);
   auto resumed = begin(loop, *runtime, serving);
   if (!resumed) {
     end(loop, *runtime, serving, clouds.get());
-    return complain(resumed.error());
+    return complain_of_serve(resumed.error());
   }
 
   const Config& c = runtime->config();
@@ -201,7 +201,7 @@ Command serve_command() {
              {"--listen", "ADDRESS", "where to listen, such as 127.0.0.1:7070", ""},
              {"--sim", "", "offer simulated clouds as endpoints, in this process", ""},
              {"--drain", "TIME", "how long a stop waits for what is in flight (default: 30s)", ""}};
-  c.run = run;
+  c.run = run_serve;
   return c;
 }
 

@@ -139,7 +139,7 @@ Outcome run_against(Machine& machine, sim::wall::Upstreams& upstreams, wall::Tar
   return out;
 }
 
-int print(const Outcome& outcome, const Arguments& arguments) {
+int print_wall(const Outcome& outcome, const Arguments& arguments) {
   if (arguments.has("json")) {
     print_json(wall::scorecard_json(outcome.gateway, outcome.verdicts, outcome.took));
   } else {
@@ -171,7 +171,7 @@ void serve_upstreams(Machine& machine, const sim::wall::Upstreams& upstreams) {
   machine.loop.run();
 }
 
-int run(const Arguments& arguments) {
+int run_wall(const Arguments& arguments) {
   if (arguments.has("list")) {
     if (arguments.has("json")) {
       print_json(wall::scenario_list_json());
@@ -219,7 +219,7 @@ int run(const Arguments& arguments) {
     std::string name = own ? "Drover" : target->url;
     Outcome outcome = run_against(machine, upstreams, std::move(*target), *wanted, progress);
     outcome.gateway = std::move(name);
-    code = print(outcome, arguments);
+    code = print_wall(outcome, arguments);
   } else {
     code = complain(target.error());
   }
@@ -256,7 +256,7 @@ Command wall_command() {
       {"--only", "NAME", "this scenario; again for more", "", true},
       {"--list", "", "the scenarios, what happens in each and what must be seen", ""},
       {"--json", "", "the scorecard as JSON", ""}};
-  c.run = run;
+  c.run = run_wall;
   return c;
 }
 

@@ -6,7 +6,7 @@ namespace drover::app {
 namespace {
 
 /// An unlucky answer waits for a few retries; nobody waits longer.
-constexpr Duration kTurnTimeout = 60s;
+constexpr Duration kDayTurnTimeout = 60s;
 /// Nobody is inside the runtime for longer, so that it can be replaced.
 constexpr Duration kFollowSlice = 100ms;
 
@@ -66,7 +66,7 @@ Task<Result<SessionId>> Day::begin(Context ctx, Talk talk) {
 
 Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::string what) {
   Side* side = &real_;
-  Context patient = ctx.with_timeout(kTurnTimeout);
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
   for (;;) {
     CO_TRY_VOID(co_await enter(patient, side));
     {
@@ -174,7 +174,7 @@ Task<Result<std::optional<std::vector<contract::Event>>>> Day::next_events(Conte
 /// Whether there was an answer.
 Task<Result<bool>> Day::ask(Context ctx, Side* side, SessionId id, session::State* state,
                             std::string text) {
-  Context turn = ctx.with_timeout(kTurnTimeout);
+  Context turn = ctx.with_timeout(kDayTurnTimeout);
   CO_TRY(uint64_t posted, co_await post(turn, side, id, std::move(text)));
   for (;;) {
     CO_TRY(auto events, co_await next_events(turn, side, id, state->last_sequence + 1));

@@ -66,7 +66,7 @@ struct OpenOptions {
   std::string path;
   /// SQLite's name of the file layer to use; empty: its default for the platform. The seam by which
   /// a simulated disk comes in.
-  std::string vfs_name;
+  std::string vfs_name{};
   bool read_only = false;
   bool create = false;
   /// Bytes of pages kept in memory.

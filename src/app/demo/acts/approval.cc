@@ -5,7 +5,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kAsked = 17, kRestart = 18.5, kApproved = 21;
+constexpr double kApprovalAsked = 17, kRestart = 18.5, kApproved = 21;
 
 class ApprovalAct final : public Act {
  public:
@@ -16,7 +16,7 @@ class ApprovalAct final : public Act {
   size_t talks() const override { return 2; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kAsked));
+    CO_TRY_VOID(co_await day->until(ctx, kApprovalAsked));
     CO_TRY(allowed_, co_await ask(ctx, day, "ada", "graz-4711"));
     CO_TRY(refused_, co_await ask(ctx, day, "bob", "lund-1234"));
     CO_TRY(auto first, co_await day->until_waiting(ctx, allowed_, "approval"));

@@ -172,8 +172,7 @@ class EuropeanAct final : public Act {
       auto rule = one.get_string("rule");
       if (!rule) continue;
       ++out->kept_out;
-      std::string text = endpoint + " -> " + std::string(*rule) + ": " +
-                         std::string(one.get_string("reason").value_or(""));
+      std::string text = endpoint + " -> " + std::string(*rule) + ": " + one.get_text("reason");
       // Of an endpoint that might have been the one, rather than of one that never could.
       if (out->reason.empty() || is_enclave(endpoint)) out->reason = std::move(text);
     }

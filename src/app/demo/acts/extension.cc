@@ -6,7 +6,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kAsked = 13.5, kLooked = 16;
+constexpr double kExtensionAsked = 13.5, kLooked = 16;
 
 class ExtensionAct final : public Act {
  public:
@@ -17,7 +17,7 @@ class ExtensionAct final : public Act {
   size_t talks() const override { return 2; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kAsked));
+    CO_TRY_VOID(co_await day->until(ctx, kExtensionAsked));
     CO_TRY(granted_, co_await ask(ctx, day, "analyst"));
     CO_TRY(refused_, co_await ask(ctx, day, "intern"));
     CO_TRY_VOID(co_await day->until(ctx, kLooked));

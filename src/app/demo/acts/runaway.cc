@@ -6,7 +6,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kBegins = 10, kStopped = 14;
+constexpr double kRunawayBegins = 10, kStopped = 14;
 constexpr const char* kLimit = "0.01";  // as examples/agents/digger.yaml has it
 
 class RunawayAct final : public Act {
@@ -18,7 +18,7 @@ class RunawayAct final : public Act {
   size_t talks() const override { return 1; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kBegins));
+    CO_TRY_VOID(co_await day->until(ctx, kRunawayBegins));
     Talk talk;
     talk.act = name();
     talk.agent = "digger";
