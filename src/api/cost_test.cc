@@ -120,5 +120,20 @@ TEST_F(CostTest, EachTenantSeesItsOwn) {
   EXPECT_EQ(account.at("used", "money")->string()->substr(0, 7), "0.00002");
 }
 
+TEST_F(CostTest, ABillOfNobodyIsRefused) {
+  const std::string row = "request_id,cost_usd\nr,1\n";
+  auto post = [&](const std::string& scope) {
+    return call("POST", "/v1/cost/bill?" + scope, row, "k-operator");
+  };
+  EXPECT_EQ(post("provider=openai-compatible").status, 200);
+  Reply wrong = post("provider=openai-compatible,openai-compatibel");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_NE(wrong.error_member("message").find("did you mean 'openai-compatible'"),
+            std::string::npos)
+      << wrong.error_member("message");
+  EXPECT_EQ(post("endpoint=one.test").status, 200);
+  EXPECT_EQ(post("endpoint=two").status, 400);
+}
+
 }  // namespace
 }  // namespace drover::api

@@ -18,9 +18,9 @@ class ReconcileTest : public testing::Test {
     r.kind = RecordKind::kReserve;
     r.call = next_++;
     r.call_key = std::move(key);
-    r.at = wall_from_unix_millis(1'790'000'000'000);
     line_.endpoint = std::move(endpoint);
     line_.provider = line_.endpoint.starts_with("aws") ? "aws-bedrock" : "openai";
+    r.at = at_;
     lines_[r.call] = line_;
     reader_.take(r, line_);
     return r.call;
@@ -31,7 +31,7 @@ class ReconcileTest : public testing::Test {
     r.call = call;
     r.sequence = 100 + call;
     r.ok = !estimated;
-    r.at = wall_from_unix_millis(1'790'000'001'000);
+    r.at = at_;
     r.request_id = std::move(request);
     r.billing.usage.input_tokens = in;
     r.billing.usage.output_tokens = out;
@@ -60,6 +60,7 @@ class ReconcileTest : public testing::Test {
     return reconcile(calls_, rows_, scope, price);
   }
 
+  WallTime at_ = wall_from_unix_millis(1'790'000'000'000);
   CallReader reader_;
   LedgerLine line_;
   std::map<uint64_t, LedgerLine> lines_;
@@ -164,6 +165,52 @@ TEST_F(ReconcileTest, SeveralAttemptsUnderOneKeyFindTheirOwn) {
   EXPECT_TRUE(r.exact());
 }
 
+// A call that went on from cloud to cloud leaves attempts under one key at all of them.
+TEST_F(ReconcileTest, ABillThatNamesItsProviderIsBookedThere) {
+  release(reserve("k", "aws-1/m"));               // free here, billed there
+  settle(reserve("k", "oai"), "", 80, 80, true);  // cut
+  settle(reserve("k", "oai"), "o2", 10, 5);       // and answered
+  Reconciliation r =
+      run("idempotency_key,request_id,provider,input_tokens,output_tokens\n"
+          "k,o2,openai,10,5\n"
+          "k,a1,aws-bedrock,7,0\n"  // the released one
+          "k,o1,openai,8,1\n"       // the estimate
+          "k,a2,aws-bedrock,9,0\n"  // sent twice there
+          "k,c1,coreweave,3,3\n");  // and never here
+  EXPECT_EQ(r.agreed, 1);
+  ASSERT_EQ(r.corrected.size(), 1u);
+  EXPECT_EQ(r.corrected[0].row->request_id, "o1");
+  ASSERT_EQ(r.added.size(), 2u);
+  for (const Match& m : r.added) EXPECT_EQ(m.call->line.provider, "aws-bedrock");
+  ASSERT_EQ(r.unknown.size(), 1u);
+  EXPECT_EQ(r.unknown[0].row->request_id, "c1");
+}
+
+TEST_F(ReconcileTest, ABillOfTwoProvidersSaysNothingOfAThird) {
+  settle(reserve("k1", "aws-1/m"), "r1", 10, 5);
+  settle(reserve("k2", "oai"), "r2", 20, 6);
+  BillScope scope;
+  scope.providers = {"openai", "coreweave"};
+  Reconciliation r = run("request_id,input_tokens,output_tokens\nr2,20,6\n", scope);
+  EXPECT_EQ(r.agreed, 1);
+  EXPECT_TRUE(r.exact()) << "the first call is not in this bill's reach";
+  EXPECT_EQ(r.ledger_tokens, 26);
+}
+
+// The provider counts a call on the day it came, the ledger on the day it ended.
+TEST_F(ReconcileTest, ACallOverMidnightAgreesWithTheBillThatHasIt) {
+  BillScope day;
+  day.to = at_;
+  settle(reserve("k1"), "r1", 10, 5);
+  at_ += std::chrono::seconds(3);
+  settle(reserve("k2"), "r2", 20, 6);
+  settle(reserve("k3"), "r3", 7, 7);
+  Reconciliation r = run("request_id,input_tokens,output_tokens\nr1,10,5\nr2,20,6\n", day);
+  EXPECT_EQ(r.agreed, 2);
+  EXPECT_TRUE(r.exact()) << "what came later stands in the next bill";
+  EXPECT_EQ(r.ledger_tokens, r.billed_tokens);
+}
+
 TEST_F(ReconcileTest, WhatWasCorrectedAgreesTheNextTime) {
   settle(reserve("k1"), "", 50, 50, true);
   LedgerRecord c;
@@ -194,6 +241,27 @@ TEST_F(ReconcileTest, ABillInMoneyAloneSetsTheMoney) {
   ASSERT_EQ(r.corrected.size(), 1u);
   EXPECT_EQ(r.corrected[0].billed.cost.usd(), "0.25");
   EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 50);
+}
+
+TEST(Bill, IsReadAgainAsItWasWritten) {
+  auto rows = trace::read_bill(
+      "request_id,call,time,provider,endpoint,region,model,tier,input_tokens,cache_read_tokens,"
+      "cost\n"
+      "r1,k1,2026-11-23T10:00:00.5Z,openai,oai,eu,gpt,flex,10,4,\n"
+      "r2,,,,,,,,,,0.25\n");
+  ASSERT_TRUE(rows) << rows.error().message;
+  auto again = trace::read_bill(trace::write_bill(*rows));
+  ASSERT_TRUE(again) << again.error().message;
+  ASSERT_EQ(again->size(), 2u);
+  const BillRow& row = again->front();
+  EXPECT_EQ(row.request_id + row.call_key + row.provider + row.endpoint + row.region + row.model +
+                row.tier,
+            "r1k1openaioaieugptflex");
+  EXPECT_EQ(row.at, rows->front().at);
+  EXPECT_EQ(row.usage, rows->front().usage);
+  EXPECT_FALSE(row.cost);
+  EXPECT_EQ((*again)[1].cost, Money::parse_usd("0.25").value());
+  EXPECT_FALSE((*again)[1].usage.known());
 }
 
 TEST(Bill, SaysWhichRowIsWrong) {

@@ -215,4 +215,26 @@ Result<std::vector<BillRow>> read_bill(std::string_view text) {
   return text.front() == '{' || text.front() == '[' ? read_json(text) : read_csv(text);
 }
 
+std::string write_bill(const std::vector<BillRow>& rows) {
+  std::string out;
+  for (const BillRow& row : rows) {
+    Json line = Json::object();
+    const std::pair<const char*, const std::string*> texts[] = {
+        {"request_id", &row.request_id}, {"idempotency_key", &row.call_key},
+        {"provider", &row.provider},     {"endpoint", &row.endpoint},
+        {"region", &row.region},         {"model", &row.model},
+        {"service_tier", &row.tier},
+    };
+    for (const auto& [name, text] : texts) {
+      if (!text->empty()) line.set(name, *text);
+    }
+    if (row.at) line.set("time", format_rfc3339(*row.at));
+    if (row.cost) line.set("cost_usd", row.cost->usd());
+    line.set("usage", contract::to_json(row.usage));
+    line.dump_to(out);
+    out += '\n';
+  }
+  return out;
+}
+
 }  // namespace drover::trace

@@ -12,6 +12,7 @@ std::vector<trace::BillRow> bill_of(sim::SimCloud& cloud) {
     trace::BillRow row;
     row.request_id = entry.request_id;
     row.call_key = entry.idempotency_key;
+    row.provider = provider_of(cloud.options().kind);
     row.region = entry.region;
     row.tier = entry.tier;
     row.usage.input_tokens = entry.billed.input;
