@@ -18,8 +18,10 @@ namespace {
 /// A file, "-", or the control URL of a simulated cloud.
 Result<std::string> read_source(ApiClient& client, const std::string& name) {
   if (name.starts_with("http://") || name.starts_with("https://")) {
+    // As `drover sim` prints it, with or without the path: all of its books.
     const bool bare = name.find("/_sim/") == std::string::npos;
-    return client.fetch_url(bare ? name + "/_sim/state?log=1000000" : name);
+    const std::string state = bare ? name + "/_sim/state" : name;
+    return client.fetch_url(state.ends_with("/_sim/state") ? state + "?log=1000000" : state);
   }
   std::ostringstream text;
   if (name == "-") {
