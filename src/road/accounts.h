@@ -195,6 +195,10 @@ class Accounts {
   std::optional<Error> promise_error_;
 };
 
+/// Output tokens of all its answers. What a call states may be nonsense, and must not free what
+/// others hold.
+int64_t output_tokens_at_most(const providers::Prompt& prompt,
+                              std::optional<int64_t> each_max = {});
 /// What an attempt at that endpoint may use at most: tokens from the bytes of the prompt and its
 /// own limit, at the dearest rates that may apply at that time, under that service tier or none.
 Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, WallTime now,
