@@ -247,6 +247,13 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
   if (!item.get_string("place") && !e.region.empty()) {
     place = config.places.find(e.provider, e.region);
   }
+  if (place != nullptr && !e.region.empty() && !place->region.empty() &&
+      place->region != e.region) {
+    fault(at + ".place",
+          "'" + place->id + "' is in the region '" + place->region + "', and the endpoint's is '" +
+              e.region + "'",
+          "leave one of the two out");
+  }
   catalog::Facts own = own_facts(item, at, fault);
   auto state = [&](const char* name, const std::string& value) {
     if (value.empty()) return;

@@ -146,6 +146,20 @@ endpoints:
   EXPECT_EQ(scopes, (std::vector<std::string>{"us", "not stated", "not stated", "eu", "", "de"}));
 }
 
+TEST(ConfigPolicy, AnEndpointIsNotAtAPlaceOfAnotherRegion) {
+  ConfigOutcome outcome = parse(R"(
+endpoints:
+  - {id: a, provider: aws-bedrock, model: m, region: us-east-1, place: aws/eu-central-1}
+  - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, place: aws/eu-central-1}
+)");
+  ASSERT_EQ(outcome.faults.size(), 1u);
+  EXPECT_NE(outcome.faults[0].to_string().find(
+                ":3: 'aws/eu-central-1' is in the region 'eu-central-1', and the endpoint's is "
+                "'us-east-1'"),
+            std::string::npos)
+      << outcome.faults[0].to_string();
+}
+
 TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {
   ConfigOutcome outcome = parse(R"(
 policy:
