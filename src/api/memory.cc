@@ -129,6 +129,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, MemoryServices services
 Task<Result<Json>> search(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kReadMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"query", "limit"}));
   auto query = body.get_string("query");
   if (!query) co_return fail(Code::kInvalidArgument, "'query' must be a text");
   int64_t limit = body.get_int("limit").value_or(kSearchUsual);

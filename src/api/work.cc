@@ -1,22 +1,14 @@
 #include "api/work.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 #include "base/limits/session.h"
 
 namespace drover::api {
 namespace {
 
-Result<Duration> milliseconds(const Json& body, std::string_view key, Duration fallback) {
-  const Json* value = body.find(key);
-  if (value == nullptr || value->is_null()) return fallback;
-  auto n = value->integer();
-  if (!n || *n < 0) {
-    return fail(Code::kInvalidArgument, std::string(key) + " must be a number of milliseconds");
-  }
-  return Duration(*n * 1'000'000);
-}
-
 Result<session::LeaseRequest> read_request(const Json& body) {
+  TRY_VOID(body::known(body, {"queues", "worker", "wait_ms", "max", "lease_ms"}));
   session::LeaseRequest out;
   const Json* queues = body.find("queues");
   const Json::Array* names = queues == nullptr ? nullptr : queues->array_items();
@@ -28,10 +20,11 @@ Result<session::LeaseRequest> read_request(const Json& body) {
     if (text == nullptr) return fail(Code::kInvalidArgument, "'queues' must be a list of names");
     out.queues.push_back(*text);
   }
-  out.worker = std::string(body.get_string("worker").value_or(""));
-  TRY(out.wait, milliseconds(body, "wait_ms", Duration{}));
-  TRY(out.lease_time, milliseconds(body, "lease_ms", limits::kLeaseTime));
-  out.most = static_cast<size_t>(std::max<int64_t>(1, body.get_int("max").value_or(1)));
+  TRY(out.worker, body::text(body, "worker"));
+  TRY(out.wait, body::milliseconds(body, "wait_ms", Duration{}));
+  TRY(out.lease_time, body::milliseconds(body, "lease_ms", limits::kLeaseTime));
+  TRY(std::optional<int64_t> most, body::count(body, "max"));
+  out.most = static_cast<size_t>(most.value_or(1));
   return out;
 }
 
@@ -48,7 +41,8 @@ Task<Result<Json>> lease(Context ctx, Exchange& exchange, WorkServices services)
 Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices services) {
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(Duration time, milliseconds(body, "lease_ms", limits::kLeaseTime));
+  CO_TRY_VOID(body::known(body, {"lease_ms"}));
+  CO_TRY(Duration time, body::milliseconds(body, "lease_ms", limits::kLeaseTime));
   CO_TRY(WallTime expires,
          co_await services.sessions->heartbeat(ctx, exchange.principal, std::move(key), time));
   co_return Json::object().set("expires", format_rfc3339(expires));
@@ -65,9 +59,12 @@ Task<Result<std::string>> result(Context ctx, Exchange& exchange, WorkServices s
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   session::WorkResult result;
   CO_TRY(result.body, co_await read_json(ctx, exchange));
-  CO_TRY(result.lease_time, milliseconds(result.body, "lease_ms", limits::kLeaseTime));
+  // A class of data that nobody reads would be none at all.
+  CO_TRY_VOID(body::known(result.body,
+                          {"plan", "content", "is_error", "error", "next", "worker", "lease_ms"}));
+  CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
-  result.worker = std::string(result.body.get_string("worker").value_or(""));
+  CO_TRY(result.worker, body::text(result.body, "worker"));
   std::string text;
   session::Ahead<session::WorkAnswer> ahead = [&text](session::WorkAnswer answer) {
     text = result_text(std::move(answer));
