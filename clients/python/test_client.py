@@ -205,6 +205,19 @@ class ClientTest(unittest.TestCase):
                 seen.append(event["sequence"])
         self.assertEqual((seen, raised.exception.code, len(server.asked)), ([1], "data_loss", 1))
 
+    def test_the_class_of_data_is_stated_where_it_comes_in(self):
+        server = self.stand_in(StandIn(lambda *_: (200, {"id": "ses_1"})))
+        server.drover.create("ward", "hello", data_class={"residency": ["de", "fr"], "retention": "none"})
+        server.drover.create("ward")
+        server.drover.message("ses_1", "more", "sensitivity=confidential")
+        server.drover.message("ses_1", "less")
+        self.assertEqual([body for _, body, _ in server.asked], [
+            {"agent": "ward", "message": "hello",
+             "data_class": {"residency": ["de", "fr"], "retention": "none"}},
+            {"agent": "ward"},
+            {"content": "more", "data_class": "sensitivity=confidential"},
+            {"content": "less"}])
+
     def test_serve_answers_with_effects_refuses_nonsense_and_says_what_a_planner_raises(self):
         def plan(request, call):
             if request["step"] == 2:

@@ -155,6 +155,18 @@ test("a damaged journal is an error and not an end", async () => {
   assert.equal(asked.length, 1);
 });
 
+test("the class of data is stated where it comes in", async () => {
+  const { drover, asked } = await standIn(() => [200, { id: "ses_1" }]);
+  const data_class = { residency: ["de", "fr"], retention: "none" };
+  await drover.create({ agent: "ward", message: "hello", data_class });
+  await drover.message("ses_1", "more", "sensitivity=confidential");
+  await drover.message("ses_1", "less");
+  assert.deepEqual(asked.map(({ body }) => body), [
+    { agent: "ward", message: "hello", data_class },
+    { content: "more", data_class: "sensitivity=confidential" },
+    { content: "less" }]);
+});
+
 test("serve answers with effects, refuses nonsense, and says what a planner throws", async () => {
   const server = await serve(({ step }) => {
     if (step === 2) throw new Error("cannot decide");

@@ -3,7 +3,7 @@
 
 import { createServer, type Server } from "node:http";
 import type {
-  Approval, Effect, Event, Item, Json, Message, NewSession, Plan, PlanRequest, Session, ToolItem,
+  Approval, DataClass, Effect, Event, Item, Json, Message, NewSession, Plan, PlanRequest, Session, ToolItem,
 } from "./types.ts";
 export type * from "./types.ts";
 
@@ -72,9 +72,9 @@ export class Drover {
   get(id: string): Promise<Session> {
     return this.call("GET", `/v1/sessions/${encodeURIComponent(id)}`);
   }
-  /** Says something to the agent. */
-  message(id: string, content: string | Message["content"]): Promise<{ sequence: number }> {
-    return this.#post(id, "messages", { content });
+  /** Says something to the agent; data that is stricter than the session's states its class. */
+  message(id: string, content: string | Message["content"], data_class?: string | DataClass): Promise<{ sequence: number }> {
+    return this.#post(id, "messages", { content, data_class });
   }
   /** Answers an approval; `wait_id` stands in its wait.started event. */
   approve(id: string, { wait_id, ...answer }: Approval): Promise<{ sequence: number }> {

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Iterator, Mapping, Sequence, Union
 
-from .types import Effect, Event, Item, Plan, PlanRequest, Session
+from .types import DataClass, Effect, Event, Item, Plan, PlanRequest, Session
 
 __all__ = ["Call", "Drover", "DroverError", "GiveBack", "PlannerServer", "Reply", "Worker", "serve", "work"]
 
@@ -57,17 +57,24 @@ class Drover:
         self._key = key if key is not None else os.environ.get("DROVER_KEY", "")
 
     def create(self, agent: str | Mapping[str, Any], message: Any = None, *,
-               labels: Mapping[str, str] | None = None, plan: Plan | None = None) -> Session:
-        """Durable when it returns. `plan`: the first one, as if the planner had been asked."""
-        session = {"agent": agent, "message": message, "labels": labels, "plan": plan}
+               labels: Mapping[str, str] | None = None, data_class: str | DataClass | None = None,
+               plan: Plan | None = None) -> Session:
+        """Durable when it returns. `plan`: the first one, as if the planner had been asked.
+
+        `data_class` is joined with what the agent states: it may say more, never less.
+        """
+        session = {"agent": agent, "message": message, "labels": labels, "data_class": data_class,
+                   "plan": plan}
         return self.call("POST", "/v1/sessions", _given(session))
 
     def get(self, session: str) -> Session:
         return self.call("GET", _path(session))
 
-    def message(self, session: str, content: Any) -> dict[str, Any]:
-        """Says something to the agent."""
-        return self.call("POST", _path(session, "messages"), {"content": content})
+    def message(self, session: str, content: Any,
+                data_class: str | DataClass | None = None) -> dict[str, Any]:
+        """Says something to the agent; data that is stricter than the session's states its class."""
+        message = {"content": content, "data_class": data_class}
+        return self.call("POST", _path(session, "messages"), _given(message))
 
     def approve(self, session: str, wait_id: str, decision: str = "approve", *,
                 arguments: Mapping[str, Any] | None = None, explanation: str | None = None) -> dict[str, Any]:
