@@ -120,6 +120,24 @@ TEST_F(CostTest, EachTenantSeesItsOwn) {
   EXPECT_EQ(account.at("used", "money")->string()->substr(0, 7), "0.00002");
 }
 
+TEST_F(CostTest, ABudgetIsShownBeforeAnybodyHasCalled) {
+  budgets(R"([{"name":"house","money":5},{"name":"b","tenant":"ten_b","tokens":9,"per":"day"},)"
+          R"({"name":"each","key":"*","requests":9}])");
+  auto names = [&](const std::string& key) {
+    std::string out;
+    Json json = call("GET", "/v1/budgets", "", key).json();
+    for (const Json& b : *json.find("data")->array_items()) {
+      out += std::string(b.get_string("name").value_or("?")) + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(names("k-operator"), "b house ") << "nobody is there whose 'each' could be";
+  EXPECT_EQ(names("k-other"), "b ");
+  imposter("one.test").script(answer(200, chat_body("a")));
+  EXPECT_EQ(chat(false, "k-all").status, 200);
+  EXPECT_EQ(names("k-operator"), "b each house ");
+}
+
 TEST_F(CostTest, ABillOfNobodyIsRefused) {
   const std::string row = "request_id,cost_usd\nr,1\n";
   auto post = [&](const std::string& scope) {

@@ -128,7 +128,8 @@ class Accounts {
   RateState rates(const Hold& hold);
   RateState rates(const Caller& who, const catalog::Endpoint& endpoint);
 
-  /// Every account: its budget, whom it is for, what is used and reserved.
+  /// Every account: its budget, whom it is for, what is used and reserved. Those "for each" are
+  /// there once somebody has called, the others from the first day.
   struct Report {
     const Account* account = nullptr;
     Use used, reserved;
@@ -150,6 +151,8 @@ class Accounts {
   /// The account of that budget for a call of that line; null: it is not for such calls.
   Result<Account*> account_of(const BudgetPtr& budget, const trace::LedgerLine& line);
   void forget_idle_accounts();
+  /// The accounts of budgets that are not "for each".
+  void open_fixed();
   void seed(const std::vector<BudgetPtr>& fresh);
   RateState rates_of(const AccountLine& line);
   Error refusal(Account& account, Lack lack, const Use& more);

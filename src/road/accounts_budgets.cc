@@ -71,7 +71,7 @@ Result<void> Accounts::set_budgets(std::vector<Budget> budgets) {
   by_key_.clear();
   for (const BudgetPtr& b : budgets_) {
     const std::string& key = b->of(Dimension::kKey);
-    (key.empty() || key == "*" ? general_ : by_key_[key]).push_back(b);
+    (key.empty() || key == kEach ? general_ : by_key_[key]).push_back(b);
   }
   for (auto it = accounts_.begin(); it != accounts_.end();) {
     auto still = by_identity.find(it->second->budget().identity());
