@@ -149,14 +149,10 @@ uint64_t print_page(const Json& list, uint64_t next, bool json) {
 }
 
 int run_events(const Arguments& a) {
-  const std::string from = a.get("from");
-  if (from.empty() || from.find_first_not_of("0123456789") != std::string::npos) {
-    return complain(usage_error("--from is the number of an event, such as 1").value());
-  }
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   const bool json = a.has("json");
-  uint64_t next = std::strtoull(from.c_str(), nullptr, 10);
+  uint64_t next = std::strtoull(a.get("from").c_str(), nullptr, 10);
   const std::string how = a.has("skip-damaged") ? "&skip_damaged=true" : "";
   if (a.has("follow")) {
     if (!how.empty()) {

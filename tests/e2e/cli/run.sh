@@ -51,6 +51,12 @@ d 2 trace
 has 'ID is required' err
 d 2 run --nope
 has 'nope' err
+d 2 sim --port 70000
+has "--port: '70000' is not a number from 0 to 65535" err
+d 2 sim --jitter a
+has "'a' is not a number" err
+d 2 demo --seed now
+has "'now' is not a whole number" err
 for group in session memory key tenant tool config contract; do
   d 0 "$group" --help
 done
