@@ -116,14 +116,15 @@ class ClientTest(unittest.TestCase):
         q = self.queue(items, lambda _: ACCEPTED)
         worker = work("q", drover=q.drover, tools={
             "broken": broken, "later": later,
-            "reply": lambda call, **_: Reply("done", plan={"kind": "end"})})
+            "reply": lambda call, **_: Reply("done", plan={"kind": "end"}, data_class="retention=none")})
         self.until(lambda: len(q.results()) == 4)
         worker.stop()
         broke, late, unknown, reply = (body for _, body in q.results())
         self.assertEqual((broke["content"], broke["is_error"]), ("no stock", True))
         self.assertEqual(late["error"]["message"], "closed until nine")
         self.assertIn("no tool 'unknown'", unknown["error"]["message"])
-        self.assertEqual(reply["plan"], {"effects": [{"kind": "end"}]})
+        self.assertEqual((reply["plan"], reply["data_class"]),
+                         ({"effects": [{"kind": "end"}]}, "retention=none"))
 
     def test_a_superseded_result_is_dropped_and_the_worker_goes_on(self):
         problems = []

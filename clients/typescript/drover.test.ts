@@ -72,7 +72,7 @@ test("what a tool throws is told to the agent; what it gives back is another att
   const worker = work("q", { drover: q.drover, tools: {
     broken: () => { throw new Error("no stock"); },
     later: () => { throw new GiveBack("closed until nine"); },
-    reply: () => new Reply("done", { plan: { kind: "end" } }),
+    reply: () => new Reply("done", { plan: { kind: "end" }, data_class: "retention=none" }),
   } });
   await until(() => q.results().length === 4);
   await worker.stop();
@@ -80,7 +80,7 @@ test("what a tool throws is told to the agent; what it gives back is another att
   assert.deepEqual([broken.content, broken.is_error], ["no stock", true]);
   assert.equal(later.error.message, "closed until nine");
   assert.match(unknown.error.message, /no tool 'unknown'/);
-  assert.deepEqual(reply.plan, { effects: [{ kind: "end" }] });
+  assert.deepEqual([reply.plan, reply.data_class], [{ effects: [{ kind: "end" }] }, "retention=none"]);
 });
 
 test("a superseded result is dropped, and the worker goes on", async () => {

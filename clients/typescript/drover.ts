@@ -232,9 +232,12 @@ export class Reply {
   isError: boolean;
   /** What is next, recorded in the same commit: the planner is not asked. */
   plan?: Plan;
-  constructor(content: string, more: { isError?: boolean; plan?: Effect | Effect[] | Plan } = {}) {
+  /** Of what the content says; from then on the session has it too. */
+  data_class?: string | DataClass;
+  constructor(content: string, more: { isError?: boolean; data_class?: string | DataClass; plan?: Effect | Effect[] | Plan } = {}) {
     this.content = content;
     this.isError = more.isError ?? false;
+    this.data_class = more.data_class;
     if (more.plan !== undefined) this.plan = planOf(more.plan);
   }
 }
@@ -354,7 +357,7 @@ export class Worker {
         return posted({ plan: planOf(await this.#options.plan(item, call)) });
       }
       const reply = await this.#use(item, call);
-      return posted({ content: reply.content, is_error: reply.isError, plan: reply.plan });
+      return posted({ content: reply.content, is_error: reply.isError, data_class: reply.data_class, plan: reply.plan });
     } catch (error) {
       return { error: { message: messageOf(error) } };
     }

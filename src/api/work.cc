@@ -3,6 +3,7 @@
 #include "api/json_route.h"
 #include "api/steer_read.h"
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 
 namespace drover::api {
 namespace {
@@ -48,6 +49,25 @@ Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices servi
   co_return Json::object().set("expires", format_rfc3339(expires));
 }
 
+/// The class that a worker states of its result. What this server may not hold is a wrong result,
+/// which the worker gives back with these words.
+Task<Result<std::string>> read_class(Context ctx, const Json* body, TenantId tenant,
+                                     const WorkServices* services) {
+  const Json* stated = body->find("data_class");
+  if (stated == nullptr || stated->is_null()) co_return std::string();
+  if (body->find("content") == nullptr) {
+    co_return fail(Code::kInvalidArgument, "a 'data_class' goes with a 'content'");
+  }
+  CO_TRY(contract::DataClass data, contract::DataClass::from_json(*stated));
+  std::string text = data.text();
+  if (!services->check_data) co_return text;
+  auto checked = co_await services->check_data(ctx, std::move(tenant), std::move(text));
+  if (!checked && checked.error().code == Code::kPermissionDenied) {
+    checked.error().code = Code::kInvalidArgument;
+  }
+  co_return checked;
+}
+
 std::string result_text(session::WorkAnswer answer) {
   Json out = Json::object();
   out.set("accepted", true).set("sequence", answer.sequence);
@@ -59,9 +79,10 @@ Task<Result<std::string>> result(Context ctx, Exchange& exchange, WorkServices s
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   session::WorkResult result;
   CO_TRY(result.body, co_await read_json(ctx, exchange));
-  // A class of data that nobody reads would be none at all.
-  CO_TRY_VOID(body::known(result.body,
-                          {"plan", "content", "is_error", "error", "next", "worker", "lease_ms"}));
+  CO_TRY_VOID(body::known(result.body, {"plan", "content", "is_error", "data_class", "error",
+                                        "next", "worker", "lease_ms"}));
+  CO_TRY(result.data_class,
+         co_await read_class(ctx, &result.body, exchange.principal.tenant, &services));
   CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
   CO_TRY(result.worker, body::text(result.body, "worker"));

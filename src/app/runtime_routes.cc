@@ -66,6 +66,7 @@ void Runtime::add_routes(api::Router& router) {
   api::add_placement_routes(router, placement);
   api::WorkServices work;
   work.sessions = sessions_.get();
+  work.check_data = sessions.check_data;
   api::add_work_routes(router, work);
   api::AgentServices agents;
   agents.agents = agents_.get();

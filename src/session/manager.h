@@ -98,6 +98,8 @@ struct LeaseRequest {
 /// What a worker hands back for its lease: exactly one of plan and content, or error.
 struct WorkResult {
   Json body;  // {"plan"}, {"content", "is_error"?, "plan"?} or {"error"}
+  /// Of its content, as text; the operator's word for the queue is joined to it.
+  std::string data_class;
   /// Lease the session's next item to the same worker.
   bool next = false;
   Duration lease_time = limits::kLeaseTime;

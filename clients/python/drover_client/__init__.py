@@ -253,11 +253,13 @@ class GiveBack(Exception):
 class Reply:
     """What a tool returns to say more than its content.
 
-    `plan`: what is next, recorded in the same commit: the planner is not asked.
+    `plan`: what is next, recorded in the same commit: the planner is not asked. `data_class`: of
+    what the content says; from then on the session has it too.
     """
 
-    def __init__(self, content: str, is_error: bool = False, plan: Any = None):
-        self.content, self.is_error = content, is_error
+    def __init__(self, content: str, is_error: bool = False, plan: Any = None,
+                 data_class: str | DataClass | None = None):
+        self.content, self.is_error, self.data_class = content, is_error, data_class
         self.plan = None if plan is None else _plan_of(plan)
 
 
@@ -370,7 +372,8 @@ class Worker:
                 result = {"plan": _plan_of(self._planner(item, call))}
             else:
                 reply = self._use(item, call)
-                result = _given({"content": reply.content, "is_error": reply.is_error, "plan": reply.plan})
+                result = _given({"content": reply.content, "is_error": reply.is_error,
+                                 "data_class": reply.data_class, "plan": reply.plan})
             json.dumps(result)  # what cannot be posted is the user's mistake too
             return result
         except Exception as error:  # pylint: disable=broad-except  # the code is the user's
