@@ -1,6 +1,7 @@
 #include "session/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/limits/session.h"
 
@@ -76,7 +77,19 @@ Result<void> check_extension(const Json& body) {
   return {};
 }
 
+/// A misspelt need would be none, and the call would go where it must not.
+Result<void> check_model_call_members(const Json& body) {
+  for (const Json::Member& m : *body.members()) {
+    constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
+    if (std::find(kKnown.begin(), kKnown.end(), m.first) != kKnown.end()) continue;
+    return bad("unknown member '" + m.first +
+               "' (a model_call has models, output_tokens and needs)");
+  }
+  return {};
+}
+
 Result<void> check_model_call(const Json& body) {
+  TRY_VOID(check_model_call_members(body));
   if (!good_count(body, "output_tokens")) {
     return bad("'output_tokens' must be a whole number of at least 1");
   }

@@ -229,6 +229,8 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":"m"}])").find("models"), std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":[7]}])").find("models"), std::string::npos);
+  EXPECT_NE(refused(R"([{"kind":"model_call","need":{"attested":"aws-nitro"}}])").find("'need'"),
+            std::string::npos);
   EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }
