@@ -151,8 +151,8 @@ int check(const Arguments& a) {
   auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : places_of(a, "");
   for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
   if (!wrong.empty()) {
-    std::fprintf(stderr, "drover: %zu faults; each must be mended before the file is used\n",
-                 wrong.size());
+    std::fprintf(stderr, "drover: %zu fault%s; each must be mended before the file is used\n",
+                 wrong.size(), wrong.size() == 1 ? "" : "s");
     return kExitFailed;
   }
   if (!places) return complain(places.error());

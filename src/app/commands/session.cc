@@ -92,7 +92,10 @@ int run_show(const Arguments& a) {
     table.print();
     return kExitOk;
   }
-  row("data", member(*session, "data_class"));
+  // Whole: what is cut off would look as if it were not restricted.
+  if (std::string data = member(*session, "data_class"); !data.empty()) {
+    table.add({"data", std::move(data)});
+  }
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
     row("tokens",
