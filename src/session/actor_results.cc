@@ -56,7 +56,7 @@ std::string Actor::class_of_result(const Command& command) const {
 Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   if (plan == nullptr) return fail(Code::kInvalidArgument, "this item asks for a 'plan'");
-  TRY_VOID(check_plan(*plan));
+  TRY_VOID(check_new_plan(*plan));
   TRY_VOID(check_waits(state_, *plan));
   put_down(command.sequence);
   Json payload = take_member(command.payload, "plan");
@@ -73,7 +73,7 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   bool next = plan != nullptr && !plan->is_null();
   if (next) {
-    TRY_VOID(check_plan(*plan));
+    TRY_VOID(check_new_plan(*plan));
     TRY_VOID(check_waits(state_, *plan));
   }
   put_down(command.sequence);

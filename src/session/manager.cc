@@ -168,7 +168,7 @@ Result<Command> SessionManager::start_command(const Principal& who, NewSession s
     if (!spec.agent.planner.set()) {
       return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
     }
-    TRY_VOID(check_plan(spec.plan));
+    TRY_VOID(check_new_plan(spec.plan));
     start.payload.set("plan", std::move(spec.plan));
   }
   return start;

@@ -77,7 +77,6 @@ Result<void> check_extension(const Json& body) {
   return {};
 }
 
-/// A misspelt need would be none, and the call would go where it must not.
 Result<void> check_model_call_members(const Json& body) {
   for (const Json::Member& m : *body.members()) {
     constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
@@ -89,7 +88,6 @@ Result<void> check_model_call_members(const Json& body) {
 }
 
 Result<void> check_model_call(const Json& body) {
-  TRY_VOID(check_model_call_members(body));
   if (!good_count(body, "output_tokens")) {
     return bad("'output_tokens' must be a whole number of at least 1");
   }
@@ -154,6 +152,17 @@ Result<void> check_plan(const Json& plan) {
     if (end == nullptr && kind == "end") end = &item;
   }
   if (end != nullptr && end != &items->back()) return bad("nothing may follow an 'end'");
+  return {};
+}
+
+Result<void> check_new_plan(const Json& plan) {
+  TRY_VOID(check_plan(plan));
+  const Json::Array& effects = *plan.find("effects")->array_items();
+  for (size_t i = 0; i < effects.size(); ++i) {
+    if (effects[i].get_string("kind") != "model_call") continue;
+    auto known = check_model_call_members(effects[i]);
+    if (!known) return bad("effect " + std::to_string(i + 1) + ": " + known.error().message);
+  }
   return {};
 }
 
