@@ -194,16 +194,19 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     }
     const trace::Billing& booked = call->record.billing;
     match.tier = row.tier.empty() ? call->record.tier : row.tier;
-    match.billed = price(call->line, call->record.at, merged(row.usage, booked.usage), match.tier);
+    match.extra = extra || !call->settled;
+    contract::Usage usage = match.extra ? row.usage : merged(row.usage, booked.usage);
+    match.billed = price(call->line, call->record.at, std::move(usage), match.tier);
     if (row.cost) {
       match.billed.cost = *row.cost;
       match.billed.cost_known = true;
+    } else if (!match.extra && !match.billed.cost_known && booked.cost_known) {
+      // Its endpoint is configured no more: the money stays as it was booked, an estimate.
+      match.billed.cost = booked.cost;
+      match.billed.cost_known = true;
+      match.billed.usage.estimated = true;
     }
-    if (extra || !call->settled) {
-      match.extra = true;
-      match.billed = price(call->line, call->record.at, row.usage, match.tier);
-      if (row.cost) match.billed.cost = *row.cost;
-      match.billed.cost_known = match.billed.cost_known || row.cost.has_value();
+    if (match.extra) {
       out.added.push_back(std::move(match));
     } else if (booked.usage.estimated) {
       out.corrected.push_back(std::move(match));
@@ -256,7 +259,8 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     Match match;
     match.call = &call;
     match.tier = call.record.tier;
-    match.billed = price(call.line, call.record.at, nothing_used(), match.tier);
+    match.billed.usage = nothing_used();
+    match.billed.cost_known = true;
     (call.record.billing.usage.estimated ? out.estimated : out.unbilled).push_back(match);
   }
   return out;

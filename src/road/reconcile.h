@@ -9,6 +9,9 @@
 // usage the provider itself told and whose bill says otherwise (other tokens, another service tier)
 // is a difference: it is listed, and changed only if asked.
 //
+// A call whose price nobody knows any more (its endpoint is configured no more) keeps the money that
+// it was booked with, as an estimate, unless the bill tells it.
+//
 // One call may have attempts at several providers under one key. Rows that name their provider (or
 // endpoint, or region) are held against those of that place alone; rows that name none may be taken
 // for another place's, at its price.

@@ -25,7 +25,8 @@ class ReconcileTest : public testing::Test {
     reader_.take(r, line_);
     return r.call;
   }
-  void settle(uint64_t call, std::string request, int64_t in, int64_t out, bool estimated = false) {
+  void settle(uint64_t call, std::string request, int64_t in, int64_t out, bool estimated = false,
+              std::string_view cost = "") {
     LedgerRecord r;
     r.kind = RecordKind::kSettle;
     r.call = call;
@@ -36,6 +37,8 @@ class ReconcileTest : public testing::Test {
     r.billing.usage.input_tokens = in;
     r.billing.usage.output_tokens = out;
     r.billing.usage.estimated = estimated;
+    r.billing.cost_known = !cost.empty();
+    if (!cost.empty()) r.billing.cost = Money::parse_usd(cost).value();
     reader_.take(r, lines_[call]);
   }
   void release(uint64_t call) {
@@ -49,10 +52,12 @@ class ReconcileTest : public testing::Test {
     EXPECT_TRUE(rows) << rows.error().message;
     rows_ = std::move(*rows);
     calls_ = std::move(reader_).calls();
-    PriceOf price = [](const LedgerLine&, WallTime, contract::Usage usage, std::string_view tier) {
+    PriceOf price = [](const LedgerLine& line, WallTime, contract::Usage usage,
+                       std::string_view tier) {
       trace::Billing out;
       out.usage = std::move(usage);
-      out.cost_known = true;
+      out.cost_known = line.endpoint != "gone";
+      if (!out.cost_known) return out;
       const int64_t rate = tier == "flex" ? 500 : 1000;
       out.cost = Money::from_pico_usd(rate) * out.usage.input_tokens.value_or(0);
       return out;
@@ -233,6 +238,25 @@ TEST_F(ReconcileTest, AnAttemptThatWasSentTwiceAndBilledTwiceGetsARowMore) {
   ASSERT_EQ(r.added.size(), 1u);
   EXPECT_TRUE(r.added[0].extra);
   EXPECT_EQ(r.added[0].billed.usage.output_tokens, 1);
+}
+
+// Its endpoint was taken out of the configuration, or this is a folder without one.
+TEST_F(ReconcileTest, WithoutAPriceTheMoneyStaysAsItWasBooked) {
+  settle(reserve("k1", "gone"), "", 50, 50, true, "0.5");
+  settle(reserve("k2", "gone"), "", 50, 50, true, "0.5");
+  settle(reserve("k3", "gone"), "", 50, 50, true, "0.5");
+  Reconciliation r =
+      run("idempotency_key,input_tokens,output_tokens,cost_usd\nk1,40,20,\nk2,40,20,0.25\n");
+  ASSERT_EQ(r.corrected.size(), 2u);
+  EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 40);
+  EXPECT_EQ(r.corrected[0].billed.cost.usd(), "0.5");
+  EXPECT_TRUE(r.corrected[0].billed.cost_known);
+  EXPECT_TRUE(r.corrected[0].billed.usage.estimated) << "the money is one still";
+  EXPECT_EQ(r.corrected[1].billed.cost.usd(), "0.25");
+  EXPECT_FALSE(r.corrected[1].billed.usage.estimated);
+  ASSERT_EQ(r.estimated.size(), 1u);
+  EXPECT_TRUE(r.estimated[0].billed.cost_known) << "nothing costs nothing";
+  EXPECT_TRUE(r.estimated[0].billed.cost.is_zero());
 }
 
 TEST_F(ReconcileTest, ABillInMoneyAloneSetsTheMoney) {

@@ -100,7 +100,8 @@ void print_answer(const Json& answer) {
   table.print();
   for (const Group& group : kGroups) print_group(answer, group, 20);
   const int64_t applied = answer.get_int("applied").value_or(0);
-  if (applied > 0) std::printf("\n%lld calls were corrected\n", static_cast<long long>(applied));
+  if (applied == 1) std::printf("\n1 call was corrected\n");
+  if (applied > 1) std::printf("\n%lld calls were corrected\n", static_cast<long long>(applied));
 }
 
 /// `providers`: whose the bill is if no flag says it.
@@ -133,7 +134,7 @@ Result<Json> hold_against(ApiClient& client, std::string_view apply, const std::
 }
 
 int run_import(const Arguments& a) {
-  auto client = ApiClient::connect(a, Need::kWrite);
+  auto client = ApiClient::connect(a, Need::kBooks);
   if (!client) return complain(client.error());
   auto text = read_source(**client, a.get("FILE"));
   if (!text) return complain(text.error());
@@ -187,7 +188,7 @@ int run_reconcile(const Arguments& a) {
     all_named = all_named && !provider.empty();
     providers += (providers.empty() ? "" : ",") + provider;
   }
-  auto client = ApiClient::connect(a, Need::kWrite);
+  auto client = ApiClient::connect(a, Need::kBooks);
   if (!client) return complain(client.error());
   auto rows = all_rows(**client, sources);
   if (!rows) return complain(rows.error());
