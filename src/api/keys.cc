@@ -106,10 +106,10 @@ Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services)
   CO_TRY(auto scopes, read_scopes(body));
   std::string label(body.get_string("label").value_or(""));
   CO_TRY(Json budgets, read_budgets(body));
-  const bool limited = !budgets.is_null();
   CO_TRY(auto made, co_await services.keys->create(ctx, std::move(tenant), std::move(label),
                                                    std::move(scopes), std::move(budgets)));
-  if (limited && services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
+  // Its own, and those that the configuration has for keys of this label.
+  if (services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
   Json out = key_json(made.info);
   out.set("key", std::string(made.key.reveal()));
   co_return out;

@@ -59,6 +59,9 @@ struct RuntimeOptions {
   std::map<std::string, std::string> secrets;
   /// Take up sessions that were running. Not for a command that only looks at a folder.
   bool recover = true;
+  /// Leave out budgets and classes for tenants and keys that are not there: who makes them with a
+  /// command needs a runtime first.
+  bool skip_unknown_parties = false;
   /// Hears streamed answers while they come in; may be null, outlives the runtime.
   session::LiveAnswers* live = nullptr;
 };
@@ -145,6 +148,8 @@ class Runtime {
   Task<void> retry_refused(Context ctx);
   /// What the road is set to, with the ids of tenants and keys, which must be loaded.
   Result<road::Settings> road_settings(const Config& config) const;
+  /// With tenant and key by their ids: one for each key that it means.
+  Result<std::vector<road::Budget>> by_ids(road::Budget budget) const;
   /// The budgets of a configuration and of the keys, which must be loaded.
   Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
 
