@@ -54,7 +54,8 @@ struct Resolution {
 struct ExtensionDecision {
   std::string request_id;
   bool granted = true;
-  /// "step", "session" (steps), or "tree". A request is always of the step.
+  /// "step", "session" (steps), "tree", or "account": a budget of the server had stopped it, and it
+  /// tries again. A request is always of the step.
   std::string budget = "step";
   std::optional<int64_t> tokens;
   std::optional<Duration> time;

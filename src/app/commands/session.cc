@@ -67,6 +67,10 @@ void show_purge(const Json& purge, Row row) {
   row("last hash", member(purge, "last_hash"));
 }
 
+uint64_t number(const Json& object, std::string_view name) {
+  return static_cast<uint64_t>(object.get_int(name).value_or(0));
+}
+
 int run_show(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
@@ -98,8 +102,8 @@ int run_show(const Arguments& a) {
   }
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
-    row("tokens",
-        member(*usage, "input_tokens") + " in, " + member(*usage, "output_tokens") + " out");
+    row("tokens", std::to_string(number(*usage, "input_tokens")) + " in, " +
+                      std::to_string(number(*usage, "output_tokens")) + " out");
   }
   row("cost", "$" + member(*session, "cost_usd"));
   row("trace", member(*session, "trace_id"));
@@ -117,10 +121,6 @@ void print_event(const Json& event, std::string_view line, bool json) {
                 printable(event_summary(event)).c_str());
   }
   std::fflush(stdout);
-}
-
-uint64_t number(const Json& object, std::string_view name) {
-  return static_cast<uint64_t>(object.get_int(name).value_or(0));
 }
 
 /// One page of the journal: events, and between them what is damaged. The next sequence.
