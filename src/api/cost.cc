@@ -223,8 +223,15 @@ Result<road::BillScope> read_scope(const Exchange& exchange) {
     std::string text = param(exchange, name);
     if (text.empty()) continue;
     const bool day = text.size() == 10;
-    if (day) text += std::string_view(name) == "from" ? "T00:00:00Z" : "T23:59:59.999999999Z";
-    TRY(*slot, parse_rfc3339(text));
+    const char* rest = !day                               ? ""
+                       : std::string_view(name) == "from" ? "T00:00:00Z"
+                                                          : "T23:59:59.999999999Z";
+    auto time = parse_rfc3339(text + rest);
+    if (!time) {
+      return fail(Code::kInvalidArgument,
+                  "'" + text + "' is no time: write a day, 2026-11-23, or RFC 3339");
+    }
+    *slot = *time;
   }
   return out;
 }

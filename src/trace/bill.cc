@@ -120,9 +120,24 @@ Result<std::vector<std::string>> take_cells(std::string_view& text) {
   return cells;
 }
 
+/// Without columns that say what was billed there is no row, and every call would be unbilled.
+Result<void> check_head(const std::vector<std::string>& head) {
+  for (const std::string& column : head) {
+    const std::string_view name = canonical(column);
+    if (name == "cost_usd") return {};
+    for (const TokenField& f : kTokens) {
+      if (name == f.name) return {};
+    }
+  }
+  return fail(Code::kInvalidArgument,
+              "the bill's first line names neither input_tokens nor another column of tokens, nor "
+              "cost_usd: name the columns as `drover cost import --help` has them");
+}
+
 Result<std::vector<BillRow>> read_csv(std::string_view text) {
   TRY(std::vector<std::string> head, take_cells(text));
   for (std::string& name : head) name = to_lower(trim(name));
+  TRY_VOID(check_head(head));
   std::vector<BillRow> out;
   for (size_t number = 2; !text.empty(); ++number) {
     auto cells = take_cells(text);
