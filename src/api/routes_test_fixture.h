@@ -10,6 +10,7 @@
 #include "api/keys.h"
 #include "api/memory.h"
 #include "api/sessions.h"
+#include "api/signature.h"
 #include "api/steering.h"
 #include "api/traces.h"
 #include "api/work.h"
@@ -17,6 +18,7 @@
 #include "policy/gate.h"
 #include "road/effects.h"
 #include "store/memory/memory_store.h"
+#include "store/memory/sim_disk.h"
 
 namespace drover::api {
 
@@ -34,6 +36,7 @@ class RoutesFixture : public ApiFixture {
     s.tools = &tools_;
     s.effects = &effects_;
     s.spans = &spans_;
+    s.signer = &signer_;
     sessions_ = std::make_unique<session::SessionManager>(s, Context(loop_));
     SessionServices sessions;
     sessions.sessions = sessions_.get();
@@ -62,6 +65,10 @@ class RoutesFixture : public ApiFixture {
     keys.keys = &keys_;
     keys.tenants = &tenants_;
     add_key_routes(*router_, keys);
+    SignatureServices signature;
+    signature.sessions = sessions_.get();
+    signature.signer = &signer_;
+    add_signature_routes(*router_, signature);
     TraceServices traces;
     traces.spans = &store_.spans();
     traces.sessions = sessions_.get();
@@ -91,6 +98,7 @@ class RoutesFixture : public ApiFixture {
   ~RoutesFixture() override {
     stop_serving();
     loop_.run_task(sessions_->stop());
+    loop_.run_task(signer_.stop());
     loop_.run_task(audit_.stop());
   }
 
@@ -108,6 +116,14 @@ class RoutesFixture : public ApiFixture {
     EXPECT_EQ(reply.header("content-type"), "application/json");
   }
 
+  std::unique_ptr<store::SignatureFiles> signature_files() {
+    auto key = crypto::SigningKey::generate(crypto::SignatureAlgorithm::kEs256, random_);
+    return std::move(*store::SignatureFiles::open(disk_, "/data/signatures", std::move(key)));
+  }
+
+  store::SimDisk disk_{random_};
+  async::InlineExecutor inline_executor_;
+  store::BatchSigner signer_{signature_files(), inline_executor_, Context(loop_)};
   store::MemoryStore store_{random_};
   memory::Memory memory_{store_.records()};
   identity::Tenants tenants_{store_.documents(), random_};

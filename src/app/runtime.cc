@@ -120,7 +120,7 @@ Result<void> Runtime::open_store() {
   TRY(store_, store::open_log_store(options, clock_, random_));
   TRY(stream_log_, store::open_stream_files(disk_, config_.data + "/streams", blocking_, clock_));
   TRY(ledger_log_, trace::LedgerLog::open(disk_, config_.data + "/ledger", boot_of_machine()));
-  return {};
+  return open_signer();
 }
 
 Result<void> check_endpoint(const providers::ProviderTable& table, const catalog::Endpoint& e) {
@@ -203,6 +203,7 @@ session::Services Runtime::session_services() {
   s.kept_spans = &store_->spans();
   s.streams = stream_log_.get();
   s.audit = audit_.get();
+  s.signer = signer_.get();
   return s;
 }
 
@@ -414,6 +415,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
 Task<void> Runtime::stop(Context ctx) {
   if (sessions_ == nullptr) co_return;
   co_await sessions_->stop();
+  if (signer_ != nullptr) co_await signer_->stop();
   co_await batches_->close();
   co_await live_->stop();
   co_await road_->close();

@@ -36,6 +36,7 @@
 #include "session/agents.h"
 #include "session/http_planner.h"
 #include "session/manager.h"
+#include "store/batch_signer.h"
 #include "store/data_folder.h"
 #include "store/posix_disk.h"
 #include "store/sqlite/backup.h"
@@ -128,6 +129,7 @@ class Runtime {
  private:
   struct Memories;
   Result<void> open_store();
+  Result<void> open_signer();
   Result<std::vector<session::PlannerOrigin>> resolved_planners(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
   Result<void> check_agent(const session::AgentSpec& agent) const;
@@ -170,6 +172,7 @@ class Runtime {
   SystemClock clock_;  // for the store's threads
   std::unique_ptr<store::DataFolder> folder_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::BatchSigner> signer_;  // null: in memory, or only looked at
   ScratchStores scratch_stores_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;

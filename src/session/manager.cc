@@ -316,6 +316,9 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   row.spent.cost = state.cost;
   row.spent.spawns = state.spawns;
   CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
+  if (services_.signer != nullptr) {
+    services_.signer->durable(id, state.last_sequence, state.last_hash);
+  }
   co_return id;
 }
 
