@@ -169,6 +169,20 @@ void check_zones(const catalog::Facts& facts, const std::string& at, const TellF
   }
 }
 
+/// nullopt: not stated, or a fault.
+std::optional<road::Preference> preference(const Json& placement, std::string_view key,
+                                           const TellFault& fault) {
+  const Json* stated = placement.find(key);
+  if (stated == nullptr || stated->is_null()) return std::nullopt;
+  std::string name = stated->string() == nullptr ? stated->dump() : *stated->string();
+  auto parsed = road::parse_preference(name);
+  if (!parsed) {
+    fault("placement." + std::string(key), "'" + name + "' is no preference",
+          "listed, balanced, cheapest, fastest, greenest or spare");
+  }
+  return parsed;
+}
+
 }  // namespace
 
 void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
@@ -205,14 +219,10 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
   }
   if (const Json* placement = root.find("placement");
       placement != nullptr && !placement->is_null() &&
-      known(*placement, "placement", {"prefer"}, fault)) {
-    std::string_view prefer = placement->get_string("prefer").value_or("listed");
-    auto parsed = road::parse_preference(prefer);
-    if (!parsed) {
-      fault("placement.prefer", "'" + std::string(prefer) + "' is no preference",
-            "listed, balanced, cheapest, fastest, greenest or spare");
-    }
-    out.road.preference = parsed.value_or(road::Preference::kListed);
+      known(*placement, "placement", {"prefer", "low_risk"}, fault)) {
+    out.road.preference =
+        preference(*placement, "prefer", fault).value_or(road::Preference::kListed);
+    out.road.low_risk = preference(*placement, "low_risk", fault);
   }
   if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
     read_policy(*section, path, read_file, fault, out);

@@ -20,7 +20,7 @@ ConfigOutcome parse(std::string_view text) { return parse_config("drover.yaml", 
 constexpr std::string_view kWhole = R"(
 here: {region: eu-central-1, zone: de, cleared_for: restricted}
 catalog: [own.yaml]
-placement: {prefer: cheapest}
+placement: {prefer: cheapest, low_risk: fastest}
 policy:
   zones:
     - {name: de-by, within: [de], title: Bavaria}
@@ -100,6 +100,7 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   const Config& c = outcome.config;
   EXPECT_EQ(c.road.here, "eu-central-1");
   EXPECT_EQ(c.road.preference, road::Preference::kCheapest);
+  EXPECT_EQ(c.road.low_risk, road::Preference::kFastest);
   EXPECT_EQ(c.things.at(road::kOwnStore).facts.text("zone"), "de");
   EXPECT_EQ(c.things.at("files").data_class, "patient");
   EXPECT_EQ(c.things.at("http://127.0.0.1:9000").facts.text("zone"), "de");
