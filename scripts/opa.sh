@@ -22,6 +22,7 @@ find_go() {
     minor="$("$go" env GOVERSION | sed -n 's/^go1\.\([0-9]*\).*/\1/p')"
     [ "${minor:-0}" -ge $GO_NEEDED ] && echo "$go" && return
   done
+  return 0
 }
 
 build() {
@@ -31,7 +32,7 @@ build() {
   mkdir -p "$BUILD/deps"
   # Its sources and what is compiled of them take a gigabyte: they go when it is there.
   work="$(mktemp -d "$BUILD/opa.XXXXXX")"
-  trap 'rm -rf "$work"' EXIT
+  trap "rm -rf '$work'" EXIT
   export GOMODCACHE="$work/modules" GOCACHE="$work/compiled" GOBIN="$work" GOFLAGS=-modcacherw
   export CGO_ENABLED=0 GOWORK=off GO111MODULE=on
   if ! "$go" list -m "$MODULE@$VERSION" >"$log" 2>&1; then
