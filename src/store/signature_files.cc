@@ -1,5 +1,6 @@
 #include "store/signature_files.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -37,18 +38,18 @@ Result<FirstLine> read_first_line(std::string_view text) {
 }
 
 /// The newest line with a head of the session up to `most`.
-Result<std::optional<HeadProof>> find_in(std::string_view text, const SessionId& session,
-                                         uint64_t most) {
+std::optional<HeadProof> find_in(std::string_view text, const SessionId& session, uint64_t most) {
   const std::string quoted = "[\"" + session.str() + "\",";
   size_t at = text.rfind(quoted);
   while (at != std::string_view::npos) {
     const size_t begin = text.rfind('\n', at) + 1;  // the first line holds no head
     const size_t end = text.find('\n', at);
-    TRY(auto found, proof_in(text.substr(begin, end - begin), session, most));
-    if (found) return found;
+    // A line that a power cut damaged proves nothing, and an earlier one may.
+    auto found = proof_in(text.substr(begin, end - begin), session, most);
+    if (found && *found) return std::move(**found);
     at = begin == 0 ? std::string_view::npos : text.rfind(quoted, begin - 1);
   }
-  return std::optional<HeadProof>();
+  return std::nullopt;
 }
 
 /// All whole lines of a file.
@@ -76,29 +77,24 @@ Result<std::unique_ptr<SignatureFiles>> SignatureFiles::open(Disk& disk, std::st
 Result<void> SignatureFiles::take_up(const std::string& name) {
   TRY(auto file, disk_.open(folder_ + "/" + name, Disk::Mode::kWrite));
   TRY(std::string text, read_lines(*file));
-  // Of a file that was just begun nothing but the name may be there.
-  batch_ = std::strtoull(name.c_str(), nullptr, 10);
-  if (batch_ > 0) --batch_;
-  if (text.empty()) {
+  const auto lines = static_cast<uint64_t>(std::count(text.begin(), text.end(), '\n'));
+  const uint64_t first_batch = std::max<uint64_t>(1, std::strtoull(name.c_str(), nullptr, 10));
+  if (lines <= 1) {
+    // Nothing is signed in it: its name is wanted.
+    batch_ = first_batch - 1;
     file.reset();
     return disk_.remove(folder_ + "/" + name);
   }
-  TRY(FirstLine first, read_first_line(text));
-  const size_t last = text.rfind('\n', text.size() - 2);
-  const bool ours = first.key == key_.public_key().spki();
-  if (last == std::string::npos) {
-    previous_ = std::string(64, '0');
-    // Another key's, and nothing was signed: its name is wanted.
-    if (!ours) return disk_.remove(folder_ + "/" + name);
-  } else {
-    const std::string_view line = std::string_view(text).substr(last + 1, text.size() - last - 2);
-    TRY(Json json, Json::parse(line));
-    batch_ = static_cast<uint64_t>(json.get_int("batch").value_or(0));
-    previous_ = crypto::sha256_hex(line);
-  }
-  if (!ours) return {};
+  batch_ = first_batch + lines - 2;
+  const size_t begin = text.rfind('\n', text.size() - 2) + 1;
+  const std::string_view last = std::string_view(text).substr(begin, text.size() - begin - 1);
+  auto first = read_first_line(text);
+  auto json = Json::parse(last);
+  // One that is damaged or another key's is left as it is, and the next batch begins a new one.
+  if (!first || !json || first->key != key_.public_key().spki()) return {};
   TRY_VOID(file->truncate(text.size()));
   bytes_ = text.size();
+  previous_ = crypto::sha256_hex(last);
   file_ = std::move(file);
   return {};
 }
@@ -144,13 +140,12 @@ Result<std::optional<HeadProof>> SignatureFiles::find(const SessionId& session, 
     if (!name->ends_with(kSuffix)) continue;
     TRY(auto file, disk_.open(folder_ + "/" + *name, Disk::Mode::kRead));
     TRY(std::string head, file->read_at(0, kFirstLineBytesMax));
-    if (head.find('\n') == std::string::npos) continue;  // being begun
-    TRY(FirstLine first, read_first_line(head));
-    if (about && first.from > *about + kLateMost) continue;
+    auto first = read_first_line(head);
+    if (!first) continue;  // being begun, or damaged
+    if (about && first->from > *about + kLateMost) continue;
     TRY(std::string text, read_lines(*file));
-    TRY(auto found, find_in(text, session, most));
-    if (found) {
-      found->key = std::move(first.key);
+    if (auto found = find_in(text, session, most)) {
+      found->key = std::move(first->key);
       return found;
     }
     // It was signed in the file that was begun before, or, late, in the one after that.

@@ -149,6 +149,27 @@ TEST_F(SignatureFilesTest, BatchesFollowEachOtherOverRestartsAndTornEnds) {
   EXPECT_EQ(find(*files, 1)->facts.previous, crypto::sha256_hex(lines[1]));
 }
 
+TEST_F(SignatureFilesTest, DamageNeitherStopsAStartNorHidesWhatIsSound) {
+  {
+    auto files = open();
+    ASSERT_TRUE(files->append({head_of(1, 4), head_of(2, 4)}, now_));
+    ASSERT_TRUE(files->append({head_of(1, 5)}, now_));
+  }
+  const std::string path = "/data/signatures/0000000000000001.jsonl";
+  const uint64_t size = *(*disk_.open(path, Disk::Mode::kRead))->size();
+  ASSERT_TRUE(disk_.flip_bit(path, size - 3, 2));  // a bracket at the end of the last line
+  auto files = open();
+  EXPECT_EQ(find(*files, 1)->head, head_of(1, 4));
+  ASSERT_TRUE(files->append({head_of(1, 6)}, now_));
+  EXPECT_EQ(files_there(), 2u);
+  EXPECT_EQ(find(*files, 1)->head, head_of(1, 6));
+  EXPECT_EQ(find(*files, 1)->facts.batch, 3u);
+  EXPECT_EQ(find(*files, 2)->head, head_of(2, 4));
+  ASSERT_TRUE(disk_.flip_bit(path, 2, 2));  // its first line
+  EXPECT_TRUE(open()->append({head_of(2, 9)}, now_));
+  EXPECT_FALSE(find(*files, 2, 8)) << "whose key it was is not known";
+}
+
 TEST_F(SignatureFilesTest, AnotherKeyBeginsAnotherFileAndTheOldOnesStillProve) {
   ASSERT_TRUE(open(1)->append({head_of(1, 4)}, now_));
   auto files = open(2);
