@@ -6,7 +6,7 @@ import threading
 
 import opa
 from border import border
-from places import places, profiles
+from places import placed, places, profiles
 from proof import proof
 from server import WORK, Serve, run, run_all, until, write
 from world import ENV, ask, config_of, place
@@ -195,7 +195,7 @@ def purges():
     assert on_disk(folder, word.encode()) == [], on_disk(folder, word.encode())
 
 
-TESTS = [memories, profiles, places, opa.external, border, purges, proof, opa.reloads]
+TESTS = [memories, profiles, places, placed, opa.external, border, purges, proof, opa.reloads]
 TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
 skipped = []
 if opa.PROGRAM:
