@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
+.PHONY: help run build test test-unit test-e2e test-engine test-opa engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
         bench-gateway bench-durable bench-parked bench-placement package fresh clean distclean
 
 help:           ## this list
@@ -30,6 +30,9 @@ test-e2e:       ## only the end-to-end suites (SUITE=name for one)
 
 test-engine:    ## sessions on a real model: llama.cpp with a small model from PyPI
 	@scripts/test.sh engine
+
+test-opa:       ## the policy suite with a real OPA, built from its Go module where Go is
+	@scripts/test.sh opa
 
 engine:         ## a small real model in build/engine: drover demo --engine local
 	@scripts/engine.sh

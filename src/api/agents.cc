@@ -1,6 +1,7 @@
 #include "api/agents.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 
 namespace drover::api {
 namespace {
@@ -93,6 +94,7 @@ Task<Result<Json>> show_agent(Context ctx, Exchange& exchange, AgentServices ser
 Task<Result<Json>> pin(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kManageAgents));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"version"}));
   const Json* version = body.find("version");
   if (version == nullptr || (!version->is_null() && !version->is_string())) {
     co_return fail(Code::kInvalidArgument, "'version' must be a version, or null for none");
@@ -111,6 +113,7 @@ Task<Result<Json>> pin(Context ctx, Exchange& exchange, AgentServices services) 
 Task<Result<Json>> drain(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kManageAgents));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"version", "draining"}));
   std::string version(body.get_string("version").value_or(""));
   if (version.empty()) co_return fail(Code::kInvalidArgument, "'version' is missing");
   const Json* given = body.find("draining");

@@ -1,11 +1,13 @@
 #include "api/cost.h"
 
 #include <algorithm>
+#include <set>
 
 #include "api/json_route.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/money.h"
+#include "base/near_word.h"
 #include "contract/chat.h"
 #include "identity/tenants.h"
 
@@ -215,16 +217,53 @@ Json matches_json(const std::vector<road::Match>& matches) {
 
 Result<road::BillScope> read_scope(const Exchange& exchange) {
   road::BillScope out;
-  out.provider = param(exchange, "provider");
+  out.providers = words(param(exchange, "provider"));
   out.endpoint = param(exchange, "endpoint");
   for (auto [name, slot] : {std::pair("from", &out.from), std::pair("to", &out.to)}) {
     std::string text = param(exchange, name);
     if (text.empty()) continue;
     const bool day = text.size() == 10;
-    if (day) text += std::string_view(name) == "from" ? "T00:00:00Z" : "T23:59:59.999999999Z";
-    TRY(*slot, parse_rfc3339(text));
+    const char* rest = !day                               ? ""
+                       : std::string_view(name) == "from" ? "T00:00:00Z"
+                                                          : "T23:59:59.999999999Z";
+    auto time = parse_rfc3339(text + rest);
+    if (!time) {
+      return fail(Code::kInvalidArgument,
+                  "'" + text + "' is no time: write a day, 2026-11-23, or RFC 3339");
+    }
+    *slot = *time;
   }
   return out;
+}
+
+/// A name that nobody has would make every row unknown.
+Result<void> check_scope(const road::BillScope& scope, const std::vector<road::LedgerCall>& calls,
+                         const catalog::Catalog& catalog) {
+  std::set<std::string_view> providers, endpoints;
+  for (const road::LedgerCall& call : calls) {
+    providers.insert(call.line.provider);
+    endpoints.insert(call.line.endpoint);
+  }
+  for (const catalog::Endpoint& e : catalog.endpoints()) {
+    providers.insert(e.provider);
+    endpoints.insert(e.id);
+  }
+  for (const std::string& name : scope.providers) {
+    if (providers.contains(name)) continue;
+    std::string_view near = near_word(name, {providers.begin(), providers.end()});
+    return fail(Code::kInvalidArgument,
+                "no endpoint's provider is '" + name + "'" +
+                    (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?"));
+  }
+  road::BillScope named;
+  named.endpoint = scope.endpoint;
+  auto covered = [&](std::string_view id) {
+    trace::LedgerLine line;
+    line.endpoint = id;
+    return named.covers_place(line);
+  };
+  if (named.endpoint.empty() || std::any_of(endpoints.begin(), endpoints.end(), covered)) return {};
+  return fail(Code::kInvalidArgument, "no endpoint is '" + scope.endpoint + "' or begins with it");
 }
 
 Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) {
@@ -240,6 +279,7 @@ Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) 
   CO_TRY(auto rows, trace::read_bill(body));
   CO_TRY(auto turn, co_await services.books->bills().acquire(ctx));
   CO_TRY(auto calls, co_await services.books->calls(ctx));
+  CO_TRY_VOID(check_scope(scope, calls, *services.catalog->get()));
   // Without a suspension from here on: what is compared is what is booked upon.
   road::Reconciliation r =
       road::reconcile(calls, rows, scope, road::price_by(services.catalog->get()));

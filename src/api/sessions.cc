@@ -171,15 +171,15 @@ Task<Result<std::string>> create_session(Context ctx, Exchange& exchange,
   CO_TRY(spec.data_class, co_await read_data_class(ctx, body, spec.agent.data_class,
                                                    exchange.principal.tenant, services));
   const Json* lease = body.find("lease");
-  if (lease == nullptr || !lease->is_object()) {
+  if (lease == nullptr || lease->is_null()) {
     CO_TRY(SessionId id,
            co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
     CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
     co_return session_row_json(row).dump();
   }
   // The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
-  auto millis = lease->get_int("lease_ms");
-  Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
+  CO_TRY_VOID(body::known(*lease, {"lease_ms"}));
+  CO_TRY(Duration time, body::milliseconds(*lease, "lease_ms", limits::kLeaseTime));
   std::string text;
   session::Ahead<session::BegunSession> ahead = [&text](session::BegunSession begun) {
     text = begun_text(std::move(begun));
@@ -296,6 +296,7 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
 Task<Result<Json>> reward(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"name", "value", "step", "source", "explanation"}));
   const Json* value = body.find("value");
   if (value == nullptr || !value->is_number() || !body.get_string("name")) {
     co_return fail(Code::kInvalidArgument, "a reward has a text 'name' and a number 'value'");
@@ -307,7 +308,8 @@ Task<Result<Json>> reward(Context ctx, Exchange& exchange, const SessionServices
 Task<Result<Json>> cancel(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  std::string why(body.get_string("reason").value_or(""));
+  CO_TRY_VOID(body::known(body, {"reason"}));
+  CO_TRY(std::string why, body::text(body, "reason"));
   CO_TRY(uint64_t sequence,
          co_await services.sessions->cancel(ctx, exchange.principal, id, std::move(why)));
   co_return accepted(sequence);

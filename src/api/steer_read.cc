@@ -7,6 +7,8 @@
 namespace drover::api::body {
 namespace {
 
+constexpr int64_t kMillisecondsMax = 1'000'000'000'000;  // 30 years: what is more overflows
+
 tl::unexpected<Error> bad_field(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
@@ -40,6 +42,16 @@ Result<std::optional<int64_t>> count(const Json& body, std::string_view name) {
   std::optional<int64_t> n = value->integer();
   if (!n || *n < 1) return bad_field("'" + std::string(name) + "' must be a whole number above 0");
   return n;
+}
+
+Result<Duration> milliseconds(const Json& body, std::string_view name, Duration fallback) {
+  const Json* value = body.find(name);
+  if (value == nullptr || value->is_null()) return fallback;
+  std::optional<int64_t> n = value->integer();
+  if (!n || *n < 0 || *n > kMillisecondsMax) {
+    return bad_field("'" + std::string(name) + "' must be a number of milliseconds");
+  }
+  return Duration(*n * 1'000'000);
 }
 
 Result<session::ExtensionDecision> amounts(const Json& body) {

@@ -39,9 +39,6 @@ Result<session::ExtensionDecision> read_raise(const Json& json) {
   TRY_VOID(body::known(
       json, {"budget", "tokens", "time_s", "cost_usd", "steps", "spawns", "explanation"}));
   TRY(auto out, body::amounts(json));
-  if (!body::has_amounts(out)) {
-    return bad_steering("say how much more: tokens, time_s, cost_usd, steps or spawns");
-  }
   TRY(std::string budget, body::text(json, "budget"));
   out.budget = budget.empty() ? "tree" : budget;
   return out;

@@ -268,13 +268,13 @@ Result<void> ApiClient::open_folder(Config config, Need need, const std::string&
   config.listen_port = 0;
   config.tls_cert.clear();
   config.tls_key.clear();
-  if (need != Need::kRun) {
-    // Looking at a folder needs none of the secrets that these name.
-    config.endpoints.clear();
-    config.tools.clear();
-  }
+  // Looking at a folder needs none of the secrets that these name.
+  if (need != Need::kRun) config.tools.clear();
+  if (need != Need::kRun) config.attested.clear();
+  if (need != Need::kRun && need != Need::kBooks) config.endpoints.clear();
   RuntimeOptions options;
   options.recover = false;
+  options.skip_unknown_parties = need != Need::kRun;
   runtime_ = std::make_unique<Runtime>(loop_, options);
   std::string folder = config.data;
   auto opened = runtime_->open(std::move(config));

@@ -18,6 +18,7 @@ Command session_export_command();
 Command session_import_command();
 Command session_cancel_command();
 Command session_purge_command();
+Command session_verify_command();
 Command session_approve_command();
 Command session_deny_command();
 Command session_signal_command();

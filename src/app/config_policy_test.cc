@@ -22,7 +22,7 @@ ConfigOutcome parse_policy(std::string_view text) {
 constexpr std::string_view kWholePolicy = R"(
 here: {region: eu-central-1, zone: de, cleared_for: restricted}
 catalog: [own.yaml]
-placement: {prefer: cheapest}
+placement: {prefer: cheapest, low_risk: fastest}
 policy:
   zones:
     - {name: de-by, within: [de], title: Bavaria}
@@ -102,6 +102,7 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   const Config& c = outcome.config;
   EXPECT_EQ(c.road.here, "eu-central-1");
   EXPECT_EQ(c.road.preference, road::Preference::kCheapest);
+  EXPECT_EQ(c.road.low_risk, road::Preference::kFastest);
   EXPECT_EQ(c.things.at(road::kOwnStore).facts.text("zone"), "de");
   EXPECT_EQ(c.things.at("files").data_class, "patient");
   EXPECT_EQ(c.things.at("http://127.0.0.1:9000").facts.text("zone"), "de");
@@ -146,6 +147,20 @@ endpoints:
     scopes.emplace_back(e.facts.text("processing_scope"));
   }
   EXPECT_EQ(scopes, (std::vector<std::string>{"us", "not stated", "not stated", "eu", "", "de"}));
+}
+
+TEST(ConfigPolicy, AnEndpointIsNotAtAPlaceOfAnotherRegion) {
+  ConfigOutcome outcome = parse(R"(
+endpoints:
+  - {id: a, provider: aws-bedrock, model: m, region: us-east-1, place: aws/eu-central-1}
+  - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, place: aws/eu-central-1}
+)");
+  ASSERT_EQ(outcome.faults.size(), 1u);
+  EXPECT_NE(outcome.faults[0].to_string().find(
+                ":3: 'aws/eu-central-1' is in the region 'eu-central-1', and the endpoint's is "
+                "'us-east-1'"),
+            std::string::npos)
+      << outcome.faults[0].to_string();
 }
 
 TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {

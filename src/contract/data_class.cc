@@ -223,6 +223,11 @@ Result<DataClass> DataClass::from_json(const Json& json) {
   return out;
 }
 
+bool DataClass::low_risk() const {
+  return sensitivity <= Sensitivity::kInternal && names.empty() && residency.empty() && !purposes &&
+         usage == 0 && keep_s == kKeepUnlimited;
+}
+
 std::string DataClass::text() const {
   std::string out;
   auto part = [&](std::string_view key, const std::string& value) {

@@ -182,6 +182,19 @@ SigningKey SigningKey::generate(SignatureAlgorithm algorithm, Random& random) {
   return {algorithm, std::move(key)};
 }
 
+Result<SigningKey> SigningKey::from_pem(std::string_view text) {
+  BIO* bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
+  DROVER_ASSERT(bio != nullptr);
+  // A key under a password is refused: without this, OpenSSL would ask the terminal for it.
+  auto no_password = [](char*, int, int, void*) { return 0; };
+  auto key = share_key(PEM_read_bio_PrivateKey(bio, nullptr, no_password, nullptr));
+  BIO_free(bio);
+  auto known = PublicKey::from_openssl(key);
+  ERR_clear_error();
+  if (!known) return fail(Code::kInvalidArgument, "not a private key on P-256 or P-384 in PEM");
+  return SigningKey(known->algorithm(), std::move(key));
+}
+
 PublicKey SigningKey::public_key() const {
   // By way of the bytes, so that no public key carries a private one along.
   unsigned char* der = nullptr;

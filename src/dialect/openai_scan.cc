@@ -156,6 +156,8 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
         wrong = field == kN ? "n must be an integer" : "max_tokens must be an integer";
       } else if (field == kN) {
         out.n = number;
+      } else if (number && out.max_tokens) {
+        wrong = "max_tokens and max_completion_tokens exclude each other";
       } else if (number) {
         out.max_tokens = number;
       }

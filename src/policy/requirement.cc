@@ -170,6 +170,11 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
     return "needs to be within " + zones.name(zone) + "; its zone is " + stated("zone");
   }
   if (dedicated && t.dedicated != 1) return "needs dedicated tenancy; its is " + stated("tenancy");
+  // Evidence is fetched from endpoints only: what a tool or a store is said to be able to prove,
+  // nobody has looked at.
+  if (!evidence.kind.empty() && thing.kind != ThingKind::kModel) {
+    return "needs evidence of kind " + evidence.kind + ", which only a model's endpoint can give";
+  }
   if (!evidence.kind.empty() && !contains(t.attestation, evidence.kind)) {
     return "needs evidence of kind " + evidence.kind +
            "; it can give: " + words_or_none(t.attestation);

@@ -42,6 +42,8 @@ class Prompt {
   bool stream() const;
   bool include_usage() const;
   std::optional<int64_t> max_tokens() const;
+  /// How many answers it asks for: 1 to 1000, whatever it says.
+  int64_t answers() const;
   /// Of all the answers that it asks for.
   std::optional<int64_t> max_tokens_in_all() const;
   /// The service_tier that the caller states; "" for none.

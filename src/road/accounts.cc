@@ -13,9 +13,6 @@ using trace::LedgerLine;
 using trace::LedgerRecord;
 using trace::RecordKind;
 
-/// A text that names no key, tenant or other party as a whole: each of its values by itself.
-constexpr std::string_view kEach = "*";
-
 size_t mix(size_t seed, std::string_view text) {
   return (seed ^ std::hash<std::string_view>()(text)) * 0x9E3779B97F4A7C15ull;
 }

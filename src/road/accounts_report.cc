@@ -28,6 +28,18 @@ std::string whom_text(const Account& account) {
   return out;
 }
 
+/// A call of exactly those that the budget is for.
+trace::LedgerLine line_for(const Budget& b) {
+  trace::LedgerLine out;
+  out.tenant = b.of(Dimension::kTenant);
+  out.key = b.of(Dimension::kKey);
+  out.agent = b.of(Dimension::kAgent);
+  out.session = b.of(Dimension::kSession);
+  out.tree = b.of(Dimension::kTree);
+  out.provider = b.of(Dimension::kProvider);
+  return out;
+}
+
 }  // namespace
 
 Error Accounts::refusal(Account& account, Lack lack, const Use& more) {
@@ -99,7 +111,17 @@ RateState Accounts::rates_of(const AccountLine& line) {
   return out;
 }
 
+void Accounts::open_fixed() {
+  for (const BudgetPtr& budget : budgets_) {
+    const DimensionValues& whom = budget->whom;
+    if (std::find(whom.begin(), whom.end(), kEach) != whom.end()) continue;
+    Result<Account*> account = account_of(budget, line_for(*budget));
+    if (!account) return;  // no room for one that nobody has called under
+  }
+}
+
 std::vector<Accounts::Report> Accounts::report() {
+  open_fixed();
   std::vector<Report> out;
   for (auto& [name, account] : accounts_) {
     const int64_t now = now_of(*account);

@@ -1,6 +1,7 @@
 #include "session/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/limits/session.h"
 
@@ -77,6 +78,16 @@ Result<void> check_extension(const Json& body) {
   return {};
 }
 
+Result<void> check_model_call_members(const Json& body) {
+  for (const Json::Member& m : *body.members()) {
+    constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
+    if (std::find(kKnown.begin(), kKnown.end(), m.first) != kKnown.end()) continue;
+    return bad("unknown member '" + m.first +
+               "' (a model_call has models, output_tokens and needs)");
+  }
+  return {};
+}
+
 Result<void> check_model_call(const Json& body) {
   if (!good_count(body, "output_tokens")) {
     return bad_plan("'output_tokens' must be a whole number of at least 1");
@@ -142,6 +153,17 @@ Result<void> check_plan(const Json& plan) {
     if (end == nullptr && kind == "end") end = &item;
   }
   if (end != nullptr && end != &items->back()) return bad_plan("nothing may follow an 'end'");
+  return {};
+}
+
+Result<void> check_new_plan(const Json& plan) {
+  TRY_VOID(check_plan(plan));
+  const Json::Array& effects = *plan.find("effects")->array_items();
+  for (size_t i = 0; i < effects.size(); ++i) {
+    if (effects[i].get_string("kind") != "model_call") continue;
+    auto known = check_model_call_members(effects[i]);
+    if (!known) return bad("effect " + std::to_string(i + 1) + ": " + known.error().message);
+  }
   return {};
 }
 

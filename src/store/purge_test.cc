@@ -269,6 +269,27 @@ TEST_P(Purge, RemovedRecordsAreNotOnTheDisk) {
   EXPECT_EQ(on_disk(), "") << "its session's";
 }
 
+TEST_P(Purge, WhatARecordSaidBeforeItWasWrittenOverIsNotOnTheDisk) {
+  const bool files = std::string(GetParam().name) == "log" || GetParam().open == open_in_sqlite;
+  if (!files) return;  // the others keep no records in files
+  for (bool by_sweep : {true, false}) {
+    for (const char* text : {"x", "another text, which is longer than the one before it was"}) {
+      put(record_of("team", "its", id_));
+      EXPECT_NE(on_disk(), "") << "the test looks in the right place";
+      Record over = record_of("team", "its", other_);
+      over.text = text;
+      put(std::move(over));
+      if (by_sweep) {
+        EXPECT_TRUE(run(records().remove_expired(ctx_, fixture_.loop.wall(), 10))->empty());
+      } else {
+        EXPECT_EQ(*run(records().remove_of(ctx_, kTenant, id_)), 0u) << "it is another's by now";
+      }
+      EXPECT_EQ(on_disk(), "") << text;
+      EXPECT_EQ(run(records().get(ctx_, kTenant, "team", "its"))->text, text);
+    }
+  }
+}
+
 TEST(PurgeOfRecords, AReaderInTheWayOnlyDelaysIt) {
   TempFolder folder;
   ManualClock clock;

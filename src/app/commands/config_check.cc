@@ -4,6 +4,7 @@
 #include "app/config.h"
 #include "app/files.h"
 #include "app/runtime.h"
+#include "app/uncounted.h"
 
 namespace drover::app {
 namespace {
@@ -31,6 +32,8 @@ int run_config_check(const Arguments& arguments) {
   const Config& c = outcome.config;
   std::printf("%s is fine: %zu endpoints, %zu tool servers, %zu agents, listening on %s\n",
               path.c_str(), c.endpoints.size(), c.tools.size(), c.agents.size(), c.url().c_str());
+  const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
+  if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
   return kExitOk;
 }
 

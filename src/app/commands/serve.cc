@@ -5,6 +5,7 @@
 #include "app/demo/clouds.h"
 #include "app/files.h"
 #include "app/serving.h"
+#include "app/uncounted.h"
 #include "base/limits/app.h"
 
 namespace drover::app {
@@ -80,6 +81,17 @@ Task<Result<void>> print_first_key(Context ctx, Runtime* runtime) {
   co_return Result<void>();
 }
 
+/// What is allowed and may not be meant.
+void warn_of(const Config& config) {
+  if (config.endpoints.empty()) {
+    LOG_WARN(
+        "no endpoint is configured: run `drover sim` for simulated clouds, and see "
+        "`drover serve --help` for a first drover.yaml");
+  }
+  const std::string uncounted = uncounted_money(config.endpoints, config.budgets);
+  if (!uncounted.empty()) LOG_WARN("{}", uncounted);
+}
+
 Task<void> reload(Runtime* runtime) {
   const std::string path = runtime->config().file;
   if (path.empty()) {
@@ -95,6 +107,7 @@ Task<void> reload(Runtime* runtime) {
   auto done = co_await runtime->reload(runtime->context(), std::move(outcome.config));
   if (done) {
     LOG_INFO("SIGHUP: {} was read again", path);
+    warn_of(runtime->config());
   } else {
     LOG_ERROR("SIGHUP: {}; the old configuration stays in force", done.error().message);
   }
@@ -155,11 +168,7 @@ int run_serve(const Arguments& arguments) {
   LOG_INFO("drover {} listens on {}://{}, data in {}, {} endpoints, {} sessions taken up again",
            DROVER_VERSION, c.tls() ? "https" : "http", serving.local().to_string(), c.data,
            c.endpoints.size(), *resumed);
-  if (c.endpoints.empty()) {
-    LOG_WARN(
-        "no endpoint is configured: run `drover sim` for simulated clouds, and see "
-        "`drover serve --help` for a first drover.yaml");
-  }
+  warn_of(c);
   bool stopping = false;
   async::Scope signals(runtime->context());
   loop.on_signal({SIGTERM, SIGINT, SIGHUP}, [&](int signal) {

@@ -4,11 +4,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/output.h"
 #include "app/session_text.h"
 #include "base/limits/http.h"
@@ -69,6 +68,10 @@ void show_purge(const Json& purge, Row row) {
   row("last hash", member(purge, "last_hash"));
 }
 
+uint64_t number(const Json& object, std::string_view name) {
+  return static_cast<uint64_t>(object.get_int(name).value_or(0));
+}
+
 int run_session_show(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
@@ -94,11 +97,14 @@ int run_session_show(const Arguments& a) {
     table.print();
     return kExitOk;
   }
-  row("data", member(*session, "data_class"));
+  // Whole: what is cut off would look as if it were not restricted.
+  if (std::string data = member(*session, "data_class"); !data.empty()) {
+    table.add({"data", std::move(data)});
+  }
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
-    row("tokens",
-        member(*usage, "input_tokens") + " in, " + member(*usage, "output_tokens") + " out");
+    row("tokens", std::to_string(number(*usage, "input_tokens")) + " in, " +
+                      std::to_string(number(*usage, "output_tokens")) + " out");
   }
   row("cost", "$" + member(*session, "cost_usd"));
   row("trace", member(*session, "trace_id"));
@@ -116,10 +122,6 @@ void print_event(const Json& event, std::string_view line, bool json) {
                 printable(event_summary(event)).c_str());
   }
   std::fflush(stdout);
-}
-
-uint64_t number(const Json& object, std::string_view name) {
-  return static_cast<uint64_t>(object.get_int(name).value_or(0));
 }
 
 /// One page of the journal: events, and between them what is damaged. The next sequence.
@@ -151,14 +153,10 @@ uint64_t print_page(const Json& list, uint64_t next, bool json) {
 }
 
 int run_events(const Arguments& a) {
-  const std::string from = a.get("from");
-  if (from.empty() || from.find_first_not_of("0123456789") != std::string::npos) {
-    return complain(usage_error("--from is the number of an event, such as 1").value());
-  }
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   const bool json = a.has("json");
-  uint64_t next = std::strtoull(from.c_str(), nullptr, 10);
+  uint64_t next = std::strtoull(a.get("from").c_str(), nullptr, 10);
   const std::string how = a.has("skip-damaged") ? "&skip_damaged=true" : "";
   if (a.has("follow")) {
     if (!how.empty()) {
@@ -217,19 +215,12 @@ int run_export(const Arguments& a) {
 }
 
 Result<std::string> read_export(const std::string& path) {
-  std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return usage_error("cannot read " + path + ": " + std::strerror(errno));
-    text << in.rdbuf();
-  }
-  if (text.view().size() > limits::kHttpBodyBytesMax) {
+  TRY(std::string text, read_input(path));
+  if (text.size() > limits::kHttpBodyBytesMax) {
     return usage_error(path + " is larger than a server takes (" +
                        std::to_string(limits::kHttpBodyBytesMax) + " bytes)");
   }
-  return std::move(text).str();
+  return text;
 }
 
 int run_session_import(const Arguments& a) {

@@ -145,11 +145,28 @@ Result<void> put_amounts(const Arguments& a, Json& body) {
   return {};
 }
 
+/// A session that a budget of the server had stopped asks for nothing; nullopt: it is not one.
+Result<std::optional<Json>> try_again(ApiClient& client, const Arguments& a) {
+  TRY(Json list, client.call("GET", "/v1/approvals?session=" + url_part(a.get("SESSION"))));
+  if (!data_of(list).empty()) return std::optional<Json>();
+  TRY(Json session, client.call("GET", steer_path_of(a)));
+  if (member(session, "waiting_for") != "budget") return std::optional<Json>();
+  Json body = Json::object().set("budget", "account");
+  if (auto put = put_amounts(a, body); !put) return fail(std::move(put).error());
+  TRY(Json done, client.call("POST", steer_path_of(a) + "/budget", std::move(body)));
+  return std::optional<Json>(std::move(done));
+}
+
 int run_extend(const Arguments& a) {
   Json body = Json::object().set("granted", !a.has("refuse"));
   if (auto put = put_amounts(a, body); !put) return complain(put.error());
   auto client = ApiClient::connect(a, Need::kRun);
   if (!client) return complain(client.error());
+  if (a.get("REQUEST").empty() && !a.has("refuse")) {
+    auto again = try_again(**client, a);
+    if (!again) return complain(again.error());
+    if (*again) return tell(a, **again, a.get("SESSION") + " tries again");
+  }
   auto request = only_open(**client, a, "REQUEST", "budget");
   if (!request) return complain(request.error());
   auto done = (*client)->call("POST", steer_path_of(a) + "/extensions/" + url_part(*request),
@@ -217,18 +234,20 @@ Command session_signal_command() {
 }
 
 Command session_extend_command() {
-  return make_steer("session extend", "Grant or refuse a step's request for more budget",
-                    "Without amounts it gets what it asked for.\n"
-                    "Examples:\n"
-                    "  drover session extend ses_01KAR…\n"
-                    "  drover session extend ses_01KAR… x31 --tokens 2000 --why 'half is enough'\n"
-                    "  drover session extend ses_01KAR… --refuse",
-                    {steered(), {"REQUEST", "the request's id (drover approvals)", false, false}},
-                    {{"--tokens", "N", "so many tokens", ""},
-                     {"--time", "TIME", "so much time, such as 2m", ""},
-                     {"--refuse", "", "refuse it", ""},
-                     why()},
-                    run_extend);
+  return make_steer(
+      "session extend", "Grant or refuse a step's request for more budget",
+      "Without amounts it gets what it asked for. A session that a budget of the server had\n"
+      "stopped asked for nothing: it tries again.\n"
+      "Examples:\n"
+      "  drover session extend ses_01KAR…\n"
+      "  drover session extend ses_01KAR… x31 --tokens 2000 --why 'half is enough'\n"
+      "  drover session extend ses_01KAR… --refuse",
+      {steered(), {"REQUEST", "the request's id (drover approvals)", false, false}},
+      {{"--tokens", "N", "so many tokens", ""},
+       {"--time", "TIME", "so much time, such as 2m", ""},
+       {"--refuse", "", "refuse it", ""},
+       why()},
+      run_extend);
 }
 
 Command session_budget_command() {

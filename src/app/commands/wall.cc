@@ -34,17 +34,6 @@ Result<std::vector<const Scenario*>> wanted_of(const Arguments& arguments) {
   return out;
 }
 
-Result<uint16_t> port_of(const Arguments& arguments, uint16_t fallback) {
-  if (!arguments.has("port")) return fallback;
-  std::string text = arguments.get("port");
-  char* end = nullptr;
-  long number = std::strtol(text.c_str(), &end, 10);
-  if (text.empty() || *end != 0 || number < 0 || number > 65535) {
-    return usage_error("--port must be a number from 0 to 65535, not '" + text + "'");
-  }
-  return static_cast<uint16_t>(number);
-}
-
 /// Drover itself, in this process, on a free port, with nothing on disk.
 class OwnGateway {
  public:
@@ -182,10 +171,10 @@ int run_wall(const Arguments& arguments) {
   }
   bool own = !arguments.has("target");
   bool others = !own || arguments.has("config") || arguments.has("upstreams-only");
-  Result<uint16_t> port = port_of(arguments, others ? kPort : 0);
-  if (!port) return complain(port.error());
+  uint16_t port = others ? kPort : 0;
+  if (arguments.has("port")) port = static_cast<uint16_t>(std::atoi(arguments.get("port").c_str()));
   if (arguments.has("config")) {
-    Result<std::string> text = wall::gateway_config(arguments.get("config"), *port);
+    Result<std::string> text = wall::gateway_config(arguments.get("config"), port);
     if (!text) return complain(usage_error(text.error().message).value());
     std::fputs(text->c_str(), stdout);
     return kExitOk;
@@ -195,7 +184,7 @@ int run_wall(const Arguments& arguments) {
 
   Machine machine;
   sim::wall::Upstreams upstreams(machine.loop, *machine.network);
-  if (Result<void> started = upstreams.start(*port); !started) {
+  if (Result<void> started = upstreams.start(port); !started) {
     Error error = started.error();
     error.note("the wall's upstreams; --port takes another");
     return complain(error);

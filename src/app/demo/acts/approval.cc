@@ -71,6 +71,7 @@ class ApprovalAct final : public Act {
     resolution.outcome = std::move(outcome);
     resolution.explanation = resolution.outcome == "denied" ? "worn, not faulty" : "faulty zip";
     identity::Principal who = day->who();
+    CO_TRY(auto visit, co_await day->visit(ctx));
     CO_TRY_VOID(co_await day->sessions().resolve(ctx, who, id, std::move(resolution)));
     co_return Result<void>();
   }

@@ -31,7 +31,10 @@ class ExtensionAct final : public Act {
     more.time = 60s;
     more.explanation = "the board wants it in full";
     identity::Principal who = day->who();
-    CO_TRY_VOID(co_await day->sessions().decide_extension(ctx, who, refused_, std::move(more)));
+    {
+      CO_TRY(auto visit, co_await day->visit(ctx));
+      CO_TRY_VOID(co_await day->sessions().decide_extension(ctx, who, refused_, std::move(more)));
+    }
     CO_TRY_VOID(co_await day->until_waiting(ctx, refused_, "message"));
     co_return Result<void>();
   }
