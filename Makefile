@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 .PHONY: help run build test test-unit test-e2e test-engine test-opa engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
-        bench-gateway bench-durable bench-parked bench-placement package fresh clean distclean
+        bench-gateway bench-durable bench-parked bench-placement release package fresh clean distclean
 
 help:           ## this list
 	@scripts/help.sh
@@ -86,7 +86,10 @@ bench-parked:  ## a million parked sessions: memory, size, start and wake times
 bench-placement: ## placement among 1,000 endpoints with 200 rules: microseconds a call
 	@bench/placement/run.sh
 
-package:        ## a Debian package with a systemd unit: build/*.deb
+release:        ## the program optimised by a trial run's counts: build/release/drover (PROFILE=FILE for kept ones)
+	@scripts/release.sh
+
+package:        ## a Debian package of the release with a systemd unit: build/*.deb
 	@scripts/package.sh
 
 fresh:          ## prove `make run` and `make test` on a new Debian 12 (as root, takes long)
