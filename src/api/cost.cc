@@ -217,7 +217,7 @@ Json matches_json(const std::vector<road::Match>& matches) {
 
 Result<road::BillScope> read_scope(const Exchange& exchange) {
   road::BillScope out;
-  out.providers = words(param(exchange, "provider"));
+  out.providers = cost_words(param(exchange, "provider"));
   out.endpoint = param(exchange, "endpoint");
   for (auto [name, slot] : {std::pair("from", &out.from), std::pair("to", &out.to)}) {
     std::string text = param(exchange, name);

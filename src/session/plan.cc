@@ -82,8 +82,8 @@ Result<void> check_model_call_members(const Json& body) {
   for (const Json::Member& m : *body.members()) {
     constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
     if (std::find(kKnown.begin(), kKnown.end(), m.first) != kKnown.end()) continue;
-    return bad("unknown member '" + m.first +
-               "' (a model_call has models, output_tokens and needs)");
+    return bad_plan("unknown member '" + m.first +
+                    "' (a model_call has models, output_tokens and needs)");
   }
   return {};
 }
@@ -162,7 +162,7 @@ Result<void> check_new_plan(const Json& plan) {
   for (size_t i = 0; i < effects.size(); ++i) {
     if (effects[i].get_string("kind") != "model_call") continue;
     auto known = check_model_call_members(effects[i]);
-    if (!known) return bad("effect " + std::to_string(i + 1) + ": " + known.error().message);
+    if (!known) return bad_plan("effect " + std::to_string(i + 1) + ": " + known.error().message);
   }
   return {};
 }

@@ -74,7 +74,7 @@ Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::
 Task<Result<std::vector<store::SessionRow>>> Day::until_tree_stopped(Context ctx, SessionId root,
                                                                      std::string what) {
   Side* side = &real_;
-  Context patient = ctx.with_timeout(kTurnTimeout);
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
   for (;;) {
     {
       CO_TRY(auto inside, co_await enter(patient, side));

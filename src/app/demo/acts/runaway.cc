@@ -6,7 +6,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kRunawayBegins = 10, kLooked = 14;
+constexpr double kRunawayBegins = 10, kRunawayLooked = 14;
 constexpr const char* kLimit = "0.01";  // as examples/agents/digger.yaml has it
 
 class RunawayAct final : public Act {
@@ -25,7 +25,7 @@ class RunawayAct final : public Act {
     talk.user = "curious";
     talk.turns.push_back("Get to the bottom of sea ice.");
     CO_TRY(root_, co_await day->begin(ctx, std::move(talk)));
-    CO_TRY_VOID(co_await day->until(ctx, kLooked));
+    CO_TRY_VOID(co_await day->until(ctx, kRunawayLooked));
     // On a busy machine the tree takes longer than until then.
     CO_TRY(auto rows, co_await day->until_tree_stopped(ctx, root_, "budget"));
     identity::Principal who = day->who();
