@@ -150,7 +150,7 @@ endpoints:
 }
 
 TEST(ConfigPolicy, AnEndpointIsNotAtAPlaceOfAnotherRegion) {
-  ConfigOutcome outcome = parse(R"(
+  ConfigOutcome outcome = parse_policy(R"(
 endpoints:
   - {id: a, provider: aws-bedrock, model: m, region: us-east-1, place: aws/eu-central-1}
   - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, place: aws/eu-central-1}
