@@ -78,7 +78,7 @@ AttestedEndpoint DemoEnclave::attested() const {
   out.ca_file = folder_ + "/ca.pem";
   out.kind = attest::Kind::kNvidiaCc;
   // A day takes half a minute. Tokens are dated by the second, and a busy machine is late to ask.
-  out.max_age = 6s;
+  out.max_age = 5s;
   out.trust.issuer_keys = issuer_.keys();
   out.trust.issuer = issuer_.issuer();
   out.trust.hardware = {"GH100"};

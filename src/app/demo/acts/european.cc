@@ -8,7 +8,7 @@ namespace drover::app {
 namespace {
 
 constexpr double kMorning = 9, kAwsDown = 13, kAllDown = 16, kBack = 17;
-constexpr double kSealed = 10, kImpostor = 19;
+constexpr double kSealed = 10, kImpostor = 18.6;
 
 class EuropeanAct final : public Act {
  public:
