@@ -91,7 +91,7 @@ std::string group_summary(const std::string& group) {
   static const std::map<std::string, std::string> kGroups = {
       {"session", "Look at sessions and act on them"},
       {"config", "Check the configuration"},
-      {"key", "Make, list and revoke API keys"},
+      {"key", "Make, list, limit and revoke API keys"},
       {"sim", "Simulated clouds and tools"},
       {"contract", "Check events against the contract"},
       {"agent", "Agents"},

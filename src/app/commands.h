@@ -47,6 +47,7 @@ Command memory_search_command();
 Command memory_rm_command();
 Command key_create_command();
 Command key_ls_command();
+Command key_budget_command();
 Command key_revoke_command();
 Command tenant_create_command();
 Command tenant_ls_command();

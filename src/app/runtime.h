@@ -118,6 +118,8 @@ class Runtime {
   /// Asked before anything is done for a key (identity/principal.h).
   const identity::Gate& gate() const { return *gate_; }
   const catalog::CatalogHolder& catalog() const { return catalog_; }
+  /// What is held of attested endpoints.
+  const policy::Evidence& evidence() const { return *evidence_; }
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
 

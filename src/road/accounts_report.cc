@@ -69,8 +69,10 @@ Error Accounts::refusal(Account& account, Lack lack, const Use& more) {
     refused_->with({b.name, limit}).add(1);
   }
   Error out(Code::kResourceExhausted, std::move(text));
-  out.reason = b.is_rate() ? "rate_limited" : "budget_exceeded";
-  if (b.is_rate()) out.retry = Retry::kAfter;
+  // Whoever asks for more than a whole minute has need not come back in the next one.
+  const bool passes = b.is_rate() && wait.has_value();
+  out.reason = passes ? "rate_limited" : "budget_exceeded";
+  if (passes) out.retry = Retry::kAfter;
   if (of_provider) out.retry = Retry::kOtherTarget;
   if (wait) out.retry_after = std::chrono::seconds(*wait);
   return out;

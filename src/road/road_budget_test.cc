@@ -65,6 +65,17 @@ TEST_F(RoadBudgetTest, AllAnswersOfACallAreReserved) {
   EXPECT_EQ(imposter("one.test").requests().size(), 1u);
 }
 
+TEST_F(RoadBudgetTest, ACallBeyondAWholeRateIsNotToldToComeBack) {
+  add("one.test");
+  budgets({R"({"name":"rate","tokens":300,"per":"minute"})"});
+  auto outcome = run(neutral_call());
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().error.reason, "budget_exceeded");
+  EXPECT_EQ(outcome.error().error.retry, Retry::kNever);
+  EXPECT_FALSE(outcome.error().error.retry_after);
+  EXPECT_NE(outcome.error().error.message.find("more than the whole budget"), std::string::npos);
+}
+
 TEST_F(RoadBudgetTest, ANumberThatNobodyMeansFreesNothing) {
   add("one.test");
   budgets({R"({"name":"few","tokens":900,"money":0.01})"});

@@ -233,6 +233,7 @@ Command wall_command() {
       "  litellm --config wall.yaml --port 4000 &\n"
       "  drover wall --target http://127.0.0.1:4000 --key sk-wall\n\n"
       "  drover wall --target http://127.0.0.1:8787 --gateway portkey   # told by headers\n\n"
+      "Drover as you serve it: `drover wall --config drover`, which says first how it is started.\n"
       "For any other, --upstreams-only prints each model's endpoints in order.\n"
       "Exit code 0 only if all passed. docs/faults.md says what Drover does in each.";
   c.flags = {

@@ -70,6 +70,8 @@ class Day {
   /// The sessions of that tree once none of them works, and one waits for that.
   Task<Result<std::vector<store::SessionRow>>> until_tree_stopped(Context ctx, SessionId root,
                                                                   std::string what);
+  /// Until Drover trusts the attested endpoint, or does no longer.
+  Task<Result<void>> until_trusted(Context ctx, bool trusted);
   /// Says something more in a session that was begun here alone.
   Task<Result<void>> say(Context ctx, SessionId id, std::string text, std::string data_class);
   /// The payload of the session's last event of that kind; an empty object if there is none.

@@ -92,6 +92,19 @@ Task<Result<std::vector<store::SessionRow>>> Day::until_tree_stopped(Context ctx
   }
 }
 
+Task<Result<void>> Day::until_trusted(Context ctx, bool trusted) {
+  Side* side = &real_;
+  const std::string endpoint = enclave_->endpoint().id;
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
+  for (;;) {
+    {
+      CO_TRY(auto inside, co_await enter(patient, side));
+      if (side->runtime->evidence().reachable(endpoint) == trusted) co_return Result<void>();
+    }
+    CO_TRY_VOID(co_await async::sleep_for(patient, 5ms));
+  }
+}
+
 Task<Result<void>> Day::say(Context ctx, SessionId id, std::string text, std::string data_class) {
   Side* side = &real_;
   CO_TRY(auto inside, co_await enter(ctx, side));

@@ -63,7 +63,7 @@ done
 d 0 completion
 bash -c 'source ./out
   complete_of() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _drover; echo "${COMPREPLY[*]}"; }
-  [ "$(complete_of drover se)" = "serve session" ] && [ "$(complete_of drover key "")" = "create ls revoke" ] &&
+  [ "$(complete_of drover se)" = "serve session" ] && [ "$(complete_of drover key "")" = "budget create ls revoke" ] &&
     [ "$(complete_of drover memory put --ex)" = "--expect" ]' || fail "completion completes otherwise"
 
 # Nothing there yet: reading says what to do; running makes the folder.
@@ -147,6 +147,17 @@ d 0 key create --label bot
 d 0 key create --label bot
 d 0 budget ls
 [ "$(grep -c ' bots\|^bots' out)" = 2 ] && has labs || fail "not each key of the label: $(cat out)"
+# One key by itself.
+bot="$("$DROVER" key ls | awk '/bot/ {print $1; exit}')"
+d 0 key budget "$bot" money=20/month
+has "$bot may use money=20/month"
+d 0 budget ls
+has '$20.00'
+d 1 key budget "$bot" money=20/fortnight
+has "not 'fortnight'" err
+d 0 key budget "$bot" none
+d 0 budget ls
+! grep -qF '$20.00' out || fail "a budget that was taken away is shown: $(cat out)"
 mv first.yaml drover.yaml
 
 # Export, import elsewhere, export again: the same bytes.

@@ -6,6 +6,8 @@ namespace drover::app {
 namespace {
 
 constexpr double kApprovalAsked = 17, kRestart = 18.5, kApproved = 21;
+/// Far above what it takes by itself: days run on busy machines.
+constexpr Duration kBackAfter = 15s;
 
 class ApprovalAct final : public Act {
  public:
@@ -45,9 +47,9 @@ class ApprovalAct final : public Act {
       refused += s->id == refused_ && s->last_answer.find("refused") != std::string::npos ? 1 : 0;
     }
     out.session = allowed_.str();
-    out.findings.push_back({took_ < 5s, "Drover was back after " + format_duration(took_) +
-                                            " and took up " + std::to_string(woken_) +
-                                            " sessions by itself"});
+    out.findings.push_back({took_ < kBackAfter, "Drover was back after " + format_duration(took_) +
+                                                    " and took up " + std::to_string(woken_) +
+                                                    " sessions by itself"});
     out.findings.push_back({made == 1, "the allowed refund was made once, after four hours"});
     out.findings.push_back({refused == 1, "the other was refused, and its customer told so"});
   }
