@@ -62,6 +62,7 @@ class EvidenceKeeper final : public policy::Evidence {
   std::string last_failure(std::string_view endpoint) const override;
 
   /// Whether an origin is reached only over an attested key.
+  bool guards_any() const { return !origins_.empty(); }
   bool guards(std::string_view origin) const { return origins_.find(origin) != origins_.end(); }
   /// That key; an error with the reason "attestation" while there is no fresh evidence.
   Result<crypto::Digest> key_of(std::string_view origin) const;

@@ -140,6 +140,26 @@ TEST(Bytes, RoundTrips) {
   EXPECT_FALSE(is_utf8("\xe2\x82"));
 }
 
+TEST(Bytes, IequalsKnowsTheLettersOfAsciiOnlyAtEveryPlace) {
+  // Byte by byte, as RFC 9110 means it.
+  auto plain = [](unsigned char c) { return c >= 'A' && c <= 'Z' ? c + 32 : int{c}; };
+  for (size_t size : {1, 8, 13}) {
+    for (size_t at = 0; at < size; ++at) {
+      std::string a(size, 'x');
+      std::string b(size, 'X');
+      for (int i = 0; i < 256 * 256; ++i) {
+        const auto first = static_cast<unsigned char>(i >> 8);
+        const auto second = static_cast<unsigned char>(i);
+        a[at] = static_cast<char>(first);
+        b[at] = static_cast<char>(second);
+        if (iequals(a, b) == (plain(first) == plain(second))) continue;
+        FAIL() << to_hex(a) << " and " << to_hex(b);
+      }
+    }
+  }
+  EXPECT_FALSE(iequals("content-type", "content-type "));
+}
+
 TEST(Ids, SortByTimeAndParse) {
   SeededRandom random(1);
   SessionId a = SessionId::make(wall_from_unix_millis(1000), random);

@@ -107,6 +107,18 @@ size_t ascii_run(std::string_view text) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+/// Eight letters of ASCII at once; what is no capital letter stays.
+uint64_t lower8(const char* p) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  uint64_t text;
+  std::memcpy(&text, p, sizeof text);
+  const uint64_t low = text & (0x7f * kOnes);
+  const uint64_t from_a = low + (0x80 - 'A') * kOnes;
+  const uint64_t beyond_z = low + (0x7f - 'Z') * kOnes;
+  const uint64_t capital = (from_a ^ beyond_z) & ~text & (0x80 * kOnes);
+  return text | (capital >> 2);
+}
+
 }  // namespace
 
 std::string to_hex(std::string_view bytes) {
@@ -222,6 +234,13 @@ std::string to_lower(std::string_view text) {
 
 bool iequals(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
+  if (a.size() >= 8) {
+    const size_t last = a.size() - 8;
+    for (size_t i = 0; i < last; i += 8) {
+      if (lower8(a.data() + i) != lower8(b.data() + i)) return false;
+    }
+    return lower8(a.data() + last) == lower8(b.data() + last);
+  }
   for (size_t i = 0; i < a.size(); ++i) {
     if (lower(a[i]) != lower(b[i])) return false;
   }

@@ -100,7 +100,7 @@ Money Price::most(int64_t input_tokens, int64_t output_tokens,
   if (!known) return Money();
   // With the size's own rates, which may be dearer or cheaper than the plain ones.
   const Rates rates = rates_for(*this, input_tokens, service_tier);
-  const Rates plain = rates_for(*this, 0, service_tier);
+  const Rates plain = tiers.empty() ? rates : rates_for(*this, 0, service_tier);
   auto dearest = [](const Rates& r) {
     return std::max({r.input, r.cache_read, r.cache_write, r.cache_write_1h});
   };

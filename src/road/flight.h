@@ -21,7 +21,7 @@ struct BrokeOff {
 };
 
 struct Flight {
-  Flight(const Context& scope, Context caller_ctx, ModelCall model_call, providers::Sink* sink)
+  Flight(const Context& scope, Context caller_ctx, ModelCall&& model_call, providers::Sink* sink)
       : call(std::move(model_call)), caller(std::move(caller_ctx)), cancel(scope), inner(sink) {}
 
   ModelCall call;

@@ -34,6 +34,8 @@ inline tl::unexpected<Error> damaged_spans() {
 class SpanBatch {
  public:
   void add(const SpanRow& span);
+  /// Room for so many bytes, for whoever knows how many will come.
+  void reserve(size_t bytes) { bytes_.reserve(bytes); }
   size_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
   /// The latest start.

@@ -28,6 +28,7 @@ void StoreSink::emit(const store::SpanRow& span) {
   const size_t sealed = sealed_ ? 1 : 0;
   if (batches_.size() <= sealed || batches_.back()->count() >= limits::kSpanBatchMax) {
     batches_.push_back(std::make_shared<store::SpanBatch>());
+    batches_.back()->reserve(last_bytes_);
   }
   batches_.back()->add(span);
   ++queued_;
@@ -60,6 +61,7 @@ async::Task<bool> StoreSink::write_batch() {
   }
   batches_.pop_front();
   sealed_ = false;
+  last_bytes_ = batch->bytes().size();
   queued_ -= batch->count();
   written_ += batch->count();
   if (failing_) LOG_INFO("spans are stored again; {} were dropped so far", dropped_);

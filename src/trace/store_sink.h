@@ -45,6 +45,7 @@ class StoreSink final : public SpanSink {
   bool sealed_ = false;
   bool failing_ = false;
   bool closed_ = false;
+  size_t last_bytes_ = 0;  // of the batch that was written last: the next will be about as large
   uint64_t written_ = 0;
   uint64_t dropped_ = 0;
 };
