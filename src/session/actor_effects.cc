@@ -88,7 +88,7 @@ void Actor::start_model_call() {
   task.agent = state_.agent;
   task.models = state_.planned_models.empty() ? state_.agent.models : state_.planned_models;
   task.messages = state_.messages;
-  task.prompt_hash = state_.prompt_hash;
+  task.prompt_hash = state_.prompt_hash();
   task.needs = state_.step_needs();
   task.data_class = state_.data_class;
   task.standing = state_.standing;

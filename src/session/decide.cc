@@ -275,7 +275,7 @@ void decide_step(const State& state, Drafts& out) {
   for (const std::string& m : models) ladder.push(m);
   payload.set("models", std::move(ladder));
   payload.set("messages", static_cast<int64_t>(state.messages.size()));
-  payload.set("prompt_hash", state.prompt_hash);
+  payload.set("prompt_hash", state.prompt_hash());
   policy::Needs needs = state.step_needs();
   if (!needs.empty()) payload.set("needs", needs.to_json());
   out.push_back(system_draft(kind::kModelCall, std::move(payload), 0, 1));

@@ -1,7 +1,6 @@
 #include <algorithm>
 
 #include "contract/data_class.h"
-#include "crypto/sha256.h"
 #include "session/folding.h"
 
 namespace drover::session {
@@ -14,18 +13,9 @@ tl::unexpected<Error> broken(const Event& event, std::string why) {
                                    "): " + std::move(why));
 }
 
-void push(State& state, Message message) {
-  const size_t before = state.prompt_hash.size();
-  std::string chained = std::move(state.prompt_hash);
-  contract::to_json(message).dump_to(chained);
-  state.prompt_bytes += static_cast<int64_t>(chained.size() - before);
-  state.prompt_hash = crypto::sha256_hex(chained);
-  state.messages.push_back(std::move(message));
-}
-
 bool push_queued(State& state) {
   bool any = !state.queued.empty();
-  for (Message& m : state.queued) push(state, std::move(m));
+  for (Message& m : state.queued) state.messages.push_back(std::move(m));
   state.queued.clear();
   return any;
 }
@@ -83,7 +73,7 @@ Result<void> on_started(State& state, const Event& event, const Json& payload) {
   }
   if (const Json* labels = payload.find("labels")) state.labels = *labels;
   if (!state.agent.instructions.empty()) {
-    push(state, Message::of_text(contract::Role::kSystem, state.agent.instructions));
+    state.messages.push_back(Message::of_text(contract::Role::kSystem, state.agent.instructions));
   }
   state.started = event.time;
   state.status = Status::kWaiting;
@@ -108,7 +98,7 @@ Result<void> on_observation(State& state, const Event& event, const Json& payloa
     state.queued.push_back(std::move(m));
     return {};
   }
-  push(state, std::move(m));
+  state.messages.push_back(std::move(m));
   if (state.agent.planner.set()) {
     state.plan_due = !state.plan.has_value();
   } else {
@@ -136,16 +126,17 @@ Result<void> on_agent_changed(State& state, const Event& event, const Json& payl
   if (agent == nullptr) return broken(event, "no agent in the payload");
   TRY(state.agent, AgentSpec::from_json(*agent));
   inherit(state, state.agent.data_class);
-  // The instructions are the head of the prompt: all of its hash changes.
+  // The instructions are the head of the prompt: all of its name changes.
   std::vector<Message> messages = std::move(state.messages);
   state.messages.clear();
-  state.prompt_hash.clear();
-  state.prompt_bytes = state.counted_bytes = state.counted_tokens = 0;
+  state.prompt = PromptTally();
+  state.counted_bytes = state.counted_tokens = 0;
   bool had = !messages.empty() && messages.front().role == contract::Role::kSystem;
   if (!state.agent.instructions.empty()) {
-    push(state, Message::of_text(contract::Role::kSystem, state.agent.instructions));
+    state.messages.push_back(Message::of_text(contract::Role::kSystem, state.agent.instructions));
   }
-  for (size_t i = had ? 1 : 0; i < messages.size(); ++i) push(state, std::move(messages[i]));
+  for (size_t i = had ? 1 : 0; i < messages.size(); ++i)
+    state.messages.push_back(std::move(messages[i]));
   return {};
 }
 

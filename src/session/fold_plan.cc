@@ -48,7 +48,7 @@ bool take_effect(State& state, const Json& effect, Message& turn) {
   } else if (kind == "model_call") {
     take_model_call(state, effect);
   } else if (kind == "say") {
-    push(state, Message::of_text(contract::Role::kAssistant, effect.get_text("text")));
+    state.messages.push_back(Message::of_text(contract::Role::kAssistant, effect.get_text("text")));
     return false;
   } else if (kind == "spawn") {
     if (auto group = plan_group(effect)) add_group(state, std::move(*group));
@@ -114,7 +114,7 @@ Result<void> on_plan(State& state, const Event& event, const Json& payload) {
   }
   if (!turn.tool_calls.empty()) {
     take_tool_calls(state, turn);
-    push(state, std::move(turn));
+    state.messages.push_back(std::move(turn));
   }
   if (!state.plan_running && push_queued(state)) state.plan_due = true;
   return {};

@@ -23,7 +23,7 @@ void count_usage(State& state, const Json& payload) {
   add(state.usage.reasoning_tokens, u.reasoning_tokens);
   if (u.input_tokens) {
     state.counted_tokens = *u.input_tokens;
-    state.counted_bytes = state.prompt_bytes;
+    state.counted_bytes = state.prompt_bytes();
   }
   if (state.reservation.open) return;  // its settlement counts
   state.tokens += u.input_tokens.value_or(0) + u.output_tokens.value_or(0);
@@ -108,7 +108,7 @@ Result<void> on_model_result(State& state, const Event& event, const Json& paylo
   state.planned_needs = policy::Needs();
   take_tool_calls(state, m);
   bool answered = m.tool_calls.empty();
-  push(state, std::move(m));
+  state.messages.push_back(std::move(m));
   if (answered && !state.agent.planner.set()) state.model_due = push_queued(state);
   return {};
 }
@@ -158,7 +158,7 @@ Result<void> on_tool_result(State& state, const Event& event, const Json& payloa
     m.tool_call_id = pending.call.id;
     m.name = pending.call.name;
     m.tool_error = pending.is_error;
-    push(state, std::move(m));
+    state.messages.push_back(std::move(m));
   }
   state.tool_calls.clear();
   push_queued(state);

@@ -8,8 +8,6 @@ namespace drover::session::folding {
 using contract::Event;
 
 tl::unexpected<Error> broken(const Event& event, std::string why);
-/// Appends a message to the prompt and chains its hash: linear in the session.
-void push(State& state, contract::Message message);
 /// Messages that came during the turn; true if there were any.
 bool push_queued(State& state);
 std::optional<WallTime> time(const Json& payload, std::string_view key);

@@ -265,8 +265,8 @@ StepUse step_of(const Json& in) {
 void put_conversation(Json& out, const State& s) {
   put_list(out, "messages", s.messages, message_json);
   put_list(out, "queued", s.queued, message_json);
-  put(out, "prompt_hash", s.prompt_hash);
-  put(out, "prompt_bytes", s.prompt_bytes);
+  put(out, "prompt_hash", s.prompt_hash());
+  put(out, "prompt_bytes", s.prompt_bytes());
   put(out, "counted_bytes", s.counted_bytes);
   put(out, "counted_tokens", s.counted_tokens);
   if (s.model_call) out.set("model_call", effect_json(*s.model_call));
@@ -292,8 +292,7 @@ void put_conversation(Json& out, const State& s) {
 Result<void> take_conversation(const Json& in, State& s) {
   TRY(s.messages, messages_of(in, "messages"));
   TRY(s.queued, messages_of(in, "queued"));
-  s.prompt_hash = in.get_text("prompt_hash");
-  s.prompt_bytes = number(in, "prompt_bytes");
+  s.prompt = PromptTally(s.messages.size(), in.get_text("prompt_hash"), number(in, "prompt_bytes"));
   s.counted_bytes = number(in, "counted_bytes");
   s.counted_tokens = number(in, "counted_tokens");
   s.model_call = effect_of(in, "model_call");

@@ -74,12 +74,22 @@ size_t State::open_children() const {
   return open;
 }
 
+const std::string& State::prompt_hash() const {
+  prompt.count(messages);
+  return prompt.hash();
+}
+
+int64_t State::prompt_bytes() const {
+  prompt.count(messages);
+  return prompt.bytes();
+}
+
 int64_t State::input_tokens_estimate() const {
   // Three bytes a token leans to too many; tools and framing of a first call are the constant.
   constexpr int64_t kBytesPerToken = 3;
   constexpr int64_t kFirstCall = 256;
   int64_t known = counted_tokens > 0 ? counted_tokens : kFirstCall;
-  return known + (prompt_bytes - counted_bytes) / kBytesPerToken;
+  return known + (prompt_bytes() - counted_bytes) / kBytesPerToken;
 }
 
 policy::Needs State::step_needs() const { return policy::Needs::join(agent.needs, planned_needs); }

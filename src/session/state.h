@@ -18,6 +18,7 @@
 #include "contract/event.h"
 #include "session/agent.h"
 #include "session/draft.h"
+#include "session/prompt_tally.h"
 
 namespace drover::session {
 
@@ -170,10 +171,9 @@ struct State {
   std::vector<contract::Message> messages;  // system first
   /// Messages that arrived during a turn; they follow it.
   std::vector<contract::Message> queued;
-  /// SHA-256 (hex) chained over `messages`: names the prompt that a model call is made with.
-  std::string prompt_hash;
-  /// Bytes of `messages` as JSON, and how many of them the last answer's usage counted.
-  int64_t prompt_bytes = 0;
+  /// Of `messages`, which only grow: counted when it is asked for.
+  mutable PromptTally prompt;
+  /// How many bytes of them the last answer's usage counted, and as how many tokens.
   int64_t counted_bytes = 0;
   int64_t counted_tokens = 0;
   std::optional<PendingEffect> model_call;
@@ -223,6 +223,10 @@ struct State {
   uint64_t last_sequence = 0;
   std::string last_hash;  // hex
 
+  /// Names the prompt that a model call is made with.
+  const std::string& prompt_hash() const;
+  /// Of `messages` as JSON.
+  int64_t prompt_bytes() const;
   const Wait* find_wait(std::string_view what) const;
   const Wait* find_wait(uint64_t sequence) const;
   PendingToolCall* find_call(uint64_t call_index);
