@@ -11,20 +11,19 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-kept="$BUILD/release.profdata"
-if [ -n "${PROFILE:-}" ]; then
-  [ "$PROFILE" -ef "$kept" ] || install -D -m 0644 "$PROFILE" "$kept"
-else
+profile="${PROFILE:-}"
+if [ -z "$profile" ]; then
+  profile="$BUILD/release.profdata"
   scripts/build.sh counting
-  if [ ! "$kept" -nt build/counting/drover ]; then
-    raw="$BUILD/counting/counts"
-    rm -rf "$raw"
-    mkdir -p "$raw"
+  if [ ! "$profile" -nt build/counting/drover ]; then
+    counts="$BUILD/counting/counts"
+    rm -rf "$counts"
+    mkdir -p "$counts"
     say "a trial run of half a minute"
-    /usr/bin/python3 scripts/trial_run.py build/counting/drover "$raw"
-    llvm-profdata-19 merge -o "$kept.part" "$raw"/*.profraw
-    mv "$kept.part" "$kept"
+    /usr/bin/python3 scripts/trial_run.py build/counting/drover "$counts" >&2
+    llvm-profdata-19 merge -o "$profile.part" "$counts"/*.profraw
+    mv "$profile.part" "$profile"
   fi
 fi
-PROFILE="$kept" scripts/build.sh release
+PROFILE="$profile" scripts/build.sh release
 build/release/drover --version >/dev/null || die 1 "the release does not start"
