@@ -194,7 +194,7 @@ class Worker(threading.Thread):
 
     def lead_one(self):
         made = self.ask("/v1/sessions", {"agent": "trial", "plan": self.plan(1),
-                                         "lease": {"worker": self.name, "lease_ms": 30000}})
+                                         "lease": {"lease_ms": 30000}})
         work = made["work"]
         for step in range(1, STEPS + 1):
             result = {"content": f"result {step} " + "x" * 230, "plan": self.plan(step + 1)}

@@ -102,7 +102,7 @@ class Workflow {
 class DroverWorkflow : public Workflow {
  public:
   DroverWorkflow(int number, std::string key, const std::vector<std::string>* results)
-      : worker_("bench-" + std::to_string(number)), key_(std::move(key)), results_(results) {
+      : key_(std::move(key)), results_(results) {
     result_ = static_cast<size_t>(number);
   }
 
@@ -110,8 +110,7 @@ class DroverWorkflow : public Workflow {
     step_ = 1;
     session_.clear();
     return request("/v1/sessions", key_,
-                   R"({"agent":"bench","plan":)" + plan() + R"(,"lease":{"worker":")" + worker_ +
-                       R"(","lease_ms":30000}})");
+                   R"({"agent":"bench","plan":)" + plan() + R"(,"lease":{"lease_ms":30000}})");
   }
 
   std::string next(int status, string_view body) override {
@@ -148,7 +147,7 @@ class DroverWorkflow : public Workflow {
         std::to_string(status) + " " + std::string(body));
   }
 
-  std::string worker_, key_, session_;
+  std::string key_, session_;
   const std::vector<std::string>* results_;
   size_t result_ = 0;
   int step_ = 1;
