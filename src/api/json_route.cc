@@ -5,13 +5,32 @@
 
 namespace drover::api {
 
-Task<void> respond_text(Context ctx, Exchange& exchange, int status, std::string json) {
+namespace {
+
+http::ResponseHead json_head(const Exchange& exchange, int status) {
   http::ResponseHead head;
   head.status = status;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
   for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
+  return head;
+}
+
+}  // namespace
+
+Task<void> respond_text(Context ctx, Exchange& exchange, int status, std::string json) {
+  http::ResponseHead head = json_head(exchange, status);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(json));
+  (void)sent;  // the client may be gone
+}
+
+session::Tell prepare_text(Exchange& exchange, int status, std::string json) {
+  exchange.response.prepare(json_head(exchange, status), std::move(json));
+  return [&response = exchange.response] { response.tell_prepared(); };
+}
+
+Task<void> respond_prepared(Context ctx, Exchange& exchange) {
+  auto sent = co_await exchange.response.respond_prepared(ctx);
   (void)sent;  // the client may be gone
 }
 

@@ -10,15 +10,20 @@
 #include <utility>
 
 #include "api/router.h"
+#include "session/manager.h"
 
 namespace drover::api {
 
 /// What a handler returns: Json, or JSON that it has written itself. What is answered once a commit
-/// is durable is written while it is on its way.
+/// is durable is prepared while it is on its way: then it returns no text.
+using TextOrPrepared = std::optional<std::string>;
 template <typename Services, typename Body>
 using Handler = Task<Result<Body>> (*)(Context ctx, Exchange& exchange, Services services);
 
 Task<void> respond_text(Context ctx, Exchange& exchange, int status, std::string json);
+/// Has the same ready for respond_prepared(); what it returns may tell it before.
+session::Tell prepare_text(Exchange& exchange, int status, std::string json);
+Task<void> respond_prepared(Context ctx, Exchange& exchange);
 
 template <typename Services, typename Body>
 Task<void> answer_with(Context ctx, Exchange& exchange, Services services,
@@ -28,8 +33,10 @@ Task<void> answer_with(Context ctx, Exchange& exchange, Services services,
     co_await respond_error(ctx, exchange, std::move(result).error());
   } else if constexpr (std::is_same_v<Body, Json>) {
     co_await respond_json(ctx, exchange, status, std::move(*result));
+  } else if (result->has_value()) {
+    co_await respond_text(ctx, exchange, status, std::move(**result));
   } else {
-    co_await respond_text(ctx, exchange, status, std::move(*result));
+    co_await respond_prepared(ctx, exchange);
   }
 }
 

@@ -13,6 +13,7 @@ namespace drover::api {
 namespace {
 
 constexpr size_t kRowsMost = 1000;
+constexpr int kCreated = 201;
 
 Json row_json(const store::SessionRow& row) {
   Json out = Json::object();
@@ -164,7 +165,7 @@ std::string begun_text(session::BegunSession begun) {
   return out.dump();
 }
 
-Task<Result<std::string>> create(Context ctx, Exchange& exchange, SessionServices services) {
+Task<Result<TextOrPrepared>> create(Context ctx, Exchange& exchange, SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
   CO_TRY(spec.data_class, co_await read_data_class(ctx, body, spec.agent.data_class,
@@ -179,14 +180,15 @@ Task<Result<std::string>> create(Context ctx, Exchange& exchange, SessionService
   // The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
   auto millis = lease->get_int("lease_ms");
   Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
-  std::string text;
-  session::Ahead<session::BegunSession> ahead = [&text](session::BegunSession begun) {
-    text = begun_text(std::move(begun));
+  bool prepared = false;
+  session::Ahead<session::BegunSession> ahead = [&](session::BegunSession begun) {
+    prepared = true;
+    return prepare_text(exchange, kCreated, begun_text(std::move(begun)));
   };
   CO_TRY(auto begun, co_await services.sessions->create_and_lease(
                          ctx, exchange.principal, std::move(spec), time, std::move(ahead)));
-  if (text.empty()) text = begun_text(std::move(begun));
-  co_return text;
+  if (prepared) co_return TextOrPrepared();
+  co_return begun_text(std::move(begun));
 }
 
 Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& services) {
@@ -357,9 +359,9 @@ void add_session_routes(Router& router, SessionServices services) {
                  return answer_json(ctx, exchange, services, call, status);
                });
   };
-  add_json<SessionServices>(router, "POST", "/v1/sessions", services, create, 201);
+  add_json<SessionServices>(router, "POST", "/v1/sessions", services, create, kCreated);
   json("GET", "/v1/sessions", list, 200);
-  json("POST", "/v1/sessions/import", import_session, 201);
+  json("POST", "/v1/sessions/import", import_session, kCreated);
   json("GET", "/v1/sessions/{id}", show, 200);
   json("POST", "/v1/sessions/{id}/messages", post_message, 202);
   json("POST", "/v1/sessions/{id}/rewards", reward, 202);

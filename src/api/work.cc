@@ -61,22 +61,23 @@ std::string result_text(session::WorkAnswer answer) {
   return out.dump();
 }
 
-Task<Result<std::string>> result(Context ctx, Exchange& exchange, WorkServices services) {
+Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkServices services) {
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   session::WorkResult result;
   CO_TRY(result.body, co_await read_json(ctx, exchange));
   CO_TRY(result.lease_time, milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
   result.worker = std::string(result.body.get_string("worker").value_or(""));
-  std::string text;
-  session::Ahead<session::WorkAnswer> ahead = [&text](session::WorkAnswer answer) {
-    text = result_text(std::move(answer));
+  bool prepared = false;
+  session::Ahead<session::WorkAnswer> ahead = [&](session::WorkAnswer answer) {
+    prepared = true;
+    return prepare_text(exchange, 200, result_text(std::move(answer)));
   };
   CO_TRY(auto answer,
          co_await services.sessions->finish_work(ctx, exchange.principal, std::move(key),
                                                  std::move(result), std::move(ahead)));
-  if (text.empty()) text = result_text(std::move(answer));
-  co_return text;
+  if (prepared) co_return TextOrPrepared();
+  co_return result_text(std::move(answer));
 }
 
 }  // namespace

@@ -196,6 +196,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   fail_status_ = 0;
   body_bytes_ = 0;
   answer_ = Answer::kNone;
+  prepared_ = false;
   return Refusal();
 }
 

@@ -49,6 +49,9 @@ class Http1Connection final : public Connection, private ServerRequest, private 
 
   // ServerResponse
   Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) override;
+  void prepare(ResponseHead head, std::string body) override;
+  void tell_prepared() override;
+  Task<Result<void>> respond_prepared(Context ctx) override;
   Task<Result<void>> start(Context ctx, ResponseHead head, std::string_view first) override;
   Task<Result<void>> write(Context ctx, std::string_view data) override;
   Task<Result<void>> finish(Context ctx, std::string_view last) override;
@@ -79,6 +82,8 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
 
   // http1_response.cc
+  /// A complete answer into out_; true if its body is so large that it is sent by itself.
+  Result<bool> put_answer(const ResponseHead& head, std::string_view body);
   /// `follows`: how much is put behind it.
   Result<void> put_head(const ResponseHead& head, std::string_view framing, size_t follows);
   void put_chunk(std::string_view data);
@@ -111,6 +116,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   uint64_t body_bytes_ = 0;
   enum class Answer { kNone, kStreaming, kDone, kAborted };
   Answer answer_ = Answer::kNone;
+  bool prepared_ = false;  // an answer stands in out_ that was put there by prepare()
   enum class Framing { kNone, kLength, kChunked, kUntilClose };
   Framing framing_ = Framing::kNone;
   uint64_t answer_left_ = 0;

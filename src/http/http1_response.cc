@@ -147,26 +147,58 @@ Task<Result<void>> Http1Connection::flush(Context ctx) {
   co_return sent;
 }
 
-Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
-  if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
+Result<bool> Http1Connection::put_answer(const ResponseHead& head, std::string_view body) {
   decide_keep_alive(true);
+  prepared_ = false;
   bool bare = has_no_body(head.status);
   out_.clear();
   bool with_body = !bare && !is_head_ && !body.empty();
   bool together = with_body && body.size() <= kCoalesceMax;
-  CO_TRY_VOID(put_head(head, {}, together ? body.size() : 0));
+  TRY_VOID(put_head(head, {}, together ? body.size() : 0));
   if (!bare) {
     out_ += "Content-Length: ";
     append_number(out_, body.size(), 10);
     out_ += "\r\n";
   }
   out_ += "\r\n";
-  answer_ = Answer::kDone;
   if (together) out_ += body;
+  return with_body && !together;
+}
+
+Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
+  if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
+  CO_TRY(bool body_follows, put_answer(head, body));
+  answer_ = Answer::kDone;
   co_await core_.answering.enter(core_.loop);
   CO_TRY(bool done, flush_now(ctx));
   if (!done) CO_TRY_VOID(co_await flush(ctx));
-  if (with_body && !together) CO_TRY_VOID(co_await send(ctx, body));
+  if (body_follows) CO_TRY_VOID(co_await send(ctx, body));
+  co_return Result<void>();
+}
+
+void Http1Connection::prepare(ResponseHead head, std::string body) {
+  if (answer_ != Answer::kNone) return;
+  Result<bool> body_follows = put_answer(head, body);
+  prepared_ = body_follows && !*body_follows;
+  if (!prepared_) ServerResponse::prepare(std::move(head), std::move(body));
+}
+
+void Http1Connection::tell_prepared() {
+  if (!prepared_ || answer_ != Answer::kNone) return;
+  answer_ = Answer::kDone;
+  Result<bool> done = flush_now(scope_.context());
+  (void)done;  // respond_prepared() sees what is left, and that the client is gone
+}
+
+Task<Result<void>> Http1Connection::respond_prepared(Context ctx) {
+  if (!std::exchange(prepared_, false)) {
+    if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
+    co_return co_await ServerResponse::respond_prepared(std::move(ctx));
+  }
+  answer_ = Answer::kDone;
+  if (out_.empty()) co_return Result<void>();  // it was told whole
+  CO_TRY(bool done, flush_now(ctx));
+  if (!done) CO_TRY_VOID(co_await flush(ctx));
   co_return Result<void>();
 }
 
@@ -202,6 +234,7 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
     }
     if (!has_no_body(head.status)) framing = "Content-Length: " + std::string(*length) + "\r\n";
   }
+  prepared_ = false;
   out_.clear();
   CO_TRY_VOID(put_head(head, framing, std::min(first.size(), kCoalesceMax)));
   out_ += "\r\n";

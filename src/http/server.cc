@@ -20,6 +20,15 @@ ServerOptions::ServerOptions()
       read_timeout(limits::kHttpReadTimeout),
       idle_timeout(limits::kHttpIdleTimeout) {}
 
+void ServerResponse::prepare(ResponseHead head, std::string body) {
+  prepared_head_ = std::move(head);
+  prepared_body_ = std::move(body);
+}
+
+Task<Result<void>> ServerResponse::respond_prepared(Context ctx) {
+  return respond(std::move(ctx), std::move(prepared_head_), std::move(prepared_body_));
+}
+
 const std::string& ServerCore::date() {
   WallTime now = loop.wall();
   int64_t second = unix_seconds(now);

@@ -41,12 +41,20 @@ class ServerRequest {
   virtual std::optional<std::string> take_buffered(size_t max_bytes) { return std::nullopt; }
 };
 
-/// The answer. Either respond() once, or start(), write()…, finish().
+/// The answer. Either respond() once, or respond_prepared() after prepare(), or start(), write()…,
+/// finish().
 class ServerResponse {
  public:
   virtual ~ServerResponse() = default;
   /// A complete answer with Content-Length.
   virtual Task<Result<void>> respond(Context ctx, ResponseHead head, std::string body) = 0;
+  /// Puts a complete answer together for the time when it may be told; nothing of it leaves before
+  /// that. Any other answer takes its place.
+  virtual void prepare(ResponseHead head, std::string body);
+  /// It may be told: sends of it what goes out without waiting. respond_prepared() must follow.
+  virtual void tell_prepared() {}
+  /// Sends what was prepared, or what is left of it.
+  virtual Task<Result<void>> respond_prepared(Context ctx);
   /// Sends status and headers of a streamed answer (chunked on HTTP/1.1 unless the head has a
   /// Content-Length), and its first part where that is here already. The view lives until the end.
   virtual Task<Result<void>> start(Context ctx, ResponseHead head, std::string_view first = {}) = 0;
@@ -59,6 +67,10 @@ class ServerResponse {
   /// cut stream for a whole one.
   virtual void abort() = 0;
   virtual bool started() const = 0;
+
+ private:
+  ResponseHead prepared_head_;
+  std::string prepared_body_;
 };
 
 /// ctx is cancelled when the client goes away. A handler that returns without an answer gets a 500,

@@ -159,6 +159,7 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
       co_await services_.journal->append(finish, std::move(index), expected, std::move(events));
   committing_ = false;
   if (!done) co_return done;
+  tell_prepared();  // before all else that follows from the commit
   if (looked_ahead_ && !offered_.empty()) services_.work->show(state_.id);
   reload_pause_ = kReloadFirst;
   notifier_->notify();
@@ -223,6 +224,12 @@ void Actor::look_ahead() {
   if (state_.status != Status::kEnded) start_tool_calls(true);
   for (Waiting& w : waiting_) {
     if (!w.refusal) w.answer->ahead.set(w.sequence);
+  }
+}
+
+void Actor::tell_prepared() {
+  for (Waiting& w : waiting_) {
+    if (w.answer->tell && !w.refusal) w.answer->tell();
   }
 }
 

@@ -10,6 +10,7 @@
 // Loop thread only; run() is one task in the manager's scope and ends when the session has ended
 // or was idle for a while.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -36,6 +37,8 @@ struct CommandAnswer : async::OneShot<Result<uint64_t>> {
   /// What it will be if the commit that is on its way succeeds, for preparing what is told then;
   /// nothing where the answer came without that.
   async::OneShot<std::optional<uint64_t>> ahead;
+  /// Tells what was prepared, at the moment when that commit is durable; null: nothing was.
+  std::function<void()> tell;
 
   bool set(Result<uint64_t> value) {
     ahead.set(std::nullopt);
@@ -153,6 +156,7 @@ class Actor {
   /// offered.
   void post_look_ahead();
   void look_ahead();
+  void tell_prepared();
   void answer_all(const Result<void>& status);
   void refuse_commands(const Error& error);
 

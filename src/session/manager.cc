@@ -17,6 +17,18 @@ Json message_payload(const contract::Message& message) {
   return Json::object().set("message", contract::to_json(message));
 }
 
+/// Whoever is told is there as long as the call that waits for it.
+class Untold {
+ public:
+  explicit Untold(CommandAnswer& answer) : answer_(answer) {}
+  ~Untold() { answer_.tell = nullptr; }
+  Untold(const Untold&) = delete;
+  Untold& operator=(const Untold&) = delete;
+
+ private:
+  CommandAnswer& answer_;
+};
+
 /// A wait that is due wakes its session.
 Command timer() {
   Command c;
@@ -111,10 +123,11 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
     }
     auto answer = std::make_shared<CommandAnswer>();
     command.answer = answer;
+    Untold untold(*answer);
     if (wake(id, tenant, &command)) {
       if (ahead) {
         CO_TRY_VOID(co_await answer->ahead.wait(ctx));
-        if (!answer->ready()) ahead(*answer->ahead.peek());
+        if (!answer->ready()) answer->tell = ahead(*answer->ahead.peek());
       }
       CO_TRY(auto outcome, co_await answer->take(ctx));
       if (answer->unread == nullptr || tries >= kCommandTries) co_return outcome;

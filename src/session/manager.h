@@ -113,11 +113,14 @@ struct BegunSession {
   std::optional<Leased> work;
 };
 
-/// Given what a call will return while its commit is on its way to the disk, so that the text of an
-/// answer is made meanwhile. Not called where that is not known in time: then the call returns it.
-/// Nothing of it may be told before the call has returned, and never if that failed.
+/// Tells an answer that was prepared.
+using Tell = std::function<void()>;
+/// Given what a call will return while its commit is on its way to the disk, so that an answer is
+/// prepared meanwhile. What it returns is called as soon as the commit is durable, before the call
+/// returns; never if it fails: then nothing of that may be told. Not called where what is returned
+/// is not known in time: then only the call says it.
 template <typename T>
-using Ahead = std::function<void(T)>;
+using Ahead = std::function<Tell(T)>;
 
 class SessionManager final : private Children {
  public:

@@ -74,15 +74,15 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   bool told = false;
   Ahead<uint64_t> meanwhile;
   if (ahead) {
-    meanwhile = [&](uint64_t sequence) {
+    meanwhile = [&](uint64_t sequence) -> Tell {
       WorkAnswer answer;
       answer.sequence = sequence;
       if (result.next) {
         answer.next = work_.lease_of(session, result.lease_time, may_have(who), true);
-        if (!answer.next) return;  // there may be one afterwards
+        if (!answer.next) return nullptr;  // there may be one afterwards
       }
       told = true;
-      ahead(std::move(answer));
+      return ahead(std::move(answer));
     };
   }
   CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c), std::move(meanwhile)));
@@ -101,13 +101,13 @@ Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Princip
   bool told = false;
   Ahead<uint64_t> meanwhile;
   if (ahead) {
-    meanwhile = [&](uint64_t) {
+    meanwhile = [&](uint64_t) -> Tell {
       BegunSession begun;
       begun.id = out.id;
       begun.work = work_.lease_of(out.id, lease_time, may_have(who), true);
-      if (!begun.work) return;
+      if (!begun.work) return nullptr;
       told = true;
-      ahead(std::move(begun));
+      return ahead(std::move(begun));
     };
   }
   CO_TRY(uint64_t sequence,

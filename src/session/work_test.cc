@@ -34,7 +34,8 @@ struct Workers : World {
     return loop.run_task(manager->finish_work(ctx, who, key, std::move(result)));
   }
   /// The same, asking for what is answered ahead of the commit; that, if there was something.
-  Result<std::optional<WorkAnswer>> finish_ahead(const WorkKey& key, Json body) {
+  Result<std::optional<WorkAnswer>> finish_ahead(const WorkKey& key, Json body,
+                                                 Tell tell = nullptr) {
     WorkResult result;
     result.body = std::move(body);
     result.next = true;
@@ -43,6 +44,7 @@ struct Workers : World {
     Ahead<WorkAnswer> ahead = [&](WorkAnswer answer) {
       told = std::move(answer);
       EXPECT_EQ(store.disk().syncs(), synced);
+      return tell;
     };
     auto done =
         loop.run_task(manager->finish_work(ctx, who, key, std::move(result), std::move(ahead)));
@@ -94,6 +96,7 @@ TEST(Work, WhatIsAnsweredIsKnownWhileTheDiskWrites) {
   Ahead<BegunSession> ahead = [&](BegunSession b) {
     EXPECT_EQ(w.store.disk().syncs(), 0u);
     begun = std::move(b);
+    return nullptr;
   };
   auto created = w.loop.run_task(w.manager->create_and_lease(
       w.ctx, w.who, Workers::planned(step_plan(1)), 30s, std::move(ahead)));
@@ -108,6 +111,30 @@ TEST(Work, WhatIsAnsweredIsKnownWhileTheDiskWrites) {
   auto third = w.finish_ahead((*second)->next->item.key, Json::object().set("content", "r2"));
   ASSERT_TRUE(third);
   EXPECT_FALSE(*third);
+}
+
+TEST(Work, WhatIsPreparedIsToldOnceItsCommitIsDurable) {
+  Workers w;
+  w.store.disk().sync_time = 1ms;
+  w.begin(step_plan(1));
+  auto first = w.lease();
+  ASSERT_EQ(first.size(), 1u);
+  const uint64_t before = w.store.disk().syncs();
+  WorkResult result;
+  result.body = Json::object().set("content", "r1").set("plan", step_plan(2));
+  result.next = true;
+  int told = 0;
+  Ahead<WorkAnswer> ahead = [&](const WorkAnswer& answer) -> Tell {
+    EXPECT_TRUE(answer.next);
+    EXPECT_EQ(w.store.disk().syncs(), before);
+    return [&] {
+      ++told;
+      EXPECT_EQ(w.store.disk().syncs(), before + 1);
+    };
+  };
+  ASSERT_TRUE(w.loop.run_task(w.manager->finish_work(w.ctx, w.who, first[0].item.key,
+                                                     std::move(result), std::move(ahead))));
+  EXPECT_EQ(told, 1);
 }
 
 Task<void> poll(Context ctx, Workers* w, uint64_t* synced) {
@@ -144,7 +171,7 @@ TEST(Work, WhatWasKnownAheadOfACommitThatFailedIsNobodys) {
   const WorkKey lost{id, w.state(id).last_sequence + 3, 1};
   Json body = Json::object().set("content", "r1").set("plan", step_plan(2));
   w.loop.call_after(500us, [&] { w.store.disk().crash(); });
-  auto failed = w.finish_ahead(first[0].item.key, body);
+  auto failed = w.finish_ahead(first[0].item.key, body, [] { ADD_FAILURE() << "it was told"; });
   ASSERT_FALSE(failed);
   // The step is done again, and only what the journal holds is offered.
   EXPECT_FALSE(w.finish(lost, Json::object().set("content", "never asked for")));

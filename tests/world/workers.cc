@@ -1,5 +1,6 @@
 #include "world/workers.h"
 
+#include "base/assert.h"
 #include "world/client.h"
 #include "world/world.h"
 
@@ -98,15 +99,20 @@ class Worker {
     return result;
   }
 
-  /// Answers as the API does: with what was known while the disk wrote, once that is durable.
+  /// Answers as the API does: with what was known while the disk wrote, told once that is durable,
+  /// whatever becomes of the call afterwards.
   static Task<Result<WorkAnswer>> finish_ahead(Context ctx, session::SessionManager* manager,
                                                identity::Principal who, WorkKey key,
                                                WorkResult result) {
-    std::optional<WorkAnswer> told;
-    session::Ahead<WorkAnswer> ahead = [&told](WorkAnswer answer) { told = std::move(answer); };
-    CO_TRY(auto answer,
-           co_await manager->finish_work(ctx, who, key, std::move(result), std::move(ahead)));
-    if (told) co_return std::move(*told);
+    std::optional<WorkAnswer> known;
+    bool told = false;
+    session::Ahead<WorkAnswer> ahead = [&known, &told](WorkAnswer answer) -> session::Tell {
+      known = std::move(answer);
+      return [&told] { told = true; };
+    };
+    auto answer = co_await manager->finish_work(ctx, who, key, std::move(result), std::move(ahead));
+    if (told) co_return std::move(*known);
+    DROVER_ASSERT(!answer || !known);
     co_return answer;
   }
 
