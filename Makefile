@@ -7,8 +7,8 @@ SHELL := /bin/bash
 # The targets share folders under build/, so they never run beside each other.
 .NOTPARALLEL:
 
-.PHONY: help run build test test-unit test-e2e test-engine engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
-        bench-gateway bench-durable bench-parked bench-placement package fresh clean distclean
+.PHONY: help run build test test-unit test-e2e test-engine test-opa engine cedar asan tsan gcc fuzz world world-planted torture soak lint format \
+        bench-gateway bench-durable bench-parked bench-placement release package fresh clean distclean
 
 help:           ## this list
 	@scripts/help.sh
@@ -30,6 +30,9 @@ test-e2e:       ## only the end-to-end suites (SUITE=name for one)
 
 test-engine:    ## sessions on a real model: llama.cpp with a small model from PyPI
 	@scripts/test.sh engine
+
+test-opa:       ## the policy suite with a real OPA, built from its Go module where Go is
+	@scripts/test.sh opa
 
 engine:         ## a small real model in build/engine: drover demo --engine local
 	@scripts/engine.sh
@@ -83,7 +86,10 @@ bench-parked:  ## a million parked sessions: memory, size, start and wake times
 bench-placement: ## placement among 1,000 endpoints with 200 rules: microseconds a call
 	@bench/placement/run.sh
 
-package:        ## a Debian package with a systemd unit: build/*.deb
+release:        ## the program optimised by a trial run's counts: build/release/drover (PROFILE=FILE for kept ones)
+	@scripts/release.sh
+
+package:        ## a Debian package of the release with a systemd unit: build/*.deb
 	@scripts/package.sh
 
 fresh:          ## prove `make run` and `make test` on a new Debian 12 (as root, takes long)

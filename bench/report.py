@@ -52,8 +52,9 @@ How to read it:
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 5 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did
   answer, and a machine with nothing else to do might have let it pass.
-- "before" is the same figure of the last earlier commit that was measured. A `+` after a commit:
-  measured with changes that were not committed yet.
+- "before" is the same figure of the last earlier commit, or other build, that was measured. A `+`
+  after a commit: measured with changes that were not committed yet. `(release)`: the program of
+  `make release`, not that of `make build`.
 """
 
 
@@ -125,7 +126,7 @@ def wall_table(card):
 
 
 def before(lines):
-    """The last figure of another commit than the newest one's."""
+    """The last figure of another commit, or another build of it, than the newest one's."""
     for line in reversed(lines[:-1]):
         if line["commit"] != lines[-1]["commit"]:
             return line["value"]

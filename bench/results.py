@@ -20,15 +20,22 @@ def commit():
     return git("rev-parse", "--short", "HEAD") + ("+" if changed else "")
 
 
+def build_of(program):
+    """Which build was measured: the folder under build/ that it stands in, if it is not build/ itself."""
+    folder = os.path.dirname(os.path.abspath(program))
+    return "" if os.path.basename(folder) == "build" else os.path.basename(folder)
+
+
 class Book:
     """Collects the lines of one run, with one date, and appends them: what a save() has written
-    stays, whatever becomes of the rest of the run."""
+    stays, whatever becomes of the rest of the run. `program` is the one of ours that is measured."""
 
-    def __init__(self, bench, path=RESULTS):
+    def __init__(self, bench, path=RESULTS, program=None):
         self.bench = bench
         self.path = path
         self.date = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self.commit = commit()
+        build = build_of(program) if program else ""
+        self.commit = commit() + (f" ({build})" if build else "")
         self.lines = []
         self.saved = 0
 

@@ -6,6 +6,8 @@
 #   asan      build/asan      AddressSanitizer + UBSan + coverage for the fuzz targets
 #   tsan      build/tsan      ThreadSanitizer
 #   gcc       build/gcc       g++ 12
+#   counting  build/counting  counts what it does, for the release (scripts/release.sh)
+#   release   build/release   optimised by the counts in the file that PROFILE names
 #
 # ccache is used where it is installed. Configures only when it must; ninja finds new files itself.
 set -euo pipefail
@@ -22,7 +24,13 @@ case "$kind" in
   asan) dir=build/asan packages=(build test) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Sanitize -DDROVER_SANITIZE=ON -DDROVER_FUZZ=ON) ;;
   tsan) dir=build/tsan packages=(build test) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Sanitize -DDROVER_TSAN=ON) ;;
   gcc) dir=build/gcc packages=(build test gcc) options=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo) ;;
-  *) die 2 "build.sh: no such kind: $kind (program, tests, asan, tsan, gcc)" ;;
+  counting) dir=build/counting packages=(build release) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDROVER_TESTS=OFF -DDROVER_PROFILE=generate) ;;
+  release)
+    dir=build/release packages=(build release)
+    options=("${clang[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDROVER_TESTS=OFF
+      "-DDROVER_PROFILE=$(realpath "${PROFILE:?the file of counts}")" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON)
+    ;;
+  *) die 2 "build.sh: no such kind: $kind (program, tests, asan, tsan, gcc, counting, release)" ;;
 esac
 
 # A program build must not take the tests out of a folder that has them: that would only cost.
@@ -40,11 +48,11 @@ else
   options+=("-DDROVER_CEDAR_LIB=$(scripts/cedar.sh)")
 fi
 if command -v ccache >/dev/null; then
-  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF)
+  options+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DDROVER_PCH=OFF -DDROVER_UNITY=OFF)
   # The same sources in another folder are the same objects.
   export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
 elif [ "$kind" != gcc ]; then
-  options+=(-DDROVER_PCH=ON)
+  options+=(-DDROVER_PCH=ON -DDROVER_UNITY=ON)
 fi
 
 mkdir -p "$dir"
@@ -58,5 +66,7 @@ if [ ! -f "$dir/build.ninja" ] || [ "$(cat "$dir/.options" 2>/dev/null)" != "${o
 fi
 
 targets=("$@")
-[ ${#targets[@]} -eq 0 ] && [ "$kind" = program ] && targets=(drover)
+if [ ${#targets[@]} -eq 0 ]; then
+  case "$kind" in program | counting | release) targets=(drover) ;; esac
+fi
 NINJA_STATUS="[%f/%t %es] " exec ninja -C "$dir" -j "$JOBS" "${targets[@]}"

@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# package.sh : makes build/drover_VERSION_ARCH.deb and looks at it: the program starts from it, its
-# configuration passes `drover config check`, and the same commit gives the same bytes.
+# package.sh : makes build/drover_VERSION_ARCH.deb from the release (scripts/release.sh) and looks at it:
+# the program starts from it, and its configuration passes `drover config check`. The same commit and
+# the same counts (PROFILE=FILE) give the same bytes.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 scripts/packages.sh package
-scripts/build.sh program
+scripts/release.sh
 
 stage="$BUILD/package/root"
 rm -rf "$BUILD/package"
-install -D -m 0755 build/drover "$stage/usr/bin/drover"
+install -D -m 0755 build/release/drover "$stage/usr/bin/drover"
 strip --strip-unneeded "$stage/usr/bin/drover"
 install -D -m 0644 deploy/systemd/drover.service "$stage/lib/systemd/system/drover.service"
 install -D -m 0640 deploy/config/drover.yaml "$stage/etc/drover/drover.yaml"
 mkdir -p "$stage/usr/share/bash-completion/completions"
-build/drover completion >"$stage/usr/share/bash-completion/completions/drover"
+build/release/drover completion >"$stage/usr/share/bash-completion/completions/drover"
 chmod 0644 "$stage/usr/share/bash-completion/completions/drover"
 docs="$stage/usr/share/doc/drover"
 install -D -m 0644 LICENSE "$docs/copyright"

@@ -13,6 +13,8 @@ build="clang-19 lld-19 cmake ninja-build pkg-config
 # llvm-19 holds the symbolizer: without it a sanitizer's report has no line numbers.
 test="libgtest-dev libclang-rt-19-dev llvm-19 python3 python3-venv curl"
 gcc="g++"
+# The counters' runtime, what merges their files, and python3 for the trial run.
+release="libclang-rt-19-dev llvm-19 python3"
 # llama.cpp is compiled by what compiles Drover.
 engine="clang-19 cmake ninja-build python3 python3-venv"
 lint="clang-format-19"

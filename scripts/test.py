@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""`make test` and its parts: test.py [all|unit|world|world-planted|e2e|engine|asan|tsan|gcc|fuzz|lint].
+"""`make test` and its parts:
+test.py [all|unit|world|world-planted|e2e|engine|opa|asan|tsan|gcc|fuzz|lint].
 
 Each stage prints one line with its result and time; what failed is shown beneath it. The last line
 is always `N passed, N failed, N skipped`, and the exit code is not 0 when anything failed. Every
@@ -84,6 +85,14 @@ def engine(report):
         report.stage("engine", stages.engine)
 
 
+def opa(report):
+    # Only the suite whose peer it is, and nothing of it where there is none.
+    if report.stage("build", lambda: stages.build("program")).failed:
+        return
+    if report.stage("OPA", stages.opa).passed:
+        stages.e2e_suites(report, "policy")
+
+
 def fuzz(report):
     if report.stage("build, sanitized", lambda: stages.build("asan")).failed:
         return
@@ -114,7 +123,7 @@ def lint(report):
 
 
 PARTS = {"all": everything, "unit": unit, "world": world, "world-planted": world_planted,
-         "e2e": e2e, "engine": engine, "fuzz": fuzz, "lint": lint,
+         "e2e": e2e, "engine": engine, "opa": opa, "fuzz": fuzz, "lint": lint,
          "asan": flavour("asan"), "tsan": flavour("tsan"), "gcc": flavour("gcc")}
 
 

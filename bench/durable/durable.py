@@ -73,7 +73,7 @@ UNITS = {"steps_per_s": "1/s", "p50_ms": "ms", "p99_ms": "ms", "cpu_ms_per_sessi
 class Bench:
     def __init__(self, folder, options):
         self.folder, self.options = folder, options
-        self.book = results.Book("durable")
+        self.book = results.Book("durable", program=systems.binary())
         self.systems = []
 
     def set_up(self):

@@ -74,7 +74,7 @@ class Bench:
         self.folder, self.options = folder, options
         self.processes = []
         self.heavy = []
-        self.book = results.Book("gateway")
+        self.book = results.Book("gateway", program=servers.binary())
         self.began = time.monotonic()
 
     def write_down(self, text):

@@ -214,7 +214,8 @@ backend up
 
 
 def binary():
-    return os.environ.get("DROVER", os.path.join(ROOT, "build", "drover"))
+    """Servers start in folders of their own, so a path that is relative is made whole."""
+    return os.path.abspath(os.environ.get("DROVER") or os.path.join(ROOT, "build", "drover"))
 
 
 def drover(folder, target, name="drover", prefix=(), program=None, slow=None):

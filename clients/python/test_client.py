@@ -116,14 +116,15 @@ class ClientTest(unittest.TestCase):
         q = self.queue(items, lambda _: ACCEPTED)
         worker = work("q", drover=q.drover, tools={
             "broken": broken, "later": later,
-            "reply": lambda call, **_: Reply("done", plan={"kind": "end"})})
+            "reply": lambda call, **_: Reply("done", plan={"kind": "end"}, data_class="retention=none")})
         self.until(lambda: len(q.results()) == 4)
         worker.stop()
         broke, late, unknown, reply = (body for _, body in q.results())
         self.assertEqual((broke["content"], broke["is_error"]), ("no stock", True))
         self.assertEqual(late["error"]["message"], "closed until nine")
         self.assertIn("no tool 'unknown'", unknown["error"]["message"])
-        self.assertEqual(reply["plan"], {"effects": [{"kind": "end"}]})
+        self.assertEqual((reply["plan"], reply["data_class"]),
+                         ({"effects": [{"kind": "end"}]}, "retention=none"))
 
     def test_a_superseded_result_is_dropped_and_the_worker_goes_on(self):
         problems = []
@@ -204,6 +205,19 @@ class ClientTest(unittest.TestCase):
             for event in server.drover.events("ses_1"):
                 seen.append(event["sequence"])
         self.assertEqual((seen, raised.exception.code, len(server.asked)), ([1], "data_loss", 1))
+
+    def test_the_class_of_data_is_stated_where_it_comes_in(self):
+        server = self.stand_in(StandIn(lambda *_: (200, {"id": "ses_1"})))
+        server.drover.create("ward", "hello", data_class={"residency": ["de", "fr"], "retention": "none"})
+        server.drover.create("ward")
+        server.drover.message("ses_1", "more", "sensitivity=confidential")
+        server.drover.message("ses_1", "less")
+        self.assertEqual([body for _, body, _ in server.asked], [
+            {"agent": "ward", "message": "hello",
+             "data_class": {"residency": ["de", "fr"], "retention": "none"}},
+            {"agent": "ward"},
+            {"content": "more", "data_class": "sensitivity=confidential"},
+            {"content": "less"}])
 
     def test_serve_answers_with_effects_refuses_nonsense_and_says_what_a_planner_raises(self):
         def plan(request, call):

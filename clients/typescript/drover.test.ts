@@ -72,7 +72,7 @@ test("what a tool throws is told to the agent; what it gives back is another att
   const worker = work("q", { drover: q.drover, tools: {
     broken: () => { throw new Error("no stock"); },
     later: () => { throw new GiveBack("closed until nine"); },
-    reply: () => new Reply("done", { plan: { kind: "end" } }),
+    reply: () => new Reply("done", { plan: { kind: "end" }, data_class: "retention=none" }),
   } });
   await until(() => q.results().length === 4);
   await worker.stop();
@@ -80,7 +80,7 @@ test("what a tool throws is told to the agent; what it gives back is another att
   assert.deepEqual([broken.content, broken.is_error], ["no stock", true]);
   assert.equal(later.error.message, "closed until nine");
   assert.match(unknown.error.message, /no tool 'unknown'/);
-  assert.deepEqual(reply.plan, { effects: [{ kind: "end" }] });
+  assert.deepEqual([reply.plan, reply.data_class], [{ effects: [{ kind: "end" }] }, "retention=none"]);
 });
 
 test("a superseded result is dropped, and the worker goes on", async () => {
@@ -153,6 +153,18 @@ test("a damaged journal is an error and not an end", async () => {
   }, { code: "data_loss", message: "at byte 9" });
   assert.deepEqual(seen, [1]);
   assert.equal(asked.length, 1);
+});
+
+test("the class of data is stated where it comes in", async () => {
+  const { drover, asked } = await standIn(() => [200, { id: "ses_1" }]);
+  const data_class = { residency: ["de", "fr"], retention: "none" };
+  await drover.create({ agent: "ward", message: "hello", data_class });
+  await drover.message("ses_1", "more", "sensitivity=confidential");
+  await drover.message("ses_1", "less");
+  assert.deepEqual(asked.map(({ body }) => body), [
+    { agent: "ward", message: "hello", data_class },
+    { content: "more", data_class: "sensitivity=confidential" },
+    { content: "less" }]);
 });
 
 test("serve answers with effects, refuses nonsense, and says what a planner throws", async () => {

@@ -3,7 +3,7 @@
 
 import { createServer, type Server } from "node:http";
 import type {
-  Approval, Effect, Event, Item, Json, Message, NewSession, Plan, PlanRequest, Session, ToolItem,
+  Approval, DataClass, Effect, Event, Item, Json, Message, NewSession, Plan, PlanRequest, Session, ToolItem,
 } from "./types.ts";
 export type * from "./types.ts";
 
@@ -72,9 +72,9 @@ export class Drover {
   get(id: string): Promise<Session> {
     return this.call("GET", `/v1/sessions/${encodeURIComponent(id)}`);
   }
-  /** Says something to the agent. */
-  message(id: string, content: string | Message["content"]): Promise<{ sequence: number }> {
-    return this.#post(id, "messages", { content });
+  /** Says something to the agent; data that is stricter than the session's states its class. */
+  message(id: string, content: string | Message["content"], data_class?: string | DataClass): Promise<{ sequence: number }> {
+    return this.#post(id, "messages", { content, data_class });
   }
   /** Answers an approval; `wait_id` stands in its wait.started event. */
   approve(id: string, { wait_id, ...answer }: Approval): Promise<{ sequence: number }> {
@@ -232,9 +232,12 @@ export class Reply {
   isError: boolean;
   /** What is next, recorded in the same commit: the planner is not asked. */
   plan?: Plan;
-  constructor(content: string, more: { isError?: boolean; plan?: Effect | Effect[] | Plan } = {}) {
+  /** Of what the content says; from then on the session has it too. */
+  data_class?: string | DataClass;
+  constructor(content: string, more: { isError?: boolean; data_class?: string | DataClass; plan?: Effect | Effect[] | Plan } = {}) {
     this.content = content;
     this.isError = more.isError ?? false;
+    this.data_class = more.data_class;
     if (more.plan !== undefined) this.plan = planOf(more.plan);
   }
 }
@@ -354,7 +357,7 @@ export class Worker {
         return posted({ plan: planOf(await this.#options.plan(item, call)) });
       }
       const reply = await this.#use(item, call);
-      return posted({ content: reply.content, is_error: reply.isError, plan: reply.plan });
+      return posted({ content: reply.content, is_error: reply.isError, data_class: reply.data_class, plan: reply.plan });
     } catch (error) {
       return { error: { message: messageOf(error) } };
     }

@@ -102,17 +102,36 @@ export interface Session {
   /** How many its journal has. */
   events: number;
   labels?: { [name: string]: string };
-  /** When read one by one. */
+  /** When read one by one, as all that follows. */
+  data_class?: string;
+  /** Until when the data's retention lets it stay. */
+  kept_until?: string;
   messages?: Message[];
   steps?: number;
   cost_usd?: string;
 }
+
+/** What the data is; what is not said is not restricted. As text: "residency=de;retention=none". */
+export interface DataClass {
+  /** Names of classes that the operator defines. */
+  class?: string | string[];
+  /** Zones, any of which will do. */
+  residency?: string | string[];
+  sensitivity?: "public" | "internal" | "confidential" | "restricted";
+  purpose?: string | string[];
+  usage?: UsageLimit | UsageLimit[];
+  /** "none", "session", a time such as "24h", or "unlimited". */
+  retention?: string;
+}
+export type UsageLimit = "no-training" | "no-review" | "no-cache";
 
 export interface NewSession {
   /** Name of an agent that Drover knows, or a whole description. */
   agent: string | { name: string; [name: string]: Json };
   message?: string | Message;
   labels?: { [name: string]: string };
+  /** Joined with what its agent states: it may say more, never less. */
+  data_class?: string | DataClass;
   /** The first plan, as if the planner had been asked. */
   plan?: Plan;
 }

@@ -1,6 +1,7 @@
 #include "api/admin.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 
 namespace drover::api {
 namespace {
@@ -13,6 +14,7 @@ Task<Result<Json>> backup(Context ctx, Exchange& exchange, AdminServices service
   // A backup takes everything out.
   CO_TRY_VOID(operator_only(exchange, identity::Action::kManageServer));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"path"}));
   std::string path(body.get_string("path").value_or(""));
   // Relative to what would depend on where the server was started.
   if (!path.starts_with('/')) {

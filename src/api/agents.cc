@@ -1,6 +1,7 @@
 #include "api/agents.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 
 namespace drover::api {
 namespace {
@@ -68,7 +69,7 @@ Task<void> answer_deploy(Context ctx, Exchange& exchange, AgentServices services
   co_await respond_json(ctx, exchange, done->fresh ? 201 : 200, std::move(out));
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, AgentServices services) {
+Task<Result<Json>> list_agents(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
   Json data = Json::array();
   for (AgentInfo& agent : services.agents->list(exchange.principal.tenant)) {
@@ -78,7 +79,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, AgentServices services)
   co_return list_json(std::move(data), false);
 }
 
-Task<Result<Json>> show(Context ctx, Exchange& exchange, AgentServices services) {
+Task<Result<Json>> show_agent(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
   TenantId tenant = exchange.principal.tenant;
   CO_TRY(AgentInfo agent, services.agents->info(tenant, exchange.param("name")));
@@ -93,6 +94,7 @@ Task<Result<Json>> show(Context ctx, Exchange& exchange, AgentServices services)
 Task<Result<Json>> pin(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kManageAgents));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"version"}));
   const Json* version = body.find("version");
   if (version == nullptr || (!version->is_null() && !version->is_string())) {
     co_return fail(Code::kInvalidArgument, "'version' must be a version, or null for none");
@@ -111,6 +113,7 @@ Task<Result<Json>> pin(Context ctx, Exchange& exchange, AgentServices services) 
 Task<Result<Json>> drain(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kManageAgents));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"version", "draining"}));
   std::string version(body.get_string("version").value_or(""));
   if (version.empty()) co_return fail(Code::kInvalidArgument, "'version' is missing");
   const Json* given = body.find("draining");
@@ -137,8 +140,8 @@ void add_agent_routes(Router& router, AgentServices services) {
   router.add("POST", "/v1/agents", [services](Context ctx, Exchange& exchange) {
     return answer_deploy(ctx, exchange, services);
   });
-  add_json<AgentServices>(router, "GET", "/v1/agents", services, list);
-  add_json<AgentServices>(router, "GET", "/v1/agents/{name}", services, show);
+  add_json<AgentServices>(router, "GET", "/v1/agents", services, list_agents);
+  add_json<AgentServices>(router, "GET", "/v1/agents/{name}", services, show_agent);
   add_json<AgentServices>(router, "POST", "/v1/agents/{name}/pin", services, pin);
   add_json<AgentServices>(router, "POST", "/v1/agents/{name}/drain", services, drain);
 }

@@ -3,10 +3,11 @@
 // the configuration.
 //
 //   POST /v1/agents               an agent's description; 201, or 200 if that version is there
-//   already GET  /v1/agents GET  /v1/agents/{name}[?version=]    with the description POST
-//   /v1/agents/{name}/pin    {"version": "3"}, or null to take the pin away POST
-//   /v1/agents/{name}/drain  {"version": "3", "draining": true}; answers with how many sessions
-//                                 of that version are still open
+//   GET  /v1/agents
+//   GET  /v1/agents/{name}        [?version=] with the description
+//   POST /v1/agents/{name}/pin    {"version": "3"}, or null to take the pin away
+//   POST /v1/agents/{name}/drain  {"version": "3", "draining": true}; answers with how many of its
+//                                 sessions are still open
 
 #include <functional>
 

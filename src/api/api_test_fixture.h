@@ -48,7 +48,7 @@ struct Reply {
     Json whole = json();
     const Json* error_json = whole.find("error");
     if (error_json == nullptr) return {};
-    return std::string(error_json->get_string(name).value_or(""));
+    return error_json->get_text(name);
   }
   std::string header(std::string_view name) const {
     return std::string(headers.get(name).value_or(""));

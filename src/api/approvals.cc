@@ -6,10 +6,10 @@
 namespace drover::api {
 namespace {
 
-constexpr uint64_t kListed = 100;
-constexpr uint64_t kListedMost = 1000;
+constexpr uint64_t kApprovalsListed = 100;
+constexpr uint64_t kApprovalsListedMost = 1000;
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_decision(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
@@ -20,7 +20,7 @@ Result<session::Resolution> read_resolution(const Json& json) {
   TRY(out.explanation, body::text(json, "explanation"));
   const Json* arguments = json.find("arguments");
   if (arguments != nullptr && decision != "edit") {
-    return bad("'arguments' go with the decision edit only");
+    return bad_decision("'arguments' go with the decision edit only");
   }
   if (decision == "approve") {
     out.outcome = "approved";
@@ -28,13 +28,13 @@ Result<session::Resolution> read_resolution(const Json& json) {
     out.outcome = "denied";
   } else if (decision == "edit") {
     out.outcome = "edited";
-    if (arguments == nullptr) return bad("to edit, give the 'arguments' to use");
+    if (arguments == nullptr) return bad_decision("to edit, give the 'arguments' to use");
     const std::string* text = arguments->string();
     out.arguments = text != nullptr ? *text : arguments->dump();
     auto parsed = Json::parse(*out.arguments);
-    if (!parsed || !parsed->is_object()) return bad("'arguments' must be a JSON object");
+    if (!parsed || !parsed->is_object()) return bad_decision("'arguments' must be a JSON object");
   } else {
-    return bad("'decision' must be approve, deny or edit");
+    return bad_decision("'decision' must be approve, deny or edit");
   }
   return out;
 }
@@ -52,9 +52,9 @@ Task<Result<Json>> resolve(Context ctx, Exchange& exchange, ApprovalServices ser
 Result<session::ExtensionDecision> read_decision(const Json& json) {
   TRY_VOID(body::known(json, {"granted", "tokens", "time_s", "explanation"}));
   std::optional<bool> granted = json.get_bool("granted");
-  if (!granted) return bad("'granted' must be true or false");
+  if (!granted) return bad_decision("'granted' must be true or false");
   TRY(auto out, body::amounts(json));
-  if (!*granted && body::has_amounts(out)) return bad("a refusal grants no amounts");
+  if (!*granted && body::has_amounts(out)) return bad_decision("a refusal grants no amounts");
   out.granted = *granted;
   return out;
 }
@@ -118,8 +118,8 @@ Task<Result<void>> add_waits(Context ctx, identity::Principal who, SessionId id,
   co_return Result<void>();
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, ApprovalServices services) {
-  CO_TRY(uint64_t limit, query_limit(exchange, kListed, kListedMost));
+Task<Result<Json>> list_approvals(Context ctx, Exchange& exchange, ApprovalServices services) {
+  CO_TRY(uint64_t limit, query_limit(exchange, kApprovalsListed, kApprovalsListedMost));
   Json data = Json::array();
   if (auto one = exchange.request.head().query_param("session")) {
     CO_TRY(SessionId id, SessionId::parse(*one));
@@ -145,7 +145,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, ApprovalServices servic
 }  // namespace
 
 void add_approval_routes(Router& router, ApprovalServices services) {
-  add_json<ApprovalServices>(router, "GET", "/v1/approvals", services, list);
+  add_json<ApprovalServices>(router, "GET", "/v1/approvals", services, list_approvals);
   add_json<ApprovalServices>(router, "POST", "/v1/sessions/{id}/approvals/{wait_id}", services,
                              resolve, 202);
   add_json<ApprovalServices>(router, "POST", "/v1/sessions/{id}/extensions/{request_id}", services,

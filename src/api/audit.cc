@@ -5,8 +5,8 @@
 namespace drover::api {
 namespace {
 
-constexpr uint64_t kListed = 50;
-constexpr uint64_t kListedMost = 1000;
+constexpr uint64_t kAuditListed = 50;
+constexpr uint64_t kAuditListedMost = 1000;
 
 Result<uint64_t> before_of(const Exchange& exchange) {
   std::string text = exchange.request.head().query_param("before").value_or("");
@@ -17,7 +17,8 @@ Result<uint64_t> before_of(const Exchange& exchange) {
 }
 
 /// Whose refusals: nullopt stands for everybody's.
-Result<std::optional<TenantId>> whose(const Exchange& exchange, const AuditServices& services) {
+Result<std::optional<TenantId>> whose_audit(const Exchange& exchange,
+                                            const AuditServices& services) {
   const identity::Principal& who = exchange.principal;
   TRY_VOID(identity::authorise(who, identity::Action::kReadAudit, who.tenant));
   std::string named = exchange.request.head().query_param("tenant").value_or("");
@@ -29,10 +30,10 @@ Result<std::optional<TenantId>> whose(const Exchange& exchange, const AuditServi
   return std::optional<TenantId>(found->id);
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, AuditServices services) {
-  CO_TRY(auto tenant, whose(exchange, services));
+Task<Result<Json>> list_audit(Context ctx, Exchange& exchange, AuditServices services) {
+  CO_TRY(auto tenant, whose_audit(exchange, services));
   CO_TRY(uint64_t before, before_of(exchange));
-  CO_TRY(uint64_t limit, query_limit(exchange, kListed, kListedMost));
+  CO_TRY(uint64_t limit, query_limit(exchange, kAuditListed, kAuditListedMost));
   Json data = Json::array();
   for (const identity::AuditEntry& entry : services.audit->list(tenant, before, limit)) {
     data.push(entry.to_json());
@@ -44,7 +45,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, AuditServices services)
 }  // namespace
 
 void add_audit_routes(Router& router, AuditServices services) {
-  add_json<AuditServices>(router, "GET", "/v1/audit", services, list);
+  add_json<AuditServices>(router, "GET", "/v1/audit", services, list_audit);
 }
 
 }  // namespace drover::api

@@ -12,7 +12,7 @@ namespace {
 using session::ExtensionCase;
 using session::ExtensionSummary;
 
-constexpr size_t kEventsSlice = 1000;
+constexpr size_t kReportSlice = 1000;
 
 int64_t millis(Duration d) { return d.count() / 1'000'000; }
 
@@ -67,16 +67,16 @@ Task<Result<void>> read_session(Context ctx, identity::Principal who, SessionId 
                                 std::vector<ExtensionCase>* out) {
   session::ExtensionAnalysis analysis;
   for (uint64_t next = 1;;) {
-    CO_TRY(auto events, co_await sessions->events(ctx, who, id, next, kEventsSlice));
+    CO_TRY(auto events, co_await sessions->events(ctx, who, id, next, kReportSlice));
     for (const contract::Event& event : events) analysis.take(event);
-    if (events.size() < kEventsSlice) break;
+    if (events.size() < kReportSlice) break;
     next = events.back().sequence + 1;
   }
   for (ExtensionCase& c : analysis.cases()) out->push_back(std::move(c));
   co_return Result<void>();
 }
 
-Task<Result<Json>> report(Context ctx, Exchange& exchange, BudgetReportServices services) {
+Task<Result<Json>> report_budgets(Context ctx, Exchange& exchange, BudgetReportServices services) {
   const http::RequestHead& head = exchange.request.head();
   std::vector<SessionId> ids;
   bool more = false;
@@ -111,7 +111,7 @@ Task<Result<Json>> report(Context ctx, Exchange& exchange, BudgetReportServices 
 }  // namespace
 
 void add_budget_report_routes(Router& router, BudgetReportServices services) {
-  add_json<BudgetReportServices>(router, "GET", "/v1/budget/report", services, report);
+  add_json<BudgetReportServices>(router, "GET", "/v1/budget/report", services, report_budgets);
 }
 
 }  // namespace drover::api

@@ -1,11 +1,13 @@
 #include "api/cost.h"
 
 #include <algorithm>
+#include <set>
 
 #include "api/json_route.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/money.h"
+#include "base/near_word.h"
 #include "contract/chat.h"
 #include "identity/tenants.h"
 
@@ -19,7 +21,7 @@ std::string param(const Exchange& exchange, std::string_view name) {
 }
 
 /// The tenant whose money it is: the one named, or one's own; for the operator, all ("").
-Result<std::string> whose(const Exchange& exchange) {
+Result<std::string> whose_cost(const Exchange& exchange) {
   const std::string named = param(exchange, "tenant");
   const identity::Principal& who = exchange.principal;
   const bool operates = identity::may(who, Action::kManageServer, who.tenant);
@@ -31,7 +33,7 @@ Result<std::string> whose(const Exchange& exchange) {
 
 Result<trace::LedgerFilter> read_filter(const Exchange& exchange) {
   trace::LedgerFilter out;
-  TRY(out.tenant, whose(exchange));
+  TRY(out.tenant, whose_cost(exchange));
   out.key = param(exchange, "key");
   out.agent = param(exchange, "agent");
   out.session = param(exchange, "session");
@@ -50,7 +52,7 @@ Result<trace::LedgerFilter> read_filter(const Exchange& exchange) {
   return out;
 }
 
-std::vector<std::string> words(const std::string& list) {
+std::vector<std::string> cost_words(const std::string& list) {
   std::vector<std::string> out;
   for (size_t at = 0; at <= list.size();) {
     const size_t comma = std::min(list.find(',', at), list.size());
@@ -60,9 +62,9 @@ std::vector<std::string> words(const std::string& list) {
   return out;
 }
 
-Task<Result<Json>> report(Context ctx, Exchange& exchange, CostServices services) {
+Task<Result<Json>> report_costs(Context ctx, Exchange& exchange, CostServices services) {
   CO_TRY(trace::LedgerFilter filter, read_filter(exchange));
-  std::vector<std::string> by = words(param(exchange, "by"));
+  std::vector<std::string> by = cost_words(param(exchange, "by"));
   CO_TRY(auto rows, services.ledger->query(filter, by));
   Json data = Json::array();
   for (const trace::LedgerRow& row : rows) data.push(trace::to_json(row));
@@ -147,17 +149,17 @@ Json use_json(const road::Budget& b, const road::Use& use) {
 }
 
 Task<Result<Json>> budgets(Context ctx, Exchange& exchange, CostServices services) {
-  CO_TRY(std::string tenant, whose(exchange));
+  CO_TRY(std::string tenant, whose_cost(exchange));
   Json data = Json::array();
   for (const road::Accounts::Report& r : services.accounts->report()) {
     const road::Budget& b = r.account->budget();
-    const road::DimensionValues& whose = r.account->whose();
+    const road::DimensionValues& whose_cost = r.account->whose();
     // One's own alone: a budget over several tenants is the operator's.
-    const std::string& of = whose[static_cast<size_t>(road::Dimension::kTenant)];
+    const std::string& of = whose_cost[static_cast<size_t>(road::Dimension::kTenant)];
     if (!tenant.empty() && of != tenant) continue;
     Json one = Json::object().set("object", "budget").set("name", b.name);
     for (size_t i = 0; i < road::kDimensions; ++i) {
-      if (!whose[i].empty()) one.set(std::string(road::kDimensionNames[i]), whose[i]);
+      if (!whose_cost[i].empty()) one.set(std::string(road::kDimensionNames[i]), whose_cost[i]);
     }
     one.set("per", road::per_name(b.per)).set("rolling", b.rolling);
     road::Use limit;
@@ -215,16 +217,53 @@ Json matches_json(const std::vector<road::Match>& matches) {
 
 Result<road::BillScope> read_scope(const Exchange& exchange) {
   road::BillScope out;
-  out.provider = param(exchange, "provider");
+  out.providers = cost_words(param(exchange, "provider"));
   out.endpoint = param(exchange, "endpoint");
   for (auto [name, slot] : {std::pair("from", &out.from), std::pair("to", &out.to)}) {
     std::string text = param(exchange, name);
     if (text.empty()) continue;
     const bool day = text.size() == 10;
-    if (day) text += std::string_view(name) == "from" ? "T00:00:00Z" : "T23:59:59.999999999Z";
-    TRY(*slot, parse_rfc3339(text));
+    const char* rest = !day                               ? ""
+                       : std::string_view(name) == "from" ? "T00:00:00Z"
+                                                          : "T23:59:59.999999999Z";
+    auto time = parse_rfc3339(text + rest);
+    if (!time) {
+      return fail(Code::kInvalidArgument,
+                  "'" + text + "' is no time: write a day, 2026-11-23, or RFC 3339");
+    }
+    *slot = *time;
   }
   return out;
+}
+
+/// A name that nobody has would make every row unknown.
+Result<void> check_scope(const road::BillScope& scope, const std::vector<road::LedgerCall>& calls,
+                         const catalog::Catalog& catalog) {
+  std::set<std::string_view> providers, endpoints;
+  for (const road::LedgerCall& call : calls) {
+    providers.insert(call.line.provider);
+    endpoints.insert(call.line.endpoint);
+  }
+  for (const catalog::Endpoint& e : catalog.endpoints()) {
+    providers.insert(e.provider);
+    endpoints.insert(e.id);
+  }
+  for (const std::string& name : scope.providers) {
+    if (providers.contains(name)) continue;
+    std::string_view near = near_word(name, {providers.begin(), providers.end()});
+    return fail(Code::kInvalidArgument,
+                "no endpoint's provider is '" + name + "'" +
+                    (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?"));
+  }
+  road::BillScope named;
+  named.endpoint = scope.endpoint;
+  auto covered = [&](std::string_view id) {
+    trace::LedgerLine line;
+    line.endpoint = id;
+    return named.covers_place(line);
+  };
+  if (named.endpoint.empty() || std::any_of(endpoints.begin(), endpoints.end(), covered)) return {};
+  return fail(Code::kInvalidArgument, "no endpoint is '" + scope.endpoint + "' or begins with it");
 }
 
 Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) {
@@ -240,6 +279,7 @@ Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) 
   CO_TRY(auto rows, trace::read_bill(body));
   CO_TRY(auto turn, co_await services.books->bills().acquire(ctx));
   CO_TRY(auto calls, co_await services.books->calls(ctx));
+  CO_TRY_VOID(check_scope(scope, calls, *services.catalog->get()));
   // Without a suspension from here on: what is compared is what is booked upon.
   road::Reconciliation r =
       road::reconcile(calls, rows, scope, road::price_by(services.catalog->get()));
@@ -265,7 +305,7 @@ Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) 
 }  // namespace
 
 void add_cost_routes(Router& router, CostServices services) {
-  add_json<CostServices>(router, "GET", "/v1/cost", services, report);
+  add_json<CostServices>(router, "GET", "/v1/cost", services, report_costs);
   add_json<CostServices>(router, "GET", "/v1/cost/calls", services, calls);
   add_json<CostServices>(router, "GET", "/v1/budgets", services, budgets);
   add_json<CostServices>(router, "POST", "/v1/cost/bill", services, bill);

@@ -7,7 +7,8 @@
 //   GET  /v1/cost/calls[?estimated=true&session=…&limit=]   single calls, newest first
 //   GET  /v1/budgets                                 accounts: limits, used, reserved, renewal
 //   POST /v1/cost/bill[?apply=none|estimates|all&complete=true&provider=&endpoint=&from=&to=]
-//        the body is a provider's bill (trace/bill.h); the answer what agrees and what differs
+//        the body is the bill of these providers (a list) or of all (trace/bill.h); the answer what
+//        agrees and what differs
 //        (road/reconcile.h); complete: an estimate that is not in it was not billed. The operator's
 //        admin keys only.
 //

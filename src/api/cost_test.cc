@@ -120,5 +120,38 @@ TEST_F(CostTest, EachTenantSeesItsOwn) {
   EXPECT_EQ(account.at("used", "money")->string()->substr(0, 7), "0.00002");
 }
 
+TEST_F(CostTest, ABudgetIsShownBeforeAnybodyHasCalled) {
+  budgets(R"([{"name":"house","money":5},{"name":"b","tenant":"ten_b","tokens":9,"per":"day"},)"
+          R"({"name":"each","key":"*","requests":9}])");
+  auto names = [&](const std::string& key) {
+    std::string out;
+    Json json = call("GET", "/v1/budgets", "", key).json();
+    for (const Json& b : *json.find("data")->array_items()) {
+      out += std::string(b.get_string("name").value_or("?")) + " ";
+    }
+    return out;
+  };
+  EXPECT_EQ(names("k-operator"), "b house ") << "nobody is there whose 'each' could be";
+  EXPECT_EQ(names("k-other"), "b ");
+  imposter("one.test").script(answer(200, chat_body("a")));
+  EXPECT_EQ(chat(false, "k-all").status, 200);
+  EXPECT_EQ(names("k-operator"), "b each house ");
+}
+
+TEST_F(CostTest, ABillOfNobodyIsRefused) {
+  const std::string row = "request_id,cost_usd\nr,1\n";
+  auto post = [&](const std::string& scope) {
+    return call("POST", "/v1/cost/bill?" + scope, row, "k-operator");
+  };
+  EXPECT_EQ(post("provider=openai-compatible").status, 200);
+  Reply wrong = post("provider=openai-compatible,openai-compatibel");
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_NE(wrong.error_member("message").find("did you mean 'openai-compatible'"),
+            std::string::npos)
+      << wrong.error_member("message");
+  EXPECT_EQ(post("endpoint=one.test").status, 200);
+  EXPECT_EQ(post("endpoint=two").status, 400);
+}
+
 }  // namespace
 }  // namespace drover::api

@@ -161,9 +161,6 @@ road::ModelCall make_call(Exchange& exchange, std::string body, dialect::OpenAiS
                        "",
                        "",
                        exchange.request_id};
-  std::string_view go_on =
-      exchange.request.head().headers.get("x-drover-continue").value_or("false");
-  call.continue_cut = go_on == "true";
   return call;
 }
 
@@ -263,6 +260,14 @@ Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& e
   return fail(Code::kInvalidArgument, "x-drover-service-class must be fast, slow or auto");
 }
 
+/// Whether another endpoint may go on where one broke off.
+Result<bool> stated_continue(const Exchange& exchange) {
+  auto stated = exchange.request.head().headers.get("x-drover-continue");
+  if (!stated || *stated == "false") return false;
+  if (*stated == "true") return true;
+  return fail(Code::kInvalidArgument, "x-drover-continue must be true or false");
+}
+
 Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services,
                 std::string body) {
   auto scan = dialect::scan_openai_request(body);
@@ -273,8 +278,11 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   if (!service_class) {
     return respond_error(std::move(ctx), exchange, std::move(service_class).error());
   }
+  auto go_on = stated_continue(exchange);
+  if (!go_on) return respond_error(std::move(ctx), exchange, std::move(go_on).error());
   const bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
+  call.continue_cut = *go_on;
   call.data_class = std::move(*data_class);
   call.service_class = *service_class;
   const TenantId tenant = call.principal.tenant;

@@ -83,6 +83,16 @@ TEST_F(GatewayTest, TheClassIsStatedInAHeaderAndToldInOne) {
   EXPECT_NE(wrong.body.find("fast, slow or auto"), std::string::npos) << wrong.body;
 }
 
+TEST_F(GatewayTest, AHeaderThatMeansNothingIsRefused) {
+  add("one.test");
+  http::ClientRequest asked = request("POST", "/v1/chat/completions", request_body(true), "k-call");
+  asked.headers.add("x-drover-continue", "yes");
+  Reply wrong = call(std::move(asked));
+  EXPECT_EQ(wrong.status, 400);
+  EXPECT_NE(wrong.body.find("x-drover-continue must be true or false"), std::string::npos);
+  EXPECT_TRUE(imposter("one.test").requests().empty());
+}
+
 TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
   add("one.test");
   ImposterScript s = stream_head();

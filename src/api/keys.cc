@@ -3,6 +3,7 @@
 #include <set>
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 #include "road/budget.h"
 
 namespace drover::api {
@@ -95,25 +96,26 @@ Result<Json> read_budgets(const Json& body) {
   return out;
 }
 
-Task<Result<Json>> create(Context ctx, Exchange& exchange, KeyServices services) {
+Task<Result<Json>> create_key(Context ctx, Exchange& exchange, KeyServices services) {
   // First whether the caller may at all, then what it asks for.
   CO_TRY_VOID(
       identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"tenant", "label", "scopes", "budgets"}));
   CO_TRY(TenantId tenant, tenant_of(exchange, services, body.get_string("tenant").value_or("")));
   CO_TRY(auto scopes, read_scopes(body));
   std::string label(body.get_string("label").value_or(""));
   CO_TRY(Json budgets, read_budgets(body));
-  const bool limited = !budgets.is_null();
   CO_TRY(auto made, co_await services.keys->create(ctx, std::move(tenant), std::move(label),
                                                    std::move(scopes), std::move(budgets)));
-  if (limited && services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
+  // Its own, and those that the configuration has for keys of this label.
+  if (services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
   Json out = key_json(made.info);
   out.set("key", std::string(made.key.reveal()));
   co_return out;
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, KeyServices services) {
+Task<Result<Json>> list_keys(Context ctx, Exchange& exchange, KeyServices services) {
   std::string named = exchange.request.head().query_param("tenant").value_or("");
   CO_TRY(TenantId tenant, tenant_of(exchange, services, named));
   std::optional<TenantId> filter = tenant;
@@ -141,6 +143,7 @@ Task<Result<Json>> set_budgets(Context ctx, Exchange& exchange, KeyServices serv
   CO_TRY(KeyInfo info, services.keys->find(id));
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, info.tenant));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"budgets"}));
   CO_TRY(Json budgets, read_budgets(body));
   CO_TRY_VOID(co_await services.keys->set_budgets(ctx, info.tenant, id, std::move(budgets)));
   if (services.budgets_changed) CO_TRY_VOID(services.budgets_changed());
@@ -152,6 +155,7 @@ Task<Result<Json>> create_tenant(Context ctx, Exchange& exchange, KeyServices se
   CO_TRY_VOID(
       identity::authorise(exchange.principal, Action::kManageServer, exchange.principal.tenant));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"name"}));
   std::string name(body.get_string("name").value_or(""));
   CO_TRY(auto tenant, co_await services.tenants->create(ctx, std::move(name)));
   co_return tenant_json(tenant);
@@ -171,8 +175,8 @@ Task<Result<Json>> list_tenants(Context ctx, Exchange& exchange, KeyServices ser
 }  // namespace
 
 void add_key_routes(Router& router, KeyServices services) {
-  add_json<KeyServices>(router, "GET", "/v1/keys", services, list);
-  add_json<KeyServices>(router, "POST", "/v1/keys", services, create, 201);
+  add_json<KeyServices>(router, "GET", "/v1/keys", services, list_keys);
+  add_json<KeyServices>(router, "POST", "/v1/keys", services, create_key, 201);
   add_json<KeyServices>(router, "DELETE", "/v1/keys/{id}", services, revoke);
   add_json<KeyServices>(router, "PUT", "/v1/keys/{id}/budgets", services, set_budgets);
   add_json<KeyServices>(router, "GET", "/v1/tenants", services, list_tenants);

@@ -56,8 +56,8 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Task<Result<std::string>> read_class(Context ctx, const Json& body, TenantId tenant,
-                                     const MemoryServices& services) {
+Task<Result<std::string>> read_record_class(Context ctx, const Json& body, TenantId tenant,
+                                            const MemoryServices& services) {
   const Json* stated = body.find("data_class");
   contract::DataClass data;
   if (stated != nullptr && !stated->is_null()) {
@@ -90,7 +90,8 @@ Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services)
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(memory::Entry entry, read_entry(exchange, body));
-  CO_TRY(entry.data_class, co_await read_class(ctx, body, exchange.principal.tenant, services));
+  CO_TRY(entry.data_class,
+         co_await read_record_class(ctx, body, exchange.principal.tenant, services));
   std::string key = entry.key;
   CO_TRY(uint64_t version, co_await services.memory->write(ctx, scope, std::move(entry)));
   Json out = Json::object().set("object", "memory").set("namespace", scope.name_space);
@@ -113,7 +114,7 @@ Task<Result<Json>> remove(Context ctx, Exchange& exchange, MemoryServices servic
   co_return Json::object().set("deleted", true);
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, MemoryServices services) {
+Task<Result<Json>> list_memory(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kReadMemory));
   CO_TRY(uint64_t limit, query_limit(exchange, kListUsual, kListMost));
   const http::RequestHead& head = exchange.request.head();
@@ -129,6 +130,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, MemoryServices services
 Task<Result<Json>> search(Context ctx, Exchange& exchange, MemoryServices services) {
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kReadMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"query", "limit"}));
   auto query = body.get_string("query");
   if (!query) co_return fail(Code::kInvalidArgument, "'query' must be a text");
   int64_t limit = body.get_int("limit").value_or(kSearchUsual);
@@ -151,7 +153,7 @@ Task<Result<Json>> search(Context ctx, Exchange& exchange, MemoryServices servic
 }  // namespace
 
 void add_memory_routes(Router& router, MemoryServices services) {
-  add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}", services, list);
+  add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}", services, list_memory);
   add_json<MemoryServices>(router, "POST", "/v1/memory/{namespace}/search", services, search);
   add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}/{key}", services, get);
   add_json<MemoryServices>(router, "PUT", "/v1/memory/{namespace}/{key}", services, put);

@@ -25,7 +25,7 @@ Json ranked_json(const road::Explanation::Ranked& r) {
   return out;
 }
 
-Json words(const std::vector<std::string>& list) {
+Json placement_words(const std::vector<std::string>& list) {
   Json out = Json::array();
   for (const std::string& word : list) out.push(word);
   return out;
@@ -47,8 +47,8 @@ Json explanation_json(const road::Explanation& e) {
   out.set("data_class", e.data_class).set("prefer", road::preference_name(e.preference));
   if (!e.needs.empty()) out.set("needs", e.needs);
   if (e.level > 0) out.set("downgrade_level", e.level);
-  if (!e.hardware.first.empty()) out.set("hardware_first", words(e.hardware.first));
-  if (!e.hardware.reserve.empty()) out.set("hardware_reserve", words(e.hardware.reserve));
+  if (!e.hardware.first.empty()) out.set("hardware_first", placement_words(e.hardware.first));
+  if (!e.hardware.reserve.empty()) out.set("hardware_reserve", placement_words(e.hardware.reserve));
   out.set("ranked", std::move(ranked)).set("rejected", std::move(rejected));
   return out.set("epochs", std::move(epochs));
 }
@@ -197,7 +197,7 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
   CO_TRY(Json scratch, co_await scratch_of(ctx, services.scratch, &state));
   if (!scratch.is_null()) {
     road::ScratchAt at;
-    at.store = std::string(scratch.get_string("store").value_or(""));
+    at.store = scratch.get_text("store");
     at.bytes = static_cast<uint64_t>(scratch.get_int("bytes").value_or(0));
     call.scratch = std::move(at);
   }

@@ -1,113 +1,10 @@
 // The JSON routes: what they answer to what is wrong, and to whom.
-#include "api/admin.h"
-#include "api/api_test_fixture.h"
-#include "api/approvals.h"
-#include "api/audit.h"
-#include "api/keys.h"
-#include "api/memory.h"
-#include "api/sessions.h"
-#include "api/steering.h"
-#include "api/traces.h"
-#include "memory/memory.h"
-#include "policy/gate.h"
-#include "road/effects.h"
-#include "store/memory/memory_store.h"
+#include "api/routes_test_fixture.h"
 
 namespace drover::api {
 namespace {
 
-Task<Result<Json>> nothing(Context ctx) { co_return Json::object(); }
-
-class RoutesTest : public ApiFixture {
- protected:
-  RoutesTest() {
-    loop_.run_task(prepare());
-    session::Services s;
-    s.loop = &loop_;
-    s.random = &random_;
-    s.journal = &store_.journal();
-    s.road = road_.get();
-    s.tools = &tools_;
-    s.effects = &effects_;
-    s.spans = &spans_;
-    sessions_ = std::make_unique<session::SessionManager>(s, Context(loop_));
-    SessionServices sessions;
-    sessions.sessions = sessions_.get();
-    std::map<std::string, session::AgentSpec> agents;
-    agents["helper"] =
-        *session::AgentSpec::from_json(*Json::parse(R"({"name":"helper","models":["m"]})"));
-    agents_.set_configured(std::move(agents));
-    sessions.agents = &agents_;
-    sessions.check_agent = [](const session::AgentSpec& agent) -> Result<void> {
-      if (agent.models.front() == "m") return {};
-      return fail(Code::kInvalidArgument, "no endpoint offers that model");
-    };
-    add_session_routes(*router_, std::move(sessions));
-    MemoryServices memory;
-    memory.memory = &memory_;
-    add_memory_routes(*router_, memory);
-    KeyServices keys;
-    keys.keys = &keys_;
-    keys.tenants = &tenants_;
-    add_key_routes(*router_, keys);
-    TraceServices traces;
-    traces.spans = &store_.spans();
-    traces.sessions = sessions_.get();
-    add_trace_routes(*router_, traces);
-    AdminServices admin;
-    admin.backup = [this](Context ctx, std::string path) {
-      backups_.push_back(std::move(path));
-      return nothing(std::move(ctx));
-    };
-    admin.reload = [](Context ctx) { return nothing(std::move(ctx)); };
-    add_admin_routes(*router_, std::move(admin));
-    AuditServices audit;
-    audit.audit = &audit_;
-    audit.tenants = &tenants_;
-    add_audit_routes(*router_, audit);
-    ApprovalServices approvals;
-    approvals.sessions = sessions_.get();
-    add_approval_routes(*router_, approvals);
-    SteeringServices steering;
-    steering.sessions = sessions_.get();
-    steering.agents = &agents_;
-    steering.tenants = &tenants_;
-    add_steering_routes(*router_, steering);
-    for (auto& [key, principal] : principals_) principal.gate = &gate_;
-    serve();
-  }
-  ~RoutesTest() override {
-    stop_serving();
-    loop_.run_task(sessions_->stop());
-    loop_.run_task(audit_.stop());
-  }
-
-  Task<void> prepare() {
-    Context ctx(loop_);
-    auto tenants = co_await tenants_.load(ctx);
-    auto keys = co_await keys_.load(ctx);
-    EXPECT_TRUE(tenants && keys);
-  }
-
-  void expect_error(const Reply& reply, int status, const std::string& says) {
-    EXPECT_EQ(reply.status, status) << reply.body;
-    EXPECT_NE(reply.error_member("message").find(says), std::string::npos) << reply.body;
-    EXPECT_FALSE(reply.error_member("code").empty());
-    EXPECT_EQ(reply.header("content-type"), "application/json");
-  }
-
-  store::MemoryStore store_{random_};
-  memory::Memory memory_{store_.records()};
-  identity::Tenants tenants_{store_.documents(), random_};
-  identity::Keys keys_{store_.documents(), random_};
-  session::AgentRegistry agents_{store_.documents()};
-  road::Effects effects_{random_, nullptr, nullptr};
-  identity::Audit audit_{store_.documents(), Context(loop_)};
-  policy::VerbGate gate_{policy_, &audit_};
-  NoTools tools_;
-  std::unique_ptr<session::SessionManager> sessions_;
-  std::vector<std::string> backups_;
-};
+class RoutesTest : public RoutesFixture {};
 
 TEST_F(RoutesTest, NewSessionsAreChecked) {
   add("one.test");
@@ -146,7 +43,7 @@ TEST_F(RoutesTest, AnotherTenantsSessionIsNotThere) {
   add("one.test");
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
   ASSERT_EQ(made.status, 201) << made.body;
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   EXPECT_EQ(call("GET", path).status, 200);
   Reply missing = call("GET", "/v1/sessions/ses_nothing");
   expect_error(missing, 404, "");
@@ -164,7 +61,7 @@ TEST_F(RoutesTest, AnotherTenantsSessionIsNotThere) {
 TEST_F(RoutesTest, SessionRoutesRefuseWhatMakesNoSense) {
   add("one.test");
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   expect_error(call("GET", "/v1/sessions/not-an-id"), 400, "ses_");
   expect_error(call("GET", path + "/events?from=x"), 400, "from");
   expect_error(call("GET", path + "/events?limit=-1"), 400, "limit");
@@ -191,7 +88,7 @@ TEST_F(RoutesTest, AnExportImportsAgainAndIsTheSame) {
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
   loop_.run_for(1s);
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   EXPECT_EQ(call("POST", path + "/cancel", R"({"reason":"done"})").status, 202);
   loop_.run_for(1s);
   Reply exported = call("GET", path + "/export");
@@ -295,7 +192,7 @@ TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper","message":"hi"})");
   loop_.run_for(1s);
-  std::string path = "/v1/sessions/" + std::string(made.json().get_string("id").value_or(""));
+  std::string path = "/v1/sessions/" + made.json().get_text("id");
   ASSERT_EQ(call("POST", path + "/cancel").status, 202);
   loop_.run_for(1s);
   // The session has ended: the stream gives all there is and ends.

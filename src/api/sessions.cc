@@ -15,7 +15,7 @@ namespace {
 constexpr size_t kRowsMost = 1000;
 constexpr int kCreated = 201;
 
-Json row_json(const store::SessionRow& row) {
+Json session_row_json(const store::SessionRow& row) {
   Json out = Json::object();
   out.set("id", row.id.str());
   out.set("object", "session");
@@ -165,21 +165,22 @@ std::string begun_text(session::BegunSession begun) {
   return out.dump();
 }
 
-Task<Result<TextOrPrepared>> create(Context ctx, Exchange& exchange, SessionServices services) {
+Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
+                                            SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
   CO_TRY(spec.data_class, co_await read_data_class(ctx, body, spec.agent.data_class,
                                                    exchange.principal.tenant, services));
   const Json* lease = body.find("lease");
-  if (lease == nullptr || !lease->is_object()) {
+  if (lease == nullptr || lease->is_null()) {
     CO_TRY(SessionId id,
            co_await services.sessions->create(ctx, exchange.principal, std::move(spec)));
     CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-    co_return row_json(row).dump();
+    co_return session_row_json(row).dump();
   }
   // The creator asks for the session's first item at once: {"lease": {"lease_ms"}}.
-  auto millis = lease->get_int("lease_ms");
-  Duration time = millis && *millis > 0 ? Duration(*millis * 1'000'000) : limits::kLeaseTime;
+  CO_TRY_VOID(body::known(*lease, {"lease_ms"}));
+  CO_TRY(Duration time, body::milliseconds(*lease, "lease_ms", limits::kLeaseTime));
   bool prepared = false;
   session::Ahead<session::BegunSession> ahead = [&](session::BegunSession begun) {
     prepared = true;
@@ -191,7 +192,7 @@ Task<Result<TextOrPrepared>> create(Context ctx, Exchange& exchange, SessionServ
   co_return begun_text(std::move(begun));
 }
 
-Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& services) {
+Task<Result<Json>> list_sessions(Context ctx, Exchange& exchange, const SessionServices& services) {
   const http::RequestHead& head = exchange.request.head();
   store::SessionFilter filter;
   filter.agent = head.query_param("agent").value_or("");
@@ -203,7 +204,7 @@ Task<Result<Json>> list(Context ctx, Exchange& exchange, const SessionServices& 
   size_t wanted = filter.limit;
   CO_TRY(auto rows, co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
   Json data = Json::array();
-  for (const store::SessionRow& row : rows) data.push(row_json(row));
+  for (const store::SessionRow& row : rows) data.push(session_row_json(row));
   Json out = Json::object().set("object", "list");
   out.set("has_more", rows.size() == wanted);
   out.set("data", std::move(data));
@@ -216,7 +217,7 @@ Json purge_json(const contract::Event& event) {
   out.set("time", format_rfc3339(event.time));
   out.set("by", event.actor.id).set("by_type", event.actor.type);
   auto payload = Json::parse(event.payload);
-  if (payload) out.set("reason", std::string(payload->get_string("reason").value_or("")));
+  if (payload) out.set("reason", payload->get_text("reason"));
   out.set("events", event.sequence - 1).set("last_hash", event.previous_hash);
   if (!event.data_class.empty()) out.set("data_class", event.data_class);
   return out;
@@ -243,12 +244,12 @@ Task<Result<Json>> show_purged(Context ctx, Exchange& exchange, const SessionSer
                                store::SessionRow row) {
   CO_TRY(auto events,
          co_await services.sessions->events(ctx, exchange.principal, row.id, row.last_sequence, 1));
-  Json out = row_json(row);
+  Json out = session_row_json(row);
   if (!events.empty()) out.set("purge", purge_json(events.front()));
   co_return out;
 }
 
-Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& services) {
+Task<Result<Json>> show_session(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
   if (store::purged(row)) {
@@ -256,7 +257,7 @@ Task<Result<Json>> show(Context ctx, Exchange& exchange, const SessionServices& 
   }
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
   add_standing(exchange.headers, &state.standing);
-  Json out = row_json(row);
+  Json out = session_row_json(row);
   if (auto until = state.kept_until()) out.set("kept_until", format_rfc3339(*until));
   Json more = state_json(state);
   for (Json::Member& m : *more.members()) out.set(m.first, std::move(m.second));
@@ -297,6 +298,7 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
 Task<Result<Json>> reward(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
+  CO_TRY_VOID(body::known(body, {"name", "value", "step", "source", "explanation"}));
   const Json* value = body.find("value");
   if (value == nullptr || !value->is_number() || !body.get_string("name")) {
     co_return fail(Code::kInvalidArgument, "a reward has a text 'name' and a number 'value'");
@@ -308,7 +310,8 @@ Task<Result<Json>> reward(Context ctx, Exchange& exchange, const SessionServices
 Task<Result<Json>> cancel(Context ctx, Exchange& exchange, const SessionServices& services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  std::string why(body.get_string("reason").value_or(""));
+  CO_TRY_VOID(body::known(body, {"reason"}));
+  CO_TRY(std::string why, body::text(body, "reason"));
   CO_TRY(uint64_t sequence,
          co_await services.sessions->cancel(ctx, exchange.principal, id, std::move(why)));
   co_return accepted(sequence);
@@ -335,7 +338,7 @@ Task<Result<Json>> import_session(Context ctx, Exchange& exchange,
   CO_TRY(SessionId id,
          co_await services.sessions->import(ctx, exchange.principal, std::move(events)));
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-  co_return row_json(row);
+  co_return session_row_json(row);
 }
 
 using JsonCall = Task<Result<Json>> (*)(Context, Exchange&, const SessionServices&);
@@ -359,10 +362,10 @@ void add_session_routes(Router& router, SessionServices services) {
                  return answer_json(ctx, exchange, services, call, status);
                });
   };
-  add_json<SessionServices>(router, "POST", "/v1/sessions", services, create, kCreated);
-  json("GET", "/v1/sessions", list, 200);
+  add_json<SessionServices>(router, "POST", "/v1/sessions", services, create_session, kCreated);
+  json("GET", "/v1/sessions", list_sessions, 200);
   json("POST", "/v1/sessions/import", import_session, kCreated);
-  json("GET", "/v1/sessions/{id}", show, 200);
+  json("GET", "/v1/sessions/{id}", show_session, 200);
   json("POST", "/v1/sessions/{id}/messages", post_message, 202);
   json("POST", "/v1/sessions/{id}/rewards", reward, 202);
   json("POST", "/v1/sessions/{id}/cancel", cancel, 202);

@@ -8,7 +8,7 @@
 //   POST /v1/sessions/{id}/messages       {"content": "…"} or an OpenAI message; or {"message": …,
 //                                         "data_class": …} of data that is stricter than the
 //                                         session
-//   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value"}
+//   POST /v1/sessions/{id}/rewards        {"step", "source", "name", "value", "explanation"}
 //   POST /v1/sessions/{id}/cancel         {"reason": "…"}
 //   POST /v1/sessions/import              JSON Lines
 // and the journal: session_events.h. An unknown member of a body is refused: a misspelt class of

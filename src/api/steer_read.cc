@@ -7,22 +7,24 @@
 namespace drover::api::body {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+constexpr int64_t kMillisecondsMax = 1'000'000'000'000;  // 30 years: what is more overflows
+
+tl::unexpected<Error> bad_field(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
 }  // namespace
 
 Result<void> known(const Json& body, std::initializer_list<std::string_view> names) {
-  if (!body.is_object()) return bad("the body must be a JSON object");
+  if (!body.is_object()) return bad_field("the body must be a JSON object");
   for (const Json::Member& m : *body.members()) {
     if (std::find(names.begin(), names.end(), m.first) != names.end()) continue;
     std::string list;
     for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
     std::string_view near = near_word(m.first, names);
-    return bad("unknown member '" + m.first + "'" +
-               (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
-               " (known here: " + list + ")");
+    return bad_field("unknown member '" + m.first + "'" +
+                     (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
+                     " (known here: " + list + ")");
   }
   return {};
 }
@@ -31,15 +33,25 @@ Result<std::string> text(const Json& body, std::string_view name) {
   const Json* value = body.find(name);
   if (value == nullptr || value->is_null()) return std::string();
   if (const std::string* found = value->string()) return *found;
-  return bad("'" + std::string(name) + "' must be a text");
+  return bad_field("'" + std::string(name) + "' must be a text");
 }
 
 Result<std::optional<int64_t>> count(const Json& body, std::string_view name) {
   const Json* value = body.find(name);
   if (value == nullptr || value->is_null()) return std::optional<int64_t>();
   std::optional<int64_t> n = value->integer();
-  if (!n || *n < 1) return bad("'" + std::string(name) + "' must be a whole number above 0");
+  if (!n || *n < 1) return bad_field("'" + std::string(name) + "' must be a whole number above 0");
   return n;
+}
+
+Result<Duration> milliseconds(const Json& body, std::string_view name, Duration fallback) {
+  const Json* value = body.find(name);
+  if (value == nullptr || value->is_null()) return fallback;
+  std::optional<int64_t> n = value->integer();
+  if (!n || *n < 0 || *n > kMillisecondsMax) {
+    return bad_field("'" + std::string(name) + "' must be a number of milliseconds");
+  }
+  return Duration(*n * 1'000'000);
 }
 
 Result<session::ExtensionDecision> amounts(const Json& body) {
@@ -50,7 +62,7 @@ Result<session::ExtensionDecision> amounts(const Json& body) {
   TRY(out.spawns, count(body, "spawns"));
   if (const Json* time = body.find("time_s"); time != nullptr && !time->is_null()) {
     std::optional<double> seconds = time->number();
-    if (!seconds || !(*seconds > 0) || *seconds > 1e9) return bad("'time_s' must be above 0");
+    if (!seconds || !(*seconds > 0) || *seconds > 1e9) return bad_field("'time_s' must be above 0");
     out.time = std::chrono::milliseconds(static_cast<int64_t>(*seconds * 1000));
   }
   if (const Json* cost = body.find("cost_usd"); cost != nullptr && !cost->is_null()) {
@@ -58,7 +70,8 @@ Result<session::ExtensionDecision> amounts(const Json& body) {
     if (cost->is_number()) spelled = cost->raw_number()->text;
     if (cost->is_string()) spelled = *cost->string();
     auto money = Money::parse_usd(spelled);
-    if (!money || *money <= Money()) return bad("'cost_usd' must be an amount of dollars above 0");
+    if (!money || *money <= Money())
+      return bad_field("'cost_usd' must be an amount of dollars above 0");
     out.cost = *money;
   }
   return out;

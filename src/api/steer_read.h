@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/money.h"
+#include "base/time.h"
 #include "session/manager.h"
 
 namespace drover::api::body {
@@ -19,6 +20,8 @@ Result<void> known(const Json& body, std::initializer_list<std::string_view> nam
 Result<std::string> text(const Json& body, std::string_view name);
 /// A whole number of at least 1.
 Result<std::optional<int64_t>> count(const Json& body, std::string_view name);
+/// A whole number of milliseconds.
+Result<Duration> milliseconds(const Json& body, std::string_view name, Duration fallback);
 /// tokens, time_s, cost_usd, steps, spawns and explanation.
 Result<session::ExtensionDecision> amounts(const Json& body);
 bool has_amounts(const session::ExtensionDecision& decision);

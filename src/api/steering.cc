@@ -12,7 +12,7 @@ using session::KillTarget;
 
 constexpr size_t kMoveSlice = 200;
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_steering(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
@@ -26,7 +26,7 @@ Task<Result<Json>> signal(Context ctx, Exchange& exchange, SteeringServices serv
   Json payload;
   if (!text.empty()) {
     auto parsed = Json::parse(text);
-    if (!parsed) co_return bad("the body is not JSON: " + parsed.error().message);
+    if (!parsed) co_return bad_steering("the body is not JSON: " + parsed.error().message);
     payload = std::move(*parsed);
   }
   std::string name = exchange.param("name");
@@ -39,9 +39,6 @@ Result<session::ExtensionDecision> read_raise(const Json& json) {
   TRY_VOID(body::known(
       json, {"budget", "tokens", "time_s", "cost_usd", "steps", "spawns", "explanation"}));
   TRY(auto out, body::amounts(json));
-  if (!body::has_amounts(out)) {
-    return bad("say how much more: tokens, time_s, cost_usd, steps or spawns");
-  }
   TRY(std::string budget, body::text(json, "budget"));
   out.budget = budget.empty() ? "tree" : budget;
   return out;
@@ -96,9 +93,10 @@ Result<MoveAll> read_move_all(const Json& json, const SteeringServices& services
   TRY(out.from, body::text(json, "from"));
   TRY(std::string to, body::text(json, "to"));
   TRY(out.why, body::text(json, "explanation"));
-  if (out.from.empty()) return bad("'from' is missing: the version whose sessions are moved");
+  if (out.from.empty())
+    return bad_steering("'from' is missing: the version whose sessions are moved");
   TRY(out.to, target_of(services, tenant, agent, to));
-  if (out.to.version == out.from) return bad("'from' and 'to' are the same version");
+  if (out.to.version == out.from) return bad_steering("'from' and 'to' are the same version");
   return out;
 }
 
@@ -148,9 +146,9 @@ Result<KillTarget> read_target(const Json& json) {
   } else if (kind == "tenant") {
     out.kind = KillTarget::Kind::kTenant;
   } else {
-    return bad("'target' must be session, tree, agent or tenant");
+    return bad_steering("'target' must be session, tree, agent or tenant");
   }
-  if (out.what.empty()) return bad("'what' is missing: the id or name of the " + kind);
+  if (out.what.empty()) return bad_steering("'what' is missing: the id or name of the " + kind);
   return out;
 }
 

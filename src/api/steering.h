@@ -5,7 +5,8 @@
 //   POST /v1/sessions/{id}/signals/{name}   any JSON, or nothing
 //   POST /v1/sessions/{id}/budget           {"budget": "tree" | "session" | "step", "tokens",
 //                                            "time_s", "cost_usd", "steps", "spawns",
-//                                            "explanation"}
+//                                            "explanation"}; or {"budget": "account"}: one that a
+//                                            budget of the server had stopped tries again
 //   POST /v1/sessions/{id}/move             {"version": "2", "explanation": "…"}
 //   POST /v1/agents/{name}/move             {"from": "1", "to": "2", "explanation": "…"}: all open
 //                                           sessions of that version

@@ -8,7 +8,7 @@
 namespace drover::api {
 namespace {
 
-constexpr uint64_t kListed = 1000;
+constexpr uint64_t kTreesListed = 1000;
 
 Json spent_json(const store::Spent& spent) {
   Json out = Json::object().set("steps", spent.steps).set("tokens", spent.tokens);
@@ -16,7 +16,7 @@ Json spent_json(const store::Spent& spent) {
   return out;
 }
 
-Json row_json(const store::SessionRow& row) {
+Json tree_row_json(const store::SessionRow& row) {
   Json out = Json::object().set("id", row.id.str());
   if (!row.parent.empty()) out.set("parent", row.parent.str());
   out.set("depth", static_cast<int64_t>(row.depth));
@@ -29,20 +29,20 @@ Json row_json(const store::SessionRow& row) {
   return out;
 }
 
-Task<Result<Json>> show(Context ctx, Exchange& exchange, TreeServices services) {
+Task<Result<Json>> show_tree(Context ctx, Exchange& exchange, TreeServices services) {
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(auto own, co_await services.sessions->find(ctx, exchange.principal, id));
   SessionId root = own.root.empty() ? own.id : own.root;
   store::SessionFilter filter;
   filter.root = root;
-  CO_TRY(filter.limit, query_limit(exchange, kListed, limits::kStoreRowsMax));
+  CO_TRY(filter.limit, query_limit(exchange, kTreesListed, limits::kStoreRowsMax));
   uint64_t limit = filter.limit;
   CO_TRY(auto rows, co_await services.sessions->list(ctx, exchange.principal, std::move(filter)));
   std::reverse(rows.begin(), rows.end());  // as they were begun
   CO_TRY(auto totals, co_await services.journal->tree(ctx, root));
   auto state = co_await services.sessions->state(ctx, exchange.principal, root);
   Json sessions = Json::array();
-  for (const store::SessionRow& row : rows) sessions.push(row_json(row));
+  for (const store::SessionRow& row : rows) sessions.push(tree_row_json(row));
   Json all = spent_json(totals.spent);
   all.set("sessions", totals.sessions).set("open", totals.open);
   all.set("depth", static_cast<int64_t>(totals.depth_max));
@@ -58,7 +58,7 @@ Task<Result<Json>> show(Context ctx, Exchange& exchange, TreeServices services) 
 }  // namespace
 
 void add_tree_routes(Router& router, TreeServices services) {
-  add_json<TreeServices>(router, "GET", "/v1/sessions/{id}/tree", services, show);
+  add_json<TreeServices>(router, "GET", "/v1/sessions/{id}/tree", services, show_tree);
 }
 
 }  // namespace drover::api

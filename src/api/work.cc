@@ -1,22 +1,15 @@
 #include "api/work.h"
 
 #include "api/json_route.h"
+#include "api/steer_read.h"
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 
 namespace drover::api {
 namespace {
 
-Result<Duration> milliseconds(const Json& body, std::string_view key, Duration fallback) {
-  const Json* value = body.find(key);
-  if (value == nullptr || value->is_null()) return fallback;
-  auto n = value->integer();
-  if (!n || *n < 0) {
-    return fail(Code::kInvalidArgument, std::string(key) + " must be a number of milliseconds");
-  }
-  return Duration(*n * 1'000'000);
-}
-
 Result<session::LeaseRequest> read_request(const Json& body) {
+  TRY_VOID(body::known(body, {"queues", "worker", "wait_ms", "max", "lease_ms"}));
   session::LeaseRequest out;
   const Json* queues = body.find("queues");
   const Json::Array* names = queues == nullptr ? nullptr : queues->array_items();
@@ -28,10 +21,11 @@ Result<session::LeaseRequest> read_request(const Json& body) {
     if (text == nullptr) return fail(Code::kInvalidArgument, "'queues' must be a list of names");
     out.queues.push_back(*text);
   }
-  out.worker = std::string(body.get_string("worker").value_or(""));
-  TRY(out.wait, milliseconds(body, "wait_ms", Duration{}));
-  TRY(out.lease_time, milliseconds(body, "lease_ms", limits::kLeaseTime));
-  out.most = static_cast<size_t>(std::max<int64_t>(1, body.get_int("max").value_or(1)));
+  TRY(out.worker, body::text(body, "worker"));
+  TRY(out.wait, body::milliseconds(body, "wait_ms", Duration{}));
+  TRY(out.lease_time, body::milliseconds(body, "lease_ms", limits::kLeaseTime));
+  TRY(std::optional<int64_t> most, body::count(body, "max"));
+  out.most = static_cast<size_t>(most.value_or(1));
   return out;
 }
 
@@ -48,10 +42,30 @@ Task<Result<Json>> lease(Context ctx, Exchange& exchange, WorkServices services)
 Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices services) {
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(Duration time, milliseconds(body, "lease_ms", limits::kLeaseTime));
+  CO_TRY_VOID(body::known(body, {"lease_ms"}));
+  CO_TRY(Duration time, body::milliseconds(body, "lease_ms", limits::kLeaseTime));
   CO_TRY(WallTime expires,
          co_await services.sessions->heartbeat(ctx, exchange.principal, std::move(key), time));
   co_return Json::object().set("expires", format_rfc3339(expires));
+}
+
+/// The class that a worker states of its result. What this server may not hold is a wrong result,
+/// which the worker gives back with these words.
+Task<Result<std::string>> read_class(Context ctx, const Json* body, TenantId tenant,
+                                     const WorkServices* services) {
+  const Json* stated = body->find("data_class");
+  if (stated == nullptr || stated->is_null()) co_return std::string();
+  if (body->find("content") == nullptr) {
+    co_return fail(Code::kInvalidArgument, "a 'data_class' goes with a 'content'");
+  }
+  CO_TRY(contract::DataClass data, contract::DataClass::from_json(*stated));
+  std::string text = data.text();
+  if (!services->check_data) co_return text;
+  auto checked = co_await services->check_data(ctx, std::move(tenant), std::move(text));
+  if (!checked && checked.error().code == Code::kPermissionDenied) {
+    checked.error().code = Code::kInvalidArgument;
+  }
+  co_return checked;
 }
 
 std::string result_text(session::WorkAnswer answer) {
@@ -65,9 +79,13 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
   CO_TRY(auto key, session::WorkKey::parse(exchange.param("lease")));
   session::WorkResult result;
   CO_TRY(result.body, co_await read_json(ctx, exchange));
-  CO_TRY(result.lease_time, milliseconds(result.body, "lease_ms", limits::kLeaseTime));
+  CO_TRY_VOID(body::known(result.body, {"plan", "content", "is_error", "data_class", "error",
+                                        "next", "worker", "lease_ms"}));
+  CO_TRY(result.data_class,
+         co_await read_class(ctx, &result.body, exchange.principal.tenant, &services));
+  CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
-  result.worker = std::string(result.body.get_string("worker").value_or(""));
+  CO_TRY(result.worker, body::text(result.body, "worker"));
   bool prepared = false;
   session::Ahead<session::WorkAnswer> ahead = [&](session::WorkAnswer answer) {
     prepared = true;

@@ -5,9 +5,14 @@
 //   POST /v1/work/lease             {"queues": […], "worker", "wait_ms", "max", "lease_ms"}
 //   POST /v1/work/{lease}/heartbeat {"lease_ms"}
 //   POST /v1/work/{lease}/result    {"plan"} | {"content", "is_error", "plan"} | {"error"}, "next"
+//                                   with content also "data_class": of what the result says,
+//                                   beside what the configuration states of the queue
 //
 // A lost lease is 410 (reason lease_lost), a result of an attempt that is not the current one 409
 // (reason superseded).
+
+#include <functional>
+#include <string>
 
 #include "api/router.h"
 #include "session/manager.h"
@@ -16,6 +21,9 @@ namespace drover::api {
 
 struct WorkServices {
   session::SessionManager* sessions = nullptr;
+  /// As in sessions.h.
+  std::function<Task<Result<std::string>>(Context ctx, TenantId tenant, std::string data_class)>
+      check_data;
 };
 
 void add_work_routes(Router& router, WorkServices services);

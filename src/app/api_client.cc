@@ -43,7 +43,7 @@ Error no_key(const std::string& url) {
 }
 
 /// The server's error as ours. A refused key says where keys come from.
-Error error_of(int status, std::string_view body) {
+Error answer_error_of(int status, std::string_view body) {
   auto parsed = Json::parse(body);
   std::string message;
   if (parsed) {
@@ -63,7 +63,7 @@ Error error_of(int status, std::string_view body) {
 }
 
 /// What a stream's `error` event says: it ends here, and coming again does not help.
-Error stream_error(std::string_view data) { return error_of(500, std::string(data)); }
+Error stream_error(std::string_view data) { return answer_error_of(500, std::string(data)); }
 
 struct Answer {
   int status = 0;
@@ -104,7 +104,7 @@ Task<Result<void>> read_events(Context ctx, http::Client* client, http::ClientRe
   CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
   if (response->head().status != 200) {
     CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
-    co_return fail(error_of(response->head().status, body));
+    co_return fail(answer_error_of(response->head().status, body));
   }
   http::SseParser parser;
   for (;;) {
@@ -144,7 +144,7 @@ Task<Result<void>> read_live(Context ctx, http::Client* client, http::ClientRequ
   if (out->over) co_return Result<void>();
   if (response->head().status != 200) {
     CO_TRY(std::string body, co_await response->read_all(ctx, limits::kHttpAnswerBytesMax));
-    co_return fail(error_of(response->head().status, body));
+    co_return fail(answer_error_of(response->head().status, body));
   }
   http::SseParser parser;
   for (;;) {
@@ -268,13 +268,13 @@ Result<void> ApiClient::open_folder(Config config, Need need, const std::string&
   config.listen_port = 0;
   config.tls_cert.clear();
   config.tls_key.clear();
-  if (need != Need::kRun) {
-    // Looking at a folder needs none of the secrets that these name.
-    config.endpoints.clear();
-    config.tools.clear();
-  }
+  // Looking at a folder needs none of the secrets that these name.
+  if (need != Need::kRun) config.tools.clear();
+  if (need != Need::kRun) config.attested.clear();
+  if (need != Need::kRun && need != Need::kBooks) config.endpoints.clear();
   RuntimeOptions options;
   options.recover = false;
+  options.skip_unknown_parties = need != Need::kRun;
   runtime_ = std::make_unique<Runtime>(loop_, options);
   std::string folder = config.data;
   auto opened = runtime_->open(std::move(config));
@@ -338,7 +338,7 @@ Result<std::string> ApiClient::fetch(std::string method, std::string target, std
     if (error.reason == "connect") return fail(unreachable(url_, error));
     return fail(error);
   }
-  if (answer->status >= 300) return fail(error_of(answer->status, answer->body));
+  if (answer->status >= 300) return fail(answer_error_of(answer->status, answer->body));
   return std::move(answer->body);
 }
 

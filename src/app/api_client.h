@@ -29,6 +29,7 @@ namespace drover::app {
 enum class Need : uint8_t {
   kRead,   // looks: the folder must be there
   kWrite,  // makes the folder if there is none
+  kBooks,  // the same, and prices calls as the endpoints are configured
   kRun,    // runs sessions: endpoints and tools as configured
 };
 

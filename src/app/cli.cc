@@ -4,6 +4,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -26,6 +28,25 @@ struct Bound {
 
 std::string bare(const std::string& flag) { return flag.substr(flag.find_first_not_of('-')); }
 
+/// What is wrong with the value of a flag that takes a number; "" for nothing, or another kind.
+std::string number_fault(const std::string& kind, const std::string& text) {
+  const char* end = text.data() + text.size();
+  auto whole = [&](uint64_t most) {
+    uint64_t n = 0;
+    auto [stopped, error] = std::from_chars(text.data(), end, n);
+    return error == std::errc() && stopped == end && n <= most;
+  };
+  auto amount = [&] {
+    double x = 0;
+    auto [stopped, error] = std::from_chars(text.data(), end, x);
+    return error == std::errc() && stopped == end && std::isfinite(x) && x >= 0;
+  };
+  if (kind == "N" && !whole(INT64_MAX)) return "'" + text + "' is not a whole number";
+  if (kind == "PORT" && !whole(UINT16_MAX)) return "'" + text + "' is not a number from 0 to 65535";
+  if (kind == "X" && !amount()) return "'" + text + "' is not a number, such as 0.2";
+  return "";
+}
+
 void bind(Bound& bound) {
   for (const Positional& p : bound.command->positionals) {
     CLI::Option* option = bound.app->add_option(p.name, bound.values[p.name], p.help);
@@ -46,6 +67,7 @@ void bind(Bound& bound) {
     CLI::Option* option = bound.app->add_option(f.name, bound.values[name], help);
     option->type_name(f.value);
     option->expected(1);
+    option->check([kind = f.value](const std::string& text) { return number_fault(kind, text); });
     option->multi_option_policy(f.repeated ? CLI::MultiOptionPolicy::TakeAll
                                            : CLI::MultiOptionPolicy::TakeLast);
   }
@@ -69,7 +91,7 @@ std::string group_summary(const std::string& group) {
   static const std::map<std::string, std::string> kGroups = {
       {"session", "Look at sessions and act on them"},
       {"config", "Check the configuration"},
-      {"key", "Make, list and revoke API keys"},
+      {"key", "Make, list, limit and revoke API keys"},
       {"sim", "Simulated clouds and tools"},
       {"contract", "Check events against the contract"},
       {"agent", "Agents"},

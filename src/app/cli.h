@@ -19,7 +19,7 @@ inline constexpr int kExitUnreachable = 3;
 
 struct Flag {
   std::string name;   // "--data"
-  std::string value;  // "DIR"; empty for a switch
+  std::string value;  // "DIR"; empty for a switch. "N", "PORT" and "X" take numbers, checked
   std::string help;
   std::string fallback;  // shown in help and returned if the flag is absent
   bool repeated = false;

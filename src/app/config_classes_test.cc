@@ -9,7 +9,7 @@ namespace {
 
 using road::ServiceClass;
 
-ConfigOutcome parse(std::string_view text) {
+ConfigOutcome parse_classes(std::string_view text) {
   ReadFile none = [](const std::string&) -> Result<std::string> {
     return fail(Code::kNotFound, "no file");
   };
@@ -17,7 +17,7 @@ ConfigOutcome parse(std::string_view text) {
 }
 
 TEST(ConfigClasses, AllOfIt) {
-  ConfigOutcome out = parse(R"(
+  ConfigOutcome out = parse_classes(R"(
 classes:
   default: slow
   calls: 500
@@ -51,7 +51,7 @@ classes:
 }
 
 TEST(ConfigClasses, EachFaultHasItsLineAndItsRemedy) {
-  ConfigOutcome out = parse(R"(classes:
+  ConfigOutcome out = parse_classes(R"(classes:
   default: quick
   calls: 0
   kept_for_fast: 2

@@ -169,6 +169,20 @@ void check_zones(const catalog::Facts& facts, const std::string& at, const TellF
   }
 }
 
+/// nullopt: not stated, or a fault.
+std::optional<road::Preference> preference(const Json& placement, std::string_view key,
+                                           const TellFault& fault) {
+  const Json* stated = placement.find(key);
+  if (stated == nullptr || stated->is_null()) return std::nullopt;
+  std::string name = stated->string() == nullptr ? stated->dump() : *stated->string();
+  auto parsed = road::parse_preference(name);
+  if (!parsed) {
+    fault("placement." + std::string(key), "'" + name + "' is no preference",
+          "listed, balanced, cheapest, fastest, greenest or spare");
+  }
+  return parsed;
+}
+
 }  // namespace
 
 void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
@@ -205,14 +219,10 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
   }
   if (const Json* placement = root.find("placement");
       placement != nullptr && !placement->is_null() &&
-      known(*placement, "placement", {"prefer"}, fault)) {
-    std::string_view prefer = placement->get_string("prefer").value_or("listed");
-    auto parsed = road::parse_preference(prefer);
-    if (!parsed) {
-      fault("placement.prefer", "'" + std::string(prefer) + "' is no preference",
-            "listed, balanced, cheapest, fastest, greenest or spare");
-    }
-    out.road.preference = parsed.value_or(road::Preference::kListed);
+      known(*placement, "placement", {"prefer", "low_risk"}, fault)) {
+    out.road.preference =
+        preference(*placement, "prefer", fault).value_or(road::Preference::kListed);
+    out.road.low_risk = preference(*placement, "low_risk", fault);
   }
   if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
     read_policy(*section, path, read_file, fault, out);
@@ -246,6 +256,13 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
   const catalog::Place* place = named_place(item, at, fault, config);
   if (!item.get_string("place") && !e.region.empty()) {
     place = config.places.find(e.provider, e.region);
+  }
+  if (place != nullptr && !e.region.empty() && !place->region.empty() &&
+      place->region != e.region) {
+    fault(at + ".place",
+          "'" + place->id + "' is in the region '" + place->region + "', and the endpoint's is '" +
+              e.region + "'",
+          "leave one of the two out");
   }
   catalog::Facts own = own_facts(item, at, fault);
   auto state = [&](const char* name, const std::string& value) {

@@ -6,7 +6,9 @@
 //   here: {region: eu-central-1, zone: de, cleared_for: confidential}   # this server and its store
 //   catalog: [places.yaml]              # more places, beside the starter catalog
 //   (catalog/places.h)
-//   placement: {prefer: cheapest}   # listed, balanced, cheapest, fastest, greenest or spare
+//   placement:                      # listed, balanced, cheapest, fastest, greenest or spare
+//     prefer: cheapest
+//     low_risk: fastest             # for data that is at most internal and bound to nothing else
 //   policy:
 //     zones: [{name: de-by, within: [de], title: Bavaria}]
 //     classes: {patient: {residency: de, sensitivity: confidential, retention: session}}

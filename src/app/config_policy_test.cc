@@ -15,12 +15,14 @@ Result<std::string> one_file(const std::string& path) {
   return fail(Code::kNotFound, path + ": no such file");
 }
 
-ConfigOutcome parse(std::string_view text) { return parse_config("drover.yaml", text, one_file); }
+ConfigOutcome parse_policy(std::string_view text) {
+  return parse_config("drover.yaml", text, one_file);
+}
 
-constexpr std::string_view kWhole = R"(
+constexpr std::string_view kWholePolicy = R"(
 here: {region: eu-central-1, zone: de, cleared_for: restricted}
 catalog: [own.yaml]
-placement: {prefer: cheapest}
+placement: {prefer: cheapest, low_risk: fastest}
 policy:
   zones:
     - {name: de-by, within: [de], title: Bavaria}
@@ -45,7 +47,7 @@ agents:
 )";
 
 TEST(ConfigStores, StandInTheirFaultDomainsBesideTheOwn) {
-  ConfigOutcome outcome = parse(R"(
+  ConfigOutcome outcome = parse_policy(R"(
 data: here
 here: {zone: de}
 stores:
@@ -63,11 +65,11 @@ stores:
   EXPECT_EQ(c.store_folders.at("fra"), "scratch/fra");
   EXPECT_EQ(c.store_folders.at("cellar"), "/mnt/cellar");
   EXPECT_EQ(c.things.at("cellar").kind, policy::ThingKind::kStore);
-  EXPECT_TRUE(parse("data: here\n").config.road.stores.empty());
+  EXPECT_TRUE(parse_policy("data: here\n").config.road.stores.empty());
 }
 
 TEST(ConfigStores, EachFaultIsToldWithItsLine) {
-  ConfigOutcome outcome = parse(R"(data: here
+  ConfigOutcome outcome = parse_policy(R"(data: here
 stores:
   - {data: a, facts: {fault_domain: x}}
   - {name: nowhere, facts: {fault_domain: x}}
@@ -95,11 +97,12 @@ stores:
 }
 
 TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
-  ConfigOutcome outcome = parse(kWhole);
+  ConfigOutcome outcome = parse_policy(kWholePolicy);
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   const Config& c = outcome.config;
   EXPECT_EQ(c.road.here, "eu-central-1");
   EXPECT_EQ(c.road.preference, road::Preference::kCheapest);
+  EXPECT_EQ(c.road.low_risk, road::Preference::kFastest);
   EXPECT_EQ(c.things.at(road::kOwnStore).facts.text("zone"), "de");
   EXPECT_EQ(c.things.at("files").data_class, "patient");
   EXPECT_EQ(c.things.at("http://127.0.0.1:9000").facts.text("zone"), "de");
@@ -122,7 +125,7 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
 }
 
 TEST(ConfigPolicy, AnEndpointThatMayLeaveItsRegionIsNoPlaceForBoundData) {
-  ConfigOutcome outcome = parse(R"(
+  ConfigOutcome outcome = parse_policy(R"(
 endpoints:
   - {id: a, provider: aws-bedrock, model: "us.amazon.nova-pro-v1:0", region: eu-central-1}
   - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, upstream_model: xx.amazon.x}
@@ -146,8 +149,22 @@ endpoints:
   EXPECT_EQ(scopes, (std::vector<std::string>{"us", "not stated", "not stated", "eu", "", "de"}));
 }
 
+TEST(ConfigPolicy, AnEndpointIsNotAtAPlaceOfAnotherRegion) {
+  ConfigOutcome outcome = parse_policy(R"(
+endpoints:
+  - {id: a, provider: aws-bedrock, model: m, region: us-east-1, place: aws/eu-central-1}
+  - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, place: aws/eu-central-1}
+)");
+  ASSERT_EQ(outcome.faults.size(), 1u);
+  EXPECT_NE(outcome.faults[0].to_string().find(
+                ":3: 'aws/eu-central-1' is in the region 'eu-central-1', and the endpoint's is "
+                "'us-east-1'"),
+            std::string::npos)
+      << outcome.faults[0].to_string();
+}
+
 TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {
-  ConfigOutcome outcome = parse(R"(
+  ConfigOutcome outcome = parse_policy(R"(
 policy:
   opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 500ms, token: env:OPA_TOKEN}
 planners:
@@ -164,7 +181,7 @@ planners:
 }
 
 TEST(ConfigPolicy, AFaultInItAddsNoneForThoseWhoNameItsClassesAndZones) {
-  ConfigOutcome outcome = parse(R"(
+  ConfigOutcome outcome = parse_policy(R"(
 here: {zone: clinic}
 policy:
   zones: [{name: clinic, within: [de]}]
@@ -192,7 +209,7 @@ struct Wrong {
 class PolicyFaults : public testing::TestWithParam<Wrong> {};
 
 TEST_P(PolicyFaults, AreToldWithTheirLine) {
-  ConfigOutcome outcome = parse(GetParam().text);
+  ConfigOutcome outcome = parse_policy(GetParam().text);
   ASSERT_FALSE(outcome.faults.empty());
   EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
   EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)

@@ -27,7 +27,7 @@ void read_store(const Json& item, const std::string& at, const ConfigPath& path,
     fault(at + ".name", "'" + store.name + "' is what this server's own store is called", "");
     return;
   }
-  const std::string folder = path(std::string(item.get_string("data").value_or("")));
+  const std::string folder = path(item.get_text("data"));
   if (item.get_string("data").value_or("").empty()) {
     fault(at, "the store '" + store.name + "' needs a folder", "data: scratch/" + store.name);
   }

@@ -13,8 +13,8 @@
 namespace drover::app {
 namespace {
 
-std::optional<std::vector<std::string>> names(const Json& item, const std::string& at,
-                                              const char* member, const AddFault& fault) {
+std::optional<std::vector<std::string>> listed_names(const Json& item, const std::string& at,
+                                                     const char* member, const AddFault& fault) {
   const Json* value = item.find(member);
   if (value == nullptr || value->is_null()) return std::nullopt;
   std::vector<std::string> out;
@@ -48,8 +48,8 @@ void check_known(const tools::ToolServer& server, const std::string& tool, const
 
 void read_tool_sending(const Json& item, const std::string& at, const AddFault& fault,
                        tools::ToolServer& server) {
-  server.read_only = names(item, at, "read_only", fault);
-  server.idempotent = names(item, at, "idempotent", fault);
+  server.read_only = listed_names(item, at, "read_only", fault);
+  server.idempotent = listed_names(item, at, "idempotent", fault);
   for (const auto* list : {&server.read_only, &server.idempotent}) {
     if (!*list) continue;
     for (const std::string& tool : **list) check_known(server, tool, at, fault);

@@ -7,8 +7,10 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 
+#include "app/api_client.h"
 #include "base/limits/config.h"
 
 namespace drover::app {
@@ -52,6 +54,18 @@ Result<std::string> read_small_file(const std::string& path) {
   text << in.rdbuf();
   if (!in) return fail(Code::kPermissionDenied, path + ": cannot be read");
   return text.str();
+}
+
+Result<std::string> read_input(const std::string& path) {
+  std::ostringstream text;
+  if (path == "-") {
+    text << std::cin.rdbuf();
+    return std::move(text).str();
+  }
+  std::ifstream in(path, std::ios::binary);
+  if (in) text << in.rdbuf();
+  if (!in) return usage_error("cannot read " + path + ": " + std::strerror(errno));
+  return std::move(text).str();
 }
 
 }  // namespace drover::app

@@ -15,7 +15,7 @@ struct CallId {
   uint64_t attempt = 0;
 };
 
-CallId call_of(std::string_view id) {
+CallId chunk_call_of(std::string_view id) {
   CallId out;
   const std::string text(id);
   char* rest = nullptr;
@@ -28,7 +28,7 @@ CallId call_of(std::string_view id) {
 
 void LiveText::take(std::string_view name, std::string_view id, const Json& data) {
   if (name != "delta" && name != "reset") return;
-  const CallId where = call_of(id);
+  const CallId where = chunk_call_of(id);
   if (where.call <= finished_) return;
   begin(where.call, where.attempt);
   print(data.get_string("text").value_or(""));

@@ -46,22 +46,30 @@ Result<std::string> tenant_id(const identity::Tenants& tenants, const std::strin
                               const std::string& what) {
   auto found = tenants.find(named);
   if (found) return found->id.str();
-  return fail(Code::kInvalidArgument,
-              what + " for the tenant '" + named + "', which there is not (drover tenant ls)");
+  return fail(Code::kInvalidArgument, what + " for the tenant '" + named +
+                                          "', which there is not: make it first, with `drover " +
+                                          "tenant create " + named + "`");
 }
 
-Result<std::string> key_id(const identity::Keys& keys, const std::string& named,
-                           const std::string& what) {
-  if (named.starts_with("key_")) return named;
+/// A label stands for all keys in force that bear it; for none once all of them are revoked.
+Result<std::vector<std::string>> key_ids(const identity::Keys& keys, const std::string& named,
+                                         const std::string& what) {
   std::vector<std::string> ids;
-  for (const identity::KeyInfo& info : keys.list(std::nullopt)) {
-    if (info.label == named && !info.revoked) ids.push_back(info.id.str());
+  if (named.starts_with("key_")) {
+    ids.push_back(named);
+    return ids;
   }
-  if (ids.size() == 1) return ids.front();
+  bool ever = false;
+  for (const identity::KeyInfo& info : keys.list(std::nullopt)) {
+    if (info.label != named) continue;
+    ever = true;
+    if (!info.revoked) ids.push_back(info.id.str());
+  }
+  if (ever) return ids;
   return fail(Code::kInvalidArgument,
-              what + " for the key '" + named + "': there " +
-                  (ids.empty() ? "is none" : "are " + std::to_string(ids.size())) +
-                  " with that label; name its id (drover key ls)");
+              what + " for the key '" + named +
+                  "', which there is not: make it first, with `drover key " + "create --label " +
+                  named + "`, or name its id");
 }
 
 }  // namespace
@@ -112,7 +120,7 @@ Result<void> Runtime::open_store() {
   TRY(store_, store::open_log_store(options, clock_, random_));
   TRY(stream_log_, store::open_stream_files(disk_, config_.data + "/streams", blocking_, clock_));
   TRY(ledger_log_, trace::LedgerLog::open(disk_, config_.data + "/ledger", boot_of_machine()));
-  return {};
+  return open_signer();
 }
 
 Result<void> check_endpoint(const providers::ProviderTable& table, const catalog::Endpoint& e) {
@@ -195,6 +203,7 @@ session::Services Runtime::session_services() {
   s.kept_spans = &store_->spans();
   s.streams = stream_log_.get();
   s.audit = audit_.get();
+  s.signer = signer_.get();
   return s;
 }
 
@@ -289,28 +298,47 @@ Result<road::Settings> Runtime::road_settings(const Config& config) const {
   out.classes.tenants.clear();
   out.classes.keys.clear();
   for (const auto& [name, rule] : config.road.classes.tenants) {
-    TRY(std::string id, tenant_id(*tenants_, name, "'classes' are"));
-    out.classes.tenants[id] = rule;
+    auto id = tenant_id(*tenants_, name, "'classes' are");
+    if (!id && options_.skip_unknown_parties) continue;
+    if (!id) return fail(std::move(id).error());
+    out.classes.tenants[*id] = rule;
   }
   for (const auto& [name, rule] : config.road.classes.keys) {
-    TRY(std::string id, key_id(*keys_, name, "'classes' are"));
-    out.classes.keys[id] = rule;
+    auto ids = key_ids(*keys_, name, "'classes' are");
+    if (!ids && options_.skip_unknown_parties) continue;
+    if (!ids) return fail(std::move(ids).error());
+    for (const std::string& id : *ids) out.classes.keys[id] = rule;
+  }
+  return out;
+}
+
+Result<std::vector<road::Budget>> Runtime::by_ids(road::Budget b) const {
+  const std::string what = "the budget '" + b.name + "' is";
+  std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
+  if (!tenant.empty() && tenant != road::kEach) {
+    TRY(tenant, tenant_id(*tenants_, tenant, what));
+  }
+  std::vector<road::Budget> out;
+  std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
+  if (key.empty() || key == road::kEach) {
+    out.push_back(std::move(b));
+    return out;
+  }
+  TRY(auto ids, key_ids(*keys_, key, what));
+  for (std::string& id : ids) {
+    key = std::move(id);
+    out.push_back(b);
   }
   return out;
 }
 
 Result<std::vector<road::Budget>> Runtime::all_budgets(const Config& config) const {
-  std::vector<road::Budget> out = config.budgets;
-  for (road::Budget& b : out) {
-    const std::string what = "the budget '" + b.name + "' is";
-    std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
-    if (!tenant.empty() && tenant != "*") {
-      TRY(tenant, tenant_id(*tenants_, tenant, what));
-    }
-    std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
-    if (!key.empty() && key != "*") {
-      TRY(key, key_id(*keys_, key, what));
-    }
+  std::vector<road::Budget> out;
+  for (const road::Budget& named : config.budgets) {
+    auto budgets = by_ids(named);
+    if (!budgets && options_.skip_unknown_parties) continue;
+    if (!budgets) return fail(std::move(budgets).error());
+    for (road::Budget& b : *budgets) out.push_back(std::move(b));
   }
   for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
     if (info.revoked || info.budgets.array_items() == nullptr) continue;
@@ -387,6 +415,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
 Task<void> Runtime::stop(Context ctx) {
   if (sessions_ == nullptr) co_return;
   co_await sessions_->stop();
+  if (signer_ != nullptr) co_await signer_->stop();
   co_await batches_->close();
   co_await live_->stop();
   co_await road_->close();

@@ -36,6 +36,7 @@
 #include "session/agents.h"
 #include "session/http_planner.h"
 #include "session/manager.h"
+#include "store/batch_signer.h"
 #include "store/data_folder.h"
 #include "store/posix_disk.h"
 #include "store/sqlite/backup.h"
@@ -59,6 +60,9 @@ struct RuntimeOptions {
   std::map<std::string, std::string> secrets;
   /// Take up sessions that were running. Not for a command that only looks at a folder.
   bool recover = true;
+  /// Leave out budgets and classes for tenants and keys that are not there: who makes them with a
+  /// command needs a runtime first.
+  bool skip_unknown_parties = false;
   /// Hears streamed answers while they come in; may be null, outlives the runtime.
   session::LiveAnswers* live = nullptr;
 };
@@ -114,6 +118,8 @@ class Runtime {
   /// Asked before anything is done for a key (identity/principal.h).
   const identity::Gate& gate() const { return *gate_; }
   const catalog::CatalogHolder& catalog() const { return catalog_; }
+  /// What is held of attested endpoints.
+  const policy::Evidence& evidence() const { return *evidence_; }
   trace::Metrics& metrics() { return metrics_; }
   tools::ToolSet& tools() { return *tools_; }
 
@@ -125,6 +131,7 @@ class Runtime {
  private:
   struct Memories;
   Result<void> open_store();
+  Result<void> open_signer();
   Result<std::vector<session::PlannerOrigin>> resolved_planners(const Config& config) const;
   Result<void> check_endpoints(const Config& config) const;
   Result<void> check_agent(const session::AgentSpec& agent) const;
@@ -145,6 +152,8 @@ class Runtime {
   Task<void> retry_refused(Context ctx);
   /// What the road is set to, with the ids of tenants and keys, which must be loaded.
   Result<road::Settings> road_settings(const Config& config) const;
+  /// With tenant and key by their ids: one for each key that it means.
+  Result<std::vector<road::Budget>> by_ids(road::Budget budget) const;
   /// The budgets of a configuration and of the keys, which must be loaded.
   Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
 
@@ -165,6 +174,7 @@ class Runtime {
   SystemClock clock_;  // for the store's threads
   std::unique_ptr<store::DataFolder> folder_;
   std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::BatchSigner> signer_;  // null: in memory, or only looked at
   ScratchStores scratch_stores_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;

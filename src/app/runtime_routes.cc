@@ -14,6 +14,7 @@
 #include "api/memory.h"
 #include "api/placement.h"
 #include "api/sessions.h"
+#include "api/signature.h"
 #include "api/steering.h"
 #include "api/traces.h"
 #include "api/trees.h"
@@ -58,6 +59,10 @@ void Runtime::add_routes(api::Router& router) {
     return check_data(ctx, std::move(tenant), std::move(data_class));
   };
   api::add_session_routes(router, sessions);
+  api::SignatureServices signature;
+  signature.sessions = sessions_.get();
+  signature.signer = signer_.get();
+  api::add_signature_routes(router, signature);
   api::PlacementServices placement;
   placement.road = road_.get();
   placement.sessions = sessions_.get();
@@ -66,6 +71,7 @@ void Runtime::add_routes(api::Router& router) {
   api::add_placement_routes(router, placement);
   api::WorkServices work;
   work.sessions = sessions_.get();
+  work.check_data = sessions.check_data;
   api::add_work_routes(router, work);
   api::AgentServices agents;
   agents.agents = agents_.get();

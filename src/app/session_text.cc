@@ -37,7 +37,7 @@ std::string model_result(const Json& payload) {
          money_and_tokens(payload);
 }
 
-std::string names(const Json* list) {
+std::string tool_names(const Json* list) {
   std::string out;
   if (list == nullptr || list->array_items() == nullptr) return out;
   for (const Json& item : *list->array_items()) {
@@ -90,7 +90,8 @@ std::string event_summary(const Json& event) {
     const Json* message = p.find("message");
     return one_line(message == nullptr ? "" : message_text(*message), kSummaryWidth);
   }
-  if (kind == "model.call") return "step " + member(p, "step") + ": " + names(p.find("models"));
+  if (kind == "model.call")
+    return "step " + member(p, "step") + ": " + tool_names(p.find("models"));
   if (kind == "model.result") return model_result(p);
   if (kind == "tool.call") {
     return one_line(member(p, "name") + "(" + member(p, "arguments") + ")", kSummaryWidth);
@@ -99,7 +100,7 @@ std::string event_summary(const Json& event) {
     return one_line(member(p, "name") + ": " + member(p, "content") + error_text(p), kSummaryWidth);
   }
   if (kind == "placement.decided") {
-    std::string out = names(p.find("endpoints"));
+    std::string out = tool_names(p.find("endpoints"));
     const Json* scratch = p.find("scratch");
     if (scratch == nullptr || !scratch->get_string("from")) return out;
     return one_line(

@@ -50,7 +50,7 @@ struct Rig {
   }
 };
 
-Task<void> hold(Context ctx, Rig* rig) {
+Task<void> hold_for_a_while(Context ctx, Rig* rig) {
   ++rig->acquiring;
   auto permit = co_await rig->sem.acquire(rig->some_context(ctx));
   --rig->acquiring;
@@ -96,7 +96,7 @@ Task<void> family(Context ctx, Rig* rig, int depth);
 
 Task<void> one(Context ctx, Rig* rig, int depth) {
   uint64_t dice = rig->random.below(depth > 0 ? 6 : 5);
-  if (dice == 0) co_await hold(ctx, rig);
+  if (dice == 0) co_await hold_for_a_while(ctx, rig);
   if (dice == 1) co_await send_some(ctx, rig);
   if (dice == 2) co_await receive_some(ctx, rig);
   if (dice == 3) co_await pass_gate(ctx, rig);

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -30,5 +31,12 @@ class WorkerPool final : public Executor {
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
+
+/// The executor handed in, or a thread of our own.
+inline Executor& given_or_own(Executor* given, std::unique_ptr<WorkerPool>& own) {
+  if (given != nullptr) return *given;
+  own = std::make_unique<WorkerPool>(1);
+  return *own;
+}
 
 }  // namespace drover::async

@@ -20,7 +20,7 @@ constexpr int64_t kPcrs = 32;
 /// Milliseconds that a WallTime can hold.
 constexpr uint64_t kMillisMax = 9'000'000'000'000;
 
-tl::unexpected<Error> malformed(std::string what) {
+tl::unexpected<Error> not_nitro(std::string what) {
   return fail(Error(Code::kInvalidArgument, "not a Nitro document: " + std::move(what))
                   .with_reason("format"));
 }
@@ -29,7 +29,7 @@ Result<std::string_view> bytes_of(const CborValue* value, std::string_view name,
                                   size_t most) {
   if (value == nullptr || !value->is(BytesKind::kBytes) || value->text.size() < least ||
       value->text.size() > most) {
-    return malformed(std::string(name) + " is not a byte string of " + std::to_string(least) +
+    return not_nitro(std::string(name) + " is not a byte string of " + std::to_string(least) +
                      " to " + std::to_string(most) + " bytes");
   }
   return value->text;
@@ -45,17 +45,17 @@ Result<std::optional<std::string_view>> optional_bytes(const CborValue& map,
 
 Result<std::map<int, std::string_view>> read_pcrs(const CborValue* map) {
   if (map == nullptr || !map->is(BytesKind::kMap) || map->items.empty()) {
-    return malformed("pcrs is not a map with something in it");
+    return not_nitro("pcrs is not a map with something in it");
   }
   std::map<int, std::string_view> out;
   for (size_t i = 0; i + 1 < map->items.size(); i += 2) {
     int64_t index = -1;
     if (!map->items[i].integer(index) || index < 0 || index >= kPcrs) {
-      return malformed("pcrs has a register that is not 0 to 31");
+      return not_nitro("pcrs has a register that is not 0 to 31");
     }
     const std::string name = "pcrs[" + std::to_string(index) + "]";
     TRY(std::string_view value, bytes_of(&map->items[i + 1], name, 32, 64));
-    if (value.size() % 16 != 0) return malformed(name + " is not 32, 48 or 64 bytes long");
+    if (value.size() % 16 != 0) return not_nitro(name + " is not 32, 48 or 64 bytes long");
     out.emplace(static_cast<int>(index), value);
   }
   return out;
@@ -70,7 +70,7 @@ struct Chain {
 
 Result<crypto::Certificate> read_certificate(std::string_view der, const std::string& name) {
   auto certificate = crypto::Certificate::from_der(der);
-  if (!certificate) return malformed(name + ": " + certificate.error().message);
+  if (!certificate) return not_nitro(name + ": " + certificate.error().message);
   return certificate;
 }
 
@@ -117,7 +117,7 @@ Result<bool> is_debug(const NitroDocument& document) {
   for (int i = 0; i <= 2; ++i) {
     auto it = document.pcrs.find(i);
     if (it == document.pcrs.end()) {
-      return malformed("pcrs lacks register " + std::to_string(i));
+      return not_nitro("pcrs lacks register " + std::to_string(i));
     }
     debug = debug || all_zero(it->second);
   }
@@ -166,23 +166,23 @@ Result<void> check_binding(const NitroDocument& document, const Expectations& ex
 
 Result<NitroDocument> parse_nitro_payload(std::string_view payload) {
   auto parsed = crypto::parse_cbor(payload);
-  if (!parsed) return malformed("its payload: " + parsed.error().message);
+  if (!parsed) return not_nitro("its payload: " + parsed.error().message);
   const CborValue& map = *parsed;
-  if (!map.is(BytesKind::kMap)) return malformed("its payload is not a map");
+  if (!map.is(BytesKind::kMap)) return not_nitro("its payload is not a map");
   NitroDocument out;
   const CborValue* module = map.find("module_id");
   if (module == nullptr || !module->is(BytesKind::kText) || module->text.empty()) {
-    return malformed("module_id is not a text");
+    return not_nitro("module_id is not a text");
   }
   out.module_id = module->text;
   const CborValue* digest = map.find("digest");
   if (digest == nullptr || !digest->is(BytesKind::kText) || digest->text != "SHA384") {
-    return malformed("digest is not \"SHA384\"");
+    return not_nitro("digest is not \"SHA384\"");
   }
   const CborValue* time = map.find("timestamp");
   if (time == nullptr || !time->is(BytesKind::kUnsigned) || time->number == 0 ||
       time->number > kMillisMax) {
-    return malformed("timestamp is not a time in milliseconds");
+    return not_nitro("timestamp is not a time in milliseconds");
   }
   out.timestamp = wall_from_unix_millis(static_cast<int64_t>(time->number));
   TRY(out.pcrs, read_pcrs(map.find("pcrs")));
@@ -190,7 +190,7 @@ Result<NitroDocument> parse_nitro_payload(std::string_view payload) {
   const CborValue* bundle = map.find("cabundle");
   if (bundle == nullptr || !bundle->is(BytesKind::kArray) || bundle->items.empty() ||
       bundle->items.size() > limits::kEvidenceCertificatesMax) {
-    return malformed("cabundle is not a list of 1 to " +
+    return not_nitro("cabundle is not a list of 1 to " +
                      std::to_string(limits::kEvidenceCertificatesMax) + " certificates");
   }
   for (const CborValue& item : bundle->items) {

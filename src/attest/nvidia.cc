@@ -7,15 +7,15 @@
 namespace drover::attest {
 namespace {
 
-tl::unexpected<Error> malformed(std::string what) {
+tl::unexpected<Error> not_nvidia(std::string what) {
   return fail(Error(Code::kInvalidArgument, "not an NVIDIA detached EAT: " + std::move(what))
                   .with_reason("format"));
 }
 
 Result<crypto::Jwt> read_token(const Json& text, const std::string& name) {
-  if (text.string() == nullptr) return malformed(name + " is not a text");
+  if (text.string() == nullptr) return not_nvidia(name + " is not a text");
   auto token = crypto::parse_jwt(*text.string());
-  if (!token) return malformed(name + ": " + token.error().message);
+  if (!token) return not_nvidia(name + ": " + token.error().message);
   return token;
 }
 
@@ -33,7 +33,7 @@ Result<WallTime> time_claim(const crypto::Jwt& token, std::string_view claim,
                             const std::string& name) {
   const auto seconds = token.claims.get_int(claim);
   if (!seconds || *seconds <= 0 || *seconds > 9'000'000'000) {
-    return malformed(name + " has no time \"" + std::string(claim) + "\"");
+    return not_nvidia(name + " has no time \"" + std::string(claim) + "\"");
   }
   return wall_from_unix_nanos(*seconds * 1'000'000'000);
 }
@@ -162,24 +162,24 @@ void add_facts(Claims& out, const std::string& name, const Json& claims) {
 
 Result<DetachedEat> parse_detached_eat(std::string_view text) {
   auto json = Json::parse(text);
-  if (!json) return malformed(json.error().message);
+  if (!json) return not_nvidia(json.error().message);
   const Json::Array* parts = json->array_items();
-  if (parts == nullptr || parts->size() != 2) return malformed("it is not a list of two");
+  if (parts == nullptr || parts->size() != 2) return not_nvidia("it is not a list of two");
   const Json::Array* overall = (*parts)[0].array_items();
   const Json::Object* devices = (*parts)[1].members();
   if (overall == nullptr || overall->size() != 2 || (*overall)[0] != Json("JWT")) {
-    return malformed("its first part is not [\"JWT\", token]");
+    return not_nvidia("its first part is not [\"JWT\", token]");
   }
   if (devices == nullptr || devices->empty() || devices->size() > limits::kEvidenceDevicesMax) {
-    return malformed("its second part is not an object of 1 to " +
-                     std::to_string(limits::kEvidenceDevicesMax) + " device tokens");
+    return not_nvidia("its second part is not an object of 1 to " +
+                      std::to_string(limits::kEvidenceDevicesMax) + " device tokens");
   }
   DetachedEat out;
   TRY(out.overall, read_token((*overall)[1], "the overall token"));
   for (const auto& [name, token] : *devices) {
     TRY(crypto::Jwt device, read_token(token, name));
     if (!out.devices.emplace(name, std::move(device)).second) {
-      return malformed("it has two tokens named " + name);
+      return not_nvidia("it has two tokens named " + name);
     }
     out.digests.emplace(name, crypto::sha256_hex(*token.string()));
   }

@@ -11,18 +11,19 @@ namespace {
 
 using Devices = std::vector<std::pair<std::string, std::string>>;
 
-std::string with_fields(const std::function<void(sim::NvidiaFields&)>& change) {
+std::string with_gpu_fields(const std::function<void(sim::NvidiaFields&)>& change) {
   sim::NvidiaFields fields = nvidia_fields();
   change(fields);
   return outcome(nvidia().document(fields), nvidia_expected());
 }
-std::string with_expected(const std::function<void(Expectations&)>& change) {
+std::string with_expected_gpu(const std::function<void(Expectations&)>& change) {
   Expectations expected = nvidia_expected();
   change(expected);
   return outcome(nvidia().document(nvidia_fields()), expected);
 }
 std::string with_device_claim(const std::string& name, Json value) {
-  return with_fields([&](sim::NvidiaFields& f) { f.device_claims.set(name, std::move(value)); });
+  return with_gpu_fields(
+      [&](sim::NvidiaFields& f) { f.device_claims.set(name, std::move(value)); });
 }
 
 TEST(Nvidia, AGoodDocumentGivesItsClaims) {
@@ -43,7 +44,7 @@ TEST(Nvidia, AGoodDocumentGivesItsClaims) {
 
 TEST(Nvidia, TimesAreCheckedAgainstTheOneHandedIn) {
   auto at = [](Duration d, Duration max_age = 10min) {
-    return with_expected([&](Expectations& e) {
+    return with_expected_gpu([&](Expectations& e) {
       e.now = kNow + d;
       e.max_age = max_age;
     });
@@ -60,16 +61,16 @@ TEST(Nvidia, TimesAreCheckedAgainstTheOneHandedIn) {
     EXPECT_EQ(with_device_claim(claim, int64_t{99'999'999'999}), "format") << claim;
   }
   EXPECT_EQ(with_device_claim("exp", unix_seconds(kNow)), "expired") << "the device's own";
-  EXPECT_EQ(
-      with_fields([](sim::NvidiaFields& f) { f.overall_claims.set("exp", unix_seconds(kNow)); }),
-      "expired");
+  EXPECT_EQ(with_gpu_fields(
+                [](sim::NvidiaFields& f) { f.overall_claims.set("exp", unix_seconds(kNow)); }),
+            "expired");
   EXPECT_EQ(with_device_claim("iat", unix_seconds(kNow + 90s)), "not_yet_valid");
   EXPECT_EQ(with_device_claim("nbf", unix_seconds(kNow + 90s)), "not_yet_valid");
 }
 
 TEST(Nvidia, OnlyPinnedIssuersCount) {
-  EXPECT_EQ(with_expected([](Expectations& e) { e.trust.issuer_keys = {}; }), "key");
-  EXPECT_EQ(with_expected([](Expectations& e) { e.trust.issuer = "https://other"; }), "issuer");
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) { e.trust.issuer_keys = {}; }), "key");
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) { e.trust.issuer = "https://other"; }), "issuer");
   EXPECT_EQ(with_device_claim("iss", "https://other"), "issuer");
   SeededRandom random(50);
   sim::NvidiaIssuer rogue(random, nvidia().issuer());
@@ -122,11 +123,11 @@ TEST(Nvidia, TheOverallTokenBindsExactlyItsDevices) {
 }
 
 TEST(Nvidia, EveryCheckOfTheIssuerMustHavePassed) {
-  EXPECT_EQ(with_fields([](sim::NvidiaFields& f) {
+  EXPECT_EQ(with_gpu_fields([](sim::NvidiaFields& f) {
               f.overall_claims.set("x-nvidia-overall-att-result", false);
             }),
             "verdict");
-  EXPECT_EQ(with_fields([](sim::NvidiaFields& f) {
+  EXPECT_EQ(with_gpu_fields([](sim::NvidiaFields& f) {
               f.overall_claims.set("x-nvidia-overall-att-result", "true");
             }),
             "verdict");
@@ -164,28 +165,31 @@ TEST(Nvidia, DebuggingMustBeKnownToBeOff) {
 }
 
 TEST(Nvidia, HardwareAndDriversAreAllowLists) {
-  EXPECT_EQ(with_expected([](Expectations& e) {
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) {
               e.trust.hardware = {"GB100", "GH100"};
               e.trust.drivers = {"550.90.07"};
             }),
             "good");
-  EXPECT_EQ(with_expected([](Expectations& e) { e.trust.hardware = {"GB100"}; }), "measurement");
-  EXPECT_EQ(with_expected([](Expectations& e) { e.trust.drivers = {"550.90.0"}; }), "measurement");
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) { e.trust.hardware = {"GB100"}; }),
+            "measurement");
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) { e.trust.drivers = {"550.90.0"}; }),
+            "measurement");
 }
 
 TEST(Nvidia, IsForOurNonceAndOurConnection) {
   const crypto::Digest other = crypto::sha256("another key");
-  EXPECT_EQ(with_fields([](sim::NvidiaFields& f) { f.nonce.back() ^= 1; }), "nonce");
-  EXPECT_EQ(with_fields([&](sim::NvidiaFields& f) { f.nonce = bound_nonce(kNonce, other).view(); }),
-            "nonce")
+  EXPECT_EQ(with_gpu_fields([](sim::NvidiaFields& f) { f.nonce.back() ^= 1; }), "nonce");
+  EXPECT_EQ(
+      with_gpu_fields([&](sim::NvidiaFields& f) { f.nonce = bound_nonce(kNonce, other).view(); }),
+      "nonce")
       << "relayed from behind another key";
-  EXPECT_EQ(with_fields([](sim::NvidiaFields& f) { f.nonce = kNonce; }), "nonce")
+  EXPECT_EQ(with_gpu_fields([](sim::NvidiaFields& f) { f.nonce = kNonce; }), "nonce")
       << "bound to no connection";
   EXPECT_EQ(with_device_claim("eat_nonce", nullptr), "nonce");
   EXPECT_EQ(with_device_claim("eat_nonce", to_hex(kNonce)), "nonce");
-  EXPECT_EQ(with_fields([](sim::NvidiaFields& f) { f.overall_claims.set("eat_nonce", ""); }),
+  EXPECT_EQ(with_gpu_fields([](sim::NvidiaFields& f) { f.overall_claims.set("eat_nonce", ""); }),
             "nonce");
-  EXPECT_EQ(with_expected([](Expectations& e) { e.nonce.reset(); }), "binding");
+  EXPECT_EQ(with_expected_gpu([](Expectations& e) { e.nonce.reset(); }), "binding");
   // Without a connection the nonce itself is expected.
   sim::NvidiaFields plain = nvidia_fields();
   plain.nonce = kNonce;
@@ -272,11 +276,11 @@ TEST(Nvidia, EveryFlipAndCutIsRefusedOrSaysNothing) {
 
 // A real answer of NVIDIA's service, 2025-06-11. Its issuer's keys were not recorded with it, so it
 // is followed up to the signature, and its claims are signed anew to go beyond.
-constexpr const char* kReal = "nvidia/hopperClaimsv3_detached_eat.json";
+constexpr const char* kRealToken = "nvidia/hopperClaimsv3_detached_eat.json";
 
 TEST(NvidiaReal, DigestsBindTheDeviceTokenAndTheUnpinnedKeyIsRefused) {
-  const std::string text = read_document(kReal);
-  if (text.empty()) GTEST_SKIP() << "shared: no " << document_path(kReal);
+  const std::string text = read_document(kRealToken);
+  if (text.empty()) GTEST_SKIP() << "shared: no " << document_path(kRealToken);
   auto eat = parse_detached_eat(text);
   ASSERT_TRUE(eat.has_value()) << eat.error().to_string();
   EXPECT_EQ(eat->overall.algorithm, "ES384");
@@ -306,8 +310,8 @@ TEST(NvidiaReal, DigestsBindTheDeviceTokenAndTheUnpinnedKeyIsRefused) {
 }
 
 TEST(NvidiaReal, ItsClaimsSignedAnewVerifyAndEveryFlipIsRefused) {
-  const std::string text = read_document(kReal);
-  if (text.empty()) GTEST_SKIP() << "shared: no " << document_path(kReal);
+  const std::string text = read_document(kRealToken);
+  if (text.empty()) GTEST_SKIP() << "shared: no " << document_path(kRealToken);
   auto eat = parse_detached_eat(text);
   ASSERT_TRUE(eat.has_value());
   const Devices devices = {{"GPU-0", nvidia().sign(eat->devices.at("GPU-0").claims)}};

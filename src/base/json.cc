@@ -146,6 +146,9 @@ std::optional<std::string_view> Json::get_string(std::string_view key) const {
   const std::string* s = v == nullptr ? nullptr : v->string();
   return s == nullptr ? std::nullopt : std::optional<std::string_view>(*s);
 }
+std::string Json::get_text(std::string_view key) const {
+  return std::string(get_string(key).value_or(""));
+}
 std::optional<int64_t> Json::get_int(std::string_view key) const {
   const Json* v = find(key);
   return v == nullptr ? std::nullopt : v->integer();

@@ -91,6 +91,8 @@ class Json {
   }
   /// The member as a string / integer / bool / number; nullopt if absent or of another type.
   std::optional<std::string_view> get_string(std::string_view key) const;
+  /// The member's text; empty if absent or of another type.
+  std::string get_text(std::string_view key) const;
   std::optional<int64_t> get_int(std::string_view key) const;
   std::optional<bool> get_bool(std::string_view key) const;
   std::optional<double> get_number(std::string_view key) const;

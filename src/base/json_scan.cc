@@ -22,7 +22,7 @@ bool beyond_double(std::string_view number) {
 }
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
-int hex_value(char c) {
+int hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -34,7 +34,7 @@ int hex4(const char* p, const char* end) {
   if (end - p < 4) return -1;
   int value = 0;
   for (int i = 0; i < 4; ++i) {
-    int digit = hex_value(p[i]);
+    int digit = hex_digit(p[i]);
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }

@@ -40,6 +40,9 @@ inline int64_t unix_seconds(WallTime t) { return unix_nanos(t) / 1'000'000'000; 
 inline WallTime wall_from_unix_nanos(int64_t n) { return WallTime(Duration(n)); }
 inline WallTime wall_from_unix_millis(int64_t n) { return WallTime(Duration(n * 1'000'000)); }
 
+/// For metrics and rates, whose unit is the second.
+inline double to_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
+
 /// "2026-11-23T09:20:00.123456Z" (RFC 3339, microseconds, UTC).
 std::string format_rfc3339(WallTime t);
 /// Reads RFC 3339 with any offset and 0 to 9 fractional digits.

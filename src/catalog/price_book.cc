@@ -111,7 +111,7 @@ bool read_price(const Json& item, const std::string& at, const Fault& fault, Pri
     const std::string where = at + ".tiers[" + std::to_string(i) + "]";
     PriceTier tier;
     if (!read_rates(one, where, fault, tier, nullptr)) return false;
-    tier.service_tier = std::string(one.get_string("tier").value_or(""));
+    tier.service_tier = one.get_text("tier");
     tier.above_input_tokens = one.get_int("above_input_tokens").value_or(0);
     if (tier.service_tier.empty() && tier.above_input_tokens <= 0) {
       fault(where, "a tier has a 'tier' (priority, flex, batches) or 'above_input_tokens'");
@@ -164,8 +164,7 @@ std::optional<PriceEntry> read_entry(const Json& item, const std::string& at, co
     out.from = *time;
   }
   if (const Json* source = item.find("source")) {
-    out.source = source->string() != nullptr ? *source->string()
-                                             : std::string(source->get_string("url").value_or(""));
+    out.source = source->string() != nullptr ? *source->string() : source->get_text("url");
   }
   if (!read_price(item, at, fault, out.price) || !read_uplift(item, at, fault, out)) {
     return std::nullopt;

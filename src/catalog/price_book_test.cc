@@ -15,7 +15,7 @@ struct Read {
   std::vector<std::string> faults;
 };
 
-Read read(std::string_view yaml) {
+Read read_prices(std::string_view yaml) {
   Read out;
   auto doc = YamlDocument::parse(yaml);
   EXPECT_TRUE(doc) << doc.error().message;
@@ -25,7 +25,7 @@ Read read(std::string_view yaml) {
   return out;
 }
 
-Endpoint endpoint(std::string provider, std::string model, std::string region = "") {
+Endpoint priced_endpoint(std::string provider, std::string model, std::string region = "") {
   Endpoint e;
   e.id = "e";
   e.provider = std::move(provider);
@@ -67,9 +67,9 @@ prices:
 )";
 
 TEST(PriceBook, APriceHoldsFromItsDay) {
-  Read r = read(kTable);
+  Read r = read_prices(kTable);
   EXPECT_TRUE(r.faults.empty()) << r.faults.front();
-  Endpoint e = endpoint("p", "m");
+  Endpoint e = priced_endpoint("p", "m");
   r.book.apply(e);
   ASSERT_TRUE(e.price.known);
   EXPECT_EQ(e.price_at(day("2026-06-09")).cost(usage(100'000, 0)).usd(), "1");
@@ -77,8 +77,8 @@ TEST(PriceBook, APriceHoldsFromItsDay) {
 }
 
 TEST(PriceBook, EveryTokenClassHasItsRate) {
-  Read r = read(kTable);
-  Endpoint e = endpoint("p", "m");
+  Read r = read_prices(kTable);
+  Endpoint e = priced_endpoint("p", "m");
   r.book.apply(e);
   const Price& price = e.price_at(day("2026-11-23"));
   contract::Usage u = usage(10'000, 10'000);
@@ -101,9 +101,9 @@ TEST(PriceBook, EveryTokenClassHasItsRate) {
 }
 
 TEST(PriceBook, ARegionMayCostMoreAndRoundsUp) {
-  Read r = read(kTable);
-  Endpoint plain = endpoint("p", "m", "us-east-1");
-  Endpoint dearer = endpoint("p", "m", "eu-central-1");
+  Read r = read_prices(kTable);
+  Endpoint plain = priced_endpoint("p", "m", "us-east-1");
+  Endpoint dearer = priced_endpoint("p", "m", "eu-central-1");
   r.book.apply(plain);
   r.book.apply(dearer);
   WallTime now = day("2026-11-23");
@@ -112,32 +112,32 @@ TEST(PriceBook, ARegionMayCostMoreAndRoundsUp) {
   EXPECT_EQ(dearer.price_at(now).tiers[0].output->usd(), "0.0000044");
   EXPECT_EQ(dearer.price_at(now).image_input->usd(), "0.0000033");
   EXPECT_EQ(dearer.price_at(day("2026-01-01")).input.usd(), "0.00001") << "that had none";
-  Endpoint odd = endpoint("q", "family-3");
+  Endpoint odd = priced_endpoint("q", "family-3");
   r.book.apply(odd);
   // 0.333333 a million is 333333 pico-dollars a token; 7 % more is 356666.31.
   EXPECT_EQ(odd.price.input.pico_usd(), 356'667);
 }
 
 TEST(PriceBook, AUsersTableGoesFirstAndAStatedPriceBeforeAll) {
-  Read mine = read("prices:\n  - {model: m, per_million: {input: 1, output: 1}}\n");
-  mine.book.append(read(kTable).book);
-  Endpoint e = endpoint("p", "m");
+  Read mine = read_prices("prices:\n  - {model: m, per_million: {input: 1, output: 1}}\n");
+  mine.book.append(read_prices(kTable).book);
+  Endpoint e = priced_endpoint("p", "m");
   mine.book.apply(e);
   EXPECT_EQ(e.price_at(day("2026-11-23")).input.usd(), "0.000001");
-  Endpoint other = endpoint("q", "family-x");
+  Endpoint other = priced_endpoint("q", "family-x");
   mine.book.apply(other);
   EXPECT_TRUE(other.price.known);
-  Endpoint stated = endpoint("p", "m");
+  Endpoint stated = priced_endpoint("p", "m");
   stated.price.known = true;
   mine.book.apply(stated);
   EXPECT_TRUE(stated.price.input.is_zero());
-  Endpoint unknown = endpoint("p", "nobody-knows");
+  Endpoint unknown = priced_endpoint("p", "nobody-knows");
   mine.book.apply(unknown);
   EXPECT_FALSE(unknown.price.known);
 }
 
 TEST(PriceBook, NamesWhatIsWrong) {
-  Read r = read(R"(
+  Read r = read_prices(R"(
 prices:
   - {model: a, per_million: {input: 1}}
   - {model: b, per_million: {input: 1, output: -2}}
@@ -161,7 +161,7 @@ TEST(PriceBook, TheTableOfTheProgramIsWholeAndSaysWhereItIsFrom) {
   std::ifstream in(std::string(DROVER_SOURCE_DIR) + "/catalog/prices.yaml");
   std::ostringstream text;
   text << in.rdbuf();
-  Read r = read(text.str());
+  Read r = read_prices(text.str());
   EXPECT_TRUE(r.faults.empty()) << r.faults.front();
   EXPECT_GT(r.book.size(), 20u);
   for (const PriceEntry& entry : r.book.entries()) {
@@ -182,7 +182,7 @@ TEST(PriceBook, ReadsTheSharedTableOfLiteLlmsFormat) {
   if (!in) GTEST_SKIP() << "shared: no ../shared/data/prices";
   std::ostringstream text;
   text << in.rdbuf();
-  Read r = read(text.str());
+  Read r = read_prices(text.str());
   EXPECT_GT(r.book.size(), 100u);
 }
 

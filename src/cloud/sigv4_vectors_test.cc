@@ -16,7 +16,7 @@ namespace drover::cloud::sigv4 {
 namespace {
 
 namespace fs = std::filesystem;
-using Fields = std::vector<http::Headers::Field>;
+using VectorFields = std::vector<http::Headers::Field>;
 
 fs::path vectors() {
   const char* given = std::getenv("DROVER_SHARED");
@@ -35,7 +35,7 @@ std::string read_file(const fs::path& path) {
 struct RawRequest {
   std::string method;
   std::string target;
-  Fields headers;
+  VectorFields headers;
   std::string body;
 
   static RawRequest parse(std::string_view text) {

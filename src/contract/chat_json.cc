@@ -7,7 +7,7 @@
 namespace drover::contract {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_message(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_message"));
 }
 
@@ -99,7 +99,7 @@ std::optional<ImagePart> image_of_data_url(std::string_view url) {
 Result<Part> image_from_json(const Json& json) {
   const Json* image = json.find("image_url");
   if (image == nullptr || !image->is_object() || !image->get_string("url")) {
-    return bad("image_url must be an object with a string url");
+    return bad_message("image_url must be an object with a string url");
   }
   for (const Json::Member& m : *image->members()) {
     if (m.first != "url" && (m.first != "detail" || !m.second.is_string())) {
@@ -113,7 +113,7 @@ Result<Part> image_from_json(const Json& json) {
   } else {
     part.url = std::string(url);
   }
-  part.detail = std::string(image->get_string("detail").value_or(""));
+  part.detail = image->get_text("detail");
   for (const Json::Member& m : *json.members()) {
     if (m.first != "type" && m.first != "image_url") part.extra.push_back(m);
   }
@@ -122,10 +122,10 @@ Result<Part> image_from_json(const Json& json) {
 
 Result<Part> part_from_json(const Json& json) {
   std::optional<std::string_view> type = json.get_string("type");
-  if (!type) return bad("must be an object with a string type");
+  if (!type) return bad_message("must be an object with a string type");
   if (*type == "text") {
     std::optional<std::string_view> text = json.get_string("text");
-    if (!text) return bad("text must be a string");
+    if (!text) return bad_message("text must be a string");
     TextPart part;
     part.text = std::string(*text);
     for (const Json::Member& m : *json.members()) {
@@ -137,9 +137,9 @@ Result<Part> part_from_json(const Json& json) {
   if (*type == "reasoning" && json.get_string("text")) {
     ReasoningPart part;
     part.text = std::string(*json.get_string("text"));
-    part.signature = std::string(json.get_string("signature").value_or(""));
+    part.signature = json.get_text("signature");
     Result<std::string> redacted = from_base64(json.get_string("redacted").value_or(""));
-    if (!redacted) return bad("redacted must be base64");
+    if (!redacted) return bad_message("redacted must be base64");
     part.redacted = std::move(*redacted);
     return Part(std::move(part));
   }
@@ -149,7 +149,7 @@ Result<Part> part_from_json(const Json& json) {
 Result<void> content_from_json(const Json* content, Message& m) {
   if (content == nullptr || content->is_null()) {
     if (m.role == Role::kAssistant) return {};
-    return bad("content is required for the role " + std::string(role_name(m.role)));
+    return bad_message("content is required for the role " + std::string(role_name(m.role)));
   }
   if (const std::string* text = content->string()) {
     m.empty_text = text->empty();
@@ -158,7 +158,8 @@ Result<void> content_from_json(const Json* content, Message& m) {
   }
   const Json::Array* items = content->array_items();
   if (items == nullptr) {
-    return bad("content must be a string or an array, not " + std::string(content->type_name()));
+    return bad_message("content must be a string or an array, not " +
+                       std::string(content->type_name()));
   }
   for (size_t i = 0; i < items->size(); ++i) {
     Result<Part> part = part_from_json((*items)[i]);
@@ -175,7 +176,7 @@ Result<void> content_from_json(const Json* content, Message& m) {
 
 Result<void> calls_from_json(const Json& value, Message& m) {
   const Json::Array* items = value.array_items();
-  if (items == nullptr) return bad("tool_calls must be an array");
+  if (items == nullptr) return bad_message("tool_calls must be an array");
   for (size_t i = 0; i < items->size(); ++i) {
     Result<ToolCall> call = tool_call_from_json((*items)[i]);
     if (!call) {
@@ -190,7 +191,7 @@ Result<void> calls_from_json(const Json& value, Message& m) {
 
 Result<void> string_member(const Json::Member& member, std::string& out) {
   const std::string* text = member.second.string();
-  if (text == nullptr) return bad(member.first + " must be a string");
+  if (text == nullptr) return bad_message(member.first + " must be a string");
   out = *text;
   return {};
 }
@@ -213,17 +214,17 @@ Json to_json(const ToolCall& call) {
 }
 
 Result<ToolCall> tool_call_from_json(const Json& json) {
-  if (!json.is_object()) return bad("must be an object");
+  if (!json.is_object()) return bad_message("must be an object");
   ToolCall call;
   if (const Json* id = json.find("id"); id != nullptr && !id->is_null()) {
-    if (!id->is_string()) return bad("id must be a string");
+    if (!id->is_string()) return bad_message("id must be a string");
     call.id = *id->string();
   }
   std::optional<std::string_view> type = json.get_string("type");
   bool is_function = !type || *type == "function";
   if (is_function) {
     const Json* name = json.at("function", "name");
-    if (name == nullptr || !name->is_string()) return bad("function.name must be a string");
+    if (name == nullptr || !name->is_string()) return bad_message("function.name must be a string");
     call.name = *name->string();
     const Json* arguments = json.at("function", "arguments");
     if (arguments != nullptr && arguments->is_string()) {
@@ -231,7 +232,7 @@ Result<ToolCall> tool_call_from_json(const Json& json) {
     } else if (arguments != nullptr && arguments->is_object()) {
       call.arguments = arguments->dump();  // Ollama's older form
     } else if (arguments != nullptr && !arguments->is_null()) {
-      return bad("function.arguments must be a string");
+      return bad_message("function.arguments must be a string");
     }
   }
   for (const Json::Member& m : *json.members()) {
@@ -263,11 +264,12 @@ Json to_json(const Message& m) {
 }
 
 Result<Message> message_from_json(const Json& json) {
-  if (!json.is_object()) return bad("must be an object, not " + std::string(json.type_name()));
+  if (!json.is_object())
+    return bad_message("must be an object, not " + std::string(json.type_name()));
   std::optional<std::string_view> role = json.get_string("role");
-  if (!role) return bad("role must be a string");
+  if (!role) return bad_message("role must be a string");
   std::optional<Role> known = parse_role(*role);
-  if (!known) return bad("role '" + std::string(role->substr(0, 40)) + "' is not known");
+  if (!known) return bad_message("role '" + std::string(role->substr(0, 40)) + "' is not known");
   Message m;
   m.role = *known;
   std::string reasoning;
@@ -291,7 +293,7 @@ Result<Message> message_from_json(const Json& json) {
     }
   }
   if (m.role == Role::kTool && json.find("tool_call_id") == nullptr) {
-    return bad("tool_call_id is required for the role tool");
+    return bad_message("tool_call_id is required for the role tool");
   }
   if (!reasoning.empty()) m.parts.emplace_back(ReasoningPart{std::move(reasoning), ""});
   TRY_VOID(content_from_json(json.find("content"), m));

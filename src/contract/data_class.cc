@@ -21,7 +21,7 @@ struct UsageName {
 constexpr UsageName kUsages[] = {
     {kNoTraining, "no-training"}, {kNoReview, "no-review"}, {kNoCache, "no-cache"}};
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_class(std::string message) {
   return fail(Code::kInvalidArgument, "data class: " + std::move(message));
 }
 
@@ -49,14 +49,14 @@ Result<Words> words(std::string_view what, const std::vector<std::string_view>& 
   if (parts.size() == 1 && parts.front() == kNothing) return out;
   for (std::string_view word : parts) {
     if (!is_class_word(word)) {
-      return bad(std::string(what) + " '" + std::string(word.substr(0, 80)) +
-                 "' is not a name (a-z, 0-9, '.', '_', '-')");
+      return bad_class(std::string(what) + " '" + std::string(word.substr(0, 80)) +
+                       "' is not a name (a-z, 0-9, '.', '_', '-')");
     }
     out.emplace_back(word);
   }
   if (out.size() > limits::kClassWordsMax) {
-    return bad("at most " + std::to_string(limits::kClassWordsMax) + " names for " +
-               std::string(what));
+    return bad_class("at most " + std::to_string(limits::kClassWordsMax) + " names for " +
+                     std::string(what));
   }
   sort_out(out);
   return out;
@@ -75,8 +75,8 @@ Result<void> read_usage(const std::vector<std::string_view>& parts, DataClass& o
     auto it = std::find_if(std::begin(kUsages), std::end(kUsages),
                            [&](const UsageName& u) { return u.name == part; });
     if (it == std::end(kUsages)) {
-      return bad("usage '" + std::string(part.substr(0, 80)) +
-                 "' is unknown (no-training, no-review, no-cache)");
+      return bad_class("usage '" + std::string(part.substr(0, 80)) +
+                       "' is unknown (no-training, no-review, no-cache)");
     }
     out.usage |= it->flag;
   }
@@ -95,8 +95,8 @@ Result<void> read_part(std::string_view key, std::string_view value, DataClass& 
   if (key == "sensitivity") {
     auto level = parse_sensitivity(value);
     if (!level) {
-      return bad("sensitivity '" + std::string(value.substr(0, 80)) +
-                 "' is unknown (public, internal, confidential, restricted)");
+      return bad_class("sensitivity '" + std::string(value.substr(0, 80)) +
+                       "' is unknown (public, internal, confidential, restricted)");
     }
     out.sensitivity = *level;
     return {};
@@ -110,8 +110,8 @@ Result<void> read_part(std::string_view key, std::string_view value, DataClass& 
     TRY(out.keep_s, parse_retention(value));
     return {};
   }
-  return bad("'" + std::string(key.substr(0, 80)) +
-             "' is unknown (residency, sensitivity, purpose, usage, retention)");
+  return bad_class("'" + std::string(key.substr(0, 80)) +
+                   "' is unknown (residency, sensitivity, purpose, usage, retention)");
 }
 
 std::string joined(const Words& list, char separator) {
@@ -131,11 +131,11 @@ Result<std::string> listed(const Json& json, std::string_view key, char separato
   std::string out;
   for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
     const std::string* word = (*items)[i].string();
-    if (word == nullptr) return bad(std::string(key) + " must be a name or a list of names");
+    if (word == nullptr) return bad_class(std::string(key) + " must be a name or a list of names");
     if (i > 0) out += separator;
     out += *word;
   }
-  if (items == nullptr) return bad(std::string(key) + " must be a name or a list of names");
+  if (items == nullptr) return bad_class(std::string(key) + " must be a name or a list of names");
   return out.empty() ? std::string(kNothing) : out;
 }
 
@@ -165,8 +165,8 @@ Result<int64_t> parse_retention(std::string_view text) {
   if (text == "unlimited") return kKeepUnlimited;
   auto duration = parse_duration(text);
   if (!duration || *duration < Duration::zero()) {
-    return bad("retention '" + std::string(text.substr(0, 80)) +
-               "' is not none, session, unlimited or a duration such as 30d");
+    return bad_class("retention '" + std::string(text.substr(0, 80)) +
+                     "' is not none, session, unlimited or a duration such as 30d");
   }
   int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(*duration).count();
   return seconds <= kKeepSession ? kKeepNone : seconds;
@@ -184,7 +184,7 @@ std::string retention_text(int64_t keep_s) {
 Result<DataClass> DataClass::parse(std::string_view text) {
   DataClass out;
   if (text.size() > limits::kDataClassBytesMax) {
-    return bad("longer than " + std::to_string(limits::kDataClassBytesMax) + " bytes");
+    return bad_class("longer than " + std::to_string(limits::kDataClassBytesMax) + " bytes");
   }
   if (text.empty()) return out;
   for (std::string_view part : split(text, ';')) {
@@ -194,8 +194,8 @@ Result<DataClass> DataClass::parse(std::string_view text) {
     } else if (is_class_word(part)) {
       out.names.emplace_back(part);
     } else {
-      return bad("'" + std::string(part.substr(0, 80)) +
-                 "' is neither the name of a class nor a part such as residency=de");
+      return bad_class("'" + std::string(part.substr(0, 80)) +
+                       "' is neither the name of a class nor a part such as residency=de");
     }
   }
   sort_out(out.names);
@@ -205,7 +205,7 @@ Result<DataClass> DataClass::parse(std::string_view text) {
 Result<DataClass> DataClass::from_json(const Json& json) {
   if (const std::string* text = json.string()) return parse(*text);
   if (!json.is_object())
-    return bad("must be a text or an object, not " + std::string(json.type_name()));
+    return bad_class("must be a text or an object, not " + std::string(json.type_name()));
   DataClass out;
   for (const auto& [key, value] : *json.members()) {
     if (value.is_null()) continue;
@@ -221,6 +221,11 @@ Result<DataClass> DataClass::from_json(const Json& json) {
     out = join(out, part);
   }
   return out;
+}
+
+bool DataClass::low_risk() const {
+  return sensitivity <= Sensitivity::kInternal && names.empty() && residency.empty() && !purposes &&
+         usage == 0 && keep_s == kKeepUnlimited;
 }
 
 std::string DataClass::text() const {

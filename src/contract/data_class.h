@@ -62,6 +62,8 @@ struct DataClass {
   /// "" for data that nothing is said of.
   std::string text() const;
   bool unrestricted() const { return *this == DataClass(); }
+  /// At most internal, and bound to nothing else.
+  bool low_risk() const;
   bool operator==(const DataClass&) const = default;
 };
 

@@ -64,6 +64,15 @@ TEST(DataClass, OfNothingIsNoText) {
   EXPECT_TRUE(parsed("sensitivity=public;retention=unlimited").unrestricted());
 }
 
+TEST(DataClass, OfLowRiskIsWhatIsBoundToNothing) {
+  EXPECT_TRUE(parsed("").low_risk());
+  EXPECT_TRUE(parsed("sensitivity=internal").low_risk());
+  for (const char* bound : {"sensitivity=confidential", "residency=eu", "purpose=care",
+                            "usage=no-cache", "retention=30d", "patient"}) {
+    EXPECT_FALSE(parsed(bound).low_risk()) << bound;
+  }
+}
+
 TEST(DataClass, AsAnObjectIsTheSame) {
   EXPECT_EQ(from(R"({"residency":["fr","de"],"sensitivity":"restricted","purpose":"care",)"
                  R"("usage":["no-training","no-review"],"retention":"session"})"),

@@ -44,7 +44,7 @@ namespace {
 /// An envelope of usual names has less.
 constexpr size_t kEnvelopeBytesUsual = 384;
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_event(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
 
@@ -98,20 +98,20 @@ class Reader {
 
   Result<Event> read() {
     if (line_.find_first_of("\r\n") != std::string_view::npos) {
-      return bad("an event is one line");
+      return bad_event("an event is one line");
     }
-    if (!is_utf8_fast(line_)) return bad("the event is not valid UTF-8");
-    if (!scan_.enter_object()) return bad("the event is " + scan_.error().message);
+    if (!is_utf8_fast(line_)) return bad_event("the event is not valid UTF-8");
+    if (!scan_.enter_object()) return bad_event("the event is " + scan_.error().message);
     std::string_view name;
     while (scan_.next_key(name)) {
       key_ = name;
       TRY_VOID(member());
     }
     if (Result<void> end = scan_.finish(); !end) {
-      return bad("the event is " + end.error().message);
+      return bad_event("the event is " + end.error().message);
     }
     for (unsigned i = 0; i < sizeof kRequired / sizeof kRequired[0]; ++i) {
-      if (!seen(kRequired[i])) return bad(std::string(kRequired[i]) + " is missing");
+      if (!seen(kRequired[i])) return bad_event(std::string(kRequired[i]) + " is missing");
     }
     return std::move(event_);
   }
@@ -128,7 +128,7 @@ class Reader {
   }
 
   Result<void> member() {
-    if (seen(key_)) return bad(key_ + " stands twice");
+    if (seen(key_)) return bad_event(key_ + " stands twice");
     seen_.push_back(key_);
     Event& e = event_;
     std::string value;
@@ -143,26 +143,27 @@ class Reader {
       TRY(e.time, parse_rfc3339(value));
     } else if (key_ == "sequence") {
       TRY(e.sequence, natural());
-      if (e.sequence == 0) return bad("sequence starts at 1");
+      if (e.sequence == 0) return bad_event("sequence starts at 1");
     } else if (key_ == "causation") {
       TRY(e.causation, natural());
     } else if (key_ == "attempt") {
       TRY(uint64_t attempt, natural());
-      if (attempt > UINT32_MAX) return bad("attempt is out of range");
+      if (attempt > UINT32_MAX) return bad_event("attempt is out of range");
       e.attempt = static_cast<uint32_t>(attempt);
     } else if (key_ == "payload") {
       char first = scan_.peek();
       size_t begin = scan_.offset();
-      if (first != '{') return bad("payload must be an object");
-      if (!scan_.skip_value()) return bad("the event is " + scan_.error().message);
+      if (first != '{') return bad_event("payload must be an object");
+      if (!scan_.skip_value()) return bad_event("the event is " + scan_.error().message);
       e.payload = std::string(line_.substr(begin, scan_.offset() - begin));
     } else if (key_ == "actor") {
       TRY_VOID(actor());
     } else if (std::string* text = text_member()) {
       TRY_VOID(string(*text));
-      if (e.kind.empty() && key_ == "kind") return bad("kind must not be empty");
+      if (e.kind.empty() && key_ == "kind") return bad_event("kind must not be empty");
     } else {
-      if (e.extra.size() >= limits::kEventUnknownMembersMax) return bad("too many unknown members");
+      if (e.extra.size() >= limits::kEventUnknownMembersMax)
+        return bad_event("too many unknown members");
       TRY(Json other, value_tree());
       e.extra.emplace_back(key_, std::move(other));
     }
@@ -182,15 +183,15 @@ class Reader {
   }
 
   Result<void> string(std::string& out) {
-    if (scan_.peek() != '"') return bad(key_ + " must be a string");
-    if (!scan_.read_string(out)) return bad("the event is " + scan_.error().message);
+    if (scan_.peek() != '"') return bad_event(key_ + " must be a string");
+    if (!scan_.read_string(out)) return bad_event("the event is " + scan_.error().message);
     return {};
   }
 
   Result<uint64_t> natural() {
     std::optional<int64_t> value;
     if (!scan_.read_int(value) || !value || *value < 0) {
-      return bad(key_ + " must be an integer of at least 0");
+      return bad_event(key_ + " must be an integer of at least 0");
     }
     return static_cast<uint64_t>(*value);
   }
@@ -198,18 +199,18 @@ class Reader {
   Result<Json> value_tree() {
     scan_.peek();
     size_t begin = scan_.offset();
-    if (!scan_.skip_value()) return bad("the event is " + scan_.error().message);
+    if (!scan_.skip_value()) return bad_event("the event is " + scan_.error().message);
     return Json::parse(line_.substr(begin, scan_.offset() - begin));
   }
 
   Result<void> actor() {
     TRY(Json actor, value_tree());
     std::optional<std::string_view> type = actor.get_string("type");
-    if (!type || type->empty()) return bad("actor must be an object with a string type");
+    if (!type || type->empty()) return bad_event("actor must be an object with a string type");
     const Json* id = actor.find("id");
-    if (id != nullptr && !id->is_string()) return bad("actor.id must be a string");
+    if (id != nullptr && !id->is_string()) return bad_event("actor.id must be a string");
     if (actor.members()->size() != (id == nullptr ? 1u : 2u)) {
-      return bad("actor has only type and id");
+      return bad_event("actor has only type and id");
     }
     event_.actor.type = std::string(*type);
     if (id != nullptr) event_.actor.id = *id->string();
@@ -258,7 +259,7 @@ std::string envelope_bytes(const Event& e) {
 Result<Event> decode_event(std::string_view line) {
   // A line of an export that left out what it could not read.
   if (line.starts_with(R"({"damaged":)")) {
-    return bad("events are left out here, since they were damaged: this is no whole export");
+    return bad_event("events are left out here, since they were damaged: this is no whole export");
   }
   return Reader(line).read();
 }

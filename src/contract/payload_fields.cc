@@ -7,7 +7,7 @@ using Type = PayloadType;
 using Need = PayloadNeed;
 
 // clang-format off
-constexpr PayloadField kFields[] = {
+constexpr PayloadField kPayloadFields[] = {
     {"session.started", "agent", Type::kAgent, Need::kAlways},
     {"session.started", "tenant", Type::kNonempty, Need::kAlways},
     {"session.started", "trace_id", Type::kString, Need::kOptional},
@@ -192,7 +192,7 @@ constexpr PayloadField kFields[] = {
 
 }  // namespace
 
-std::span<const PayloadField> payload_fields() { return kFields; }
+std::span<const PayloadField> payload_fields() { return kPayloadFields; }
 
 std::string_view type_phrase(PayloadType type) {
   switch (type) {

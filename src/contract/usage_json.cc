@@ -7,7 +7,7 @@ struct Field {
   const char* name;
   std::optional<int64_t> Usage::* member;
 };
-constexpr Field kFields[] = {
+constexpr Field kUsageFields[] = {
     {"input_tokens", &Usage::input_tokens},
     {"output_tokens", &Usage::output_tokens},
     {"cache_read_tokens", &Usage::cache_read_tokens},
@@ -25,7 +25,7 @@ constexpr Field kFields[] = {
 
 Json to_json(const Usage& usage) {
   Json out = Json::object();
-  for (const Field& field : kFields) {
+  for (const Field& field : kUsageFields) {
     if (usage.*field.member) out.set(field.name, *(usage.*field.member));
   }
   if (usage.estimated) out.set("estimated", true);
@@ -34,7 +34,7 @@ Json to_json(const Usage& usage) {
 
 Usage usage_from_json(const Json& json) {
   Usage usage;
-  for (const Field& field : kFields) {
+  for (const Field& field : kUsageFields) {
     std::optional<int64_t> count = json.get_int(field.name);
     if (count && *count >= 0) usage.*field.member = count;
   }

@@ -9,7 +9,7 @@
 namespace drover::contract {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> invalid_event(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
 
@@ -138,8 +138,9 @@ Result<void> check_result(std::string_view kind, const Json& payload) {
   if (may_fail && payload.find("error") != nullptr) return {};
   for (std::string_view name : needed) {
     if (payload.find(name) != nullptr) continue;
-    return bad(std::string(kind) + ": '" + std::string(name) + "' is missing, and there is no " +
-               (may_fail ? "'error' and no 'ignored'" : "'ignored'"));
+    return invalid_event(std::string(kind) + ": '" + std::string(name) +
+                         "' is missing, and there is no " +
+                         (may_fail ? "'error' and no 'ignored'" : "'ignored'"));
   }
   return {};
 }
@@ -147,7 +148,8 @@ Result<void> check_result(std::string_view kind, const Json& payload) {
 }  // namespace
 
 Result<void> validate_payload(std::string_view kind, uint32_t attempt, const Json& payload) {
-  if (!payload.is_object()) return bad(std::string(kind) + ": the payload must be an object");
+  if (!payload.is_object())
+    return invalid_event(std::string(kind) + ": the payload must be an object");
   for (const PayloadField& field : payload_fields()) {
     if (field.kind != kind) continue;
     const Json* value = payload.find(field.name);
@@ -155,7 +157,7 @@ Result<void> validate_payload(std::string_view kind, uint32_t attempt, const Jso
     if (value == nullptr) {
       bool needed = field.need == PayloadNeed::kAlways ||
                     (field.need == PayloadNeed::kFirstAttempt && attempt <= 1);
-      if (needed) return bad(name + " is missing");
+      if (needed) return invalid_event(name + " is missing");
       continue;
     }
     if (!has_type(*value, field.type)) {
@@ -163,7 +165,7 @@ Result<void> validate_payload(std::string_view kind, uint32_t attempt, const Jso
       if (field.type == PayloadType::kMessage) {
         message += ": " + message_from_json(*value).error().message;
       }
-      return bad(std::move(message));
+      return invalid_event(std::move(message));
     }
   }
   return check_result(kind, payload);
@@ -182,7 +184,8 @@ Result<void> validate_event(const Event& event) {
   for (const Hex& hex : members) {
     if (hex.text.empty()) continue;
     bool fits = hex.size == 0 ? hex.text.size() % 2 == 0 : hex.text.size() == hex.size;
-    if (!fits || !is_hex(hex.text)) return bad(std::string(hex.name) + " must be lower-case hex");
+    if (!fits || !is_hex(hex.text))
+      return invalid_event(std::string(hex.name) + " must be lower-case hex");
   }
   if (event.payload.empty()) return {};  // purged, or in the blob store
   TRY(Json payload, Json::parse(event.payload));
@@ -198,7 +201,7 @@ Result<ExportCheck> check_export(std::string_view lines) {
     if (line.empty()) continue;
     uint64_t number = ++out.events;
     auto at_line = [&](std::string message) {
-      return bad("line " + std::to_string(number) + ": " + std::move(message));
+      return invalid_event("line " + std::to_string(number) + ": " + std::move(message));
     };
     Result<Event> event = decode_event(line);
     if (!event) return at_line(event.error().message);
@@ -211,7 +214,7 @@ Result<ExportCheck> check_export(std::string_view lines) {
     }
     if (event->causation >= event->sequence) return at_line("causation must point backwards");
   }
-  if (out.events == 0) return bad("there are no events");
+  if (out.events == 0) return invalid_event("there are no events");
   return out;
 }
 

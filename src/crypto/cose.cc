@@ -5,7 +5,7 @@
 namespace drover::crypto {
 namespace {
 
-using Kind = CborValue::Kind;
+using CborKind = CborValue::Kind;
 
 constexpr char kSign1Tag = '\xd2';  // 18, in its shortest form
 constexpr int64_t kAlgorithmLabel = 1;
@@ -16,7 +16,7 @@ std::string signed_bytes(std::string_view protected_header, std::string_view pay
   return out.out();
 }
 
-tl::unexpected<Error> malformed(std::string what) {
+tl::unexpected<Error> not_cose(std::string what) {
   return fail(Code::kInvalidArgument, "not a COSE_Sign1 document: " + std::move(what));
 }
 
@@ -25,21 +25,21 @@ tl::unexpected<Error> malformed(std::string what) {
 Result<CoseSign1> parse_cose_sign1(std::string_view bytes) {
   if (bytes.starts_with(kSign1Tag)) bytes.remove_prefix(1);
   auto parsed = parse_cbor(bytes);
-  if (!parsed) return malformed(parsed.error().message);
+  if (!parsed) return not_cose(parsed.error().message);
   const CborValue& message = *parsed;
-  if (!message.is(Kind::kArray) || message.items.size() != 4) {
-    return malformed("it is not an array of four");
+  if (!message.is(CborKind::kArray) || message.items.size() != 4) {
+    return not_cose("it is not an array of four");
   }
   const CborValue& header = message.items[0];
   const CborValue& unprotected = message.items[1];
   const CborValue& payload = message.items[2];
   const CborValue& signature = message.items[3];
-  if (!header.is(Kind::kBytes)) return malformed("its protected header is not a byte string");
-  if (!unprotected.is(Kind::kMap) || !unprotected.items.empty()) {
-    return malformed("its unprotected header is not an empty map");
+  if (!header.is(CborKind::kBytes)) return not_cose("its protected header is not a byte string");
+  if (!unprotected.is(CborKind::kMap) || !unprotected.items.empty()) {
+    return not_cose("its unprotected header is not an empty map");
   }
-  if (!payload.is(Kind::kBytes)) return malformed("its payload is not a byte string");
-  if (!signature.is(Kind::kBytes)) return malformed("its signature is not a byte string");
+  if (!payload.is(CborKind::kBytes)) return not_cose("its payload is not a byte string");
+  if (!signature.is(CborKind::kBytes)) return not_cose("its signature is not a byte string");
   CoseSign1 out;
   out.protected_header = header.text;
   out.payload = payload.text;
@@ -47,7 +47,7 @@ Result<CoseSign1> parse_cose_sign1(std::string_view bytes) {
   auto fields = parse_cbor(header.text);
   const CborValue* algorithm = fields ? fields->find(kAlgorithmLabel) : nullptr;
   if (algorithm == nullptr || fields->items.size() != 2 || !algorithm->integer(out.algorithm)) {
-    return malformed("its protected header is not {1: algorithm}");
+    return not_cose("its protected header is not {1: algorithm}");
   }
   return out;
 }

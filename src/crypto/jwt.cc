@@ -8,11 +8,11 @@
 namespace drover::crypto {
 namespace {
 
-tl::unexpected<Error> malformed(std::string what) {
+tl::unexpected<Error> not_a_token(std::string what) {
   return fail(Code::kInvalidArgument, "not a JSON Web Token: " + std::move(what));
 }
 
-tl::unexpected<Error> refuse(const char* reason, std::string message) {
+tl::unexpected<Error> refuse_token(const char* reason, std::string message) {
   return fail(Error(Code::kPermissionDenied, std::move(message)).with_reason(reason));
 }
 
@@ -20,7 +20,7 @@ tl::unexpected<Error> refuse(const char* reason, std::string message) {
 Result<std::string> decode(std::string_view part, std::string_view name) {
   auto bytes = from_base64url(part);
   if (!bytes || to_base64url(*bytes) != part) {
-    return malformed("its " + std::string(name) + " is not base64url");
+    return not_a_token("its " + std::string(name) + " is not base64url");
   }
   return std::move(*bytes);
 }
@@ -28,11 +28,11 @@ Result<std::string> decode(std::string_view part, std::string_view name) {
 Result<Json> decode_object(std::string_view part, std::string_view name) {
   TRY(std::string text, decode(part, name));
   auto json = Json::parse(text);
-  if (!json) return malformed("its " + std::string(name) + ": " + json.error().message);
-  if (!json->is_object()) return malformed("its " + std::string(name) + " is not an object");
+  if (!json) return not_a_token("its " + std::string(name) + ": " + json.error().message);
+  if (!json->is_object()) return not_a_token("its " + std::string(name) + " is not an object");
   const std::string twice = duplicate_name(*json);
   if (!twice.empty()) {
-    return malformed("\"" + twice + "\" stands twice in its " + std::string(name));
+    return not_a_token("\"" + twice + "\" stands twice in its " + std::string(name));
   }
   return std::move(*json);
 }
@@ -141,11 +141,11 @@ Json JwkSet::to_json() const {
 }
 
 Result<Jwt> parse_jwt(std::string_view compact) {
-  if (compact.size() > limits::kJwtBytesMax) return malformed("it is larger than any should be");
+  if (compact.size() > limits::kJwtBytesMax) return not_a_token("it is larger than any should be");
   const size_t first = compact.find('.');
   const size_t second = first == compact.npos ? first : compact.find('.', first + 1);
   if (second == compact.npos || compact.find('.', second + 1) != compact.npos) {
-    return malformed("it does not have three parts");
+    return not_a_token("it does not have three parts");
   }
   Jwt out;
   TRY(out.header, decode_object(compact.substr(0, first), "header"));
@@ -153,11 +153,11 @@ Result<Jwt> parse_jwt(std::string_view compact) {
   TRY(out.signature, decode(compact.substr(second + 1), "signature"));
   out.signed_part = compact.substr(0, second);
   auto algorithm = out.header.get_string("alg");
-  if (!algorithm) return malformed("its header has no \"alg\"");
+  if (!algorithm) return not_a_token("its header has no \"alg\"");
   out.algorithm = *algorithm;
   out.key_id = out.header.get_string("kid").value_or("");
   if (out.header.find("crit") != nullptr || out.header.find("b64") != nullptr) {
-    return malformed("its header asks for an extension that is not understood here");
+    return not_a_token("its header asks for an extension that is not understood here");
   }
   return out;
 }
@@ -166,22 +166,23 @@ Result<void> verify_jwt(const Jwt& token, const JwkSet& keys) {
   // First the algorithm, so that a token without a signature is told as what it is.
   if (token.algorithm != jose_name(SignatureAlgorithm::kEs256) &&
       token.algorithm != jose_name(SignatureAlgorithm::kEs384)) {
-    return refuse("algorithm", "the token says algorithm \"" + token.algorithm +
-                                   "\"; only ES256 and ES384 by a pinned key count");
+    return refuse_token("algorithm", "the token says algorithm \"" + token.algorithm +
+                                         "\"; only ES256 and ES384 by a pinned key count");
   }
   const PublicKey* key = keys.find(token.key_id);
   if (token.key_id.empty() || key == nullptr) {
-    return refuse("key", "the token says it is signed by the key \"" + token.key_id +
-                             "\", which is none of the " + std::to_string(keys.size()) + " pinned");
+    return refuse_token("key", "the token says it is signed by the key \"" + token.key_id +
+                                   "\", which is none of the " + std::to_string(keys.size()) +
+                                   " pinned");
   }
   if (token.algorithm != jose_name(key->algorithm())) {
-    return refuse("algorithm", "the token says algorithm " + token.algorithm + ", the key \"" +
-                                   token.key_id + "\" is for " +
-                                   std::string(jose_name(key->algorithm())));
+    return refuse_token("algorithm", "the token says algorithm " + token.algorithm +
+                                         ", the key \"" + token.key_id + "\" is for " +
+                                         std::string(jose_name(key->algorithm())));
   }
   if (!key->verify(token.signed_part, token.signature)) {
-    return refuse("signature",
-                  "the token's signature is not by the pinned key \"" + token.key_id + "\"");
+    return refuse_token("signature",
+                        "the token's signature is not by the pinned key \"" + token.key_id + "\"");
   }
   return {};
 }

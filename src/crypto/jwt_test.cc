@@ -9,15 +9,15 @@
 namespace drover::crypto {
 namespace {
 
-SigningKey key(uint64_t seed, SignatureAlgorithm a = SignatureAlgorithm::kEs384) {
+SigningKey token_key(uint64_t seed, SignatureAlgorithm a = SignatureAlgorithm::kEs384) {
   SeededRandom random(seed);
   return SigningKey::generate(a, random);
 }
 
 JwkSet keys() {
   JwkSet out;
-  out.add("k1", key(1).public_key());
-  out.add("k2", key(2, SignatureAlgorithm::kEs256).public_key());
+  out.add("k1", token_key(1).public_key());
+  out.add("k2", token_key(2, SignatureAlgorithm::kEs256).public_key());
   return out;
 }
 
@@ -30,23 +30,24 @@ std::string outcome(std::string_view token) {
 }
 
 std::string token_of(std::string_view header, std::string_view claims,
-                     const SigningKey& by = key(1)) {
+                     const SigningKey& by = token_key(1)) {
   std::string out = to_base64url(header) + "." + to_base64url(claims);
   return out + "." + to_base64url(by.sign(out));
 }
 
 TEST(Jwt, SignsAndVerifies) {
-  std::string token = make_jwt(Json::object().set("iss", "me"), key(1), "k1");
+  std::string token = make_jwt(Json::object().set("iss", "me"), token_key(1), "k1");
   EXPECT_EQ(outcome(token), "good");
   EXPECT_EQ(parse_jwt(token)->claims.get_string("iss"), "me");
-  EXPECT_EQ(outcome(make_jwt(Json::object(), key(2, SignatureAlgorithm::kEs256), "k2")), "good");
-  EXPECT_EQ(outcome(make_jwt(Json::object(), key(3), "k1")), "signature");
-  EXPECT_EQ(outcome(make_jwt(Json::object(), key(1), "k3")), "key");
-  EXPECT_EQ(outcome(make_jwt(Json::object(), key(1), "")), "key");
+  EXPECT_EQ(outcome(make_jwt(Json::object(), token_key(2, SignatureAlgorithm::kEs256), "k2")),
+            "good");
+  EXPECT_EQ(outcome(make_jwt(Json::object(), token_key(3), "k1")), "signature");
+  EXPECT_EQ(outcome(make_jwt(Json::object(), token_key(1), "k3")), "key");
+  EXPECT_EQ(outcome(make_jwt(Json::object(), token_key(1), "")), "key");
 }
 
 TEST(Jwt, EveryFlippedBitIsRefused) {
-  const std::string token = make_jwt(Json::object().set("iss", "me"), key(1), "k1");
+  const std::string token = make_jwt(Json::object().set("iss", "me"), token_key(1), "k1");
   for (size_t i = 0; i < token.size(); ++i) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string flipped = token;
@@ -65,7 +66,7 @@ TEST(Jwt, TheAlgorithmIsTheKeys) {
             "algorithm");
   // The public key as the secret of an HMAC: whoever let the token choose would take it.
   std::string forged = to_base64url(R"({"alg":"HS256","kid":"k1"})") + "." + to_base64url(claims);
-  forged += "." + to_base64url(hmac_sha256(key(1).public_key().spki(), forged).view());
+  forged += "." + to_base64url(hmac_sha256(token_key(1).public_key().spki(), forged).view());
   EXPECT_EQ(outcome(forged), "algorithm");
   EXPECT_EQ(outcome(token_of(R"({"alg":"ES256","kid":"k1"})", claims)), "algorithm");
   EXPECT_EQ(outcome(token_of(R"({"alg":"es384","kid":"k1"})", claims)), "algorithm");
@@ -74,9 +75,9 @@ TEST(Jwt, TheAlgorithmIsTheKeys) {
   Json own = Json::object();
   own.set("alg", "ES384").set("kid", "mine");
   JwkSet brought;
-  brought.add("mine", key(7).public_key());
+  brought.add("mine", token_key(7).public_key());
   own.set("jwk", brought.to_json().find("keys")->array_items()->front());
-  EXPECT_EQ(outcome(token_of(own.dump(), claims, key(7))), "key");
+  EXPECT_EQ(outcome(token_of(own.dump(), claims, token_key(7))), "key");
 }
 
 TEST(Jwt, HasOneFormAndOneMeaning) {
@@ -111,7 +112,7 @@ TEST(Jwks, ReadsWhatItWrites) {
   ASSERT_TRUE(set.has_value()) << set.error().to_string();
   EXPECT_EQ(set->size(), 2u);
   ASSERT_NE(set->find("k1"), nullptr);
-  EXPECT_EQ(set->find("k1")->fingerprint(), key(1).public_key().fingerprint());
+  EXPECT_EQ(set->find("k1")->fingerprint(), token_key(1).public_key().fingerprint());
   EXPECT_EQ(set->find("k3"), nullptr);
 }
 

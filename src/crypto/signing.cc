@@ -14,7 +14,7 @@
 namespace drover::crypto {
 namespace {
 
-struct Free {
+struct FreeKey {
   void operator()(BIGNUM* n) const { BN_clear_free(n); }
   void operator()(ECDSA_SIG* s) const { ECDSA_SIG_free(s); }
   void operator()(EVP_MD_CTX* c) const { EVP_MD_CTX_free(c); }
@@ -25,7 +25,7 @@ struct Free {
   void operator()(OSSL_PARAM* p) const { OSSL_PARAM_free(p); }
 };
 template <typename T>
-using Owned = std::unique_ptr<T, Free>;
+using OwnedKey = std::unique_ptr<T, FreeKey>;
 
 struct Curve {
   SignatureAlgorithm algorithm;
@@ -48,18 +48,18 @@ const unsigned char* raw(std::string_view bytes) {
   return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
-std::shared_ptr<EVP_PKEY> share(EVP_PKEY* key) { return {key, EVP_PKEY_free}; }
+std::shared_ptr<EVP_PKEY> share_key(EVP_PKEY* key) { return {key, EVP_PKEY_free}; }
 
 /// A key from an uncompressed point and, for a private one, its scalar; null if OpenSSL refuses.
 std::shared_ptr<EVP_PKEY> make_key(const Curve& c, std::string_view point, const BIGNUM* scalar) {
-  Owned<OSSL_PARAM_BLD> build(OSSL_PARAM_BLD_new());
+  OwnedKey<OSSL_PARAM_BLD> build(OSSL_PARAM_BLD_new());
   DROVER_ASSERT(build != nullptr);
   OSSL_PARAM_BLD_push_utf8_string(build.get(), OSSL_PKEY_PARAM_GROUP_NAME, c.group, 0);
   OSSL_PARAM_BLD_push_octet_string(build.get(), OSSL_PKEY_PARAM_PUB_KEY, point.data(),
                                    point.size());
   if (scalar != nullptr) OSSL_PARAM_BLD_push_BN(build.get(), OSSL_PKEY_PARAM_PRIV_KEY, scalar);
-  Owned<OSSL_PARAM> params(OSSL_PARAM_BLD_to_param(build.get()));
-  Owned<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
+  OwnedKey<OSSL_PARAM> params(OSSL_PARAM_BLD_to_param(build.get()));
+  OwnedKey<EVP_PKEY_CTX> context(EVP_PKEY_CTX_new_from_name(nullptr, "EC", nullptr));
   DROVER_ASSERT(params != nullptr && context != nullptr);
   EVP_PKEY* key = nullptr;
   const int wanted = scalar == nullptr ? EVP_PKEY_PUBLIC_KEY : EVP_PKEY_KEYPAIR;
@@ -68,13 +68,13 @@ std::shared_ptr<EVP_PKEY> make_key(const Curve& c, std::string_view point, const
     ERR_clear_error();
     return nullptr;
   }
-  return share(key);
+  return share_key(key);
 }
 
 std::string coordinate(EVP_PKEY* key, const char* name, size_t bytes) {
   BIGNUM* n = nullptr;
   DROVER_ASSERT(EVP_PKEY_get_bn_param(key, name, &n) == 1);
-  Owned<BIGNUM> owned(n);
+  OwnedKey<BIGNUM> owned(n);
   std::string out(bytes, '\0');
   DROVER_ASSERT(BN_bn2binpad(n, reinterpret_cast<unsigned char*>(out.data()),
                              static_cast<int>(bytes)) == static_cast<int>(bytes));
@@ -102,7 +102,7 @@ Result<PublicKey> PublicKey::from_openssl(std::shared_ptr<evp_pkey_st> key) {
 Result<PublicKey> PublicKey::from_spki(std::string_view der) {
   const unsigned char* at = raw(der);
   EVP_PKEY* key = d2i_PUBKEY(nullptr, &at, static_cast<long>(der.size()));
-  auto owned = share(key);
+  auto owned = share_key(key);
   if (key == nullptr || at != raw(der) + der.size()) {
     ERR_clear_error();
     return fail(Code::kInvalidArgument, "not a DER SubjectPublicKeyInfo");
@@ -128,14 +128,14 @@ bool PublicKey::verify(std::string_view message, std::string_view signature) con
   const Curve& c = curve(algorithm_);
   if (signature.size() != 2 * c.field_bytes) return false;
   const int half = static_cast<int>(c.field_bytes);
-  Owned<ECDSA_SIG> pair(ECDSA_SIG_new());
+  OwnedKey<ECDSA_SIG> pair(ECDSA_SIG_new());
   BIGNUM* r = BN_bin2bn(raw(signature), half, nullptr);
   BIGNUM* s = BN_bin2bn(raw(signature) + half, half, nullptr);
   DROVER_ASSERT(pair != nullptr && ECDSA_SIG_set0(pair.get(), r, s) == 1);
   unsigned char* der = nullptr;
   const int length = i2d_ECDSA_SIG(pair.get(), &der);
   DROVER_ASSERT(length > 0);
-  Owned<EVP_MD_CTX> context(EVP_MD_CTX_new());
+  OwnedKey<EVP_MD_CTX> context(EVP_MD_CTX_new());
   const bool good =
       EVP_DigestVerifyInit(context.get(), nullptr, c.digest(), nullptr, key_.get()) == 1 &&
       EVP_DigestVerify(context.get(), der, static_cast<size_t>(length), raw(message),
@@ -163,14 +163,14 @@ std::string PublicKey::y() const {
 
 SigningKey SigningKey::generate(SignatureAlgorithm algorithm, Random& random) {
   const Curve& c = curve(algorithm);
-  Owned<EC_GROUP> group(EC_GROUP_new_by_curve_name(c.nid));
+  OwnedKey<EC_GROUP> group(EC_GROUP_new_by_curve_name(c.nid));
   DROVER_ASSERT(group != nullptr);
-  Owned<BIGNUM> scalar;
+  OwnedKey<BIGNUM> scalar;
   do {  // uniform in [1, order): almost always the first
     scalar.reset(
         BN_bin2bn(raw(random.bytes(c.field_bytes)), static_cast<int>(c.field_bytes), nullptr));
   } while (BN_is_zero(scalar.get()) || BN_cmp(scalar.get(), EC_GROUP_get0_order(group.get())) >= 0);
-  Owned<EC_POINT> point(EC_POINT_new(group.get()));
+  OwnedKey<EC_POINT> point(EC_POINT_new(group.get()));
   DROVER_ASSERT(EC_POINT_mul(group.get(), point.get(), scalar.get(), nullptr, nullptr, nullptr) ==
                 1);
   std::string bytes(1 + 2 * c.field_bytes, '\0');
@@ -180,6 +180,19 @@ SigningKey SigningKey::generate(SignatureAlgorithm algorithm, Random& random) {
   auto key = make_key(c, bytes, scalar.get());
   DROVER_ASSERT(key != nullptr);
   return {algorithm, std::move(key)};
+}
+
+Result<SigningKey> SigningKey::from_pem(std::string_view text) {
+  BIO* bio = BIO_new_mem_buf(text.data(), static_cast<int>(text.size()));
+  DROVER_ASSERT(bio != nullptr);
+  // A key under a password is refused: without this, OpenSSL would ask the terminal for it.
+  auto no_password = [](char*, int, int, void*) { return 0; };
+  auto key = share_key(PEM_read_bio_PrivateKey(bio, nullptr, no_password, nullptr));
+  BIO_free(bio);
+  auto known = PublicKey::from_openssl(key);
+  ERR_clear_error();
+  if (!known) return fail(Code::kInvalidArgument, "not a private key on P-256 or P-384 in PEM");
+  return SigningKey(known->algorithm(), std::move(key));
 }
 
 PublicKey SigningKey::public_key() const {
@@ -207,14 +220,14 @@ std::string SigningKey::pem() const {
 
 std::string SigningKey::sign(std::string_view message) const {
   const Curve& c = curve(algorithm_);
-  Owned<EVP_MD_CTX> context(EVP_MD_CTX_new());
+  OwnedKey<EVP_MD_CTX> context(EVP_MD_CTX_new());
   DROVER_ASSERT(EVP_DigestSignInit(context.get(), nullptr, c.digest(), nullptr, key_.get()) == 1);
   std::string der(256, '\0');
   size_t length = der.size();
   DROVER_ASSERT(EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(der.data()), &length,
                                raw(message), message.size()) == 1);
   const unsigned char* at = raw(der);
-  Owned<ECDSA_SIG> pair(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)));
+  OwnedKey<ECDSA_SIG> pair(d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(length)));
   DROVER_ASSERT(pair != nullptr);
   std::string out(2 * c.field_bytes, '\0');
   auto* bytes = reinterpret_cast<unsigned char*>(out.data());

@@ -57,15 +57,18 @@ class PublicKey {
   std::shared_ptr<evp_pkey_st> key_;
 };
 
-/// A private key: for tests and for the simulated issuers. Drover signs nothing of its own with it.
+/// A private key: the one that a server signs its journals with, and those of tests and simulated
+/// issuers.
 class SigningKey {
  public:
   static SigningKey generate(SignatureAlgorithm algorithm, Random& random);
+  /// PKCS #8 in PEM, not encrypted; the message of a fault holds nothing of it.
+  static Result<SigningKey> from_pem(std::string_view text);
 
   SignatureAlgorithm algorithm() const { return algorithm_; }
   PublicKey public_key() const;
   std::string sign(std::string_view message) const;
-  /// PKCS #8 in PEM: for the file of a simulated server's key.
+  /// PKCS #8 in PEM: for the file of a key.
   std::string pem() const;
 
   evp_pkey_st* openssl() const { return key_.get(); }

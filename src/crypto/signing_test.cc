@@ -53,6 +53,20 @@ TEST(Signing, VerifiesTheRfcsExample) {
           .value()));
 }
 
+TEST(Signing, APrivateKeySurvivesItsFile) {
+  const SigningKey made = key(3);
+  auto read = SigningKey::from_pem(made.pem());
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  EXPECT_EQ(read->algorithm(), made.algorithm());
+  EXPECT_EQ(read->pem(), made.pem());
+  EXPECT_TRUE(made.public_key().verify("message", read->sign("message")));
+  for (std::string bad : {std::string(), std::string("x"), made.pem().substr(0, 100)}) {
+    auto refused = SigningKey::from_pem(bad);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().message, "not a private key on P-256 or P-384 in PEM");
+  }
+}
+
 TEST(Signing, KeysSurviveTheirForms) {
   PublicKey mine = key(3).public_key();
   auto from_spki = PublicKey::from_spki(mine.spki());

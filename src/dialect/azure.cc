@@ -34,9 +34,9 @@ Json* member_of(Json::Object& object, std::string_view key) {
 }
 
 // OpenAI's stream behind the chunk that reports on the prompt.
-class Encoder final : public StreamEncoder {
+class AzureEncoder final : public StreamEncoder {
  public:
-  explicit Encoder(const ChatRequest& request)
+  explicit AzureEncoder(const ChatRequest& request)
       : inner_(openai_wire::make_stream_encoder(request, OpenAiFlavor{true})) {}
 
   void encode(const StreamDelta& delta, std::vector<WireEvent>& out) override {
@@ -94,7 +94,7 @@ class Azure final : public OpenAiDialect {
   }
 
   std::unique_ptr<StreamEncoder> make_stream_encoder(const ChatRequest& request) const override {
-    return std::make_unique<Encoder>(request);
+    return std::make_unique<AzureEncoder>(request);
   }
 
   EncodedError encode_error(const Error& error) const override {

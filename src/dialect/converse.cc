@@ -1,22 +1,13 @@
 // The Converse dialect: answers both ways, usage and stop reasons; requests, streams and errors
 // stand in files of their own.
 #include "base/bytes.h"
-#include "base/limits/contract.h"
 #include "dialect/converse_wire.h"
+#include "dialect/members.h"
 #include "dialect/openai_wire.h"
 #include "dialect/rate_limits.h"
 
 namespace drover::dialect {
 namespace converse_wire {
-namespace {
-
-std::optional<int64_t> count(const Json& json, std::string_view key) {
-  std::optional<int64_t> n = json.get_int(key);
-  return n && *n >= 0 && *n <= limits::kUsageTokensMax ? n : std::nullopt;
-}
-
-}  // namespace
-
 using contract::FinishReason;
 
 FinishReason finish_of_word(std::string_view word) {
@@ -53,19 +44,19 @@ std::string_view finish_word(FinishReason reason, std::string_view native) {
 
 contract::Usage usage_from_json(const Json& json) {
   contract::Usage u;
-  u.cache_read_tokens = count(json, "cacheReadInputTokens");
-  u.cache_write_tokens = count(json, "cacheWriteInputTokens");
+  u.cache_read_tokens = token_count(json, "cacheReadInputTokens");
+  u.cache_write_tokens = token_count(json, "cacheWriteInputTokens");
   // Converse counts cached tokens beside the input, the neutral form inside.
-  if (std::optional<int64_t> fresh = count(json, "inputTokens")) {
+  if (std::optional<int64_t> fresh = token_count(json, "inputTokens")) {
     u.input_tokens = *fresh + u.cache_read_tokens.value_or(0) + u.cache_write_tokens.value_or(0);
   }
-  u.output_tokens = count(json, "outputTokens");
+  u.output_tokens = token_count(json, "outputTokens");
   const Json* details = json.find("cacheDetails");
   if (details == nullptr || !details->is_array()) return u;
   for (const Json& detail : *details->array_items()) {
     if (detail.get_string("ttl") != "1h") continue;
     u.cache_write_1h_tokens =
-        u.cache_write_1h_tokens.value_or(0) + count(detail, "inputTokens").value_or(0);
+        u.cache_write_1h_tokens.value_or(0) + token_count(detail, "inputTokens").value_or(0);
   }
   return u;
 }
@@ -152,7 +143,7 @@ class Converse final : public Dialect {
     if (message == nullptr) return fail(malformed_answer("output.message is missing"));
     ChatResponse out;
     TRY_VOID(read_message(*message, out));
-    out.native_finish_reason = std::string(json->get_string("stopReason").value_or(""));
+    out.native_finish_reason = json->get_text("stopReason");
     if (out.native_finish_reason.empty()) return fail(malformed_answer("stopReason is missing"));
     out.finish_reason = finish_of_word(out.native_finish_reason);
     if (const Json* usage = json->find("usage")) out.usage = usage_from_json(*usage);
@@ -205,7 +196,7 @@ class Converse final : public Dialect {
     std::string type = headers ? headers("x-amzn-errortype").value_or("") : "";
     std::string message;
     if (json) {
-      if (type.empty()) type = std::string(json->get_string("__type").value_or(""));
+      if (type.empty()) type = json->get_text("__type");
       message = std::string(
           json->get_string("message").value_or(json->get_string("Message").value_or("")));
     }

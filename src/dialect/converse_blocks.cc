@@ -15,7 +15,7 @@ using contract::TextPart;
 constexpr std::string_view kBreakpoint = "prompt_cache_breakpoint";
 constexpr std::string_view kCacheControl = "cache_control";
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_message(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_message"));
 }
 
@@ -69,7 +69,7 @@ Result<void> read_image(const Json& raw, const Json& image, std::vector<Part>& p
     return {};
   }
   Result<std::string> data = from_base64(*bytes->string());
-  if (!data) return bad("image.source.bytes must be base64");
+  if (!data) return bad_message("image.source.bytes must be base64");
   ImagePart part;
   part.media_type = "image/" + std::string(*format);
   part.data = std::move(*data);
@@ -80,8 +80,8 @@ Result<void> read_image(const Json& raw, const Json& image, std::vector<Part>& p
 Result<void> read_reasoning(const Json& raw, const Json& reasoning, std::vector<Part>& parts) {
   ReasoningPart part;
   if (const Json* text = reasoning.find("reasoningText"); text != nullptr && text->is_object()) {
-    part.text = std::string(text->get_string("text").value_or(""));
-    part.signature = std::string(text->get_string("signature").value_or(""));
+    part.text = text->get_text("text");
+    part.signature = text->get_text("signature");
   } else if (auto redacted = reasoning.get_string("redactedContent")) {
     TRY(part.redacted, from_base64(*redacted));
   } else {
@@ -180,9 +180,10 @@ Result<Json> tool_use_block(const contract::ToolCall& call, const std::string& w
 }
 
 Result<void> read_part(const Json& raw, std::vector<Part>& parts) {
-  if (!raw.is_object() || raw.members()->empty()) return bad("a content block must be an object");
+  if (!raw.is_object() || raw.members()->empty())
+    return bad_message("a content block must be an object");
   if (const Json* text = raw.find("text"); text != nullptr && raw.members()->size() == 1) {
-    if (!text->is_string()) return bad("text must be a string");
+    if (!text->is_string()) return bad_message("text must be a string");
     parts.emplace_back(TextPart{*text->string()});
     return {};
   }
@@ -203,7 +204,7 @@ Result<void> read_part(const Json& raw, std::vector<Part>& parts) {
 Result<contract::ToolCall> read_tool_use(const Json& use) {
   std::optional<std::string_view> id = use.get_string("toolUseId");
   std::optional<std::string_view> name = use.get_string("name");
-  if (!id || !name) return bad("toolUse needs the strings toolUseId and name");
+  if (!id || !name) return bad_message("toolUse needs the strings toolUseId and name");
   contract::ToolCall call;
   call.id = std::string(*id);
   call.name = std::string(*name);

@@ -10,7 +10,7 @@ namespace {
 
 using namespace contract;
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_converse(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_request"));
 }
 
@@ -29,7 +29,7 @@ class Reader {
 
   Result<void> system(const Json& value) {
     const Json::Array* items = value.array_items();
-    if (items == nullptr) return bad("system must be an array");
+    if (items == nullptr) return bad_converse("system must be an array");
     if (items->empty()) return {};
     Message m;
     m.role = Role::kSystem;
@@ -41,7 +41,7 @@ class Reader {
 
   Result<void> messages(const Json& value) {
     const Json::Array* items = value.array_items();
-    if (items == nullptr) return bad("messages must be an array");
+    if (items == nullptr) return bad_converse("messages must be an array");
     std::string_view previous;
     for (size_t i = 0; i < items->size(); ++i) {
       const Json& item = (*items)[i];
@@ -49,10 +49,10 @@ class Reader {
       std::optional<std::string_view> role = item.get_string("role");
       const Json* content = item.find("content");
       if (!role || content == nullptr || !content->is_array()) {
-        return bad(where + " needs a role and an array content");
+        return bad_converse(where + " needs a role and an array content");
       }
       if (*role == previous)
-        return bad(where + ": roles must alternate between user and assistant");
+        return bad_converse(where + ": roles must alternate between user and assistant");
       previous = *role;
       Result<void> read = message(*role, *content->array_items());
       if (!read) {
@@ -68,7 +68,8 @@ class Reader {
   Result<void> message(std::string_view role, const Json::Array& blocks) {
     if (role == "user") return user(blocks);
     if (role == "assistant") return assistant(blocks);
-    if (role != "system") return bad("role '" + std::string(role.substr(0, 40)) + "' is not known");
+    if (role != "system")
+      return bad_converse("role '" + std::string(role.substr(0, 40)) + "' is not known");
     Message m;
     m.role = Role::kSystem;
     for (const Json& block : blocks) TRY_VOID(read_part(block, m.parts));
@@ -131,13 +132,13 @@ class Reader {
     std::optional<std::string_view> id = result.get_string("toolUseId");
     const Json* content = result.find("content");
     if (!id || content == nullptr || !content->is_array()) {
-      return bad("toolResult needs a toolUseId and an array content");
+      return bad_converse("toolResult needs a toolUseId and an array content");
     }
     auto open = std::find_if(open_.begin(), open_.end(),
                              [&](const auto& pair) { return pair.first == *id; });
     if (open == open_.end()) {
-      return bad("the toolResult '" + std::string(id->substr(0, 80)) +
-                 "' answers no toolUse of the message before it");
+      return bad_converse("the toolResult '" + std::string(id->substr(0, 80)) +
+                          "' answers no toolUse of the message before it");
     }
     Message m;
     m.role = Role::kTool;
@@ -162,9 +163,10 @@ class Reader {
   std::vector<std::pair<std::string, ToolCall>> open_;  // by wire id
 };
 
-Result<void> read_tools(const Json& config, ChatRequest& out) {
+Result<void> read_tool_config(const Json& config, ChatRequest& out) {
   const Json* tools = config.find("tools");
-  if (tools == nullptr || !tools->is_array()) return bad("toolConfig.tools must be an array");
+  if (tools == nullptr || !tools->is_array())
+    return bad_converse("toolConfig.tools must be an array");
   for (const Json& item : *tools->array_items()) {
     const Json* spec = item.find("toolSpec");
     ToolDefinition tool;
@@ -181,10 +183,10 @@ Result<void> read_tools(const Json& config, ChatRequest& out) {
     std::optional<std::string_view> name = spec->get_string("name");
     const Json* schema = spec->at("inputSchema", "json");
     if (!name || schema == nullptr || !schema->is_object()) {
-      return bad("toolSpec needs a name and inputSchema.json");
+      return bad_converse("toolSpec needs a name and inputSchema.json");
     }
     tool.name = std::string(*name);
-    tool.description = std::string(spec->get_string("description").value_or(""));
+    tool.description = spec->get_text("description");
     tool.parameters = *schema;
     tool.strict = spec->get_bool("strict");
     out.tools.push_back(std::move(tool));
@@ -197,22 +199,23 @@ Result<void> read_tools(const Json& config, ChatRequest& out) {
     out.tool_choice.mode = ToolChoice::Mode::kNamed;
     out.tool_choice.name = *name->string();
   }
-  if (out.tool_choice.mode == ToolChoice::Mode::kUnset) return bad("toolChoice is not known");
+  if (out.tool_choice.mode == ToolChoice::Mode::kUnset)
+    return bad_converse("toolChoice is not known");
   return {};
 }
 
 Result<void> read_inference(const Json& config, ChatRequest& out) {
-  if (!config.is_object()) return bad("inferenceConfig must be an object");
+  if (!config.is_object()) return bad_converse("inferenceConfig must be an object");
   out.max_tokens = config.get_int("maxTokens");
   out.temperature = config.get_number("temperature");
   out.top_p = config.get_number("topP");
   for (const std::optional<double>& number : {out.temperature, out.top_p}) {
     if (number && !std::isfinite(*number))
-      return bad("inferenceConfig holds a number out of range");
+      return bad_converse("inferenceConfig holds a number out of range");
   }
   if (const Json* stops = config.find("stopSequences"); stops != nullptr && stops->is_array()) {
     for (const Json& stop : *stops->array_items()) {
-      if (!stop.is_string()) return bad("stopSequences must hold strings");
+      if (!stop.is_string()) return bad_converse("stopSequences must hold strings");
       out.stop.push_back(*stop.string());
     }
   }
@@ -234,13 +237,13 @@ void read_output_config(const Json& config, ChatRequest& out) {
   out.response_format.set("json_schema", std::move(named));
 }
 
-Result<void> read_member(const Json::Member& member, Reader& reader, ChatRequest& out) {
+Result<void> read_converse_member(const Json::Member& member, Reader& reader, ChatRequest& out) {
   const auto& [key, value] = member;
   if (value.is_null()) return {};
   if (key == "messages") return reader.messages(value);
   if (key == "system") return reader.system(value);
   if (key == "inferenceConfig") return read_inference(value, out);
-  if (key == "toolConfig") return read_tools(value, out);
+  if (key == "toolConfig") return read_tool_config(value, out);
   if (key == "outputConfig") {
     read_output_config(value, out);
   } else if (key == "requestMetadata") {
@@ -257,14 +260,15 @@ Result<void> read_member(const Json::Member& member, Reader& reader, ChatRequest
 
 Result<ChatRequest> decode_request(std::string_view body) {
   Result<Json> json = Json::parse(body);
-  if (!json) return bad("the body is " + json.error().message);
-  if (!json->is_object()) return bad("the body must be a JSON object");
-  if (json->find("messages") == nullptr) return bad("messages is required");
+  if (!json) return bad_converse("the body is " + json.error().message);
+  if (!json->is_object()) return bad_converse("the body must be a JSON object");
+  if (json->find("messages") == nullptr) return bad_converse("messages is required");
   ChatRequest out;
   Reader reader(out);
   for (const Json::Member& member : *json->members()) {
-    if (json->find(member.first) != &member.second) return bad(member.first + " stands twice");
-    TRY_VOID(read_member(member, reader, out));
+    if (json->find(member.first) != &member.second)
+      return bad_converse(member.first + " stands twice");
+    TRY_VOID(read_converse_member(member, reader, out));
   }
   return out;
 }

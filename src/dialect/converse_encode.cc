@@ -3,19 +3,13 @@
 #include <iterator>
 
 #include "dialect/converse_wire.h"
+#include "dialect/members.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect::converse_wire {
 namespace {
 
 using namespace contract;
-
-bool is_one_of(std::string_view key, std::initializer_list<std::string_view> names) {
-  for (std::string_view name : names) {
-    if (key == name) return true;
-  }
-  return false;
-}
 
 // Builds `system` and `messages`, pairing results with calls.
 class Conversation {

@@ -10,13 +10,13 @@ namespace {
 
 using namespace contract;
 
-class Decoder final : public StreamDecoder {
+class ConverseDecoder final : public StreamDecoder {
  public:
   Result<void> feed(const WireEvent& event, std::vector<StreamDelta>& out) override {
     Result<Json> json = Json::parse(event.data.empty() ? "{}" : event.data);
     if (event.exception) {
       std::string message;
-      if (json) message = std::string(json->get_string("message").value_or(""));
+      if (json) message = json->get_text("message");
       return fail(error_of(0, event.type, message));
     }
     if (!json) return fail(malformed_answer(event.type + " is " + json.error().message));
@@ -63,8 +63,8 @@ class Decoder final : public StreamDecoder {
     }
     ToolCallDelta delta;
     delta.index = static_cast<int>(calls_.size());
-    delta.id = std::string(use->get_string("toolUseId").value_or(""));
-    delta.name = std::string(use->get_string("name").value_or(""));
+    delta.id = use->get_text("toolUseId");
+    delta.name = use->get_text("name");
     if (!calls_.emplace(block, delta.index).second) {
       return fail(malformed_answer("a content block starts twice"));
     }
@@ -105,14 +105,14 @@ class Decoder final : public StreamDecoder {
       }
       ToolCallDelta fragment;
       fragment.index = call->second;
-      fragment.arguments = std::string(use->get_string("input").value_or(""));
+      fragment.arguments = use->get_text("input");
       if (!fragment.arguments.empty()) without_input_.erase(block);
       out.emplace_back(std::move(fragment));
     } else if (const Json* reasoning = delta->find("reasoningContent")) {
       ReasoningDelta part;
       part.block = block;
-      part.text = std::string(reasoning->get_string("text").value_or(""));
-      part.signature = std::string(reasoning->get_string("signature").value_or(""));
+      part.text = reasoning->get_text("text");
+      part.signature = reasoning->get_text("signature");
       Result<std::string> redacted =
           from_base64(reasoning->get_string("redactedContent").value_or(""));
       if (!redacted) return fail(malformed_answer("redactedContent is not base64"));
@@ -148,7 +148,7 @@ class Decoder final : public StreamDecoder {
   bool metadata_ = false;
 };
 
-class Encoder final : public StreamEncoder {
+class ConverseEncoder final : public StreamEncoder {
  public:
   void encode(const StreamDelta& delta, std::vector<WireEvent>& out) override {
     if (const auto* start = std::get_if<StreamStart>(&delta)) {
@@ -305,7 +305,7 @@ class Encoder final : public StreamEncoder {
 
 }  // namespace
 
-std::unique_ptr<StreamDecoder> make_stream_decoder() { return std::make_unique<Decoder>(); }
-std::unique_ptr<StreamEncoder> make_stream_encoder() { return std::make_unique<Encoder>(); }
+std::unique_ptr<StreamDecoder> make_stream_decoder() { return std::make_unique<ConverseDecoder>(); }
+std::unique_ptr<StreamEncoder> make_stream_encoder() { return std::make_unique<ConverseEncoder>(); }
 
 }  // namespace drover::dialect::converse_wire

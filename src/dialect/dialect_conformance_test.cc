@@ -184,7 +184,7 @@ class Vector {
     std::vector<WireEvent> events;
     for (const Json& item : *wire().array_items()) {
       WireEvent event;
-      event.type = std::string(item.get_string("type").value_or(""));
+      event.type = item.get_text("type");
       event.data = text_of(*item.find("data"));
       event.exception = item.get_bool("exception").value_or(false);
       events.push_back(std::move(event));

@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t kCustomIdBytesMax = 512;
 
-std::string text_of(const Json& json, std::string_view name) {
-  return std::string(json.get_string(name).value_or(""));
-}
-
 /// Nothing for a word that is not known yet: it is asked again later.
 BatchState state_of(std::string_view word) {
   if (word == "completed") return BatchState::kCompleted;
@@ -25,8 +21,8 @@ BatchState state_of(std::string_view word) {
 
 /// "batch_expired" and the like: the request was not run.
 Error line_error(const Json& error) {
-  Error out(Code::kUnavailable, text_of(error, "message"), Retry::kSameTarget);
-  out.reason = text_of(error, "code");
+  Error out(Code::kUnavailable, error.get_text("message"), Retry::kSameTarget);
+  out.reason = error.get_text("code");
   if (out.reason.empty()) out.reason = "batch_error";
   if (out.message.empty()) out.message = "the request was not run: " + out.reason;
   return out;
@@ -64,16 +60,16 @@ std::string encode_batch_order(std::string_view input_file, std::string_view url
 
 Result<BatchStatus> read_batch(const Json& json) {
   BatchStatus out;
-  out.id = text_of(json, "id");
-  out.word = text_of(json, "status");
+  out.id = json.get_text("id");
+  out.word = json.get_text("status");
   if (out.id.empty() || out.word.empty()) {
     return fail(malformed_answer("a batch without an id or a status"));
   }
   out.state = state_of(out.word);
-  out.input_file = text_of(json, "input_file_id");
-  out.output_file = text_of(json, "output_file_id");
-  out.error_file = text_of(json, "error_file_id");
-  if (const Json* metadata = json.find("metadata")) out.key = text_of(*metadata, kBatchKeyName);
+  out.input_file = json.get_text("input_file_id");
+  out.output_file = json.get_text("output_file_id");
+  out.error_file = json.get_text("error_file_id");
+  if (const Json* metadata = json.find("metadata")) out.key = metadata->get_text(kBatchKeyName);
   if (const Json* counts = json.find("request_counts")) {
     out.total = counts->get_int("total").value_or(0);
     out.completed = counts->get_int("completed").value_or(0);
@@ -83,7 +79,7 @@ Result<BatchStatus> read_batch(const Json& json) {
   const Json::Array* items = faults == nullptr ? nullptr : faults->array_items();
   if (items != nullptr && !items->empty()) {
     const Json& first = items->front();
-    out.fault = text_of(first, "code") + ": " + text_of(first, "message");
+    out.fault = first.get_text("code") + ": " + first.get_text("message");
     if (auto line = first.get_int("line")) out.fault += " (line " + std::to_string(*line) + ")";
   }
   return out;
@@ -92,14 +88,14 @@ Result<BatchStatus> read_batch(const Json& json) {
 Result<BatchLine> read_batch_line(std::string_view line, const Dialect& dialect) {
   TRY(Json json, Json::parse(line));
   BatchLine out;
-  out.custom_id = text_of(json, "custom_id");
+  out.custom_id = json.get_text("custom_id");
   if (out.custom_id.empty() || out.custom_id.size() > kCustomIdBytesMax) {
     return fail(malformed_answer("a line of a batch that names no request"));
   }
   const Json* error = json.find("error");
   const Json* response = json.find("response");
   if (response != nullptr && response->is_object()) {
-    out.request_id = text_of(*response, "request_id");
+    out.request_id = response->get_text("request_id");
     out.answer = answer_of(*response, dialect);
     if (out.answer && out.answer->request_id.empty()) out.answer->request_id = out.request_id;
   } else if (error != nullptr && error->is_object()) {

@@ -149,7 +149,7 @@ Result<ToolDefinition> tool_from_json(const Json& json) {
   std::optional<std::string_view> name = function->get_string("name");
   if (!name) return bad("function.name must be a string");
   tool.name = std::string(*name);
-  tool.description = std::string(function->get_string("description").value_or(""));
+  tool.description = function->get_text("description");
   if (const Json* parameters = function->find("parameters"); parameters && !parameters->is_null()) {
     if (!parameters->is_object()) return bad("function.parameters must be an object");
     tool.parameters = *parameters;

@@ -1,5 +1,5 @@
 // Chat completions answers, both ways, and OpenAI's words for usage and finish reasons.
-#include "base/limits/contract.h"
+#include "dialect/members.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {
@@ -13,24 +13,6 @@ using contract::Role;
 using contract::TextPart;
 using contract::Usage;
 
-bool is_one_of(std::string_view key, std::initializer_list<std::string_view> names) {
-  for (std::string_view name : names) {
-    if (key == name) return true;
-  }
-  return false;
-}
-
-// Null and empty members say nothing; servers differ in whether they send them.
-bool is_nothing(const Json& value) {
-  return value.is_null() || (value.is_array() && value.array_items()->empty()) ||
-         (value.is_object() && value.members()->empty());
-}
-
-std::optional<int64_t> count(const Json& json, std::string_view key) {
-  std::optional<int64_t> n = json.get_int(key);
-  return n && *n >= 0 && *n <= limits::kUsageTokensMax ? n : std::nullopt;
-}
-
 Result<void> read_choice(const Json& choice, ChatResponse& out) {
   const Json* message = choice.find("message");
   if (message == nullptr) return fail(malformed_answer("choices[0].message is missing"));
@@ -43,7 +25,7 @@ Result<void> read_choice(const Json& choice, ChatResponse& out) {
     return fail(malformed_answer("the message is not an assistant's"));
   out.message = std::move(*m);
   std::erase_if(out.message.extra, [](const Json::Member& e) { return is_nothing(e.second); });
-  out.native_finish_reason = std::string(choice.get_string("finish_reason").value_or(""));
+  out.native_finish_reason = choice.get_text("finish_reason");
   out.finish_reason = openai_wire::finish_of_word(out.native_finish_reason);
   Json beside = Json::object();
   for (const Json::Member& e : *choice.members()) {
@@ -87,23 +69,23 @@ std::string_view openai_wire::finish_word(FinishReason reason, std::string_view 
 
 Usage openai_wire::usage_from_json(const Json& json) {
   Usage u;
-  u.input_tokens = count(json, "prompt_tokens");
-  u.output_tokens = count(json, "completion_tokens");
+  u.input_tokens = token_count(json, "prompt_tokens");
+  u.output_tokens = token_count(json, "completion_tokens");
   if (const Json* in = json.find("prompt_tokens_details"); in != nullptr && in->is_object()) {
-    u.cache_read_tokens = count(*in, "cached_tokens");
-    u.cache_write_tokens = count(*in, "cache_write_tokens");
-    u.audio_input_tokens = count(*in, "audio_tokens");
-    u.image_input_tokens = count(*in, "image_tokens");
+    u.cache_read_tokens = token_count(*in, "cached_tokens");
+    u.cache_write_tokens = token_count(*in, "cache_write_tokens");
+    u.audio_input_tokens = token_count(*in, "audio_tokens");
+    u.image_input_tokens = token_count(*in, "image_tokens");
   }
   // DeepSeek and Moonshot count cached tokens beside the details.
-  if (!u.cache_read_tokens) u.cache_read_tokens = count(json, "prompt_cache_hit_tokens");
-  if (!u.cache_read_tokens) u.cache_read_tokens = count(json, "cached_tokens");
+  if (!u.cache_read_tokens) u.cache_read_tokens = token_count(json, "prompt_cache_hit_tokens");
+  if (!u.cache_read_tokens) u.cache_read_tokens = token_count(json, "cached_tokens");
   if (const Json* out = json.find("completion_tokens_details");
       out != nullptr && out->is_object()) {
-    u.reasoning_tokens = count(*out, "reasoning_tokens");
-    u.audio_output_tokens = count(*out, "audio_tokens");
-    u.accepted_prediction_tokens = count(*out, "accepted_prediction_tokens");
-    u.rejected_prediction_tokens = count(*out, "rejected_prediction_tokens");
+    u.reasoning_tokens = token_count(*out, "reasoning_tokens");
+    u.audio_output_tokens = token_count(*out, "audio_tokens");
+    u.accepted_prediction_tokens = token_count(*out, "accepted_prediction_tokens");
+    u.rejected_prediction_tokens = token_count(*out, "rejected_prediction_tokens");
   }
   return u;
 }
@@ -204,10 +186,10 @@ Result<ChatResponse> OpenAiDialect::decode_response(std::string_view body) const
     return fail(malformed_answer("choices must be an array that is not empty"));
   }
   ChatResponse out;
-  out.id = std::string(json->get_string("id").value_or(""));
-  out.model = std::string(json->get_string("model").value_or(""));
-  out.system_fingerprint = std::string(json->get_string("system_fingerprint").value_or(""));
-  out.service_tier = std::string(json->get_string("service_tier").value_or(""));
+  out.id = json->get_text("id");
+  out.model = json->get_text("model");
+  out.system_fingerprint = json->get_text("system_fingerprint");
+  out.service_tier = json->get_text("service_tier");
   out.created = json->get_int("created").value_or(0);
   const Json::Array& items = *choices->array_items();
   TRY_VOID(read_choice(items.front(), out));

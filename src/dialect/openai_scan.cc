@@ -8,12 +8,12 @@
 namespace drover::dialect {
 namespace {
 
-tl::unexpected<Error> bad(std::string message, const char* reason) {
+tl::unexpected<Error> bad_body(std::string message, const char* reason) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(reason));
 }
 
 tl::unexpected<Error> bad_json(const JsonScanner& scan) {
-  return bad("the body is " + scan.error().message, "invalid_json");
+  return bad_body("the body is " + scan.error().message, "invalid_json");
 }
 
 // The fields we operate on. Standing twice they would mean one thing to us and another to the
@@ -156,6 +156,8 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
         wrong = field == kN ? "n must be an integer" : "max_tokens must be an integer";
       } else if (field == kN) {
         out.n = number;
+      } else if (number && out.max_tokens) {
+        wrong = "max_tokens and max_completion_tokens exclude each other";
       } else if (number) {
         out.max_tokens = number;
       }
@@ -166,13 +168,13 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
 }  // namespace
 
 Result<OpenAiScan> scan_openai_request(std::string_view body) {
-  if (!is_utf8_fast(body)) return bad("the body is not valid UTF-8", "invalid_json");
+  if (!is_utf8_fast(body)) return bad_body("the body is not valid UTF-8", "invalid_json");
   JsonScanner scan(body);
   OpenAiScan out;
   if (scan.peek() != '{') {
     JsonScanner whole(body);
     bool json = whole.skip_value() && whole.finish().has_value();
-    if (json) return bad("the body must be a JSON object", "invalid_type");
+    if (json) return bad_body("the body must be a JSON object", "invalid_type");
     return bad_json(whole);
   }
   scan.enter_object();
@@ -185,14 +187,14 @@ Result<OpenAiScan> scan_openai_request(std::string_view body) {
       scan.skip_value();
       continue;
     }
-    if ((seen & field) != 0) return bad(std::string(key) + " stands twice", "invalid_value");
+    if ((seen & field) != 0) return bad_body(std::string(key) + " stands twice", "invalid_value");
     seen |= field;
     scan_field(scan, field, out, wrong);
-    if (wrong != nullptr) return bad(wrong, "invalid_type");
+    if (wrong != nullptr) return bad_body(wrong, "invalid_type");
   }
   if (!scan.finish()) return bad_json(scan);
-  if ((seen & kModel) == 0) return bad("model is required", "missing_field");
-  if ((seen & kMessages) == 0) return bad("messages is required", "missing_field");
+  if ((seen & kModel) == 0) return bad_body("model is required", "missing_field");
+  if ((seen & kMessages) == 0) return bad_body("messages is required", "missing_field");
   return out;
 }
 

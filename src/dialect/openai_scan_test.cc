@@ -93,6 +93,8 @@ TEST(Scan, RefusesWhatIsNoRequest) {
       {"{\"model\":\"a\",\"messages\":[1]}", "invalid_type", "objects"},
       {"{\"model\":\"a\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_type", "stream"},
       {"{\"model\":\"a\",\"messages\":[{}],\"n\":1.5}", "invalid_type", "n must"},
+      {"{\"model\":\"a\",\"messages\":[{}],\"max_tokens\":9,\"max_completion_tokens\":1}",
+       "invalid_type", "exclude"},
       {"{\"model\":\"a\",\"mod\\u0065l\":\"b\",\"messages\":[{}]}", "invalid_value", "twice"},
       {"{\"model\":\"a\",\"messages\":[{\"content\":\"\\ud800\"}]}", "invalid_json", "escape"},
       {"{\"model\":\"a\",\"messages\":[{\"content\":\"\xff\"}]}", "invalid_json", "UTF-8"},

@@ -1,7 +1,7 @@
 // Chat completions streams, both ways: chunks in server-sent events, closed by [DONE].
 #include <map>
 
-#include "base/limits/contract.h"
+#include "dialect/members.h"
 #include "dialect/openai_wire.h"
 
 namespace drover::dialect {
@@ -10,22 +10,6 @@ namespace {
 using namespace contract;
 
 constexpr std::string_view kDone = "[DONE]";
-
-bool is_one_of(std::string_view key, std::initializer_list<std::string_view> names) {
-  for (std::string_view name : names) {
-    if (key == name) return true;
-  }
-  return false;
-}
-
-bool is_nothing(const Json& value) {
-  return value.is_null() || (value.is_array() && value.array_items()->empty()) ||
-         (value.is_object() && value.members()->empty());
-}
-
-std::string text_of(const Json& json, std::string_view key) {
-  return std::string(json.get_string(key).value_or(""));
-}
 
 // Members of `json` but the named ones and those that say nothing.
 Json rest_of(const Json& json, std::initializer_list<std::string_view> known) {
@@ -36,7 +20,7 @@ Json rest_of(const Json& json, std::initializer_list<std::string_view> known) {
   return out;
 }
 
-class Decoder final : public StreamDecoder {
+class OpenAiDecoder final : public StreamDecoder {
  public:
   Result<void> feed(const WireEvent& event, std::vector<StreamDelta>& out) override {
     if (event.data.empty()) return {};  // a bare "event:" line or keep-alive
@@ -80,17 +64,17 @@ class Decoder final : public StreamDecoder {
 
   // Azure's first chunk has an empty id and model: the start is told again once they are known.
   void read_start(const Json& json, std::vector<StreamDelta>& out) {
-    std::string tier = text_of(json, "service_tier");
-    bool news = !started_ || (id_.empty() && !text_of(json, "id").empty()) ||
+    std::string tier = json.get_text("service_tier");
+    bool news = !started_ || (id_.empty() && !json.get_text("id").empty()) ||
                 (tier_.empty() && !tier.empty());
     if (!news) return;
     started_ = true;
-    id_ = text_of(json, "id");
+    id_ = json.get_text("id");
     tier_ = tier;
     StreamStart start;
     start.id = id_;
-    start.model = text_of(json, "model");
-    start.system_fingerprint = text_of(json, "system_fingerprint");
+    start.model = json.get_text("model");
+    start.system_fingerprint = json.get_text("system_fingerprint");
     start.created = json.get_int("created").value_or(0);
     start.service_tier = std::move(tier);
     out.emplace_back(std::move(start));
@@ -108,7 +92,7 @@ class Decoder final : public StreamDecoder {
       return fail(malformed_answer("choices[0].delta must be an object"));
     }
     if (!beside.members()->empty()) other.set("choice", std::move(beside));
-    std::string word = text_of(choice, "finish_reason");
+    std::string word = choice.get_text("finish_reason");
     if (!word.empty()) {
       out.emplace_back(FinishDelta{openai_wire::finish_of_word(word), word});
     }
@@ -117,7 +101,7 @@ class Decoder final : public StreamDecoder {
 
   Result<void> read_delta(const Json& delta, std::vector<StreamDelta>& out) {
     for (std::string_view key : {"reasoning_content", "reasoning"}) {
-      std::string text = text_of(delta, key);
+      std::string text = delta.get_text(key);
       if (text.empty()) continue;
       out.emplace_back(ReasoningDelta{std::move(text)});
       break;  // servers in transition send both names
@@ -140,7 +124,7 @@ class Decoder final : public StreamDecoder {
 
   Result<void> read_call(const Json& call, std::vector<StreamDelta>& out) {
     ToolCallDelta delta;
-    delta.id = text_of(call, "id");
+    delta.id = call.get_text("id");
     if (std::optional<int64_t> index = call.get_int("index")) {
       if (*index < 0 || *index >= limits::kToolCallsPerAnswerMax) {
         return fail(malformed_answer("tool call index out of range"));
@@ -162,8 +146,8 @@ class Decoder final : public StreamDecoder {
     } else {
       delta.extra = *rest_of(call, {"index", "id", "type", "function"}).members();
       if (const Json* function = call.find("function"); function != nullptr) {
-        delta.name = text_of(*function, "name");
-        delta.arguments = text_of(*function, "arguments");
+        delta.name = function->get_text("name");
+        delta.arguments = function->get_text("arguments");
       }
     }
     out.emplace_back(std::move(delta));
@@ -178,9 +162,9 @@ class Decoder final : public StreamDecoder {
   std::string last_id_;
 };
 
-class Encoder final : public StreamEncoder {
+class OpenAiEncoder final : public StreamEncoder {
  public:
-  Encoder(const ChatRequest& request, OpenAiFlavor flavor)
+  OpenAiEncoder(const ChatRequest& request, OpenAiFlavor flavor)
       : include_usage_(request.include_usage), flavor_(flavor), model_(request.model) {}
 
   void encode(const StreamDelta& delta, std::vector<WireEvent>& out) override {
@@ -318,11 +302,11 @@ class Encoder final : public StreamEncoder {
 
 std::unique_ptr<StreamEncoder> openai_wire::make_stream_encoder(const ChatRequest& request,
                                                                 OpenAiFlavor flavor) {
-  return std::make_unique<Encoder>(request, flavor);
+  return std::make_unique<OpenAiEncoder>(request, flavor);
 }
 
 std::unique_ptr<StreamDecoder> OpenAiDialect::make_stream_decoder() const {
-  return std::make_unique<Decoder>();
+  return std::make_unique<OpenAiDecoder>();
 }
 
 std::unique_ptr<StreamEncoder> OpenAiDialect::make_stream_encoder(

@@ -7,13 +7,10 @@
 
 #include "base/bytes.h"
 #include "base/limits/http.h"
+#include "http/buffers.h"
 
 namespace drover::http {
 namespace {
-
-constexpr size_t kCoalesceMax = 16u << 10;
-/// What heads mostly take.
-constexpr size_t kHeadUsual = 512;
 
 tl::unexpected<Error> unavailable(const char* reason, std::string message) {
   return fail(

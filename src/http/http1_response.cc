@@ -5,15 +5,13 @@
 
 #include "base/bytes.h"
 #include "base/limits/http.h"
+#include "http/buffers.h"
 #include "http/http1_connection.h"
 
 namespace drover::http {
 namespace {
 
-/// Up to here a copy is cheaper than another write.
-constexpr size_t kCoalesceMax = 16u << 10;
-/// What heads mostly take, and what a chunk's size and the stream's end take at most.
-constexpr size_t kHeadUsual = 512;
+/// What a chunk's size and the stream's end take at most.
 constexpr size_t kChunkFraming = 32;
 
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }

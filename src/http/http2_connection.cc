@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits/http.h"
+#include "http/buffers.h"
 #include "http/http2_stream.h"
 
 namespace drover::http {
@@ -11,7 +12,6 @@ namespace {
 /// Bytes a client may send ahead of a handler's reading: per stream, and over all streams.
 constexpr int32_t kStreamWindow = 256 << 10;
 constexpr int32_t kConnectionWindow = 4 << 20;
-constexpr size_t kReadBytes = 16u << 10;
 /// One write takes about this much.
 constexpr size_t kWriteBytes = 64u << 10;
 /// A client that resets more streams than this at once, or than this each second, is told to go.

@@ -1,11 +1,10 @@
 #include "http/json_rpc.h"
 
 #include "base/bytes.h"
+#include "http/buffers.h"
 
 namespace drover::http {
 namespace {
-
-constexpr size_t kReadBytes = 16u << 10;
 
 tl::unexpected<Error> not_rpc(std::string why) {
   return fail(

@@ -26,7 +26,7 @@ struct Log {
   int cancelled = 0;
 };
 
-Task<void> echo(Log* log, Context ctx, ServerRequest& request, ServerResponse& response) {
+Task<void> echo_logged(Log* log, Context ctx, ServerRequest& request, ServerResponse& response) {
   std::string path(request.head().path());
   log->requests.push_back(request.head().method + " " + request.head().target);
   if (path == "/silent") co_return;
@@ -90,7 +90,7 @@ class ServerTest : public testing::Test {
     hub_ = std::make_shared<MemoryHub>();
     Log* log = &log_;
     Handler handler = [log](Context ctx, ServerRequest& request, ServerResponse& response) {
-      return echo(log, std::move(ctx), request, response);
+      return echo_logged(log, std::move(ctx), request, response);
     };
     server_ = std::make_unique<Server>(loop_, std::make_unique<MemoryListener>(hub_),
                                        std::move(handler), options);

@@ -7,7 +7,7 @@
 namespace drover::identity {
 namespace {
 
-constexpr std::string_view kCollection = "audit";
+constexpr std::string_view kAuditCollection = "audit";
 constexpr Duration kWriteAgain = 5s;
 /// How far back the same refusal is looked for.
 constexpr size_t kLookedAt = 16;
@@ -16,10 +16,6 @@ constexpr size_t kLookedAt = 16;
 std::string name_of(uint64_t sequence) {
   std::string digits = std::to_string(sequence);
   return std::string(20 - digits.size(), '0') + digits;
-}
-
-std::string text(const Json& json, std::string_view name) {
-  return std::string(json.get_string(name).value_or(""));
 }
 
 }  // namespace
@@ -41,23 +37,23 @@ Result<AuditEntry> AuditEntry::from_json(const Json& json) {
   AuditEntry out;
   out.sequence = static_cast<uint64_t>(json.get_int("sequence").value_or(0));
   out.times = static_cast<uint64_t>(json.get_int("times").value_or(1));
-  TRY(out.first, parse_rfc3339(text(json, "time")));
-  TRY(out.last, parse_rfc3339(text(json, "last")));
-  out.tenant = TenantId(text(json, "tenant"));
-  out.key = text(json, "key");
-  out.name = text(json, "name");
-  out.verb = text(json, "verb");
-  out.owner = TenantId(text(json, "owner"));
-  out.session = text(json, "session");
-  out.agent = text(json, "agent");
-  out.done = text(json, "outcome") == "done";
-  out.reason = text(json, "reason");
-  out.why = text(json, "why");
+  TRY(out.first, parse_rfc3339(json.get_text("time")));
+  TRY(out.last, parse_rfc3339(json.get_text("last")));
+  out.tenant = TenantId(json.get_text("tenant"));
+  out.key = json.get_text("key");
+  out.name = json.get_text("name");
+  out.verb = json.get_text("verb");
+  out.owner = TenantId(json.get_text("owner"));
+  out.session = json.get_text("session");
+  out.agent = json.get_text("agent");
+  out.done = json.get_text("outcome") == "done";
+  out.reason = json.get_text("reason");
+  out.why = json.get_text("why");
   return out;
 }
 
 Task<Result<void>> Audit::load(Context ctx) {
-  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kCollection)));
+  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kAuditCollection)));
   entries_.clear();
   for (const auto& [name, json] : stored) {
     CO_TRY(AuditEntry entry, AuditEntry::from_json(json));
@@ -133,10 +129,10 @@ Task<void> Audit::write() {
     const bool kept = !entries_.empty() && sequence >= entries_.front().sequence;
     if (kept) {
       Json json = entries_[sequence - entries_.front().sequence].to_json();
-      done = co_await documents_.put(ctx, std::string(kCollection), name_of(sequence),
+      done = co_await documents_.put(ctx, std::string(kAuditCollection), name_of(sequence),
                                      std::move(json));
     } else {
-      auto gone = co_await documents_.remove(ctx, std::string(kCollection), name_of(sequence));
+      auto gone = co_await documents_.remove(ctx, std::string(kAuditCollection), name_of(sequence));
       if (!gone) done = fail(std::move(gone).error());
     }
     if (done) continue;

@@ -11,7 +11,7 @@
 namespace drover::identity {
 namespace {
 
-constexpr std::string_view kCollection = "keys";
+constexpr std::string_view kKeysCollection = "keys";
 constexpr size_t kLabelBytesMax = 200;
 
 Json key_json(const KeyInfo& info, const std::string& hash) {
@@ -29,7 +29,7 @@ Result<KeyInfo> read_key(const std::string& id, const Json& json) {
   KeyInfo out;
   TRY(out.id, KeyId::parse(id));
   TRY(out.tenant, TenantId::parse(json.get_string("tenant").value_or("")));
-  out.label = std::string(json.get_string("label").value_or(""));
+  out.label = json.get_text("label");
   TRY(out.created, parse_rfc3339(json.get_string("created").value_or("")));
   if (auto revoked = json.get_string("revoked")) {
     TRY(out.revoked, parse_rfc3339(*revoked));
@@ -91,22 +91,22 @@ void Keys::remember(Entry entry) {
 
 Task<Result<void>> Keys::save(Context ctx, Entry entry) {
   Json json = key_json(entry.info, entry.hash);
-  CO_TRY_VOID(
-      co_await documents_.put(ctx, std::string(kCollection), entry.info.id.str(), std::move(json)));
+  CO_TRY_VOID(co_await documents_.put(ctx, std::string(kKeysCollection), entry.info.id.str(),
+                                      std::move(json)));
   forget_verified();
   remember(std::move(entry));
   co_return Result<void>();
 }
 
 Task<Result<void>> Keys::load(Context ctx) {
-  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kCollection)));
+  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kKeysCollection)));
   keys_.clear();
   by_hash_.clear();
   forget_verified();
   for (const auto& [id, json] : stored) {
     Entry entry;
     CO_TRY(entry.info, read_key(id, json));
-    entry.hash = std::string(json.get_string("hash").value_or(""));
+    entry.hash = json.get_text("hash");
     CO_TRY(crypto::Digest digest, crypto::parse_digest(entry.hash));
     entry.info.fingerprint = digest.hex().substr(0, 12);
     remember(std::move(entry));

@@ -7,13 +7,13 @@
 namespace drover::identity {
 namespace {
 
-constexpr std::string_view kCollection = "tenants";
+constexpr std::string_view kTenantsCollection = "tenants";
 constexpr size_t kNameBytesMax = 200;
 
 Result<Tenant> read_tenant(const std::string& id, const Json& json) {
   Tenant out;
   TRY(out.id, TenantId::parse(id));
-  out.name = std::string(json.get_string("name").value_or(""));
+  out.name = json.get_text("name");
   TRY(out.created, parse_rfc3339(json.get_string("created").value_or("")));
   return out;
 }
@@ -28,14 +28,14 @@ const TenantId& default_tenant() {
 Task<Result<void>> Tenants::save(Context ctx, Tenant tenant) {
   Json json = Json::object();
   json.set("name", tenant.name).set("created", format_rfc3339(tenant.created));
-  CO_TRY_VOID(co_await documents_.put(ctx, std::string(kCollection), tenant.id.str(), json));
+  CO_TRY_VOID(co_await documents_.put(ctx, std::string(kTenantsCollection), tenant.id.str(), json));
   const TenantId id = tenant.id;
   tenants_[id] = std::move(tenant);
   co_return Result<void>();
 }
 
 Task<Result<void>> Tenants::load(Context ctx) {
-  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kCollection)));
+  CO_TRY(auto stored, co_await documents_.list(ctx, std::string(kTenantsCollection)));
   tenants_.clear();
   for (const auto& [id, json] : stored) {
     CO_TRY(Tenant tenant, read_tenant(id, json));

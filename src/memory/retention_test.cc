@@ -10,7 +10,7 @@
 namespace drover::memory {
 namespace {
 
-struct World {
+struct RetentionWorld {
   async::SimLoop loop;
   Context ctx{loop};
   SeededRandom random{3};
@@ -19,8 +19,8 @@ struct World {
   async::Scope scope{ctx};
   std::vector<std::string> told;
 
-  World() { start(); }
-  ~World() { stop(); }
+  RetentionWorld() { start(); }
+  ~RetentionWorld() { stop(); }
   void start() {
     std::function<void(const store::Removed&)> tell = [this](const store::Removed& r) {
       told.push_back(r.tenant.str() + "/" + r.name_space + " " + std::to_string(r.records));
@@ -51,7 +51,7 @@ struct World {
 };
 
 TEST(MemoryRetention, RecordsGoWhenTheirClassSaysSoAndAreAudited) {
-  World w;
+  RetentionWorld w;
   ASSERT_TRUE(w.write("short", "retention=1d"));
   ASSERT_TRUE(w.write("long", "retention=30d"));
   ASSERT_TRUE(w.write("always", "residency=de"));
@@ -70,7 +70,7 @@ TEST(MemoryRetention, RecordsGoWhenTheirClassSaysSoAndAreAudited) {
 }
 
 TEST(MemoryRetention, TheStrictestIsInheritedAndAWriteBeginsItAnew) {
-  World w;
+  RetentionWorld w;
   ASSERT_TRUE(w.write("k", "retention=30d", "retention=1d", SessionId("ses_0000000001")));
   EXPECT_EQ(w.find("k")->expires, w.find("k")->updated + 24h);
   w.loop.run_for(20h);
@@ -82,7 +82,7 @@ TEST(MemoryRetention, TheStrictestIsInheritedAndAWriteBeginsItAnew) {
 }
 
 TEST(MemoryRetention, AClockSetBackOnlyMakesThemWait) {
-  World w;
+  RetentionWorld w;
   ASSERT_TRUE(w.write("k", "retention=1d"));
   w.loop.run_for(23h);
   w.stop();
@@ -101,7 +101,7 @@ TEST(MemoryRetention, AClockSetBackOnlyMakesThemWait) {
 }
 
 TEST(MemoryRetention, WhatIsKeptForTheWorkAloneNeedsASession) {
-  World w;
+  RetentionWorld w;
   for (const char* data : {"retention=none", "retention=session"}) {
     auto outside = w.write("k", data);
     ASSERT_FALSE(outside);
@@ -113,7 +113,7 @@ TEST(MemoryRetention, WhatIsKeptForTheWorkAloneNeedsASession) {
 }
 
 TEST(MemoryRetention, MoreThanOneSliceGoesAtOnceAndAFailureIsTriedAgain) {
-  World w;
+  RetentionWorld w;
   const size_t many = limits::kRecordRemovalSlice + 20;
   for (size_t i = 0; i < many; ++i) {
     ASSERT_TRUE(w.write("k" + std::to_string(i), "retention=1h"));

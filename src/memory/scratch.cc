@@ -31,9 +31,9 @@ Task<Result<void>> Scratch::open(Context ctx) {
       for (const store::Record& record : notes) {
         Move move;
         move.owner.session = SessionId(record.key);
-        move.owner.tenant = TenantId(std::string(record.value.get_string("tenant").value_or("")));
-        move.owner.name_space = std::string(record.value.get_string("namespace").value_or(""));
-        move.from = std::string(record.value.get_string("from").value_or(""));
+        move.owner.tenant = TenantId(record.value.get_text("tenant"));
+        move.owner.name_space = record.value.get_text("namespace");
+        move.from = record.value.get_text("from");
         move.to = name;
         moves_[move.owner.session] = std::move(move);
       }

@@ -9,8 +9,8 @@
 namespace drover::memory {
 namespace {
 
-struct World {
-  World() { start(); }
+struct ScratchWorld {
+  ScratchWorld() { start(); }
   /// As after a start of the process: the stores are as they were.
   void start() {
     memory = std::make_unique<Memory>(own.records());
@@ -66,7 +66,7 @@ struct World {
 };
 
 TEST(Scratch, FollowsWithItsVersionsAndLeavesNothingBehind) {
-  World w;
+  ScratchWorld w;
   ASSERT_TRUE(w.write("a", "one", "own"));
   ASSERT_TRUE(w.write("a", "two", "own"));
   ASSERT_TRUE(w.write("b", "three", "own"));
@@ -90,7 +90,7 @@ TEST(Scratch, FollowsWithItsVersionsAndLeavesNothingBehind) {
 
 TEST(Scratch, ADeadProcessLeavesOneThatCountsWhicheverTheJournalSays) {
   for (const char* live : {"own", "east"}) {
-    World w;
+    ScratchWorld w;
     ASSERT_TRUE(w.write("a", "one", "own"));
     ASSERT_TRUE(w.move("own", "east"));
     w.start();
@@ -104,7 +104,7 @@ TEST(Scratch, ADeadProcessLeavesOneThatCountsWhicheverTheJournalSays) {
 }
 
 TEST(Scratch, AMoveIsMadeAgainFromWhatCounts) {
-  World w;
+  ScratchWorld w;
   ASSERT_TRUE(w.write("a", "one", "own"));
   ASSERT_TRUE(w.move("own", "east"));
   // Its commit failed, and the next attempt goes elsewhere.
@@ -116,7 +116,7 @@ TEST(Scratch, AMoveIsMadeAgainFromWhatCounts) {
 }
 
 TEST(Scratch, WhatCannotBeCopiedStaysAndIsWhole) {
-  World w;
+  ScratchWorld w;
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(w.write("k" + std::to_string(100 + i), "text", "own"));
   }
@@ -140,7 +140,7 @@ TEST(Scratch, WhatCannotBeCopiedStaysAndIsWhole) {
 }
 
 TEST(Scratch, AStoreThatIsGoneIsNamed) {
-  World w;
+  ScratchWorld w;
   auto out = w.move("own", "north");
   ASSERT_FALSE(out);
   EXPECT_NE(out.error().message.find("'north' is not configured"), std::string::npos);
@@ -148,7 +148,7 @@ TEST(Scratch, AStoreThatIsGoneIsNamed) {
 }
 
 TEST(Scratch, WhoeverNamesNoStoreFindsItWhereItLies) {
-  World w;
+  ScratchWorld w;
   ASSERT_TRUE(w.write("a", "one", "own"));
   ASSERT_TRUE(w.move("own", "west"));
   ASSERT_TRUE(w.settle("west"));

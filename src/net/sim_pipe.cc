@@ -13,7 +13,7 @@ Error reset_error(std::string_view what) {
       .with_reason("reset");
 }
 
-Error closed_error() { return Error(Code::kCancelled, "the stream was closed"); }
+Error pipe_closed_error() { return Error(Code::kCancelled, "the stream was closed"); }
 
 }  // namespace
 
@@ -22,7 +22,7 @@ Task<Result<size_t>> SimPipe::read(std::shared_ptr<SimPipe> pipe, Context ctx,
   if (buffer.empty()) co_return fail(Code::kInvalidArgument, "read into an empty buffer");
   CO_TRY_VOID(ctx.check());
   for (;;) {
-    if (pipe->reader_closed_) co_return fail(closed_error());
+    if (pipe->reader_closed_) co_return fail(pipe_closed_error());
     if (size_t n = pipe->deliver(buffer); n > 0) co_return n;
     if (pipe->segments_.empty() || pipe->stalled_) {
       if (pipe->reset_at_ && pipe->due(*pipe->reset_at_))
@@ -30,7 +30,7 @@ Task<Result<size_t>> SimPipe::read(std::shared_ptr<SimPipe> pipe, Context ctx,
       if (pipe->end_at_ && pipe->due(*pipe->end_at_)) co_return size_t{0};
     }
     Wake wake = co_await pipe->readers_.wait(ctx);
-    if (pipe->reader_closed_) co_return fail(closed_error());
+    if (pipe->reader_closed_) co_return fail(pipe_closed_error());
     if (wake != Wake::kWoken) co_return fail(async::wake_error(wake, ctx));
   }
 }
@@ -51,7 +51,7 @@ size_t SimPipe::deliver(std::span<char> buffer) {
 }
 
 std::optional<Error> SimPipe::writer_error() const {
-  if (writer_closed_) return closed_error();
+  if (writer_closed_) return pipe_closed_error();
   if (finished_) return Error(Code::kFailedPrecondition, "write after the end of the stream");
   if (reset_at_ || end_at_ || reader_closed_) return reset_error("write failed");
   return std::nullopt;

@@ -112,7 +112,7 @@ TEST(Tls, SaysWhenThePeerSpeaksNoTls) {
                    "does not speak TLS");
 }
 
-Task<Result<size_t>> read_some(Context ctx, Stream* stream) {
+Task<Result<size_t>> read_some_tls(Context ctx, Stream* stream) {
   std::vector<char> buffer(100);
   co_return co_await stream->read(ctx, buffer);
 }
@@ -126,7 +126,7 @@ TEST(Tls, APlainClientIsAnErrorOfThatConnectionOnly) {
   auto pair = s.loop.run_task(connect_pair(s.ctx, s.network.get(), listener->get(), plain));
   ASSERT_TRUE(pair);
   ASSERT_TRUE(s.loop.run_task(pair->client->write(s.ctx, "GET / HTTP/1.1\r\n\r\n")));
-  auto r = s.loop.run_task(read_some(s.ctx, pair->server.get()));
+  auto r = s.loop.run_task(read_some_tls(s.ctx, pair->server.get()));
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().reason, "tls");
   EXPECT_NE(r.error().message.find("does not speak TLS"), std::string::npos) << r.error().message;
@@ -216,7 +216,7 @@ TEST(Tls, HalfCloseIsAnOrderlyEndAndACutIsNot) {
   all = s.loop.run_task(read_n(s.ctx, pair->client.get(), 6));
   ASSERT_TRUE(all);
   EXPECT_EQ(*all, "answer");
-  auto cut = s.loop.run_task(read_some(s.ctx, pair->client.get()));
+  auto cut = s.loop.run_task(read_some_tls(s.ctx, pair->client.get()));
   ASSERT_FALSE(cut);
   EXPECT_EQ(cut.error().code, Code::kUnavailable);
   EXPECT_EQ(cut.error().reason, "reset") << cut.error().to_string();
@@ -227,7 +227,7 @@ TEST(Tls, CloseEndsAPendingRead) {
   auto pair = shaken_pair(s, {});
   ASSERT_TRUE(pair);
   s.loop.call_after(10ms, [&] { pair->client.reset(); });
-  auto r = s.loop.run_task(read_some(s.ctx, pair->client.get()));
+  auto r = s.loop.run_task(read_some_tls(s.ctx, pair->client.get()));
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().code, Code::kCancelled);
 }

@@ -132,7 +132,7 @@ Json taken(char* text) {
   return parsed.value_or(Json());
 }
 
-std::string joined(const Json& object, std::string_view key) {
+std::string joined_texts(const Json& object, std::string_view key) {
   std::string out;
   const Json* list = object.find(key);
   if (list == nullptr || list->array_items() == nullptr) return out;
@@ -206,10 +206,10 @@ class Cedar final : public Authorizer {
     int decided = drover_cedar_decide(loaded_, text.data(), text.size(), &handed);
     Json why = taken(handed);
     if (decided == 1) return std::nullopt;
-    if (std::string errors = joined(why, "errors"); !errors.empty()) {
+    if (std::string errors = joined_texts(why, "errors"); !errors.empty()) {
       return Denial{"cedar", "the rules could not be decided: " + errors};
     }
-    std::string rules = joined(why, "policies");
+    std::string rules = joined_texts(why, "policies");
     if (rules.empty()) return Denial{"cedar", "no rule permits it"};
     return Denial{"cedar:" + rules, "the rule " + rules + " forbids it"};
   }

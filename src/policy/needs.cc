@@ -13,7 +13,7 @@ constexpr std::string_view kCpu = "cpu";
 constexpr std::string_view kNone = "none";
 constexpr int64_t kContextMax = 1'000'000'000;
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_needs(std::string message) {
   return fail(Code::kInvalidArgument, "needs: " + std::move(message));
 }
 
@@ -28,7 +28,7 @@ Result<std::vector<std::string>> words_of(const Json& value) {
   bool good = !out.empty() && std::all_of(out.begin(), out.end(), [](const std::string& word) {
     return contract::is_class_word(word);
   });
-  if (!good) return bad("'hardware' must be a word, such as h200 or cpu, or a list of them");
+  if (!good) return bad_needs("'hardware' must be a word, such as h200 or cpu, or a list of them");
   std::sort(out.begin(), out.end());
   out.erase(std::unique(out.begin(), out.end()), out.end());
   return out;
@@ -43,22 +43,23 @@ Result<EvidenceNeed> evidence_of(const Json& value) {
   } else if (value.is_object()) {
     for (const Json::Member& m : *value.members()) {
       if (m.first != "kind" && m.first != "max_age") {
-        return bad("'attested' has no '" + m.first + "' (there are: kind, max_age)");
+        return bad_needs("'attested' has no '" + m.first + "' (there are: kind, max_age)");
       }
     }
     out.kind = value.get_string("kind").value_or("");
     if (const Json* age = value.find("max_age")) {
-      if (age->string() == nullptr) return bad("'max_age' must be a time, such as 1h");
+      if (age->string() == nullptr) return bad_needs("'max_age' must be a time, such as 1h");
       auto read = parse_duration(*age->string());
-      if (!read) return bad("'max_age': " + read.error().message);
+      if (!read) return bad_needs("'max_age': " + read.error().message);
       out.max_age = *read;
     }
   }
   if (out.kind.empty() || out.max_age <= Duration::zero()) {
-    return bad("'attested' must be a kind of evidence, such as aws-nitro, or {kind, max_age}");
+    return bad_needs(
+        "'attested' must be a kind of evidence, such as aws-nitro, or {kind, max_age}");
   }
   if (auto known = attest::parse_kind(out.kind); !known) {
-    return bad("'attested': " + known.error().message);
+    return bad_needs("'attested': " + known.error().message);
   }
   return out;
 }
@@ -83,17 +84,17 @@ bool serves(const std::vector<std::string>& wanted, const std::vector<std::strin
 }  // namespace
 
 Result<Needs> Needs::from_json(const Json& json) {
-  if (!json.is_object()) return bad("must be an object, such as {vision: true}");
+  if (!json.is_object()) return bad_needs("must be an object, such as {vision: true}");
   Needs out;
   for (const Json::Member& m : *json.members()) {
     if (m.second.is_null()) continue;
     if (m.first == "vision") {
-      if (!m.second.boolean()) return bad("'vision' must be true or false");
+      if (!m.second.boolean()) return bad_needs("'vision' must be true or false");
       out.vision = *m.second.boolean();
     } else if (m.first == "context_tokens") {
       auto n = m.second.integer();
       if (!n || *n < 1 || *n > kContextMax) {
-        return bad("'context_tokens' must be a whole number of at least 1");
+        return bad_needs("'context_tokens' must be a whole number of at least 1");
       }
       out.context_tokens = *n;
     } else if (m.first == "hardware") {
@@ -101,8 +102,8 @@ Result<Needs> Needs::from_json(const Json& json) {
     } else if (m.first == "attested") {
       TRY(out.evidence, evidence_of(m.second));
     } else {
-      return bad("there is no '" + m.first +
-                 "' (there are: vision, context_tokens, hardware, attested)");
+      return bad_needs("there is no '" + m.first +
+                       "' (there are: vision, context_tokens, hardware, attested)");
     }
   }
   return out;

@@ -189,6 +189,18 @@ TEST_F(PolicyTest, ARequirementNeedsItsFact) {
   }
 }
 
+TEST_F(PolicyTest, OnlyEndpointsGiveEvidence) {
+  require(R"([{"name":"sealed","needs":{"attestation":"aws-nitro","max_age":"1h"}}])");
+  const char* stated = R"({"attestation":"aws-nitro"})";
+  EXPECT_EQ(rule(thing(stated), ""), "");
+  for (ThingKind kind : {ThingKind::kTool, ThingKind::kStore}) {
+    EXPECT_EQ(rule(thing(stated, kind), ""), "sealed") << "nobody has looked at it";
+  }
+  require(
+      R"([{"name":"sealed","for":"model","needs":{"attestation":"aws-nitro","max_age":"1h"}}])");
+  EXPECT_EQ(rule(thing("{}", ThingKind::kTool), ""), "");
+}
+
 TEST_F(PolicyTest, WhatIsWronglyConfiguredIsRefused) {
   auto refused = [](PolicySpec spec) { return !Policy::make(std::move(spec)); };
   auto requirement = [&](const char* json) {

@@ -7,18 +7,19 @@
 namespace drover::policy {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_requirement(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
 Result<void> known(const Json& object, std::string_view where,
                    std::initializer_list<std::string_view> names) {
-  if (!object.is_object()) return bad(std::string(where) + " must be a mapping");
+  if (!object.is_object()) return bad_requirement(std::string(where) + " must be a mapping");
   for (const auto& [key, value] : *object.members()) {
     if (std::find(names.begin(), names.end(), key) != names.end()) continue;
     std::string list;
     for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
-    return bad("unknown setting '" + key + "' in " + std::string(where) + " (known: " + list + ")");
+    return bad_requirement("unknown setting '" + key + "' in " + std::string(where) +
+                           " (known: " + list + ")");
   }
   return {};
 }
@@ -33,7 +34,7 @@ Result<std::vector<std::string>> list(const Json& object, std::string_view key) 
     if (const std::string* s = (*items)[i].string()) out.push_back(*s);
   }
   if (items == nullptr || out.size() != items->size()) {
-    return bad(std::string(key) + " must be a list of names");
+    return bad_requirement(std::string(key) + " must be a list of names");
   }
   return out;
 }
@@ -42,7 +43,8 @@ Result<int> zone(const Json& object, std::string_view key, const Zones& zones) {
   auto name = object.get_string(key);
   if (!name) return Traits::kUnknown;
   int found = zones.find(*name);
-  if (found < 0) return bad(std::string(key) + ": there is no zone '" + std::string(*name) + "'");
+  if (found < 0)
+    return bad_requirement(std::string(key) + ": there is no zone '" + std::string(*name) + "'");
   return found;
 }
 
@@ -54,7 +56,7 @@ bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
   return std::any_of(a.begin(), a.end(), [&](const std::string& w) { return contains(b, w); });
 }
 
-std::string words(const std::vector<std::string>& list) {
+std::string words_or_none(const std::vector<std::string>& list) {
   std::string out;
   for (const std::string& w : list) out += (out.empty() ? "" : ", ") + w;
   return out.empty() ? "not stated" : out;
@@ -64,7 +66,8 @@ Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {
   TRY_VOID(known(when, "when", {"sensitivity", "residency", "purpose", "tenant"}));
   if (auto name = when.get_string("sensitivity")) {
     auto level = contract::parse_sensitivity(*name);
-    if (!level) return bad("sensitivity must be public, internal, confidential or restricted");
+    if (!level)
+      return bad_requirement("sensitivity must be public, internal, confidential or restricted");
     out.sensitivity = *level;
   }
   TRY(out.residency, zone(when, "residency", zones));
@@ -81,13 +84,14 @@ Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out)
   TRY(out.hardware, list(needs, "hardware"));
   TRY(out.pools, list(needs, "pool"));
   if (const Json* level = needs.find("sovereignty")) {
-    if (!level->number()) return bad("sovereignty must be a number from 0 to 4");
+    if (!level->number()) return bad_requirement("sovereignty must be a number from 0 to 4");
     out.sovereignty = *level->number();
   }
   TRY(out.jurisdiction, zone(needs, "jurisdiction", zones));
   TRY(out.zone, zone(needs, "zone", zones));
   std::string_view tenancy = needs.get_string("tenancy").value_or("");
-  if (!tenancy.empty() && tenancy != "dedicated") return bad("tenancy can only need 'dedicated'");
+  if (!tenancy.empty() && tenancy != "dedicated")
+    return bad_requirement("tenancy can only need 'dedicated'");
   out.dedicated = !tenancy.empty();
   out.evidence.kind = needs.get_string("attestation").value_or("");
   if (auto age = needs.get_string("max_age")) {
@@ -95,11 +99,11 @@ Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out)
   }
   if (!out.evidence.kind.empty()) {
     if (auto known = attest::parse_kind(out.evidence.kind); !known) {
-      return bad("attestation: " + known.error().message);
+      return bad_requirement("attestation: " + known.error().message);
     }
   }
   if (!out.evidence.kind.empty() && out.evidence.max_age <= Duration::zero()) {
-    return bad("attestation needs a max_age, such as 1h");
+    return bad_requirement("attestation needs a max_age, such as 1h");
   }
   out.evidence.rule = out.name;
   return {};
@@ -111,7 +115,8 @@ Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones)
   TRY_VOID(known(json, "a requirement", {"name", "when", "for", "needs"}));
   Requirement out;
   out.name = json.get_string("name").value_or("");
-  if (!contract::is_class_word(out.name)) return bad("a requirement needs a name (a-z, 0-9, '-')");
+  if (!contract::is_class_word(out.name))
+    return bad_requirement("a requirement needs a name (a-z, 0-9, '-')");
   if (const Json* when = json.find("when")) TRY_VOID(read_when(*when, zones, out));
   TRY(std::vector<std::string> kinds, list(json, "for"));
   if (!kinds.empty()) {
@@ -124,11 +129,11 @@ Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones)
       else if (kind == "store")
         out.for_kind[2] = true;
       else
-        return bad("for: '" + kind + "' is not model, tool or store");
+        return bad_requirement("for: '" + kind + "' is not model, tool or store");
     }
   }
   const Json* needs = json.find("needs");
-  if (needs == nullptr) return bad("requirement '" + out.name + "' says no needs");
+  if (needs == nullptr) return bad_requirement("requirement '" + out.name + "' says no needs");
   TRY_VOID(read_needs(*needs, zones, out));
   return out;
 }
@@ -137,14 +142,14 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
   const Traits& t = thing.traits;
   for (const std::string& c : certifications) {
     if (!contains(t.certifications, c)) {
-      return "needs the certification " + c + "; it has: " + words(t.certifications);
+      return "needs the certification " + c + "; it has: " + words_or_none(t.certifications);
     }
   }
   if (!hardware.empty() && !meet(hardware, t.hardware)) {
-    return "needs hardware " + words(hardware) + "; it has: " + words(t.hardware);
+    return "needs hardware " + words_or_none(hardware) + "; it has: " + words_or_none(t.hardware);
   }
   if (!pools.empty() && !contains(pools, thing.pool)) {
-    return "needs a pool that is " + words(pools) + "; its is " + thing.pool;
+    return "needs a pool that is " + words_or_none(pools) + "; its is " + thing.pool;
   }
   if (sovereignty > t.sovereignty) {
     std::string has(thing.facts.find("sovereignty") == nullptr ? "not stated" : "lower");
@@ -165,8 +170,14 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
     return "needs to be within " + zones.name(zone) + "; its zone is " + stated("zone");
   }
   if (dedicated && t.dedicated != 1) return "needs dedicated tenancy; its is " + stated("tenancy");
+  // Evidence is fetched from endpoints only: what a tool or a store is said to be able to prove,
+  // nobody has looked at.
+  if (!evidence.kind.empty() && thing.kind != ThingKind::kModel) {
+    return "needs evidence of kind " + evidence.kind + ", which only a model's endpoint can give";
+  }
   if (!evidence.kind.empty() && !contains(t.attestation, evidence.kind)) {
-    return "needs evidence of kind " + evidence.kind + "; it can give: " + words(t.attestation);
+    return "needs evidence of kind " + evidence.kind +
+           "; it can give: " + words_or_none(t.attestation);
   }
   return std::nullopt;
 }

@@ -10,6 +10,7 @@
 //       needs: {certifications: [c5], sovereignty: 2, jurisdiction: eu}
 //     - name: enclave
 //       when: {purpose: care}
+//       for: model                                           # nothing else can give evidence
 //       needs: {attestation: aws-nitro, max_age: 1h}
 //
 // Values.

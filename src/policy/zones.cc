@@ -5,7 +5,7 @@
 namespace drover::policy {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_zone(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
@@ -26,13 +26,13 @@ Result<void> Zones::add(const std::vector<ZoneSpec>& specs) {
   size_t first = specs_.size();
   for (const ZoneSpec& spec : specs) {
     if (!contract::is_class_word(spec.name)) {
-      return bad("'" + spec.name + "' is no name of a zone (a-z, 0-9, '.', '_', '-')");
+      return bad_zone("'" + spec.name + "' is no name of a zone (a-z, 0-9, '.', '_', '-')");
     }
     if (specs_.size() >= limits::kZonesMax) {
-      return bad("more than " + std::to_string(limits::kZonesMax) + " zones");
+      return bad_zone("more than " + std::to_string(limits::kZonesMax) + " zones");
     }
     if (!index_.emplace(spec.name, static_cast<int>(specs_.size())).second) {
-      return bad("two zones are called '" + spec.name + "'");
+      return bad_zone("two zones are called '" + spec.name + "'");
     }
     specs_.push_back(spec);
     inside_.emplace_back().set(specs_.size() - 1);
@@ -40,7 +40,8 @@ Result<void> Zones::add(const std::vector<ZoneSpec>& specs) {
   for (size_t i = first; i < specs_.size(); ++i) {
     for (const std::string& outer : specs_[i].within) {
       if (find(outer) < 0) {
-        return bad("zone '" + specs_[i].name + "' is within '" + outer + "', which does not exist");
+        return bad_zone("zone '" + specs_[i].name + "' is within '" + outer +
+                        "', which does not exist");
       }
     }
   }
@@ -59,7 +60,8 @@ Result<void> Zones::add(const std::vector<ZoneSpec>& specs) {
   for (size_t i = first; i < specs_.size(); ++i) {
     for (const std::string& outer : specs_[i].within) {
       if (inside_[i].test(static_cast<size_t>(find(outer)))) {
-        return bad("zone '" + specs_[i].name + "' lies within itself, by way of '" + outer + "'");
+        return bad_zone("zone '" + specs_[i].name + "' lies within itself, by way of '" + outer +
+                        "'");
       }
     }
   }

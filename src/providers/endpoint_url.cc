@@ -2,6 +2,7 @@
 
 #include "base/bytes.h"
 #include "base/limits/catalog.h"
+#include "cloud/host_region.h"
 
 namespace drover::providers {
 namespace {
@@ -16,6 +17,11 @@ bool is_reserved_header(std::string_view name) {
     if (iequals(name, reserved)) return true;
   }
   return false;
+}
+
+/// Stated by itself, or a fact of the place that the endpoint is at.
+std::string stated_region(const catalog::Endpoint& endpoint) {
+  return endpoint.region.empty() ? std::string(endpoint.facts.text("region")) : endpoint.region;
 }
 
 tl::unexpected<Error> bad(const catalog::Endpoint& endpoint, const std::string& what) {
@@ -50,6 +56,13 @@ Result<void> check_base_url(const catalog::Endpoint& endpoint) {
   if (!url) return bad(endpoint, "base_url: " + url.error().message);
   if (url->target.find('?') != std::string::npos) {
     return bad(endpoint, "base_url must have no query; it ends before \"/chat/completions\"");
+  }
+  // Its facts are those of the region stated, which is then not where its calls go.
+  const std::string region = stated_region(endpoint);
+  const std::string reached = cloud::region_of_host(url->host);
+  if (!region.empty() && !reached.empty() && reached != to_lower(region)) {
+    return bad(endpoint, "base_url leads to the region '" + reached + "', and its region is '" +
+                             region + "'");
   }
   return {};
 }

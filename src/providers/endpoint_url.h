@@ -30,7 +30,8 @@ class EndpointUrls {
   std::unordered_map<const catalog::Endpoint*, Entry> known_;
 };
 
-/// Checks a base URL at load, naming the field.
+/// Checks a base URL at load, naming the field; one that leads to another region than the
+/// endpoint's is refused where its host tells.
 Result<void> check_base_url(const catalog::Endpoint& endpoint);
 
 /// Refuses an option that is not in `known` (a trailing ':' allows any name after it).

@@ -1,13 +1,11 @@
+#include <algorithm>
+
 #include "dialect/dialect.h"
 #include "providers/provider.h"
 #include "providers/shorten.h"
 
 namespace drover::providers {
 namespace {
-
-/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
-/// call at nothing, and marked as an estimate wherever it is used.
-constexpr int64_t kBytesPerToken = 4;
 
 /// About the bytes of its text, without making it.
 size_t json_bytes(const Json& json) {
@@ -39,6 +37,8 @@ size_t text_bytes(const contract::ChatRequest& chat) {
 }
 
 constexpr std::string_view kServiceTier = "service_tier";
+/// No provider makes so many at once.
+constexpr int64_t kAnswersMax = 1'000;
 
 std::string stated_tier(const contract::ChatRequest& chat) {
   for (const auto& [name, value] : chat.extra) {
@@ -84,10 +84,13 @@ bool Prompt::stream() const { return stream_; }
 bool Prompt::include_usage() const { return include_usage_; }
 std::optional<int64_t> Prompt::max_tokens() const { return max_tokens_; }
 
+int64_t Prompt::answers() const {
+  return std::clamp<int64_t>(answers_.value_or(1), 1, kAnswersMax);
+}
+
 std::optional<int64_t> Prompt::max_tokens_in_all() const {
   if (!max_tokens_ || !answers_) return max_tokens_;
   // Who asks for numbers beyond these has no limit.
-  constexpr int64_t kAnswersMax = 1'000;
   if (*answers_ < 1 || *answers_ > kAnswersMax || *max_tokens_ > INT32_MAX) return std::nullopt;
   return *max_tokens_ * *answers_;
 }

@@ -27,6 +27,10 @@ namespace drover::providers {
 using async::Context;
 using async::Task;
 
+/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
+/// call at nothing, and marked as an estimate wherever it is used.
+inline constexpr int64_t kBytesPerToken = 4;
+
 /// What is asked: a neutral request, or a caller's OpenAI body that is decoded only if needed.
 /// Belongs to one call; attempts use it one after another.
 class Prompt {
@@ -38,6 +42,8 @@ class Prompt {
   bool stream() const;
   bool include_usage() const;
   std::optional<int64_t> max_tokens() const;
+  /// How many answers it asks for: 1 to 1000, whatever it says.
+  int64_t answers() const;
   /// Of all the answers that it asks for.
   std::optional<int64_t> max_tokens_in_all() const;
   /// The service_tier that the caller states; "" for none.

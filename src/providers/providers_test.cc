@@ -433,6 +433,28 @@ TEST_F(ProvidersTest, ChecksNameTheFieldAndTheRemedy) {
   EXPECT_EQ(table_->find("nobody"), nullptr);
 }
 
+TEST_F(ProvidersTest, ABaseUrlOfAnotherRegionIsRefused) {
+  auto fault = [&](catalog::Endpoint e) {
+    auto checked = table_->find(e.provider)->check(e);
+    return checked ? std::string("accepted") : checked.error().message;
+  };
+  aws_.region = "eu-central-1";
+  aws_.base_url = "https://bedrock-runtime.us-east-1.amazonaws.com";
+  EXPECT_NE(fault(aws_).find("leads to the region 'us-east-1', and its region is 'eu-central-1'"),
+            std::string::npos)
+      << fault(aws_);
+  aws_.base_url = "https://bedrock-runtime.eu-central-1.amazonaws.com";
+  EXPECT_EQ(fault(aws_), "accepted");
+  azure_.base_url = "https://eastus.api.cognitive.microsoft.com";
+  azure_.region = "germanywestcentral";
+  EXPECT_NE(fault(azure_).find("'eastus'"), std::string::npos) << fault(azure_);
+  // Also where only the place that it is said to be at has a region.
+  azure_.region.clear();
+  EXPECT_EQ(fault(azure_), "accepted") << "it claims to be nowhere";
+  ASSERT_TRUE(azure_.facts.set({"region", "germanywestcentral", "operator", ""}));
+  EXPECT_NE(fault(azure_).find("'eastus'"), std::string::npos) << fault(azure_);
+}
+
 TEST_F(ProvidersTest, EuropeanSovereignHosts) {
   aws_.base_url.clear();
   aws_.region = "eusc-de-east-1";

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 
+#include "providers/provider.h"
+
 namespace drover::providers {
 namespace {
 
 using contract::Message;
 using contract::Role;
 
-constexpr int64_t kBytesPerToken = 4;
 /// What goes is a multiple of this part of the context.
 constexpr int64_t kBatchPart = 4;
 

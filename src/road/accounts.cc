@@ -13,9 +13,6 @@ using trace::LedgerLine;
 using trace::LedgerRecord;
 using trace::RecordKind;
 
-/// A text that names no key, tenant or other party as a whole: each of its values by itself.
-constexpr std::string_view kEach = "*";
-
 size_t mix(size_t seed, std::string_view text) {
   return (seed ^ std::hash<std::string_view>()(text)) * 0x9E3779B97F4A7C15ull;
 }
@@ -29,7 +26,7 @@ size_t hash_of(const Caller& c, std::string_view endpoint) {
   return mix(out, endpoint);
 }
 
-bool same(const LedgerLine& line, const Caller& c, const catalog::Endpoint& e) {
+bool same_account(const LedgerLine& line, const Caller& c, const catalog::Endpoint& e) {
   return line.key == c.key && line.endpoint == e.id && line.session == c.session &&
          line.tenant == c.tenant && line.agent == c.agent && line.tree == c.tree &&
          line.model == e.model && line.provider == e.provider && line.region == e.region;
@@ -157,7 +154,7 @@ AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpo
   auto [from, to] = lines_.equal_range(hash);
   for (auto it = from; it != to; ++it) {
     AccountLine* line = it->second.get();
-    if (same(line->line, who, endpoint)) return line;
+    if (same_account(line->line, who, endpoint)) return line;
   }
   if (lines_.size() >= limits::kAccountLinesMax) make_room();
   auto line = std::make_unique<AccountLine>();

@@ -128,7 +128,8 @@ class Accounts {
   RateState rates(const Hold& hold);
   RateState rates(const Caller& who, const catalog::Endpoint& endpoint);
 
-  /// Every account: its budget, whom it is for, what is used and reserved.
+  /// Every account: its budget, whom it is for, what is used and reserved. Those "for each" are
+  /// there once somebody has called, the others from the first day.
   struct Report {
     const Account* account = nullptr;
     Use used, reserved;
@@ -150,6 +151,8 @@ class Accounts {
   /// The account of that budget for a call of that line; null: it is not for such calls.
   Result<Account*> account_of(const BudgetPtr& budget, const trace::LedgerLine& line);
   void forget_idle_accounts();
+  /// The accounts of budgets that are not "for each".
+  void open_fixed();
   void seed(const std::vector<BudgetPtr>& fresh);
   RateState rates_of(const AccountLine& line);
   Error refusal(Account& account, Lack lack, const Use& more);
@@ -195,6 +198,10 @@ class Accounts {
   std::optional<Error> promise_error_;
 };
 
+/// Output tokens of all its answers. What a call states may be nonsense, and must not free what
+/// others hold.
+int64_t output_tokens_at_most(const providers::Prompt& prompt,
+                              std::optional<int64_t> each_max = {});
 /// What an attempt at that endpoint may use at most: tokens from the bytes of the prompt and its
 /// own limit, at the dearest rates that may apply at that time, under that service tier or none.
 Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, WallTime now,

@@ -71,7 +71,7 @@ Result<void> Accounts::set_budgets(std::vector<Budget> budgets) {
   by_key_.clear();
   for (const BudgetPtr& b : budgets_) {
     const std::string& key = b->of(Dimension::kKey);
-    (key.empty() || key == "*" ? general_ : by_key_[key]).push_back(b);
+    (key.empty() || key == kEach ? general_ : by_key_[key]).push_back(b);
   }
   for (auto it = accounts_.begin(); it != accounts_.end();) {
     auto still = by_identity.find(it->second->budget().identity());
@@ -161,6 +161,13 @@ async::Task<Result<void>> Accounts::wait(async::Context ctx) {
   co_return Result<void>();
 }
 
+int64_t output_tokens_at_most(const providers::Prompt& prompt, std::optional<int64_t> each_max) {
+  const int64_t stated = prompt.max_tokens().value_or(limits::kCallOutputTokensReserved);
+  int64_t each = std::clamp<int64_t>(stated, 0, limits::kAnswerTokensReservedMax);
+  if (each_max) each = std::min(each, *each_max);
+  return each * prompt.answers();
+}
+
 Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, WallTime now,
             std::string_view tier, std::string_view call_key, bool first) {
   Ask out;
@@ -171,10 +178,7 @@ Ask ask_for(const catalog::Endpoint& endpoint, const providers::Prompt& prompt, 
   if (endpoint.context_window) {
     out.input_tokens = std::min(out.input_tokens, *endpoint.context_window);
   }
-  out.output_tokens = prompt.max_tokens().value_or(limits::kCallOutputTokensReserved);
-  if (endpoint.output_tokens_max) {
-    out.output_tokens = std::min(out.output_tokens, *endpoint.output_tokens_max);
-  }
+  out.output_tokens = output_tokens_at_most(prompt, endpoint.output_tokens_max);
   const catalog::Price& price = endpoint.price_at(now);
   out.known = price.known;
   out.money = price.most(out.input_tokens, out.output_tokens);

@@ -28,6 +28,18 @@ std::string whom_text(const Account& account) {
   return out;
 }
 
+/// A call of exactly those that the budget is for.
+trace::LedgerLine line_for(const Budget& b) {
+  trace::LedgerLine out;
+  out.tenant = b.of(Dimension::kTenant);
+  out.key = b.of(Dimension::kKey);
+  out.agent = b.of(Dimension::kAgent);
+  out.session = b.of(Dimension::kSession);
+  out.tree = b.of(Dimension::kTree);
+  out.provider = b.of(Dimension::kProvider);
+  return out;
+}
+
 }  // namespace
 
 Error Accounts::refusal(Account& account, Lack lack, const Use& more) {
@@ -57,8 +69,10 @@ Error Accounts::refusal(Account& account, Lack lack, const Use& more) {
     refused_->with({b.name, limit}).add(1);
   }
   Error out(Code::kResourceExhausted, std::move(text));
-  out.reason = b.is_rate() ? "rate_limited" : "budget_exceeded";
-  if (b.is_rate()) out.retry = Retry::kAfter;
+  // Whoever asks for more than a whole minute has need not come back in the next one.
+  const bool passes = b.is_rate() && wait.has_value();
+  out.reason = passes ? "rate_limited" : "budget_exceeded";
+  if (passes) out.retry = Retry::kAfter;
   if (of_provider) out.retry = Retry::kOtherTarget;
   if (wait) out.retry_after = std::chrono::seconds(*wait);
   return out;
@@ -99,7 +113,17 @@ RateState Accounts::rates_of(const AccountLine& line) {
   return out;
 }
 
+void Accounts::open_fixed() {
+  for (const BudgetPtr& budget : budgets_) {
+    const DimensionValues& whom = budget->whom;
+    if (std::find(whom.begin(), whom.end(), kEach) != whom.end()) continue;
+    Result<Account*> account = account_of(budget, line_for(*budget));
+    if (!account) return;  // no room for one that nobody has called under
+  }
+}
+
 std::vector<Accounts::Report> Accounts::report() {
+  open_fixed();
   std::vector<Report> out;
   for (auto& [name, account] : accounts_) {
     const int64_t now = now_of(*account);

@@ -47,7 +47,7 @@ void AdmissionMetrics::admitted(ServiceClass path, bool waited, Duration wait) {
   if (metrics_ == nullptr) return;
   (waited ? after_wait_ : at_once_)[index_of(path)]->add(1);
   if (!waited) return;
-  wait_->with({service_class_name(path)}).observe(static_cast<double>(wait.count()) * 1e-9);
+  wait_->with({service_class_name(path)}).observe(to_seconds(wait));
 }
 
 void AdmissionMetrics::shed(ServiceClass path, std::string_view tenant, std::string_view why) {

@@ -217,7 +217,7 @@ TEST_F(AdmissionTest, TheTimeToComeBackFollowsTheMeasuredDrain) {
   ASSERT_FALSE(out);
   EXPECT_EQ(out.error().code, Code::kResourceExhausted) << "it is his own calls that wait";
   // Twenty wait before it: about forty seconds.
-  EXPECT_NEAR(static_cast<double>(out.error().retry_after->count()) * 1e-9, 42, 8);
+  EXPECT_NEAR(to_seconds(*out.error().retry_after), 42, 8);
   for (Ticket& t : waiting) admission_.give_up(t, now_);
 }
 
@@ -595,9 +595,7 @@ TEST(AdmissionProperties, SlowWorkIsServedWheneverFastLeavesRoom) {
   play.run(tenants, 300s);
   // Eight calls a second are possible, six are fast.
   EXPECT_GT(tenants[1].served, 300u);
-  EXPECT_LT(static_cast<double>(tenants[0].waited.count()) * 1e-9 /
-                static_cast<double>(tenants[0].served),
-            0.5)
+  EXPECT_LT(to_seconds(tenants[0].waited) / static_cast<double>(tenants[0].served), 0.5)
       << "it waits for the next call to end, never for the queue";
 }
 

@@ -10,10 +10,6 @@ using async::Task;
 
 namespace {
 
-std::string text(const Json& object, std::string_view name) {
-  return std::string(object.get_string(name).value_or(""));
-}
-
 Json call_json(const BatchCall& c) {
   Json out = Json::object().set("key", c.key).set("tenant", c.tenant).set("api_key", c.api_key);
   out.set("agent", c.agent).set("session", c.session).set("tree", c.tree);
@@ -23,15 +19,15 @@ Json call_json(const BatchCall& c) {
 
 BatchCall call_of(const Json& json) {
   BatchCall c;
-  c.key = text(json, "key");
-  c.tenant = text(json, "tenant");
-  c.api_key = text(json, "api_key");
-  c.agent = text(json, "agent");
-  c.session = text(json, "session");
-  c.tree = text(json, "tree");
+  c.key = json.get_text("key");
+  c.tenant = json.get_text("tenant");
+  c.api_key = json.get_text("api_key");
+  c.agent = json.get_text("agent");
+  c.session = json.get_text("session");
+  c.tree = json.get_text("tree");
   c.most.input_tokens = json.get_int("input_tokens").value_or(0);
   c.most.output_tokens = json.get_int("output_tokens").value_or(0);
-  c.most.money = Money::parse_usd(text(json, "money")).value_or(Money());
+  c.most.money = Money::parse_usd(json.get_text("money")).value_or(Money());
   c.most.known = json.get_bool("known").value_or(false);
   return c;
 }
@@ -57,19 +53,19 @@ Task<Result<void>> Batches::write(Context ctx, RunPtr run) {
 Batches::RunPtr Batches::run_of(const Json& json, std::string token) {
   auto run = std::make_shared<Run>();
   run->token = std::move(token);
-  run->endpoint = text(json, "endpoint");
-  run->made = parse_rfc3339(text(json, "made")).value_or(p_.loop->wall());
+  run->endpoint = json.get_text("endpoint");
+  run->made = parse_rfc3339(json.get_text("made")).value_or(p_.loop->wall());
   run->within = std::chrono::seconds(json.get_int("within_s").value_or(0));
-  const std::string state = text(json, "state");
+  const std::string state = json.get_text("state");
   run->state = state == "open"    ? Run::State::kOpen
                : state == "ended" ? Run::State::kEnded
                                   : Run::State::kSending;
   run->restarted = true;
   run->may_have_file = run->state == Run::State::kSending;
-  run->id = text(json, "id");
-  run->input_file = text(json, "input_file");
-  run->output_file = text(json, "output_file");
-  run->error_file = text(json, "error_file");
+  run->id = json.get_text("id");
+  run->input_file = json.get_text("input_file");
+  run->output_file = json.get_text("output_file");
+  run->error_file = json.get_text("error_file");
   const Json* list = json.find("items");
   const Json::Array* items = list == nullptr ? nullptr : list->array_items();
   for (size_t i = 0; items != nullptr && i < items->size(); ++i) {

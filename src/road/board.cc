@@ -9,7 +9,7 @@ namespace {
 /// A token is about four bytes; what a call moves is its input and its output.
 constexpr double kGbPerToken = 4e-9;
 /// A measurement moves the mean by this part.
-constexpr float kNewPart = 0.2f;
+constexpr float kNewMeasurePart = 0.2f;
 /// An answer of fewer tokens says nothing of the pace.
 constexpr int64_t kPaceTokensMin = 16;
 constexpr double kBitsPerToken = 32;
@@ -287,14 +287,13 @@ void Board::finished(size_t i, MonoTime now, const Measured& measured) {
   }
   auto learn = [](float& mean, double seconds) {
     auto value = static_cast<float>(seconds);
-    mean += mean == 0 ? value : kNewPart * (value - mean);
+    mean += mean == 0 ? value : kNewMeasurePart * (value - mean);
   };
   if (measured.first_token > Duration::zero()) {
-    learn(latency_s_[i], static_cast<double>(measured.first_token.count()) * 1e-9);
+    learn(latency_s_[i], to_seconds(measured.first_token));
   }
   if (measured.rest > Duration::zero() && measured.output_tokens >= kPaceTokensMin) {
-    learn(pace_s_[i], static_cast<double>(measured.rest.count()) * 1e-9 /
-                          static_cast<double>(measured.output_tokens));
+    learn(pace_s_[i], to_seconds(measured.rest) / static_cast<double>(measured.output_tokens));
   }
   set_wait(i);
 }

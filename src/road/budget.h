@@ -45,9 +45,12 @@ inline constexpr std::string_view kDimensionNames[kDimensions] = {"tenant",  "ke
 /// One value a dimension.
 using DimensionValues = std::array<std::string, kDimensions>;
 
+/// In the place of a value: each of them by itself.
+inline constexpr std::string_view kEach = "*";
+
 struct Budget {
   std::string name;
-  /// Empty: whoever; "*": each by itself.
+  /// Empty: whoever.
   DimensionValues whom;
   std::optional<int64_t> requests;
   std::optional<int64_t> tokens;

@@ -5,7 +5,6 @@
 namespace drover::road {
 namespace {
 
-constexpr int64_t kBytesPerToken = 4;
 constexpr const char* kGoOn =
     "Your answer above was cut off by a fault. Go on exactly where it ends, without repeating any "
     "of it and without remarks on this.";
@@ -61,7 +60,7 @@ Result<providers::Prompt> continue_prompt(providers::Prompt& prompt, const Said&
   request.messages.push_back(contract::Message::of_text(contract::Role::kAssistant, said.text()));
   request.messages.push_back(contract::Message::of_text(contract::Role::kUser, kGoOn));
   if (request.max_tokens) {
-    int64_t used = static_cast<int64_t>(said.text().size()) / kBytesPerToken;
+    int64_t used = static_cast<int64_t>(said.text().size()) / providers::kBytesPerToken;
     request.max_tokens = std::max<int64_t>(1, *request.max_tokens - used);
   }
   return providers::Prompt::from_chat(std::move(request));

@@ -8,8 +8,6 @@
 namespace drover::road {
 namespace {
 
-double seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
-
 /// One thing that may be scarce: how near to its limit it is (1: there), below what it is clear.
 struct Signal {
   std::string_view name;
@@ -25,7 +23,7 @@ std::array<Signal, 4> signals_of(const Scarcity& s, const ScarcityLimits& when) 
   double price = when.price ? s.price / *when.price : 0;
   return {{{"unusable", s.unusable / when.unusable, kClearState},
            {"refused", s.refused / when.refused, kClearAverage},
-           {"queue", seconds(s.queue) / seconds(when.queue), kClearAverage},
+           {"queue", to_seconds(s.queue) / to_seconds(when.queue), kClearAverage},
            {"price", price, kClearState}}};
 }
 
@@ -73,7 +71,7 @@ std::string text_of(std::string_view signal, const Scarcity& s, const ScarcityLi
 
 void ScarcityMeter::fade(MonoTime now) {
   if (at_ && now > *at_) {
-    double kept = std::exp2(-seconds(now - *at_) / seconds(limits::kScarcityHalfLife));
+    double kept = std::exp2(-to_seconds(now - *at_) / to_seconds(limits::kScarcityHalfLife));
     for (double* each : {&attempts_, &refused_, &waits_, &waited_s_}) *each *= kept;
   }
   if (!at_ || now > *at_) at_ = now;
@@ -88,7 +86,7 @@ void ScarcityMeter::attempt(bool refused, MonoTime now) {
 void ScarcityMeter::waited(Duration wait, MonoTime now) {
   fade(now);
   waits_ += 1;
-  waited_s_ += seconds(wait);
+  waited_s_ += to_seconds(wait);
 }
 
 Scarcity ScarcityMeter::read(MonoTime now) {

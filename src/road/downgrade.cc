@@ -7,22 +7,22 @@
 namespace drover::road {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_ladder(std::string message) {
   return fail(Code::kInvalidArgument, "downgrade: " + std::move(message));
 }
 
 Result<void> members(const Json& object, std::initializer_list<std::string_view> known) {
-  if (!object.is_object()) return bad("it is a list of rungs, each an object");
+  if (!object.is_object()) return bad_ladder("it is a list of rungs, each an object");
   for (const Json::Member& m : *object.members()) {
     if (std::find(known.begin(), known.end(), m.first) != known.end()) continue;
     std::string list;
     for (std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
-    return bad("unknown field '" + m.first + "' (known: " + list + ")");
+    return bad_ladder("unknown field '" + m.first + "' (known: " + list + ")");
   }
   return {};
 }
 
-Result<std::vector<std::string>> names(const Json& object, std::string_view key) {
+Result<std::vector<std::string>> read_names(const Json& object, std::string_view key) {
   std::vector<std::string> out;
   const Json* value = object.find(key);
   if (value == nullptr || value->is_null()) return out;
@@ -31,20 +31,20 @@ Result<std::vector<std::string>> names(const Json& object, std::string_view key)
     for (const Json& item : *items) out.push_back(item.string() ? *item.string() : "");
   }
   if (out.empty() || std::find(out.begin(), out.end(), "") != out.end()) {
-    return bad(std::string(key) + " must be a list of names");
+    return bad_ladder(std::string(key) + " must be a list of names");
   }
   return out;
 }
 
 /// A number of at least `least` and at most `most`.
-Result<std::optional<double>> number(const Json& object, std::string_view key, double least,
-                                     double most) {
+Result<std::optional<double>> read_number(const Json& object, std::string_view key, double least,
+                                          double most) {
   const Json* value = object.find(key);
   if (value == nullptr || value->is_null()) return std::optional<double>();
   auto n = value->number();
   if (!n || !(*n >= least) || *n > most) {
-    return bad(std::string(key) + " must be a number from " + Json(least).dump() + " to " +
-               Json(most).dump());
+    return bad_ladder(std::string(key) + " must be a number from " + Json(least).dump() + " to " +
+                      Json(most).dump());
   }
   return n;
 }
@@ -53,28 +53,29 @@ Result<Rung> rung_from_json(const Json& json) {
   TRY_VOID(members(json, {"hardware", "models", "model", "context_tokens", "parallel_tool_calls",
                           "service_class"}));
   Rung out;
-  TRY(out.hardware, names(json, "hardware"));
-  TRY(out.models, names(json, "models"));
-  TRY(auto model, names(json, "model"));
+  TRY(out.hardware, read_names(json, "hardware"));
+  TRY(out.models, read_names(json, "models"));
+  TRY(auto model, read_names(json, "model"));
   out.models.insert(out.models.end(), model.begin(), model.end());
   if (const Json* tokens = json.find("context_tokens"); tokens != nullptr && !tokens->is_null()) {
     out.context_tokens = tokens->integer();
     if (!out.context_tokens || *out.context_tokens < 1) {
-      return bad("context_tokens must be a whole number of at least 1");
+      return bad_ladder("context_tokens must be a whole number of at least 1");
     }
   }
   if (const Json* parallel = json.find("parallel_tool_calls")) {
-    if (parallel->boolean() != false) return bad("parallel_tool_calls can only become false");
+    if (parallel->boolean() != false)
+      return bad_ladder("parallel_tool_calls can only become false");
     out.serial = true;
   }
   if (const Json* service = json.find("service_class")) {
     if (service->string() != nullptr) out.service_class = parse_service_class(*service->string());
     if (!out.service_class || out.service_class == ServiceClass::kFast) {
-      return bad("service_class can only become slow or auto");
+      return bad_ladder("service_class can only become slow or auto");
     }
   }
   if (out == Rung()) {
-    return bad(
+    return bad_ladder(
         "a rung says what is given up: hardware, models, context_tokens, "
         "parallel_tool_calls or service_class");
   }
@@ -85,11 +86,11 @@ Result<ScarcityLimits> limits_from_json(const Json& json) {
   TRY_VOID(members(json, {"refused", "queue_s", "unusable", "price_per_million", "dwell_s"}));
   constexpr double kDay = 86'400;
   ScarcityLimits out;
-  TRY(auto refused, number(json, "refused", 0.01, 1));
-  TRY(auto queue, number(json, "queue_s", 0.001, kDay));
-  TRY(auto unusable, number(json, "unusable", 0.01, 1));
-  TRY(out.price, number(json, "price_per_million", 1e-6, 1e9));
-  TRY(auto dwell, number(json, "dwell_s", 0.001, kDay));
+  TRY(auto refused, read_number(json, "refused", 0.01, 1));
+  TRY(auto queue, read_number(json, "queue_s", 0.001, kDay));
+  TRY(auto unusable, read_number(json, "unusable", 0.01, 1));
+  TRY(out.price, read_number(json, "price_per_million", 1e-6, 1e9));
+  TRY(auto dwell, read_number(json, "dwell_s", 0.001, kDay));
   out.refused = refused.value_or(out.refused);
   out.unusable = unusable.value_or(out.unusable);
   if (queue) out.queue = Duration(std::llround(*queue * 1e9));
@@ -118,8 +119,6 @@ std::string joined(const std::vector<std::string>& list, const char* between) {
   for (const std::string& one : list) out += (out.empty() ? "" : between) + one;
   return out;
 }
-
-double seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
 
 }  // namespace
 
@@ -171,9 +170,9 @@ Result<DowngradeLadder> DowngradeLadder::from_json(const Json& json) {
     }
   }
   const Json::Array* items = rungs == nullptr ? nullptr : rungs->array_items();
-  if (items == nullptr || items->empty()) return bad("it needs a list of rungs");
+  if (items == nullptr || items->empty()) return bad_ladder("it needs a list of rungs");
   if (items->size() > limits::kRungsMax) {
-    return bad("more than " + std::to_string(limits::kRungsMax) + " rungs");
+    return bad_ladder("more than " + std::to_string(limits::kRungsMax) + " rungs");
   }
   for (const Json& item : *items) {
     TRY(Rung rung, rung_from_json(item));
@@ -189,10 +188,10 @@ Json DowngradeLadder::to_json() const {
   if (when == usual) return list;
   Json limits = Json::object();
   if (when.refused != usual.refused) limits.set("refused", when.refused);
-  if (when.queue != usual.queue) limits.set("queue_s", seconds(when.queue));
+  if (when.queue != usual.queue) limits.set("queue_s", to_seconds(when.queue));
   if (when.unusable != usual.unusable) limits.set("unusable", when.unusable);
   if (when.price) limits.set("price_per_million", *when.price);
-  if (when.dwell != usual.dwell) limits.set("dwell_s", seconds(when.dwell));
+  if (when.dwell != usual.dwell) limits.set("dwell_s", to_seconds(when.dwell));
   return Json::object().set("rungs", std::move(list)).set("when", std::move(limits));
 }
 

@@ -92,7 +92,7 @@ Duration Effects::describe(Running& running, Duration whole) {
     running.span.set(trace::own::kToolBatch, static_cast<int64_t>(report.batch));
   if (report.coalesced) running.span.set(trace::own::kToolCoalesced, true);
   if (waited_ != nullptr) {
-    waited_->with({}).observe(static_cast<double>(report.waited.count()) * 1e-9);
+    waited_->with({}).observe(to_seconds(report.waited));
     if (report.coalesced) joined_->with({"coalesced"}).add(1);
     if (report.batch > 0 && !report.coalesced) joined_->with({"batch"}).add(1);
     // A batch is sent once for all of its calls.
@@ -120,8 +120,7 @@ LatencyParts Effects::end(const Context& ctx, Running& running, const Error* err
   if (total_ != nullptr) {
     std::string outcome = error == nullptr ? "ok" : error_type(*error);
     total_->with({running.operation, outcome}).add(1);
-    duration_->with({running.operation})
-        .observe(static_cast<double>((now - running.started).count()) * 1e-9);
+    duration_->with({running.operation}).observe(to_seconds(now - running.started));
   }
   return out;
 }

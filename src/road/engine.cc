@@ -32,6 +32,7 @@ PlacerParts placer_parts(const RoadParts& parts) {
   out.evidence = parts.evidence;
   out.clock = parts.loop;
   out.preference = parts.settings.preference;
+  out.low_risk = parts.settings.low_risk;
   out.here = parts.settings.here;
   out.stores = parts.settings.stores;
   return out;
@@ -92,7 +93,7 @@ std::vector<std::string> Engine::models() const { return parts_.catalog->get()->
 
 void Engine::configure(Settings settings) {
   retries_.configure(settings.retries);
-  placer_.set_preference(settings.preference, settings.here);
+  placer_.set_preference(settings.preference, settings.low_risk, settings.here);
   placer_.set_stores(settings.stores);
   admission_.configure(settings.classes, parts_.loop->mono());
   parts_.settings = std::move(settings);

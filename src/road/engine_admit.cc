@@ -89,9 +89,8 @@ Task<Result<void>> Engine::wait_for_seat(Context ctx, Flight* flight) {
   Ticket ticket;
   ticket.tenant = tenant;
   ticket.weight = admission_.settings().weight_of(tenant);
-  ticket.cost = static_cast<double>(
-      flight->call.prompt.estimated_input_tokens() +
-      flight->call.prompt.max_tokens().value_or(limits::kCallOutputTokensReserved));
+  ticket.cost = static_cast<double>(flight->call.prompt.estimated_input_tokens() +
+                                    output_tokens_at_most(flight->call.prompt));
   ticket.until = patience_of(*flight);
   // Whoever has to wait is on the slow path, unless he was promised the fast one.
   if (!flight->seat.fast) flight->seat.path = ServiceClass::kSlow;

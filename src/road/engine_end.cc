@@ -94,8 +94,7 @@ void Engine::conclude(Flight& flight, Trial& trial) {
     span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));
   }
   if (flight.streamed && flight.first_token > Duration::zero()) {
-    span.set(trace::genai::kTimeToFirstChunk,
-             static_cast<double>(flight.first_token.count()) * 1e-9);
+    span.set(trace::genai::kTimeToFirstChunk, to_seconds(flight.first_token));
   }
   metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
                     flight.first_token, flight.streamed);

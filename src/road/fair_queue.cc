@@ -11,21 +11,19 @@ constexpr double kRateSeconds = 10;
 /// Fewer than these say nothing about a rate.
 constexpr int kServedLeast = 3;
 
-double seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
-
 /// What is served in a second: an exponential mean, right from the first second on.
 class Rate {
  public:
   explicit Rate(MonoTime now) : since_(now), at_(now) {}
   void add(double served, MonoTime now) {
-    sum_ = sum_ * std::exp(-seconds(now - at_) / kRateSeconds) + served;
+    sum_ = sum_ * std::exp(-to_seconds(now - at_) / kRateSeconds) + served;
     at_ = now;
     ++count_;
   }
   std::optional<double> per_second(MonoTime now) const {
     if (count_ < kServedLeast || now <= since_) return std::nullopt;
-    double left = sum_ * std::exp(-seconds(now - at_) / kRateSeconds);
-    return left / (kRateSeconds * (1 - std::exp(-seconds(now - since_) / kRateSeconds)));
+    double left = sum_ * std::exp(-to_seconds(now - at_) / kRateSeconds);
+    return left / (kRateSeconds * (1 - std::exp(-to_seconds(now - since_) / kRateSeconds)));
   }
 
  private:

@@ -1,5 +1,7 @@
 #include "road/guard.h"
 
+#include "base/limits/policy.h"
+
 namespace drover::road {
 
 std::shared_ptr<const policy::Policy> Guard::current() const {
@@ -16,6 +18,7 @@ void Guard::refresh(const std::shared_ptr<const policy::Policy>& policy) {
   if (made_for_ == policy) return;
   made_for_ = policy;
   things_.clear();
+  slow_answers_.clear();
   for (const auto& [id, spec] : specs_) {
     things_[id] = policy::make_thing(id, spec.kind, "", spec.facts, policy->zones());
   }
@@ -45,6 +48,24 @@ Task<void> Guard::prepare(Context ctx, policy::ThingKind kind, std::string name,
   co_await external_->prepare(ctx, std::move(ask), std::move(things));
 }
 
+std::optional<policy::Denial> Guard::denial(const policy::Policy& policy, const policy::Ask& ask,
+                                            const policy::Thing& thing) {
+  const policy::Case prepared(policy, ask);
+  if (auto no = prepared.deny_by_rules(thing)) return no;
+  if (policy.slow()) {
+    std::string key(policy::thing_kind_name(ask.kind));
+    key += '\1' + thing.id + '\1' + ask.data.text();
+    if (policy.by_tenant()) key += '\1' + ask.tenant;
+    auto it = slow_answers_.find(key);
+    if (it == slow_answers_.end()) {
+      if (slow_answers_.size() >= limits::kDecisionsMax) slow_answers_.clear();
+      it = slow_answers_.emplace(std::move(key), prepared.deny_slowly(thing)).first;
+    }
+    if (it->second) return it->second;
+  }
+  return prepared.deny_quickly(thing);
+}
+
 Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const TenantId& tenant,
                           std::string_view data_class) {
   std::shared_ptr<const policy::Policy> policy = current();
@@ -59,11 +80,11 @@ Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const
   unknown.id = name;
   auto it = things_.find(name);
   const policy::Thing& thing = it == things_.end() ? unknown : it->second;
-  std::optional<policy::Denial> denial = policy::Case(*policy, ask).deny(thing);
-  if (!denial) return {};
+  std::optional<policy::Denial> no = denial(*policy, ask, thing);
+  if (!no) return {};
   std::string text = std::string(policy::thing_kind_name(kind)) + " '" + name +
-                     "' may not see this data (" + ask.data.text() + "): " + denial->rule + ": " +
-                     denial->why;
+                     "' may not see this data (" + ask.data.text() + "): " + no->rule + ": " +
+                     no->why;
   return fail(Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place"));
 }
 

@@ -6,7 +6,7 @@
 namespace drover::road {
 namespace {
 
-ImposterScript after(Duration pause, const std::string& text) {
+ImposterScript hedged_after(Duration pause, const std::string& text) {
   ImposterScript s = stream_head();
   s.then(sse(role_chunk())).then(sse(delta_chunk(text)), pause);
   s.then(sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 10ms);
@@ -29,8 +29,8 @@ class Hedge : public RoadFixture {
 };
 
 TEST_F(Hedge, TheSecondEndpointAnswersWhereTheFirstIsSlow) {
-  imposter("a.test").script(after(5s, "slow"));
-  imposter("b.test").script(after(20ms, "quick"));
+  imposter("a.test").script(hedged_after(5s, "slow"));
+  imposter("b.test").script(hedged_after(20ms, "quick"));
   MonoTime before = loop_.mono();
   auto out = ask();
   ASSERT_TRUE(out) << out.error().error.to_string();
@@ -53,8 +53,8 @@ TEST_F(Hedge, TheSecondEndpointAnswersWhereTheFirstIsSlow) {
 }
 
 TEST_F(Hedge, TheFirstMayStillWin) {
-  imposter("a.test").script(after(150ms, "first"));
-  imposter("b.test").script(after(5s, "late"));
+  imposter("a.test").script(hedged_after(150ms, "first"));
+  imposter("b.test").script(hedged_after(5s, "late"));
   auto out = ask();
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->id, "a.test");
@@ -64,8 +64,8 @@ TEST_F(Hedge, TheFirstMayStillWin) {
 }
 
 TEST_F(Hedge, WhoIsQuickIsAskedOnce) {
-  imposter("a.test").script(after(50ms, "quick"));
-  imposter("b.test").script(after(20ms, "other"));
+  imposter("a.test").script(hedged_after(50ms, "quick"));
+  imposter("b.test").script(hedged_after(20ms, "other"));
   ASSERT_TRUE(ask());
   EXPECT_TRUE(imposter("b.test").requests().empty());
   EXPECT_EQ(sums().calls, 1);
@@ -75,7 +75,7 @@ TEST_F(Hedge, StaysInItsZoneAndInItsBudget) {
   endpoints_[0].zone = "eu";
   endpoints_[1].zone = "us";
   ASSERT_TRUE(catalog_.replace(endpoints_));
-  imposter("a.test").script(after(300ms, "slow"));
+  imposter("a.test").script(hedged_after(300ms, "slow"));
   ASSERT_TRUE(ask());
   EXPECT_TRUE(imposter("b.test").requests().empty());
 
@@ -91,7 +91,7 @@ TEST_F(Hedge, WhereBothFailTheNextIsTried) {
   add("c.test");
   imposter("a.test").script(stream_head().then(sse(role_chunk()), 200ms).and_close());
   imposter("b.test").script(answer(503, "{}"));
-  imposter("c.test").script(after(10ms, "third"));
+  imposter("c.test").script(hedged_after(10ms, "third"));
   auto out = ask();
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->id, "c.test");
@@ -116,7 +116,7 @@ class Continue : public RoadFixture {
     ImposterScript cut = stream_head();
     cut.then(sse(role_chunk()) + sse(delta_chunk("One, two, "))).and_close();
     imposter("a.test").script(cut);
-    imposter("b.test").script(after(10ms, "three."));
+    imposter("b.test").script(hedged_after(10ms, "three."));
   }
 };
 
@@ -156,7 +156,7 @@ TEST_F(Continue, AgainAndAgainFromAllThatWasSaid) {
   for (const char* host : {"x.test", "y.test", "z.test"}) add(host, "env:GOOD_KEY", "other");
   imposter("x.test").script(cut);
   imposter("y.test").script(cut_again);
-  imposter("z.test").script(after(10ms, "three."));
+  imposter("z.test").script(hedged_after(10ms, "three."));
   CollectSink sink(true);
   ModelCall call = call_for(request_body(true), {"other"});
   call.continue_cut = true;

@@ -9,7 +9,7 @@ namespace {
 /// A question whose answer is wanted now is not asked again sooner after a failure.
 constexpr Duration kAfterFailure = 1s;
 
-std::string key_of(const policy::Ask& ask) {
+std::string question_key(const policy::Ask& ask) {
   return std::string(policy::thing_kind_name(ask.kind)) + '\1' + ask.tenant + '\1' +
          ask.data.text();
 }
@@ -98,7 +98,7 @@ bool says_the_same(const OpaAnswer& a, const OpaAnswer& b) {
 
 std::optional<policy::Denial> OpaAnswers::deny(const policy::Ask& ask,
                                                const policy::Thing& thing) const {
-  auto it = answers_.find(key_of(ask));
+  auto it = answers_.find(question_key(ask));
   if (it == answers_.end()) {
     return policy::Denial{"opa", "the external authoriser has not been asked yet"};
   }
@@ -224,7 +224,7 @@ async::Task<void> Opa::ask(std::string key, std::string body, std::set<std::stri
 
 bool Opa::prepared(const policy::Ask& ask) {
   if (!active()) return true;
-  auto it = answers_->answers_.find(key_of(ask));
+  auto it = answers_->answers_.find(question_key(ask));
   if (it == answers_->answers_.end()) return false;
   return it->second.failure.empty() && loop_.mono() + options_.keep / 2 < it->second.until;
 }
@@ -234,7 +234,7 @@ async::Task<void> Opa::prepare(async::Context ctx, policy::Ask ask,
   if (!active()) co_return;
   std::set<std::string> about;
   for (const policy::Thing* thing : things) about.insert(thing->id);
-  std::string key = key_of(ask);
+  std::string key = question_key(ask);
   std::function<std::string()> body = [&] { return question(ask, things); };
   co_await answered(ctx, std::move(key), std::move(about), std::move(body));
 }

@@ -77,8 +77,10 @@ void Placer::refresh() {
   stores_changed_ = false;
 }
 
-void Placer::set_preference(Preference preference, std::string here) {
+void Placer::set_preference(Preference preference, std::optional<Preference> low_risk,
+                            std::string here) {
   parts_.preference = preference;
+  parts_.low_risk = low_risk;
   here_changed_ = here_changed_ || parts_.here != here;
   parts_.here = std::move(here);
 }

@@ -47,6 +47,7 @@ struct PlacerParts {
   const policy::Evidence* evidence = nullptr;    // may be null: there is none
   Clock* clock = nullptr;
   Preference preference = Preference::kListed;
+  std::optional<Preference> low_risk = std::nullopt;  // for data of low risk, if not as for all
   std::string here;  // the region that calls leave from; "": not known
   std::vector<StoreSpec> stores;
 };
@@ -89,7 +90,7 @@ class Placer {
   }
   /// All endpoints as rules see them. Valid until the catalog or the policy changes.
   std::vector<const policy::Thing*> things();
-  void set_preference(Preference preference, std::string here);
+  void set_preference(Preference preference, std::optional<Preference> low_risk, std::string here);
   void set_stores(std::vector<StoreSpec> stores);
   /// Where scratch data of that class, which lies in `current`, belongs while the endpoint is used.
   ScratchPlace scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
@@ -151,7 +152,9 @@ class Placer {
   ScoreParts parts_at(const PlaceQuestion& question, size_t i, double cached) const;
   Preference preference_of(const PlaceQuestion& question) const {
     if (question.preference) return *question.preference;
-    return question.path == ServiceClass::kSlow ? Preference::kSpare : parts_.preference;
+    if (question.path == ServiceClass::kSlow) return Preference::kSpare;
+    if (parts_.low_risk && question.ask.data.low_risk()) return *parts_.low_risk;
+    return parts_.preference;
   }
   Weights weights_of(const PlaceQuestion& question) const;
 

@@ -6,10 +6,10 @@
 namespace drover::road {
 namespace {
 
-using Ids = std::vector<std::string>;
+using PlacedIds = std::vector<std::string>;
 
-Ids ids(const std::vector<const catalog::Endpoint*>& endpoints) {
-  Ids out;
+PlacedIds ids(const std::vector<const catalog::Endpoint*>& endpoints) {
+  PlacedIds out;
   for (const catalog::Endpoint* e : endpoints) out.push_back(e->id);
   return out;
 }
@@ -32,8 +32,8 @@ class Zoned : public RoadFixture {
     imposter(host).script(answer(503, R"({"error":{"message":"no"}})"));
   }
   void works(const std::string& host) { imposter(host).script(answer(200, chat_body("ok"))); }
-  static Ids tried(const std::vector<AttemptRecord>& attempts) {
-    Ids out;
+  static PlacedIds tried(const std::vector<AttemptRecord>& attempts) {
+    PlacedIds out;
     for (const AttemptRecord& a : attempts) out.push_back(a.endpoint);
     return out;
   }
@@ -187,12 +187,12 @@ class Scored : public Zoned {
     endpoints_.push_back(e);
     ASSERT_TRUE(catalog_.replace(endpoints_));
   }
-  Ids order(Preference preference, Ids ladder = {"m"}, std::string_view session = {}) {
+  PlacedIds order(Preference preference, PlacedIds ladder = {"m"}, std::string_view session = {}) {
     if (!placer_) placer_ = std::make_unique<Placer>(parts_of_);
     policy::Ask ask = placer_->ask("ten_1", {});
     PlaceQuestion question{ladder, ask, preference};
     question.session = session;
-    Ids out = ids(placer_->place(question).placement.endpoints);
+    PlacedIds out = ids(placer_->place(question).placement.endpoints);
     // The long form says the same.
     Explanation explained = placer_->explain(question);
     for (size_t i = 0; i < out.size(); ++i) EXPECT_EQ(explained.ranked[i].endpoint, out[i]);
@@ -203,7 +203,7 @@ class Scored : public Zoned {
                       std::string_view session = {}) {
     if (!placer_) placer_ = std::make_unique<Placer>(parts_of_);
     policy::Ask ask = placer_->ask("ten_1", {});
-    const Ids ladder = {"m"};
+    const PlacedIds ladder = {"m"};
     PlaceQuestion question{ladder, ask, preference};
     question.session = session;
     for (const Explanation::Ranked& r : placer_->explain(question).ranked) {
@@ -234,9 +234,9 @@ TEST_F(Scored, ListedIsTheCatalogsOrderAndTheLadderComesFirst) {
   priced("dear", "0.00001");
   priced("cheap", "0.000001");
   priced("other", "0.0000001", "{}", "n");
-  EXPECT_EQ(order(Preference::kListed), Ids({"dear", "cheap"}));
-  EXPECT_EQ(order(Preference::kCheapest, {"m", "n"}), Ids({"cheap", "dear", "other"}));
-  EXPECT_EQ(order(Preference::kCheapest, {"n", "m"}), Ids({"other", "cheap", "dear"}));
+  EXPECT_EQ(order(Preference::kListed), PlacedIds({"dear", "cheap"}));
+  EXPECT_EQ(order(Preference::kCheapest, {"m", "n"}), PlacedIds({"cheap", "dear", "other"}));
+  EXPECT_EQ(order(Preference::kCheapest, {"n", "m"}), PlacedIds({"other", "cheap", "dear"}));
 }
 
 TEST_F(Scored, CheapestCountsUpliftAndTransferAndKnowsNoUnknownPrice) {
@@ -245,34 +245,35 @@ TEST_F(Scored, CheapestCountsUpliftAndTransferAndKnowsNoUnknownPrice) {
   priced("plain", "0.0000025");
   priced("far", "0.0000024", R"({"ingress_usd_per_gb":100})");
   priced("near", "0.0000024", R"({"ingress_usd_per_gb":100,"private_links":["home"]})");
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"near", "plain", "far", "unknown", "uplifted"}));
+  EXPECT_EQ(order(Preference::kCheapest),
+            PlacedIds({"near", "plain", "far", "unknown", "uplifted"}));
 }
 
 TEST_F(Scored, FastestFollowsRoundTripsThenWhatIsMeasuredThenLoad) {
   priced("a", "0.000001", R"({"rtt_ms":{"home":80}})");
   priced("b", "0.000001", R"({"rtt_ms":{"home":20}})");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"b", "a"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"b", "a"}));
   for (int i = 0; i < 20; ++i) measured("b", 900ms);
-  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"a", "b"}));
   // Calls in flight count against an endpoint until they are done.
   for (int i = 0; i < 20; ++i) placer_->started(*catalog_.get(), named("a"));
-  EXPECT_EQ(order(Preference::kFastest), Ids({"b", "a"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"b", "a"}));
   auto catalog = catalog_.get();
   for (int i = 0; i < 20; ++i) placer_->finished(*catalog, named("a"), answered({}), "");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"a", "b"}));
   // A reload keeps what was learnt.
   ASSERT_TRUE(catalog_.replace(endpoints_));
-  EXPECT_EQ(order(Preference::kFastest), Ids({"a", "b"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"a", "b"}));
 }
 
 TEST_F(Scored, AColdStartCountsUntilItIsUsedAndAgainAfterAPause) {
   priced("cold", "0.000001", R"({"cold_start_ms":5000})");
   priced("slow", "0.000001", R"({"rtt_ms":{"home":500}})");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "cold"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"slow", "cold"}));
   measured("cold", 100ms);
-  EXPECT_EQ(order(Preference::kFastest), Ids({"cold", "slow"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"cold", "slow"}));
   loop_.run_for(600s);
-  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "cold"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"slow", "cold"}));
 }
 
 TEST_F(Scored, ThePriceOfTheDayCounts) {
@@ -284,45 +285,45 @@ TEST_F(Scored, ThePriceOfTheDayCounts) {
   change.price.input = change.price.output = *Money::parse_usd("0.000001");
   endpoints_[0].price_changes = {change};
   ASSERT_TRUE(catalog_.replace(endpoints_));
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"stays", "falls"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"stays", "falls"}));
   loop_.run_for(3599s);
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"stays", "falls"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"stays", "falls"}));
   loop_.run_for(2s);
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"falls", "stays"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"falls", "stays"}));
 }
 
 TEST_F(Scored, ThroughputCountsOnceItWasMeasuredAndTheLinkAsStated) {
   priced("slow", "0.000001");
   priced("quick", "0.000001");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"slow", "quick"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"slow", "quick"}));
   auto catalog = catalog_.get();
   // The same first token; then ten tokens a second, or a hundred.
   placer_->finished(*catalog, named("slow"), answered(100ms, 10s, 100), "");
   placer_->finished(*catalog, named("quick"), answered(100ms, 1s, 100), "");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"quick", "slow"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"quick", "slow"}));
   // An answer of a few tokens tells nothing.
   placer_->finished(*catalog, named("quick"), answered(100ms, 9s, 3), "");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"quick", "slow"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"quick", "slow"}));
   priced("thin", "0.000001", R"({"link_mbps":0.01})");
   priced("thick", "0.000001", R"({"link_mbps":1000})");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"thick", "quick", "thin", "slow"}))
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"thick", "quick", "thin", "slow"}))
       << "a thousand tokens take three seconds to thin";
 }
 
 TEST_F(Scored, AQueueCountsByTheSecondsUntilAPlaceIsFree) {
   priced("near", "0.000001", R"({"rtt_ms":{"home":20}})");
   priced("far", "0.000001", R"({"rtt_ms":{"home":80}})");
-  EXPECT_EQ(order(Preference::kFastest), Ids({"near", "far"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"near", "far"}));
   placer_->queued("near", 0.5);
-  EXPECT_EQ(order(Preference::kFastest), Ids({"far", "near"}));
-  EXPECT_EQ(order(Preference::kSpare), Ids({"far", "near"})) << "least loaded first";
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"far", "near"}));
+  EXPECT_EQ(order(Preference::kSpare), PlacedIds({"far", "near"})) << "least loaded first";
   EXPECT_DOUBLE_EQ(parts_of("near").queue_s, 0.5);
   // It outlives a reload, and ends.
   ASSERT_TRUE(catalog_.replace(endpoints_));
-  EXPECT_EQ(order(Preference::kFastest), Ids({"far", "near"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"far", "near"}));
   placer_->queued("near", 0);
   placer_->queued("nobody", 9);
-  EXPECT_EQ(order(Preference::kFastest), Ids({"near", "far"}));
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"near", "far"}));
 }
 
 TEST_F(Scored, EachTermIsToldByItself) {
@@ -355,29 +356,29 @@ TEST_F(Scored, EachTermIsToldByItself) {
 TEST_F(Scored, AnAttestedEndpointWithoutEvidenceIsLeftOutAndItsCircuitIsNot) {
   priced("guarded", "0.000001", R"({"attestation":"aws-nitro"})");
   priced("plain", "0.000002");
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"guarded", "plain"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"guarded", "plain"}));
   evidence_.unreachable.insert("guarded");
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"plain"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"plain"}));
   Error error(Code::kUnavailable, "nothing is sent to it: no evidence", Retry::kOtherTarget);
   error.reason = "attestation";
   for (int i = 0; i < 20; ++i) EXPECT_FALSE(health_.failed(named("guarded"), error));
   EXPECT_EQ(health_.check(named("guarded")).circuit, catalog::Circuit::kClosed);
   evidence_.unreachable.clear();
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"guarded", "plain"})) << "at once";
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"guarded", "plain"})) << "at once";
 }
 
 TEST_F(Scored, GreenestAndTheWarmCache) {
   priced("coal", "0.000001", R"({"carbon_g_per_kwh":700})");
   priced("wind", "0.0000011", R"({"carbon_g_per_kwh":20})");
-  EXPECT_EQ(order(Preference::kGreenest), Ids({"wind", "coal"}));
-  EXPECT_EQ(order(Preference::kCheapest), Ids({"coal", "wind"}));
+  EXPECT_EQ(order(Preference::kGreenest), PlacedIds({"wind", "coal"}));
+  EXPECT_EQ(order(Preference::kCheapest), PlacedIds({"coal", "wind"}));
   endpoints_[1].price.cache_read = *Money::parse_usd("0.0000001");
   ASSERT_TRUE(catalog_.replace(endpoints_));
   order(Preference::kCheapest);
   measured("wind", 100ms, "ses_1");
-  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_1"), Ids({"wind", "coal"}))
+  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_1"), PlacedIds({"wind", "coal"}))
       << "its prompt is in the cache there";
-  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_2"), Ids({"coal", "wind"}));
+  EXPECT_EQ(order(Preference::kCheapest, {"m"}, "ses_2"), PlacedIds({"coal", "wind"}));
 }
 
 TEST_F(Scored, AThousandEndpointsGiveTheBestAsALookAtEachDoes) {
@@ -405,7 +406,7 @@ TEST_F(Scored, AThousandEndpointsGiveTheBestAsALookAtEachDoes) {
       }
     }
     loop_.run_for(1s);
-    Ids found = order(Preference::kBalanced);
+    PlacedIds found = order(Preference::kBalanced);
     ASSERT_EQ(found.size(), limits::kPlacesMax);
     for (const std::string& id : found) ASSERT_TRUE(health_.check(named(id)).usable()) << id;
   }

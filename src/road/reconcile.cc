@@ -110,15 +110,14 @@ std::vector<LedgerCall> CallReader::calls() && {
   return out;
 }
 
-bool BillScope::covers(const LedgerCall& call) const {
-  if (!provider.empty() && provider != call.line.provider) return false;
-  // "aws" covers "aws/us-east-1/m": a cloud's own list is of all its endpoints.
-  if (!endpoint.empty() && endpoint != call.line.endpoint &&
-      !call.line.endpoint.starts_with(endpoint + "/") &&
-      !call.line.endpoint.starts_with(endpoint + "-")) {
+bool BillScope::covers_place(const trace::LedgerLine& line) const {
+  if (!providers.empty() &&
+      std::find(providers.begin(), providers.end(), line.provider) == providers.end()) {
     return false;
   }
-  return (!from || call.record.at >= *from) && (!to || call.record.at <= *to);
+  // "aws" covers "aws/us-east-1/m": a cloud's own list is of all its endpoints.
+  return endpoint.empty() || endpoint == line.endpoint ||
+         line.endpoint.starts_with(endpoint + "/") || line.endpoint.starts_with(endpoint + "-");
 }
 
 PriceOf price_by(std::shared_ptr<const catalog::Catalog> catalog) {
@@ -142,9 +141,8 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
   std::map<std::string_view, std::vector<const LedgerCall*>> by_request, by_key;
   std::set<const LedgerCall*> open;
   for (const LedgerCall& call : calls) {
-    if (!scope.covers(call)) continue;
+    if (!scope.covers_place(call.line)) continue;
     open.insert(&call);
-    if (call.settled) out.ledger_tokens += tokens_of(call.record.billing.usage);
     if (call.settled && !call.record.request_id.empty()) {
       by_request[call.record.request_id].push_back(&call);
     }
@@ -196,16 +194,19 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     }
     const trace::Billing& booked = call->record.billing;
     match.tier = row.tier.empty() ? call->record.tier : row.tier;
-    match.billed = price(call->line, call->record.at, merged(row.usage, booked.usage), match.tier);
+    match.extra = extra || !call->settled;
+    contract::Usage usage = match.extra ? row.usage : merged(row.usage, booked.usage);
+    match.billed = price(call->line, call->record.at, std::move(usage), match.tier);
     if (row.cost) {
       match.billed.cost = *row.cost;
       match.billed.cost_known = true;
+    } else if (!match.extra && !match.billed.cost_known && booked.cost_known) {
+      // Its endpoint is configured no more: the money stays as it was booked, an estimate.
+      match.billed.cost = booked.cost;
+      match.billed.cost_known = true;
+      match.billed.usage.estimated = true;
     }
-    if (extra || !call->settled) {
-      match.extra = true;
-      match.billed = price(call->line, call->record.at, row.usage, match.tier);
-      if (row.cost) match.billed.cost = *row.cost;
-      match.billed.cost_known = match.billed.cost_known || row.cost.has_value();
+    if (match.extra) {
       out.added.push_back(std::move(match));
     } else if (booked.usage.estimated) {
       out.corrected.push_back(std::move(match));
@@ -250,11 +251,16 @@ Reconciliation reconcile(const std::vector<LedgerCall>& calls, const std::vector
     compare(*row, call);
   }
   for (const LedgerCall& call : calls) {
-    if (!open.contains(&call) || !call.settled) continue;
+    if (!call.settled || !scope.covers_place(call.line)) continue;
+    const bool in_bill = !open.contains(&call);
+    if (!in_bill && !scope.covers_time(call.record.at)) continue;
+    out.ledger_tokens += tokens_of(call.record.billing.usage);
+    if (in_bill) continue;
     Match match;
     match.call = &call;
     match.tier = call.record.tier;
-    match.billed = price(call.line, call.record.at, nothing_used(), match.tier);
+    match.billed.usage = nothing_used();
+    match.billed.cost_known = true;
     (call.record.billing.usage.estimated ? out.estimated : out.unbilled).push_back(match);
   }
   return out;

@@ -8,6 +8,13 @@
 // oldest first. A released attempt that was billed after all becomes a row of its own. A call whose
 // usage the provider itself told and whose bill says otherwise (other tokens, another service tier)
 // is a difference: it is listed, and changed only if asked.
+//
+// A call whose price nobody knows any more (its endpoint is configured no more) keeps the money
+// that it was booked with, as an estimate, unless the bill tells it.
+//
+// One call may have attempts at several providers under one key. Rows that name their provider (or
+// endpoint, or region) are held against those of that place alone; rows that name none may be taken
+// for another place's, at its price.
 
 #include <functional>
 #include <map>
@@ -41,11 +48,14 @@ class CallReader {
   std::vector<LedgerCall> released_;
 };
 
-/// Only these rows of the ledger are compared; empty fields match everything.
+/// What the bill is the bill of; empty fields: of everything. A call of another place is not
+/// compared; one of another time only if the bill has it: what began before midnight may end after.
 struct BillScope {
-  std::string provider, endpoint;
+  std::vector<std::string> providers;  // any of these
+  std::string endpoint;
   std::optional<WallTime> from, to;
-  bool covers(const LedgerCall& call) const;
+  bool covers_place(const trace::LedgerLine& line) const;
+  bool covers_time(WallTime at) const { return (!from || at >= *from) && (!to || at <= *to); }
 };
 
 struct Match {

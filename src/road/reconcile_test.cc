@@ -18,24 +18,27 @@ class ReconcileTest : public testing::Test {
     r.kind = RecordKind::kReserve;
     r.call = next_++;
     r.call_key = std::move(key);
-    r.at = wall_from_unix_millis(1'790'000'000'000);
     line_.endpoint = std::move(endpoint);
     line_.provider = line_.endpoint.starts_with("aws") ? "aws-bedrock" : "openai";
+    r.at = at_;
     lines_[r.call] = line_;
     reader_.take(r, line_);
     return r.call;
   }
-  void settle(uint64_t call, std::string request, int64_t in, int64_t out, bool estimated = false) {
+  void settle(uint64_t call, std::string request, int64_t in, int64_t out, bool estimated = false,
+              std::string_view cost = "") {
     LedgerRecord r;
     r.kind = RecordKind::kSettle;
     r.call = call;
     r.sequence = 100 + call;
     r.ok = !estimated;
-    r.at = wall_from_unix_millis(1'790'000'001'000);
+    r.at = at_;
     r.request_id = std::move(request);
     r.billing.usage.input_tokens = in;
     r.billing.usage.output_tokens = out;
     r.billing.usage.estimated = estimated;
+    r.billing.cost_known = !cost.empty();
+    if (!cost.empty()) r.billing.cost = Money::parse_usd(cost).value();
     reader_.take(r, lines_[call]);
   }
   void release(uint64_t call) {
@@ -49,10 +52,12 @@ class ReconcileTest : public testing::Test {
     EXPECT_TRUE(rows) << rows.error().message;
     rows_ = std::move(*rows);
     calls_ = std::move(reader_).calls();
-    PriceOf price = [](const LedgerLine&, WallTime, contract::Usage usage, std::string_view tier) {
+    PriceOf price = [](const LedgerLine& line, WallTime, contract::Usage usage,
+                       std::string_view tier) {
       trace::Billing out;
       out.usage = std::move(usage);
-      out.cost_known = true;
+      out.cost_known = line.endpoint != "gone";
+      if (!out.cost_known) return out;
       const int64_t rate = tier == "flex" ? 500 : 1000;
       out.cost = Money::from_pico_usd(rate) * out.usage.input_tokens.value_or(0);
       return out;
@@ -60,6 +65,7 @@ class ReconcileTest : public testing::Test {
     return reconcile(calls_, rows_, scope, price);
   }
 
+  WallTime at_ = wall_from_unix_millis(1'790'000'000'000);
   CallReader reader_;
   LedgerLine line_;
   std::map<uint64_t, LedgerLine> lines_;
@@ -164,6 +170,52 @@ TEST_F(ReconcileTest, SeveralAttemptsUnderOneKeyFindTheirOwn) {
   EXPECT_TRUE(r.exact());
 }
 
+// A call that went on from cloud to cloud leaves attempts under one key at all of them.
+TEST_F(ReconcileTest, ABillThatNamesItsProviderIsBookedThere) {
+  release(reserve("k", "aws-1/m"));               // free here, billed there
+  settle(reserve("k", "oai"), "", 80, 80, true);  // cut
+  settle(reserve("k", "oai"), "o2", 10, 5);       // and answered
+  Reconciliation r =
+      run("idempotency_key,request_id,provider,input_tokens,output_tokens\n"
+          "k,o2,openai,10,5\n"
+          "k,a1,aws-bedrock,7,0\n"  // the released one
+          "k,o1,openai,8,1\n"       // the estimate
+          "k,a2,aws-bedrock,9,0\n"  // sent twice there
+          "k,c1,coreweave,3,3\n");  // and never here
+  EXPECT_EQ(r.agreed, 1);
+  ASSERT_EQ(r.corrected.size(), 1u);
+  EXPECT_EQ(r.corrected[0].row->request_id, "o1");
+  ASSERT_EQ(r.added.size(), 2u);
+  for (const Match& m : r.added) EXPECT_EQ(m.call->line.provider, "aws-bedrock");
+  ASSERT_EQ(r.unknown.size(), 1u);
+  EXPECT_EQ(r.unknown[0].row->request_id, "c1");
+}
+
+TEST_F(ReconcileTest, ABillOfTwoProvidersSaysNothingOfAThird) {
+  settle(reserve("k1", "aws-1/m"), "r1", 10, 5);
+  settle(reserve("k2", "oai"), "r2", 20, 6);
+  BillScope scope;
+  scope.providers = {"openai", "coreweave"};
+  Reconciliation r = run("request_id,input_tokens,output_tokens\nr2,20,6\n", scope);
+  EXPECT_EQ(r.agreed, 1);
+  EXPECT_TRUE(r.exact()) << "the first call is not in this bill's reach";
+  EXPECT_EQ(r.ledger_tokens, 26);
+}
+
+// The provider counts a call on the day it came, the ledger on the day it ended.
+TEST_F(ReconcileTest, ACallOverMidnightAgreesWithTheBillThatHasIt) {
+  BillScope day;
+  day.to = at_;
+  settle(reserve("k1"), "r1", 10, 5);
+  at_ += std::chrono::seconds(3);
+  settle(reserve("k2"), "r2", 20, 6);
+  settle(reserve("k3"), "r3", 7, 7);
+  Reconciliation r = run("request_id,input_tokens,output_tokens\nr1,10,5\nr2,20,6\n", day);
+  EXPECT_EQ(r.agreed, 2);
+  EXPECT_TRUE(r.exact()) << "what came later stands in the next bill";
+  EXPECT_EQ(r.ledger_tokens, r.billed_tokens);
+}
+
 TEST_F(ReconcileTest, WhatWasCorrectedAgreesTheNextTime) {
   settle(reserve("k1"), "", 50, 50, true);
   LedgerRecord c;
@@ -188,12 +240,52 @@ TEST_F(ReconcileTest, AnAttemptThatWasSentTwiceAndBilledTwiceGetsARowMore) {
   EXPECT_EQ(r.added[0].billed.usage.output_tokens, 1);
 }
 
+// Its endpoint was taken out of the configuration, or this is a folder without one.
+TEST_F(ReconcileTest, WithoutAPriceTheMoneyStaysAsItWasBooked) {
+  settle(reserve("k1", "gone"), "", 50, 50, true, "0.5");
+  settle(reserve("k2", "gone"), "", 50, 50, true, "0.5");
+  settle(reserve("k3", "gone"), "", 50, 50, true, "0.5");
+  Reconciliation r =
+      run("idempotency_key,input_tokens,output_tokens,cost_usd\nk1,40,20,\nk2,40,20,0.25\n");
+  ASSERT_EQ(r.corrected.size(), 2u);
+  EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 40);
+  EXPECT_EQ(r.corrected[0].billed.cost.usd(), "0.5");
+  EXPECT_TRUE(r.corrected[0].billed.cost_known);
+  EXPECT_TRUE(r.corrected[0].billed.usage.estimated) << "the money is one still";
+  EXPECT_EQ(r.corrected[1].billed.cost.usd(), "0.25");
+  EXPECT_FALSE(r.corrected[1].billed.usage.estimated);
+  ASSERT_EQ(r.estimated.size(), 1u);
+  EXPECT_TRUE(r.estimated[0].billed.cost_known) << "nothing costs nothing";
+  EXPECT_TRUE(r.estimated[0].billed.cost.is_zero());
+}
+
 TEST_F(ReconcileTest, ABillInMoneyAloneSetsTheMoney) {
   settle(reserve("k1"), "r1", 50, 50, true);
   Reconciliation r = run("request_id,cost_usd\nr1,0.25\n");
   ASSERT_EQ(r.corrected.size(), 1u);
   EXPECT_EQ(r.corrected[0].billed.cost.usd(), "0.25");
   EXPECT_EQ(r.corrected[0].billed.usage.input_tokens, 50);
+}
+
+TEST(Bill, IsReadAgainAsItWasWritten) {
+  auto rows = trace::read_bill(
+      "request_id,call,time,provider,endpoint,region,model,tier,input_tokens,cache_read_tokens,"
+      "cost\n"
+      "r1,k1,2026-11-23T10:00:00.5Z,openai,oai,eu,gpt,flex,10,4,\n"
+      "r2,,,,,,,,,,0.25\n");
+  ASSERT_TRUE(rows) << rows.error().message;
+  auto again = trace::read_bill(trace::write_bill(*rows));
+  ASSERT_TRUE(again) << again.error().message;
+  ASSERT_EQ(again->size(), 2u);
+  const BillRow& row = again->front();
+  EXPECT_EQ(row.request_id + row.call_key + row.provider + row.endpoint + row.region + row.model +
+                row.tier,
+            "r1k1openaioaieugptflex");
+  EXPECT_EQ(row.at, rows->front().at);
+  EXPECT_EQ(row.usage, rows->front().usage);
+  EXPECT_FALSE(row.cost);
+  EXPECT_EQ((*again)[1].cost, Money::parse_usd("0.25").value());
+  EXPECT_FALSE((*again)[1].usage.known());
 }
 
 TEST(Bill, SaysWhichRowIsWrong) {
@@ -204,7 +296,9 @@ TEST(Bill, SaysWhichRowIsWrong) {
            Bad{"", "empty"},
            Bad{"request_id,input_tokens\nr1,many\n", "row 2"},
            Bad{"request_id,cost_usd\nr1,1\nr2,-1\n", "row 3"},
-           Bad{"request_id\nr1\n", "neither tokens nor a cost"},
+           Bad{"request_id\nr1\n", "nor cost_usd"},
+           Bad{"Date,Amount\n", "first line"},
+           Bad{"request_id,cost\nr1,\n", "neither tokens nor a cost"},
            Bad{"time,input_tokens\nyesterday,1\n", "RFC 3339"},
            Bad{"request_id,input_tokens\n\"r1,1\n", "no end"},
            Bad{"{\"request_id\":\"r\"}\n", "neither tokens"},

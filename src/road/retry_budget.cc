@@ -11,7 +11,7 @@ std::string RetryBudget::place_of(const catalog::Endpoint& endpoint) {
 }
 
 double RetryBudget::tokens(const Bucket& bucket, MonoTime now) const {
-  double seconds = static_cast<double>((now - bucket.at).count()) * 1e-9;
+  double seconds = to_seconds(now - bucket.at);
   return std::min(options_.burst, bucket.tokens + seconds * options_.per_second);
 }
 

@@ -280,6 +280,8 @@ struct Settings {
   ClassSettings classes;
   /// What orders endpoints that serve the same model, where an agent says nothing.
   Preference preference = Preference::kListed;
+  /// The same for data of low risk (contract/data_class.h); nullopt: as for all.
+  std::optional<Preference> low_risk;
   /// The region that calls leave from, for round trips and private links; empty: not known.
   std::string here;
   /// Where sessions' scratch data may lie, this server's own store among them; fewer than two: it

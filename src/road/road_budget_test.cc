@@ -48,6 +48,57 @@ TEST_F(RoadBudgetTest, ARefusalSendsNothing) {
       << "it says nothing about the endpoint";
 }
 
+TEST_F(RoadBudgetTest, AllAnswersOfACallAreReserved) {
+  add("one.test");
+  budgets({R"({"name":"few","tokens":900})"});
+  auto ask = [&](std::string_view more) {
+    std::string body = request_body(false);
+    body.insert(body.size() - 1, more);
+    return run(call_for(std::move(body)));
+  };
+  // Each fits, ten of them do not.
+  imposter("one.test").script(answer(200, chat_body("hi")));
+  EXPECT_TRUE(ask(R"(,"max_tokens":100)"));
+  auto ten = ask(R"(,"max_tokens":100,"n":10)");
+  ASSERT_FALSE(ten);
+  EXPECT_EQ(ten.error().error.reason, "budget_exceeded");
+  EXPECT_EQ(imposter("one.test").requests().size(), 1u);
+}
+
+TEST_F(RoadBudgetTest, ACallBeyondAWholeRateIsNotToldToComeBack) {
+  add("one.test");
+  budgets({R"({"name":"rate","tokens":300,"per":"minute"})"});
+  auto outcome = run(neutral_call());
+  ASSERT_FALSE(outcome);
+  EXPECT_EQ(outcome.error().error.reason, "budget_exceeded");
+  EXPECT_EQ(outcome.error().error.retry, Retry::kNever);
+  EXPECT_FALSE(outcome.error().error.retry_after);
+  EXPECT_NE(outcome.error().error.message.find("more than the whole budget"), std::string::npos);
+}
+
+TEST_F(RoadBudgetTest, ANumberThatNobodyMeansFreesNothing) {
+  add("one.test");
+  budgets({R"({"name":"few","tokens":900,"money":0.01})"});
+  auto hold = [&](std::string_view more) {
+    std::string body = request_body(false);
+    body.insert(body.size() - 1, more);
+    ModelCall call = call_for(std::move(body));
+    return ask_for(endpoints_[0], call.prompt, loop_.wall(), "", "", true);
+  };
+  for (std::string_view more : {R"(,"max_tokens":9223372036854775807)",
+                                R"(,"max_tokens":9223372036854775807,"n":9223372036854775807)",
+                                R"(,"max_tokens":-1000,"n":-5)"}) {
+    const Ask ask = hold(more);
+    EXPECT_GE(ask.output_tokens, 0) << more;
+    EXPECT_GT(ask.input_tokens + ask.output_tokens, 0) << more;
+    EXPECT_GT(ask.money, Money()) << more;
+  }
+  auto huge = run(call_for(R"({"model":"m","max_tokens":9223372036854775807,)"
+                           R"("messages":[{"role":"user","content":"hi"}]})"));
+  ASSERT_FALSE(huge);
+  EXPECT_EQ(huge.error().error.reason, "budget_exceeded");
+}
+
 TEST_F(RoadBudgetTest, AProviderBeyondItsBudgetIsPassedOver) {
   add("one.test");
   add("two.test");

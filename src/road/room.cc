@@ -14,7 +14,7 @@ constexpr Duration kForget = 60s;
 /// The load is a mean over about so long.
 constexpr Duration kWindow = 1s;
 /// A measured length moves the mean by this part.
-constexpr double kNewPart = 0.1;
+constexpr double kNewWaitPart = 0.1;
 /// What a call is taken to last before one was measured.
 constexpr double kUnknownLength = 1;
 
@@ -79,8 +79,8 @@ void Room::put(bool fast, Duration took, MonoTime now) {
   last_ = load();
   tell();
   if (took <= Duration::zero()) return;
-  double seconds = static_cast<double>(took.count()) * 1e-9;
-  seconds_ += seconds_ == 0 ? seconds : kNewPart * (seconds - seconds_);
+  double seconds = to_seconds(took);
+  seconds_ += seconds_ == 0 ? seconds : kNewWaitPart * (seconds - seconds_);
 }
 
 void Room::refused(MonoTime now) {

@@ -8,11 +8,11 @@ namespace drover::road {
 namespace {
 
 /// A measurement moves the mean by this part.
-constexpr double kNewPart = 0.2;
+constexpr double kNewLinkPart = 0.2;
 /// Fewer bytes say nothing of the pace.
 constexpr uint64_t kPaceBytesMin = 4096;
 
-double number(const catalog::Facts& facts, std::string_view name) {
+double number_of(const catalog::Facts& facts, std::string_view name) {
   const Json* value = facts.value(name);
   return value == nullptr ? 0 : value->number().value_or(0);
 }
@@ -211,7 +211,8 @@ ScratchPlaces::Cost ScratchPlaces::cost_between(size_t from, size_t to, uint64_t
   const std::string_view a_region = a.text("region");
   const std::string_view b_region = b.text("region");
   if (!same(a_region, b_region) && !linked(a, a_region, b, b_region)) {
-    out.usd = size * 1e-9 * (number(a, "egress_usd_per_gb") + number(b, "ingress_usd_per_gb"));
+    out.usd =
+        size * 1e-9 * (number_of(a, "egress_usd_per_gb") + number_of(b, "ingress_usd_per_gb"));
   }
   auto measured = pace_.find({stores_[from].name, stores_[to].name});
   if (measured != pace_.end()) {
@@ -220,7 +221,7 @@ ScratchPlaces::Cost ScratchPlaces::cost_between(size_t from, size_t to, uint64_t
   }
   double mbps = 0;
   for (const catalog::Facts* facts : {&a, &b}) {
-    if (double stated = number(*facts, "link_mbps"); stated > 0) {
+    if (double stated = number_of(*facts, "link_mbps"); stated > 0) {
       mbps = mbps == 0 ? stated : std::min(mbps, stated);
     }
   }
@@ -260,10 +261,10 @@ void ScratchPlaces::add(size_t first, float* scores) const {
 void ScratchPlaces::moved(const std::string& from, const std::string& to, uint64_t bytes,
                           Duration took) {
   if (bytes < kPaceBytesMin || took <= Duration::zero()) return;
-  const double now = static_cast<double>(bytes) / (static_cast<double>(took.count()) * 1e-9);
+  const double now = static_cast<double>(bytes) / to_seconds(took);
   if (pace_.size() > limits::kScratchStoresMax * limits::kScratchStoresMax) pace_.clear();
   double& mean = pace_[{from, to}];
-  mean = mean == 0 ? now : mean + kNewPart * (now - mean);
+  mean = mean == 0 ? now : mean + kNewLinkPart * (now - mean);
 }
 
 }  // namespace drover::road

@@ -8,7 +8,7 @@
 namespace drover::road {
 namespace {
 
-using Ids = std::vector<std::string>;
+using ScratchIds = std::vector<std::string>;
 
 class ScratchPlacesTest : public RoadFixture {
  protected:
@@ -50,15 +50,15 @@ class ScratchPlacesTest : public RoadFixture {
     }
     return out;
   }
-  Ids order(Preference preference, const std::string& at, uint64_t bytes) {
-    Ids out;
+  ScratchIds order(Preference preference, const std::string& at, uint64_t bytes) {
+    ScratchIds out;
     for (const auto& r : explain(preference, at, bytes).ranked) out.push_back(r.endpoint);
     return out;
   }
 
   PlacerParts parts_of_;
   std::unique_ptr<Placer> placer_;
-  Ids ladder_ = {"m"};
+  ScratchIds ladder_ = {"m"};
 };
 
 TEST_F(ScratchPlacesTest, TheNearestStoreTheReasonSaid) {
@@ -125,12 +125,12 @@ TEST_F(ScratchPlacesTest, DataThatIsThereAlreadyCountsByWhatMovingItCosts) {
   store("fra", R"({"fault_domain":"fra-1","region":"fra","egress_usd_per_gb":0.09,)"
                R"("link_mbps":800,"rtt_ms":{"iad":90}})");
   store("iad", R"({"fault_domain":"iad-1","region":"iad","ingress_usd_per_gb":0.01})");
-  EXPECT_EQ(order(Preference::kCheapest, "fra", 0), Ids({"away", "there"}));
-  EXPECT_EQ(order(Preference::kCheapest, "fra", 1'000), Ids({"away", "there"}));
-  EXPECT_EQ(order(Preference::kCheapest, "fra", 200'000'000), Ids({"there", "away"}));
-  EXPECT_EQ(order(Preference::kFastest, "fra", 200'000'000), Ids({"there", "away"}));
-  EXPECT_EQ(order(Preference::kCheapest, "iad", 200'000'000), Ids({"away", "there"}));
-  EXPECT_EQ(order(Preference::kListed, "iad", 200'000'000), Ids({"there", "away"}))
+  EXPECT_EQ(order(Preference::kCheapest, "fra", 0), ScratchIds({"away", "there"}));
+  EXPECT_EQ(order(Preference::kCheapest, "fra", 1'000), ScratchIds({"away", "there"}));
+  EXPECT_EQ(order(Preference::kCheapest, "fra", 200'000'000), ScratchIds({"there", "away"}));
+  EXPECT_EQ(order(Preference::kFastest, "fra", 200'000'000), ScratchIds({"there", "away"}));
+  EXPECT_EQ(order(Preference::kCheapest, "iad", 200'000'000), ScratchIds({"away", "there"}));
+  EXPECT_EQ(order(Preference::kListed, "iad", 200'000'000), ScratchIds({"there", "away"}))
       << "the catalog's order asks nothing";
   Explanation told = explain(Preference::kCheapest, "fra", 200'000'000);
   EXPECT_EQ(told.ranked[0].parts.scratch_usd, 0);

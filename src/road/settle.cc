@@ -3,10 +3,8 @@
 namespace drover::road {
 namespace {
 
-constexpr int64_t kBytesPerToken = 4;
-
 int64_t streamed_tokens(const Flight& flight) {
-  if (flight.visible_bytes > 0) return flight.visible_bytes / kBytesPerToken + 1;
+  if (flight.visible_bytes > 0) return flight.visible_bytes / providers::kBytesPerToken + 1;
   return flight.visible_events;
 }
 
@@ -15,14 +13,14 @@ int64_t answer_tokens(const Flight& flight, const providers::Answer& answer) {
   if (answer.openai_body) {
     // An OpenAI body is about 400 bytes around its message.
     int64_t bytes = static_cast<int64_t>(answer.openai_body->size()) - 400;
-    return bytes > 0 ? bytes / kBytesPerToken + 1 : 1;
+    return bytes > 0 ? bytes / providers::kBytesPerToken + 1 : 1;
   }
   const contract::Message& message = answer.response.message;
   size_t bytes = message.text().size() + message.refusal.size();
   for (const contract::ToolCall& call : message.tool_calls) {
     bytes += call.name.size() + call.arguments.size();
   }
-  return static_cast<int64_t>(bytes) / kBytesPerToken + 1;
+  return static_cast<int64_t>(bytes) / providers::kBytesPerToken + 1;
 }
 
 void fill(contract::Usage& usage, int64_t input, int64_t output) {

@@ -11,8 +11,6 @@ namespace {
 namespace genai = trace::genai;
 namespace own = trace::own;
 
-double seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
-
 struct TokenClass {
   std::string_view name;
   std::optional<int64_t> contract::Usage::* count;
@@ -146,18 +144,18 @@ void RoadMetrics::finished(const catalog::Endpoint& endpoint, std::string_view o
   if (lines.duration == nullptr) {
     lines.duration = &duration_->with({genai::kChat, otel_provider, endpoint.model, ""});
   }
-  lines.duration->observe(seconds(took));
+  lines.duration->observe(to_seconds(took));
   if (!streamed || first_token <= Duration::zero()) return;
   if (lines.first_chunk == nullptr) {
     lines.first_chunk = &first_chunk_->with({otel_provider, endpoint.model});
   }
-  lines.first_chunk->observe(seconds(first_token));
+  lines.first_chunk->observe(to_seconds(first_token));
 }
 
 void RoadMetrics::failed(std::string_view provider, std::string_view model, const Error& error,
                          Duration took) {
   if (duration_ == nullptr) return;
-  duration_->with({genai::kChat, provider, model, error_type(error)}).observe(seconds(took));
+  duration_->with({genai::kChat, provider, model, error_type(error)}).observe(to_seconds(took));
 }
 
 void RoadMetrics::drained(bool to_the_end) {

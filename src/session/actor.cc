@@ -151,6 +151,9 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
     bytes_since_ += static_cast<int64_t>(event.payload.size());
   }
   store::SessionRow index = row();
+  const bool is_signed = services_.signer != nullptr;
+  const uint64_t last = index.last_sequence;
+  std::string hash = is_signed ? index.last_hash : std::string();
   Context finish = ctx.detached();  // a commit that has begun is never abandoned half known
   committing_ = true;
   looked_ahead_ = false;
@@ -160,6 +163,7 @@ Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
   committing_ = false;
   if (!done) co_return done;
   tell_prepared();  // before all else that follows from the commit
+  if (is_signed) services_.signer->durable(state_.id, last, std::move(hash));
   if (looked_ahead_ && !offered_.empty()) services_.work->show(state_.id);
   reload_pause_ = kReloadFirst;
   notifier_->notify();

@@ -221,6 +221,7 @@ class Actor {
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                   bool ahead = false);
   void withdraw_work();
+  std::string class_of_result(const Command& command) const;
   /// Nobody does this effect any more.
   void put_down(uint64_t sequence);
   /// Effects of a turn run under its span, in the session's trace.

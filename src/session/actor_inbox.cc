@@ -214,6 +214,13 @@ Result<uint64_t> Actor::extension(Command& command, Batch& batch) {
       command.payload.set("tokens", it->tokens);
       command.payload.set("time_ms", static_cast<int64_t>(it->time.count() / 1'000'000));
     }
+  } else if (command.payload.get_string("budget") == "account" &&
+             !(state_.over_budget && state_.over_budget->scope == "account")) {
+    return refused(state_.over_budget
+                       ? "what stopped it is the budget of its " + state_.over_budget->scope +
+                             ": raise that (`drover session budget`)"
+                       : "no budget has stopped it",
+                   "not_open");
   } else {
     command.payload.set("request_id", "raise" + std::to_string(state_.last_sequence + 1));
   }
@@ -226,7 +233,7 @@ Result<uint64_t> Actor::extension(Command& command, Batch& batch) {
 
 Result<uint64_t> Actor::child_ended(Command& command, Batch& batch) {
   if (state_.status == Status::kEnded) return 0;
-  SessionId child(std::string(command.payload.get_string("child").value_or("")));
+  SessionId child(command.payload.get_text("child"));
   for (const ChildGroup& group : state_.groups) {
     for (const ChildTask& task : group.tasks) {
       if (task.child != child || task.ended) continue;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 #include "session/actor.h"
 #include "session/actor_drafts.h"
 #include "session/plan.h"
@@ -41,13 +42,21 @@ Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error
   Draft d = by(plan ? kind::kPlan : kind::kToolResult, std::move(payload), command.actor,
                command.sequence);
   d.attempt = command.attempt;
+  // Ignored or not, the journal holds what it says.
+  if (!plan) d.data_class = class_of_result(command);
   return batch.add(std::move(d));
+}
+
+/// What its queue's results bring, by the operator's word, and what this one states.
+std::string Actor::class_of_result(const Command& command) const {
+  return contract::join_texts(services_.effects->guard().brings(state_.agent.planner.name()),
+                              command.data_class);
 }
 
 Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   if (plan == nullptr) return fail(Code::kInvalidArgument, "this item asks for a 'plan'");
-  TRY_VOID(check_plan(*plan));
+  TRY_VOID(check_new_plan(*plan));
   TRY_VOID(check_waits(state_, *plan));
   put_down(command.sequence);
   Json payload = take_member(command.payload, "plan");
@@ -64,7 +73,7 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   const Json* plan = command.payload.find("plan");
   bool next = plan != nullptr && !plan->is_null();
   if (next) {
-    TRY_VOID(check_plan(*plan));
+    TRY_VOID(check_new_plan(*plan));
     TRY_VOID(check_waits(state_, *plan));
   }
   put_down(command.sequence);
@@ -78,7 +87,7 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   if (command.payload.get_bool("is_error").value_or(false)) payload.set("is_error", true);
   Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
-  d.data_class = services_.effects->guard().brings(state_.agent.planner.name());
+  d.data_class = class_of_result(command);
   TRY(uint64_t sequence, batch.add(std::move(d)));
   // What is next counts only if this was the last thing that the planner waited for, and if the
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.

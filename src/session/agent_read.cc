@@ -87,7 +87,7 @@ Result<std::optional<Duration>> seconds(const Json& object, std::string_view key
 
 Json seconds_json(Duration d) {
   if (d.count() % 1'000'000'000 == 0) return Json(int64_t{d.count() / 1'000'000'000});
-  return Json(static_cast<double>(d.count()) * 1e-9);
+  return Json(to_seconds(d));
 }
 
 }  // namespace drover::session::read

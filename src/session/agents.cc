@@ -108,7 +108,7 @@ Task<Result<void>> AgentRegistry::load(Context ctx) {
     CO_TRY(TenantId tenant, TenantId::parse(json.get_string("tenant").value_or("")));
     std::string name(json.get_string("name").value_or(""));
     Entry& entry = entries_[Key(tenant, name)];
-    entry.pinned = std::string(json.get_string("pinned").value_or(""));
+    entry.pinned = json.get_text("pinned");
     const Json* draining = json.find("draining");
     const Json* list = json.find("versions");
     if (draining == nullptr || draining->array_items() == nullptr || list == nullptr ||
@@ -119,7 +119,7 @@ Task<Result<void>> AgentRegistry::load(Context ctx) {
       if (v.string() != nullptr) entry.draining.insert(*v.string());
     }
     for (const Json& v : *list->array_items()) {
-      auto stored = specs.find(document + "@" + std::string(v.get_string("version").value_or("")));
+      auto stored = specs.find(document + "@" + v.get_text("version"));
       if (stored == specs.end()) {
         co_return fail(Code::kDataLoss, "a version of the stored agent " + document + " is gone");
       }

@@ -146,7 +146,7 @@ TEST(Budget, BeyondTheRuleAPersonDecides) {
   EXPECT_EQ(w.state(id).reason, "budget");
   Json asked = w.payload(id, kind::kWaitStarted);
   ExtensionDecision no;
-  no.request_id = std::string(asked.get_string("request_id").value_or(""));
+  no.request_id = asked.get_text("request_id");
   no.granted = false;
   no.explanation = "too dear";
   ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, no)));
@@ -210,13 +210,45 @@ TEST(Budget, ADecisionThatMakesNoSenseIsRefused) {
   EXPECT_NE(refused(d).find("at most"), std::string::npos);
   d.tokens = 5;
   d.budget = "patience";
-  EXPECT_NE(refused(d).find("step, session or tree"), std::string::npos);
+  EXPECT_NE(refused(d).find("step, session, tree or account"), std::string::npos);
   d.budget = "step";
   d.granted = false;
   EXPECT_NE(refused(d).find("name the request"), std::string::npos);
   d.request_id = "x77";
   EXPECT_NE(refused(d).find("no request 'x77' is open"), std::string::npos);
   EXPECT_EQ(w.count(id, kind::kBudgetExtensionDecided), 0u);
+}
+
+TEST(Budget, WhatABudgetOfTheServerStoppedTriesAgainWhenAPersonSaysSo) {
+  World w;
+  bool spent = true;
+  w.road.answer = [&](const contract::ChatRequest&) -> Result<Message> {
+    if (!spent) return say("ok");
+    return fail(Error(Code::kResourceExhausted, "the budget 'house' is $5.00 per day")
+                    .with_reason("budget_exceeded"));
+  };
+  SessionId id = w.create(agent(R"("limits":{"steps":9})"), "go");
+  w.loop.run_for(5s);
+  ASSERT_EQ(w.state(id).reason, "budget");
+  auto ask = [&](ExtensionDecision d) {
+    auto done = w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, std::move(d)));
+    w.loop.run_for(5s);
+    return done ? std::string("taken") : done.error().message;
+  };
+  ExtensionDecision d;
+  d.budget = "account";
+  d.tokens = 5;
+  EXPECT_NE(ask(d).find("raised in its configuration"), std::string::npos);
+  d.tokens.reset();
+  EXPECT_EQ(ask(d), "taken");
+  EXPECT_EQ(w.road.calls, 2);
+  EXPECT_EQ(w.state(id).reason, "budget") << "it is spent still";
+  spent = false;
+  EXPECT_EQ(ask(d), "taken");
+  EXPECT_EQ(w.state(id).messages.back().text(), "ok");
+  EXPECT_EQ(w.state(id).reason, "message");
+  EXPECT_EQ(w.count(id, kind::kBudgetExtensionDecided), 2u) << "who and when stands in the journal";
+  EXPECT_EQ(ask(d), "no budget has stopped it");
 }
 
 TEST(Budget, AnAgentOfVeryShortAnswersNeedsNoBudgetForLongOnes) {

@@ -44,20 +44,20 @@ const Builtin* find_tool(std::string_view tool) {
   return nullptr;
 }
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_call(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
 Result<Json> read_arguments(std::string_view arguments) {
   if (arguments.empty()) return Json::object();
   auto parsed = Json::parse(arguments);
-  if (!parsed || !parsed->is_object()) return bad("the arguments must be a JSON object");
+  if (!parsed || !parsed->is_object()) return bad_call("the arguments must be a JSON object");
   return std::move(*parsed);
 }
 
 Result<BuiltinStep> sleep_step(const Json& arguments, const PendingToolCall& call, WallTime now) {
   auto until = due_of(arguments, "seconds", now);
-  if (!until) return bad("'seconds' must be a number above 0, or 'until' an RFC 3339 time");
+  if (!until) return bad_call("'seconds' must be a number above 0, or 'until' an RFC 3339 time");
   BuiltinStep out;
   out.kind = contract::kind::kWaitStarted;
   out.payload.set("for", "timer").set("until", format_rfc3339(*until));
@@ -67,13 +67,14 @@ Result<BuiltinStep> sleep_step(const Json& arguments, const PendingToolCall& cal
 
 Result<BuiltinStep> signal_step(const Json& arguments, const PendingToolCall& call, WallTime now) {
   std::string name(arguments.get_string("name").value_or(""));
-  if (name.empty() || name.size() > limits::kLabelBytesMax) return bad("'name' names the signal");
+  if (name.empty() || name.size() > limits::kLabelBytesMax)
+    return bad_call("'name' names the signal");
   BuiltinStep out;
   out.kind = contract::kind::kWaitStarted;
   out.payload.set("for", "signal").set("name", std::move(name));
   if (arguments.find("timeout_s") != nullptr) {
     auto until = due_of(arguments, "timeout_s", now);
-    if (!until) return bad("'timeout_s' must be a number above 0");
+    if (!until) return bad_call("'timeout_s' must be a number above 0");
     out.payload.set("until", format_rfc3339(*until));
   }
   out.payload.set("call_index", call.call_index);
@@ -85,7 +86,7 @@ Result<BuiltinStep> extension_step(Json arguments, const PendingToolCall& call) 
   Json effects = Json::array();
   effects.push(arguments);
   auto checked = check_plan(Json::object().set("effects", std::move(effects)));
-  if (!checked) return bad(checked.error().message);
+  if (!checked) return bad_call(checked.error().message);
   BuiltinStep out;
   out.kind = contract::kind::kBudgetExtensionRequested;
   out.payload = extension_payload(arguments, "x" + std::to_string(call.sequence));

@@ -233,7 +233,7 @@ void begin_planned(const State& state, Drafts& out) {
   Json payload = Json::object();
   payload.set("effect", true);
   if (effect.kind == "wait") {
-    payload.set("for", std::string(body.get_string("for").value_or("")));
+    payload.set("for", body.get_text("for"));
     if (auto name = body.get_string("name")) payload.set("name", *name);
     if (auto question = body.get_string("question")) payload.set("question", *question);
     if (auto until = due_of(body, "seconds", state.last_time)) {

@@ -20,7 +20,7 @@ Json latency_json(const road::LatencyParts& parts) {
   return out;
 }
 
-Draft draft_for(const ModelTask& task, std::string_view kind, Json payload) {
+Draft model_draft(const ModelTask& task, std::string_view kind, Json payload) {
   Draft d;
   d.kind = std::string(kind);
   d.payload = std::move(payload);
@@ -79,7 +79,7 @@ void add_downgrade(const ModelTask& task, const road::Downgraded& now, std::vect
   if (now.rung.service_class) {
     payload.set("service_class", road::service_class_name(*now.rung.service_class));
   }
-  out.push_back(draft_for(task, contract::kind::kDowngrade, std::move(payload)));
+  out.push_back(model_draft(task, contract::kind::kDowngrade, std::move(payload)));
 }
 
 /// One failover event for each failed attempt that another one followed.
@@ -93,11 +93,11 @@ void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>
     payload.set("error", error_json(attempts[i].error));
     payload.set("took_us", micros(attempts[i].took));
     if (attempts[i].continued) payload.set("continued", true);
-    out.push_back(draft_for(task, contract::kind::kFailover, std::move(payload)));
+    out.push_back(model_draft(task, contract::kind::kFailover, std::move(payload)));
   }
 }
 
-Json result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
+Json model_result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
   const contract::ChatResponse& response = outcome.answer.response;
   Json out = Json::object();
   out.set("message", contract::to_json(response.message));
@@ -160,7 +160,7 @@ EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
                     Json billed = Json::object()) {
   Json payload = std::move(billed);
   payload.set("error", error_json(error));
-  out.drafts.push_back(draft_for(task, contract::kind::kModelResult, std::move(payload)));
+  out.drafts.push_back(model_draft(task, contract::kind::kModelResult, std::move(payload)));
   out.retry = error.retry != Retry::kNever;
   return out;
 }
@@ -172,7 +172,7 @@ EffectResult parked(const ModelTask& task, const Error& error, WallTime until) {
   Json payload = Json::object();
   payload.set("for", "batch").set("explanation", error.message);
   payload.set("until", format_rfc3339(until));
-  out.drafts.push_back(draft_for(task, contract::kind::kWaitStarted, std::move(payload)));
+  out.drafts.push_back(model_draft(task, contract::kind::kWaitStarted, std::move(payload)));
   return out;
 }
 
@@ -249,8 +249,8 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     out.tokens = tokens_of(failure.usage);
     out.cost = failure.cost;
     out.estimated = failure.usage.estimated;
-    out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided,
-                                   placement_json(failure.placement, task.data_class)));
+    out.drafts.push_back(model_draft(task, contract::kind::kPlacementDecided,
+                                     placement_json(failure.placement, task.data_class)));
     add_downgrade(task, failure.downgraded, out.drafts);
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
@@ -274,7 +274,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     Json where = co_await scratch_after(ctx, services, &task, *scratch, outcome->scratch);
     if (!where.is_null()) placed.set("scratch", std::move(where));
   }
-  out.drafts.push_back(draft_for(task, contract::kind::kPlacementDecided, std::move(placed)));
+  out.drafts.push_back(model_draft(task, contract::kind::kPlacementDecided, std::move(placed)));
   add_downgrade(task, outcome->downgraded, out.drafts);
   add_failovers(task, outcome->attempts, out.drafts);
   if (cut_by_budget(task, outcome->answer.response)) {
@@ -288,7 +288,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     if (outcome->cost_known) billed.set("cost_usd", outcome->cost.usd());
     co_return failed(task, cut, std::move(out), std::move(billed));
   }
-  Draft result = draft_for(task, contract::kind::kModelResult, result_json(task, *outcome));
+  Draft result = model_draft(task, contract::kind::kModelResult, model_result_json(task, *outcome));
   result.actor.type = "agent";
   result.actor.id = task.agent.name;
   out.drafts.push_back(std::move(result));

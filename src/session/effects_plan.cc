@@ -154,7 +154,8 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     Context bounded = ctx.with_timeout(timeout);
     if (told) {
       auto answer = co_await services.planner->ask(bounded, std::move(question));
-      Result<void> checked = answer ? check_plan(*answer) : tl::unexpected<Error>(answer.error());
+      Result<void> checked =
+          answer ? check_new_plan(*answer) : tl::unexpected<Error>(answer.error());
       if (checked) {
         Json payload = Json::object();
         payload.set("effects", *answer->find("effects")).set("planner", task.planner.name());

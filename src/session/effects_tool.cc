@@ -7,7 +7,7 @@
 namespace drover::session {
 namespace {
 
-Draft draft_for(const ToolTask& task, std::string_view kind, Json payload) {
+Draft tool_draft(const ToolTask& task, std::string_view kind, Json payload) {
   Draft d;
   d.kind = std::string(kind);
   d.payload = std::move(payload);
@@ -18,8 +18,8 @@ Draft draft_for(const ToolTask& task, std::string_view kind, Json payload) {
   return d;
 }
 
-Json result_json(const ToolTask& task, std::string content, bool is_error, Duration took,
-                 const tools::CallReport& report) {
+Json tool_result_json(const ToolTask& task, std::string content, bool is_error, Duration took,
+                      const tools::CallReport& report) {
   Json out = Json::object();
   out.set("call_id", task.call.id);
   out.set("name", task.call.name);
@@ -207,11 +207,11 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
     done.is_error = true;
   }
   if (!done.event_kind.empty()) {
-    out.drafts.push_back(draft_for(task, done.event_kind, std::move(done.event_payload)));
+    out.drafts.push_back(tool_draft(task, done.event_kind, std::move(done.event_payload)));
   }
-  Json result =
-      result_json(task, std::move(done.content), done.is_error, outcome.latency.total(), report);
-  Draft last = draft_for(task, contract::kind::kToolResult, std::move(result));
+  Json result = tool_result_json(task, std::move(done.content), done.is_error,
+                                 outcome.latency.total(), report);
+  Draft last = tool_draft(task, contract::kind::kToolResult, std::move(result));
   last.data_class = std::move(done.data_class);
   out.drafts.push_back(std::move(last));
   co_return out;

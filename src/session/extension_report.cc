@@ -8,10 +8,7 @@ namespace {
 
 namespace kind = contract::kind;
 
-std::string text(const Json& payload, std::string_view name) {
-  return std::string(payload.get_string(name).value_or(""));
-}
-int64_t number(const Json& payload, std::string_view name) {
+int64_t number_of(const Json& payload, std::string_view name) {
   return payload.get_int(name).value_or(0);
 }
 
@@ -20,8 +17,8 @@ int64_t number(const Json& payload, std::string_view name) {
 void ExtensionAnalysis::started(const Json& payload) {
   const Json* agent = payload.find("agent");
   if (agent == nullptr) return;
-  agent_ = text(*agent, "name");
-  version_ = text(*agent, "version");
+  agent_ = agent->get_text("name");
+  version_ = agent->get_text("version");
   const Json* tokens = agent->at("step_budget", "tokens");
   step_budget_ = tokens == nullptr ? 0 : tokens->integer().value_or(0);
   planner_ = agent->find("planner") != nullptr;
@@ -46,19 +43,19 @@ void ExtensionAnalysis::asked(const contract::Event& event, const Json& payload)
   out.agent = agent_;
   out.version = version_;
   out.step = step_;
-  out.request_id = text(payload, "request_id");
-  out.budget = text(payload, "budget");
-  out.reason_code = text(payload, "reason_code");
-  out.explanation = text(payload, "explanation");
-  out.expected_gain = text(payload, "expected_gain");
+  out.request_id = payload.get_text("request_id");
+  out.budget = payload.get_text("budget");
+  out.reason_code = payload.get_text("reason_code");
+  out.explanation = payload.get_text("explanation");
+  out.expected_gain = payload.get_text("expected_gain");
   out.asked = event.time;
-  out.tokens_asked = number(payload, "tokens");
-  out.time_ms_asked = number(payload, "time_ms");
+  out.tokens_asked = number_of(payload, "tokens");
+  out.time_ms_asked = number_of(payload, "time_ms");
   cases_.push_back(std::move(out));
 }
 
 void ExtensionAnalysis::decided(const contract::Event& event, const Json& payload) {
-  std::string id = text(payload, "request_id");
+  std::string id = payload.get_text("request_id");
   auto it = std::find_if(cases_.begin(), cases_.end(),
                          [&](const ExtensionCase& c) { return c.request_id == id && !c.decided; });
   if (it == cases_.end()) {  // a raise that nobody asked for
@@ -71,15 +68,15 @@ void ExtensionAnalysis::decided(const contract::Event& event, const Json& payloa
   }
   it->decided = true;
   it->granted = payload.get_bool("granted").value_or(false);
-  it->by = text(payload, "by");
+  it->by = payload.get_text("by");
   it->decider = event.actor.id;
   if (it->by.empty()) it->by = event.actor.type == "system" ? "rule" : "person";
-  it->decision_explanation = text(payload, "explanation");
+  it->decision_explanation = payload.get_text("explanation");
   it->decided_after = event.time - it->asked;
   if (!it->granted) return;
   if (in_call_) it->counts_for = turn_;
-  it->tokens_granted = number(payload, "tokens");
-  it->time_ms_granted = number(payload, "time_ms");
+  it->tokens_granted = number_of(payload, "tokens");
+  it->time_ms_granted = number_of(payload, "time_ms");
 }
 
 void ExtensionAnalysis::came_of_it(bool well) {
@@ -90,7 +87,7 @@ void ExtensionAnalysis::came_of_it(bool well) {
 
 void ExtensionAnalysis::settled(const contract::Event& event, const Json& payload) {
   auto turn = turn_of_.find(event.causation);
-  settled_[turn == turn_of_.end() ? turn_ : turn->second] += number(payload, "tokens");
+  settled_[turn == turn_of_.end() ? turn_ : turn->second] += number_of(payload, "tokens");
 }
 
 void ExtensionAnalysis::rewarded(const Json& payload) {
@@ -127,10 +124,10 @@ void ExtensionAnalysis::take(const contract::Event& event) {
   } else if (k == kind::kReward) {
     rewarded(*payload);
   } else if (k == kind::kSessionEnded) {
-    came_of_it(text(*payload, "reason") == "completed");
+    came_of_it(payload->get_text("reason") == "completed");
   } else if (payload->find("ignored") == nullptr) {  // an answer or a plan, or why there is none
     if (k == kind::kModelResult) in_call_ = false;
-    bool cut = text(*payload, "finish_reason") == "length";
+    bool cut = payload->get_text("finish_reason") == "length";
     came_of_it(payload->find("error") == nullptr && !cut);
   }
 }

@@ -20,10 +20,6 @@ bool push_queued(State& state) {
   return any;
 }
 
-std::string text(const Json& payload, std::string_view key) {
-  return std::string(payload.get_string(key).value_or(""));
-}
-
 std::optional<WallTime> time(const Json& payload, std::string_view key) {
   auto written = payload.get_string(key);
   if (!written) return std::nullopt;
@@ -63,12 +59,12 @@ Result<void> on_started(State& state, const Event& event, const Json& payload) {
   TRY(state.agent, AgentSpec::from_json(*agent));
   inherit(state, state.agent.data_class);
   state.id = event.session;
-  state.tenant = TenantId(text(payload, "tenant"));
-  state.trace_id = text(payload, "trace_id");
-  state.key = text(payload, "key");
-  state.root = SessionId(text(payload, "root"));
+  state.tenant = TenantId(payload.get_text("tenant"));
+  state.trace_id = payload.get_text("trace_id");
+  state.key = payload.get_text("key");
+  state.root = SessionId(payload.get_text("root"));
   if (state.root.empty()) state.root = state.id;
-  state.parent = SessionId(text(payload, "parent"));
+  state.parent = SessionId(payload.get_text("parent"));
   state.parent_sequence = index(payload, "parent_sequence").value_or(0);
   state.depth = payload.get_int("depth").value_or(0);
   state.tree = state.agent.tree;
@@ -113,9 +109,9 @@ Result<void> on_observation(State& state, const Event& event, const Json& payloa
 
 Result<void> on_ended(State& state, const Json& payload) {
   state.status = Status::kEnded;
-  state.reason = text(payload, "reason");
+  state.reason = payload.get_text("reason");
   if (state.reason.empty()) state.reason = "completed";
-  state.result = text(payload, "result");
+  state.result = payload.get_text("result");
   state.model_call.reset();
   state.plan.reset();
   state.tool_calls.clear();
@@ -151,8 +147,8 @@ Result<void> on_downgrade(State& state, const Event& event, const Json& payload)
   state.standing = Standing();
   state.standing.level = *level;
   if (*level == 0) return {};
-  state.standing.what = text(payload, "to");
-  state.standing.why = text(payload, "reason");
+  state.standing.what = payload.get_text("to");
+  state.standing.why = payload.get_text("reason");
   state.standing.serial = payload.get_bool("parallel_tool_calls") == false;
   return {};
 }
@@ -160,7 +156,7 @@ Result<void> on_downgrade(State& state, const Event& event, const Json& payload)
 /// Where its scratch data lies from now on.
 Result<void> on_placement(State& state, const Event& event, const Json& payload) {
   const Json* scratch = payload.find("scratch");
-  if (scratch != nullptr) state.scratch_store = text(*scratch, "store");
+  if (scratch != nullptr) state.scratch_store = scratch->get_text("store");
   return {};
 }
 

@@ -12,7 +12,7 @@ Duration millis(const Json& payload, std::string_view key) {
 }
 
 /// The tool call whose intent has that sequence.
-std::optional<uint64_t> call_of(const State& state, uint64_t sequence) {
+std::optional<uint64_t> budgeted_call(const State& state, uint64_t sequence) {
   for (const PendingToolCall& call : state.tool_calls) {
     if (sequence != 0 && call.sequence == sequence) return call.call_index;
   }
@@ -28,7 +28,7 @@ std::string decision_text(bool granted, const Json& payload) {
   } else {
     out = "Refused.";
   }
-  std::string why = text(payload, "explanation");
+  std::string why = payload.get_text("explanation");
   return why.empty() ? out : out + " " + why;
 }
 
@@ -47,6 +47,7 @@ void raise(State& state, const Json& payload, bool tree) {
 void grant(State& state, const Json& payload) {
   std::string_view budget = payload.get_string("budget").value_or("step");
   if (budget == "tree" || budget == "session") return raise(state, payload, budget == "tree");
+  if (budget == "account") return;  // it is kept elsewhere: the session tries again
   int64_t tokens = payload.get_int("tokens").value_or(0);
   Duration time = millis(payload, "time_ms");
   state.step.time_granted += time;
@@ -56,7 +57,7 @@ void grant(State& state, const Json& payload) {
     state.step.next_tokens += tokens;
     state.step.next_time += time;
   }
-  if (text(payload, "by").starts_with("rule:")) {
+  if (payload.get_text("by").starts_with("rule:")) {
     ++state.extensions_granted;
     state.extension_tokens_granted += tokens;
     state.extension_time_granted += time;
@@ -95,12 +96,12 @@ Result<void> on_settled(State& state, const Event& event, const Json& payload) {
 
 Result<void> on_exceeded(State& state, const Event& event, const Json& payload) {
   // What was used beyond a reservation is a fact; only a refusal or a cut stops the session.
-  std::string effect = text(payload, "effect");
+  std::string effect = payload.get_text("effect");
   if (effect != "refused" && effect != "cut") return {};
   OverBudget over;
-  over.budget = text(payload, "budget");
-  over.scope = text(payload, "scope");
-  over.limit = text(payload, "limit");
+  over.budget = payload.get_text("budget");
+  over.scope = payload.get_text("scope");
+  over.limit = payload.get_text("limit");
   if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
   state.over_budget = std::move(over);
   if (state.model_call && state.model_call->sequence == event.causation) {
@@ -115,10 +116,10 @@ Result<void> on_exceeded(State& state, const Event& event, const Json& payload) 
 Result<void> on_extension_requested(State& state, const Event& event, const Json& payload) {
   Extension e;
   e.sequence = event.sequence;
-  e.request_id = text(payload, "request_id");
+  e.request_id = payload.get_text("request_id");
   e.tokens = payload.get_int("tokens").value_or(0);
   e.time = millis(payload, "time_ms");
-  e.call_index = call_of(state, event.causation);
+  e.call_index = budgeted_call(state, event.causation);
   if (PendingToolCall* call = e.call_index ? state.find_call(*e.call_index) : nullptr) {
     call->waiting = true;
   }
@@ -128,7 +129,7 @@ Result<void> on_extension_requested(State& state, const Event& event, const Json
 }
 
 Result<void> on_extension_decided(State& state, const Event& event, const Json& payload) {
-  std::string request = text(payload, "request_id");
+  std::string request = payload.get_text("request_id");
   bool granted = payload.get_bool("granted").value_or(false);
   state.last_extension_granted = granted;
   if (granted) {

@@ -10,11 +10,11 @@ using contract::Message;
 
 contract::ToolCall tool_call_of(const State& state, const Json& body, size_t position) {
   contract::ToolCall call;
-  call.id = text(body, "id");
+  call.id = body.get_text("id");
   if (call.id.empty()) {
     call.id = "call_" + std::to_string(state.tool_calls_total + position);
   }
-  call.name = text(body, "name");
+  call.name = body.get_text("name");
   const Json* arguments = body.find("arguments");
   if (arguments == nullptr || arguments->is_null()) {
     call.arguments = "{}";
@@ -48,11 +48,11 @@ bool take_effect(State& state, const Json& effect, Message& turn) {
   } else if (kind == "model_call") {
     take_model_call(state, effect);
   } else if (kind == "say") {
-    state.messages.push_back(Message::of_text(contract::Role::kAssistant, text(effect, "text")));
+    state.messages.push_back(Message::of_text(contract::Role::kAssistant, effect.get_text("text")));
     return false;
   } else if (kind == "spawn") {
     if (auto group = plan_group(effect)) add_group(state, std::move(*group));
-  } else if (kind == "wait" && text(effect, "for") == "message") {
+  } else if (kind == "wait" && effect.get_text("for") == "message") {
     return false;
   } else {
     PlannedEffect later;

@@ -55,7 +55,7 @@ Result<void> on_child_spawned(State& state, const Event& event, const Json& payl
       if (!wanted || task.index != *wanted) continue;
       if (task.sequence != 0) return broken(event, "the child was already spawned");
       task.sequence = event.sequence;
-      task.child = SessionId(text(payload, "child"));
+      task.child = SessionId(payload.get_text("child"));
       if (const Json* spec = payload.find("spec")) task.spec = *spec;
       ++state.spawns;
       return {};
@@ -66,13 +66,13 @@ Result<void> on_child_spawned(State& state, const Event& event, const Json& payl
 
 Result<void> on_child_ended(State& state, const Event& event, const Json& payload) {
   ChildGroup* group = nullptr;
-  ChildTask* task = find_task(state, SessionId(text(payload, "child")), &group);
+  ChildTask* task = find_task(state, SessionId(payload.get_text("child")), &group);
   if (task == nullptr) return broken(event, "no such child");
   if (task->ended) return broken(event, "the child has already ended");
   task->ended = true;
   task->spec = Json();
-  task->reason = text(payload, "reason");
-  task->result = text(payload, "result");
+  task->reason = payload.get_text("reason");
+  task->result = payload.get_text("result");
   if (task->reason == "refused") --state.spawns;
   // A child that was refused is no result: it counts only once nothing else can come.
   size_t ended = 0, results = 0;

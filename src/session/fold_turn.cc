@@ -129,7 +129,7 @@ Result<void> on_tool_call(State& state, const Event& event, const Json& payload)
   }
   if (pending.sequence != 0) return broken(event, "the tool call was already decided");
   pending.sequence = event.sequence;
-  pending.executor = text(payload, "executor");
+  pending.executor = payload.get_text("executor");
   if (auto arguments = payload.get_string("arguments")) pending.call.arguments = *arguments;
   if (pending.executor == kBuiltinExecutor) begin_builtin(state, pending);
   return {};
@@ -149,7 +149,7 @@ Result<void> on_tool_result(State& state, const Event& event, const Json& payloa
   if (mine->done) return broken(event, "a second accepted result");
   mine->done = true;
   mine->ready = mine->waiting = false;
-  mine->content = text(payload, "content");
+  mine->content = payload.get_text("content");
   mine->is_error = payload.get_bool("is_error").value_or(false);
   if (!all_done) return {};
   // Results follow in the order of the calls, whatever order they came in.

@@ -8,7 +8,7 @@ namespace drover::session::folding {
 namespace {
 
 std::string explained(const Json& payload, std::string text_before) {
-  std::string why = text(payload, "explanation");
+  std::string why = payload.get_text("explanation");
   return why.empty() ? text_before + "." : text_before + ": " + why;
 }
 
@@ -23,7 +23,7 @@ std::string signal_text(const Json& payload) {
 void resolve_approval(State& state, const Wait& wait, const Json& payload) {
   PendingToolCall* call = wait.call_index ? state.find_call(*wait.call_index) : nullptr;
   if (call == nullptr) return;  // a question of a planner: it reads the event
-  std::string outcome = text(payload, "outcome");
+  std::string outcome = payload.get_text("outcome");
   if (outcome == "approved" || outcome == "edited") {
     call->approved = true;
     call->waiting = false;
@@ -42,11 +42,11 @@ void resolve_approval(State& state, const Wait& wait, const Json& payload) {
 Result<void> on_wait_started(State& state, const Event& event, const Json& payload) {
   Wait wait;
   wait.sequence = event.sequence;
-  wait.what = text(payload, "for");
+  wait.what = payload.get_text("for");
   wait.until = time(payload, "until");
-  wait.name = text(payload, "name");
+  wait.name = payload.get_text("name");
   wait.call_index = index(payload, "call_index");
-  wait.request_id = text(payload, "request_id");
+  wait.request_id = payload.get_text("request_id");
   if (PendingToolCall* call = wait.call_index ? state.find_call(*wait.call_index) : nullptr) {
     call->waiting = true;
   }
@@ -68,7 +68,7 @@ Result<void> on_wait_resolved(State& state, const Event& event, const Json& payl
   if (it == state.waits.end()) return broken(event, "no such wait is open");
   Wait wait = std::move(*it);
   state.waits.erase(it);
-  std::string outcome = text(payload, "outcome");
+  std::string outcome = payload.get_text("outcome");
   if (wait.what == "approval") {
     resolve_approval(state, wait, payload);
   } else if (wait.what == "timer") {
@@ -89,7 +89,7 @@ Result<void> on_wait_resolved(State& state, const Event& event, const Json& payl
 Result<void> on_signal(State& state, const Event& event, const Json& payload) {
   Signal signal;
   signal.sequence = event.sequence;
-  signal.name = text(payload, "name");
+  signal.name = payload.get_text("name");
   if (const Json* body = payload.find("payload")) signal.payload = *body;
   state.signals.push_back(std::move(signal));
   return {};

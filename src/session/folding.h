@@ -10,7 +10,6 @@ using contract::Event;
 tl::unexpected<Error> broken(const Event& event, std::string why);
 /// Messages that came during the turn; true if there were any.
 bool push_queued(State& state);
-std::string text(const Json& payload, std::string_view key);
 std::optional<WallTime> time(const Json& payload, std::string_view key);
 std::optional<uint64_t> index(const Json& payload, std::string_view key);
 Money money(const Json& payload, std::string_view key);

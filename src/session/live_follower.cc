@@ -48,7 +48,7 @@ void copy_member(const Json& from, Json& to, std::string_view name) {
 }
 
 /// The call that an attempt belongs to.
-uint64_t call_of(const Event& event) {
+uint64_t call_of_event(const Event& event) {
   return event.attempt > 1 ? event.causation : event.sequence;
 }
 
@@ -181,7 +181,7 @@ Result<void> LiveFollower::take(const Event& event, Out& out) {
 
 void LiveFollower::take_model_call(const Event& event, Out& out) {
   wait_told_ = false;
-  const uint64_t call = call_of(event);
+  const uint64_t call = call_of_event(event);
   if (open_ && open_->sequence == call) {
     if (event.attempt > open_->attempt) reset(event.attempt, out);
     return;

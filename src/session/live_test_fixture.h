@@ -170,8 +170,8 @@ struct LiveClient {
       call = LivePosition();
     }
     std::string name(event.name);
-    if (name == "waiting") name += " " + std::string(data.get_string("for").value_or(""));
-    if (name == "tool_call") name += " " + std::string(data.get_string("name").value_or(""));
+    if (name == "waiting") name += " " + data.get_text("for");
+    if (name == "tool_call") name += " " + data.get_text("name");
     if (name != "delta") told.push_back(name);
   }
   void begin(uint64_t sequence, uint32_t attempt) {

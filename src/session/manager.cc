@@ -181,7 +181,7 @@ Result<Command> SessionManager::start_command(const Principal& who, NewSession s
     if (!spec.agent.planner.set()) {
       return fail(Code::kInvalidArgument, "a first plan needs an agent with a planner");
     }
-    TRY_VOID(check_plan(spec.plan));
+    TRY_VOID(check_new_plan(spec.plan));
     start.payload.set("plan", std::move(spec.plan));
   }
   return start;
@@ -329,6 +329,9 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   row.spent.cost = state.cost;
   row.spent.spawns = state.spawns;
   CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
+  if (services_.signer != nullptr) {
+    services_.signer->durable(id, state.last_sequence, state.last_hash);
+  }
   co_return id;
 }
 

@@ -54,7 +54,8 @@ struct Resolution {
 struct ExtensionDecision {
   std::string request_id;
   bool granted = true;
-  /// "step", "session" (steps), or "tree". A request is always of the step.
+  /// "step", "session" (steps), "tree", or "account": a budget of the server had stopped it, and it
+  /// tries again. A request is always of the step.
   std::string budget = "step";
   std::optional<int64_t> tokens;
   std::optional<Duration> time;
@@ -98,6 +99,8 @@ struct LeaseRequest {
 /// What a worker hands back for its lease: exactly one of plan and content, or error.
 struct WorkResult {
   Json body;  // {"plan"}, {"content", "is_error"?, "plan"?} or {"error"}
+  /// Of its content, as text; the operator's word for the queue is joined to it.
+  std::string data_class;
   /// Lease the session's next item to the same worker.
   bool next = false;
   Duration lease_time = limits::kLeaseTime;

@@ -90,6 +90,9 @@ Task<Result<void>> SessionManager::append_purge(Context ctx, store::SessionRow* 
   Context finish = ctx.detached();
   CO_TRY_VOID(
       co_await services_.journal->append(finish, std::move(written), expected, std::move(events)));
+  if (services_.signer != nullptr) {
+    services_.signer->durable(after.id, after.last_sequence, after.last_hash);
+  }
   *row = std::move(after);
   co_return Result<void>();
 }

@@ -46,8 +46,14 @@ Json decision_payload(const ExtensionDecision& decision) {
 
 Result<void> check_decision(const ExtensionDecision& d) {
   bool raise = d.request_id.empty();
-  if (d.budget != "step" && d.budget != "session" && d.budget != "tree") {
-    return fail(Code::kInvalidArgument, "'budget' must be step, session or tree");
+  bool amount = d.tokens || d.time || d.cost || d.steps || d.spawns;
+  if (d.budget == "account" && amount) {
+    return fail(Code::kInvalidArgument,
+                "a budget of the server is raised in its configuration or on its key; without "
+                "amounts the session tries again");
+  }
+  if (d.budget != "step" && d.budget != "session" && d.budget != "tree" && d.budget != "account") {
+    return fail(Code::kInvalidArgument, "'budget' must be step, session, tree or account");
   }
   bool negative = d.tokens.value_or(0) < 0 || d.steps.value_or(0) < 0 || d.spawns.value_or(0) < 0 ||
                   d.time.value_or(Duration{}) < Duration{} || d.cost.value_or(Money()) < Money();
@@ -57,8 +63,7 @@ Result<void> check_decision(const ExtensionDecision& d) {
     return fail(Code::kInvalidArgument, "a budget is raised by at most " +
                                             std::to_string(limits::kBudgetAmountMax) + " at once");
   }
-  bool amount = d.tokens || d.time || d.cost || d.steps || d.spawns;
-  if (raise && !amount) {
+  if (raise && !amount && d.budget != "account") {
     return fail(Code::kInvalidArgument,
                 "say how much more: tokens, time_s, cost_usd, steps or spawns");
   }

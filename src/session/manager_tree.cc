@@ -8,7 +8,7 @@
 namespace drover::session {
 namespace {
 
-constexpr size_t kSlice = 500;
+constexpr size_t kTreeSlice = 500;
 constexpr Duration kPersistFirst = 50ms;
 constexpr Duration kPersistMost = 5s;
 constexpr int kDropTries = 3;
@@ -194,7 +194,7 @@ Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent
   store::SessionFilter filter;
   filter.parent = parent;
   filter.open = true;
-  filter.limit = kSlice;
+  filter.limit = kTreeSlice;
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
@@ -238,7 +238,7 @@ Task<void> SessionManager::save(Context ctx, SessionId session, store::Snapshot 
 
 Task<Result<size_t>> SessionManager::wake_all(Context ctx, store::SessionFilter filter) {
   size_t woken = 0;
-  filter.limit = kSlice;
+  filter.limit = kTreeSlice;
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
@@ -258,7 +258,7 @@ Task<Result<size_t>> SessionManager::wake_all(Context ctx, store::SessionFilter 
 Task<Result<void>> SessionManager::finish_ends(Context ctx) {
   store::SessionFilter filter;
   filter.pending = store::kReportToParent | store::kCancelChildren;
-  filter.limit = kSlice;
+  filter.limit = kTreeSlice;
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (store::SessionRow& row : rows) {

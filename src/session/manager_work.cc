@@ -70,6 +70,7 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   c.sequence = key.sequence;
   c.attempt = key.attempt;
   c.payload = std::move(result.body);
+  c.data_class = std::move(result.data_class);
   SessionId session = key.session;
   bool told = false;
   Ahead<uint64_t> meanwhile;

@@ -1,13 +1,14 @@
 #include "session/plan.h"
 
 #include <algorithm>
+#include <array>
 
 #include "base/limits/session.h"
 
 namespace drover::session {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_plan(std::string message) {
   return tl::unexpected<Error>(
       Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_plan"));
 }
@@ -37,26 +38,27 @@ Result<void> check_wait(const Json& body) {
   if (what == "message") return {};
   bool until = has_text(body, "until");
   if (until && !parse_rfc3339(*body.get_string("until"))) {
-    return bad("'until' must be an RFC 3339 time");
+    return bad_plan("'until' must be an RFC 3339 time");
   }
   if (body.find("seconds") != nullptr && !good_seconds(body, "seconds")) {
-    return bad("'seconds' must be a number above 0");
+    return bad_plan("'seconds' must be a number above 0");
   }
   if (what == "timer") {
-    if (!until && body.find("seconds") == nullptr) return bad("a timer needs 'seconds' or 'until'");
+    if (!until && body.find("seconds") == nullptr)
+      return bad_plan("a timer needs 'seconds' or 'until'");
     return {};
   }
   if (what == "signal")
-    return has_text(body, "name") ? Result<void>() : bad("a signal needs a 'name'");
+    return has_text(body, "name") ? Result<void>() : bad_plan("a signal needs a 'name'");
   if (what == "approval") {
-    return has_text(body, "question") ? Result<void>() : bad("an approval needs a 'question'");
+    return has_text(body, "question") ? Result<void>() : bad_plan("an approval needs a 'question'");
   }
-  return bad("'for' must be message, timer, signal or approval");
+  return bad_plan("'for' must be message, timer, signal or approval");
 }
 
 Result<void> check_extension(const Json& body) {
   if (!has_text(body, "reason_code") || !has_text(body, "explanation")) {
-    return bad("a request_extension needs 'reason_code' and 'explanation'");
+    return bad_plan("a request_extension needs 'reason_code' and 'explanation'");
   }
   // Nought of one beside the other is as good as none.
   const Json* tokens = body.find("tokens");
@@ -64,43 +66,53 @@ Result<void> check_extension(const Json& body) {
   bool some_tokens = tokens != nullptr && !tokens->is_null() && tokens->integer() != 0;
   bool some_time = time != nullptr && !time->is_null() && time->number() != 0;
   if (some_tokens && !good_count(body, "tokens")) {
-    return bad("'tokens' must be a whole number from 0 to " +
-               std::to_string(limits::kBudgetAmountMax));
+    return bad_plan("'tokens' must be a whole number from 0 to " +
+                    std::to_string(limits::kBudgetAmountMax));
   }
   if (some_time && !good_seconds(body, "time_s")) {
-    return bad("'time_s' must be a number of seconds from 0 to 100 years");
+    return bad_plan("'time_s' must be a number of seconds from 0 to 100 years");
   }
   if (!some_time && !some_tokens) {
-    return bad("a request_extension needs 'tokens' or 'time_s' above 0");
+    return bad_plan("a request_extension needs 'tokens' or 'time_s' above 0");
+  }
+  return {};
+}
+
+Result<void> check_model_call_members(const Json& body) {
+  for (const Json::Member& m : *body.members()) {
+    constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
+    if (std::find(kKnown.begin(), kKnown.end(), m.first) != kKnown.end()) continue;
+    return bad_plan("unknown member '" + m.first +
+                    "' (a model_call has models, output_tokens and needs)");
   }
   return {};
 }
 
 Result<void> check_model_call(const Json& body) {
   if (!good_count(body, "output_tokens")) {
-    return bad("'output_tokens' must be a whole number of at least 1");
+    return bad_plan("'output_tokens' must be a whole number of at least 1");
   }
   if (const Json* needs = body.find("needs"); needs != nullptr && !needs->is_null()) {
     auto read = policy::Needs::from_json(*needs);
-    if (!read) return bad(read.error().message);
+    if (!read) return bad_plan(read.error().message);
   }
   const Json* models = body.find("models");
   if (models == nullptr || models->is_null()) return {};
   const Json::Array* names = models->array_items();
   auto is_name = [](const Json& m) { return m.string() != nullptr && !m.string()->empty(); };
   if (names == nullptr || !std::all_of(names->begin(), names->end(), is_name)) {
-    return bad("'models' must be a list of names");
+    return bad_plan("'models' must be a list of names");
   }
   return {};
 }
 
 Result<void> check_tool_call(const Json& body) {
-  if (!has_text(body, "name")) return bad("a tool_call needs a 'name'");
+  if (!has_text(body, "name")) return bad_plan("a tool_call needs a 'name'");
   const Json* arguments = body.find("arguments");
   if (arguments == nullptr || arguments->is_null() || arguments->is_object()) return {};
   const std::string* written = arguments->string();
   if (written == nullptr || !Json::parse(*written)) {
-    return bad("'arguments' must be an object or JSON text");
+    return bad_plan("'arguments' must be an object or JSON text");
   }
   return {};
 }
@@ -110,7 +122,7 @@ Result<void> check_effect(std::string_view kind, const Json& body) {
   if (kind == "model_call") return check_model_call(body);
   if (kind == "tool_call") return check_tool_call(body);
   if (kind == "say") {
-    return body.get_string("text") ? Result<void>() : bad("a say needs a 'text'");
+    return body.get_string("text") ? Result<void>() : bad_plan("a say needs a 'text'");
   }
   if (kind == "wait") return check_wait(body);
   if (kind == "spawn") {
@@ -118,8 +130,8 @@ Result<void> check_effect(std::string_view kind, const Json& body) {
     return {};
   }
   if (kind == "request_extension") return check_extension(body);
-  return bad("unknown kind '" + std::string(kind) +
-             "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
+  return bad_plan("unknown kind '" + std::string(kind) +
+                  "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
 }
 
 }  // namespace
@@ -127,20 +139,31 @@ Result<void> check_effect(std::string_view kind, const Json& body) {
 Result<void> check_plan(const Json& plan) {
   const Json* effects = plan.find("effects");
   const Json::Array* items = effects == nullptr ? nullptr : effects->array_items();
-  if (items == nullptr) return bad("a plan is an object with the list 'effects'");
+  if (items == nullptr) return bad_plan("a plan is an object with the list 'effects'");
   if (items->size() > limits::kPlanEffectsMax) {
-    return bad("a plan has at most " + std::to_string(limits::kPlanEffectsMax) + " effects");
+    return bad_plan("a plan has at most " + std::to_string(limits::kPlanEffectsMax) + " effects");
   }
   const Json* end = nullptr;
   for (const Json& item : *items) {
     const auto at = [&] { return "effect " + std::to_string(&item - items->data() + 1); };
-    if (!item.is_object()) return bad(at() + " must be an object with a 'kind'");
+    if (!item.is_object()) return bad_plan(at() + " must be an object with a 'kind'");
     const std::string_view kind = item.get_string("kind").value_or("");
     auto checked = check_effect(kind, item);
-    if (!checked) return bad(at() + ": " + checked.error().message);
+    if (!checked) return bad_plan(at() + ": " + checked.error().message);
     if (end == nullptr && kind == "end") end = &item;
   }
-  if (end != nullptr && end != &items->back()) return bad("nothing may follow an 'end'");
+  if (end != nullptr && end != &items->back()) return bad_plan("nothing may follow an 'end'");
+  return {};
+}
+
+Result<void> check_new_plan(const Json& plan) {
+  TRY_VOID(check_plan(plan));
+  const Json::Array& effects = *plan.find("effects")->array_items();
+  for (size_t i = 0; i < effects.size(); ++i) {
+    if (effects[i].get_string("kind") != "model_call") continue;
+    auto known = check_model_call_members(effects[i]);
+    if (!known) return bad_plan("effect " + std::to_string(i + 1) + ": " + known.error().message);
+  }
   return {};
 }
 
@@ -151,17 +174,18 @@ Result<void> check_waits(const State& state, const Json& plan) {
   const Json::Array& effects = *plan.find("effects")->array_items();
   auto more = static_cast<size_t>(std::count_if(effects.begin(), effects.end(), opens));
   if (more <= state.waits_left()) return {};
-  return bad("the plan asks for " + std::to_string(more) + " waits, " +
-             std::to_string(state.waits.size()) + " are open, and a session has at most " +
-             std::to_string(limits::kWaitsMax) + ": let some of them come first");
+  return bad_plan("the plan asks for " + std::to_string(more) + " waits, " +
+                  std::to_string(state.waits.size()) + " are open, and a session has at most " +
+                  std::to_string(limits::kWaitsMax) + ": let some of them come first");
 }
 
 Result<ChildGroup> plan_group(const Json& body) {
   const Json* tasks = body.find("tasks");
   const Json::Array* items = tasks == nullptr ? nullptr : tasks->array_items();
-  if (items == nullptr || items->empty()) return bad("'tasks' must be a list of at least one task");
+  if (items == nullptr || items->empty())
+    return bad_plan("'tasks' must be a list of at least one task");
   if (items->size() > limits::kChildTasksMax) {
-    return bad("at most " + std::to_string(limits::kChildTasksMax) + " tasks at once");
+    return bad_plan("at most " + std::to_string(limits::kChildTasksMax) + " tasks at once");
   }
   ChildGroup group;
   for (const Json& item : *items) {
@@ -169,11 +193,11 @@ Result<ChildGroup> plan_group(const Json& body) {
     if (const std::string* only = item.string()) {
       task.message = *only;
     } else {
-      task.agent = std::string(item.get_string("agent").value_or(""));
-      task.message = std::string(item.get_string("message").value_or(""));
+      task.agent = item.get_text("agent");
+      task.message = item.get_text("message");
     }
     if (task.message.empty())
-      return bad("a task is a text or an object with 'message' (and 'agent')");
+      return bad_plan("a task is a text or an object with 'message' (and 'agent')");
     group.tasks.push_back(std::move(task));
   }
   group.needed = group.tasks.size();
@@ -186,7 +210,7 @@ Result<ChildGroup> plan_group(const Json& body) {
   } else if (count && *count >= 1) {
     group.needed = std::min<size_t>(group.tasks.size(), static_cast<size_t>(*count));
   } else if (word == nullptr || *word != "all") {
-    return bad("'wait' must be all, any or a number of at least 1");
+    return bad_plan("'wait' must be all, any or a number of at least 1");
   }
   return group;
 }

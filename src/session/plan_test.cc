@@ -204,7 +204,7 @@ TEST(Plan, WaitsSpawnsAndExtensionsOfAPlan) {
 
 TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   auto refused = [](std::string_view list) {
-    auto parsed = check_plan(effects(list));
+    auto parsed = check_new_plan(effects(list));
     return parsed ? std::string("taken") : parsed.error().message;
   };
   EXPECT_EQ(refused("[]"), "taken");
@@ -229,6 +229,9 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":"m"}])").find("models"), std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":[7]}])").find("models"), std::string::npos);
+  const char* misspelt = R"([{"kind":"model_call","need":{"attested":"aws-nitro"}}])";
+  EXPECT_NE(refused(misspelt).find("effect 1: unknown member 'need'"), std::string::npos);
+  EXPECT_TRUE(check_plan(effects(misspelt))) << "what a journal holds was taken once";
   EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }

@@ -20,7 +20,7 @@ Result<memory::ScratchOwner> owner_of(const ModelTask& task) {
 Result<std::string> memory_namespace(const std::string& pattern, const Json& labels,
                                      const std::string& agent, const SessionId& session) {
   memory::NamespaceParts parts;
-  parts.user = std::string(labels.get_string("user").value_or(""));
+  parts.user = labels.get_text("user");
   parts.agent = agent;
   parts.session = session.str();
   return memory::namespace_for(pattern, parts);

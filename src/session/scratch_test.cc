@@ -10,8 +10,9 @@ namespace {
 
 namespace kind = contract::kind;
 
-constexpr std::string_view kClerk = R"({"name":"clerk","instructions":"Be kind.","models":["m"],)"
-                                    R"("memory":{"namespace":"pad:{session}"}})";
+constexpr std::string_view kScratchClerk =
+    R"({"name":"clerk","instructions":"Be kind.","models":["m"],)"
+    R"("memory":{"namespace":"pad:{session}"}})";
 
 class ScratchSessions : public road::RoadFixture {
  protected:
@@ -77,7 +78,7 @@ class ScratchSessions : public road::RoadFixture {
   }
   SessionId begin(const std::string& data_class = "") {
     NewSession spec;
-    spec.agent = *AgentSpec::from_json(*Json::parse(kClerk));
+    spec.agent = *AgentSpec::from_json(*Json::parse(kScratchClerk));
     spec.data_class = data_class;
     spec.message = contract::Message::of_text(contract::Role::kUser, "go");
     auto id = loop_.run_task(manager_->create(Context(loop_), who_, std::move(spec)));
@@ -176,9 +177,7 @@ TEST_F(ScratchSessions, AStoreOutsideTheZoneNeverSeesIt) {
   SessionId id = begin("residency=de");
   Json said = scratch(id).back();
   EXPECT_EQ(said.get_string("store"), road::kOwnStore) << said.dump();
-  EXPECT_NE(std::string(said.get_string("reason").value_or("")).find("east -> residency"),
-            std::string::npos)
-      << said.dump();
+  EXPECT_NE(said.get_text("reason").find("east -> residency"), std::string::npos) << said.dump();
   EXPECT_EQ(where(id), "own:k east: west:");
   EXPECT_EQ(east_.disk().syncs(), 0u) << "not a byte of it";
 }
@@ -223,8 +222,7 @@ TEST_F(ScratchSessions, AStoreThatIsFullLeavesItWhereItIsAndTheSessionGoesOn) {
   SessionId id = begin();
   Json said = scratch(id).back();
   EXPECT_EQ(said.get_string("store"), "east");
-  EXPECT_NE(std::string(said.get_string("error").value_or("")).find("disk full"), std::string::npos)
-      << said.dump();
+  EXPECT_NE(said.get_text("error").find("disk full"), std::string::npos) << said.dump();
   EXPECT_EQ(keys(east_, id), "k");
   // With room again it follows.
   answers("west.test", road::chat_body("yes"));

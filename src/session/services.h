@@ -14,6 +14,7 @@
 #include "session/children.h"
 #include "session/live_streams.h"
 #include "session/planner.h"
+#include "store/batch_signer.h"
 #include "store/journal.h"
 #include "store/records.h"
 #include "store/spans.h"
@@ -73,7 +74,8 @@ struct Services {
   std::vector<store::Records*> records;
   store::Spans* kept_spans = nullptr;
   store::StreamLog* streams = nullptr;
-  identity::Audit* audit = nullptr;  // hears of purges; may be null
+  identity::Audit* audit = nullptr;      // hears of purges; may be null
+  store::BatchSigner* signer = nullptr;  // hears of each commit; may be null: nothing is signed
 };
 
 }  // namespace drover::session

@@ -42,9 +42,6 @@ void put_list(Json& out, const char* key, const std::vector<T>& items, F one) {
   out.set(key, std::move(list));
 }
 
-std::string text(const Json& in, const char* key) {
-  return std::string(in.get_string(key).value_or(""));
-}
 int64_t number(const Json& in, const char* key) { return in.get_int(key).value_or(0); }
 uint64_t count(const Json& in, const char* key) { return static_cast<uint64_t>(number(in, key)); }
 bool flag(const Json& in, const char* key) { return in.get_bool(key).value_or(false); }
@@ -124,13 +121,13 @@ Result<PendingToolCall> call_of(const Json& in) {
   out.sequence = count(in, "sequence");
   out.attempt = static_cast<uint32_t>(number(in, "attempt"));
   out.call_index = count(in, "call_index");
-  out.executor = text(in, "executor");
+  out.executor = in.get_text("executor");
   out.approved = flag(in, "approved");
   out.waiting = flag(in, "waiting");
   out.ready = flag(in, "ready");
   out.done = flag(in, "done");
   out.failed = flag(in, "failed");
-  out.content = text(in, "content");
+  out.content = in.get_text("content");
   out.is_error = flag(in, "is_error");
   return out;
 }
@@ -149,11 +146,11 @@ Json wait_json(const Wait& w) {
 Wait wait_of(const Json& in) {
   Wait out;
   out.sequence = count(in, "sequence");
-  out.what = text(in, "what");
+  out.what = in.get_text("what");
   if (in.find("until") != nullptr) out.until = when(in, "until");
-  out.name = text(in, "name");
+  out.name = in.get_text("name");
   out.call_index = maybe_count(in, "call_index");
-  out.request_id = text(in, "request_id");
+  out.request_id = in.get_text("request_id");
   return out;
 }
 
@@ -168,7 +165,7 @@ Json signal_json(const Signal& s) {
 Signal signal_of(const Json& in) {
   Signal out;
   out.sequence = count(in, "sequence");
-  out.name = text(in, "name");
+  out.name = in.get_text("name");
   out.payload = any(in, "payload");
   return out;
 }
@@ -190,13 +187,13 @@ Json task_json(const ChildTask& t) {
 ChildTask task_of(const Json& in) {
   ChildTask out;
   out.index = count(in, "index");
-  out.agent = text(in, "agent");
-  out.message = text(in, "message");
-  out.child = SessionId(text(in, "child"));
+  out.agent = in.get_text("agent");
+  out.message = in.get_text("message");
+  out.child = SessionId(in.get_text("child"));
   out.sequence = count(in, "sequence");
   out.ended = flag(in, "ended");
-  out.reason = text(in, "reason");
-  out.result = text(in, "result");
+  out.reason = in.get_text("reason");
+  out.result = in.get_text("result");
   out.spec = any(in, "spec");
   return out;
 }
@@ -233,7 +230,7 @@ Json extension_json(const Extension& e) {
 Extension extension_of(const Json& in) {
   Extension out;
   out.sequence = count(in, "sequence");
-  out.request_id = text(in, "request_id");
+  out.request_id = in.get_text("request_id");
   out.tokens = number(in, "tokens");
   out.time = duration(in, "time");
   out.call_index = maybe_count(in, "call_index");
@@ -295,7 +292,7 @@ void put_conversation(Json& out, const State& s) {
 Result<void> take_conversation(const Json& in, State& s) {
   TRY(s.messages, messages_of(in, "messages"));
   TRY(s.queued, messages_of(in, "queued"));
-  s.prompt = PromptTally(s.messages.size(), text(in, "prompt_hash"), number(in, "prompt_bytes"));
+  s.prompt = PromptTally(s.messages.size(), in.get_text("prompt_hash"), number(in, "prompt_bytes"));
   s.counted_bytes = number(in, "counted_bytes");
   s.counted_tokens = number(in, "counted_tokens");
   s.model_call = effect_of(in, "model_call");
@@ -321,7 +318,7 @@ Result<void> take_conversation(const Json& in, State& s) {
   s.plan_due = flag(in, "plan_due");
   for (const Json& item : items(in, "planned")) {
     PlannedEffect effect;
-    effect.kind = text(item, "kind");
+    effect.kind = item.get_text("kind");
     effect.body = item;
     s.planned.push_back(std::move(effect));
   }
@@ -375,15 +372,15 @@ void take_rest(const Json& in, State& s) {
   s.step = step_of(any(in, "step"));
   if (const Json* over = in.find("over_budget")) {
     OverBudget budget;
-    budget.budget = text(*over, "budget");
-    budget.scope = text(*over, "scope");
-    budget.limit = text(*over, "limit");
+    budget.budget = over->get_text("budget");
+    budget.scope = over->get_text("scope");
+    budget.limit = over->get_text("limit");
     s.over_budget = std::move(budget);
   }
   if (const Json* standing = in.find("standing")) {
     s.standing.level = number(*standing, "level");
-    s.standing.what = text(*standing, "what");
-    s.standing.why = text(*standing, "why");
+    s.standing.what = standing->get_text("what");
+    s.standing.why = standing->get_text("why");
     s.standing.serial = flag(*standing, "serial");
   }
   s.last_extension_granted = flag(in, "last_extension_granted");
@@ -401,7 +398,7 @@ void take_rest(const Json& in, State& s) {
   s.waiting_since = when(in, "waiting_since");
   s.last_time = when(in, "last_time");
   s.last_sequence = count(in, "last_sequence");
-  s.last_hash = text(in, "last_hash");
+  s.last_hash = in.get_text("last_hash");
 }
 
 }  // namespace
@@ -429,16 +426,16 @@ Json state_to_json(const State& s) {
 
 Result<State> state_from_json(const Json& in) {
   State s;
-  s.id = SessionId(text(in, "id"));
-  s.tenant = TenantId(text(in, "tenant"));
+  s.id = SessionId(in.get_text("id"));
+  s.tenant = TenantId(in.get_text("tenant"));
   TRY(s.agent, AgentSpec::from_json(any(in, "agent")));
   s.labels = any(in, "labels");
-  s.trace_id = text(in, "trace_id");
-  s.key = text(in, "key");
-  s.data_class = text(in, "data_class");
-  s.scratch_store = text(in, "scratch_store");
-  s.root = SessionId(text(in, "root"));
-  s.parent = SessionId(text(in, "parent"));
+  s.trace_id = in.get_text("trace_id");
+  s.key = in.get_text("key");
+  s.data_class = in.get_text("data_class");
+  s.scratch_store = in.get_text("scratch_store");
+  s.root = SessionId(in.get_text("root"));
+  s.parent = SessionId(in.get_text("parent"));
   s.parent_sequence = count(in, "parent_sequence");
   s.depth = number(in, "depth");
   TRY(s.tree, TreeLimits::from_json(any(in, "tree"), "tree"));
@@ -447,8 +444,8 @@ Result<State> state_from_json(const Json& in) {
     return fail(Code::kDataLoss, "a snapshot with an unknown status");
   }
   s.status = static_cast<Status>(status);
-  s.reason = text(in, "reason");
-  s.result = text(in, "result");
+  s.reason = in.get_text("reason");
+  s.result = in.get_text("result");
   TRY_VOID(take_conversation(in, s));
   take_rest(in, s);
   return s;

@@ -10,7 +10,7 @@ namespace {
 constexpr Duration kAhead = 60s;
 constexpr Duration kReadEvery = 20s;
 constexpr Duration kLook = 1s;
-constexpr size_t kSlice = 10'000;
+constexpr size_t kDueSlice = 10'000;
 
 }  // namespace
 
@@ -23,9 +23,9 @@ void Timekeeper::add(const SessionId& id, const TenantId& tenant, WallTime due, 
 
 async::Task<Result<void>> Timekeeper::read_ahead(async::Context ctx) {
   WallTime until = loop_->wall() + kAhead;
-  CO_TRY(auto rows, co_await journal_->due(ctx, until, kSlice));
+  CO_TRY(auto rows, co_await journal_->due(ctx, until, kDueSlice));
   // More than a slice: the rest is read once these have rung.
-  if (rows.size() >= kSlice && rows.back().due) until = *rows.back().due;
+  if (rows.size() >= kDueSlice && rows.back().due) until = *rows.back().due;
   for (const store::SessionRow& row : rows) {
     if (row.due) {
       alarms_.insert(Alarm{*row.due, row.id, row.tenant, row.status == "ended"});

@@ -240,6 +240,34 @@ TEST(Work, ARestartFencesTheWorkersOfBefore) {
   EXPECT_EQ(w.state(id).status, Status::kEnded);
 }
 
+TEST(Work, AResultStatesTheClassOfWhatItSays) {
+  Workers w;
+  road::ThingSpec queue;
+  queue.facts = *catalog::Facts::from_json(
+      *Json::parse(R"({"cleared_for":"internal","trains_on_data":false})"), "test", "");
+  queue.data_class = "usage=no-training";
+  w.effects.guard().set_things({{"queue:work", queue}});
+  SessionId id = w.begin(step_plan(1));
+  auto first = w.lease();
+  ASSERT_EQ(first.size(), 1u);
+  w.crash();
+  w.loop.run_for(1s);
+  auto finish = [&](const WorkKey& key, std::string data_class) {
+    WorkResult result;
+    result.body = Json::object().set("content", "x");
+    result.data_class = std::move(data_class);
+    return w.loop.run_task(w.manager->finish_work(w.ctx, w.who, key, std::move(result)));
+  };
+  ASSERT_FALSE(finish(first[0].item.key, "sensitivity=internal"));
+  EXPECT_EQ(w.state(id).data_class, "sensitivity=internal;usage=no-training")
+      << "one that does not count stands in the journal all the same";
+  auto again = w.lease(1s);
+  ASSERT_EQ(again.size(), 1u);
+  ASSERT_TRUE(finish(again[0].item.key, "retention=session"));
+  EXPECT_EQ(w.last(id, kind::kToolResult).data_class, "usage=no-training;retention=session");
+  EXPECT_EQ(w.state(id).data_class, "sensitivity=internal;usage=no-training;retention=session");
+}
+
 TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
   Workers w;
   SessionId id = w.begin(step_plan(1));

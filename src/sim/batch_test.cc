@@ -15,14 +15,14 @@ namespace {
 using async::Context;
 using async::Task;
 
-struct Got {
+struct BatchGot {
   int status = 0;
   std::string body;
   Json json() const { return Json::parse(body).value_or(Json()); }
 };
 
-Task<Got> send(http::Client* client, Context ctx, http::ClientRequest request) {
-  Got out;
+Task<BatchGot> send_batch(http::Client* client, Context ctx, http::ClientRequest request) {
+  BatchGot out;
   auto response = co_await client->send(ctx, std::move(request));
   if (!response) co_return out;
   out.status = (*response)->head().status;
@@ -49,8 +49,8 @@ class BatchTest : public testing::Test {
     client_.reset();
     loop_.run_for(10s);
   }
-  Got call(std::string method, const std::string& path, std::string body = {},
-           std::string type = "application/json") {
+  BatchGot call(std::string method, const std::string& path, std::string body = {},
+                std::string type = "application/json") {
     http::ClientRequest wish;
     wish.url = *http::Url::parse(cloud_->places()[0].url + prefix_ + path);
     wish.policy.allow_private = true;
@@ -61,7 +61,8 @@ class BatchTest : public testing::Test {
         credentials.api_keys.empty() ? credentials.bearer_tokens[0] : credentials.api_keys[0];
     wish.headers.add("Authorization", "Bearer " + key);
     wish.headers.add("Content-Type", type);
-    return loop_.run_task(send(client_.get(), Context(loop_).with_timeout(60s), std::move(wish)));
+    return loop_.run_task(
+        send_batch(client_.get(), Context(loop_).with_timeout(60s), std::move(wish)));
   }
   std::string line(const std::string& id, const std::string& text) {
     Json message = Json::object().set("role", "user").set("content", text);
@@ -80,16 +81,16 @@ class BatchTest : public testing::Test {
     parts[1].filename = "in.jsonl";
     parts[1].body = std::move(bytes);
     http::EncodedForm form = http::encode_form(parts, "x7d93k1");
-    Got made = call("POST", "files", form.body, form.content_type);
+    BatchGot made = call("POST", "files", form.body, form.content_type);
     EXPECT_EQ(made.status, 200) << made.body;
-    return std::string(made.json().get_string("id").value_or(""));
+    return made.json().get_text("id");
   }
   Json create(const std::string& input) {
     Json body = Json::object();
     body.set("input_file_id", input).set("endpoint", "/v1/chat/completions");
     body.set("completion_window", "24h");
     body.set("metadata", Json::object().set("ours", "b-1"));
-    Got made = call("POST", "batches", body.dump());
+    BatchGot made = call("POST", "batches", body.dump());
     EXPECT_EQ(made.status, 200) << made.body;
     return made.json();
   }
@@ -195,7 +196,8 @@ TEST_F(BatchTest, IsCancelledListedAndDeleted) {
   Json second = create(input);
   look(first);
   loop_.run_for(5s);
-  Got cancelled = call("POST", "batches/" + std::string(*first.get_string("id")) + "/cancel", "{}");
+  BatchGot cancelled =
+      call("POST", "batches/" + std::string(*first.get_string("id")) + "/cancel", "{}");
   EXPECT_EQ(cancelled.json().get_string("status"), "cancelling");
   loop_.run_for(1s);
   Json gone = look(first);

@@ -7,7 +7,7 @@ namespace drover::sim {
 namespace {
 
 /// Ends the text where the limit is, between two characters.
-void cut(ModelAnswer& answer, int64_t limit) {
+void cut_answer(ModelAnswer& answer, int64_t limit) {
   std::string text = answer.message.text();
   size_t end = std::min(text.size(), static_cast<size_t>(limit) * kBytesPerToken);
   while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) {
@@ -27,7 +27,7 @@ Completion complete(const contract::ChatRequest& request, const std::string& mod
   out.answer_tokens = count_answer_tokens(out.answer.message);
   const int64_t limit = request.max_tokens.value_or(0);
   if (limit > 0 && out.answer_tokens > limit && out.answer.message.tool_calls.empty()) {
-    cut(out.answer, limit);
+    cut_answer(out.answer, limit);
     out.answer_tokens = count_answer_tokens(out.answer.message);
   }
   const PromptCacheUse cached = cache.use(model, prompt, now);

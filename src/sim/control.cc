@@ -93,8 +93,7 @@ Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string
     return Json::object().set("takes_ms", rules.takes.count() / 1'000'000);
   }
   if (path == "/_sim/tier") {
-    set_tier(std::string(json.get_string("asked").value_or("")),
-             std::string(json.get_string("served").value_or("")));
+    set_tier(json.get_text("asked"), json.get_text("served"));
     Json served = Json::object();
     for (const auto& [from, to] : tiers_) served.set(from, to);
     return Json::object().set("served", std::move(served));

@@ -28,10 +28,6 @@ McpResult error(std::string text) {
   return out;
 }
 
-std::string text_of(const Json& arguments, std::string_view name) {
-  return std::string(arguments.get_string(name).value_or(""));
-}
-
 std::set<std::string> words_of(std::string_view text) {
   std::set<std::string> out;
   std::string word;
@@ -124,7 +120,7 @@ async::Task<Result<McpResult>> DemoTools::call(async::Context ctx, McpCall call)
 }
 
 McpResult DemoTools::lookup_order(const Json& arguments, const McpCall&) {
-  std::string id = text_of(arguments, "order_id");
+  std::string id = arguments.get_text("order_id");
   if (id.size() < 3 || id.find('-') == std::string::npos) return error("Error: no order " + id);
   SeededRandom random = random_for("order " + id);
   constexpr const char* kStatus[] = {"delivered", "shipped", "delayed", "being packed"};
@@ -149,7 +145,7 @@ McpResult DemoTools::lookup_order(const Json& arguments, const McpCall&) {
 }
 
 McpResult DemoTools::refund_order(const Json& arguments, const McpCall& call) {
-  std::string id = text_of(arguments, "order_id");
+  std::string id = arguments.get_text("order_id");
   // One order is refunded once, whoever asks; a repeat of the same call gets the same answer.
   auto done = refunds_.find("order " + id);
   if (done != refunds_.end()) {
@@ -174,10 +170,10 @@ std::string DemoTools::make_receipt(std::string_view id) const {
 }
 
 McpResult DemoTools::search_flights(const Json& arguments, const McpCall&) {
-  std::string from = text_of(arguments, "from");
-  std::string to = text_of(arguments, "to");
+  std::string from = arguments.get_text("from");
+  std::string to = arguments.get_text("to");
   if (from == to) return error("Error: from and to are the same place");
-  std::string date = text_of(arguments, "date");
+  std::string date = arguments.get_text("date");
   SeededRandom random = random_for(from + ">" + to + "@" + date);
   Json flights = Json::array();
   for (uint64_t i = 0, n = 2 + random.below(3); i < n; ++i) {
@@ -195,7 +191,7 @@ McpResult DemoTools::search_flights(const Json& arguments, const McpCall&) {
 }
 
 McpResult DemoTools::get_weather(const Json& arguments, const McpCall&) {
-  std::string city = text_of(arguments, "city");
+  std::string city = arguments.get_text("city");
   SeededRandom random = random_for("weather " + to_lower(city));
   constexpr const char* kSky[] = {"clear", "cloudy", "light rain", "heavy rain", "snow", "fog"};
   Json out = Json::object();
@@ -205,7 +201,7 @@ McpResult DemoTools::get_weather(const Json& arguments, const McpCall&) {
 }
 
 McpResult DemoTools::search_web(const Json& arguments, const McpCall&) {
-  std::set<std::string> wanted = words_of(text_of(arguments, "query"));
+  std::set<std::string> wanted = words_of(arguments.get_text("query"));
   std::vector<std::pair<size_t, size_t>> ranked;  // hits (negated by the sort), page
   const std::vector<DemoPage>& corpus = demo_corpus();
   for (size_t i = 0; i < corpus.size(); ++i) {
@@ -225,15 +221,15 @@ McpResult DemoTools::search_web(const Json& arguments, const McpCall&) {
     results.push(std::move(page));
   }
   Json out = Json::object();
-  out.set("query", text_of(arguments, "query")).set("results", std::move(results));
+  out.set("query", arguments.get_text("query")).set("results", std::move(results));
   return ok(out);
 }
 
 McpResult DemoTools::convert_currency(const Json& arguments, const McpCall&) {
   const std::map<std::string, double> per_euro = {
       {"EUR", 1.0}, {"USD", 1.09}, {"GBP", 0.86}, {"JPY", 163.2}};
-  auto from = per_euro.find(text_of(arguments, "from"));
-  auto to = per_euro.find(text_of(arguments, "to"));
+  auto from = per_euro.find(arguments.get_text("from"));
+  auto to = per_euro.find(arguments.get_text("to"));
   std::optional<double> amount = arguments.get_number("amount");
   if (from == per_euro.end() || to == per_euro.end() || !amount) {
     return error("Error: convert a number between EUR, USD, GBP and JPY");

@@ -14,14 +14,14 @@ using contract::Role;
 
 namespace {
 
-std::string text_of(const Json* value) {
+std::string recorded_text(const Json* value) {
   if (value == nullptr || value->is_null()) return {};
   return value->is_string() ? *value->string() : value->dump();
 }
 
 std::string recording_of(const Json& meta) {
-  std::string name = text_of(meta.find("drover/recording"));
-  return name.empty() ? text_of(meta.at("drover/labels", "recording")) : name;
+  std::string name = recorded_text(meta.find("drover/recording"));
+  return name.empty() ? recorded_text(meta.at("drover/labels", "recording")) : name;
 }
 
 tl::unexpected<Error> mismatch(std::string message) {
@@ -78,15 +78,15 @@ Result<void> ReplayTools::log_to(const std::string& path) {
     Result<Json> json = Json::parse(line);
     // The last line may be cut off: the process was killed while it wrote.
     if (!json || json->get_string("outcome") != "ok") continue;
-    std::string recording = text_of(json->find("recording"));
+    std::string recording = recorded_text(json->find("recording"));
     auto spots = spots_.find(recording);
     std::optional<int64_t> position = json->get_int("position");
     if (spots == spots_.end() || !position || *position < 0) continue;
     if (static_cast<size_t>(*position) >= spots->second.size()) continue;
-    Run& run = runs_[text_of(json->find("session")) + "\n" + recording];
+    Run& run = runs_[recorded_text(json->find("session")) + "\n" + recording];
     run.used.resize(spots->second.size());
     run.used[static_cast<size_t>(*position)] = true;
-    run.taken[text_of(json->find("idempotency_key"))] = static_cast<size_t>(*position);
+    run.taken[recorded_text(json->find("idempotency_key"))] = static_cast<size_t>(*position);
     ++kept_;
   }
   before.close();
@@ -133,8 +133,8 @@ Result<size_t> ReplayTools::find_spot(const std::vector<Spot>& spots, const Run&
 
 Result<McpResult> ReplayTools::answer(const McpCall& call, Json& line) {
   std::string recording = recording_of(call.meta);
-  std::string session = text_of(call.meta.find("drover/session"));
-  std::string key = text_of(call.meta.find("drover/idempotency_key"));
+  std::string session = recorded_text(call.meta.find("drover/session"));
+  std::string key = recorded_text(call.meta.find("drover/idempotency_key"));
   line.set("session", session).set("recording", recording).set("tool", call.name);
   line.set("idempotency_key", key);
   const Json* attempt = call.meta.find("drover/attempt");

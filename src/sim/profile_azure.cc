@@ -241,7 +241,7 @@ class AzureProfile final : public Profile {
     Result<std::string> claims = from_base64url(text.substr(middle + 1));
     Result<Json> json = claims ? Json::parse(*claims) : Result<Json>(Json());
     if (!json || json->get_int("exp").value_or(0) <= unix_seconds(now)) return {};
-    return "entra " + std::string(json->get_string("appid").value_or(""));
+    return "entra " + json->get_text("appid");
   }
 
   const SimCredentials credentials_;

@@ -28,8 +28,8 @@ ChatRequest before(const Recording& recording, size_t n) {
   return out;
 }
 
-Result<ModelAnswer> ask(RecordedModel& model, const ChatRequest& request, bool text = true,
-                        std::string session = "") {
+Result<ModelAnswer> ask_recorded(RecordedModel& model, const ChatRequest& request, bool text = true,
+                                 std::string session = "") {
   ModelQuestion question{request, std::move(session), text};
   return model.answer(question);
 }
@@ -39,7 +39,7 @@ void expect_all_found(RecordedModel& model, size_t answers) {
   for (const Recording& recording : model.recordings()) {
     for (size_t i = 0; i < recording.messages.size(); ++i) {
       if (recording.messages[i].role != Role::kAssistant) continue;
-      auto answer = ask(model, before(recording, i));
+      auto answer = ask_recorded(model, before(recording, i));
       ASSERT_TRUE(answer.has_value()) << recording.name() << " " << i << answer.error().message;
       EXPECT_EQ(canonical_message(answer->message), canonical_message(recording.messages[i]));
       ++found;
@@ -77,10 +77,10 @@ TEST(RecordedModel, AnyDistortionIsAMissThatSaysWhere) {
   }
   ASSERT_NE(recording, nullptr);
   ChatRequest whole = before(*recording, 7);  // system, user, calls, four results
-  ASSERT_TRUE(ask(model, whole).has_value());
+  ASSERT_TRUE(ask_recorded(model, whole).has_value());
 
   auto expect_miss = [&](const ChatRequest& request, std::string_view words) {
-    auto answer = ask(model, request);
+    auto answer = ask_recorded(model, request);
     ASSERT_FALSE(answer.has_value()) << words;
     EXPECT_EQ(answer.error().reason, "recording_miss");
     EXPECT_NE(answer.error().message.find(words), std::string::npos) << answer.error().message;
@@ -118,8 +118,8 @@ TEST(RecordedModel, ArgumentsAreTextOrJsonAsTheDialectHasThem) {
     if (recording.name() != "spaced-arguments/0") continue;
     ChatRequest request = before(recording, 4);
     request.messages[2].tool_calls[0].arguments = R"({"days":3,"bike_id":"b-31"})";
-    EXPECT_TRUE(ask(model, request, false).has_value());
-    auto exact = ask(model, request, true);
+    EXPECT_TRUE(ask_recorded(model, request, false).has_value());
+    auto exact = ask_recorded(model, request, true);
     ASSERT_FALSE(exact.has_value());
     EXPECT_NE(exact.error().message.find("not the same text"), std::string::npos);
   }
@@ -133,7 +133,7 @@ TEST(RecordedModel, IdsAndNullTextDoNotCount) {
     request.messages[2].tool_calls[0].id = "other";
     request.messages[3].tool_call_id = "other";
     request.messages[2].empty_text = !request.messages[2].empty_text;
-    EXPECT_TRUE(ask(model, request).has_value());
+    EXPECT_TRUE(ask_recorded(model, request).has_value());
   }
 }
 
@@ -147,14 +147,14 @@ TEST(RecordedModel, TrialsThatPartWaysNeedTheirName) {
   EXPECT_EQ(model.ambiguous_conversations(), 1u);
   ChatRequest request;
   request.messages.push_back(Message::of_text(Role::kUser, "a"));
-  auto nobody = ask(model, request);
+  auto nobody = ask_recorded(model, request);
   ASSERT_FALSE(nobody.has_value());
   EXPECT_EQ(nobody.error().reason, "recording_ambiguous");
-  EXPECT_EQ(ask(model, request, true, "1/0")->message.text(), "b");
-  EXPECT_EQ(ask(model, request, true, "1/1")->message.text(), "c");
+  EXPECT_EQ(ask_recorded(model, request, true, "1/0")->message.text(), "b");
+  EXPECT_EQ(ask_recorded(model, request, true, "1/1")->message.text(), "c");
   // The name chooses among what matches; it makes nothing match.
   request.messages[0] = Message::of_text(Role::kUser, "A");
-  EXPECT_FALSE(ask(model, request, true, "1/1").has_value());
+  EXPECT_FALSE(ask_recorded(model, request, true, "1/1").has_value());
 }
 
 TEST(Recording, FaultsNameTheirLine) {

@@ -65,7 +65,7 @@ Json pick(const ScriptState& state, std::string_view options) {
   return Json(all[SeededRandom(salt).below(all.size())]);
 }
 
-std::string text_of(const Json& value) {
+std::string content_text(const Json& value) {
   if (value.is_null()) return {};
   return value.is_string() ? *value.string() : value.dump();
 }
@@ -136,7 +136,7 @@ std::string fill_text(const ScriptState& state, std::string_view text) {
     size_t close = open == std::string_view::npos ? open : text.find("}}", open);
     if (close == std::string_view::npos) return out += text;
     out += text.substr(0, open);
-    out += text_of(template_value(state, text.substr(open + 2, close - open - 2)));
+    out += content_text(template_value(state, text.substr(open + 2, close - open - 2)));
     text.remove_prefix(close + 2);
   }
 }

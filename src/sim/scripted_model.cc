@@ -36,7 +36,7 @@ Result<std::vector<std::string>> names_of(const Json& value, std::string_view fi
   return out;
 }
 
-Result<std::string> text_of(const Json& value, std::string_view field) {
+Result<std::string> script_text(const Json& value, std::string_view field) {
   if (!value.is_string())
     return fail(Code::kInvalidArgument, fmt::format("{} must be text", field));
   return *value.string();
@@ -73,19 +73,19 @@ Result<ScriptCondition> read_condition(const Json& json) {
     if (name == "user_contains") {
       TRY(out.user_contains, names_of(value, name));
     } else if (name == "user_matches") {
-      TRY(std::string pattern, text_of(value, name));
+      TRY(std::string pattern, script_text(value, name));
       TRY(out.user_matches, regex_of(pattern));
     } else if (name == "last") {
-      TRY(out.last, text_of(value, name));
+      TRY(out.last, script_text(value, name));
       if (out.last != "user" && out.last != "tool") {
         return fail(Code::kInvalidArgument, "last must be user or tool");
       }
     } else if (name == "last_tool") {
       TRY(out.last_tool, names_of(value, name));
     } else if (name == "result_contains") {
-      TRY(out.result_contains, text_of(value, name));
+      TRY(out.result_contains, script_text(value, name));
     } else if (name == "system_contains") {
-      TRY(out.system_contains, text_of(value, name));
+      TRY(out.system_contains, script_text(value, name));
     } else if (name == "called") {
       TRY(out.called, names_of(value, name));
     } else if (name == "not_called") {
@@ -123,13 +123,13 @@ Result<ScriptRule> read_rule(const Json& json) {
     if (name == "when") {
       TRY(out.when, read_condition(value));
     } else if (name == "say") {
-      TRY(out.say, text_of(value, name));
+      TRY(out.say, script_text(value, name));
     } else if (name == "reasoning") {
-      TRY(out.reasoning, text_of(value, name));
+      TRY(out.reasoning, script_text(value, name));
     } else if (name == "refusal") {
-      TRY(out.refusal, text_of(value, name));
+      TRY(out.refusal, script_text(value, name));
     } else if (name == "finish") {
-      TRY(std::string finish, text_of(value, name));
+      TRY(std::string finish, script_text(value, name));
       std::optional<FinishReason> reason = contract::parse_finish_reason(finish);
       if (!reason) return fail(Code::kInvalidArgument, "no such finish: " + finish);
       out.finish = *reason;

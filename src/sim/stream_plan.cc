@@ -12,7 +12,7 @@ using contract::ToolCallDelta;
 namespace {
 
 /// Cuts between characters: a byte of the form 10xxxxxx goes on with the one before it.
-std::vector<std::string> cut(std::string_view text, size_t bytes) {
+std::vector<std::string> pieces_of(std::string_view text, size_t bytes) {
   std::vector<std::string> out;
   while (!text.empty()) {
     size_t end = std::min(bytes, text.size());
@@ -39,7 +39,7 @@ void plan_calls(const std::vector<contract::ToolCall>& calls, size_t bytes, bool
                 std::vector<StreamStep>& out) {
   std::vector<std::vector<std::string>> fragments;
   for (size_t i = 0; i < calls.size(); ++i) {
-    fragments.push_back(cut(calls[i].arguments, bytes));
+    fragments.push_back(pieces_of(calls[i].arguments, bytes));
     ToolCallDelta first;
     first.index = static_cast<int>(i);
     first.id = calls[i].id;
@@ -73,7 +73,7 @@ std::vector<StreamStep> plan_stream(const contract::Message& message, StreamPlan
   std::vector<StreamStep> out;
   for (const contract::Part& part : message.parts) {
     if (const auto* reasoning = std::get_if<contract::ReasoningPart>(&part)) {
-      for (std::string& piece : cut(reasoning->text, bytes)) {
+      for (std::string& piece : pieces_of(reasoning->text, bytes)) {
         StreamStep step;
         step.tokens = tokens_of(piece);
         contract::ReasoningDelta delta;
@@ -83,7 +83,7 @@ std::vector<StreamStep> plan_stream(const contract::Message& message, StreamPlan
       }
     }
   }
-  for (std::string& piece : cut(message.text(), bytes)) {
+  for (std::string& piece : pieces_of(message.text(), bytes)) {
     StreamStep step;
     step.tokens = tokens_of(piece);
     step.delta = contract::TextDelta{std::move(piece)};
@@ -94,7 +94,7 @@ std::vector<StreamStep> plan_stream(const contract::Message& message, StreamPlan
     step.delta = contract::TextDelta{};
     out.push_back(std::move(step));
   }
-  for (std::string& piece : cut(message.refusal, bytes)) {
+  for (std::string& piece : pieces_of(message.refusal, bytes)) {
     StreamStep step;
     step.tokens = tokens_of(piece);
     step.delta = contract::RefusalDelta{std::move(piece)};

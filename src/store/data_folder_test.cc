@@ -18,7 +18,7 @@
 namespace drover::store {
 namespace {
 
-struct World {
+struct FolderWorld {
   async::SimLoop loop;
   async::Context ctx{loop};
   SystemClock clock;
@@ -50,7 +50,7 @@ struct World {
 };
 
 TEST(DataFolder, IsPrivateAndBelongsToOneProcess) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("a/data");
   auto first = DataFolder::open(path);
   ASSERT_TRUE(first) << first.error().to_string();
@@ -66,7 +66,7 @@ TEST(DataFolder, IsPrivateAndBelongsToOneProcess) {
 }
 
 TEST(DataFolder, AFileInItsPlaceIsNamed) {
-  World w;
+  FolderWorld w;
   ASSERT_TRUE(write_file(w.folder("data"), "x"));
   auto opened = DataFolder::open(w.folder("data"));
   ASSERT_FALSE(opened);
@@ -74,7 +74,7 @@ TEST(DataFolder, AFileInItsPlaceIsNamed) {
 }
 
 TEST(Format, AVersionOneFolderIsBroughtUp) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   ASSERT_TRUE(make_folder(path));
   {
@@ -96,7 +96,7 @@ TEST(Format, AVersionOneFolderIsBroughtUp) {
 }
 
 TEST(Format, RecordsOfAFolderWithoutClassesKeepTheirText) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   ASSERT_TRUE(make_folder(path));
   {
@@ -121,7 +121,7 @@ TEST(Format, RecordsOfAFolderWithoutClassesKeepTheirText) {
 }
 
 TEST(Format, ANewerFolderIsRefused) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   w.open(path).reset();
   {
@@ -140,7 +140,7 @@ TEST(Format, ANewerFolderIsRefused) {
 }
 
 TEST(Format, DamageIsDataLossWithARemedy) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   ASSERT_TRUE(make_folder(path));
   ASSERT_TRUE(write_file(path + "/drover.db", std::string(8192, 'x')));
@@ -153,7 +153,7 @@ TEST(Format, DamageIsDataLossWithARemedy) {
 }
 
 TEST(Format, DamagedPagesAreToldWhenRead) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   auto store = w.open(path);
   for (int s = 1; s <= 200; ++s) w.append(*store, s, 0, test_events(test_session(s), 1, 5));
@@ -181,7 +181,7 @@ TEST(Format, DamagedPagesAreToldWhenRead) {
 }
 
 TEST(Backup, OfARunningStoreRestoresAndVerifies) {
-  World w;
+  FolderWorld w;
   auto store = w.open(w.folder("data"));
   auto events = test_events(test_session(1), 1, 3);
   events[1].payload = "\"" + std::string(limits::kInlinePayloadBytesMax * 2, 'p') + "\"";
@@ -207,7 +207,7 @@ TEST(Backup, OfARunningStoreRestoresAndVerifies) {
 }
 
 TEST(Backup, NeverWritesOverAnything) {
-  World w;
+  FolderWorld w;
   auto store = w.open(w.folder("data"));
   ASSERT_TRUE(make_folder(w.folder("full")));
   ASSERT_TRUE(write_file(w.folder("full") + "/mine", "x"));
@@ -225,7 +225,7 @@ TEST(Backup, NeverWritesOverAnything) {
 }
 
 TEST(Backup, ADamagedOneIsNotRestored) {
-  World w;
+  FolderWorld w;
   auto store = w.open(w.folder("data"));
   auto events = test_events(test_session(1), 1, 1);
   events[0].payload = "\"" + std::string(limits::kInlinePayloadBytesMax * 2, 'p') + "\"";
@@ -243,7 +243,7 @@ TEST(Backup, ADamagedOneIsNotRestored) {
 }
 
 TEST(Backup, IsConsistentWhileWritersGoOn) {
-  World w;
+  FolderWorld w;
   auto store = w.open(w.folder("data"));
   async::WorkerPool pool(1);
   std::atomic<bool> finished{false};
@@ -269,7 +269,7 @@ TEST(Backup, IsConsistentWhileWritersGoOn) {
 }
 
 /// Sessions of all kinds: short, long, with a payload in a blob, with a tree and a wait.
-void fill(World& w, Store& store) {
+void fill(FolderWorld& w, Store& store) {
   for (int s = 1; s <= 20; ++s) {
     w.append(store, s, 0, test_events(test_session(s), 1, static_cast<uint64_t>(s)));
   }
@@ -293,7 +293,7 @@ struct Everything {
   std::vector<std::vector<contract::Event>> events;
 };
 
-Everything read_everything(World& w, Store& store) {
+Everything read_everything(FolderWorld& w, Store& store) {
   Everything out;
   out.rows = *drive(w.loop, store.journal().list(w.ctx, SessionFilter()));
   for (const SessionRow& row : out.rows) {
@@ -317,7 +317,7 @@ void expect_same(const Everything& a, const Everything& b) {
 }
 
 TEST(LogFolder, AJournalInTheDatabaseIsBroughtOver) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   Everything before;
   {
@@ -348,7 +348,7 @@ TEST(LogFolder, AJournalInTheDatabaseIsBroughtOver) {
 }
 
 TEST(LogFolder, EveryRowCanBeHadFromTheLogAlone) {
-  World w;
+  FolderWorld w;
   const std::string path = w.folder("data");
   Everything before;
   {
@@ -377,7 +377,7 @@ TEST(LogFolder, EveryRowCanBeHadFromTheLogAlone) {
 }
 
 TEST(LogFolder, ABackupWhileItIsWrittenToHasWholeCommitsAndIsChecked) {
-  World w;
+  FolderWorld w;
   auto store = w.open_log(w.folder("data"));
   fill(w, *store);
   async::WorkerPool pool(1);
@@ -414,7 +414,7 @@ TEST(LogFolder, ABackupWhileItIsWrittenToHasWholeCommitsAndIsChecked) {
 }
 
 TEST(LogFolder, ABackupWithAFlippedBitIsNotRestored) {
-  World w;
+  FolderWorld w;
   auto store = w.open_log(w.folder("data"));
   fill(w, *store);
   ASSERT_TRUE(backup(w.folder("data"), w.folder("copy"), w.loop.wall()));

@@ -15,7 +15,7 @@
 namespace drover::store {
 namespace {
 
-struct World {
+struct FaultWorld {
   async::SimLoop loop;
   async::Context ctx{loop};
   SystemClock clock;
@@ -50,7 +50,7 @@ struct World {
 };
 
 TEST(FullDisk, NothingIsHalfWrittenAndLaterAppendsWork) {
-  World w;
+  FaultWorld w;
   TempFolder folder;
   auto store = w.open(folder.path(), 600);
   ASSERT_TRUE(drive(
@@ -92,7 +92,7 @@ async::Task<int> append_group(async::Context ctx, Journal* journal, std::map<int
 }
 
 TEST(FullDisk, OneThatDoesNotFitHurtsNobodyInItsGroup) {
-  World w;
+  FaultWorld w;
   TempFolder folder;
   auto store = w.open(folder.path(), 300);
   std::map<int, Code> failures;
@@ -131,7 +131,7 @@ async::Task<int> append_all_forever(async::Context ctx, Journal* journal, int pi
 
 [[noreturn]] void child(const std::string& folder, bool log, int pipe) {
   ::alarm(60);
-  World w;
+  FaultWorld w;
   auto store = w.open_either(folder, log);
   if (store == nullptr) ::_exit(2);
   drive(w.loop, append_all_forever(w.ctx, &store->journal(), pipe));
@@ -178,7 +178,7 @@ TEST_P(Crash, EveryAcknowledgedEventIsThereAfterAKill) {
   for (int round = 0; round < 6; ++round) {
     const auto acked = run_and_kill(folder.path(), GetParam(), 1 + random.below(300));
     ASSERT_FALSE(acked.empty());
-    World w;
+    FaultWorld w;
     auto store = w.open_either(folder.path(), GetParam());
     for (const auto& [session, sequence] : acked) {
       const SessionId id = test_session(session);

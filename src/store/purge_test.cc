@@ -56,7 +56,7 @@ Record record_of(const std::string& space, const std::string& key, const Session
   return record;
 }
 
-struct Fixture {
+struct PurgeFixture {
   TempFolder folder;
   SystemClock clock;
   SeededRandom random{7};
@@ -67,13 +67,13 @@ struct Fixture {
   std::unique_ptr<Store> store;
 };
 
-struct Backend {
+struct PurgeBackend {
   const char* name;
-  void (*open)(Fixture& fixture);
+  void (*open)(PurgeFixture& fixture);
 };
 
-void open_memory(Fixture& f) { f.store = std::make_unique<MemoryStore>(f.random); }
-void open_in_sqlite(Fixture& f) {
+void purge_in_memory(PurgeFixture& f) { f.store = std::make_unique<MemoryStore>(f.random); }
+void open_in_sqlite(PurgeFixture& f) {
   SqliteOptions options;
   options.folder = f.folder.path();
   options.writer = options.reader = options.upkeep = options.blobs = &f.executor;
@@ -81,7 +81,7 @@ void open_in_sqlite(Fixture& f) {
   ASSERT_TRUE(store) << store.error().to_string();
   f.store = std::move(*store);
 }
-void open_in_log(Fixture& f) {
+void open_in_log(PurgeFixture& f) {
   LogStoreOptions options;
   options.rest.folder = f.folder.path();
   options.rest.writer = options.rest.reader = options.rest.upkeep = options.rest.blobs =
@@ -91,18 +91,18 @@ void open_in_log(Fixture& f) {
   ASSERT_TRUE(store) << store.error().to_string();
   f.store = std::move(*store);
 }
-void open_log_sim(Fixture& f) {
+void purge_in_log(PurgeFixture& f) {
   auto store = open_sim_log(f.disk, f.loop, f.random, f.rest);
   ASSERT_TRUE(store) << store.error().to_string();
   f.store = std::move(*store);
 }
 
-constexpr Backend kBackends[] = {{"memory", open_memory},
-                                 {"sqlite", open_in_sqlite},
-                                 {"log", open_in_log},
-                                 {"log_sim", open_log_sim}};
+constexpr PurgeBackend kPurgeBackends[] = {{"memory", purge_in_memory},
+                                           {"sqlite", open_in_sqlite},
+                                           {"log", open_in_log},
+                                           {"log_sim", purge_in_log}};
 
-class Purge : public testing::TestWithParam<Backend> {
+class Purge : public testing::TestWithParam<PurgeBackend> {
  protected:
   void SetUp() override { GetParam().open(fixture_); }
   template <typename T>
@@ -130,13 +130,13 @@ class Purge : public testing::TestWithParam<Backend> {
     return out;
   }
 
-  Fixture fixture_;
+  PurgeFixture fixture_;
   async::Context ctx_{fixture_.loop};
   const SessionId id_ = test_session(1);
   const SessionId other_ = test_session(2);
 };
 
-INSTANTIATE_TEST_SUITE_P(Backends, Purge, testing::ValuesIn(kBackends),
+INSTANTIATE_TEST_SUITE_P(Backends, Purge, testing::ValuesIn(kPurgeBackends),
                          [](const auto& backend) { return std::string(backend.param.name); });
 
 TEST_P(Purge, OnlyThePurgeItselfIsLeft) {
@@ -269,6 +269,27 @@ TEST_P(Purge, RemovedRecordsAreNotOnTheDisk) {
   EXPECT_EQ(on_disk(), "") << "its session's";
 }
 
+TEST_P(Purge, WhatARecordSaidBeforeItWasWrittenOverIsNotOnTheDisk) {
+  const bool files = std::string(GetParam().name) == "log" || GetParam().open == open_in_sqlite;
+  if (!files) return;  // the others keep no records in files
+  for (bool by_sweep : {true, false}) {
+    for (const char* text : {"x", "another text, which is longer than the one before it was"}) {
+      put(record_of("team", "its", id_));
+      EXPECT_NE(on_disk(), "") << "the test looks in the right place";
+      Record over = record_of("team", "its", other_);
+      over.text = text;
+      put(std::move(over));
+      if (by_sweep) {
+        EXPECT_TRUE(run(records().remove_expired(ctx_, fixture_.loop.wall(), 10))->empty());
+      } else {
+        EXPECT_EQ(*run(records().remove_of(ctx_, kTenant, id_)), 0u) << "it is another's by now";
+      }
+      EXPECT_EQ(on_disk(), "") << text;
+      EXPECT_EQ(run(records().get(ctx_, kTenant, "team", "its"))->text, text);
+    }
+  }
+}
+
 TEST(PurgeOfRecords, AReaderInTheWayOnlyDelaysIt) {
   TempFolder folder;
   ManualClock clock;
@@ -285,7 +306,7 @@ TEST(PurgeOfRecords, AReaderInTheWayOnlyDelaysIt) {
     return std::filesystem::file_size(folder.path() + "/drover.db-wal");
   };
   ASSERT_TRUE(drive(loop, records.put(ctx, kTenant, record_of("team", "its", SessionId()), 0)));
-  auto reading = *sqlite::Db::open({folder.path() + "/drover.db"});
+  auto reading = *sqlite::Db::open({.path = folder.path() + "/drover.db"});
   ASSERT_TRUE(reading->exec("BEGIN; SELECT count(*) FROM records;"));
   EXPECT_TRUE(*drive(loop, records.remove(ctx, kTenant, "team", "its")));
   EXPECT_GT(log_bytes(), 0u);

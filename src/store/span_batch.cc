@@ -72,14 +72,10 @@ class Taker {
   bool failed_ = false;
 };
 
-tl::unexpected<Error> damaged() {
-  return fail(Code::kDataLoss, "a batch of stored spans is damaged");
-}
-
 Result<Json> json_of(std::string_view text) {
   if (text.empty()) return Json();
   Result<Json> json = Json::parse(text);
-  if (!json) return damaged();
+  if (!json) return damaged_spans();
   return json;
 }
 
@@ -154,7 +150,7 @@ Result<void> read_spans(std::string_view bytes, const SpanQuery& query, std::vec
     row.tenant = TenantId(std::string(in.text()));
     std::string_view attributes = in.text();
     std::string_view events = in.text();
-    if (in.failed() || batch.failed()) return damaged();
+    if (in.failed() || batch.failed()) return damaged_spans();
     TRY(Json members, json_of(attributes));
     row.attributes = JsonMembers(members);
     TRY(row.events, json_of(events));

@@ -27,6 +27,10 @@ struct SpanQuery {
   bool all() const { return trace.empty() && session.empty(); }
 };
 
+inline tl::unexpected<Error> damaged_spans() {
+  return fail(Code::kDataLoss, "a batch of stored spans is damaged");
+}
+
 class SpanBatch {
  public:
   void add(const SpanRow& span);

@@ -10,17 +10,18 @@
 namespace drover::store {
 namespace {
 
-constexpr std::string_view kSuffix = ".stream";
+constexpr std::string_view kStreamSuffix = ".stream";
 constexpr size_t kNumberDigits = 16;
 
 std::string file_name(uint64_t number) {
   char text[32];
   std::snprintf(text, sizeof text, "%016llu", static_cast<unsigned long long>(number));
-  return text + std::string(kSuffix);
+  return text + std::string(kStreamSuffix);
 }
 
 std::optional<uint64_t> number_of(std::string_view name) {
-  if (name.size() != kNumberDigits + kSuffix.size() || !name.ends_with(kSuffix)) return {};
+  if (name.size() != kNumberDigits + kStreamSuffix.size() || !name.ends_with(kStreamSuffix))
+    return {};
   uint64_t number = 0;
   for (char c : name.substr(0, kNumberDigits)) {
     if (c < '0' || c > '9') return {};

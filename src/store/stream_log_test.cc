@@ -32,7 +32,7 @@ StreamChunk chunk(StreamKey key, uint64_t offset, std::string text) {
 }
 
 /// A log and what it needs. `open()` again is the next process.
-struct Fixture {
+struct StreamFixture {
   TempFolder folder;
   async::SimLoop loop;
   async::Context ctx{loop};
@@ -71,7 +71,7 @@ class StreamLogs : public testing::TestWithParam<bool> {
       f_.log = std::make_unique<MemoryStreamLog>();
     }
   }
-  Fixture f_;
+  StreamFixture f_;
 };
 INSTANTIATE_TEST_SUITE_P(Forms, StreamLogs, testing::Bool(), [](const auto& form) {
   return std::string(form.param ? "files" : "memory");
@@ -135,7 +135,7 @@ TEST_P(StreamLogs, ReleasedTextIsGone) {
 }
 
 TEST(StreamFiles, TheNextProcessReadsOnAndWritesOn) {
-  Fixture f;
+  StreamFixture f;
   f.open();
   ASSERT_TRUE(f.append(key(1), 0, "before "));
   ASSERT_TRUE(f.append(key(2, 5, 1), 0, "first attempt"));
@@ -155,7 +155,7 @@ TEST(StreamFiles, TheNextProcessReadsOnAndWritesOn) {
 }
 
 TEST(StreamFiles, ATornEndIsLeftOutAndWhatStandsBeforeItIsKept) {
-  Fixture f;
+  StreamFixture f;
   f.open();
   ASSERT_TRUE(f.append(key(1), 0, "one "));
   ASSERT_TRUE(f.append(key(1), 4, "two "));
@@ -182,7 +182,7 @@ TEST(StreamFiles, ATornEndIsLeftOutAndWhatStandsBeforeItIsKept) {
 }
 
 TEST(StreamFiles, AFileGoesWhenNobodyNeedsIt) {
-  Fixture f;
+  StreamFixture f;
   f.limits.file_bytes_max = 1000;
   f.open();
   ASSERT_TRUE(f.append(key(1), 0, std::string(1000, 'a')));
@@ -201,7 +201,7 @@ TEST(StreamFiles, AFileGoesWhenNobodyNeedsIt) {
 
 TEST(StreamFiles, TheOldestTextGoesByBytesFilesAndAge) {
   for (int limit = 0; limit < 3; ++limit) {
-    Fixture f;
+    StreamFixture f;
     f.limits.file_bytes_max = 1000;
     if (limit == 0) f.limits.bytes_max = 3500;
     if (limit == 1) f.limits.files_max = 3;
@@ -219,7 +219,7 @@ TEST(StreamFiles, TheOldestTextGoesByBytesFilesAndAge) {
 }
 
 TEST(StreamFiles, AFailedWriteChangesNothingAndTheNextOneFollows) {
-  Fixture f;
+  StreamFixture f;
   f.open();
   ASSERT_TRUE(remove_tree(f.path()));
   auto done = f.append(key(1), 0, "lost");
@@ -267,7 +267,7 @@ TEST(StreamFiles, APowerCutLeavesABeginningOrNothing) {
 }
 
 TEST(StreamFiles, ForeignFilesAreLeftAlone) {
-  Fixture f;
+  StreamFixture f;
   f.open();
   ASSERT_TRUE(write_file(f.path() + "/notes.txt", "mine"));
   ASSERT_TRUE(write_file(f.path() + "/0000000000000007.stream", "not a record"));

@@ -6,7 +6,7 @@
 namespace drover::store {
 namespace {
 
-constexpr std::string_view kMagic = "drvstrm1";
+constexpr std::string_view kStreamMagic = "drvstrm1";
 constexpr size_t kFileHeadBytes = 16;
 constexpr size_t kHeadBytes = 8;               // of a record: length and checksum
 constexpr size_t kFixedBytes = 1 + 8 + 4 + 8;  // of a body, without id and text
@@ -32,7 +32,7 @@ T get(std::string_view bytes) {
 }  // namespace
 
 void append_stream_head(std::string& out, WallTime begun) {
-  out += kMagic;
+  out += kStreamMagic;
   put<uint64_t>(out, static_cast<uint64_t>(unix_millis(begun)));
 }
 
@@ -57,9 +57,9 @@ size_t append_stream_record(std::string& out, const StreamChunk& chunk) {
 
 StreamFileContents read_stream_file(std::string_view bytes) {
   StreamFileContents out;
-  if (bytes.size() < kFileHeadBytes || !bytes.starts_with(kMagic)) return out;
+  if (bytes.size() < kFileHeadBytes || !bytes.starts_with(kStreamMagic)) return out;
   out.begun =
-      wall_from_unix_millis(static_cast<int64_t>(get<uint64_t>(bytes.substr(kMagic.size()))));
+      wall_from_unix_millis(static_cast<int64_t>(get<uint64_t>(bytes.substr(kStreamMagic.size()))));
   size_t good = kFileHeadBytes;
   while (bytes.size() - good >= kHeadBytes) {
     const size_t size = get<uint32_t>(bytes.substr(good));

@@ -9,7 +9,7 @@
 namespace drover::tools {
 namespace {
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_batch(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 
@@ -17,7 +17,7 @@ Result<void> take_text(const Json& json, std::string_view name, std::string& out
   const Json* value = json.find(name);
   if (value == nullptr) return {};
   if (value->string() == nullptr || value->string()->empty()) {
-    return bad("'" + std::string(name) + "' of a batch must be a text");
+    return bad_batch("'" + std::string(name) + "' of a batch must be a text");
   }
   out = *value->string();
   return {};
@@ -71,12 +71,12 @@ ToolOutcome outcome_of(const Json& entry) {
 }  // namespace
 
 Result<BatchForm> batch_form_from_json(const Json& json) {
-  if (!json.is_object()) return bad("a batch is {tool: …, items: …, results: …}");
+  if (!json.is_object()) return bad_batch("a batch is {tool: …, items: …, results: …}");
   for (const Json::Member& m : *json.members()) {
     constexpr std::string_view kKnown[] = {"tool", "items", "item", "results", "max", "window_ms"};
     if (std::find(std::begin(kKnown), std::end(kKnown), m.first) == std::end(kKnown)) {
-      return bad("a batch has no '" + m.first +
-                 "' (there are: tool, items, item, results, max, window_ms)");
+      return bad_batch("a batch has no '" + m.first +
+                       "' (there are: tool, items, item, results, max, window_ms)");
     }
   }
   BatchForm out;
@@ -84,13 +84,15 @@ Result<BatchForm> batch_form_from_json(const Json& json) {
   TRY_VOID(take_text(json, "items", out.items));
   TRY_VOID(take_text(json, "item", out.item));
   TRY_VOID(take_text(json, "results", out.results));
-  if (out.tool.empty()) return bad("a batch needs 'tool', the one that does many calls at once");
-  if (out.items.empty()) return bad("a batch needs 'items', the argument that takes the list");
+  if (out.tool.empty())
+    return bad_batch("a batch needs 'tool', the one that does many calls at once");
+  if (out.items.empty())
+    return bad_batch("a batch needs 'items', the argument that takes the list");
   if (const Json* most = json.find("max")) {
     auto n = most->integer();
     constexpr int64_t kMost = static_cast<int64_t>(limits::kToolBatchMax);
     if (!n || *n < 2 || *n > kMost) {
-      return bad("'max' of a batch must be from 2 to " + std::to_string(kMost));
+      return bad_batch("'max' of a batch must be from 2 to " + std::to_string(kMost));
     }
     out.most = static_cast<size_t>(*n);
   }
@@ -98,8 +100,8 @@ Result<BatchForm> batch_form_from_json(const Json& json) {
     auto ms = window->number();
     double most = static_cast<double>(limits::kToolBatchWindowMax.count()) / 1e6;
     if (!ms || !(*ms >= 0) || *ms > most) {
-      return bad("'window_ms' of a batch must be from 0 to " +
-                 std::to_string(static_cast<int64_t>(most)));
+      return bad_batch("'window_ms' of a batch must be from 0 to " +
+                       std::to_string(static_cast<int64_t>(most)));
     }
     out.window = Duration(static_cast<int64_t>(*ms * 1e6));
   }
@@ -112,15 +114,15 @@ Result<BatchPart> batch_part(const BatchForm& form, const ToolInvocation& invoca
   if (!invocation.arguments.empty()) {
     TRY(out.rest, Json::parse(invocation.arguments));
   }
-  if (!out.rest.is_object()) return bad("the arguments are not a JSON object");
+  if (!out.rest.is_object()) return bad_batch("the arguments are not a JSON object");
   if (form.item.empty()) {
     out.item = std::exchange(out.rest, Json::object());
     return out;
   }
   const Json* item = out.rest.find(form.item);
-  if (item == nullptr) return bad("the argument '" + form.item + "' is missing");
+  if (item == nullptr) return bad_batch("the argument '" + form.item + "' is missing");
   if (out.rest.find(form.items) != nullptr && form.items != form.item) {
-    return bad("the argument '" + form.items + "' is the batch's");
+    return bad_batch("the argument '" + form.items + "' is the batch's");
   }
   out.item = *item;
   out.rest.erase(form.item);

@@ -13,7 +13,7 @@ constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"
 
 bool has_query_arguments(std::string_view method) { return method == "GET" || method == "DELETE"; }
 
-tl::unexpected<Error> bad(std::string message) {
+tl::unexpected<Error> bad_tool(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("bad_arguments"));
 }
 
@@ -27,7 +27,7 @@ Result<Json> parse_arguments(const ToolInvocation& invocation) {
   if (invocation.arguments.empty()) return Json::object();
   auto parsed = Json::parse(invocation.arguments);
   if (parsed && parsed->is_object()) return parsed;
-  return bad("the arguments of tool '" + invocation.tool + "' are not a JSON object");
+  return bad_tool("the arguments of tool '" + invocation.tool + "' are not a JSON object");
 }
 
 /// The path with its `{name}` parts filled in, which the arguments lose.
@@ -39,17 +39,17 @@ Result<std::string> fill_path(std::string_view path, Json& arguments) {
     out += path.substr(0, open);
     if (open == std::string_view::npos) break;
     size_t close = path.find('}', open);
-    if (close == std::string_view::npos) return bad("a '{' of the path is not closed");
+    if (close == std::string_view::npos) return bad_tool("a '{' of the path is not closed");
     std::string name(path.substr(open + 1, close - open - 1));
     const Json* value = arguments.find(name);
-    if (value == nullptr) return bad("the argument '" + name + "' is missing");
+    if (value == nullptr) return bad_tool("the argument '" + name + "' is missing");
     if (value->is_object() || value->is_array() || value->is_null()) {
-      return bad("the argument '" + name + "' must be a text or a number");
+      return bad_tool("the argument '" + name + "' must be a text or a number");
     }
     std::string text = plain_text(*value);
     // Encoded or not, servers take these for a step in the path.
     if (text.empty() || text == "." || text == "..") {
-      return bad("the argument '" + name + "' cannot be '" + text + "'");
+      return bad_tool("the argument '" + name + "' cannot be '" + text + "'");
     }
     out += percent_encode(text);
     used.push_back(std::move(name));
@@ -91,22 +91,22 @@ bool is_json(const http::ResponseHead& head) {
 
 Result<void> check_tool(const HttpTool& tool) {
   if (std::find(std::begin(kMethods), std::end(kMethods), tool.method) == std::end(kMethods)) {
-    return bad("method '" + tool.method + "' is none of GET, POST, PUT, PATCH, DELETE");
+    return bad_tool("method '" + tool.method + "' is none of GET, POST, PUT, PATCH, DELETE");
   }
   if (!tool.path.empty() && !tool.path.starts_with('/')) {
-    return bad("path '" + tool.path + "' must begin with /");
+    return bad_tool("path '" + tool.path + "' must begin with /");
   }
   for (unsigned char c : tool.path) {
     if (c <= 0x20 || c >= 0x7f || c == '#' || c == '\\') {
-      return bad("path '" + tool.path + "' holds a character that no URL has");
+      return bad_tool("path '" + tool.path + "' holds a character that no URL has");
     }
   }
   if (std::count(tool.path.begin(), tool.path.end(), '{') !=
       std::count(tool.path.begin(), tool.path.end(), '}')) {
-    return bad("path '" + tool.path + "' has a brace without its fellow");
+    return bad_tool("path '" + tool.path + "' has a brace without its fellow");
   }
   if (!tool.definition.parameters.is_null() && !tool.definition.parameters.is_object()) {
-    return bad("parameters must be a JSON Schema of an object");
+    return bad_tool("parameters must be a JSON Schema of an object");
   }
   return {};
 }
@@ -115,7 +115,7 @@ Result<std::string> text_member(const Json& json, std::string_view name, std::st
   const Json* value = json.find(name);
   if (value == nullptr) return fallback;
   if (const std::string* text = value->string()) return *text;
-  return bad("'" + std::string(name) + "' must be text");
+  return bad_tool("'" + std::string(name) + "' must be text");
 }
 
 }  // namespace
@@ -123,16 +123,16 @@ Result<std::string> text_member(const Json& json, std::string_view name, std::st
 Result<HttpTool> http_tool_from_json(const Json& json) {
   static constexpr std::string_view kMembers[] = {"name",   "description", "parameters",
                                                   "method", "path",        "timeout_s"};
-  if (!json.is_object()) return bad("a tool must be a mapping of names to values");
+  if (!json.is_object()) return bad_tool("a tool must be a mapping of names to values");
   for (const Json::Member& m : *json.members()) {
     if (std::find(std::begin(kMembers), std::end(kMembers), m.first) != std::end(kMembers))
       continue;
-    return bad("unknown setting '" + m.first +
-               "' (known here: name, description, parameters, method, path, timeout_s)");
+    return bad_tool("unknown setting '" + m.first +
+                    "' (known here: name, description, parameters, method, path, timeout_s)");
   }
   HttpTool out;
   TRY(out.definition.name, text_member(json, "name", ""));
-  if (out.definition.name.empty()) return bad("a tool needs a 'name'");
+  if (out.definition.name.empty()) return bad_tool("a tool needs a 'name'");
   TRY(out.definition.description, text_member(json, "description", ""));
   TRY(out.method, text_member(json, "method", "POST"));
   TRY(out.path, text_member(json, "path", "/" + out.definition.name));
@@ -142,7 +142,7 @@ Result<HttpTool> http_tool_from_json(const Json& json) {
   if (const Json* timeout = json.find("timeout_s")) {
     std::optional<double> seconds = timeout->number();
     if (!seconds || !(*seconds > 0) || *seconds > 86'400) {
-      return bad("'timeout_s' must be a number of seconds, at most 86400");
+      return bad_tool("'timeout_s' must be a number of seconds, at most 86400");
     }
     out.timeout = std::chrono::milliseconds(static_cast<int64_t>(*seconds * 1000));
   }

@@ -15,8 +15,8 @@ namespace {
 using async::SimLoop;
 using http::ClientRequest;
 
-std::string method_of(const Json& m) { return std::string(m.get_string("method").value_or("")); }
-std::string header(const ClientRequest& r, std::string_view name) {
+std::string method_of(const Json& m) { return m.get_text("method"); }
+std::string header_of(const ClientRequest& r, std::string_view name) {
   return std::string(r.headers.get(name).value_or("-"));
 }
 std::string result(const Json& m, std::string_view value) {
@@ -106,8 +106,8 @@ TEST_F(HttpTest, RefusedProbesMeanLegacy) {
       auto outcome = call();
       ASSERT_TRUE(outcome) << status << rpc << outcome.error().to_string();
       EXPECT_EQ(set_->version("search"), "2025-03-26");
-      EXPECT_EQ(header(*sent("tools/call")[0], "mcp-protocol-version"), "2025-03-26");
-      EXPECT_EQ(header(*sent("tools/call")[0], "mcp-method"), "-");
+      EXPECT_EQ(header_of(*sent("tools/call")[0], "mcp-protocol-version"), "2025-03-26");
+      EXPECT_EQ(header_of(*sent("tools/call")[0], "mcp-method"), "-");
     }
   }
 }
@@ -153,15 +153,15 @@ TEST_F(HttpTest, ModernHeadersRepeatTheBody) {
   for (std::string tool : {"plain", "größe", " spaced ", "=?base64?QQ==?=", "a\r\nx: y"}) {
     ASSERT_TRUE(call(tool)) << tool;
     const ClientRequest& r = *sent("tools/call").back();
-    EXPECT_EQ(header(r, "mcp-method"), "tools/call");
-    EXPECT_EQ(header(r, "mcp-protocol-version"), "2026-07-28");
+    EXPECT_EQ(header_of(r, "mcp-method"), "tools/call");
+    EXPECT_EQ(header_of(r, "mcp-protocol-version"), "2026-07-28");
     EXPECT_EQ(*Json::parse(r.body)->at("params")->get_string("name"), tool);
     EXPECT_TRUE(r.headers.check());
   }
-  EXPECT_EQ(header(*sent("tools/call")[0], "mcp-name"), "plain");
-  EXPECT_EQ(header(*sent("tools/call")[1], "mcp-name"), "=?base64?Z3LDtsOfZQ==?=");
-  EXPECT_EQ(header(*sent("tools/call")[2], "mcp-name"), "=?base64?IHNwYWNlZCA=?=");
-  EXPECT_EQ(header(*sent("tools/call")[3], "mcp-name"), "=?base64?PT9iYXNlNjQ/UVE9PT89?=");
+  EXPECT_EQ(header_of(*sent("tools/call")[0], "mcp-name"), "plain");
+  EXPECT_EQ(header_of(*sent("tools/call")[1], "mcp-name"), "=?base64?Z3LDtsOfZQ==?=");
+  EXPECT_EQ(header_of(*sent("tools/call")[2], "mcp-name"), "=?base64?IHNwYWNlZCA=?=");
+  EXPECT_EQ(header_of(*sent("tools/call")[3], "mcp-name"), "=?base64?PT9iYXNlNjQ/UVE9PT89?=");
 }
 
 TEST_F(HttpTest, MarkedArgumentsTravelAsHeadersAndAChangedSchemaIsReadAgain) {
@@ -175,35 +175,36 @@ TEST_F(HttpTest, MarkedArgumentsTravelAsHeadersAndAChangedSchemaIsReadAgain) {
           R"("properties":{"n":{"type":"integer","x-mcp-header":")" +
               mark + R"("}}}}}}]})"));
     }
-    if (header(r, "mcp-param-tenant") == "-") return FakeAnswer::json(error(m, -32020), 400);
+    if (header_of(r, "mcp-param-tenant") == "-") return FakeAnswer::json(error(m, -32020), 400);
     return FakeAnswer::json(result(m, kOk));
   });
   auto outcome = call("t", R"({"a":{"n":42}})");
   ASSERT_TRUE(outcome) << outcome.error().to_string();
   EXPECT_EQ(lists, 2);
-  EXPECT_EQ(header(*sent("tools/call")[0], "mcp-param-old"), "42");
-  EXPECT_EQ(header(*sent("tools/call")[1], "mcp-param-tenant"), "42");
-  EXPECT_EQ(header(*sent("tools/call")[1], "mcp-param-old"), "-");
+  EXPECT_EQ(header_of(*sent("tools/call")[0], "mcp-param-old"), "42");
+  EXPECT_EQ(header_of(*sent("tools/call")[1], "mcp-param-tenant"), "42");
+  EXPECT_EQ(header_of(*sent("tools/call")[1], "mcp-param-old"), "-");
 }
 
 TEST_F(HttpTest, SessionIsCarriedAndBegunAnewWhenForgotten) {
   start_legacy([&](const ClientRequest& r, const Json& m) {
-    if (header(r, "mcp-session-id") == "s1" && sessions_ == 1 && sent("tools/call").size() == 2) {
+    if (header_of(r, "mcp-session-id") == "s1" && sessions_ == 1 &&
+        sent("tools/call").size() == 2) {
       return FakeAnswer::json(error(m, -32001, false), 404);
     }
     return FakeAnswer::json(result(m, kOk));
   });
   ASSERT_TRUE(call());
-  EXPECT_EQ(header(*sent("tools/call")[0], "mcp-session-id"), "s1");
-  EXPECT_EQ(header(*sent("notifications/initialized")[0], "mcp-session-id"), "s1");
+  EXPECT_EQ(header_of(*sent("tools/call")[0], "mcp-session-id"), "s1");
+  EXPECT_EQ(header_of(*sent("notifications/initialized")[0], "mcp-session-id"), "s1");
   auto outcome = call();
   ASSERT_TRUE(outcome) << outcome.error().to_string();
   EXPECT_EQ(sessions_, 2);
-  EXPECT_EQ(header(*sent("tools/call")[2], "mcp-session-id"), "s2");
-  EXPECT_EQ(header(*sent("initialize")[1], "mcp-session-id"), "-");
+  EXPECT_EQ(header_of(*sent("tools/call")[2], "mcp-session-id"), "s2");
+  EXPECT_EQ(header_of(*sent("initialize")[1], "mcp-session-id"), "-");
   loop_.run_task(set_->close(Context(loop_)));
   EXPECT_EQ(http_->requests.back().method, "DELETE");
-  EXPECT_EQ(header(http_->requests.back(), "mcp-session-id"), "s2");
+  EXPECT_EQ(header_of(http_->requests.back(), "mcp-session-id"), "s2");
 }
 
 TEST_F(HttpTest, StreamWithOtherMessagesBeforeTheAnswer) {
@@ -229,8 +230,8 @@ TEST_F(HttpTest, BrokenStreamIsResumedWithoutAskingAgain) {
   start_legacy([&](const ClientRequest& r, const Json& m) {
     if (r.method == "GET") {
       ++gets;
-      EXPECT_EQ(header(r, "last-event-id"), "e7");
-      EXPECT_EQ(header(r, "mcp-session-id"), "s1");
+      EXPECT_EQ(header_of(r, "last-event-id"), "e7");
+      EXPECT_EQ(header_of(r, "mcp-session-id"), "s1");
       return FakeAnswer::events("id: e8\ndata: " + result(asked, kOk) + "\n\n");
     }
     asked = m;

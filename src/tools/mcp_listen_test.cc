@@ -15,7 +15,7 @@ namespace {
 
 using http::ClientRequest;
 
-std::string method_of(const Json& m) { return std::string(m.get_string("method").value_or("")); }
+std::string listened_method(const Json& m) { return m.get_text("method"); }
 std::string answer_of(const Json& m, std::string_view value) {
   return R"({"jsonrpc":"2.0","id":)" + m.find("id")->dump() + R"(,"result":)" + std::string(value) +
          "}";
@@ -42,18 +42,18 @@ class ListenTest : public testing::Test {
   void start_http(bool modern, FakeHttp::Script script, std::string capabilities = kCapabilities) {
     http_ = std::make_unique<FakeHttp>(
         [this, modern, script, capabilities](const ClientRequest& r, const Json& m) {
-          if (method_of(m) == "server/discover") {
+          if (listened_method(m) == "server/discover") {
             if (!modern) return FakeAnswer::plain(400);
             return FakeAnswer::json(
                 answer_of(m, R"({"supportedVersions":["2026-07-28"],)" + capabilities + "}"));
           }
-          if (method_of(m) == "initialize") {
+          if (listened_method(m) == "initialize") {
             FakeAnswer out = FakeAnswer::json(
                 answer_of(m, R"({"protocolVersion":"2025-11-25",)" + capabilities + "}"));
             out.headers.add("Mcp-Session-Id", "s1");
             return out;
           }
-          if (method_of(m) == "tools/list") {
+          if (listened_method(m) == "tools/list") {
             ++lists_;
             return FakeAnswer::json(
                 answer_of(m, R"({"tools":[{"name":")" + tool_ + R"("}],"ttlMs":3600000})"));
@@ -91,7 +91,7 @@ class ListenTest : public testing::Test {
   int asked(std::string_view http_method, std::string_view rpc_method = "") const {
     int n = 0;
     for (const ClientRequest& r : http_->requests) {
-      std::string method = method_of(Json::parse(r.body).value_or(Json()));
+      std::string method = listened_method(Json::parse(r.body).value_or(Json()));
       if (r.method == http_method && method == rpc_method) ++n;
     }
     return n;
@@ -130,7 +130,7 @@ TEST_F(ListenTest, LegacyServersTellByTheGetStream) {
 
 TEST_F(ListenTest, ModernServersTellBySubscription) {
   start_http(true, [this](const ClientRequest& r, const Json& m) {
-    EXPECT_EQ(method_of(m), "subscriptions/listen");
+    EXPECT_EQ(listened_method(m), "subscriptions/listen");
     EXPECT_EQ(r.headers.get("mcp-method").value_or(""), "subscriptions/listen");
     const Json* wanted = m.find("params")->find("notifications");
     EXPECT_EQ(wanted->get_bool("toolsListChanged"), true);
@@ -231,7 +231,7 @@ TEST_F(ListenTest, APingOnTheGetStreamIsAnswered) {
 
 TEST_F(ListenTest, ModernStdioServersTellBySubscriptionToo) {
   spawner_ = std::make_unique<FakeSpawner>([this](FakeRun& run, const Json& m) {
-    std::string method = method_of(m);
+    std::string method = listened_method(m);
     if (method == "server/discover") {
       run.result(m, *Json::parse(R"({"supportedVersions":["2026-07-28"],)" +
                                  std::string(kCapabilities) + "}"));
@@ -259,7 +259,7 @@ TEST_F(ListenTest, ModernStdioServersTellBySubscriptionToo) {
   EXPECT_EQ(tools(), "two");
 }
 
-Task<void> call_into(Context ctx, ServerToolSet* set, int n, std::vector<std::string>* out) {
+Task<void> listen_into(Context ctx, ServerToolSet* set, int n, std::vector<std::string>* out) {
   ToolInvocation invocation;
   invocation.server = "search";
   invocation.tool = "one";
@@ -279,7 +279,7 @@ TEST_F(ListenTest, StdioCallsBeyondTheLimitQueueInOrder) {
   size_t most = 0;
   std::deque<Json> waiting;
   spawner_ = std::make_unique<FakeSpawner>([&](FakeRun& run, const Json& m) {
-    std::string method = method_of(m);
+    std::string method = listened_method(m);
     if (method == "server/discover") {
       run.result(m, *Json::parse(R"({"supportedVersions":["2026-07-28"]})"));
     } else if (method == "tools/call") {
@@ -297,7 +297,7 @@ TEST_F(ListenTest, StdioCallsBeyondTheLimitQueueInOrder) {
   std::vector<std::string> answers;
   async::Scope scope{Context(loop_)};
   for (size_t i = 0; i < calls; ++i) {
-    scope.spawn(call_into(scope.context(), set_.get(), static_cast<int>(i), &answers));
+    scope.spawn(listen_into(scope.context(), set_.get(), static_cast<int>(i), &answers));
   }
   for (size_t i = 0; i < calls; ++i) {
     loop_.run_for(1ms);
@@ -332,7 +332,7 @@ TEST_F(ListenTest, HttpCallsBeyondTheLimitQueue) {
   std::vector<std::string> answers;
   async::Scope scope{Context(loop_)};
   for (size_t i = 0; i < calls; ++i) {
-    scope.spawn(call_into(scope.context(), set_.get(), static_cast<int>(i), &answers));
+    scope.spawn(listen_into(scope.context(), set_.get(), static_cast<int>(i), &answers));
   }
   for (size_t i = 0; i < calls; ++i) {
     loop_.run_for(1ms);

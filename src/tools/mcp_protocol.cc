@@ -91,7 +91,7 @@ Result<ToolPage> parse_tool_page(const Json& result) {
     ListedTool listed;
     contract::ToolDefinition& tool = listed.definition;
     tool.name = std::string(*name);
-    tool.description = std::string(item.get_string("description").value_or(""));
+    tool.description = item.get_text("description");
     if (const Json* schema = item.find("inputSchema")) tool.parameters = *schema;
     if (const Json* hints = item.find("annotations")) {
       listed.traits.read_only = hints->get_bool("readOnlyHint").value_or(false);
@@ -103,7 +103,7 @@ Result<ToolPage> parse_tool_page(const Json& result) {
     constexpr int64_t kDay = 24 * 3600 * 1000;
     page.ttl = std::chrono::milliseconds(std::clamp<int64_t>(*ttl, 0, kDay));
   }
-  page.next_cursor = std::string(result.get_string("nextCursor").value_or(""));
+  page.next_cursor = result.get_text("nextCursor");
   return page;
 }
 

@@ -15,9 +15,7 @@ namespace {
 
 using async::SimLoop;
 
-std::string method_of(const Json& message) {
-  return std::string(message.get_string("method").value_or(""));
-}
+std::string method_of_line(const Json& message) { return message.get_text("method"); }
 Json text_result(std::string text) {
   Json block = Json::object();
   block.set("type", "text").set("text", std::move(text));
@@ -41,12 +39,12 @@ Json tool_list(std::vector<std::string> names, std::string cursor = "") {
 
 /// Answers the handshake with a revision; true if it did.
 bool shake_hands(FakeRun& run, const Json& m, std::string version = "2025-11-25") {
-  if (method_of(m) == "server/discover") {
+  if (method_of_line(m) == "server/discover") {
     run.error(m, -32601);
-  } else if (method_of(m) == "initialize") {
+  } else if (method_of_line(m) == "initialize") {
     run.result(m, Json::object().set("protocolVersion", std::move(version)));
   } else {
-    return method_of(m).starts_with("notifications/");
+    return method_of_line(m).starts_with("notifications/");
   }
   return true;
 }
@@ -90,13 +88,13 @@ class StdioTest : public testing::Test {
   }
   int heard(std::string_view method) const {
     int n = 0;
-    for (const Json& m : spawner_->run->heard) n += method_of(m) == method;
+    for (const Json& m : spawner_->run->heard) n += method_of_line(m) == method;
     return n;
   }
   const Json& last(std::string_view method) const {
     const Json* found = nullptr;
     for (const Json& m : spawner_->run->heard) {
-      if (method_of(m) == method) found = &m;
+      if (method_of_line(m) == method) found = &m;
     }
     EXPECT_NE(found, nullptr) << method;
     return *found;
@@ -110,7 +108,7 @@ class StdioTest : public testing::Test {
 
 TEST_F(StdioTest, ModernServerIsAskedWithoutHandshake) {
   start([](FakeRun& run, const Json& m) {
-    if (method_of(m) == "server/discover") {
+    if (method_of_line(m) == "server/discover") {
       Json versions = Json::array();
       versions.push("2026-07-28");
       run.result(m, Json::object().set("supportedVersions", std::move(versions)));
@@ -151,7 +149,7 @@ TEST_F(StdioTest, UnknownRevisionIsRefused) {
 
 TEST_F(StdioTest, ServerThatIgnoresTheProbeIsTakenAsLegacy) {
   start([](FakeRun& run, const Json& m) {
-    if (method_of(m) == "server/discover") return;
+    if (method_of_line(m) == "server/discover") return;
     if (!shake_hands(run, m)) run.result(m, text_result("ok"));
   });
   MonoTime began = loop_.mono();
@@ -162,7 +160,7 @@ TEST_F(StdioTest, ServerThatIgnoresTheProbeIsTakenAsLegacy) {
 TEST_F(StdioTest, OtherRefusalsOfTheProbeMeanLegacy) {
   for (int64_t code : {-32602, -32600, -32000, -32022}) {
     start([code](FakeRun& run, const Json& m) {
-      if (method_of(m) == "server/discover") return run.error(m, code);
+      if (method_of_line(m) == "server/discover") return run.error(m, code);
       if (!shake_hands(run, m)) run.result(m, text_result("ok"));
     });
     EXPECT_TRUE(call()) << code;
@@ -173,7 +171,7 @@ TEST_F(StdioTest, OtherRefusalsOfTheProbeMeanLegacy) {
 
 TEST_F(StdioTest, ServerThatEndsAtTheProbeIsStartedAgainAsLegacy) {
   start([](FakeRun& run, const Json& m) {
-    if (method_of(m) == "server/discover") return run.die();
+    if (method_of_line(m) == "server/discover") return run.die();
     if (!shake_hands(run, m)) run.result(m, text_result("ok"));
   });
   ASSERT_TRUE(call());

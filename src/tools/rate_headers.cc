@@ -131,7 +131,7 @@ bool counts_requests(const Item& policy) {
 }
 
 /// The partition is part of the name: another partition is another limit.
-std::string name_of(const Item& item) {
+std::string item_name(const Item& item) {
   const std::string* partition = find(item.params, "pk");
   return partition == nullptr ? item.name : item.name + ' ' + *partition;
 }
@@ -141,7 +141,7 @@ void read_drafts(const http::Headers& headers, RateWord& out) {
   std::vector<Item> policies = ListReader(field(headers, "ratelimit-policy")).read();
   for (const Item& item : ListReader(field(headers, "ratelimit")).read()) {
     RateQuota quota;
-    quota.name = name_of(item);
+    quota.name = item_name(item);
     auto left = whole(find(item.params, "r"));
     if (!left) continue;
     quota.left = *left;

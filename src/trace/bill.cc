@@ -9,21 +9,21 @@
 namespace drover::trace {
 namespace {
 
-using U = contract::Usage;
+using BilledUsage = contract::Usage;
 struct TokenField {
   std::string_view name;
-  std::optional<int64_t> U::* member;
+  std::optional<int64_t> BilledUsage::* member;
 };
 constexpr TokenField kTokens[] = {
-    {"input_tokens", &U::input_tokens},
-    {"output_tokens", &U::output_tokens},
-    {"cache_read_tokens", &U::cache_read_tokens},
-    {"cache_write_tokens", &U::cache_write_tokens},
-    {"cache_write_1h_tokens", &U::cache_write_1h_tokens},
-    {"reasoning_tokens", &U::reasoning_tokens},
-    {"audio_input_tokens", &U::audio_input_tokens},
-    {"audio_output_tokens", &U::audio_output_tokens},
-    {"image_input_tokens", &U::image_input_tokens},
+    {"input_tokens", &BilledUsage::input_tokens},
+    {"output_tokens", &BilledUsage::output_tokens},
+    {"cache_read_tokens", &BilledUsage::cache_read_tokens},
+    {"cache_write_tokens", &BilledUsage::cache_write_tokens},
+    {"cache_write_1h_tokens", &BilledUsage::cache_write_1h_tokens},
+    {"reasoning_tokens", &BilledUsage::reasoning_tokens},
+    {"audio_input_tokens", &BilledUsage::audio_input_tokens},
+    {"audio_output_tokens", &BilledUsage::audio_output_tokens},
+    {"image_input_tokens", &BilledUsage::image_input_tokens},
 };
 
 /// Names of columns that mean the same.
@@ -120,9 +120,24 @@ Result<std::vector<std::string>> take_cells(std::string_view& text) {
   return cells;
 }
 
+/// Without columns that say what was billed there is no row, and every call would be unbilled.
+Result<void> check_head(const std::vector<std::string>& head) {
+  for (const std::string& column : head) {
+    const std::string_view name = canonical(column);
+    if (name == "cost_usd") return {};
+    for (const TokenField& f : kTokens) {
+      if (name == f.name) return {};
+    }
+  }
+  return fail(Code::kInvalidArgument,
+              "the bill's first line names neither input_tokens nor another column of tokens, nor "
+              "cost_usd: name the columns as `drover cost import --help` has them");
+}
+
 Result<std::vector<BillRow>> read_csv(std::string_view text) {
   TRY(std::vector<std::string> head, take_cells(text));
   for (std::string& name : head) name = to_lower(trim(name));
+  TRY_VOID(check_head(head));
   std::vector<BillRow> out;
   for (size_t number = 2; !text.empty(); ++number) {
     auto cells = take_cells(text);
@@ -213,6 +228,28 @@ Result<std::vector<BillRow>> read_bill(std::string_view text) {
   text = trim(text);
   if (text.empty()) return fail(Code::kInvalidArgument, "the bill is empty");
   return text.front() == '{' || text.front() == '[' ? read_json(text) : read_csv(text);
+}
+
+std::string write_bill(const std::vector<BillRow>& rows) {
+  std::string out;
+  for (const BillRow& row : rows) {
+    Json line = Json::object();
+    const std::pair<const char*, const std::string*> texts[] = {
+        {"request_id", &row.request_id}, {"idempotency_key", &row.call_key},
+        {"provider", &row.provider},     {"endpoint", &row.endpoint},
+        {"region", &row.region},         {"model", &row.model},
+        {"service_tier", &row.tier},
+    };
+    for (const auto& [name, text] : texts) {
+      if (!text->empty()) line.set(name, *text);
+    }
+    if (row.at) line.set("time", format_rfc3339(*row.at));
+    if (row.cost) line.set("cost_usd", row.cost->usd());
+    line.set("usage", contract::to_json(row.usage));
+    line.dump_to(out);
+    out += '\n';
+  }
+  return out;
 }
 
 }  // namespace drover::trace

@@ -41,5 +41,7 @@ struct BillRow {
 };
 
 Result<std::vector<BillRow>> read_bill(std::string_view text);
+/// The rows as JSON Lines that read_bill() reads back.
+std::string write_bill(const std::vector<BillRow>& rows);
 
 }  // namespace drover::trace

@@ -43,22 +43,23 @@ struct SumField {
   int64_t LedgerSums::* field;
   std::optional<int64_t> contract::Usage::* usage;  // null: counted, not used
 };
-using U = contract::Usage;
+using LedgerUsage = contract::Usage;
 constexpr SumField kSumFields[] = {
     {"calls", &LedgerSums::calls, nullptr},
     {"failed", &LedgerSums::failed, nullptr},
     {"estimated", &LedgerSums::estimated, nullptr},
     {"lost", &LedgerSums::lost, nullptr},
     {"unpriced", &LedgerSums::unpriced, nullptr},
-    {"input_tokens", &LedgerSums::input_tokens, &U::input_tokens},
-    {"output_tokens", &LedgerSums::output_tokens, &U::output_tokens},
-    {"cache_read_tokens", &LedgerSums::cache_read_tokens, &U::cache_read_tokens},
-    {"cache_write_tokens", &LedgerSums::cache_write_tokens, &U::cache_write_tokens},
-    {"cache_write_1h_tokens", &LedgerSums::cache_write_1h_tokens, &U::cache_write_1h_tokens},
-    {"reasoning_tokens", &LedgerSums::reasoning_tokens, &U::reasoning_tokens},
-    {"audio_input_tokens", &LedgerSums::audio_input_tokens, &U::audio_input_tokens},
-    {"audio_output_tokens", &LedgerSums::audio_output_tokens, &U::audio_output_tokens},
-    {"image_input_tokens", &LedgerSums::image_input_tokens, &U::image_input_tokens},
+    {"input_tokens", &LedgerSums::input_tokens, &LedgerUsage::input_tokens},
+    {"output_tokens", &LedgerSums::output_tokens, &LedgerUsage::output_tokens},
+    {"cache_read_tokens", &LedgerSums::cache_read_tokens, &LedgerUsage::cache_read_tokens},
+    {"cache_write_tokens", &LedgerSums::cache_write_tokens, &LedgerUsage::cache_write_tokens},
+    {"cache_write_1h_tokens", &LedgerSums::cache_write_1h_tokens,
+     &LedgerUsage::cache_write_1h_tokens},
+    {"reasoning_tokens", &LedgerSums::reasoning_tokens, &LedgerUsage::reasoning_tokens},
+    {"audio_input_tokens", &LedgerSums::audio_input_tokens, &LedgerUsage::audio_input_tokens},
+    {"audio_output_tokens", &LedgerSums::audio_output_tokens, &LedgerUsage::audio_output_tokens},
+    {"image_input_tokens", &LedgerSums::image_input_tokens, &LedgerUsage::image_input_tokens},
 };
 
 std::string document_name(const LedgerKey& key) {

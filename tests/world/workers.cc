@@ -92,8 +92,8 @@ class Worker {
       return result;
     }
     tools::ToolInvocation call;
-    call.tool = std::string(leased.item.body.get_string("name").value_or(""));
-    call.idempotency_key = std::string(leased.item.body.get_string("idempotency_key").value_or(""));
+    call.tool = leased.item.body.get_text("name");
+    call.idempotency_key = leased.item.body.get_text("idempotency_key");
     call.attempt = static_cast<int>(leased.item.key.attempt);
     result.body.set("content", world_.tool_servers().perform(call, false).content);
     return result;

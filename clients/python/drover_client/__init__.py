@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Iterator, Mapping, Sequence, Union
 
-from .types import Effect, Event, Item, Plan, PlanRequest, Session
+from .types import DataClass, Effect, Event, Item, Plan, PlanRequest, Session
 
 __all__ = ["Call", "Drover", "DroverError", "GiveBack", "PlannerServer", "Reply", "Worker", "serve", "work"]
 
@@ -57,17 +57,24 @@ class Drover:
         self._key = key if key is not None else os.environ.get("DROVER_KEY", "")
 
     def create(self, agent: str | Mapping[str, Any], message: Any = None, *,
-               labels: Mapping[str, str] | None = None, plan: Plan | None = None) -> Session:
-        """Durable when it returns. `plan`: the first one, as if the planner had been asked."""
-        session = {"agent": agent, "message": message, "labels": labels, "plan": plan}
+               labels: Mapping[str, str] | None = None, data_class: str | DataClass | None = None,
+               plan: Plan | None = None) -> Session:
+        """Durable when it returns. `plan`: the first one, as if the planner had been asked.
+
+        `data_class` is joined with what the agent states: it may say more, never less.
+        """
+        session = {"agent": agent, "message": message, "labels": labels, "data_class": data_class,
+                   "plan": plan}
         return self.call("POST", "/v1/sessions", _given(session))
 
     def get(self, session: str) -> Session:
         return self.call("GET", _path(session))
 
-    def message(self, session: str, content: Any) -> dict[str, Any]:
-        """Says something to the agent."""
-        return self.call("POST", _path(session, "messages"), {"content": content})
+    def message(self, session: str, content: Any,
+                data_class: str | DataClass | None = None) -> dict[str, Any]:
+        """Says something to the agent; data that is stricter than the session's states its class."""
+        message = {"content": content, "data_class": data_class}
+        return self.call("POST", _path(session, "messages"), _given(message))
 
     def approve(self, session: str, wait_id: str, decision: str = "approve", *,
                 arguments: Mapping[str, Any] | None = None, explanation: str | None = None) -> dict[str, Any]:
@@ -246,11 +253,13 @@ class GiveBack(Exception):
 class Reply:
     """What a tool returns to say more than its content.
 
-    `plan`: what is next, recorded in the same commit: the planner is not asked.
+    `plan`: what is next, recorded in the same commit: the planner is not asked. `data_class`: of
+    what the content says; from then on the session has it too.
     """
 
-    def __init__(self, content: str, is_error: bool = False, plan: Any = None):
-        self.content, self.is_error = content, is_error
+    def __init__(self, content: str, is_error: bool = False, plan: Any = None,
+                 data_class: str | DataClass | None = None):
+        self.content, self.is_error, self.data_class = content, is_error, data_class
         self.plan = None if plan is None else _plan_of(plan)
 
 
@@ -363,7 +372,8 @@ class Worker:
                 result = {"plan": _plan_of(self._planner(item, call))}
             else:
                 reply = self._use(item, call)
-                result = _given({"content": reply.content, "is_error": reply.is_error, "plan": reply.plan})
+                result = _given({"content": reply.content, "is_error": reply.is_error,
+                                 "data_class": reply.data_class, "plan": reply.plan})
             json.dumps(result)  # what cannot be posted is the user's mistake too
             return result
         except Exception as error:  # pylint: disable=broad-except  # the code is the user's

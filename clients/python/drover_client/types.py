@@ -133,6 +133,17 @@ class Item(TypedDict):
     arguments: NotRequired[Any]  # as the planner or the model gave them: an object, or JSON text
 
 
+# What data is; what is not said is not restricted. As text: "residency=de;retention=none".
+DataClass = TypedDict("DataClass", {
+    "class": Union[str, list[str]],  # names of classes that the operator defines
+    "residency": Union[str, list[str]],  # zones, any of which will do
+    "sensitivity": Literal["public", "internal", "confidential", "restricted"],
+    "purpose": Union[str, list[str]],
+    "usage": Union[str, list[str]],  # no-training, no-review, no-cache
+    "retention": str,  # "none", "session", a time such as "24h", or "unlimited"
+}, total=False)
+
+
 class Session(TypedDict):
     id: str
     agent: str
@@ -144,6 +155,8 @@ class Session(TypedDict):
     updated: str
     events: int  # how many its journal has
     labels: NotRequired[dict[str, str]]
-    messages: NotRequired[list[Message]]  # when read one by one
+    data_class: NotRequired[str]  # when read one by one, as all that follows
+    kept_until: NotRequired[str]  # until when the data's retention lets it stay
+    messages: NotRequired[list[Message]]
     steps: NotRequired[int]
     cost_usd: NotRequired[str]

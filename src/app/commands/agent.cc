@@ -10,7 +10,7 @@
 namespace drover::app {
 namespace {
 
-std::string path_of(const Arguments& a) { return "/v1/agents/" + url_part(a.get("AGENT")); }
+std::string agent_path_of(const Arguments& a) { return "/v1/agents/" + url_part(a.get("AGENT")); }
 
 std::string current_text(const Json& answer) {
   std::string current = member(answer, "current");
@@ -60,7 +60,7 @@ Table version_table() {
   return Table({"AGENT", "VERSION", "STATE", "OPEN SESSIONS", "DEPLOYED (UTC)"});
 }
 
-int run_ls(const Arguments& a) {
+int run_agent_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   auto list = (*client)->call("GET", "/v1/agents");
@@ -77,10 +77,10 @@ int run_ls(const Arguments& a) {
   return kExitOk;
 }
 
-int run_show(const Arguments& a) {
+int run_agent_show(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
-  std::string target = path_of(a);
+  std::string target = agent_path_of(a);
   if (a.has("version")) target += "?version=" + url_part(a.get("version"));
   auto agent = (*client)->call("GET", std::move(target));
   if (!agent) return complain(agent.error());
@@ -106,7 +106,7 @@ int run_pin(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kWrite);
   if (!client) return complain(client.error());
   Json body = Json::object().set("version", version.empty() ? Json() : Json(version));
-  auto agent = (*client)->call("POST", path_of(a) + "/pin", std::move(body));
+  auto agent = (*client)->call("POST", agent_path_of(a) + "/pin", std::move(body));
   if (!agent) return complain(agent.error());
   if (a.has("json")) {
     print_json(*agent);
@@ -121,7 +121,7 @@ int run_drain(const Arguments& a) {
   if (!client) return complain(client.error());
   bool draining = !a.has("stop");
   Json body = Json::object().set("version", a.get("VERSION")).set("draining", draining);
-  auto done = (*client)->call("POST", path_of(a) + "/drain", std::move(body));
+  auto done = (*client)->call("POST", agent_path_of(a) + "/drain", std::move(body));
   if (!done) return complain(done.error());
   if (a.has("json")) {
     print_json(*done);
@@ -154,7 +154,7 @@ int move_all(const Arguments& a, ApiClient& client) {
   Json body = Json::object().set("from", a.get("from"));
   if (a.has("to")) body.set("to", a.get("to"));
   if (a.has("why")) body.set("explanation", a.get("why"));
-  auto done = client.call("POST", path_of(a) + "/move", std::move(body));
+  auto done = client.call("POST", agent_path_of(a) + "/move", std::move(body));
   if (!done) return complain(done.error());
   const Json* failed = done->find("failed");
   bool all =
@@ -183,9 +183,9 @@ int run_move(const Arguments& a) {
   return a.has("session") ? move_one(a, **client) : move_all(a, **client);
 }
 
-Command make(std::string name, std::string summary, std::string details,
-             std::vector<Positional> positionals, std::vector<Flag> flags,
-             int (*run)(const Arguments&)) {
+Command make_agent(std::string name, std::string summary, std::string details,
+                   std::vector<Positional> positionals, std::vector<Flag> flags,
+                   int (*run)(const Arguments&)) {
   Command c;
   c.name = "agent " + std::move(name);
   c.summary = std::move(summary);
@@ -201,7 +201,7 @@ Positional agent() { return {"AGENT", "the agent's name", true, false}; }
 }  // namespace
 
 Command agent_deploy_command() {
-  return make(
+  return make_agent(
       "deploy", "Add a version of an agent; sessions that run keep theirs",
       "A version never changes: the same file again is the same version. Without `version`\n"
       "in the file it is a hash of the rest.\n"
@@ -210,47 +210,47 @@ Command agent_deploy_command() {
 }
 
 Command agent_ls_command() {
-  return make("ls", "List agents and their versions, with how many sessions run each",
-              "Example: drover agent ls --json", {}, {}, run_ls);
+  return make_agent("ls", "List agents and their versions, with how many sessions run each",
+                    "Example: drover agent ls --json", {}, {}, run_agent_ls);
 }
 
 Command agent_show_command() {
-  return make("show", "Show an agent: its versions and the description of one",
-              "Example: drover agent show support --version 3", {agent()},
-              {{"--version", "VERSION", "this one's description; default: the current", ""}},
-              run_show);
+  return make_agent("show", "Show an agent: its versions and the description of one",
+                    "Example: drover agent show support --version 3", {agent()},
+                    {{"--version", "VERSION", "this one's description; default: the current", ""}},
+                    run_agent_show);
 }
 
 Command agent_pin_command() {
-  return make("pin", "Give new sessions this version until told otherwise",
-              "Without a pin new sessions get the newest version that is not draining.\n"
-              "Examples:\n"
-              "  drover agent pin support 2\n"
-              "  drover agent pin support --none",
-              {agent(), {"VERSION", "the version", false, false}},
-              {{"--none", "", "take the pin away", ""}}, run_pin);
+  return make_agent("pin", "Give new sessions this version until told otherwise",
+                    "Without a pin new sessions get the newest version that is not draining.\n"
+                    "Examples:\n"
+                    "  drover agent pin support 2\n"
+                    "  drover agent pin support --none",
+                    {agent(), {"VERSION", "the version", false, false}},
+                    {{"--none", "", "take the pin away", ""}}, run_pin);
 }
 
 Command agent_move_command() {
-  return make("move", "Let running sessions go on with another version",
-              "Examples:\n"
-              "  drover agent move support --from 2 --to 3 --why 'a fix'\n"
-              "  drover agent move support --session ses_01KAR… --to 3",
-              {agent()},
-              {{"--from", "VERSION", "all open sessions of this version", ""},
-               {"--session", "SESSION", "this session alone", ""},
-               {"--to", "VERSION", "default: what new sessions get", ""},
-               {"--why", "TEXT", "why; goes into the journals", ""}},
-              run_move);
+  return make_agent("move", "Let running sessions go on with another version",
+                    "Examples:\n"
+                    "  drover agent move support --from 2 --to 3 --why 'a fix'\n"
+                    "  drover agent move support --session ses_01KAR… --to 3",
+                    {agent()},
+                    {{"--from", "VERSION", "all open sessions of this version", ""},
+                     {"--session", "SESSION", "this session alone", ""},
+                     {"--to", "VERSION", "default: what new sessions get", ""},
+                     {"--why", "TEXT", "why; goes into the journals", ""}},
+                    run_move);
 }
 
 Command agent_drain_command() {
-  return make("drain", "Take a version out of use for new sessions; say how many are left",
-              "Examples:\n"
-              "  drover agent drain support 2\n"
-              "  drover agent drain support 2 --stop      back into use",
-              {agent(), {"VERSION", "the version", true, false}},
-              {{"--stop", "", "take it back into use", ""}}, run_drain);
+  return make_agent("drain", "Take a version out of use for new sessions; say how many are left",
+                    "Examples:\n"
+                    "  drover agent drain support 2\n"
+                    "  drover agent drain support 2 --stop      back into use",
+                    {agent(), {"VERSION", "the version", true, false}},
+                    {{"--stop", "", "take it back into use", ""}}, run_drain);
 }
 
 }  // namespace drover::app

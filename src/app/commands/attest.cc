@@ -1,8 +1,6 @@
 // drover attest verify FILE: does this document prove what it should?
 
 #include <cstdio>
-#include <iostream>
-#include <sstream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
@@ -16,9 +14,7 @@ namespace {
 
 Result<std::string> read_document(const std::string& path) {
   if (path != "-") return read_small_file(path);
-  std::ostringstream text;
-  text << std::cin.rdbuf();
-  return text.str();
+  return read_input(path);
 }
 
 Result<attest::Trust> trust_of(const Arguments& a) {

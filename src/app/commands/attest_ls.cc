@@ -15,7 +15,7 @@ std::string seconds_of(const Json& item, std::string_view name) {
   return value ? format_duration(std::chrono::seconds(*value)) : "-";
 }
 
-int run_ls(const Arguments& a) {
+int run_attest_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   auto list = (*client)->call("GET", "/v1/attestation");
@@ -55,7 +55,7 @@ Command attest_ls_command() {
       "  drover attest ls\n"
       "  drover attest ls --check >/dev/null || echo 'some endpoint has no fresh evidence'";
   c.flags = client_flags({{"--check", "", "exit code 1 unless all of it is fresh", ""}});
-  c.run = run_ls;
+  c.run = run_attest_ls;
   return c;
 }
 

@@ -9,7 +9,7 @@
 namespace drover::app {
 namespace {
 
-int run_ls(const Arguments& a) {
+int run_audit_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/audit?limit=" + url_part(a.get("limit"));
@@ -55,7 +55,7 @@ Command audit_ls_command() {
   c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's keys (id or name)", ""},
                           {"--limit", "N", "how many", "50"},
                           {"--before", "SEQUENCE", "older than this entry", ""}});
-  c.run = run_ls;
+  c.run = run_audit_ls;
   return c;
 }
 

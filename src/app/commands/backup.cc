@@ -21,7 +21,7 @@ Json report_json(const store::BackupReport& report, const std::string& path) {
   return out;
 }
 
-void print_report(const Arguments& a, const char* what, const Json& report) {
+void print_backup(const Arguments& a, const char* what, const Json& report) {
   if (a.has("json")) {
     print_json(report);
     return;
@@ -47,7 +47,7 @@ int run_backup(const Arguments& a) {
     if (!client) return complain(client.error());
     auto report = (*client)->call("POST", "/v1/admin/backup", Json::object().set("path", to));
     if (!report) return complain(report.error());
-    print_report(a, "backed up to", *report);
+    print_backup(a, "backed up to", *report);
     return kExitOk;
   }
   // The folder itself: whoever may read it needs no key, and a server may be using it.
@@ -61,7 +61,7 @@ int run_backup(const Arguments& a) {
   SystemClock clock;
   auto report = store::backup(config->data, to, clock.wall());
   if (!report) return complain(report.error());
-  print_report(a, "backed up to", report_json(*report, to));
+  print_backup(a, "backed up to", report_json(*report, to));
   return kExitOk;
 }
 
@@ -71,7 +71,7 @@ int run_restore(const Arguments& a) {
   const std::string from = absolute(a.get("SRC"));
   auto report = store::restore(from, config->data);
   if (!report) return complain(report.error());
-  print_report(a, "restored to", report_json(*report, config->data));
+  print_backup(a, "restored to", report_json(*report, config->data));
   return kExitOk;
 }
 

@@ -9,14 +9,14 @@
 namespace drover::app {
 namespace {
 
-const Json::Array& items_of(const Json& answer, std::string_view name) {
+const Json::Array& budget_items_of(const Json& answer, std::string_view name) {
   static const Json::Array kNone;
   const Json* list = answer.find(name);
   const Json::Array* items = list == nullptr ? nullptr : list->array_items();
   return items == nullptr ? kNone : *items;
 }
 
-std::string of(const Json& object, std::string_view part, std::string_view whole) {
+std::string budget_of(const Json& object, std::string_view part, std::string_view whole) {
   std::string all = member(object, whole);
   return all == "0" ? "–" : member(object, part) + " of " + all;
 }
@@ -29,12 +29,12 @@ std::string seconds(const Json& object, std::string_view millis) {
 void print_summary(const Json& report) {
   Table table({"AGENT", "REASON", "ASKED", "GRANTED", "BY RULE", "TOKENS ASKED", "GRANTED", "USED",
                "PAID OFF", "REWARD", "DECIDED IN"});
-  for (const Json& s : items_of(report, "summary")) {
+  for (const Json& s : budget_items_of(report, "summary")) {
     std::string reward = member(s, "reward_mean");
     table.add({one_line(member(s, "agent"), 30), one_line(member(s, "reason_code"), 30),
                member(s, "requests"), member(s, "granted"), member(s, "by_rule"),
                member(s, "tokens_asked"), member(s, "tokens_granted"), member(s, "tokens_used"),
-               of(s, "paid_off", "concluded"),
+               budget_of(s, "paid_off", "concluded"),
                reward.empty() ? "–" : reward + " (" + member(s, "rewards") + ")",
                seconds(s, "decided_after_ms_median")});
   }
@@ -59,7 +59,7 @@ std::string outcome_text(const Json& request) {
 }
 
 void print_requests(const Json& report) {
-  for (const Json& r : items_of(report, "requests")) {
+  for (const Json& r : budget_items_of(report, "requests")) {
     std::printf("\n%s  %s@%s  step %s  %s\n", member(r, "session").c_str(),
                 one_line(member(r, "agent"), 40).c_str(),
                 one_line(member(r, "agent_version"), 20).c_str(), member(r, "step").c_str(),
@@ -94,7 +94,7 @@ int run_report(const Arguments& a) {
     print_json(*report);
     return kExitOk;
   }
-  if (items_of(*report, "requests").empty()) {
+  if (budget_items_of(*report, "requests").empty()) {
     std::printf("nobody asked for more budget in %s sessions\n",
                 member(*report, "sessions").c_str());
   } else {

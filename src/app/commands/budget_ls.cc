@@ -17,7 +17,7 @@ std::string amount(const Json& use, std::string_view what) {
   return money ? money->pretty() : "?";
 }
 
-int run_ls(const Arguments& a) {
+int run_budget_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/budgets";
@@ -48,7 +48,8 @@ int run_ls(const Arguments& a) {
   }
   if (table.empty()) {
     std::printf(
-        "no budget has been touched; they stand under `budgets` in drover.yaml and on keys\n");
+        "there are no budgets; they stand under `budgets` in drover.yaml and on keys. One for\n"
+        "each (\"*\") is shown once somebody has called under it\n");
     return kExitOk;
   }
   table.print();
@@ -62,10 +63,11 @@ Command budget_ls_command() {
   c.name = "budget ls";
   c.summary = "Show the server's budgets: used, reserved, limit, renewal";
   c.details =
-      "Budgets stand under `budgets` in drover.yaml and on keys (docs/money.md). One that nobody\n"
-      "has called under since it began is not shown.";
+      "Budgets stand under `budgets` in drover.yaml and on keys (docs/money.md). One for each "
+      "key,\n"
+      "agent, … (\"*\") has a line for whoever has called under it since it began.";
   c.flags = client_flags({{"--tenant", "ID", "only this tenant's", ""}});
-  c.run = run_ls;
+  c.run = run_budget_ls;
   return c;
 }
 

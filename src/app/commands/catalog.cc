@@ -1,6 +1,9 @@
 // drover catalog show, check, diff: what is known of places, where it is from, and what is missing.
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
+#include <span>
 #include <vector>
 
 #include "app/commands.h"
@@ -23,23 +26,40 @@ std::string value_text(const Json& value) {
   return out;
 }
 
-/// The starter catalog, the files of the configuration (if there is one), and one file named.
-Result<catalog::Places> places_of(const Arguments& a, const std::string& file) {
-  catalog::Places out = catalog::Places::starter();
-  std::string config = a.get("config");
-  bool named = !config.empty();
-  if (!named) config = "drover.yaml";
-  if (named || read_small_file(config)) {
-    ConfigOutcome outcome = read_config(config, read_small_file);
-    if (!outcome.faults.empty()) {
-      return fail(Code::kInvalidArgument, outcome.faults.front().to_string());
-    }
-    out.merge(outcome.config.places);
+/// What drover.yaml places: an endpoint with the facts of its region and its own, a tool, a
+/// planner's origin, the workers of a queue, a store.
+struct Placed {
+  std::string id;
+  policy::ThingKind kind = policy::ThingKind::kModel;
+  catalog::Facts facts;
+};
+
+struct Known {
+  catalog::Places places = catalog::Places::starter();
+  policy::Zones zones;
+  std::vector<Placed> placed;
+};
+
+/// The starter catalog, and what the configuration adds and places (if there is one).
+Result<Known> read_known(const Arguments& a) {
+  Known out;
+  std::string path = a.get("config");
+  const bool named = !path.empty();
+  if (!named) path = "drover.yaml";
+  if (!named && !read_small_file(path)) return out;
+  ConfigOutcome outcome = read_config(path, read_small_file);
+  if (!outcome.faults.empty()) {
+    return fail(Code::kInvalidArgument, outcome.faults.front().to_string());
   }
-  if (file.empty()) return out;
-  TRY(std::string text, read_small_file(file));
-  TRY(catalog::Places own, catalog::Places::parse(text, file));
-  out.merge(own);
+  const Config& config = outcome.config;
+  out.places.merge(config.places);
+  out.zones = config.policy->zones();
+  for (const catalog::Endpoint& e : config.endpoints) {
+    out.placed.push_back({e.id, policy::ThingKind::kModel, e.facts});
+  }
+  for (const auto& [name, thing] : config.things) {
+    out.placed.push_back({name, thing.kind, thing.facts});
+  }
   return out;
 }
 
@@ -51,7 +71,7 @@ Result<catalog::Places> read_file(const std::string& file,
   return catalog::Places::parse(text, file, faults);
 }
 
-int complain(const Error& error) {
+int complain_of_catalog(const Error& error) {
   std::fprintf(stderr, "drover: %s\n", error.message.c_str());
   return error.code == Code::kNotFound ? kExitUsage : kExitFailed;
 }
@@ -63,52 +83,93 @@ Json place_json(const catalog::Place& place) {
   return out.set("providers", std::move(providers)).set("facts", place.facts.to_json());
 }
 
-void print_place(const catalog::Place& place) {
-  std::printf("%s\n", place.id.c_str());
+Json placed_json(const Placed& placed) {
+  Json out = Json::object().set("id", placed.id);
+  out.set("kind", policy::thing_kind_name(placed.kind));
+  return out.set("facts", placed.facts.to_json());
+}
+
+void print_facts(const std::string& id, const catalog::Facts& facts) {
+  std::printf("%s\n", id.c_str());
   Table table({"fact", "value", "date", "source"});
-  for (const catalog::Fact& fact : place.facts.all()) {
+  for (const catalog::Fact& fact : facts.all()) {
     table.add(
         {fact.name, one_line(value_text(fact.value), 50), fact.date, one_line(fact.source, 90)});
   }
   table.print();
 }
 
-int show(const Arguments& a) {
-  auto places = places_of(a, "");
-  if (!places) return complain(places.error());
-  if (a.has("PLACE")) {
-    const catalog::Place* place = places->find(a.get("PLACE"));
-    if (place == nullptr) {
-      std::fprintf(stderr, "drover: there is no place '%s' (drover catalog show lists them)\n",
-                   one_line(a.get("PLACE"), 80).c_str());
-      return kExitUsage;
-    }
-    if (a.has("json")) {
-      print_json(place_json(*place));
-    } else {
-      print_place(*place);
-    }
-    return kExitOk;
-  }
-  Json list = Json::array();
-  Table table({"place", "providers", "zone", "partition", "jurisdiction", "tenancy"});
-  for (const auto& [id, place] : places->all()) {
-    if (a.has("json")) list.push(place_json(place));
-    std::string providers;
-    for (const std::string& p : place.providers) providers += (providers.empty() ? "" : ", ") + p;
-    auto fact = [&](const char* name) {
-      const Json* value = place.facts.value(name);
-      return value == nullptr ? std::string("-") : value_text(*value);
-    };
-    table.add(
-        {id, providers, fact("zone"), fact("partition"), fact("jurisdiction"), fact("tenancy")});
+int show_one(const Arguments& a, const Known& known) {
+  const std::string id = a.get("PLACE");
+  const auto is_it = [&](const Placed& placed) { return placed.id == id; };
+  const auto placed = std::find_if(known.placed.begin(), known.placed.end(), is_it);
+  const catalog::Place* place = known.places.find(id);
+  if (place == nullptr && placed == known.placed.end()) {
+    std::fprintf(stderr, "drover: there is no place '%s' (drover catalog show lists them)\n",
+                 one_line(id, 80).c_str());
+    return kExitUsage;
   }
   if (a.has("json")) {
-    print_json(Json::object().set("places", std::move(list)));
+    print_json(place == nullptr ? placed_json(*placed) : place_json(*place));
   } else {
-    table.print();
+    print_facts(id, place == nullptr ? placed->facts : place->facts);
   }
   return kExitOk;
+}
+
+/// Its first two columns, then the facts that most rules ask for.
+std::vector<std::string> row_of(std::string id, std::string what, const catalog::Facts& facts) {
+  std::vector<std::string> out = {std::move(id), std::move(what)};
+  for (const char* name : {"zone", "partition", "jurisdiction", "tenancy"}) {
+    const Json* value = facts.value(name);
+    out.push_back(value == nullptr ? "-" : value_text(*value));
+  }
+  return out;
+}
+
+int show(const Arguments& a) {
+  auto known = read_known(a);
+  if (!known) return complain_of_catalog(known.error());
+  if (a.has("PLACE")) return show_one(a, *known);
+  Json places = Json::array();
+  Json placed = Json::array();
+  Table table({"place", "providers", "zone", "partition", "jurisdiction", "tenancy"});
+  for (const auto& [id, place] : known->places.all()) {
+    places.push(place_json(place));
+    std::string providers;
+    for (const std::string& p : place.providers) providers += (providers.empty() ? "" : ", ") + p;
+    table.add(row_of(id, std::move(providers), place.facts));
+  }
+  Table own({"configured", "is a", "zone", "partition", "jurisdiction", "tenancy"});
+  for (const Placed& one : known->placed) {
+    placed.push(placed_json(one));
+    own.add(row_of(one.id, std::string(policy::thing_kind_name(one.kind)), one.facts));
+  }
+  if (a.has("json")) {
+    print_json(Json::object().set("places", std::move(places)).set("placed", std::move(placed)));
+    return kExitOk;
+  }
+  table.print();
+  if (!known->placed.empty()) {
+    std::printf("\n");
+    own.print();
+  }
+  return kExitOk;
+}
+
+/// Without these a built-in rule says no to data that is bound.
+constexpr std::array<const char*, 7> kOfModels = {"zone",      "prompt_cache",   "cleared_for",
+                                                  "retention", "trains_on_data", "human_review",
+                                                  "tenancy"};
+constexpr std::array<const char*, 5> kOfOthers = {"zone", "cleared_for", "purposes",
+                                                  "trains_on_data", "human_review"};
+
+void tell_missing(const std::string& id, std::span<const char* const> names,
+                  const catalog::Facts& facts) {
+  for (const char* name : names) {
+    if (facts.find(name) != nullptr) continue;
+    std::printf("%s: '%s' is not stated: rules that need it say no\n", id.c_str(), name);
+  }
 }
 
 /// Facts without which a rule of the policy says no to data that is bound, and faults.
@@ -128,17 +189,11 @@ size_t check_place(const catalog::Place& place, const policy::Zones& zones, bool
     if (fact.source.empty()) complain_of("'" + fact.name + "' states no source");
     if (fact.date.empty()) complain_of("'" + fact.name + "' states no date");
   }
-  if (!verbose) return faults;
-  for (const char* name : {"zone", "prompt_cache", "cleared_for", "retention", "trains_on_data",
-                           "human_review", "tenancy"}) {
-    if (place.facts.find(name) == nullptr) {
-      std::printf("%s: '%s' is not stated: rules that need it say no\n", place.id.c_str(), name);
-    }
-  }
+  if (verbose) tell_missing(place.id, kOfModels, place.facts);
   return faults;
 }
 
-int check(const Arguments& a) {
+int check_catalog(const Arguments& a) {
   if (a.has("facts")) {
     Table table({"fact", "what it says"});
     for (const catalog::FactKind& kind : catalog::fact_kinds()) {
@@ -148,22 +203,26 @@ int check(const Arguments& a) {
     return kExitOk;
   }
   std::vector<std::string> wrong;
-  auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : places_of(a, "");
+  auto known = read_known(a);
+  // What it names may be judged without the configuration, however wrong that is.
+  if (!known && !a.has("FILE")) return complain_of_catalog(known.error());
+  if (!known) known = Known();
+  auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : known->places;
   for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
   if (!wrong.empty()) {
-    std::fprintf(stderr, "drover: %zu faults; each must be mended before the file is used\n",
-                 wrong.size());
+    std::fprintf(stderr, "drover: %zu fault%s; each must be mended before the file is used\n",
+                 wrong.size(), wrong.size() == 1 ? "" : "s");
     return kExitFailed;
   }
-  if (!places) return complain(places.error());
-  policy::Zones zones;
-  if (std::string config = a.get("config"); !config.empty() || read_small_file("drover.yaml")) {
-    ConfigOutcome outcome = read_config(config.empty() ? "drover.yaml" : config, read_small_file);
-    if (outcome.faults.empty()) zones = outcome.config.policy->zones();
-  }
+  if (!places) return complain_of_catalog(places.error());
   size_t faults = 0;
   for (const auto& [id, place] : places->all()) {
-    faults += check_place(place, zones, a.has("missing"));
+    faults += check_place(place, known->zones, a.has("missing"));
+  }
+  for (const Placed& one : known->placed) {
+    if (!a.has("missing") || a.has("FILE")) break;
+    const bool model = one.kind == policy::ThingKind::kModel;
+    tell_missing(one.id, model ? std::span<const char* const>(kOfModels) : kOfOthers, one.facts);
   }
   std::printf("%zu places, %zu faults\n", places->all().size(), faults);
   return faults == 0 ? kExitOk : kExitFailed;
@@ -185,9 +244,9 @@ void diff_place(const catalog::Place& before, const catalog::Place& after, size_
 
 int diff(const Arguments& a) {
   auto before = read_file(a.get("BEFORE"));
-  if (!before) return complain(before.error());
+  if (!before) return complain_of_catalog(before.error());
   auto after = read_file(a.get("AFTER"));
-  if (!after) return complain(after.error());
+  if (!after) return complain_of_catalog(after.error());
   // A file of one's own is laid over the starter catalog, as 'catalog:' in drover.yaml does.
   if (a.get("BEFORE") == "starter") {
     catalog::Places together = *before;
@@ -210,7 +269,7 @@ int diff(const Arguments& a) {
   return changes == 0 ? kExitOk : kExitFailed;
 }
 
-Positional positional(const char* name, const char* help, bool required) {
+Positional catalog_positional(const char* name, const char* help, bool required) {
   Positional out;
   out.name = name;
   out.help = help;
@@ -226,9 +285,14 @@ const Flag kConfigFlag = {"--config", "FILE", "the configuration (default: drove
 Command catalog_show_command() {
   Command c;
   c.name = "catalog show";
-  c.summary = "The places that are known, or one with each fact, its source and date";
-  c.details = "Example: drover catalog show aws/eu-central-1";
-  c.positionals.push_back(positional("PLACE", "one place, such as aws/eu-central-1", false));
+  c.summary = "Places, endpoints, tools and stores, or one with each fact, its source and date";
+  c.details =
+      "Places come with the program and from the files of 'catalog:'; what the configuration\n"
+      "places has the facts of its place and its own.\n"
+      "Examples: drover catalog show aws/eu-central-1\n"
+      "          drover catalog show frankfurt     an endpoint, a tool or a store of drover.yaml";
+  c.positionals.push_back(
+      catalog_positional("PLACE", "a place, an endpoint, a tool or a store", false));
   c.flags = {kConfigFlag, {"--json", "", "as JSON", "", false}};
   c.run = show;
   return c;
@@ -241,11 +305,11 @@ Command catalog_check_command() {
   c.details =
       "Example: drover catalog check places.yaml --missing\nExit code 1 if there is a fault.";
   c.positionals.push_back(
-      positional("FILE", "a file of places (default: all that are known)", false));
+      catalog_positional("FILE", "a file of places (default: all that are known)", false));
   c.flags = {kConfigFlag,
              {"--missing", "", "also the facts without which rules say no", "", false},
              {"--facts", "", "list the facts that there are, and what each says", "", false}};
-  c.run = check;
+  c.run = check_catalog;
   return c;
 }
 
@@ -258,8 +322,8 @@ Command catalog_diff_command() {
       "After 'starter' (what comes with the program) the file is laid over it, as 'catalog:' in\n"
       "drover.yaml does: what it does not mention stays. Two files are compared as they are.\n"
       "Exit code 1 if they differ.";
-  c.positionals.push_back(positional("BEFORE", "a file, or starter", true));
-  c.positionals.push_back(positional("AFTER", "a file, or starter", true));
+  c.positionals.push_back(catalog_positional("BEFORE", "a file, or starter", true));
+  c.positionals.push_back(catalog_positional("AFTER", "a file, or starter", true));
   c.run = diff;
   return c;
 }

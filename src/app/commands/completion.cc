@@ -5,7 +5,7 @@
 namespace drover::app {
 namespace {
 
-int run(const Arguments&) {
+int run_completion(const Arguments&) {
   std::fputs(bash_completion().c_str(), stdout);
   return kExitOk;
 }
@@ -17,7 +17,7 @@ Command completion_command() {
   c.name = "completion";
   c.summary = "Print a bash completion script";
   c.details = "Load it with: source <(drover completion)";
-  c.run = run;
+  c.run = run_completion;
   return c;
 }
 

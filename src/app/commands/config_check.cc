@@ -4,11 +4,12 @@
 #include "app/config.h"
 #include "app/files.h"
 #include "app/runtime.h"
+#include "app/uncounted.h"
 
 namespace drover::app {
 namespace {
 
-int run(const Arguments& arguments) {
+int run_config_check(const Arguments& arguments) {
   std::string path = arguments.get("FILE").empty() ? "drover.yaml" : arguments.get("FILE");
   ConfigOutcome outcome = read_config(path, read_small_file);
   for (const ConfigFault& fault : outcome.faults) {
@@ -31,6 +32,8 @@ int run(const Arguments& arguments) {
   const Config& c = outcome.config;
   std::printf("%s is fine: %zu endpoints, %zu tool servers, %zu agents, listening on %s\n",
               path.c_str(), c.endpoints.size(), c.tools.size(), c.agents.size(), c.url().c_str());
+  const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
+  if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
   return kExitOk;
 }
 
@@ -47,7 +50,7 @@ Command config_check_command() {
   file.help = "the configuration (default: drover.yaml)";
   file.required = false;
   c.positionals.push_back(file);
-  c.run = run;
+  c.run = run_config_check;
   return c;
 }
 

@@ -2,13 +2,11 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <fstream>
-#include <iostream>
 #include <sstream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/output.h"
 #include "contract/validate.h"
 #include "session/batch.h"
@@ -28,21 +26,13 @@ Result<void> check_chain(const std::string& text, const SessionId& id) {
   return session::verify_chain(id, events);
 }
 
-int run(const Arguments& a) {
+int run_contract_check(const Arguments& a) {
   const std::string path = a.get("FILE");
-  std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) {
-      return complain(usage_error("cannot read " + path + ": " + std::strerror(errno)).value());
-    }
-    text << in.rdbuf();
-  }
-  auto checked = contract::check_export(text.view());
+  const auto text = read_input(path);
+  if (!text) return complain(text.error());
+  auto checked = contract::check_export(*text);
   Result<void> chain;
-  if (checked && !a.has("no-chain")) chain = check_chain(text.str(), checked->session);
+  if (checked && !a.has("no-chain")) chain = check_chain(*text, checked->session);
   if (checked && chain) {
     std::printf("%s: %llu events of %s, all valid%s\n", path.c_str(),
                 static_cast<unsigned long long>(checked->events), checked->session.str().c_str(),
@@ -65,7 +55,7 @@ Command contract_check_command() {
       "Example: drover session export ses_01KAR… | drover contract check -";
   c.positionals = {{"FILE", "JSON Lines; - for standard input", true, false}};
   c.flags = {{"--no-chain", "", "do not check hashes (events written by hand)", ""}};
-  c.run = run;
+  c.run = run_contract_check;
   return c;
 }
 

@@ -42,7 +42,7 @@ std::string filters(const Arguments& a) {
   return out;
 }
 
-const Json::Array& items_of(const Json& answer, std::string_view name) {
+const Json::Array& cost_items_of(const Json& answer, std::string_view name) {
   static const Json::Array kNone;
   const Json* list = answer.find(name);
   const Json::Array* items = list == nullptr ? nullptr : list->array_items();
@@ -54,7 +54,7 @@ std::string number_of(const Json& row, std::string_view name) {
   return n ? std::to_string(*n) : "0";
 }
 
-std::string dollars(const Json& row, std::string_view name) {
+std::string cost_dollars(const Json& row, std::string_view name) {
   Result<Money> money = Money::parse_usd(row.get_string(name).value_or("0"));
   return money ? money->pretty() : "?";
 }
@@ -105,7 +105,7 @@ void print_csv(const Json& report, const std::vector<std::string>& by) {
   for (const std::string& name : by) head += name + ",";
   for (const char* name : kColumns) head += std::string(name) + ",";
   std::printf("%scost_usd,estimated_cost_usd\n", head.c_str());
-  for (const Json& row : items_of(report, "data")) {
+  for (const Json& row : cost_items_of(report, "data")) {
     std::string line;
     for (const std::string& name : by) line += csv_cell(member(row, name)) + ",";
     for (const char* name : kColumns) line += number_of(row, name) + ",";
@@ -114,7 +114,7 @@ void print_csv(const Json& report, const std::vector<std::string>& by) {
   }
 }
 
-void print_report(const Json& report, const std::vector<std::string>& by) {
+void print_cost(const Json& report, const std::vector<std::string>& by) {
   std::vector<std::string> head;
   for (const std::string& name : by) {
     std::string upper = name;
@@ -126,7 +126,7 @@ void print_report(const Json& report, const std::vector<std::string>& by) {
   }
   Table table(head);
   int64_t unpriced = 0, lost = 0;
-  for (const Json& row : items_of(report, "data")) {
+  for (const Json& row : cost_items_of(report, "data")) {
     std::vector<std::string> cells;
     for (const std::string& name : by) {
       std::string text = member(row, name);
@@ -137,10 +137,10 @@ void print_report(const Json& report, const std::vector<std::string>& by) {
     cells.push_back(number_of(row, "input_tokens"));
     cells.push_back(number_of(row, "cache_read_tokens"));
     cells.push_back(number_of(row, "output_tokens"));
-    cells.push_back(dollars(row, "cost_usd"));
+    cells.push_back(cost_dollars(row, "cost_usd"));
     const std::string estimated = number_of(row, "estimated");
-    cells.push_back(estimated == "0" ? "–"
-                                     : dollars(row, "estimated_cost_usd") + " (" + estimated + ")");
+    cells.push_back(
+        estimated == "0" ? "–" : cost_dollars(row, "estimated_cost_usd") + " (" + estimated + ")");
     table.add(std::move(cells));
     unpriced += row.get_int("unpriced").value_or(0);
     lost += row.get_int("lost").value_or(0);
@@ -173,7 +173,7 @@ int run_cost(const Arguments& a) {
   } else if (a.has("csv")) {
     print_csv(*report, by);
   } else {
-    print_report(*report, by);
+    print_cost(*report, by);
   }
   return kExitOk;
 }
@@ -202,7 +202,7 @@ void print_calls(const Json::Array& calls) {
     table.add({short_time(member(call, "at")), one_line(member(call, "endpoint"), 34),
                one_line(member(call, "model"), 24), tier.empty() ? "–" : one_line(tier, 10),
                number_of(u, "input_tokens"), number_of(u, "output_tokens"),
-               call.find("cost_usd") == nullptr ? "–" : dollars(call, "cost_usd"),
+               call.find("cost_usd") == nullptr ? "–" : cost_dollars(call, "cost_usd"),
                one_line(request, 40), marks_of(call)});
   }
   table.print();
@@ -219,7 +219,7 @@ int run_calls(const Arguments& a) {
     print_json(*list);
     return kExitOk;
   }
-  print_calls(items_of(*list, "data"));
+  print_calls(cost_items_of(*list, "data"));
   if (list->get_bool("has_more").value_or(false)) std::fprintf(stderr, "there are more: --limit\n");
   return kExitOk;
 }

@@ -1,15 +1,14 @@
 // drover cost import and reconcile: the ledger against what a provider says it billed.
 
+#include <algorithm>
 #include <cstdio>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/output.h"
-#include "base/bytes.h"
 #include "base/money.h"
+#include "trace/bill.h"
 
 namespace drover::app {
 namespace {
@@ -17,21 +16,15 @@ namespace {
 /// A file, "-", or the control URL of a simulated cloud.
 Result<std::string> read_source(ApiClient& client, const std::string& name) {
   if (name.starts_with("http://") || name.starts_with("https://")) {
+    // As `drover sim` prints it, with or without the path: all of its books.
     const bool bare = name.find("/_sim/") == std::string::npos;
-    return client.fetch_url(bare ? name + "/_sim/state?log=1000000" : name);
+    const std::string state = bare ? name + "/_sim/state" : name;
+    return client.fetch_url(state.ends_with("/_sim/state") ? state + "?log=1000000" : state);
   }
-  std::ostringstream text;
-  if (name == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
-  }
-  std::ifstream in(name, std::ios::binary);
-  if (!in) return fail(Code::kNotFound, name + ": cannot be read");
-  text << in.rdbuf();
-  return text.str();
+  return read_input(name);
 }
 
-std::string dollars(const Json& object, std::string_view name) {
+std::string bill_dollars(const Json& object, std::string_view name) {
   Result<Money> money = Money::parse_usd(object.get_string(name).value_or("0"));
   return money ? money->pretty() : "?";
 }
@@ -92,16 +85,19 @@ void print_answer(const Json& answer) {
     table.add({group.title, std::to_string(count_of(answer, group.name)),
                std::to_string(list.get_int("booked_tokens").value_or(0)),
                std::to_string(list.get_int("billed_tokens").value_or(0)),
-               dollars(list, "booked_usd"), dollars(list, "billed_usd")});
+               bill_dollars(list, "booked_usd"), bill_dollars(list, "billed_usd")});
   }
   table.print();
   for (const Group& group : kGroups) print_group(answer, group, 20);
   const int64_t applied = answer.get_int("applied").value_or(0);
-  if (applied > 0) std::printf("\n%lld calls were corrected\n", static_cast<long long>(applied));
+  if (applied == 1) std::printf("\n1 call was corrected\n");
+  if (applied > 1) std::printf("\n%lld calls were corrected\n", static_cast<long long>(applied));
 }
 
-std::string scope_of(const Arguments& a) {
+/// `providers`: whose the bill is if no flag says it.
+std::string scope_of(const Arguments& a, const std::string& providers) {
   std::string out;
+  if (!a.has("provider") && !providers.empty()) out = "&provider=" + url_part(providers);
   for (const char* name : {"provider", "endpoint", "from", "to"}) {
     if (a.has(name)) out += "&" + std::string(name) + "=" + url_part(a.get(name));
   }
@@ -118,58 +114,89 @@ int finish(const Arguments& a, const Json& answer) {
   return answer.get_bool("exact").value_or(false) ? kExitOk : kExitFailed;
 }
 
-int run_import(const Arguments& a) {
-  auto client = ApiClient::connect(a, Need::kWrite);
+/// Holds a bill against the ledger.
+Result<Json> hold_against(ApiClient& client, std::string_view apply, const std::string& scope,
+                          std::string bill) {
+  std::string target = "/v1/cost/bill?apply=" + std::string(apply) + scope;
+  TRY(std::string answer,
+      client.fetch("POST", std::move(target), "application/json", std::move(bill), "text/plain"));
+  return Json::parse(answer);
+}
+
+int run_bill_import(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kBooks);
   if (!client) return complain(client.error());
   auto text = read_source(**client, a.get("FILE"));
   if (!text) return complain(text.error());
   const char* apply = a.has("dry-run") ? "none" : a.has("all") ? "all" : "estimates";
-  auto answer = (*client)->fetch("POST", "/v1/cost/bill?apply=" + std::string(apply) + scope_of(a),
-                                 "application/json", std::move(*text), "text/plain");
-  if (!answer) return complain(answer.error());
-  auto json = Json::parse(*answer);
-  if (!json) return complain(json.error());
-  return finish(a, *json);
+  auto answer = hold_against(**client, apply, scope_of(a, ""), std::move(*text));
+  return answer ? finish(a, *answer) : complain(answer.error());
+}
+
+/// Where a bill comes from, and whose it is: "[PROVIDER=]SOURCE".
+struct Source {
+  std::string provider, place;
+};
+Source source_of(const std::string& text) {
+  const size_t equals = text.find('=');
+  const size_t name = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-");
+  if (equals == 0 || equals == std::string::npos || name != equals) return {"", text};
+  return {text.substr(0, equals), text.substr(equals + 1)};
 }
 
 /// The rows of all of them together: what is in none was billed by nobody.
-Result<std::string> all_rows(ApiClient& client, const std::vector<std::string>& sources) {
-  if (sources.size() == 1) return read_source(client, sources.front());
-  std::string out = "{\"rows\":[";
-  for (const std::string& source : sources) {
-    TRY(std::string text, read_source(client, source));
-    TRY(Json json, Json::parse(text));
-    const Json* list = json.find("log");
-    if (list == nullptr) list = json.find("rows");
-    if (list == nullptr) list = &json;
-    if (list->array_items() == nullptr) {
-      return fail(Code::kInvalidArgument, source + " is no list of calls in JSON");
-    }
-    for (const Json& item : *list->array_items()) {
-      if (out.back() != '[') out += ',';
-      item.dump_to(out);
+Result<std::vector<trace::BillRow>> all_rows(ApiClient& client,
+                                             const std::vector<Source>& sources) {
+  std::vector<trace::BillRow> out;
+  for (const Source& source : sources) {
+    TRY(std::string text, read_source(client, source.place));
+    auto rows = trace::read_bill(text);
+    if (!rows) return fail(std::move(rows).error().note("in " + source.place));
+    for (trace::BillRow& row : *rows) {
+      if (row.provider.empty()) row.provider = source.provider;
+      out.push_back(std::move(row));
     }
   }
-  return out + "]}";
+  return out;
+}
+
+/// Several clouds' rows under one key: which is whose?
+bool ambiguous(const std::vector<Source>& sources, const std::vector<trace::BillRow>& rows) {
+  auto nameless = [](const trace::BillRow& row) {
+    return row.provider.empty() && row.endpoint.empty();
+  };
+  return sources.size() > 1 && std::any_of(rows.begin(), rows.end(), nameless);
 }
 
 int run_reconcile(const Arguments& a) {
-  auto client = ApiClient::connect(a, Need::kWrite);
+  std::vector<Source> sources;
+  std::string providers;
+  bool all_named = true;
+  for (const std::string& text : a.all("SOURCE")) {
+    sources.push_back(source_of(text));
+    const std::string& provider = sources.back().provider;
+    all_named = all_named && !provider.empty();
+    providers += (providers.empty() ? "" : ",") + provider;
+  }
+  auto client = ApiClient::connect(a, Need::kBooks);
   if (!client) return complain(client.error());
-  auto text = all_rows(**client, a.all("SOURCE"));
-  if (!text) return complain(text.error());
+  auto rows = all_rows(**client, sources);
+  if (!rows) return complain(rows.error());
+  if (ambiguous(sources, *rows)) {
+    std::fprintf(
+        stderr,
+        "drover: the sources do not say whose they are, so a call that was sent to several\n"
+        "providers may be held against the wrong one: write PROVIDER=SOURCE\n");
+  }
   const char* apply = a.has("correct") ? "estimates" : "none";
-  auto answer = (*client)->fetch("POST", "/v1/cost/bill?apply=" + std::string(apply) + scope_of(a),
-                                 "application/json", std::move(*text), "application/json");
-  if (!answer) return complain(answer.error());
-  auto json = Json::parse(*answer);
-  if (!json) return complain(json.error());
-  return finish(a, *json);
+  const std::string scope = scope_of(a, all_named ? providers : "");
+  auto answer = hold_against(**client, apply, scope, trace::write_bill(*rows));
+  return answer ? finish(a, *answer) : complain(answer.error());
 }
 
 std::vector<Flag> scope_flags(std::vector<Flag> own) {
   std::vector<Flag> more = {
-      {"--provider", "NAME", "the bill is this provider's alone", ""},
+      {"--provider", "LIST", "the bill is this provider's alone, or these providers'", ""},
       {"--endpoint", "ID", "the bill is this endpoint's alone, or those that begin with it", ""},
       {"--from", "TIME", "the bill begins here: a day, or RFC 3339", ""},
       {"--to", "TIME", "and ends here", ""},
@@ -196,7 +223,7 @@ Command cost_import_command() {
   c.positionals = {{"FILE", "the bill; - for standard input", true, false}};
   c.flags = scope_flags({{"--dry-run", "", "compare, change nothing", ""},
                          {"--all", "", "also change calls whose usage the provider told", ""}});
-  c.run = run_import;
+  c.run = run_bill_import;
   return c;
 }
 
@@ -206,11 +233,13 @@ Command cost_reconcile_command() {
   c.summary = "Compare the ledger with the books of clouds, to the token";
   c.details =
       "A source is a bill as `drover cost import` reads it, or the control URL of a simulated\n"
-      "cloud (`drover sim` prints them). Several are taken together. Changes nothing unless "
+      "cloud (`drover sim` prints them). Several are taken together; write in front of each whose\n"
+      "it is, since one call may have been sent to several providers. Changes nothing unless "
       "asked.\n"
       "Exit code 1 if a call with usage differs, is unknown here or stands in no source.\n"
-      "Example: drover cost reconcile http://127.0.0.1:9101 http://127.0.0.1:9201";
-  c.positionals = {{"SOURCE", "a file, -, or a URL", true, true}};
+      "Example:\n"
+      "  drover cost reconcile aws-bedrock=http://127.0.0.1:9102 azure-openai=november.csv";
+  c.positionals = {{"SOURCE", "[PROVIDER=] a file, -, or a URL", true, true}};
   c.flags = scope_flags({{"--correct", "", "correct estimates", ""}});
   c.run = run_reconcile;
   return c;

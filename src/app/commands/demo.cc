@@ -14,7 +14,7 @@
 namespace drover::app {
 namespace {
 
-int print_report(const FidelityReport& report) {
+int print_demo(const FidelityReport& report) {
   for (const std::string& difference : report.differences) {
     std::printf("differs  %s\n", difference.c_str());
   }
@@ -91,7 +91,7 @@ int talk_to_engine(const Arguments& arguments) {
   return report->interrupted ? kExitInterrupted : report->ok() ? kExitOk : kExitFailed;
 }
 
-int run(const Arguments& arguments) {
+int run_demo(const Arguments& arguments) {
   // What fails in a talk is told there; the log would only say it in between.
   LogLevel quiet = arguments.has("engine") ? LogLevel::kOff : LogLevel::kError;
   configure_log(arguments.has("verbose") ? LogLevel::kInfo : quiet, LogFormat::kText);
@@ -114,7 +114,7 @@ int run(const Arguments& arguments) {
     return kExitUsage;
   }
   auto report = run_fidelity(loop, std::move(options));
-  if (report) return print_report(*report);
+  if (report) return print_demo(*report);
   std::fprintf(stderr, "drover demo: %s\n", report.error().to_string().c_str());
   return kExitFailed;
 }
@@ -162,7 +162,7 @@ Command demo_command() {
              {"--json", "", "the report of the day or the talk as JSON", ""},
              {"--quiet", "", "no progress", ""},
              {"--verbose", "", "log what happens", ""}};
-  c.run = run;
+  c.run = run_demo;
   return c;
 }
 

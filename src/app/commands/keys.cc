@@ -49,7 +49,7 @@ int run_create(const Arguments& a) {
   return kExitOk;
 }
 
-int run_ls(const Arguments& a) {
+int run_keys_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/keys";
@@ -68,6 +68,23 @@ int run_ls(const Arguments& a) {
                one_line(member(key, "label"), 40)});
   }
   table.print();
+  return kExitOk;
+}
+
+int run_keys_budget(const Arguments& a) {
+  auto client = ApiClient::connect(a, Need::kWrite);
+  if (!client) return complain(client.error());
+  const std::string list = a.get("LIST");
+  Json body = Json::object().set("budgets", list == "none" ? Json() : Json(list));
+  auto done =
+      (*client)->call("PUT", "/v1/keys/" + url_part(a.get("KEY_ID")) + "/budgets", std::move(body));
+  if (!done) return complain(done.error());
+  if (a.has("json")) {
+    print_json(*done);
+  } else {
+    std::printf("%s may use %s\n", member(*done, "id").c_str(),
+                list == "none" ? "what it likes" : list.c_str());
+  }
   return kExitOk;
 }
 
@@ -143,7 +160,24 @@ Command key_ls_command() {
   c.summary = "List keys; never their text";
   c.details = "Example: drover key ls --tenant acme";
   c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's", ""}});
-  c.run = run_ls;
+  c.run = run_keys_ls;
+  return c;
+}
+
+Command key_budget_command() {
+  Command c;
+  c.name = "key budget";
+  c.summary = "Set what a key may use; what it has used counts on";
+  c.details =
+      "Takes the place of the key's budgets before. Those in drover.yaml hold beside them;\n"
+      "`drover budget ls` shows all.\n"
+      "Examples:\n"
+      "  drover key budget key_01KAR… money=20/month,requests=60/minute\n"
+      "  drover key budget key_01KAR… none";
+  c.positionals = {{"KEY_ID", "the key's id (drover key ls)", true, false},
+                   {"LIST", "such as money=5/day,tokens=1000/minute; or none", true, false}};
+  c.flags = client_flags();
+  c.run = run_keys_budget;
   return c;
 }
 

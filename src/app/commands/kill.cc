@@ -30,7 +30,7 @@ Result<bool> confirmed(const Arguments& a) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void print_report(const Json& report) {
+void print_kill(const Json& report) {
   const Json* stopped = report.find("stopped");
   const Json* failed = report.find("failed");
   Table table({"STOPPED", "AGENT", "WAS"});
@@ -51,7 +51,7 @@ void print_report(const Json& report) {
   }
 }
 
-int run(const Arguments& a) {
+int run_kill(const Arguments& a) {
   auto sure = confirmed(a);
   if (!sure) return complain(sure.error());
   if (!*sure) {
@@ -67,7 +67,7 @@ int run(const Arguments& a) {
   if (a.has("json")) {
     print_json(*report);
   } else {
-    print_report(*report);
+    print_kill(*report);
   }
   const Json* failed = report->find("failed");
   bool all =
@@ -90,7 +90,7 @@ Command kill_command() {
                    {"WHAT", "a session's id, an agent's name, a tenant's id or name", true, false}};
   c.flags = client_flags(
       {{"--why", "TEXT", "why; goes into the journals", ""}, {"--yes", "", "do not ask", ""}});
-  c.run = run;
+  c.run = run_kill;
   return c;
 }
 

@@ -10,10 +10,14 @@
 namespace drover::app {
 namespace {
 
-constexpr size_t kTextShown = 80;
+constexpr size_t kMemoryTextShown = 80;
 
-std::string path_of(const Arguments& a) { return "/v1/memory/" + url_part(a.get("NAMESPACE")); }
-std::string record_path(const Arguments& a) { return path_of(a) + "/" + url_part(a.get("KEY")); }
+std::string memory_path_of(const Arguments& a) {
+  return "/v1/memory/" + url_part(a.get("NAMESPACE"));
+}
+std::string record_path(const Arguments& a) {
+  return memory_path_of(a) + "/" + url_part(a.get("KEY"));
+}
 
 /// One call, and what to do with its answer.
 int with_answer(const Arguments& arguments, Need need, std::string method, std::string target,
@@ -53,13 +57,13 @@ void show_records(const Json& list) {
   for (const Json& r : *data->array_items()) {
     std::string text = member(r, "text");
     if (const Json* value = r.find("value"); text.empty() && value != nullptr) text = value->dump();
-    std::vector<std::string> row = {one_line(member(r, "key"), kTextShown), member(r, "version"),
-                                    short_time(member(r, "updated"))};
+    std::vector<std::string> row = {one_line(member(r, "key"), kMemoryTextShown),
+                                    member(r, "version"), short_time(member(r, "updated"))};
     char score[32];
     std::snprintf(score, sizeof(score), "%.3f", r.get_number("score").value_or(0));
     if (scored) row.insert(row.begin(), score);
     if (ends) row.push_back(short_time(member(r, "expires")));
-    row.push_back(one_line(text, kTextShown));
+    row.push_back(one_line(text, kMemoryTextShown));
     table.add(std::move(row));
   }
   table.print();
@@ -88,13 +92,13 @@ int run_put(const Arguments& a) {
     body.set("expected_version", std::move(version));
   }
   return with_answer(a, Need::kWrite, "PUT", record_path(a), std::move(body), [](const Json& r) {
-    std::printf("%s is at version %s\n", one_line(member(r, "key"), kTextShown).c_str(),
+    std::printf("%s is at version %s\n", one_line(member(r, "key"), kMemoryTextShown).c_str(),
                 member(r, "version").c_str());
   });
 }
 
-int run_ls(const Arguments& a) {
-  std::string target = path_of(a) + "?limit=" + url_part(a.get("limit"));
+int run_memory_ls(const Arguments& a) {
+  std::string target = memory_path_of(a) + "?limit=" + url_part(a.get("limit"));
   if (a.has("prefix")) target += "&prefix=" + url_part(a.get("prefix"));
   if (a.has("after")) target += "&after=" + url_part(a.get("after"));
   return with_answer(a, Need::kRead, "GET", std::move(target), {}, show_records);
@@ -105,7 +109,8 @@ int run_search(const Arguments& a) {
   for (const std::string& word : a.all("QUERY")) query += (query.empty() ? "" : " ") + word;
   Json body = Json::object().set("query", std::move(query));
   body.set("limit", static_cast<int64_t>(std::atoi(a.get("limit").c_str())));
-  return with_answer(a, Need::kRead, "POST", path_of(a) + "/search", std::move(body), show_records);
+  return with_answer(a, Need::kRead, "POST", memory_path_of(a) + "/search", std::move(body),
+                     show_records);
 }
 
 int run_rm(const Arguments& a) {
@@ -116,9 +121,9 @@ int run_rm(const Arguments& a) {
 Positional name_space() { return {"NAMESPACE", "such as customers", true, false}; }
 Positional key() { return {"KEY", "the record's key", true, false}; }
 
-Command make(std::string name, std::string summary, std::string details,
-             std::vector<Positional> positionals, std::vector<Flag> flags,
-             int (*run)(const Arguments&)) {
+Command make_memory(std::string name, std::string summary, std::string details,
+                    std::vector<Positional> positionals, std::vector<Flag> flags,
+                    int (*run)(const Arguments&)) {
   Command c;
   c.name = std::move(name);
   c.summary = std::move(summary);
@@ -132,42 +137,44 @@ Command make(std::string name, std::string summary, std::string details,
 }  // namespace
 
 Command memory_get_command() {
-  return make("memory get", "Print a record: its text and its value",
-              "Example: drover memory get customers c-17", {name_space(), key()}, {}, run_get);
+  return make_memory("memory get", "Print a record: its text and its value",
+                     "Example: drover memory get customers c-17", {name_space(), key()}, {},
+                     run_get);
 }
 
 Command memory_put_command() {
-  return make("memory put", "Write a record",
-              "Examples:\n"
-              "  drover memory put customers c-17 'Prefers e-mail'\n"
-              "  drover memory put customers c-17 --value '{\"tier\": 2}' --expect 3\n"
-              "With --expect it is written only over that version (0: only if there is none).",
-              {name_space(), key(), {"TEXT", "what search reads", false, false}},
-              {{"--value", "JSON", "a JSON value beside the text", ""},
-               {"--data-class", "CLASS", "a class's name, or residency=de;sensitivity=…", ""},
-               {"--expect", "VERSION", "write only over this version", ""}},
-              run_put);
+  return make_memory(
+      "memory put", "Write a record",
+      "Examples:\n"
+      "  drover memory put customers c-17 'Prefers e-mail'\n"
+      "  drover memory put customers c-17 --value '{\"tier\": 2}' --expect 3\n"
+      "With --expect it is written only over that version (0: only if there is none).",
+      {name_space(), key(), {"TEXT", "what search reads", false, false}},
+      {{"--value", "JSON", "a JSON value beside the text", ""},
+       {"--data-class", "CLASS", "a class's name, or residency=de;sensitivity=…", ""},
+       {"--expect", "VERSION", "write only over this version", ""}},
+      run_put);
 }
 
 Command memory_ls_command() {
-  return make("memory ls", "List records in the order of their keys",
-              "Example: drover memory ls customers --prefix c-", {name_space()},
-              {{"--prefix", "TEXT", "only keys that begin so", ""},
-               {"--after", "KEY", "only keys behind this one", ""},
-               {"--limit", "N", "how many", "100"}},
-              run_ls);
+  return make_memory("memory ls", "List records in the order of their keys",
+                     "Example: drover memory ls customers --prefix c-", {name_space()},
+                     {{"--prefix", "TEXT", "only keys that begin so", ""},
+                      {"--after", "KEY", "only keys behind this one", ""},
+                      {"--limit", "N", "how many", "100"}},
+                     run_memory_ls);
 }
 
 Command memory_search_command() {
-  return make("memory search", "Find records by words, best first",
-              "Example: drover memory search customers prefers e-mail",
-              {name_space(), {"QUERY", "words, any of which may match", true, true}},
-              {{"--limit", "N", "how many", "10"}}, run_search);
+  return make_memory("memory search", "Find records by words, best first",
+                     "Example: drover memory search customers prefers e-mail",
+                     {name_space(), {"QUERY", "words, any of which may match", true, true}},
+                     {{"--limit", "N", "how many", "10"}}, run_search);
 }
 
 Command memory_rm_command() {
-  return make("memory rm", "Remove a record", "Example: drover memory rm customers c-17",
-              {name_space(), key()}, {}, run_rm);
+  return make_memory("memory rm", "Remove a record", "Example: drover memory rm customers c-17",
+                     {name_space(), key()}, {}, run_rm);
 }
 
 }  // namespace drover::app

@@ -151,7 +151,7 @@ void print_last(const Json& answer, bool explain) {
   if (explain) print_rejected(*last, "not used then");
 }
 
-int run(const Arguments& a) {
+int run_place(const Arguments& a) {
   if (a.has("SESSION") == (a.has("agent") || a.has("model"))) {
     std::fprintf(stderr, "drover place: name a SESSION, or --agent FILE|NAME, or --model NAME\n");
     return kExitUsage;
@@ -254,7 +254,7 @@ Command place_command() {
        {"--step", "SEQUENCE", "of a session: the placement in that event", "", false},
        {"--needs", "NEEDS", "of the step, such as '{vision: true, hardware: h200}'", "", false},
        {"--explain", "", "the rejected endpoints too, each with its rule", "", false}});
-  c.run = run;
+  c.run = run_place;
   return c;
 }
 

@@ -23,7 +23,8 @@ constexpr size_t kToolTextShown = 200;
 struct Turn {
   std::string answer;
   std::string error;
-  std::string waits_for;   // "message", "limit", "model"
+  std::string waits_for;   // "message", "limit", "model", "budget", …
+  std::string over;        // whose budget stopped it: "account", "tree", …
   std::string end_reason;  // set if the session has ended
   bool ended() const { return !end_reason.empty(); }
   bool ok() const { return ended() ? end_reason == "completed" : waits_for == "message"; }
@@ -92,6 +93,10 @@ class Conversation {
       note("  ← ", member(payload, "name") + ": " + member(payload, "content"));
     } else if (kind == "failover") {
       note("  ! ", "taken over: " + event_summary(event));
+    } else if (kind == "budget.exceeded") {
+      out.over = member(payload, "scope");
+      // The server's own say it in the call's error.
+      if (out.over != "account") out.error = event_summary(event);
     } else if (kind == "wait.started") {
       out.waits_for = member(payload, "for");
     } else if (kind == "session.ended") {
@@ -105,7 +110,8 @@ class Conversation {
     // What comes after the last answer of a turn is silence: the session waits without an event.
     if (const Json* error = payload.find("error")) {
       out.error = member(*error, "message");
-      out.waits_for = "model";
+      // What a budget stopped says next what it waits for.
+      if (member(*error, "reason") != "budget_exceeded") out.waits_for = "model";
     }
     const Json* message = payload.find("message");
     if (message == nullptr) return;
@@ -164,6 +170,12 @@ void explain(const Turn& turn, const std::string& id) {
   } else if (turn.waits_for == "model") {
     std::fprintf(stderr, "drover: no model answered: %s (%s goes on with the next message)\n",
                  printable(turn.error).c_str(), id.c_str());
+  } else if (turn.waits_for == "budget") {
+    const char* how = turn.over == "account" ? "extend` tries again" : "budget` raises it";
+    std::fprintf(stderr, "drover: paused: %s (%s waits; `drover session %s)\n",
+                 printable(turn.error).c_str(), id.c_str(), how);
+  } else if (turn.waits_for == "approval") {
+    std::fprintf(stderr, "drover: %s waits for a person's word: `drover approvals`\n", id.c_str());
   } else if (turn.ended() && !turn.ok()) {
     std::fprintf(stderr, "drover: the session ended: %s%s\n", printable(turn.end_reason).c_str(),
                  turn.error.empty() ? "" : (": " + printable(turn.error)).c_str());
@@ -222,7 +234,7 @@ int answer_once(ApiClient& client, Conversation& talk, const Arguments& a, Json 
   return turn->ok() ? kExitOk : kExitFailed;
 }
 
-int run(const Arguments& a) {
+int run_agent(const Arguments& a) {
   Json agent;
   const bool interactive = !a.has("message") && isatty(STDIN_FILENO) != 0;
   if (!a.has("session")) {
@@ -272,7 +284,7 @@ Command run_command() {
                           {"--session", "SESSION", "go on with this session", ""},
                           {"--stream", "", "print the answer while it comes", ""},
                           {"--stream-events", "", "print each event as a line of JSON", ""}});
-  c.run = run;
+  c.run = run_agent;
   return c;
 }
 

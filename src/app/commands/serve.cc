@@ -5,12 +5,13 @@
 #include "app/demo/clouds.h"
 #include "app/files.h"
 #include "app/serving.h"
+#include "app/uncounted.h"
 #include "base/limits/app.h"
 
 namespace drover::app {
 namespace {
 
-int complain(const Error& error) {
+int complain_of_serve(const Error& error) {
   std::fprintf(stderr, "drover: %s\n", error.message.c_str());
   for (const std::string& note : error.notes) std::fprintf(stderr, "  while %s\n", note.c_str());
   return kExitFailed;
@@ -80,6 +81,17 @@ Task<Result<void>> print_first_key(Context ctx, Runtime* runtime) {
   co_return Result<void>();
 }
 
+/// What is allowed and may not be meant.
+void warn_of(const Config& config) {
+  if (config.endpoints.empty()) {
+    LOG_WARN(
+        "no endpoint is configured: run `drover sim` for simulated clouds, and see "
+        "`drover serve --help` for a first drover.yaml");
+  }
+  const std::string uncounted = uncounted_money(config.endpoints, config.budgets);
+  if (!uncounted.empty()) LOG_WARN("{}", uncounted);
+}
+
 Task<void> reload(Runtime* runtime) {
   const std::string path = runtime->config().file;
   if (path.empty()) {
@@ -95,6 +107,7 @@ Task<void> reload(Runtime* runtime) {
   auto done = co_await runtime->reload(runtime->context(), std::move(outcome.config));
   if (done) {
     LOG_INFO("SIGHUP: {} was read again", path);
+    warn_of(runtime->config());
   } else {
     LOG_ERROR("SIGHUP: {}; the old configuration stays in force", done.error().message);
   }
@@ -125,13 +138,13 @@ void end(net::AsioLoop& loop, Runtime& runtime, Serving& serving, DemoClouds* cl
   if (clouds != nullptr) loop.run_task(clouds->stop(runtime.context()));
 }
 
-int run(const Arguments& arguments) {
+int run_serve(const Arguments& arguments) {
   std::optional<Config> config = load(arguments);
   if (!config) return kExitUsage;
   configure_log(config->log_level, config->log_format);
   Result<Duration> deadline = limits::kDrainDeadline;
   if (arguments.has("drain")) deadline = parse_duration(arguments.get("drain"));
-  if (!deadline) return complain(deadline.error());
+  if (!deadline) return complain_of_serve(deadline.error());
 
   net::AsioLoop loop;
   RuntimeOptions options;
@@ -139,27 +152,23 @@ int run(const Arguments& arguments) {
   std::unique_ptr<DemoClouds> clouds;
   if (arguments.has("sim")) {
     auto made = add_simulated_clouds(*runtime, *config);
-    if (!made) return complain(made.error());
+    if (!made) return complain_of_serve(made.error());
     clouds = std::move(*made);
   }
   auto opened = runtime->open(std::move(*config));
-  if (!opened) return complain(opened.error());
+  if (!opened) return complain_of_serve(opened.error());
   Serving serving(*runtime);
   auto resumed = begin(loop, *runtime, serving);
   if (!resumed) {
     end(loop, *runtime, serving, clouds.get());
-    return complain(resumed.error());
+    return complain_of_serve(resumed.error());
   }
 
   const Config& c = runtime->config();
   LOG_INFO("drover {} listens on {}://{}, data in {}, {} endpoints, {} sessions taken up again",
            DROVER_VERSION, c.tls() ? "https" : "http", serving.local().to_string(), c.data,
            c.endpoints.size(), *resumed);
-  if (c.endpoints.empty()) {
-    LOG_WARN(
-        "no endpoint is configured: run `drover sim` for simulated clouds, and see "
-        "`drover serve --help` for a first drover.yaml");
-  }
+  warn_of(c);
   bool stopping = false;
   async::Scope signals(runtime->context());
   loop.on_signal({SIGTERM, SIGINT, SIGHUP}, [&](int signal) {
@@ -201,7 +210,7 @@ Command serve_command() {
              {"--listen", "ADDRESS", "where to listen, such as 127.0.0.1:7070", ""},
              {"--sim", "", "offer simulated clouds as endpoints, in this process", ""},
              {"--drain", "TIME", "how long a stop waits for what is in flight (default: 30s)", ""}};
-  c.run = run;
+  c.run = run_serve;
   return c;
 }
 

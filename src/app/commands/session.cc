@@ -4,11 +4,10 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
+#include "app/files.h"
 #include "app/output.h"
 #include "app/session_text.h"
 #include "base/limits/http.h"
@@ -16,9 +15,11 @@
 namespace drover::app {
 namespace {
 
-std::string path_of(const Arguments& a) { return "/v1/sessions/" + url_part(a.get("SESSION")); }
+std::string session_path_of(const Arguments& a) {
+  return "/v1/sessions/" + url_part(a.get("SESSION"));
+}
 
-int run_ls(const Arguments& a) {
+int run_session_ls(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string target = "/v1/sessions?limit=" + url_part(a.get("limit"));
@@ -67,10 +68,14 @@ void show_purge(const Json& purge, Row row) {
   row("last hash", member(purge, "last_hash"));
 }
 
-int run_show(const Arguments& a) {
+uint64_t number(const Json& object, std::string_view name) {
+  return static_cast<uint64_t>(object.get_int(name).value_or(0));
+}
+
+int run_session_show(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
-  auto session = (*client)->call("GET", path_of(a));
+  auto session = (*client)->call("GET", session_path_of(a));
   if (!session) return complain(session.error());
   if (a.has("json")) {
     print_json(*session);
@@ -92,11 +97,14 @@ int run_show(const Arguments& a) {
     table.print();
     return kExitOk;
   }
-  row("data", member(*session, "data_class"));
+  // Whole: what is cut off would look as if it were not restricted.
+  if (std::string data = member(*session, "data_class"); !data.empty()) {
+    table.add({"data", std::move(data)});
+  }
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
-    row("tokens",
-        member(*usage, "input_tokens") + " in, " + member(*usage, "output_tokens") + " out");
+    row("tokens", std::to_string(number(*usage, "input_tokens")) + " in, " +
+                      std::to_string(number(*usage, "output_tokens")) + " out");
   }
   row("cost", "$" + member(*session, "cost_usd"));
   row("trace", member(*session, "trace_id"));
@@ -114,10 +122,6 @@ void print_event(const Json& event, std::string_view line, bool json) {
                 printable(event_summary(event)).c_str());
   }
   std::fflush(stdout);
-}
-
-uint64_t number(const Json& object, std::string_view name) {
-  return static_cast<uint64_t>(object.get_int(name).value_or(0));
 }
 
 /// One page of the journal: events, and between them what is damaged. The next sequence.
@@ -149,14 +153,10 @@ uint64_t print_page(const Json& list, uint64_t next, bool json) {
 }
 
 int run_events(const Arguments& a) {
-  const std::string from = a.get("from");
-  if (from.empty() || from.find_first_not_of("0123456789") != std::string::npos) {
-    return complain(usage_error("--from is the number of an event, such as 1").value());
-  }
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   const bool json = a.has("json");
-  uint64_t next = std::strtoull(from.c_str(), nullptr, 10);
+  uint64_t next = std::strtoull(a.get("from").c_str(), nullptr, 10);
   const std::string how = a.has("skip-damaged") ? "&skip_damaged=true" : "";
   if (a.has("follow")) {
     if (!how.empty()) {
@@ -171,7 +171,7 @@ int run_events(const Arguments& a) {
   }
   for (bool more = true; more;) {
     auto list = (*client)->call(
-        "GET", path_of(a) + "/events?limit=1000&from=" + std::to_string(next) + how);
+        "GET", session_path_of(a) + "/events?limit=1000&from=" + std::to_string(next) + how);
     if (!list) return complain(list.error());
     more = list->get_bool("has_more").value_or(false);
     next = print_page(*list, next, json);
@@ -197,8 +197,9 @@ int run_export(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   const bool skip = a.has("skip-damaged");
-  auto text = (*client)->fetch("GET", path_of(a) + (skip ? "/export?skip_damaged=true" : "/export"),
-                               "application/jsonl");
+  auto text =
+      (*client)->fetch("GET", session_path_of(a) + (skip ? "/export?skip_damaged=true" : "/export"),
+                       "application/jsonl");
   if (!text) return complain(text.error());
   if (skip) warn_of_gaps(*text);
   if (!a.has("output")) {
@@ -214,22 +215,15 @@ int run_export(const Arguments& a) {
 }
 
 Result<std::string> read_export(const std::string& path) {
-  std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-  } else {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return usage_error("cannot read " + path + ": " + std::strerror(errno));
-    text << in.rdbuf();
-  }
-  if (text.view().size() > limits::kHttpBodyBytesMax) {
+  TRY(std::string text, read_input(path));
+  if (text.size() > limits::kHttpBodyBytesMax) {
     return usage_error(path + " is larger than a server takes (" +
                        std::to_string(limits::kHttpBodyBytesMax) + " bytes)");
   }
-  return std::move(text).str();
+  return text;
 }
 
-int run_import(const Arguments& a) {
+int run_session_import(const Arguments& a) {
   auto text = read_export(a.get("FILE"));
   if (!text) return complain(text.error());
   auto client = ApiClient::connect(a, Need::kWrite);
@@ -253,7 +247,7 @@ int run_cancel(const Arguments& a) {
   if (!client) return complain(client.error());
   Json body = Json::object();
   if (a.has("reason")) body.set("reason", a.get("reason"));
-  auto done = (*client)->call("POST", path_of(a) + "/cancel", std::move(body));
+  auto done = (*client)->call("POST", session_path_of(a) + "/cancel", std::move(body));
   if (!done) return complain(done.error());
   if (a.has("json")) {
     print_json(*done);
@@ -268,7 +262,7 @@ int run_purge(const Arguments& a) {
   if (!client) return complain(client.error());
   Json body = Json::object();
   if (a.has("reason")) body.set("reason", a.get("reason"));
-  auto done = (*client)->call("POST", path_of(a) + "/purge", std::move(body));
+  auto done = (*client)->call("POST", session_path_of(a) + "/purge", std::move(body));
   if (!done) return complain(done.error());
   if (a.has("json")) {
     print_json(*done);
@@ -289,9 +283,9 @@ int run_purge(const Arguments& a) {
   return kExitOk;
 }
 
-Command make(std::string name, std::string summary, std::string details,
-             std::vector<Positional> positionals, std::vector<Flag> flags,
-             int (*run)(const Arguments&)) {
+Command make_session(std::string name, std::string summary, std::string details,
+                     std::vector<Positional> positionals, std::vector<Flag> flags,
+                     int (*run)(const Arguments&)) {
   Command c;
   c.name = "session " + std::move(name);
   c.summary = std::move(summary);
@@ -307,37 +301,38 @@ Positional session() { return {"SESSION", "the session's id (ses_…)", true, fa
 }  // namespace
 
 Command session_ls_command() {
-  return make("ls", "List sessions, newest first",
-              "Examples:\n"
-              "  drover session ls --status waiting\n"
-              "  drover session ls --data ./drover-data    (no server needed)",
-              {},
-              {{"--agent", "NAME", "only this agent's", ""},
-               {"--status", "STATUS", "running, waiting or ended", ""},
-               {"--before", "SESSION", "only those older than this one", ""},
-               {"--limit", "N", "how many", "50"}},
-              run_ls);
+  return make_session("ls", "List sessions, newest first",
+                      "Examples:\n"
+                      "  drover session ls --status waiting\n"
+                      "  drover session ls --data ./drover-data    (no server needed)",
+                      {},
+                      {{"--agent", "NAME", "only this agent's", ""},
+                       {"--status", "STATUS", "running, waiting or ended", ""},
+                       {"--before", "SESSION", "only those older than this one", ""},
+                       {"--limit", "N", "how many", "50"}},
+                      run_session_ls);
 }
 
 Command session_show_command() {
-  return make("show", "Show a session: state, tokens, money, and what was said",
-              "Example: drover session show ses_01KAR…", {session()}, {}, run_show);
+  return make_session("show", "Show a session: state, tokens, money, and what was said",
+                      "Example: drover session show ses_01KAR…", {session()}, {}, run_session_show);
 }
 
 Command session_events_command() {
-  return make("events", "Print a session's journal, one event a line",
-              "Examples:\n"
-              "  drover session events ses_01KAR… --follow     live, until it ends\n"
-              "  drover session events ses_01KAR… --json | jq .kind",
-              {session()},
-              {{"--follow", "", "go on with new events as they come", ""},
-               {"--from", "N", "begin at this sequence", "1"},
-               {"--skip-damaged", "", "print all that is readable, and say what is not", ""}},
-              run_events);
+  return make_session(
+      "events", "Print a session's journal, one event a line",
+      "Examples:\n"
+      "  drover session events ses_01KAR… --follow     live, until it ends\n"
+      "  drover session events ses_01KAR… --json | jq .kind",
+      {session()},
+      {{"--follow", "", "go on with new events as they come", ""},
+       {"--from", "N", "begin at this sequence", "1"},
+       {"--skip-damaged", "", "print all that is readable, and say what is not", ""}},
+      run_events);
 }
 
 Command session_export_command() {
-  return make(
+  return make_session(
       "export", "Write a session as JSON Lines, with its hash chain",
       "A journal that is damaged is refused, with the place of the damage: restore it from a\n"
       "backup, or take the readable part, in which a line says of each gap what it was. Such\n"
@@ -352,20 +347,22 @@ Command session_export_command() {
 }
 
 Command session_import_command() {
-  return make("import", "Take in an export; its hash chain is checked",
-              "The session keeps its id, and exports again byte for byte.\n"
-              "Example: drover session import case-7.jsonl --data ./elsewhere",
-              {{"FILE", "an export; - for standard input", true, false}}, {}, run_import);
+  return make_session("import", "Take in an export; its hash chain is checked",
+                      "The session keeps its id, and exports again byte for byte.\n"
+                      "Example: drover session import case-7.jsonl --data ./elsewhere",
+                      {{"FILE", "an export; - for standard input", true, false}}, {},
+                      run_session_import);
 }
 
 Command session_cancel_command() {
-  return make("cancel", "End a session; what is under way is given up",
-              "Example: drover session cancel ses_01KAR… --reason 'asked twice'", {session()},
-              {{"--reason", "TEXT", "why; goes into the journal", ""}}, run_cancel);
+  return make_session("cancel", "End a session; what is under way is given up",
+                      "Example: drover session cancel ses_01KAR… --reason 'asked twice'",
+                      {session()}, {{"--reason", "TEXT", "why; goes into the journal", ""}},
+                      run_cancel);
 }
 
 Command session_purge_command() {
-  return make(
+  return make_session(
       "purge", "Destroy what an ended session said, in every store of this server",
       "Its events, large payloads, memory that it wrote, live text and spans are removed from\n"
       "the disk. What is left: that it was, who purged it, when and why, and the hash of its\n"

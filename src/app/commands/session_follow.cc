@@ -57,7 +57,7 @@ class Follower {
   uint64_t call_ = 0;
 };
 
-int run(const Arguments& a) {
+int run_session_follow(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   Follower follower(a);
@@ -86,7 +86,7 @@ Command session_follow_command() {
   c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
   c.flags = client_flags({{"--from", "N", "begin at this sequence of its journal", "1"},
                           {"--until-waiting", "", "leave when the session waits", ""}});
-  c.run = run;
+  c.run = run_session_follow;
   return c;
 }
 

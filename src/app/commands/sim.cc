@@ -62,26 +62,26 @@ Result<sim::SimCloudsOptions> options_of(const Arguments& arguments) {
   return out;
 }
 
-async::Task<void> stop_then(sim::SimClouds* clouds, net::AsioLoop* loop) {
+async::Task<void> sim_stop_then(sim::SimClouds* clouds, net::AsioLoop* loop) {
   async::Context ctx(*loop);
   co_await clouds->stop(ctx);
   loop->stop();
 }
 
-int complain(const Error& error) {
+int complain_of_sim(const Error& error) {
   std::fprintf(stderr, "drover sim: %s\n", error.to_string().c_str());
   return error.code == Code::kInvalidArgument || error.code == Code::kNotFound ? kExitUsage
                                                                                : kExitFailed;
 }
 
-int run(const Arguments& arguments) {
+int run_sim(const Arguments& arguments) {
   Result<sim::SimCloudsOptions> options = options_of(arguments);
-  if (!options) return complain(options.error());
+  if (!options) return complain_of_sim(options.error());
   async::WorkerPool pool(1);
   net::AsioLoop loop;
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   Result<std::unique_ptr<sim::SimClouds>> clouds = sim::run_clouds(loop, *network, *options);
-  if (!clouds) return complain(clouds.error());
+  if (!clouds) return complain_of_sim(clouds.error());
   std::string text =
       arguments.has("json") ? (*clouds)->describe().dump() + "\n" : (*clouds)->describe_text();
   std::fputs(text.c_str(), stdout);
@@ -89,14 +89,14 @@ int run(const Arguments& arguments) {
   bool stopping = false;
   loop.on_signal({SIGTERM, SIGINT}, [&](int) {
     if (std::exchange(stopping, true)) return;
-    async::detail::start_detached(stop_then(clouds->get(), &loop));
+    async::detail::start_detached(sim_stop_then(clouds->get(), &loop));
   });
   loop.run();
   return kExitOk;
 }
 
-Flag flag(std::string name, std::string value, std::string help, std::string fallback = "",
-          bool repeated = false) {
+Flag sim_flag(std::string name, std::string value, std::string help, std::string fallback = "",
+              bool repeated = false) {
   Flag out;
   out.name = std::move(name);
   out.value = std::move(value);
@@ -117,21 +117,22 @@ Command sim_command() {
       "official SDKs work against them unchanged. Faults: POST {control}/_sim/faults.\n"
       "Example: drover sim --cloud aws --recordings sessions.jsonl";
   c.flags.push_back(
-      flag("--cloud", "NAME", "aws, azure, coreweave or openai; again for more", "", true));
-  c.flags.push_back(flag("--recordings", "FILE", "answer as recorded (JSON Lines)"));
+      sim_flag("--cloud", "NAME", "aws, azure, coreweave or openai; again for more", "", true));
+  c.flags.push_back(sim_flag("--recordings", "FILE", "answer as recorded (JSON Lines)"));
   c.flags.push_back(
-      flag("--script", "FILE", "answer by rules (YAML or JSON), or 'day': as in the demo"));
-  c.flags.push_back(flag("--model", "NAME", "a further model name; again for more", "", true));
-  c.flags.push_back(flag("--port", "PORT", "the first port; 0 takes free ones", "0"));
-  c.flags.push_back(flag("--seed", "N", "keys, ids, jitter and chances follow from it", "1"));
-  c.flags.push_back(flag("--first-token", "TIME", "time to the first token, such as 200ms", "0"));
-  c.flags.push_back(flag("--tokens-per-second", "N", "how fast answers come; 0: at once", "0"));
-  c.flags.push_back(flag("--jitter", "X", "0.2: times vary by 20 percent", "0"));
+      sim_flag("--script", "FILE", "answer by rules (YAML or JSON), or 'day': as in the demo"));
+  c.flags.push_back(sim_flag("--model", "NAME", "a further model name; again for more", "", true));
+  c.flags.push_back(sim_flag("--port", "PORT", "the first port; 0 takes free ones", "0"));
+  c.flags.push_back(sim_flag("--seed", "N", "keys, ids, jitter and chances follow from it", "1"));
   c.flags.push_back(
-      flag("--requests-per-minute", "N", "quota of a region and model; 0: none", "0"));
-  c.flags.push_back(flag("--tokens-per-minute", "N", "the same in tokens", "0"));
-  c.flags.push_back(flag("--json", "", "print the places and keys as JSON"));
-  c.run = run;
+      sim_flag("--first-token", "TIME", "time to the first token, such as 200ms", "0"));
+  c.flags.push_back(sim_flag("--tokens-per-second", "N", "how fast answers come; 0: at once", "0"));
+  c.flags.push_back(sim_flag("--jitter", "X", "0.2: times vary by 20 percent", "0"));
+  c.flags.push_back(
+      sim_flag("--requests-per-minute", "N", "quota of a region and model; 0: none", "0"));
+  c.flags.push_back(sim_flag("--tokens-per-minute", "N", "the same in tokens", "0"));
+  c.flags.push_back(sim_flag("--json", "", "print the places and keys as JSON"));
+  c.run = run_sim;
   return c;
 }
 

@@ -18,7 +18,7 @@
 namespace drover::app {
 namespace {
 
-const std::string kModel = "enclave-model";
+const std::string kEnclaveModel = "enclave-model";
 
 /// What runs in the simulated enclave: the same image, the same registers.
 std::map<int, std::string> registers(bool debug) {
@@ -38,7 +38,7 @@ struct Enclave {
         tls_key(sim::NitroIssuer::make_key(random)),
         is_nvidia(nvidia) {
     sim::SimCloudsOptions clouds;
-    clouds.extra_models = {kModel};
+    clouds.extra_models = {kEnclaveModel};
     cloud = std::make_unique<sim::SimCloud>(loop, network,
                                             sim::preset(sim::CloudKind::kCoreWeave, clouds));
   }
@@ -65,7 +65,7 @@ Result<void> write_keys(const Enclave& e, const std::string& folder, WallTime no
 /// A drover.yaml for it. The token's path is a whole one: a server may be started from anywhere.
 std::string configuration(const Enclave& e, const std::string& folder) {
   std::string out = "endpoints:\n  - id: enclave/model\n    provider: vllm\n";
-  out += "    model: " + kModel + "\n";
+  out += "    model: " + kEnclaveModel + "\n";
   out += "    base_url: " + e.site->url() + "/v1\n    ca_file: ca.pem\n";
   out += "    credentials: file:" + std::filesystem::absolute(folder + "/token").string() + "\n";
   out += "    attestation:\n      url: " + e.site->attestation_url() + "\n";
@@ -119,13 +119,13 @@ Result<void> start(Enclave& e, async::Loop& loop, net::Network& network, const A
   return {};
 }
 
-async::Task<void> stop_then(Enclave* enclave, net::AsioLoop* loop) {
+async::Task<void> enclave_stop_then(Enclave* enclave, net::AsioLoop* loop) {
   async::Context ctx(*loop);
   co_await enclave->site->stop(ctx);
   loop->stop();
 }
 
-int run(const Arguments& a) {
+int run_enclave(const Arguments& a) {
   const std::string kind = a.get("kind");
   if (kind != "aws-nitro" && kind != "nvidia-cc") {
     std::fprintf(stderr, "drover sim enclave: --kind is aws-nitro or nvidia-cc\n");
@@ -142,7 +142,7 @@ int run(const Arguments& a) {
   bool stopping = false;
   loop.on_signal({SIGTERM, SIGINT}, [&](int) {
     if (std::exchange(stopping, true)) return;
-    async::detail::start_detached(stop_then(&enclave, &loop));
+    async::detail::start_detached(enclave_stop_then(&enclave, &loop));
   });
   loop.run();
   return kExitOk;
@@ -164,7 +164,7 @@ Command sim_enclave_command() {
              {"--kind", "KIND", "aws-nitro or nvidia-cc", "aws-nitro"},
              {"--lie", "LIE", "software, debug, replay or relay", ""},
              {"--port", "PORT", "0 takes a free one", "0"}};
-  c.run = run;
+  c.run = run_enclave;
   return c;
 }
 

@@ -32,18 +32,18 @@ int run_server(sim::McpTools& tools) {
   return code;
 }
 
-int complain(const Error& error) {
+int complain_of_mcp(const Error& error) {
   std::fprintf(stderr, "drover sim: %s\n", error.to_string().c_str());
   return kExitUsage;
 }
 
 int run_replay(const Arguments& arguments) {
   Result<std::vector<sim::Recording>> recordings = sim::load_recordings(arguments.get("FILE"));
-  if (!recordings) return complain(recordings.error());
+  if (!recordings) return complain_of_mcp(recordings.error());
   sim::ReplayTools tools(std::move(*recordings));
   if (arguments.has("log")) {
     Result<void> opened = tools.log_to(arguments.get("log"));
-    if (!opened) return complain(opened.error());
+    if (!opened) return complain_of_mcp(opened.error());
   }
   return run_server(tools);
 }
@@ -52,14 +52,14 @@ int run_tools(const Arguments& arguments) {
   sim::DemoToolsOptions options;
   options.seed = std::strtoull(arguments.get("seed").c_str(), nullptr, 10);
   Result<Duration> latency = parse_duration(arguments.get("latency"));
-  if (!latency) return complain(latency.error());
+  if (!latency) return complain_of_mcp(latency.error());
   options.latency = *latency;
   options.error_chance = std::atof(arguments.get("error-chance").c_str());
   sim::DemoTools tools(options);
   return run_server(tools);
 }
 
-Flag flag(std::string name, std::string value, std::string help, std::string fallback = "") {
+Flag mcp_flag(std::string name, std::string value, std::string help, std::string fallback = "") {
   Flag out;
   out.name = std::move(name);
   out.value = std::move(value);
@@ -82,7 +82,7 @@ Command sim_mcp_replay_command() {
   file.name = "FILE";
   file.help = "recordings (JSON Lines)";
   c.positionals.push_back(file);
-  c.flags.push_back(flag("--log", "FILE", "append every call to it; read first if it exists"));
+  c.flags.push_back(mcp_flag("--log", "FILE", "append every call to it; read first if it exists"));
   c.run = run_replay;
   return c;
 }
@@ -93,9 +93,9 @@ Command sim_mcp_tools_command() {
   c.summary = "An MCP server on stdio with the tools of the demo's day";
   c.details =
       "Orders, refunds, flights, weather, a web search over a small corpus, exchange rates.";
-  c.flags.push_back(flag("--seed", "N", "answers follow from it", "1"));
-  c.flags.push_back(flag("--latency", "TIME", "how long a call takes, such as 40ms", "0"));
-  c.flags.push_back(flag("--error-chance", "X", "0.1: one call in ten fails", "0"));
+  c.flags.push_back(mcp_flag("--seed", "N", "answers follow from it", "1"));
+  c.flags.push_back(mcp_flag("--latency", "TIME", "how long a call takes, such as 40ms", "0"));
+  c.flags.push_back(mcp_flag("--error-chance", "X", "0.1: one call in ten fails", "0"));
   c.run = run_tools;
   return c;
 }

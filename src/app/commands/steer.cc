@@ -10,7 +10,9 @@
 namespace drover::app {
 namespace {
 
-std::string path_of(const Arguments& a) { return "/v1/sessions/" + url_part(a.get("SESSION")); }
+std::string steer_path_of(const Arguments& a) {
+  return "/v1/sessions/" + url_part(a.get("SESSION"));
+}
 
 const Json::Array& data_of(const Json& answer) {
   static const Json::Array kNone;
@@ -102,7 +104,7 @@ int decide(const Arguments& a, std::string decision) {
   body.set("decision", decision);
   if (a.has("why")) body.set("explanation", a.get("why"));
   auto done =
-      (*client)->call("POST", path_of(a) + "/approvals/" + url_part(*wait), std::move(body));
+      (*client)->call("POST", steer_path_of(a) + "/approvals/" + url_part(*wait), std::move(body));
   std::string said = decision == "deny" ? "denied" : decision == "edit" ? "edited" : "approved";
   return tell(a, done, *wait + " is " + said);
 }
@@ -117,7 +119,7 @@ int run_signal(const Arguments& a) {
   }
   auto client = ApiClient::connect(a, Need::kRun);
   if (!client) return complain(client.error());
-  auto answer = (*client)->fetch("POST", path_of(a) + "/signals/" + url_part(a.get("NAME")),
+  auto answer = (*client)->fetch("POST", steer_path_of(a) + "/signals/" + url_part(a.get("NAME")),
                                  "application/json", payload, "application/json");
   if (!answer) return complain(answer.error());
   return tell(a, Json::parse(*answer), "signalled " + a.get("NAME"));
@@ -143,15 +145,32 @@ Result<void> put_amounts(const Arguments& a, Json& body) {
   return {};
 }
 
+/// A session that a budget of the server had stopped asks for nothing; nullopt: it is not one.
+Result<std::optional<Json>> try_again(ApiClient& client, const Arguments& a) {
+  TRY(Json list, client.call("GET", "/v1/approvals?session=" + url_part(a.get("SESSION"))));
+  if (!data_of(list).empty()) return std::optional<Json>();
+  TRY(Json session, client.call("GET", steer_path_of(a)));
+  if (member(session, "waiting_for") != "budget") return std::optional<Json>();
+  Json body = Json::object().set("budget", "account");
+  if (auto put = put_amounts(a, body); !put) return fail(std::move(put).error());
+  TRY(Json done, client.call("POST", steer_path_of(a) + "/budget", std::move(body)));
+  return std::optional<Json>(std::move(done));
+}
+
 int run_extend(const Arguments& a) {
   Json body = Json::object().set("granted", !a.has("refuse"));
   if (auto put = put_amounts(a, body); !put) return complain(put.error());
   auto client = ApiClient::connect(a, Need::kRun);
   if (!client) return complain(client.error());
+  if (a.get("REQUEST").empty() && !a.has("refuse")) {
+    auto again = try_again(**client, a);
+    if (!again) return complain(again.error());
+    if (*again) return tell(a, **again, a.get("SESSION") + " tries again");
+  }
   auto request = only_open(**client, a, "REQUEST", "budget");
   if (!request) return complain(request.error());
-  auto done =
-      (*client)->call("POST", path_of(a) + "/extensions/" + url_part(*request), std::move(body));
+  auto done = (*client)->call("POST", steer_path_of(a) + "/extensions/" + url_part(*request),
+                              std::move(body));
   return tell(a, done, *request + (a.has("refuse") ? " is refused" : " is granted"));
 }
 
@@ -160,13 +179,13 @@ int run_budget(const Arguments& a) {
   if (auto put = put_amounts(a, body); !put) return complain(put.error());
   auto client = ApiClient::connect(a, Need::kRun);
   if (!client) return complain(client.error());
-  auto done = (*client)->call("POST", path_of(a) + "/budget", std::move(body));
+  auto done = (*client)->call("POST", steer_path_of(a) + "/budget", std::move(body));
   return tell(a, done, "the budget of the " + a.get("of") + " is raised");
 }
 
-Command make(std::string name, std::string summary, std::string details,
-             std::vector<Positional> positionals, std::vector<Flag> flags,
-             int (*run)(const Arguments&)) {
+Command make_steer(std::string name, std::string summary, std::string details,
+                   std::vector<Positional> positionals, std::vector<Flag> flags,
+                   int (*run)(const Arguments&)) {
   Command c;
   c.name = std::move(name);
   c.summary = std::move(summary);
@@ -177,70 +196,73 @@ Command make(std::string name, std::string summary, std::string details,
   return c;
 }
 
-Positional session() { return {"SESSION", "the session's id (ses_…)", true, false}; }
+Positional steered() { return {"SESSION", "the session's id (ses_…)", true, false}; }
 Flag why() { return {"--why", "TEXT", "why; goes into the journal", ""}; }
 
 }  // namespace
 
 Command approvals_command() {
-  return make("approvals", "List what waits for a person: tool calls and requests for budget",
-              "Example: drover approvals --json", {},
-              {{"--limit", "N", "sessions looked at, newest first", "100"}}, run_approvals);
+  return make_steer("approvals", "List what waits for a person: tool calls and requests for budget",
+                    "Example: drover approvals --json", {},
+                    {{"--limit", "N", "sessions looked at, newest first", "100"}}, run_approvals);
 }
 
 Command session_approve_command() {
-  return make("session approve", "Allow a tool call that waits for a person",
-              "Examples:\n"
-              "  drover session approve ses_01KAR…            the only one that waits\n"
-              "  drover session approve ses_01KAR… w12 --arguments '{\"amount\": 5}'",
-              {session(), {"WAIT", "the wait's id (drover approvals)", false, false}},
-              {{"--arguments", "JSON", "run it with these arguments instead", ""}, why()},
-              run_approve);
+  return make_steer("session approve", "Allow a tool call that waits for a person",
+                    "Examples:\n"
+                    "  drover session approve ses_01KAR…            the only one that waits\n"
+                    "  drover session approve ses_01KAR… w12 --arguments '{\"amount\": 5}'",
+                    {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}},
+                    {{"--arguments", "JSON", "run it with these arguments instead", ""}, why()},
+                    run_approve);
 }
 
 Command session_deny_command() {
-  return make("session deny", "Refuse a tool call that waits for a person; the agent is told",
-              "Example: drover session deny ses_01KAR… --why 'already refunded'",
-              {session(), {"WAIT", "the wait's id (drover approvals)", false, false}}, {why()},
-              run_deny);
+  return make_steer("session deny", "Refuse a tool call that waits for a person; the agent is told",
+                    "Example: drover session deny ses_01KAR… --why 'already refunded'",
+                    {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}},
+                    {why()}, run_deny);
 }
 
 Command session_signal_command() {
-  return make("session signal", "Send a signal; it is kept until the session waits for it",
-              "Example: drover session signal ses_01KAR… paid '{\"invoice\": 7}'",
-              {session(),
-               {"NAME", "the signal's name", true, false},
-               {"PAYLOAD", "any JSON", false, false}},
-              {}, run_signal);
+  return make_steer("session signal", "Send a signal; it is kept until the session waits for it",
+                    "Example: drover session signal ses_01KAR… paid '{\"invoice\": 7}'",
+                    {steered(),
+                     {"NAME", "the signal's name", true, false},
+                     {"PAYLOAD", "any JSON", false, false}},
+                    {}, run_signal);
 }
 
 Command session_extend_command() {
-  return make("session extend", "Grant or refuse a step's request for more budget",
-              "Without amounts it gets what it asked for.\n"
-              "Examples:\n"
-              "  drover session extend ses_01KAR…\n"
-              "  drover session extend ses_01KAR… x31 --tokens 2000 --why 'half is enough'\n"
-              "  drover session extend ses_01KAR… --refuse",
-              {session(), {"REQUEST", "the request's id (drover approvals)", false, false}},
-              {{"--tokens", "N", "so many tokens", ""},
-               {"--time", "TIME", "so much time, such as 2m", ""},
-               {"--refuse", "", "refuse it", ""},
-               why()},
-              run_extend);
+  return make_steer(
+      "session extend", "Grant or refuse a step's request for more budget",
+      "Without amounts it gets what it asked for. A session that a budget of the server had\n"
+      "stopped asked for nothing: it tries again.\n"
+      "Examples:\n"
+      "  drover session extend ses_01KAR…\n"
+      "  drover session extend ses_01KAR… x31 --tokens 2000 --why 'half is enough'\n"
+      "  drover session extend ses_01KAR… --refuse",
+      {steered(), {"REQUEST", "the request's id (drover approvals)", false, false}},
+      {{"--tokens", "N", "so many tokens", ""},
+       {"--time", "TIME", "so much time, such as 2m", ""},
+       {"--refuse", "", "refuse it", ""},
+       why()},
+      run_extend);
 }
 
 Command session_budget_command() {
-  return make("session budget", "Raise a budget; sessions that it had stopped go on",
-              "Example: drover session budget ses_01KAR… --cost 20 --tokens 500000 --why 'go on'",
-              {session()},
-              {{"--of", "WHAT", "tree, session (steps) or step", "tree"},
-               {"--tokens", "N", "more tokens", ""},
-               {"--cost", "USD", "more money", ""},
-               {"--time", "TIME", "more time, such as 2h", ""},
-               {"--steps", "N", "more steps", ""},
-               {"--spawns", "N", "more child sessions", ""},
-               why()},
-              run_budget);
+  return make_steer(
+      "session budget", "Raise a budget; sessions that it had stopped go on",
+      "Example: drover session budget ses_01KAR… --cost 20 --tokens 500000 --why 'go on'",
+      {steered()},
+      {{"--of", "WHAT", "tree, session (steps) or step", "tree"},
+       {"--tokens", "N", "more tokens", ""},
+       {"--cost", "USD", "more money", ""},
+       {"--time", "TIME", "more time, such as 2h", ""},
+       {"--steps", "N", "more steps", ""},
+       {"--spawns", "N", "more child sessions", ""},
+       why()},
+      run_budget);
 }
 
 }  // namespace drover::app

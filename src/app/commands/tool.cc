@@ -21,7 +21,7 @@ namespace {
 using async::Context;
 using async::Task;
 
-int complain(const Error& error) {
+int complain_of_tool(const Error& error) {
   std::fprintf(stderr, "drover: %s\n", error.message.c_str());
   for (const std::string& note : error.notes) std::fprintf(stderr, "  while %s\n", note.c_str());
   if (error.code == Code::kInvalidArgument || error.code == Code::kNotFound) return kExitUsage;
@@ -84,7 +84,7 @@ Task<int> list_tools(Bench* bench, std::vector<std::string> servers, bool json) 
     std::vector<std::string> one(1, server);
     auto tools = co_await bench->set->list(ctx, std::move(one));
     if (!tools) {
-      code = complain(tools.error());
+      code = complain_of_tool(tools.error());
       continue;
     }
     if (!json) {
@@ -107,10 +107,10 @@ Task<int> list_tools(Bench* bench, std::vector<std::string> servers, bool json) 
   co_return code;
 }
 
-int run_ls(const Arguments& arguments) {
+int run_tool_ls(const Arguments& arguments) {
   Bench bench;
   auto opened = bench.open(arguments);
-  if (!opened) return complain(opened.error());
+  if (!opened) return complain_of_tool(opened.error());
   std::vector<std::string> servers = bench.names;
   if (!arguments.get("SERVER").empty()) servers.assign(1, arguments.get("SERVER"));
   return bench.loop.run_task(list_tools(&bench, std::move(servers), arguments.has("json")));
@@ -138,7 +138,7 @@ Task<int> call_tool(Bench* bench, tools::ToolInvocation invocation, Repeats repe
   int code = kExitOk;
   for (const auto& outcome : outcomes) {
     if (!outcome) {
-      code = complain(outcome.error());
+      code = complain_of_tool(outcome.error());
       continue;
     }
     if (outcome->is_error) code = kExitFailed;
@@ -156,7 +156,7 @@ Task<int> call_tool(Bench* bench, tools::ToolInvocation invocation, Repeats repe
 int run_call(const Arguments& arguments) {
   Bench bench;
   auto opened = bench.open(arguments);
-  if (!opened) return complain(opened.error());
+  if (!opened) return complain_of_tool(opened.error());
   SystemRandom random;
   tools::ToolInvocation invocation;
   invocation.server = arguments.get("SERVER");
@@ -169,7 +169,7 @@ int run_call(const Arguments& arguments) {
   return bench.loop.run_task(call_tool(&bench, std::move(invocation), repeats));
 }
 
-Positional positional(std::string name, std::string help, bool required) {
+Positional tool_positional(std::string name, std::string help, bool required) {
   Positional out;
   out.name = std::move(name);
   out.help = std::move(help);
@@ -199,9 +199,9 @@ Command tool_ls_command() {
   c.details =
       "Starts or asks each server and shows its revision of MCP and its tools.\n"
       "Example: drover tool ls --config drover.yaml orders";
-  c.positionals.push_back(positional("SERVER", "only this one (default: all)", false));
+  c.positionals.push_back(tool_positional("SERVER", "only this one (default: all)", false));
   add_flags(c);
-  c.run = run_ls;
+  c.run = run_tool_ls;
   return c;
 }
 
@@ -213,9 +213,9 @@ Command tool_call_command() {
       "Prints the text that an agent's model would read. Exit code 1 if the tool reports an\n"
       "error, 3 if its server cannot be reached.\n"
       "Example: drover tool call orders find_order '{\"id\": \"W123\"}'";
-  c.positionals.push_back(positional("SERVER", "the tool server", true));
-  c.positionals.push_back(positional("TOOL", "the tool", true));
-  c.positionals.push_back(positional("ARGUMENTS", "a JSON object (default: {})", false));
+  c.positionals.push_back(tool_positional("SERVER", "the tool server", true));
+  c.positionals.push_back(tool_positional("TOOL", "the tool", true));
+  c.positionals.push_back(tool_positional("ARGUMENTS", "a JSON object (default: {})", false));
   add_flags(c);
   Flag times;
   times.name = "--times";

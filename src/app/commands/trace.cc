@@ -9,7 +9,7 @@
 namespace drover::app {
 namespace {
 
-int run(const Arguments& a) {
+int run_trace(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   std::string id = a.get("ID");
@@ -41,7 +41,7 @@ Command trace_command() {
       "  drover trace 0af7651916cd43dd8448eb211c80319c --json";
   c.positionals = {{"ID", "a session or a trace", true, false}};
   c.flags = client_flags();
-  c.run = run;
+  c.run = run_trace;
   return c;
 }
 

@@ -76,7 +76,7 @@ void print_totals(const Json& tree) {
   std::printf("\n");
 }
 
-int run(const Arguments& a) {
+int run_tree(const Arguments& a) {
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
   auto tree = (*client)->call("GET", "/v1/sessions/" + url_part(a.get("SESSION")) +
@@ -109,7 +109,7 @@ Command session_tree_command() {
   c.details = "Example: drover session tree ses_01KAR…    (any session of the tree)";
   c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
   c.flags = client_flags({{"--limit", "N", "sessions shown, newest first", "1000"}});
-  c.run = run;
+  c.run = run_tree;
   return c;
 }
 

@@ -34,17 +34,6 @@ Result<std::vector<const Scenario*>> wanted_of(const Arguments& arguments) {
   return out;
 }
 
-Result<uint16_t> port_of(const Arguments& arguments, uint16_t fallback) {
-  if (!arguments.has("port")) return fallback;
-  std::string text = arguments.get("port");
-  char* end = nullptr;
-  long number = std::strtol(text.c_str(), &end, 10);
-  if (text.empty() || *end != 0 || number < 0 || number > 65535) {
-    return usage_error("--port must be a number from 0 to 65535, not '" + text + "'");
-  }
-  return static_cast<uint16_t>(number);
-}
-
 /// Drover itself, in this process, on a free port, with nothing on disk.
 class OwnGateway {
  public:
@@ -139,7 +128,7 @@ Outcome run_against(Machine& machine, sim::wall::Upstreams& upstreams, wall::Tar
   return out;
 }
 
-int print(const Outcome& outcome, const Arguments& arguments) {
+int print_wall(const Outcome& outcome, const Arguments& arguments) {
   if (arguments.has("json")) {
     print_json(wall::scorecard_json(outcome.gateway, outcome.verdicts, outcome.took));
   } else {
@@ -171,7 +160,7 @@ void serve_upstreams(Machine& machine, const sim::wall::Upstreams& upstreams) {
   machine.loop.run();
 }
 
-int run(const Arguments& arguments) {
+int run_wall(const Arguments& arguments) {
   if (arguments.has("list")) {
     if (arguments.has("json")) {
       print_json(wall::scenario_list_json());
@@ -182,10 +171,10 @@ int run(const Arguments& arguments) {
   }
   bool own = !arguments.has("target");
   bool others = !own || arguments.has("config") || arguments.has("upstreams-only");
-  Result<uint16_t> port = port_of(arguments, others ? kPort : 0);
-  if (!port) return complain(port.error());
+  uint16_t port = others ? kPort : 0;
+  if (arguments.has("port")) port = static_cast<uint16_t>(std::atoi(arguments.get("port").c_str()));
   if (arguments.has("config")) {
-    Result<std::string> text = wall::gateway_config(arguments.get("config"), *port);
+    Result<std::string> text = wall::gateway_config(arguments.get("config"), port);
     if (!text) return complain(usage_error(text.error().message).value());
     std::fputs(text->c_str(), stdout);
     return kExitOk;
@@ -195,7 +184,7 @@ int run(const Arguments& arguments) {
 
   Machine machine;
   sim::wall::Upstreams upstreams(machine.loop, *machine.network);
-  if (Result<void> started = upstreams.start(*port); !started) {
+  if (Result<void> started = upstreams.start(port); !started) {
     Error error = started.error();
     error.note("the wall's upstreams; --port takes another");
     return complain(error);
@@ -219,7 +208,7 @@ int run(const Arguments& arguments) {
     std::string name = own ? "Drover" : target->url;
     Outcome outcome = run_against(machine, upstreams, std::move(*target), *wanted, progress);
     outcome.gateway = std::move(name);
-    code = print(outcome, arguments);
+    code = print_wall(outcome, arguments);
   } else {
     code = complain(target.error());
   }
@@ -244,6 +233,7 @@ Command wall_command() {
       "  litellm --config wall.yaml --port 4000 &\n"
       "  drover wall --target http://127.0.0.1:4000 --key sk-wall\n\n"
       "  drover wall --target http://127.0.0.1:8787 --gateway portkey   # told by headers\n\n"
+      "Drover as you serve it: `drover wall --config drover`, which says first how it is started.\n"
       "For any other, --upstreams-only prints each model's endpoints in order.\n"
       "Exit code 0 only if all passed. docs/faults.md says what Drover does in each.";
   c.flags = {
@@ -256,7 +246,7 @@ Command wall_command() {
       {"--only", "NAME", "this scenario; again for more", "", true},
       {"--list", "", "the scenarios, what happens in each and what must be seen", ""},
       {"--json", "", "the scorecard as JSON", ""}};
-  c.run = run;
+  c.run = run_wall;
   return c;
 }
 

@@ -9,14 +9,14 @@ namespace drover::app {
 namespace {
 
 constexpr std::string_view kYou = "you    ";
-constexpr std::string_view kModel = "model  ";
+constexpr std::string_view kViewModel = "model  ";
 constexpr std::string_view kIndent = "       ";
 
 std::string bold(std::string_view text) {
   return colours_wanted() ? "\x1b[1m" + std::string(text) + "\x1b[0m" : std::string(text);
 }
 
-void print(const std::string& text) {
+void print_view(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
 }
@@ -35,26 +35,26 @@ std::string indented(std::string_view text) {
 
 void AnswerView::begin_line(std::string_view label) {
   end_line();
-  print(bold(label));
+  print_view(bold(label));
   in_line_ = true;
 }
 
 void AnswerView::end_line() {
-  if (in_line_) print("\n");
+  if (in_line_) print_view("\n");
   in_line_ = false;
 }
 
 void AnswerView::question(std::string_view text) {
   if (quiet_) return;
-  print("\n");
+  print_view("\n");
   begin_line(kYou);
-  print(indented(text));
+  print_view(indented(text));
   end_line();
 }
 
 void AnswerView::prompt() {
   if (quiet_) return;
-  print("\n" + bold(kYou));
+  print_view("\n" + bold(kYou));
 }
 
 void AnswerView::attempt(const SessionId& session, uint64_t call) {
@@ -65,21 +65,21 @@ void AnswerView::attempt(const SessionId& session, uint64_t call) {
 
 void AnswerView::text(const SessionId& session, uint64_t call, std::string_view piece) {
   if (quiet_ || piece.empty()) return;
-  if (!shown_) begin_line(kModel);
+  if (!shown_) begin_line(kViewModel);
   shown_ = true;
-  print(indented(piece));
+  print_view(indented(piece));
 }
 
 void AnswerView::note(const std::string& text) {
   if (quiet_) return;
   end_line();
-  print(dim(std::string(kIndent) + printable(text)) + "\n");
+  print_view(dim(std::string(kIndent) + printable(text)) + "\n");
 }
 
 void AnswerView::answered(std::string_view answer, const std::string& figures) {
   if (!quiet_ && !shown_) {
-    begin_line(kModel);
-    print(indented(answer));
+    begin_line(kViewModel);
+    print_view(indented(answer));
   }
   shown_ = false;
   note(figures);
@@ -88,7 +88,7 @@ void AnswerView::answered(std::string_view answer, const std::string& figures) {
 void AnswerView::plain(const std::string& text) {
   if (quiet_) return;
   end_line();
-  print(text);
+  print_view(text);
 }
 
 }  // namespace drover::app

@@ -11,6 +11,8 @@ Money per_million(const std::string& dollars) {
   return *money;
 }
 
+}  // namespace
+
 std::string provider_of(sim::CloudKind kind) {
   switch (kind) {
     case sim::CloudKind::kAws:
@@ -24,8 +26,6 @@ std::string provider_of(sim::CloudKind kind) {
   }
   return "openai";
 }
-
-}  // namespace
 
 std::string cloud_title(sim::CloudKind kind) {
   switch (kind) {

@@ -42,6 +42,8 @@ class DemoClouds {
   sim::SimClouds clouds_;
 };
 
+/// As endpoints of that cloud name it.
+std::string provider_of(sim::CloudKind kind);
 /// "AWS", "Azure", "CoreWeave": for people.
 std::string cloud_title(sim::CloudKind kind);
 

@@ -10,6 +10,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/demo/clouds.h"
@@ -66,6 +67,11 @@ class Day {
   Task<Result<SessionId>> begin(Context ctx, Talk talk);
   /// The session's state once it waits for that ("approval", "budget", …) or has ended.
   Task<Result<session::State>> until_waiting(Context ctx, SessionId id, std::string what);
+  /// The sessions of that tree once none of them works, and one waits for that.
+  Task<Result<std::vector<store::SessionRow>>> until_tree_stopped(Context ctx, SessionId root,
+                                                                  std::string what);
+  /// Until Drover trusts the attested endpoint, or does no longer.
+  Task<Result<void>> until_trusted(Context ctx, bool trusted);
   /// Says something more in a session that was begun here alone.
   Task<Result<void>> say(Context ctx, SessionId id, std::string text, std::string data_class);
   /// The payload of the session's last event of that kind; an empty object if there is none.
@@ -73,6 +79,21 @@ class Day {
   /// Stops Drover with whatever is under way and starts it on the same data; returns how many
   /// sessions it took up. Talks wait meanwhile.
   Task<Result<size_t>> restart(Context ctx);
+  /// For calls of sessions(): Drover is not replaced until it is gone.
+  class Visit {
+   public:
+    explicit Visit(size_t& inside) : inside_(&inside) { ++inside; }
+    Visit(Visit&& o) noexcept : inside_(std::exchange(o.inside_, nullptr)) {}
+    ~Visit() {
+      if (inside_ != nullptr) --*inside_;
+    }
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+   private:
+    size_t* inside_;
+  };
+  Task<Result<Visit>> visit(Context ctx);
   session::SessionManager& sessions() { return real_.runtime->sessions(); }
   const identity::Principal& who() const { return who_; }
   size_t at_work() const { return real_.running; }
@@ -100,7 +121,7 @@ class Day {
     std::map<SessionId, std::string> acts;  // of each session
     std::set<SessionId> asides;             // begun here alone
     size_t talks = 0, running = 0, steps = 0, lost = 0, answered = 0;
-    /// Calls that talks have in the runtime, and whether it is being replaced.
+    /// Visits to the runtime, and whether it is being replaced.
     size_t inside = 0;
     bool restarting = false;
   };
@@ -118,8 +139,8 @@ class Day {
                                                                         SessionId id,
                                                                         uint64_t from);
   Task<Result<uint64_t>> post(Context ctx, Side* side, SessionId id, std::string text);
-  /// Waits while Drover is being replaced. Whoever calls the runtime is counted inside meanwhile.
-  Task<Result<void>> enter(Context ctx, Side* side);
+  /// Waits while Drover is being replaced.
+  Task<Result<Visit>> enter(Context ctx, Side* side);
   Task<Result<void>> run_acts(Context ctx);
   Task<void> run_act(Context ctx, Act* act);
   Task<void> play_naive(Context ctx, Talk talk);

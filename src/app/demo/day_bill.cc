@@ -13,6 +13,8 @@ std::vector<trace::BillRow> bill_of(sim::SimCloud& cloud) {
     row.request_id = entry.request_id;
     row.call_key = entry.idempotency_key;
     row.region = entry.region;
+    // What is attested there is somebody's own server, in a region that nothing else is in.
+    if (entry.region != DemoEnclave::kRegion) row.provider = provider_of(cloud.options().kind);
     row.tier = entry.tier;
     row.usage.input_tokens = entry.billed.input;
     row.usage.output_tokens = entry.billed.output;

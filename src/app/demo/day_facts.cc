@@ -19,7 +19,7 @@ size_t index_of(std::string_view name) {
   return static_cast<size_t>(it - TimeParts::kNames.begin());
 }
 
-class Reader {
+class FactsReader {
  public:
   SessionFacts read(const std::vector<contract::Event>& events) {
     session::State state;
@@ -246,7 +246,7 @@ std::string place_of(std::string_view endpoint) {
 }
 
 SessionFacts read_facts(const std::vector<contract::Event>& events) {
-  return Reader().read(events);
+  return FactsReader().read(events);
 }
 
 }  // namespace drover::app

@@ -6,21 +6,9 @@ namespace drover::app {
 namespace {
 
 /// An unlucky answer waits for a few retries; nobody waits longer.
-constexpr Duration kTurnTimeout = 60s;
+constexpr Duration kDayTurnTimeout = 60s;
 /// Nobody is inside the runtime for longer, so that it can be replaced.
 constexpr Duration kFollowSlice = 100ms;
-
-/// Counts a call into a side's runtime.
-class Inside {
- public:
-  explicit Inside(size_t& count) : count_(count) { ++count_; }
-  ~Inside() { --count_; }
-  Inside(const Inside&) = delete;
-  Inside& operator=(const Inside&) = delete;
-
- private:
-  size_t& count_;
-};
 
 }  // namespace
 
@@ -35,14 +23,18 @@ Task<void> Day::play_naive(Context ctx, Talk talk) {
   auto outcome = co_await play(ctx, side, std::move(talk));
 }
 
-Task<Result<void>> Day::enter(Context ctx, Side* side) {
+Task<Result<Day::Visit>> Day::enter(Context ctx, Side* side) {
   while (side->restarting) CO_TRY_VOID(co_await async::sleep_for(ctx, 1ms));
-  co_return Result<void>();
+  co_return Visit(side->inside);
+}
+
+Task<Result<Day::Visit>> Day::visit(Context ctx) {
+  Side* side = &real_;
+  co_return co_await enter(ctx, side);
 }
 
 Task<Result<SessionId>> Day::make(Context ctx, Side* side, const Talk* talk, bool speak) {
-  CO_TRY_VOID(co_await enter(ctx, side));
-  Inside inside(side->inside);
+  CO_TRY(auto inside, co_await enter(ctx, side));
   session::NewSession spec;
   spec.agent = side->agents[talk->agent];
   spec.labels.set("act", talk->act);
@@ -66,11 +58,10 @@ Task<Result<SessionId>> Day::begin(Context ctx, Talk talk) {
 
 Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::string what) {
   Side* side = &real_;
-  Context patient = ctx.with_timeout(kTurnTimeout);
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
   for (;;) {
-    CO_TRY_VOID(co_await enter(patient, side));
     {
-      Inside inside(side->inside);
+      CO_TRY(auto inside, co_await enter(patient, side));
       CO_TRY(session::State state, co_await sessions().state(patient, who_of(id), id));
       bool there = state.status == session::Status::kEnded ||
                    (state.status == session::Status::kWaiting && state.reason == what);
@@ -80,10 +71,43 @@ Task<Result<session::State>> Day::until_waiting(Context ctx, SessionId id, std::
   }
 }
 
+Task<Result<std::vector<store::SessionRow>>> Day::until_tree_stopped(Context ctx, SessionId root,
+                                                                     std::string what) {
+  Side* side = &real_;
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
+  for (;;) {
+    {
+      CO_TRY(auto inside, co_await enter(patient, side));
+      store::SessionFilter tree;
+      tree.root = root;
+      CO_TRY(auto rows, co_await sessions().list(patient, who_of(root), std::move(tree)));
+      bool works = false, there = false;
+      for (const store::SessionRow& row : rows) {
+        works = works || row.status == "running";
+        there = there || row.waiting_for == what;
+      }
+      if (there && !works) co_return rows;
+    }
+    CO_TRY_VOID(co_await async::sleep_for(patient, 5ms));
+  }
+}
+
+Task<Result<void>> Day::until_trusted(Context ctx, bool trusted) {
+  Side* side = &real_;
+  const std::string endpoint = enclave_->endpoint().id;
+  Context patient = ctx.with_timeout(kDayTurnTimeout);
+  for (;;) {
+    {
+      CO_TRY(auto inside, co_await enter(patient, side));
+      if (side->runtime->evidence().reachable(endpoint) == trusted) co_return Result<void>();
+    }
+    CO_TRY_VOID(co_await async::sleep_for(patient, 5ms));
+  }
+}
+
 Task<Result<void>> Day::say(Context ctx, SessionId id, std::string text, std::string data_class) {
   Side* side = &real_;
-  CO_TRY_VOID(co_await enter(ctx, side));
-  Inside inside(side->inside);
+  CO_TRY(auto inside, co_await enter(ctx, side));
   contract::Message message = contract::Message::of_text(contract::Role::kUser, std::move(text));
   CO_TRY(uint64_t posted, co_await sessions().post_message(ctx, who_of(id), id, std::move(message),
                                                            std::move(data_class)));
@@ -93,8 +117,7 @@ Task<Result<void>> Day::say(Context ctx, SessionId id, std::string text, std::st
 
 Task<Result<Json>> Day::last_payload(Context ctx, SessionId id, std::string_view kind) {
   Side* side = &real_;
-  CO_TRY_VOID(co_await enter(ctx, side));
-  Inside inside(side->inside);
+  CO_TRY(auto inside, co_await enter(ctx, side));
   CO_TRY(auto events, co_await sessions().events(ctx, who_of(id), id, 1, 1000));
   Json out = Json::object();
   for (const contract::Event& event : events) {
@@ -145,8 +168,7 @@ Task<TalkOutcome> Day::play(Context ctx, Side* side, Talk talk) {
 }
 
 Task<Result<uint64_t>> Day::post(Context ctx, Side* side, SessionId id, std::string text) {
-  CO_TRY_VOID(co_await enter(ctx, side));
-  Inside inside(side->inside);
+  CO_TRY(auto inside, co_await enter(ctx, side));
   contract::Message message = contract::Message::of_text(contract::Role::kUser, std::move(text));
   co_return co_await side->runtime->sessions().post_message(ctx, who_, id, std::move(message));
 }
@@ -156,8 +178,7 @@ Task<Result<uint64_t>> Day::post(Context ctx, Side* side, SessionId id, std::str
 Task<Result<std::optional<std::vector<contract::Event>>>> Day::next_events(Context ctx, Side* side,
                                                                            SessionId id,
                                                                            uint64_t from) {
-  CO_TRY_VOID(co_await enter(ctx, side));
-  Inside inside(side->inside);
+  CO_TRY(auto inside, co_await enter(ctx, side));
   Context slice = ctx.with_timeout(kFollowSlice);
   auto events = co_await side->runtime->sessions().follow(slice, who_, id, from, 256);
   std::optional<std::vector<contract::Event>> out;
@@ -174,7 +195,7 @@ Task<Result<std::optional<std::vector<contract::Event>>>> Day::next_events(Conte
 /// Whether there was an answer.
 Task<Result<bool>> Day::ask(Context ctx, Side* side, SessionId id, session::State* state,
                             std::string text) {
-  Context turn = ctx.with_timeout(kTurnTimeout);
+  Context turn = ctx.with_timeout(kDayTurnTimeout);
   CO_TRY(uint64_t posted, co_await post(turn, side, id, std::move(text)));
   for (;;) {
     CO_TRY(auto events, co_await next_events(turn, side, id, state->last_sequence + 1));

@@ -9,7 +9,7 @@
 namespace drover::app {
 namespace {
 
-std::string millis(int64_t us) {
+std::string engine_millis(int64_t us) {
   if (us >= 1'000'000) return fmt::format("{:.2f} s", static_cast<double>(us) / 1e6);
   return fmt::format("{:.0f} ms", static_cast<double>(us) / 1e3);
 }
@@ -23,7 +23,7 @@ std::string counted(size_t n, const char* what) {
 std::string EngineTurn::figures() const {
   std::string out = fmt::format("{} tokens in, {} out{}", input_tokens.value_or(0),
                                 output_tokens.value_or(0), estimated ? " (estimated)" : "");
-  out += "; first token after " + millis(first_token_us);
+  out += "; first token after " + engine_millis(first_token_us);
   int64_t writing = took_us - first_token_us;
   if (output_tokens.value_or(0) > 1 && writing > 0) {
     double rate = static_cast<double>(*output_tokens - 1) * 1e6 / static_cast<double>(writing);
@@ -78,7 +78,7 @@ std::string EngineTalkReport::text() const {
   if (!first.empty()) {
     std::sort(first.begin(), first.end());
     out += fmt::format("; {} tokens in, {} out; first token after {} at the median", in, generated,
-                       millis(first[first.size() / 2]));
+                       engine_millis(first[first.size() / 2]));
   }
   out += "\n";
   if (session.empty()) return out;

@@ -17,7 +17,7 @@ namespace drover::app {
 namespace {
 
 constexpr Duration kCleanUpTime = 5s;
-constexpr int kExitInterrupted = 130;
+constexpr int kEngineExitInterrupted = 130;
 
 /// Such as a model of 135 million parameters can answer; the second only if it heard the first.
 const std::vector<std::string>& own_messages() {
@@ -54,7 +54,7 @@ class EngineTalk {
 
  private:
   void interrupt() {
-    if (talk_.cancelled()) std::_Exit(kExitInterrupted);
+    if (talk_.cancelled()) std::_Exit(kEngineExitInterrupted);
     interrupted_ = asking_ || report_.session.empty();
     lines_.stop();
     talk_.cancel("interrupted");

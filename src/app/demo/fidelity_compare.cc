@@ -65,7 +65,7 @@ SessionVerdict compare_session(const sim::Recording& recording,
       auto payload = Json::parse(event.payload);
       const Json* error = payload ? payload->find("error") : nullptr;
       if (error != nullptr && out.difference.empty()) {
-        last_error = std::string(error->get_string("message").value_or(""));
+        last_error = error->get_text("message");
       }
       if (payload && error == nullptr) {
         ++results[event.causation];

@@ -68,10 +68,10 @@ void take_choice(const Json& json, const char* part, Seen& seen) {
 }
 
 /// Reads a body to its end, its breaking off, or the end of patience.
-class Reader {
+class WallReader {
  public:
-  Reader(const Context& ctx, const Call& call, http::ClientResponse& response, Seen& seen,
-         MonoTime started)
+  WallReader(const Context& ctx, const Call& call, http::ClientResponse& response, Seen& seen,
+             MonoTime started)
       : ctx_(ctx), call_(call), response_(response), seen_(seen), started_(started) {}
 
   Task<void> read_stream() {
@@ -203,7 +203,7 @@ Task<Seen> ask(Context ctx, http::Client* client, Call call) {
     co_return seen;
   }
   seen.status = (*response)->head().status;
-  Reader reader(patient, call, **response, seen, started);
+  WallReader reader(patient, call, **response, seen, started);
   if (seen.status < 400 && is_stream((*response)->head())) {
     co_await reader.read_stream();
   } else {

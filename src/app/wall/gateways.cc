@@ -19,8 +19,10 @@ std::string secret_name(std::string_view key) {
 }
 
 std::string drover_yaml(uint16_t port) {
-  std::string out =
-      "# Drover before the wall's upstreams.\n"
+  std::string out = "# Drover before the wall's upstreams. Served with their keys:\n#  ";
+  for (const auto& [name, key] : wall_secrets()) out += " " + name + "=" + key;
+  out +=
+      " drover serve --config THIS --listen 127.0.0.1:7070\n"
       "listen: 127.0.0.1:0\n"
       "log: {level: error}\n"
       "deadlines: {connect: 1s, headers: 800ms, first_token: 1200ms, between_tokens: 1500ms,\n"

@@ -88,6 +88,11 @@ TEST(WallGateways, DroversConfigurationIsOneThatItReads) {
   EXPECT_EQ(outcome.config.road.call_timeout, Duration(7s));
   EXPECT_EQ(outcome.config.road.drain_timeout, Duration(2s));
   auto secrets = wall_secrets();
+  ASSERT_FALSE(secrets.empty());
+  for (const auto& [name, key] : secrets) {
+    EXPECT_NE(text->find(" " + name + "=" + key + " "), std::string::npos)
+        << "who serves it needs it";
+  }
   for (const catalog::Endpoint& e : outcome.config.endpoints) {
     EXPECT_EQ(e.deadlines.between_tokens, Duration(1500ms));
     EXPECT_TRUE(secrets.contains(e.credentials.source.substr(4))) << e.credentials.source;

@@ -14,7 +14,7 @@ using sim::wall::Upstreams;
 /// More than any gateway may take; what takes longer has failed anyway.
 constexpr Duration kPatience = 30s;
 
-struct Run {
+struct WallRun {
   http::Client* client;
   Upstreams* upstreams;
   Target target;
@@ -29,7 +29,7 @@ bool in_use(Upstreams& upstreams, const Scenario& scenario) {
   return false;
 }
 
-Call call_of(const Run& run, const Scenario& scenario) {
+Call wall_call_of(const WallRun& run, const Scenario& scenario) {
   Call call;
   call.url = run.target.url;
   call.key = run.target.key;
@@ -44,12 +44,12 @@ Call call_of(const Run& run, const Scenario& scenario) {
   return call;
 }
 
-Task<void> run_one(Context ctx, Run* run, const Scenario* scenario, Verdict* verdict) {
+Task<void> run_one(Context ctx, WallRun* run, const Scenario* scenario, Verdict* verdict) {
   Result<async::Semaphore::Permit> permit = co_await run->slots.acquire(ctx);
   if (!permit) co_return;
   verdict->scenario = scenario;
   for (int i = 0; i < scenario->calls; ++i) {
-    Call call = call_of(*run, *scenario);
+    Call call = wall_call_of(*run, *scenario);
     sim::wall::Seen seen = co_await ask(ctx, run->client, std::move(call));
     verdict->seen.push_back(std::move(seen));
   }
@@ -71,7 +71,7 @@ Task<std::vector<Verdict>> run_scenarios(Context ctx, http::Client* client, Upst
                                          Target target, std::vector<const Scenario*> wanted,
                                          RunOptions options) {
   size_t at_once = std::max<size_t>(options.at_once, 1);
-  Run run{client, upstreams, std::move(target), std::move(options), async::Semaphore(at_once)};
+  WallRun run{client, upstreams, std::move(target), std::move(options), async::Semaphore(at_once)};
   std::vector<Verdict> out(wanted.size());
   async::Scope scope(ctx);
   for (size_t i = 0; i < wanted.size(); ++i) {

@@ -8,16 +8,16 @@ namespace {
 using sim::wall::Scenario;
 using sim::wall::Seen;
 
-constexpr size_t kTextShown = 22;
+constexpr size_t kScoredTextShown = 22;
 constexpr size_t kTextBytesKept = 400;
 
 std::string status_of(const Seen& seen) {
   return seen.status == 0 ? "none" : std::to_string(seen.status);
 }
 
-std::string error_of(const Seen& seen) {
-  if (!seen.error_code.empty()) return one_line(seen.error_code, kTextShown);
-  return one_line(seen.error_type, kTextShown);
+std::string scored_error_of(const Seen& seen) {
+  if (!seen.error_code.empty()) return one_line(seen.error_code, kScoredTextShown);
+  return one_line(seen.error_type, kScoredTextShown);
 }
 
 std::string requests_of(const Verdict& verdict) {
@@ -28,7 +28,7 @@ std::string requests_of(const Verdict& verdict) {
   return out;
 }
 
-int64_t millis(Duration d) { return d.count() / 1'000'000; }
+int64_t scored_millis(Duration d) { return d.count() / 1'000'000; }
 
 /// The call to show: the first that went wrong is not known, the last says most.
 const Seen& shown(const Verdict& verdict) {
@@ -51,7 +51,7 @@ Json call_json(const Seen& seen) {
   out.set("text_bytes", static_cast<int64_t>(seen.text.size()));
   if (!seen.tool_arguments.empty()) out.set("tool_arguments", printable(seen.tool_arguments));
   out.set("finish_reason", seen.finish_reason).set("events", seen.events);
-  out.set("first_text_ms", millis(seen.first_text)).set("took_ms", millis(seen.took));
+  out.set("first_text_ms", scored_millis(seen.first_text)).set("took_ms", scored_millis(seen.took));
   return out;
 }
 
@@ -87,8 +87,8 @@ std::string scorecard_text(const std::string& gateway, const std::vector<Verdict
   for (const Verdict& v : verdicts) {
     const Seen& seen = shown(v);
     table.add({std::string(v.scenario->name), status_of(seen), std::string(end_name(seen.end)),
-               error_of(seen), one_line(seen.text, kTextShown), format_duration(seen.took),
-               requests_of(v), v.passed() ? "passed" : "FAILED"});
+               scored_error_of(seen), one_line(seen.text, kScoredTextShown),
+               format_duration(seen.took), requests_of(v), v.passed() ? "passed" : "FAILED"});
   }
   std::string out = table.text(colours);
   for (const Verdict& v : verdicts) {
@@ -111,7 +111,7 @@ Json scorecard_json(const std::string& gateway, const std::vector<Verdict>& verd
   for (const Verdict& v : verdicts) list.push(verdict_json(v));
   Json out = Json::object();
   out.set("gateway", gateway).set("scenarios", static_cast<int64_t>(verdicts.size()));
-  out.set("passed", static_cast<int64_t>(passed(verdicts))).set("took_ms", millis(took));
+  out.set("passed", static_cast<int64_t>(passed(verdicts))).set("took_ms", scored_millis(took));
   return out.set("verdicts", std::move(list));
 }
 

@@ -22,6 +22,9 @@ inline constexpr size_t kAccountLinesMax = 20'000;
 inline constexpr int64_t kRollingPieces = 60;
 /// Output tokens that are reserved for a call that states no limit, where its endpoint states none.
 inline constexpr int64_t kCallOutputTokensReserved = 4'096;
+/// Output tokens of an answer that are reserved at most, whatever a call states: no model makes so
+/// many, and sums stay far from what a number holds.
+inline constexpr int64_t kAnswerTokensReservedMax = 1'000'000'000;
 /// Bytes of a prompt for one token, at the least, and tokens that come on top: what is reserved.
 inline constexpr int64_t kReservedBytesPerToken = 2;
 inline constexpr int64_t kReservedTokensMore = 64;

@@ -59,4 +59,12 @@ inline constexpr size_t kSpansPerAnswerMax = 20'000;
 inline constexpr int kWalPagesTarget = 2'000;
 inline constexpr int kWalPagesMax = 32'000;
 
+/// Bytes of a file of signed batches after which the next one is begun.
+inline constexpr uint64_t kSignatureFileBytesMax = 16u << 20;
+/// How long heads of journals gather for one signature, and how many at most: at half of them they
+/// are signed at once, and what is more waits for its session's next commit, or until it is asked
+/// for.
+inline constexpr Duration kSignaturePause = 100ms;
+inline constexpr size_t kHeadsWaitingMax = 65'536;
+
 }  // namespace drover::limits

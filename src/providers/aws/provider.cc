@@ -22,7 +22,7 @@ const dialect::Dialect& dialect_of(const catalog::Endpoint& endpoint) {
   return endpoint.dialect == "openai" ? dialect::openai() : dialect::converse();
 }
 
-Result<std::string> base_of(const catalog::Endpoint& endpoint) {
+Result<std::string> bedrock_base(const catalog::Endpoint& endpoint) {
   if (!endpoint.base_url.empty()) return endpoint.base_url;
   cloud::HostOptions options;
   options.fips = flag(endpoint, "fips");
@@ -53,7 +53,7 @@ Result<void> AwsBedrock::check(const catalog::Endpoint& endpoint) const {
     return bad("region '" + endpoint.region + "' belongs to the partition '" +
                std::string((*partition)->id) + "', not to '" + endpoint.partition + "'");
   }
-  if (Result<std::string> base = base_of(endpoint); !base) return bad(base.error().message);
+  if (Result<std::string> base = bedrock_base(endpoint); !base) return bad(base.error().message);
   if (Result<void> form = check_credential_source(endpoint.credentials.source, true); !form) {
     return bad(form.error().message);
   }
@@ -86,7 +86,7 @@ Result<WireCallPtr> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Promp
   auto made = std::make_unique<WireCall>();
   WireCall& call = *made;
   call.dialect = &dialect_of(endpoint);
-  TRY(std::string base, base_of(endpoint));
+  TRY(std::string base, bedrock_base(endpoint));
   std::string path = "openai/v1/chat/completions";
   if (!speaks_openai(*call.dialect)) {
     // ':' and '/' of model ids and ARNs are encoded, as the official SDKs send them.

@@ -6,14 +6,14 @@
 namespace drover::providers {
 namespace {
 
-std::string option(const catalog::Endpoint& endpoint, const char* name) {
+std::string azure_option(const catalog::Endpoint& endpoint, const char* name) {
   auto it = endpoint.options.find(name);
   return it == endpoint.options.end() ? std::string() : it->second;
 }
 
-std::string base_of(const catalog::Endpoint& endpoint) {
+std::string azure_base(const catalog::Endpoint& endpoint) {
   std::string base = endpoint.base_url;
-  if (base.empty()) return "https://" + option(endpoint, "resource") + ".openai.azure.com";
+  if (base.empty()) return "https://" + azure_option(endpoint, "resource") + ".openai.azure.com";
   while (base.ends_with('/')) base.pop_back();
   // People paste either.
   for (std::string_view tail : {"/openai/v1", "/openai"}) {
@@ -28,12 +28,12 @@ const std::string& deployment_of(const catalog::Endpoint& endpoint) {
 
 EntraOptions entra_of(const catalog::Endpoint& endpoint) {
   EntraOptions out;
-  out.tenant_id = option(endpoint, "tenant_id");
-  out.client_id = option(endpoint, "client_id");
+  out.tenant_id = azure_option(endpoint, "tenant_id");
+  out.client_id = azure_option(endpoint, "client_id");
   out.secret_source = endpoint.credentials.source;
   out.ca_file = endpoint.ca_file;
-  std::string authority = option(endpoint, "authority");
-  std::string scope = option(endpoint, "scope");
+  std::string authority = azure_option(endpoint, "authority");
+  std::string scope = azure_option(endpoint, "scope");
   if (!authority.empty()) out.authority = std::move(authority);
   if (!scope.empty()) out.scope = std::move(scope);
   return out;
@@ -45,7 +45,7 @@ Result<void> AzureOpenAi::check(const catalog::Endpoint& endpoint) const {
   auto bad = [&](const std::string& what) {
     return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "': " + what);
   };
-  if (endpoint.base_url.empty() && option(endpoint, "resource").empty()) {
+  if (endpoint.base_url.empty() && azure_option(endpoint, "resource").empty()) {
     return bad("base_url is missing, such as \"https://RESOURCE.openai.azure.com\"");
   }
   TRY_VOID(check_base_url(endpoint));
@@ -57,7 +57,7 @@ Result<void> AzureOpenAi::check(const catalog::Endpoint& endpoint) const {
   if (endpoint.credentials.source.empty()) {
     return bad("credentials are missing, such as \"env:AZURE_OPENAI_API_KEY\"");
   }
-  std::string auth = option(endpoint, "auth");
+  std::string auth = azure_option(endpoint, "auth");
   if (!auth.empty() && auth != "api-key" && auth != "bearer" && auth != "entra") {
     return bad("option auth must be \"api-key\", \"bearer\" or \"entra\"");
   }
@@ -95,7 +95,7 @@ Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prom
     path = "openai/deployments/" + percent_encode(deployment) +
            "/chat/completions?api-version=" + percent_encode(endpoint.api_version);
   }
-  TRY(call.request.url, join_url(base_of(endpoint), path));
+  TRY(call.request.url, join_url(azure_base(endpoint), path));
   put_common(call, endpoint, stream);
   put_attempt(call, options);
   put_option_headers(call, endpoint);
@@ -106,7 +106,7 @@ Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prom
 Task<Result<AzureOpenAi::Tokens::Value>> AzureOpenAi::put_access(Context ctx,
                                                                  const catalog::Endpoint& endpoint,
                                                                  WireCall* call) {
-  const std::string auth = option(endpoint, "auth");
+  const std::string auth = azure_option(endpoint, "auth");
   if (auth == "entra") {
     Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
     if (got) put_bearer(*call, (*got)->token);
@@ -137,7 +137,7 @@ Task<Result<WireCallPtr>> AzureOpenAi::open(Context ctx, const catalog::Endpoint
     full += (path.find('?') == std::string::npos ? "?" : "&");
     full += "api-version=" + percent_encode(endpoint.api_version);
   }
-  CO_TRY(call->request.url, join_url(base_of(endpoint), full));
+  CO_TRY(call->request.url, join_url(azure_base(endpoint), full));
   put_common(*call, endpoint, false);
   put_option_headers(*call, endpoint);
   Result<Tokens::Value> token = co_await put_access(ctx, endpoint, call.get());

@@ -11,7 +11,6 @@ constexpr uint64_t kPayloadInBlob = 2;
 constexpr uint64_t kHasPayloadRef = 4;
 constexpr uint64_t kHasDataClass = 8;
 constexpr uint64_t kHasExtra = 16;
-constexpr uint64_t kSealed = 32;  // the payload is sealed with the session's data key; not yet used
 constexpr uint64_t kKnownFlags =
     kPreviousImplied | kPayloadInBlob | kHasPayloadRef | kHasDataClass | kHasExtra;
 

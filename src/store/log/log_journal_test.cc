@@ -64,8 +64,8 @@ async::Task<int> append_all(async::Context ctx, Journal* journal, Random* random
   co_return 0;
 }
 
-struct World {
-  explicit World(uint64_t seed) : random(seed), disk(random), rest(random) {
+struct JournalWorld {
+  explicit JournalWorld(uint64_t seed) : random(seed), disk(random), rest(random) {
     configure_log(LogLevel::kOff, LogFormat::kText);  // each cut tail is a line
   }
   std::unique_ptr<SimLogStore> open() {
@@ -94,7 +94,7 @@ struct World {
 };
 
 /// Empty when all is as it must be after a crash; takes over what was found.
-std::string check(World& w, Journal& journal, Model& model) {
+std::string check(JournalWorld& w, Journal& journal, Model& model) {
   for (int s = 1; s <= kSessions; ++s) {
     const std::string name = "session " + std::to_string(s) + ": ";
     const SessionId id = test_session(s);
@@ -125,7 +125,7 @@ std::string check(World& w, Journal& journal, Model& model) {
 
 /// Several lives of one journal, each ended by a power cut at a random operation of the disk.
 std::string lives(uint64_t seed, bool lying_disk, uint64_t* commits) {
-  World w(seed);
+  JournalWorld w(seed);
   Model model;
   w.disk.latency = std::chrono::microseconds(w.random.below(3'000));
   for (int life = 0; life < 3; ++life) {
@@ -169,7 +169,7 @@ TEST(LogJournal, ADiskThatLiesAboutASyncIsFoundOut) {
 
 TEST(LogJournal, TheSameSeedIsTheSameRun) {
   const auto run = [](uint64_t seed) {
-    World w(seed);
+    JournalWorld w(seed);
     Model model;
     w.disk.latency = 1ms;
     auto store = w.open();
@@ -180,7 +180,7 @@ TEST(LogJournal, TheSameSeedIsTheSameRun) {
 }
 
 TEST(LogJournal, SessionsThatWaitShareASync) {
-  World w(1);
+  JournalWorld w(1);
   Model model;
   w.disk.latency = 1ms;
   auto store = w.open();
@@ -206,7 +206,7 @@ async::Task<int> append_one_each(async::Context ctx, Journal* journal, int sessi
 }
 
 TEST(LogJournal, WhatIsReadyOnTheLoopTogetherSharesOneSync) {
-  World w(1);
+  JournalWorld w(1);
   auto store = w.open();
   const uint64_t before = w.disk.syncs();
   w.run(append_one_each(w.ctx, &store->journal(), 50));
@@ -216,7 +216,7 @@ TEST(LogJournal, WhatIsReadyOnTheLoopTogetherSharesOneSync) {
 // An answer that comes before the loop runs has asked neither the disk nor the index.
 
 TEST(LogJournal, TheNewestCommitIsReadFromMemory) {
-  World w(1);
+  JournalWorld w(1);
   auto store = w.open();
   Model model;
   w.run(append_all(w.ctx, &store->journal(), &w.random, &model));
@@ -233,7 +233,7 @@ TEST(LogJournal, TheNewestCommitIsReadFromMemory) {
 }
 
 TEST(LogJournal, ANewSessionHasNoSnapshotForSure) {
-  World w(1);
+  JournalWorld w(1);
   auto store = w.open();
   bool none = false;
   auto ask = [](async::Context ctx, Journal* journal, bool* out) -> async::Task<void> {
@@ -259,7 +259,7 @@ log::Position position_of(const log::Log& log, int session, uint64_t sequence) {
 }
 
 TEST(LogJournal, AFlippedBitIsReportedWithItsPlaceAndTheRestIsReadable) {
-  World w(3);
+  JournalWorld w(3);
   Model model;
   auto store = w.open();
   w.run(append_all(w.ctx, &store->journal(), &w.random, &model));
@@ -319,7 +319,7 @@ TEST(LogJournal, AFlippedBitIsReportedWithItsPlaceAndTheRestIsReadable) {
 
 TEST(LogJournal, AFullDiskPausesAndLosesNothing) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
-    World w(seed);
+    JournalWorld w(seed);
     Model model;
     w.disk.latency = 1ms;
     w.disk.set_capacity(4'000 + w.random.below(30'000));
@@ -345,7 +345,7 @@ TEST(LogJournal, AFullDiskPausesAndLosesNothing) {
 }
 
 TEST(LogJournal, AFailedSyncIsAnErrorAndNothingMore) {
-  World w(5);
+  JournalWorld w(5);
   Model model;
   w.disk.latency = 1ms;
   auto store = w.open();
@@ -363,7 +363,7 @@ TEST(LogJournal, AFailedSyncIsAnErrorAndNothingMore) {
 }
 
 TEST(LogJournal, ALongSessionIsReadPageByPage) {
-  World w(6);
+  JournalWorld w(6);
   auto store = w.open();
   const SessionId id = test_session(1);
   for (uint64_t n = 0; n < 1'000; ++n) {
@@ -390,7 +390,7 @@ TEST(LogJournal, ALongSessionIsReadPageByPage) {
 }
 
 TEST(LogJournal, QueriesSeeTheOverlayOverTheIndex) {
-  World w(8);
+  JournalWorld w(8);
   auto store = w.open();
   Journal& journal = store->journal();
   for (int s = 1; s <= 300; ++s) {

@@ -15,13 +15,6 @@ using log::LogJournal;
 using log::LogParts;
 using log::SessionIndex;
 
-/// The executor handed in, or a thread of our own.
-async::Executor& choose(async::Executor* given, std::unique_ptr<async::WorkerPool>& own) {
-  if (given != nullptr) return *given;
-  own = std::make_unique<async::WorkerPool>(1);
-  return *own;
-}
-
 class Segmented final : public LogStore {
  public:
   Segmented(const LogStoreOptions& options, std::unique_ptr<SqliteStore> rest,
@@ -29,9 +22,9 @@ class Segmented final : public LogStore {
       : options_(options),
         rest_(std::move(rest)),
         index_(std::move(index)),
-        writer_(choose(options.writer, writer_thread_)),
-        reader_(choose(options.reader, reader_thread_)),
-        upkeep_(choose(options.upkeep, upkeep_thread_)) {}
+        writer_(async::given_or_own(options.writer, writer_thread_)),
+        reader_(async::given_or_own(options.reader, reader_thread_)),
+        upkeep_(async::given_or_own(options.upkeep, upkeep_thread_)) {}
 
   ~Segmented() override {
     // What a thread may still hand to the next one is taken by it.

@@ -122,8 +122,8 @@ TEST(Frame, NoTruncationOfItIsACommit) {
 }
 
 /// A log on a simulated disk, and frames whose bodies are marks followed by a number.
-struct World {
-  explicit World(uint64_t seed = 1) : random(seed), disk(random) {
+struct LogWorld {
+  explicit LogWorld(uint64_t seed = 1) : random(seed), disk(random) {
     configure_log(LogLevel::kOff, LogFormat::kText);  // each cut tail is a line
   }
 
@@ -168,7 +168,7 @@ struct World {
 };
 
 TEST(Log, WritesReadsAndOpensAgain) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   std::vector<Position> written;
   for (int i = 0; i < 30; ++i) {
@@ -195,7 +195,7 @@ TEST(Log, WritesReadsAndOpensAgain) {
 }
 
 TEST(Log, AFrameLargerThanASegmentGetsOneOfItsOwn) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   ASSERT_TRUE(w.write(*log, {100}));
   auto large = w.write(*log, {20'000});
@@ -211,7 +211,7 @@ TEST(Log, AFrameLargerThanASegmentGetsOneOfItsOwn) {
 
 TEST(Log, WhateverACutLeavesOfAWriteNothingDurableIsLostAndOrderIsKept) {
   for (uint64_t seed = 0; seed < 2'000; ++seed) {
-    World w(seed);
+    LogWorld w(seed);
     std::vector<Position> durable;
     for (int round = 0; round < 3; ++round) {
       w.disk.fail_after(w.random.below(40));
@@ -241,7 +241,7 @@ TEST(Log, WhateverACutLeavesOfAWriteNothingDurableIsLostAndOrderIsKept) {
 // Killed between write and sync: whoever opens it next reads the frame and acts on it.
 TEST(Log, WhatAKilledProcessWroteIsMadeDurableBeforeItIsRead) {
   for (uint64_t seed = 0; seed < 100; ++seed) {
-    World w(seed);
+    LogWorld w(seed);
     auto log = w.open();
     ASSERT_TRUE(w.write(*log, {10}));
     w.disk.fail_syncs(1);
@@ -258,7 +258,7 @@ TEST(Log, WhatAKilledProcessWroteIsMadeDurableBeforeItIsRead) {
 }
 
 TEST(Log, AFlippedBitBeforeTheEndIsReportedAndTheRestStays) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   std::vector<Position> written;
   for (int i = 0; i < 8; ++i) written.push_back(w.write(*log, {100})->front());
@@ -283,7 +283,7 @@ TEST(Log, AFlippedBitBeforeTheEndIsReportedAndTheRestStays) {
 }
 
 TEST(Log, ABitInTheLastWriteIsDamageWhenItIsKnownToBeDurable) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   const Position first = w.write(*log, {100})->front();
   const Position last = w.write(*log, {100})->front();
@@ -300,7 +300,7 @@ TEST(Log, ABitInTheLastWriteIsDamageWhenItIsKnownToBeDurable) {
 }
 
 TEST(Log, WhatIsMissingThoughItWasDurableKeepsItsPositions) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   const Position first = w.write(*log, {100})->front();
   const Position end = log->end();
@@ -316,7 +316,7 @@ TEST(Log, WhatIsMissingThoughItWasDurableKeepsItsPositions) {
 }
 
 TEST(Log, AMarkAtTheEndTellsDamageFromATornWrite) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   const Position only = w.write(*log, {100})->front();
   ASSERT_TRUE(log->close());
@@ -326,7 +326,7 @@ TEST(Log, AMarkAtTheEndTellsDamageFromATornWrite) {
 }
 
 TEST(Log, AFullDiskRefusesWholeWritesAndWorksAgain) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   w.disk.set_capacity(3'000);
   std::vector<Position> written;
@@ -349,7 +349,7 @@ TEST(Log, AFullDiskRefusesWholeWritesAndWorksAgain) {
 }
 
 TEST(Log, AFailedSyncChangesNothingAndTheNextWriteGoesElsewhere) {
-  World w;
+  LogWorld w;
   auto log = w.open();
   std::vector<Position> written;
   written.push_back(w.write(*log, {100})->front());
@@ -392,7 +392,7 @@ TEST(Log, ASegmentOfVersionOneIsRead) {
 }
 
 TEST(Log, ANewerFormatIsRefused) {
-  World w;
+  LogWorld w;
   w.open().reset();
   auto file = w.disk.open("/log/" + segment_name(0), Disk::Mode::kWrite);
   ASSERT_TRUE(file);

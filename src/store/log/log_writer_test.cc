@@ -36,8 +36,8 @@ struct HeldExecutor final : async::Executor {
   std::vector<std::function<void()>> held;
 };
 
-struct World {
-  explicit World(Duration direct_sync_max = 300us) {
+struct WriterWorld {
+  explicit WriterWorld(Duration direct_sync_max = 300us) {
     LogOptions options;
     options.folder = "/log";
     log = *Log::open(disk, options, random, [](const std::string&) { return Position(0); });
@@ -72,7 +72,7 @@ struct World {
 };
 
 TEST(LogWriter, WhatIsAddedTogetherIsOneGroupInItsOrder) {
-  World w(Duration::zero());
+  WriterWorld w(Duration::zero());
   for (size_t i = 0; i < 20; ++i) w.add();
   w.settle();
   EXPECT_EQ(w.writer->stats().groups, 1u);
@@ -82,7 +82,7 @@ TEST(LogWriter, WhatIsAddedTogetherIsOneGroupInItsOrder) {
 }
 
 TEST(LogWriter, WhatIsAddedDuringASyncWaitsForTheNext) {
-  World w(Duration::zero());
+  WriterWorld w(Duration::zero());
   w.add();
   w.loop.run();
   w.add();
@@ -94,7 +94,7 @@ TEST(LogWriter, WhatIsAddedDuringASyncWaitsForTheNext) {
 }
 
 TEST(LogWriter, AloneOnAQuickDiskTheLoopWrites) {
-  World w;
+  WriterWorld w;
   for (int i = 0; i < 10; ++i) {
     w.add();
     w.loop.run();
@@ -105,7 +105,7 @@ TEST(LogWriter, AloneOnAQuickDiskTheLoopWrites) {
 }
 
 TEST(LogWriter, WhatIsReadyRunsBetweenTheWriteAndItsSync) {
-  World w;
+  WriterWorld w;
   int rounds = 0;
   uint64_t synced = 1;
   // As whoever adds may: what runs behind the write, and what that makes ready.
@@ -128,7 +128,7 @@ TEST(LogWriter, WhatIsReadyRunsBetweenTheWriteAndItsSync) {
 }
 
 TEST(LogWriter, WhatComesBetweenTheWriteAndItsSyncFollows) {
-  World w;
+  WriterWorld w;
   w.add();
   w.loop.post([&] {
     w.loop.post([&] {
@@ -144,7 +144,7 @@ TEST(LogWriter, WhatComesBetweenTheWriteAndItsSyncFollows) {
 }
 
 TEST(LogWriter, ForManyAtOnceTheExecutorWrites) {
-  World w;
+  WriterWorld w;
   for (size_t i = 0; i < limits::kLogDirectJobsMax; ++i) w.add();
   w.loop.run();
   EXPECT_EQ(w.on_loop(), 1u);
@@ -161,7 +161,7 @@ TEST(LogWriter, ForManyAtOnceTheExecutorWrites) {
 }
 
 TEST(LogWriter, OneSlowSyncChangesNothingASlowDiskDoes) {
-  World w;
+  WriterWorld w;
   const auto append = [&] {
     w.add();
     w.settle();

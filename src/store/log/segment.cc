@@ -8,8 +8,8 @@
 namespace drover::store::log {
 namespace {
 
-constexpr std::string_view kMagic = "DRVRLOG\n";
-constexpr std::string_view kSuffix = ".seg";
+constexpr std::string_view kSegmentMagic = "DRVRLOG\n";
+constexpr std::string_view kSegmentSuffix = ".seg";
 constexpr size_t kReadBytes = 1u << 20;
 constexpr size_t kCrcAt = kSegmentHeadBytes - 4;
 
@@ -25,11 +25,12 @@ std::string segment_name(Position base) {
   static constexpr char kDigits[] = "0123456789abcdef";
   std::string out(16, '0');
   for (size_t i = 16; i-- > 0; base >>= 4) out[i] = kDigits[base & 15];
-  return out + std::string(kSuffix);
+  return out + std::string(kSegmentSuffix);
 }
 
 std::optional<Position> parse_segment_name(std::string_view name) {
-  if (name.size() != 16 + kSuffix.size() || !name.ends_with(kSuffix)) return std::nullopt;
+  if (name.size() != 16 + kSegmentSuffix.size() || !name.ends_with(kSegmentSuffix))
+    return std::nullopt;
   Position base = 0;
   for (const char c : name.substr(0, 16)) {
     if (c >= '0' && c <= '9') {
@@ -44,7 +45,7 @@ std::optional<Position> parse_segment_name(std::string_view name) {
 }
 
 std::string encode_segment_head(const SegmentHead& head) {
-  std::string out(kMagic);
+  std::string out(kSegmentMagic);
   WireWriter w(out);
   w.word32(kFormatVersion);
   w.word32(kSegmentHeadBytes);
@@ -57,10 +58,10 @@ std::string encode_segment_head(const SegmentHead& head) {
 }
 
 Result<SegmentHead> decode_segment_head(std::string_view bytes) {
-  if (bytes.size() < kSegmentHeadBytes || !bytes.starts_with(kMagic)) {
+  if (bytes.size() < kSegmentHeadBytes || !bytes.starts_with(kSegmentMagic)) {
     return fail(Code::kDataLoss, "not a segment of a journal");
   }
-  WireReader in(bytes.substr(kMagic.size(), kSegmentHeadBytes - kMagic.size()));
+  WireReader in(bytes.substr(kSegmentMagic.size(), kSegmentHeadBytes - kSegmentMagic.size()));
   const uint32_t version = in.word32();
   if (version > kFormatVersion) {
     return fail(Code::kFailedPrecondition,

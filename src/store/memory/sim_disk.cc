@@ -15,13 +15,13 @@ void apply(std::string& to, uint64_t offset, std::string_view bytes) {
   std::copy(bytes.begin(), bytes.end(), to.begin() + static_cast<std::ptrdiff_t>(offset));
 }
 
-std::string folder_of(const std::string& path) {
+std::string parent_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == std::string::npos ? std::string() : path.substr(0, slash);
 }
 
 /// Whether the path names something directly in the folder.
-bool is_in(const std::string& path, const std::string& folder) { return folder_of(path) == folder; }
+bool is_in(const std::string& path, const std::string& folder) { return parent_of(path) == folder; }
 
 }  // namespace
 
@@ -143,8 +143,8 @@ Result<std::unique_ptr<Disk::File>> SimDisk::open(const std::string& path, Mode 
   const bool there = it != names_.end();
   if (mode == Mode::kCreate) {
     if (there) return fail(Code::kAlreadyExists, path + " exists");
-    if (names_.find(folder_of(path)) == names_.end()) {
-      return fail(Code::kNotFound, "no folder " + folder_of(path));
+    if (names_.find(parent_of(path)) == names_.end()) {
+      return fail(Code::kNotFound, "no folder " + parent_of(path));
     }
     TRY_VOID(begin());
     it = names_.emplace(path, std::make_shared<Node>()).first;
@@ -182,7 +182,7 @@ Result<std::vector<std::string>> SimDisk::list(const std::string& folder) {
 Result<void> SimDisk::make_folder(const std::string& path) {
   TRY_VOID(begin());
   // A folder is a name without a file; it is durable at once, as store/files.h makes it.
-  for (std::string at = path; !at.empty(); at = folder_of(at)) {
+  for (std::string at = path; !at.empty(); at = parent_of(at)) {
     names_.emplace(at, nullptr);
     durable_.emplace(at, nullptr);
   }

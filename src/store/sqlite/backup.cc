@@ -172,6 +172,23 @@ Result<void> copy_ledger(const std::string& from, const std::string& to, BackupR
   return {};
 }
 
+/// What the journals were signed with, and the signatures; both only where something was signed.
+Result<void> copy_signatures(const std::string& from, const std::string& to, BackupReport& report) {
+  const std::string folder = from + "/signatures";
+  if (!path_exists(folder)) return {};
+  TRY_VOID(make_folder(to + "/signatures"));
+  TRY(auto names, list_folder(folder));
+  for (const std::string& name : names) {
+    TRY(std::string bytes, read_file(folder + "/" + name, limits::kBlobBytesMax));
+    TRY_VOID(write_file(to + "/signatures/" + name, bytes));
+    report.bytes += static_cast<int64_t>(bytes.size());
+  }
+  const std::string key = "/signing.pem";
+  if (!path_exists(from + key)) return {};
+  TRY(std::string pem, read_file(from + key, limits::kBlobBytesMax));
+  return write_file(to + key, pem);
+}
+
 Result<BackupReport> copy_all(const std::string& from, const std::string& to, WallTime now) {
   TRY(auto source, open_database(from));
   TRY_VOID(copy_database(*source, to));
@@ -180,6 +197,7 @@ Result<BackupReport> copy_all(const std::string& from, const std::string& to, Wa
   TRY_VOID(copy_segments(from, to));
   TRY_VOID(check_segments(to, false, report));
   TRY_VOID(copy_ledger(from, to, report));
+  TRY_VOID(copy_signatures(from, to, report));
   TRY(Sums sums, copy_blobs(blobs_in(from), blobs_in(to)));
   report.blobs = sums.blobs;
   report.bytes += sums.bytes;

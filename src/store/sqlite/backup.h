@@ -2,8 +2,9 @@
 // Backup of a data folder while it is in use, its check, and the restore.
 //
 // A backup is a folder: drover.db (one file, no log of its own), the journal's segments in log/,
-// the ledger's files in ledger/, blobs/ and `manifest.json` (format version, time, sizes; written
-// last, so that a backup without it is known to be unfinished). The database is read in one
+// the ledger's files in ledger/, the signatures of journals with their key, blobs/ and
+// `manifest.json` (format version, time, sizes; written last, so that a backup without it is known
+// to be unfinished). The database is read in one
 // transaction, which sees one state and keeps no writer waiting (write-ahead log); segments only
 // grow, so each is copied up to its last whole commit, and checked; blobs never change, so those
 // that the commits name are copied last. What was purged in between is missing in both. The index

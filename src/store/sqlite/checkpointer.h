@@ -6,7 +6,8 @@
 // What is erased (overwriting.h) still stands in the log as it was before. The writer therefore
 // copies the whole log back and cuts its file to nothing, after the commit and before the answer.
 // When a reader is in the way it is tried again, a second later at the earliest, after the next
-// write: the sweep of expired records makes one every minute, also where nothing is due.
+// write: the sweep of expired records makes one every minute, also where nothing is due. That sweep
+// also has it emptied of what records said before they were written over.
 //
 // committed() and erase_copies() are for the writer's thread; the background work runs on the
 // executor over a connection of its own.

@@ -66,7 +66,7 @@ struct OpenOptions {
   std::string path;
   /// SQLite's name of the file layer to use; empty: its default for the platform. The seam by which
   /// a simulated disk comes in.
-  std::string vfs_name;
+  std::string vfs_name{};
   bool read_only = false;
   bool create = false;
   /// Bytes of pages kept in memory.
@@ -93,12 +93,17 @@ class Db {
   void mark_erased() { erased_ = true; }
   /// Whether it was marked since the last call.
   bool take_erased() { return std::exchange(erased_, false); }
+  /// Something was written over, and what it said before is still to be forgotten by the full-text
+  /// index and the write-ahead log. For the next sweep: at once, it would slow every write.
+  void mark_overwritten() { overwritten_ = true; }
+  bool take_overwritten() { return std::exchange(overwritten_, false); }
   sqlite3* handle() { return db_; }
 
  private:
   explicit Db(sqlite3* db) : db_(db) {}
   sqlite3* db_;
   bool erased_ = false;
+  bool overwritten_ = false;
   std::unordered_map<std::string_view, sqlite3_stmt*> statements_;
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kEventsOfFrame = 256;
 constexpr size_t kBytesAtOnce = 4u << 20;
-constexpr int64_t kCacheBytes = 8 << 20;
+constexpr int64_t kMoveCacheBytes = 8 << 20;
 
 class Mover {
  public:
@@ -109,7 +109,7 @@ Result<int64_t> move_journal(const std::string& database, const std::string& vfs
   options.path = database;
   options.vfs_name = vfs_name;
   options.create = true;
-  options.cache_bytes = kCacheBytes;
+  options.cache_bytes = kMoveCacheBytes;
   TRY(auto db, Db::open(options));
   TRY_VOID(db->exec("PRAGMA journal_mode = WAL"));
   TRY_VOID(db->exec("PRAGMA synchronous = FULL"));

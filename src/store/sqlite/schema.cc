@@ -193,7 +193,7 @@ constexpr std::string_view kMigrations[] = {kDocuments,     kJournal,   kRecords
                                             kTreesAndWaits, kFacts,     kSpanPacks,
                                             kRecordClasses, kRecordEnds};
 
-Result<void> apply(Db& db, int from, int target) {
+Result<void> apply_versions(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));
   for (int version = from; version < target; ++version) {
     TRY_VOID(db.exec(std::string(kMigrations[version])));
@@ -222,7 +222,7 @@ Result<void> migrate(Db& db, int target) {
                     "; use the newer drover that wrote it");
   }
   if (found == target) return {};
-  Result<void> done = apply(db, found, target);
+  Result<void> done = apply_versions(db, found, target);
   if (!done && db.in_transaction()) {
     Result<void> undone = db.exec("ROLLBACK");
     if (!undone) return fail(std::move(done.error()).note(undone.error().to_string()));

@@ -19,16 +19,12 @@ struct FreeContext {
   void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
 
-tl::unexpected<Error> damaged() {
-  return fail(Code::kDataLoss, "a batch of stored spans is damaged");
-}
-
 Result<std::string> expanded(std::string_view frame) {
   unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());
-  if (size > kPackBytesMax) return damaged();  // unknown and error are larger still
+  if (size > kPackBytesMax) return damaged_spans();  // unknown and error are larger still
   std::string out(static_cast<size_t>(size), '\0');
   size_t n = ZSTD_decompress(out.data(), out.size(), frame.data(), frame.size());
-  if (ZSTD_isError(n) != 0 || n != out.size()) return damaged();
+  if (ZSTD_isError(n) != 0 || n != out.size()) return damaged_spans();
   return out;
 }
 

@@ -31,7 +31,7 @@ std::vector<SpanRow> some_spans(size_t n) {
   return out;
 }
 
-void expect_same(const SpanRow& a, const SpanRow& b) {
+void expect_same_span(const SpanRow& a, const SpanRow& b) {
   EXPECT_EQ(a.context.traceparent(), b.context.traceparent());
   EXPECT_EQ(a.parent_span_id, b.parent_span_id);
   EXPECT_EQ(a.tenant, b.tenant);
@@ -55,7 +55,7 @@ TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
     std::vector<SpanRow> found;
     ASSERT_TRUE(unpack_spans(pack, query, found));
     ASSERT_EQ(found.size(), 1u);
-    expect_same(found[0], row);
+    expect_same_span(found[0], row);
     EXPECT_TRUE(may_hold(keys, query));
     if (row.session.empty()) continue;
     SpanQuery by_session;
@@ -63,7 +63,7 @@ TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
     found.clear();
     ASSERT_TRUE(unpack_spans(pack, by_session, found));
     ASSERT_EQ(found.size(), 1u);
-    expect_same(found[0], row);
+    expect_same_span(found[0], row);
     EXPECT_TRUE(may_hold(keys, by_session));
   }
   SpanQuery nobody;

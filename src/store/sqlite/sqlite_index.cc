@@ -16,7 +16,7 @@ namespace {
 
 // Another form of the tables is another version; the file is then made anew.
 constexpr int kIndexVersion = 1;
-constexpr int64_t kCacheBytes = 4 << 20;
+constexpr int64_t kIndexCacheBytes = 4 << 20;
 
 // The columns are those of session_rows.h, and `position`.
 constexpr std::string_view kTables = R"sql(
@@ -191,7 +191,7 @@ class SqliteIndex final : public log::SessionIndex {
 Result<std::unique_ptr<log::SessionIndex>> open_once(const OpenOptions& base) {
   OpenOptions options = base;
   options.create = true;
-  options.cache_bytes = kCacheBytes;
+  options.cache_bytes = kIndexCacheBytes;
   TRY(auto writer, Db::open(options));
   TRY_VOID(writer->exec("PRAGMA journal_mode = WAL"));
   TRY_VOID(writer->exec("PRAGMA synchronous = NORMAL"));

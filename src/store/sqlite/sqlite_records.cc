@@ -81,8 +81,10 @@ struct Doomed {
   int64_t words = 0;
 };
 
+/// Also forgets what records said that were written over since.
 Result<void> remove_all(Db& db, const std::vector<Doomed>& doomed) {
-  if (doomed.empty()) return {};
+  const bool overwritten = db.take_overwritten();
+  if (doomed.empty() && !overwritten) return {};
   TRY(auto overwriting, Overwriting::begin(db));
   for (const Doomed& one : doomed) {
     TRY_VOID(count_in_space(db, one.space, -1, -one.words));
@@ -126,6 +128,7 @@ Result<void> insert_record(Db& db, int64_t space, const Put& put) {
 }
 
 Result<void> update_record(Db& db, const Existing& before, const Put& put) {
+  TRY(auto overwriting, Overwriting::begin_for_sweep(db));
   TRY(Statement s, db.use("UPDATE records SET text = ?, words = ?, value = ?, version = ?, "
                           "updated = ?, source = ?, data_class = ?, expires = ? WHERE number = ?"));
   s.bind(put.record.text).bind(put.words).bind(put.value).bind(before.version + 1);
@@ -166,6 +169,7 @@ Result<void> run_take_over(Db& db, const Put& put) {
   TRY(int64_t space, make_space(db, put.tenant, put.record.name_space));
   TRY(Existing before, find_existing(db, space, put.record.key));
   if (before.number != 0) {
+    TRY(auto overwriting, Overwriting::begin_for_sweep(db));
     TRY(Statement s, db.use("DELETE FROM records WHERE number = ?"));
     s.bind(before.number);
     TRY_VOID(s.run());

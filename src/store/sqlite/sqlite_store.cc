@@ -67,13 +67,6 @@ Result<Connections> connect(const SqliteOptions& options) {
   return out;
 }
 
-/// The executor handed in, or a thread of our own.
-async::Executor& choose(async::Executor* given, std::unique_ptr<async::WorkerPool>& own) {
-  if (given != nullptr) return *given;
-  own = std::make_unique<async::WorkerPool>(1);
-  return *own;
-}
-
 /// The members are in the order of their dependence, so that the threads end, after the work that
 /// waits, before what they work on goes.
 class Embedded final : public SqliteStore {
@@ -81,10 +74,10 @@ class Embedded final : public SqliteStore {
   Embedded(const SqliteOptions& options, Connections connections, Clock& clock, Random& random)
       : connections_(std::move(connections)),
         files_(options.folder + "/" + std::string(kBlobsName)),
-        writer_executor_(choose(options.writer, writer_thread_)),
-        reader_executor_(choose(options.reader, reader_thread_)),
-        upkeep_executor_(choose(options.upkeep, upkeep_thread_)),
-        blob_executor_(choose(options.blobs, blob_thread_)),
+        writer_executor_(async::given_or_own(options.writer, writer_thread_)),
+        reader_executor_(async::given_or_own(options.reader, reader_thread_)),
+        upkeep_executor_(async::given_or_own(options.upkeep, upkeep_thread_)),
+        blob_executor_(async::given_or_own(options.blobs, blob_thread_)),
         checkpointer_(*connections_.writer, *connections_.upkeep, upkeep_executor_),
         writer_(*connections_.writer, writer_executor_, clock, &checkpointer_),
         reader_(*connections_.reader, reader_executor_),

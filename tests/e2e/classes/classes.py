@@ -47,10 +47,14 @@ def client(retries=0, **headers):
                          max_retries=retries, timeout=30, default_headers=headers)
 
 
-def ask(service_class=None, model="few", retries=0, **more):
-    headers = {"x-drover-service-class": service_class} if service_class else {}
-    return client(retries, **headers).chat.completions.with_raw_response.create(
+def ask_by(sdk, model="few", **more):
+    return sdk.chat.completions.with_raw_response.create(
         model=model, messages=[{"role": "user", "content": "hi"}], **more)
+
+
+def ask(service_class=None, model="few", **more):
+    headers = {"x-drover-service-class": service_class} if service_class else {}
+    return ask_by(client(**headers), model, **more)
 
 
 def seen():
@@ -98,17 +102,23 @@ def resubmitted():
 
 
 class Flood:
-    """Slow calls, all at once, each in a thread of its own."""
+    """Slow calls of one client, all at once, each in a thread of its own."""
 
-    def __init__(self, calls, **how):
+    def __init__(self, calls, retries=0):
         self.answered, self.refused, self.other = [], [], []
-        self.threads = [threading.Thread(target=self.one, kwargs=how) for _ in range(calls)]
+        self.sdk = client(retries, **{"x-drover-service-class": "slow"})
+        # Threads begin one after another, and slowly on a busy machine.
+        self.ready = threading.Barrier(calls + 1)
+        self.threads = [threading.Thread(target=self.one) for _ in range(calls)]
         for thread in self.threads:
             thread.start()
+        self.ready.wait()
+        self.began = time.monotonic()
 
-    def one(self, **how):
+    def one(self):
+        self.ready.wait()
         try:
-            self.answered.append(ask("slow", **how))
+            self.answered.append(ask_by(self.sdk))
         except (openai.RateLimitError, openai.InternalServerError) as error:
             self.refused.append(error)
         except Exception as error:
@@ -117,6 +127,7 @@ class Flood:
     def join(self):
         for thread in self.threads:
             thread.join()
+        self.took = time.monotonic() - self.began
 
 
 def overload():
@@ -132,8 +143,9 @@ def overload():
     flood.join()
     assert not flood.other, flood.other[0]
     assert len(flood.answered) + len(flood.refused) == 40
-    # Three places are slow work's, twelve calls may wait, three seconds at most.
-    assert 12 <= len(flood.answered) <= 24, len(flood.answered)
+    # Three places are slow work's, for half a second each; twelve calls may wait.
+    assert 12 <= len(flood.answered) <= 3 * (flood.took / 0.5 + 1), (len(flood.answered), flood.took)
+    assert flood.refused
     waited = [int(raw.headers.get("x-drover-queued-ms", 0)) for raw in flood.answered]
     assert max(waited) > 900, waited
     for error in flood.refused:
@@ -141,8 +153,8 @@ def overload():
         assert error.code == "overloaded", error.body
         assert 1 <= int(error.response.headers["retry-after"]) <= 10, error.response.headers
     assert seen()["most"] <= AT_ONCE, seen()
-    # The endpoint takes half a second.
-    assert sorted(took)[2] < 1.0, took
+    # The endpoint takes half a second, and slow calls waited for one and a half.
+    assert sorted(took)[2] < 1.5, took
     assert metric("drover_shed_total") >= len(flood.refused)
     assert metric('drover_admitted_total{class="slow",how="after_waiting"}') > 5
     print(f"  {len(flood.answered)} slow calls answered after up to {max(waited)} ms in the queue, "

@@ -1,5 +1,5 @@
 """An endpoint that takes half a second for a call, says under which tier it served it, and counts
-how many it had at once: GET /seen. The model "scarce" is refused three times before it answers."""
+how many it had at once: GET /seen. The model "scarce" is refused five times before it answers."""
 import http.server
 import json
 import threading
@@ -33,7 +33,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with lock:
             if body["model"] == "scarce":
                 seen["scarce"] += 1
-                if seen["scarce"] <= 3:
+                if seen["scarce"] <= 5:
                     self.answer(429, {"error": {"message": "later", "code": "rate_limit_exceeded"}},
                                 retry_after_ms="200")
                     return

@@ -51,13 +51,19 @@ d 2 trace
 has 'ID is required' err
 d 2 run --nope
 has 'nope' err
+d 2 sim --port 70000
+has "--port: '70000' is not a number from 0 to 65535" err
+d 2 sim --jitter a
+has "'a' is not a number" err
+d 2 demo --seed now
+has "'now' is not a whole number" err
 for group in session memory key tenant tool config contract; do
   d 0 "$group" --help
 done
 d 0 completion
 bash -c 'source ./out
   complete_of() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _drover; echo "${COMPREPLY[*]}"; }
-  [ "$(complete_of drover se)" = "serve session" ] && [ "$(complete_of drover key "")" = "create ls revoke" ] &&
+  [ "$(complete_of drover se)" = "serve session" ] && [ "$(complete_of drover key "")" = "budget create ls revoke" ] &&
     [ "$(complete_of drover memory put --ex)" = "--expect" ]' || fail "completion completes otherwise"
 
 # Nothing there yet: reading says what to do; running makes the folder.
@@ -113,6 +119,46 @@ d 1 trace nonsense
 has '32 hex digits' err
 d 0 trace "$id" --json
 python3 -m json.tool out >/dev/null || fail "trace --json prints no JSON: $(cat out)"
+
+# A bill over the folder alone is priced as the endpoints are configured.
+d 0 cost calls --json
+request="$(field request_id)"
+printf 'request_id,input_tokens,output_tokens\n%s,1000000,1000000\n' "$request" >bill.csv
+d 1 cost import bill.csv --all
+has '1 call was corrected'
+d 0 cost calls
+has '$3.00'
+d 1 cost import bill.csv --provider corewave
+has "did you mean 'coreweave'?" err
+
+# Budgets may name whom there is not yet: commands over the folder make them, serving waits for that.
+cp drover.yaml first.yaml
+cat >>drover.yaml <<'YAML'
+budgets:
+  - {name: labs, tenant: labs, money: 5, per: day}
+  - {name: bots, key: bot, requests: 9, per: minute}
+YAML
+d 1 serve
+has 'drover tenant create labs' err
+d 0 tenant create labs
+d 1 serve
+has 'drover key create --label bot' err
+d 0 key create --label bot
+d 0 key create --label bot
+d 0 budget ls
+[ "$(grep -c ' bots\|^bots' out)" = 2 ] && has labs || fail "not each key of the label: $(cat out)"
+# One key by itself.
+bot="$("$DROVER" key ls | awk '/bot/ {print $1; exit}')"
+d 0 key budget "$bot" money=20/month
+has "$bot may use money=20/month"
+d 0 budget ls
+has '$20.00'
+d 1 key budget "$bot" money=20/fortnight
+has "not 'fortnight'" err
+d 0 key budget "$bot" none
+d 0 budget ls
+! grep -qF '$20.00' out || fail "a budget that was taken away is shown: $(cat out)"
+mv first.yaml drover.yaml
 
 # Export, import elsewhere, export again: the same bytes.
 d 0 session export "$id" --output first.jsonl

@@ -234,7 +234,8 @@ def metric(name):
 
 
 until(lambda: metric("drover_calls_in_flight") == 0, "calls read on to their end", 60)
-sources = [cloud["control_url"] for cloud in clouds.values()]
+PROVIDERS = {"aws": "aws-bedrock", "azure": "azure-openai", "coreweave": "coreweave"}
+sources = [f"{PROVIDERS[kind]}={cloud['control_url']}" for kind, cloud in clouds.items()]
 
 
 def reconcile(*flags):
@@ -317,6 +318,12 @@ def cost_by(*names):
 
 TOKENS = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens")
 PLACES = ((azure, "azure-openai"), (aws, "aws-bedrock"))
+for kind, cloud in clouds.items():
+    books = control(cloud, "GET", "/_sim/state?log=0")["billed"]
+    row = cost_by("provider").get((PROVIDERS[kind],), {})
+    there, here = ([int(side.get(k, 0)) for k in TOKENS] for side in (books, row))
+    check(there == here and there[0] > 0,
+          f"{PROVIDERS[kind]} by itself: {here} tokens here, {there} there")
 
 
 def tier_sums():
@@ -333,7 +340,6 @@ def tier_sums():
     return out
 
 
-# A call that went on from cloud to cloud may stand at either, once a bill has corrected it.
 earlier = tier_sums()
 for number_of_call in range(24):
     tier = TIERS[number_of_call % 4]

@@ -1,5 +1,6 @@
 """Where endpoints are and how far they route: what is read of it, and a file of places."""
 import os
+import re
 
 from server import WORK, Serve, run, write
 
@@ -41,3 +42,23 @@ def places():
                 "    region: eu-central-1\n    facts: {retention: none}\n")
     code, said = run(["catalog", "diff", "starter", own])
     assert code == 1 and "retention: not stated -> none" in said and "gone" not in said, said
+
+
+def placed():
+    """the catalog shows what the configuration places too, with the facts of both, and what is missing"""
+    path = write("placed.yaml", """here: {zone: de}
+endpoints:
+  - {id: fra, provider: aws-bedrock, model: m, region: eu-central-1, facts: {cleared_for: internal}}
+tools:
+  - {name: desk, http: 'http://127.0.0.1:9/tool', facts: {zone: de}, tools: [{name: look}]}
+""")
+    code, said = run(["catalog", "show", "--config", path])
+    assert code == 0, said
+    for row in (r"^fra +model +de +aws +us +shared", r"^desk +tool +de ", r"^this server +store +de "):
+        assert re.search(row, said, re.M), (row, said)
+    code, said = run(["catalog", "show", "fra", "--config", path])
+    assert code == 0 and re.search(r"^cleared_for +internal +operator", said, re.M), said
+    assert re.search(r"^country +de +20\d\d-\d\d-\d\d +https://", said, re.M), said
+    code, said = run(["catalog", "check", "--missing", "--config", path])
+    assert code == 0 and "fra: 'retention' is not stated" in said, said
+    assert "desk: 'cleared_for' is not stated" in said and "fra: 'zone'" not in said, said

@@ -1,57 +1,17 @@
 """What an operator's rules do: at the start, at a reload, to a call, to a verb, to a memory."""
-import http.server
-import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 
+import opa
 from border import border
-from places import places, profiles
-from server import WORK, Child, Serve, run, run_all, until, write
+from places import placed, places, profiles
+from proof import proof
+from server import WORK, Serve, run, run_all, until, write
+from world import ENV, ask, config_of, place
 
-OPA = os.environ.get("OPA", "")
 CEDAR = "cedar-policy" in run(["--version"])[1]
-
-sim = Child("sim", ["sim", "--cloud", "openai", "--json"])
-cloud = json.loads(sim.wait_for(r"(?m)^(\{.*\})$").group(1))["clouds"][0]
-ENV = {"GOOD_KEY": cloud["credentials"].get("bearer") or cloud["credentials"].get("api_key")}
-WHERE = (f"provider: openai, model: m, upstream_model: '{cloud['models'][0]}', "
-         f"base_url: '{cloud['regions'][0]['url']}/v1', credentials: env:GOOD_KEY")
-FACTS = "prompt_cache: none, cleared_for: confidential, purposes: any"
-
-
-def config_of(name, policy):
-    """Two places of one model: one in Germany with a foreign parent, one in France without."""
-    return write(name, f"""listen: 127.0.0.1:0
-here: {{zone: de, cleared_for: restricted, purposes: any}}
-endpoints:
-  - {{id: berlin, {WHERE}, facts: {{zone: de, jurisdiction: us, {FACTS}}}}}
-  - {{id: paris, {WHERE}, facts: {{zone: fr, jurisdiction: fr, {FACTS}}}}}
-agents:
-  - {{name: clerk, instructions: be kind, models: [m], memory: {{namespace: notes}}}}
-policy:
-  classes: {{patient: {{sensitivity: confidential}}}}
-{policy}""")
-
-
-def ask(server, data="", key=None):
-    """Status and who answered, or what is said instead."""
-    status, headers, text = server.call(
-        "POST", "/v1/chat/completions",
-        {"model": "m", "messages": [{"role": "user", "content": "hello"}]},
-        key or server.key, {"x-drover-data-class": data} if data else None)
-    return status, text
-
-
-def place(server, data=""):
-    body = {"models": ["m"], **({"data_class": data} if data else {})}
-    found = server.json("POST", "/v1/placement", body, server.key)
-    return ([r["endpoint"] for r in found["ranked"]],
-            {r["endpoint"]: (r.get("rule", ""), r["reason"]) for r in found["rejected"]})
-
 
 RULES = """permit(principal, action, resource);
 @id("no-foreign-parent")
@@ -161,135 +121,6 @@ def memories():
     assert server.stop() == 0
 
 
-class FakeOpa(http.server.BaseHTTPRequestHandler):
-    """Answers as OPA's data API does: confidential data may see what is not American."""
-    questions = []
-    broken = False
-
-    def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))["input"]
-        FakeOpa.questions.append(asked)
-        result = [t["id"] for t in asked["things"]
-                  if asked["data"]["sensitivity"] == "public" or t.get("jurisdiction") != "us"]
-        if asked["action"] == "manage" and asked["name"] == "nurse":
-            result = [verb for verb in result if verb not in ("export", "agents")]
-        body = json.dumps({"result": result}).encode()
-        self.send_response(500 if FakeOpa.broken else 200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *arguments):
-        pass
-
-
-REGO = """package drover
-import rego.v1
-allow contains t.id if {
-  some t in input.things
-  input.data.sensitivity == "public"
-}
-allow contains t.id if {
-  some t in input.things
-  not t.jurisdiction == "us"
-}
-"""
-
-
-def judged_by(port, name):
-    path = config_of(name + ".yaml",
-                     f"  opa: {{url: 'http://127.0.0.1:{port}/v1/data/drover/allow', "
-                     "timeout: 2s, keep: 1s}\n")
-    server = Serve(name, path, os.path.join(WORK, name), ENV)
-    assert place(server)[0] == ["berlin", "paris"]
-    ranked, rejected = place(server, "patient")
-    assert ranked == ["paris"] and rejected["berlin"][0] == "opa", (ranked, rejected)
-    assert ask(server, "patient")[0] == 200
-    return server
-
-
-def external():
-    """an external authoriser is asked once and kept, and without its answer nothing is allowed"""
-    opa = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeOpa)
-    threading.Thread(target=opa.serve_forever, daemon=True).start()
-    server = judged_by(opa.server_port, "external")
-    for _ in range(5):
-        ask(server)
-    of_calls = [q for q in FakeOpa.questions if q["action"] != "manage"]
-    assert len(of_calls) <= 6, "a call is not a question"
-    assert of_calls[0]["action"] == "call_model", of_calls[0]
-    FakeOpa.broken = True
-    until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
-    assert "gave no answer" in ask(server, "patient")[1], ask(server, "patient")
-    FakeOpa.broken = False
-    until(lambda: ask(server, "patient")[0] == 200, "it answers again")
-    opa.shutdown()
-    assert server.stop() == 0
-
-
-def reloads():
-    """an external authoriser comes and goes by SIGHUP, while calls go on"""
-    opa = http.server.ThreadingHTTPServer(("127.0.0.1", 0), FakeOpa)
-    threading.Thread(target=opa.serve_forever, daemon=True).start()
-    without = ""
-    with_it = (f"  opa: {{url: 'http://127.0.0.1:{opa.server_port}/v1/data/drover/allow', "
-               "timeout: 1s, keep: 1s}\n")
-    server = Serve("reloads", config_of("reloads.yaml", without), os.path.join(WORK, "reloads"), ENV)
-    assert place(server, "patient")[0] == ["berlin", "paris"]
-    failed = []
-    going = threading.Event()
-
-    def caller():
-        while not going.is_set():
-            status, said = ask(server)
-            if status != 200:
-                failed.append((status, said))
-    callers = [threading.Thread(target=caller) for _ in range(3)]
-    for one in callers:
-        one.start()
-    for _ in range(3):
-        config_of("reloads.yaml", with_it)
-        server.process.send_signal(signal.SIGHUP)
-        until(lambda: place(server, "patient")[0] == ["paris"], "it is asked")
-        config_of("reloads.yaml", without)
-        server.process.send_signal(signal.SIGHUP)
-        until(lambda: place(server, "patient")[0] == ["berlin", "paris"], "it is asked no more")
-    going.set()
-    for one in callers:
-        one.join(20)
-    assert not failed, failed[0]
-    # What may be stored here is asked too.
-    config_of("reloads.yaml", with_it)
-    server.process.send_signal(signal.SIGHUP)
-    until(lambda: place(server, "patient")[0] == ["paris"], "it is asked")
-    put = {"text": "x", "data_class": "patient"}
-    assert server.call("PUT", "/v1/memory/notes/a", put, server.key)[0] == 200
-    stores = [q for q in FakeOpa.questions if q["action"] == "store"]
-    assert stores and stores[-1]["things"][0]["id"] == "this server", stores
-    # So are verbs: what the key may at all, and of each session.
-    nurse = server.json("POST", "/v1/keys", {"label": "nurse", "scopes": ["sessions", "admin"]},
-                        server.key, 201)["key"]
-    made = server.json("POST", "/v1/sessions", {"agent": "clerk", "data_class": "patient"},
-                       nurse, 201)
-    status, _, said = server.call("GET", f"/v1/sessions/{made['id']}/export", key=nurse)
-    assert status == 403 and "opa: the external authoriser does not allow it" in said, said
-    assert server.call("GET", f"/v1/sessions/{made['id']}/export", key=server.key)[0] == 200
-    of_session = [q for q in FakeOpa.questions if q.get("session") == made["id"]]
-    assert {q["name"] for q in of_session} >= {"nurse"}, of_session
-    assert of_session[0]["data"]["sensitivity"] == "confidential", of_session[0]
-    assert server.call("POST", "/v1/agents", {}, nurse)[0] == 403
-    assert server.call("GET", "/v1/keys", key=nurse)[0] == 200
-    FakeOpa.broken = True
-    until(lambda: server.call("GET", "/v1/keys", key=nurse)[0] == 403, "no answer about verbs")
-    until(lambda: server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 403, "no answer")
-    said = server.call("PUT", "/v1/memory/notes/b", put, server.key)[2]
-    assert "gave no answer" in said and "this server" in said, said
-    FakeOpa.broken = False
-    opa.shutdown()
-    assert server.stop() == 0
-
-
 def on_disk(folder, word):
     """Files of a data folder that hold the word."""
     found = []
@@ -364,37 +195,13 @@ def purges():
     assert on_disk(folder, word.encode()) == [], on_disk(folder, word.encode())
 
 
-def real_opa():
-    """the same by a real OPA, with the same rules in Rego"""
-    rego = write("drover.rego", REGO)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with open(os.path.join(WORK, "opa.log"), "wb") as log:
-        opa = subprocess.Popen([OPA, "run", "--server", f"--addr=127.0.0.1:{port}",
-                                "--disable-telemetry", rego], stdout=log, stderr=log)
-    try:
-        def listens():
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-        until(listens, "OPA listens")
-        server = judged_by(port, "real-opa")
-        opa.terminate()
-        opa.wait(15)
-        until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
-        assert server.stop() == 0
-    finally:
-        opa.kill()
-        opa.wait()
-
-
-TESTS = [memories, profiles, places, external, border, purges, reloads]
+TESTS = [memories, profiles, places, placed, opa.external, border, purges, proof, opa.reloads]
 TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
 skipped = []
-if OPA:
-    TESTS.append(real_opa)
+if opa.PROGRAM:
+    TESTS += [opa.real_opa, opa.undefined]
 else:
-    skipped.append("opa: no opa in PATH or at build/deps/opa: the real one was not asked")
+    skipped.append("opa: there is no OPA here (make test-opa): the real one was not asked")
 if not CEDAR:
     skipped.append("cargo: this build has no Cedar engine (make cedar)")
 for reason in skipped:

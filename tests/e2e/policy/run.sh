@@ -4,8 +4,7 @@
 # time limit: 420 s
 source "$(dirname "$0")/../lib.sh"
 export WORK DROVER PYTHONPATH="$HERE/../safety"
-# A real OPA where there is one: in PATH, or put at build/deps/opa (see tests/e2e/README.md).
-OPA="$(command -v opa || true)"
-[ -n "$OPA" ] || [ ! -x "$ROOT/build/deps/opa" ] || OPA="$ROOT/build/deps/opa"
+# A real OPA where there is one: `make test-opa` brings it.
+OPA="$("$ROOT/scripts/opa.sh")"
 export OPA
 exec timeout 400 python3 "$HERE/policy.py"

@@ -76,7 +76,7 @@ class BudgetsChecker final : public Checker {
     } else if (event.kind == kind::kBudgetExtensionDecided) {
       on_decided(seen, tree);
     } else if (event.kind == kind::kBudgetExceeded) {
-      session.refused_at = std::string(seen.payload.get_string("limit").value_or(""));
+      session.refused_at = seen.payload.get_text("limit");
     }
   }
 
@@ -149,7 +149,7 @@ class BudgetsChecker final : public Checker {
 
   void on_started(const Seen& seen) {
     Session& session = sessions_[seen.event.session];
-    session.root = SessionId(std::string(seen.payload.get_string("root").value_or("")));
+    session.root = SessionId(seen.payload.get_text("root"));
     if (session.root.empty()) session.root = seen.event.session;
     if (session.root == seen.event.session) {
       auto agent = session::AgentSpec::from_json(*seen.payload.find("agent"));

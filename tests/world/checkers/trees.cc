@@ -69,7 +69,7 @@ class TreesChecker final : public Checker {
     std::string result;
   };
   static std::string text(const Json& payload, std::string_view key) {
-    return std::string(payload.get_string(key).value_or(""));
+    return payload.get_text(key);
   }
 
   void on_started(const Seen& seen) {

@@ -62,7 +62,7 @@ class WaitsChecker final : public Checker {
     return fmt::format("{}/{} ({})", event.session.str(), event.sequence, event.kind);
   }
   static std::string text(const Json& payload, std::string_view key) {
-    return std::string(payload.get_string(key).value_or(""));
+    return payload.get_text(key);
   }
 
   void on_wait(const Seen& seen, Session& session) {

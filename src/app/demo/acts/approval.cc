@@ -5,7 +5,9 @@
 namespace drover::app {
 namespace {
 
-constexpr double kAsked = 17, kRestart = 18.5, kApproved = 21;
+constexpr double kApprovalAsked = 17, kRestart = 18.5, kApproved = 21;
+/// Far above what it takes by itself: days run on busy machines.
+constexpr Duration kBackAfter = 15s;
 
 class ApprovalAct final : public Act {
  public:
@@ -16,7 +18,7 @@ class ApprovalAct final : public Act {
   size_t talks() const override { return 2; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kAsked));
+    CO_TRY_VOID(co_await day->until(ctx, kApprovalAsked));
     CO_TRY(allowed_, co_await ask(ctx, day, "ada", "graz-4711"));
     CO_TRY(refused_, co_await ask(ctx, day, "bob", "lund-1234"));
     CO_TRY(auto first, co_await day->until_waiting(ctx, allowed_, "approval"));
@@ -45,9 +47,9 @@ class ApprovalAct final : public Act {
       refused += s->id == refused_ && s->last_answer.find("refused") != std::string::npos ? 1 : 0;
     }
     out.session = allowed_.str();
-    out.findings.push_back({took_ < 5s, "Drover was back after " + format_duration(took_) +
-                                            " and took up " + std::to_string(woken_) +
-                                            " sessions by itself"});
+    out.findings.push_back({took_ < kBackAfter, "Drover was back after " + format_duration(took_) +
+                                                    " and took up " + std::to_string(woken_) +
+                                                    " sessions by itself"});
     out.findings.push_back({made == 1, "the allowed refund was made once, after four hours"});
     out.findings.push_back({refused == 1, "the other was refused, and its customer told so"});
   }
@@ -71,6 +73,7 @@ class ApprovalAct final : public Act {
     resolution.outcome = std::move(outcome);
     resolution.explanation = resolution.outcome == "denied" ? "worn, not faulty" : "faulty zip";
     identity::Principal who = day->who();
+    CO_TRY(auto visit, co_await day->visit(ctx));
     CO_TRY_VOID(co_await day->sessions().resolve(ctx, who, id, std::move(resolution)));
     co_return Result<void>();
   }

@@ -8,9 +8,7 @@ namespace drover::app {
 namespace {
 
 constexpr double kMorning = 9, kAwsDown = 13, kAllDown = 16, kBack = 17;
-constexpr double kSealed = 10, kImpostor = 19;
-/// In real time: evidence is asked for each second, and after refused ones more rarely.
-constexpr Duration kNoticed = 1500ms, kTrusted = 2500ms;
+constexpr double kSealed = 10, kImpostor = 18.6;
 
 class EuropeanAct final : public Act {
  public:
@@ -131,18 +129,21 @@ class EuropeanAct final : public Act {
     Talk first = talk("ward", "Which beds of the ward are free?");
     CO_TRY(ward_, co_await day->begin(ctx, std::move(first)));
     CO_TRY_VOID(co_await answered(ctx, day, ward_, &ward_places_));
+    CO_TRY_VOID(co_await day->until_trusted(ctx, true));
     CO_TRY_VOID(co_await day->say(ctx, ward_, "Summarise the diagnosis of bed 4.",
                                   "sensitivity=restricted"));
     CO_TRY_VOID(co_await answered(ctx, day, ward_, &ward_places_));
     CO_TRY_VOID(co_await day->until(ctx, kImpostor));
+    // Drover was restarted: what it was shown before it does not keep.
+    CO_TRY_VOID(co_await day->until_trusted(ctx, true));
     day->set_impostor(true);
     day->note(clock_text(day->hour()) + "  another machine claims to be the attested endpoint");
-    CO_TRY_VOID(co_await async::sleep_for(ctx, kNoticed));
+    CO_TRY_VOID(co_await day->until_trusted(ctx, false));
     CO_TRY_VOID(co_await day->say(ctx, ward_, "And the diagnosis of bed 5?", ""));
     CO_TRY_VOID(co_await day->until_waiting(ctx, ward_, "model"));
     CO_TRY_VOID(co_await read_refusal(ctx, day, ward_, &impostor_));
     day->set_impostor(false);
-    CO_TRY_VOID(co_await async::sleep_for(ctx, kTrusted));
+    CO_TRY_VOID(co_await day->until_trusted(ctx, true));
     CO_TRY_VOID(co_await day->say(ctx, ward_, "Please try that diagnosis again.", ""));
     CO_TRY_VOID(co_await answered(ctx, day, ward_, &ward_places_));
     outside_ += day->asked_outside(ward_, &EuropeanAct::region_inside);
@@ -172,8 +173,7 @@ class EuropeanAct final : public Act {
       auto rule = one.get_string("rule");
       if (!rule) continue;
       ++out->kept_out;
-      std::string text = endpoint + " -> " + std::string(*rule) + ": " +
-                         std::string(one.get_string("reason").value_or(""));
+      std::string text = endpoint + " -> " + std::string(*rule) + ": " + one.get_text("reason");
       // Of an endpoint that might have been the one, rather than of one that never could.
       if (out->reason.empty() || is_enclave(endpoint)) out->reason = std::move(text);
     }

@@ -6,7 +6,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kAsked = 13.5, kLooked = 16;
+constexpr double kExtensionAsked = 13.5, kLooked = 16;
 
 class ExtensionAct final : public Act {
  public:
@@ -17,7 +17,7 @@ class ExtensionAct final : public Act {
   size_t talks() const override { return 2; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kAsked));
+    CO_TRY_VOID(co_await day->until(ctx, kExtensionAsked));
     CO_TRY(granted_, co_await ask(ctx, day, "analyst"));
     CO_TRY(refused_, co_await ask(ctx, day, "intern"));
     CO_TRY_VOID(co_await day->until(ctx, kLooked));
@@ -31,7 +31,10 @@ class ExtensionAct final : public Act {
     more.time = 60s;
     more.explanation = "the board wants it in full";
     identity::Principal who = day->who();
-    CO_TRY_VOID(co_await day->sessions().decide_extension(ctx, who, refused_, std::move(more)));
+    {
+      CO_TRY(auto visit, co_await day->visit(ctx));
+      CO_TRY_VOID(co_await day->sessions().decide_extension(ctx, who, refused_, std::move(more)));
+    }
     CO_TRY_VOID(co_await day->until_waiting(ctx, refused_, "message"));
     co_return Result<void>();
   }

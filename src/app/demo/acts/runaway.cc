@@ -6,7 +6,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kBegins = 10, kStopped = 14;
+constexpr double kRunawayBegins = 10, kRunawayLooked = 14;
 constexpr const char* kLimit = "0.01";  // as examples/agents/digger.yaml has it
 
 class RunawayAct final : public Act {
@@ -18,18 +18,17 @@ class RunawayAct final : public Act {
   size_t talks() const override { return 1; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kBegins));
+    CO_TRY_VOID(co_await day->until(ctx, kRunawayBegins));
     Talk talk;
     talk.act = name();
     talk.agent = "digger";
     talk.user = "curious";
     talk.turns.push_back("Get to the bottom of sea ice.");
     CO_TRY(root_, co_await day->begin(ctx, std::move(talk)));
-    CO_TRY_VOID(co_await day->until(ctx, kStopped));
+    CO_TRY_VOID(co_await day->until(ctx, kRunawayLooked));
+    // On a busy machine the tree takes longer than until then.
+    CO_TRY(auto rows, co_await day->until_tree_stopped(ctx, root_, "budget"));
     identity::Principal who = day->who();
-    store::SessionFilter tree;
-    tree.root = root_;
-    CO_TRY(auto rows, co_await day->sessions().list(ctx, who, std::move(tree)));
     for (const store::SessionRow& row : rows) {
       ++sessions_;
       steps_ += row.spent.steps;
@@ -39,6 +38,7 @@ class RunawayAct final : public Act {
     session::KillTarget target;
     target.kind = session::KillTarget::Kind::kTree;
     target.what = root_.str();
+    CO_TRY(auto visit, co_await day->visit(ctx));
     CO_TRY(auto report, co_await day->sessions().kill(ctx, who, std::move(target), "runaway"));
     killed_ = report.stopped.size();
     day->note(clock_text(day->hour()) + "  the runaway tree is killed: " + std::to_string(killed_) +

@@ -8,7 +8,7 @@
 namespace drover::app {
 namespace {
 
-constexpr double kBegins = 5, kEnds = 6;
+constexpr double kScarcityBegins = 5, kEnds = 6;
 constexpr size_t kPeople = 12, kParcels = 48;
 /// Of the first word for somebody at the counter.
 constexpr Duration kTarget = 2500ms;
@@ -26,13 +26,13 @@ class ScarcityAct final : public Act {
   size_t talks() const override { return kPeople + kParcels; }
 
   Task<Result<void>> run(Context ctx, Day* day) override {
-    CO_TRY_VOID(co_await day->until(ctx, kBegins));
+    CO_TRY_VOID(co_await day->until(ctx, kScarcityBegins));
     sim::FaultQueue& faults = day->faults(kCloud);
     uint64_t before = faults.happened();
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kThrottle, 0.6, 400ms, std::nullopt)));
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kStallFirstToken, 0.5, 1600ms, true)));
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kCut, 0.5, Duration::zero(), true)));
-    day->note(clock_text(kBegins) + "  the small model is scarce in one region of Azure");
+    day->note(clock_text(kScarcityBegins) + "  the small model is scarce in one region of Azure");
     std::vector<SessionId> all;
     for (size_t i = 0; i < kParcels; ++i) {
       std::string text = "File parcel " + std::to_string(i + 1) + ".";
@@ -40,7 +40,7 @@ class ScarcityAct final : public Act {
       all.push_back(id);
     }
     for (size_t i = 0; i < kPeople; ++i) {
-      double hour = kBegins + (kEnds - kBegins) * static_cast<double>(i) / kPeople;
+      double hour = kScarcityBegins + (kEnds - kScarcityBegins) * static_cast<double>(i) / kPeople;
       CO_TRY_VOID(co_await day->until(ctx, hour));
       std::string text = "I come for parcel " + std::to_string(i + 1) + ".";
       CO_TRY(SessionId id, co_await begin(ctx, day, "desk", std::move(text)));

@@ -1,0 +1,15 @@
+#pragma once
+// Sizes that reading and writing are tuned to; none of them is a limit.
+
+#include <cstddef>
+
+namespace drover::http {
+
+/// What one read takes at most.
+inline constexpr size_t kReadBytes = 16u << 10;
+/// Up to here a copy is cheaper than another write.
+inline constexpr size_t kCoalesceMax = 16u << 10;
+/// What heads mostly take.
+inline constexpr size_t kHeadUsual = 512;
+
+}  // namespace drover::http
