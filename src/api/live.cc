@@ -7,7 +7,6 @@
 namespace drover::api {
 namespace {
 
-constexpr Duration kLiveKeepAlive = 15s;
 /// How long a client waits before it connects again.
 constexpr int64_t kReconnectMs = 500;
 
@@ -54,7 +53,7 @@ Task<Result<void>> follow(Context ctx, Exchange& exchange, LiveServices services
   }
   CO_TRY_VOID(co_await start(ctx, exchange));
   for (;;) {
-    Context slice = ctx.with_timeout(kLiveKeepAlive);
+    Context slice = ctx.with_timeout(kKeepAlive);
     auto events = co_await follower.next(slice);
     if (ctx.cancelled()) break;
     std::string text;

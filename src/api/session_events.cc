@@ -17,7 +17,6 @@ using session::SessionManager;
 
 constexpr uint64_t kEventsSlice = 256;
 constexpr uint64_t kEventsMost = 1000;
-constexpr Duration kEventsKeepAlive = 15s;
 
 Result<uint64_t> read_position(std::string_view text, std::string_view what) {
   auto value = whole_number(text);
@@ -150,7 +149,7 @@ Task<Result<void>> follow_events(Context ctx, Exchange& exchange, SessionManager
   CO_TRY(uint64_t next, follow_from(exchange));
   CO_TRY(bool skip, skip_damaged(exchange));
   for (bool first = true;; first = false) {
-    Context slice = ctx.with_timeout(kEventsKeepAlive);
+    Context slice = ctx.with_timeout(kKeepAlive);
     auto part = co_await next_part(slice, sessions, exchange.principal, id, next, !first);
     std::string text;
     std::optional<Error> stopped;

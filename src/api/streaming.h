@@ -8,6 +8,9 @@
 
 namespace drover::api {
 
+/// A stream on which nothing happens says so this often: proxies close what is silent.
+inline constexpr Duration kKeepAlive = 15s;
+
 /// The head of an answer of that type which nobody may keep.
 http::ResponseHead stream_head(const Exchange& exchange, std::string type);
 /// An `error` event with the body that the error would have had as an answer: the stream ends

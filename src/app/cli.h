@@ -16,6 +16,8 @@ inline constexpr int kExitOk = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitUnreachable = 3;
+/// As a shell counts a program that Ctrl-C ended.
+inline constexpr int kExitInterrupted = 130;
 
 struct Flag {
   std::string name;   // "--data"

@@ -247,6 +247,15 @@ bool iequals(std::string_view a, std::string_view b) {
   return true;
 }
 
+std::string joined(const std::vector<std::string>& words, std::string_view by) {
+  std::string out;
+  for (const std::string& word : words) {
+    if (!out.empty()) out += by;
+    out += word;
+  }
+  return out;
+}
+
 std::string_view trim(std::string_view text) {
   auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
   while (!text.empty() && space(text.front())) text.remove_prefix(1);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -31,6 +32,8 @@ bool is_utf8(std::string_view text);
 std::string to_lower(std::string_view text);
 bool iequals(std::string_view a, std::string_view b);
 std::string_view trim(std::string_view text);
+/// "a, b": the words with `by` between them.
+std::string joined(const std::vector<std::string>& words, std::string_view by = ", ");
 /// Equal in time that depends on the length only (for keys and signatures).
 bool equal_constant_time(std::string_view a, std::string_view b);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attest/evidence.h"
+#include "base/bytes.h"
 
 namespace drover::policy {
 namespace {
@@ -61,12 +62,6 @@ Result<EvidenceNeed> evidence_of(const Json& value) {
   if (auto known = attest::parse_kind(out.kind); !known) {
     return bad_needs("'attested': " + known.error().message);
   }
-  return out;
-}
-
-std::string joined(const std::vector<std::string>& list, const char* by) {
-  std::string out;
-  for (const std::string& word : list) out += (out.empty() ? "" : by) + word;
   return out;
 }
 
@@ -182,11 +177,11 @@ std::optional<std::string> Needs::lacks(const Thing& thing) const {
   }
   if (!hardware.empty() && !serves(hardware, t.hardware)) {
     return "the step needs hardware " + joined(hardware, " or ") +
-           "; it has: " + (t.hardware.empty() ? "not stated" : joined(t.hardware, ", "));
+           "; it has: " + (t.hardware.empty() ? "not stated" : joined(t.hardware));
   }
   if (!evidence.kind.empty() && !has(t.attestation, evidence.kind)) {
     return "the step needs evidence of kind " + evidence.kind +
-           "; it can give: " + (t.attestation.empty() ? "not stated" : joined(t.attestation, ", "));
+           "; it can give: " + (t.attestation.empty() ? "not stated" : joined(t.attestation));
   }
   return std::nullopt;
 }

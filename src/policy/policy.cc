@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "catalog/processing_scope.h"
 
 namespace drover::policy {
 namespace {
 
-std::string words(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& w : list) out += (out.empty() ? "" : ", ") + w;
-  return out;
-}
-
 std::string content_of(const PolicySpec& spec) {
   std::string all;
-  for (const ZoneSpec& z : spec.zones) all += z.name + "<" + words(z.within) + "\n";
+  for (const ZoneSpec& z : spec.zones) all += z.name + "<" + joined(z.within) + "\n";
   for (const auto& [name, data] : spec.classes) all += name + "=" + data.text() + "\n";
   for (const auto& [tenant, data] : spec.tenants) all += tenant + ":" + data.text() + "\n";
   all += spec.floor.text() + "\n" + spec.requirements.dump();
@@ -242,8 +237,8 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
       return std::binary_search(data.purposes->begin(), data.purposes->end(), p);
     });
     if (!serves) {
-      return Denial{"purpose", "the data is for " + words(*data.purposes) + "; it serves " +
-                                   (t.purposes.empty() ? "not stated" : words(t.purposes))};
+      return Denial{"purpose", "the data is for " + joined(*data.purposes) + "; it serves " +
+                                   (t.purposes.empty() ? "not stated" : joined(t.purposes))};
     }
   }
   if ((data.usage & contract::kNoTraining) != 0 && t.trains != 0) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "attest/evidence.h"
+#include "base/bytes.h"
 
 namespace drover::policy {
 namespace {
@@ -57,9 +58,8 @@ bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
 }
 
 std::string words_or_none(const std::vector<std::string>& list) {
-  std::string out;
-  for (const std::string& w : list) out += (out.empty() ? "" : ", ") + w;
-  return out.empty() ? "not stated" : out;
+  const std::string words = joined(list);
+  return words.empty() ? "not stated" : words;
 }
 
 Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {

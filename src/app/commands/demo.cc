@@ -63,9 +63,6 @@ int run_the_day(const Arguments& arguments) {
   return report->ok() ? kExitOk : kExitFailed;
 }
 
-/// As a shell counts a program that Ctrl-C ended.
-constexpr int kExitInterrupted = 130;
-
 int talk_to_engine(const Arguments& arguments) {
   EngineTalkOptions options;
   options.engine.where = arguments.get("engine");

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "app/cli.h"
 #include "app/demo/answer_view.h"
 #include "app/files.h"
 #include "app/line_reader.h"
@@ -17,7 +18,6 @@ namespace drover::app {
 namespace {
 
 constexpr Duration kCleanUpTime = 5s;
-constexpr int kEngineExitInterrupted = 130;
 
 /// Such as a model of 135 million parameters can answer; the second only if it heard the first.
 const std::vector<std::string>& own_messages() {
@@ -54,7 +54,7 @@ class EngineTalk {
 
  private:
   void interrupt() {
-    if (talk_.cancelled()) std::_Exit(kEngineExitInterrupted);
+    if (talk_.cancelled()) std::_Exit(kExitInterrupted);
     interrupted_ = asking_ || report_.session.empty();
     lines_.stop();
     talk_.cancel("interrupted");

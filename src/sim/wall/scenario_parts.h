@@ -5,6 +5,8 @@
 
 namespace drover::sim::wall {
 
+inline constexpr size_t kMiB = size_t{1} << 20;
+
 inline Upstream first(Play play) {
   Upstream out;
   out.name = "first";

@@ -6,7 +6,6 @@
 namespace drover::sim::wall {
 namespace {
 
-constexpr size_t kMiB = size_t{1} << 20;
 constexpr std::string_view kBrokenArguments = R"({"city": "Pari)";
 
 Script oversize(const Request&) {

@@ -5,7 +5,6 @@
 namespace drover::sim::wall {
 namespace {
 
-constexpr size_t kMebibyte = size_t{1} << 20;
 constexpr size_t kEvents = 1024;
 constexpr size_t kEventBytes = 48 << 10;
 
@@ -30,7 +29,7 @@ void add_clients(std::vector<Scenario>& out) {
   slow.text_bytes_min = slow.text_bytes_max = kEvents * kEventBytes;
   slow.requests = {between(1, 1)};
   slow.within = 20s;
-  slow.ahead_bytes_max = static_cast<int64_t>(24 * kMebibyte);
+  slow.ahead_bytes_max = static_cast<int64_t>(24 * kMiB);
   out.push_back({.name = "slow-reader",
                  .story = "48 MiB of text come fast; the client reads nothing for two seconds",
                  .right = "the answer, whole; meanwhile the endpoint was kept waiting",
