@@ -78,7 +78,11 @@ TEST(Time, RoundTrips) {
   }
   EXPECT_TRUE(parse_rfc3339("2261-12-31T23:59:59.999999999-23:59"));
   EXPECT_EQ(*parse_duration("1.5s"), 1500ms);
+  EXPECT_EQ(*parse_duration("7777777777s"), 7'777'777'777s);  // no double is just this many ns
+  EXPECT_EQ(*parse_duration("1.000000001s"), 1s + 1ns);
   EXPECT_FALSE(parse_duration("5 parsecs"));
+  EXPECT_FALSE(parse_duration("."));
+  EXPECT_FALSE(parse_duration("99999999999999999999999999999999999999999999ns"));
 }
 
 TEST(Time, IsWrittenAsTheCalendarHasIt) {

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
@@ -12,6 +13,21 @@ namespace {
 constexpr std::array<const char*, 7> kDays = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
 constexpr std::array<const char*, 12> kMonths = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                                  "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
+struct Unit {
+  std::string_view name;
+  int64_t ns;
+};
+constexpr std::array<Unit, 10> kUnits = {{{"", 1'000'000'000},
+                                          {"s", 1'000'000'000},
+                                          {"ns", 1},
+                                          {"us", 1'000},
+                                          {"µs", 1'000},
+                                          {"ms", 1'000'000},
+                                          {"m", 60'000'000'000},
+                                          {"min", 60'000'000'000},
+                                          {"h", 3'600'000'000'000},
+                                          {"d", 86'400'000'000'000}}};
 
 struct tm to_tm(WallTime t, int64_t* nanos) {
   int64_t total = unix_nanos(t);
@@ -200,48 +216,42 @@ std::string format_duration(Duration d) {
 }
 
 Result<Duration> parse_duration(std::string_view text) {
-  size_t at = 0;
-  double value = 0;
-  double scale = 1;
-  bool fraction = false;
+  // In whole numbers: a double has no room for every second of a long retention, so that what was
+  // written would be read again as a second less.
+  constexpr uint64_t kScaleMax = 1'000'000'000'000'000'000;  // digits beyond it say nothing
+  constexpr __int128 kMax = 9'000'000'000'000'000'000;
+  __int128 whole = 0;
+  uint64_t fraction = 0;
+  uint64_t scale = 1;
+  bool point = false;
   bool any = false;
+  size_t at = 0;
   for (; at < text.size(); ++at) {
     char c = text[at];
     if (c >= '0' && c <= '9') {
       any = true;
-      if (fraction) {
-        scale /= 10;
-        value += (c - '0') * scale;
-      } else {
-        value = value * 10 + (c - '0');
+      if (!point) {
+        whole = std::min<__int128>(whole * 10 + (c - '0'), kMax + 1);
+      } else if (scale < kScaleMax) {
+        scale *= 10;
+        fraction = fraction * 10 + static_cast<uint64_t>(c - '0');
       }
-    } else if (c == '.' && !fraction) {
-      fraction = true;
+    } else if (c == '.' && !point) {
+      point = true;
     } else {
       break;
     }
   }
-  std::string_view unit = text.substr(at);
-  double factor = 0;
-  if (unit.empty() || unit == "s")
-    factor = 1e9;
-  else if (unit == "ns")
-    factor = 1;
-  else if (unit == "us" || unit == "µs")
-    factor = 1e3;
-  else if (unit == "ms")
-    factor = 1e6;
-  else if (unit == "m" || unit == "min")
-    factor = 60e9;
-  else if (unit == "h")
-    factor = 3600e9;
-  else if (unit == "d")
-    factor = 86400e9;
-  if (!any || factor == 0 || value * factor > 9e18) {
+  std::string_view name = text.substr(at);
+  auto unit =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == name; });
+  const __int128 ns = unit == kUnits.end() ? 0 : unit->ns;
+  const __int128 total = whole * ns + static_cast<__int128>(fraction) * ns / scale;
+  if (!any || ns == 0 || total > kMax) {
     return fail(Code::kInvalidArgument,
                 "not a duration: '" + std::string(text) + "' (write 250ms, 30s, 5m, 2h or 1d)");
   }
-  return Duration(static_cast<int64_t>(value * factor));
+  return Duration(static_cast<int64_t>(total));
 }
 
 MonoTime SystemClock::mono() {
