@@ -67,7 +67,7 @@ soak:           ## ten minutes of calls with faults: ledger against the clouds' 
 	@scripts/build.sh program
 	@DURATION=$${DURATION:-600} tests/e2e/money/soak.sh
 
-lint:           ## layers, coroutine rules, formatting, shell syntax
+lint:           ## layers, coroutine rules, routes in the contract, formatting, shell syntax
 	@scripts/test.sh lint
 
 format:         ## rewrite the C++ sources with clang-format

@@ -74,6 +74,10 @@ def coroutine_rules():
     return _command(["scripts/check_coroutines.py"], "coroutines", CHECK_SECONDS_MAX)
 
 
+def routes():
+    return _command(["scripts/check_routes.py"], "routes", CHECK_SECONDS_MAX)
+
+
 def formatting():
     return _command(["scripts/format.sh", "--check"], "format", CHECK_SECONDS_MAX)
 

@@ -57,6 +57,7 @@ def sanitized(report):
 def checks(report):
     report.stage("layers", stages.layers)
     report.stage("coroutine rules", stages.coroutine_rules)
+    report.stage("routes in the contract", stages.routes)
     report.stage("tests of the checks", stages.script_tests)
 
 
