@@ -8,7 +8,7 @@
 //                                   with content also "data_class": of what the result says,
 //                                   beside what the configuration states of the queue
 //
-// A lost lease is 404 (reason lease_lost), a result of an attempt that is not the current one 409
+// A lost lease is 410 (reason lease_lost), a result of an attempt that is not the current one 409
 // (reason superseded).
 
 #include <functional>
