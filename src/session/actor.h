@@ -112,8 +112,19 @@ class Actor {
     uint64_t sequence = 0;
     uint32_t attempt = 0;
   };
+  /// The step's time is over, and a worker is at it still, or none has come.
+  struct WorkTimeOver {
+    uint64_t sequence = 0;
+    uint32_t attempt = 0;
+  };
   struct RetryDue {};
-  using Input = std::variant<Command, Finished, WorkLost, RetryDue>;
+  using Input = std::variant<Command, Finished, WorkLost, WorkTimeOver, RetryDue>;
+  /// What workers may lease, until it is put down.
+  struct Offered {
+    WorkKey key;
+    async::Loop::TimerId timer = 0;  // ends it with the step's time
+    Duration time_granted{};         // as it was when that was set
+  };
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
     uint64_t sequence = 0;
@@ -188,6 +199,7 @@ class Actor {
   Result<void> settle(const Finished& finished, Batch& batch);
   Result<void> cut(const Finished& finished, Batch& batch);
   Result<void> work_given_up(const WorkLost& lost, Batch& batch);
+  Result<void> work_out_of_time(const WorkTimeOver& over, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
   bool pending(uint64_t sequence, uint32_t attempt) const;
@@ -221,6 +233,9 @@ class Actor {
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                   bool ahead = false);
   void withdraw_work();
+  /// Ends an offered item after so long.
+  void end_work_after(Offered& offered, Duration left);
+  void work_time_over(const WorkKey& key);
   std::string class_of_result(const Command& command) const;
   /// Nobody does this effect any more.
   void put_down(uint64_t sequence);
@@ -241,7 +256,7 @@ class Actor {
   /// Effects with an attempt in the batch at hand: not begun yet, and not given up either.
   std::set<uint64_t> drafted_;
   std::set<uint64_t> running_;           // sequences of effects under way
-  std::map<uint64_t, WorkKey> offered_;  // those of them that workers do
+  std::map<uint64_t, Offered> offered_;  // those of them that workers do
   /// The class that an external authoriser was last asked about, for the queue's workers.
   std::optional<std::string> workers_asked_for_;
   bool asking_about_workers_ = false;

@@ -15,6 +15,10 @@ constexpr Duration kRetryFirst = 500ms;
 constexpr Duration kRetryMost = 30s;
 /// A timer is looked at again at least this often: the wall clock may jump.
 constexpr Duration kTimerLook = 1s;
+/// What step_time_left() says when nothing is left.
+constexpr Duration kNoTimeLeft = 1ms;
+/// An item's end that finds the inbox full comes again.
+constexpr Duration kTimeOverAgain = 10ms;
 
 }  // namespace
 
@@ -222,8 +226,12 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
     if (!state_.labels.is_null()) item.body.set("labels", state_.labels);
   }
   item.body.set("idempotency_key", idempotency_key(state_.id, sequence));
-  offered_[sequence] = item.key;
-  if (services_.work->offer(std::move(item))) return;
+  Offered& offered = offered_[sequence];
+  offered.key = item.key;
+  if (services_.work->offer(std::move(item))) {
+    if (auto left = step_time_left()) end_work_after(offered, *left);
+    return;
+  }
   // The queues are full: it stays pending and is offered again later.
   put_down(sequence);
   if (!ahead) retry_ = true;
@@ -233,13 +241,38 @@ void Actor::put_down(uint64_t sequence) {
   running_.erase(sequence);
   auto it = offered_.find(sequence);
   if (it == offered_.end()) return;
-  services_.work->withdraw(it->second);
+  services_.loop->cancel_timer(it->second.timer);
+  services_.work->withdraw(it->second.key);
   offered_.erase(it);
 }
 
 void Actor::withdraw_work() {
-  for (const auto& [sequence, key] : offered_) services_.work->withdraw(key);
+  for (const auto& [sequence, offered] : offered_) {
+    services_.loop->cancel_timer(offered.timer);
+    services_.work->withdraw(offered.key);
+  }
   offered_.clear();
+}
+
+void Actor::end_work_after(Offered& offered, Duration left) {
+  offered.time_granted = state_.step.time_granted;
+  std::weak_ptr<int> alive = alive_;
+  offered.timer = services_.loop->call_after(left, [this, alive, key = offered.key] {
+    if (!alive.expired()) work_time_over(key);
+  });
+}
+
+void Actor::work_time_over(const WorkKey& key) {
+  auto it = offered_.find(key.sequence);
+  if (it == offered_.end() || it->second.key != key) return;
+  // What was granted meanwhile counts too. Not what a clock says that was put back.
+  const Duration more = state_.step.time_granted - it->second.time_granted;
+  const Duration left = std::min<Duration>(more, step_time_left().value_or(more));
+  if (left > kNoTimeLeft) return end_work_after(it->second, left);
+  WorkTimeOver over;
+  over.sequence = key.sequence;
+  over.attempt = key.attempt;
+  if (!inbox_.try_send(Input(over))) end_work_after(it->second, kTimeOverAgain);
 }
 
 void Actor::start_children() {

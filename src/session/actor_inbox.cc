@@ -32,6 +32,8 @@ void Actor::take(Input input, Batch& batch, Result<void>& status) {
     status = take_finished(*finished, batch);
   } else if (auto* lost = std::get_if<WorkLost>(&input)) {
     status = work_given_up(*lost, batch);
+  } else if (auto* over = std::get_if<WorkTimeOver>(&input)) {
+    status = work_out_of_time(*over, batch);
   } else {
     retry_scheduled_ = false;
     if (retry_) status = add_new_attempts(batch);

@@ -105,6 +105,25 @@ Result<void> Actor::work_given_up(const WorkLost& lost, Batch& batch) {
   return add_new_attempts(batch);
 }
 
+/// As if the worker had answered that it ran out of time: the lease is gone, a late result is
+/// ignored, and the session pauses.
+Result<void> Actor::work_out_of_time(const WorkTimeOver& over, Batch& batch) {
+  if (!pending(over.sequence, over.attempt)) return {};
+  Finished finished;
+  finished.sequence = over.sequence;
+  finished.attempt = over.attempt;
+  finished.result.cut = "time";
+  if (state_.plan && state_.plan->sequence == over.sequence) {
+    finished.kind = EffectKind::kPlan;
+    Error error(Code::kDeadlineExceeded, "the step's time was over before a worker had answered");
+    Json payload = Json::object().set("planner", state_.agent.planner.name());
+    payload.set("error", error_json(error));
+    finished.result.drafts.push_back(
+        system_draft(kind::kPlan, std::move(payload), over.sequence, over.attempt));
+  }
+  return take_finished(finished, batch);
+}
+
 // --- Effects ---
 
 bool Actor::pending(uint64_t sequence, uint32_t attempt) const {
@@ -112,10 +131,10 @@ bool Actor::pending(uint64_t sequence, uint32_t attempt) const {
     return e && e->sequence == sequence && e->attempt == attempt && !e->failed;
   };
   if (is(state_.model_call) || is(state_.plan)) return true;
-  return std::any_of(state_.tool_calls.begin(), state_.tool_calls.end(),
-                     [&](const PendingToolCall& p) {
-                       return p.sequence == sequence && p.attempt == attempt && !p.done;
-                     });
+  return std::any_of(
+      state_.tool_calls.begin(), state_.tool_calls.end(), [&](const PendingToolCall& p) {
+        return p.sequence == sequence && p.attempt == attempt && !p.done && !p.failed;
+      });
 }
 
 Result<void> Actor::take_finished(Finished& finished, Batch& batch) {

@@ -66,7 +66,7 @@ struct PlannerSpec {
 /// What one step (a model call and the tool calls that it asks for) may use.
 struct StepBudget {
   std::optional<int64_t> tokens;  // input and output of the model call
-  std::optional<Duration> time;
+  std::optional<Duration> time;   // of whatever is under way; for workers their queue included
 };
 
 /// Who decides on a request for more than the step budget: a rule up to its limits, then a person

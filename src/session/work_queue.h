@@ -3,7 +3,8 @@
 // An actor offers an item once its intent is durable; a worker leases it by long poll, keeps the
 // lease by heartbeats, and posts the result. While the intent is on its way to the disk the item is
 // held: only an answer that is told with that same commit may name it. A lease that is lost
-// (expired, given back) makes the actor write a further attempt and offer that. The fence is
+// (expired, given back) makes the actor write a further attempt and offer that; what is still on
+// offer or leased when the step's time is over is withdrawn. The fence is
 // (sequence, attempt): a result of any other attempt than the current one is refused, whoever
 // brings it, also after a restart; so leases themselves need not be durable.
 //

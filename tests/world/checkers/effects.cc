@@ -14,6 +14,7 @@ struct Effect {
   std::string kind;
   uint32_t attempt = 1;
   uint64_t finished_by = 0;  // sequence of the accepted result
+  uint32_t given_up = 0;     // the last attempt that ended without one
 };
 
 class EffectsChecker final : public Checker {
@@ -26,6 +27,10 @@ class EffectsChecker final : public Checker {
       on_intent(seen);
     } else if (is_result(event.kind)) {
       on_result(seen);
+    } else if (event.kind == kind::kBudgetExceeded) {
+      Effect* effect = find(sessions_[event.session], event.causation);
+      bool cut = seen.payload.get_string("effect") == "cut";
+      if (effect != nullptr && cut) effect->given_up = effect->attempt;
     } else if (event.kind == kind::kWaitStarted) {
       // A call that a person refuses never runs: its wait stands for its intent.
       Effect wait;
@@ -112,7 +117,7 @@ class EffectsChecker final : public Checker {
     }
     bool current = effect->finished_by == 0 && event.attempt == effect->attempt;
     if (seen.payload.find("ignored") != nullptr) {
-      if (current) {
+      if (current && event.attempt != effect->given_up) {
         verdict_.fail("results", place(event) + " was ignored though its attempt is the newest");
       }
       return;
@@ -127,7 +132,11 @@ class EffectsChecker final : public Checker {
                                            place(event), event.attempt, effect->attempt));
     }
     bool failed = seen.payload.find("error") != nullptr && event.kind != kind::kToolResult;
-    if (!failed) effect->finished_by = event.sequence;
+    if (failed) {
+      effect->given_up = event.attempt;
+    } else {
+      effect->finished_by = event.sequence;
+    }
   }
 
   std::map<SessionId, Session> sessions_;

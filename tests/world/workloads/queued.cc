@@ -17,6 +17,7 @@ class Queued final : public Workload {
     agent.tools.clear();
     agent.models.clear();
     if (play.random->chance(0.2)) agent.tree.steps = 3;
+    if (play.random->chance(0.2)) agent.step_budget.time = 20s;
     std::string text = play.script(0);
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
     if (play.random->chance(0.2)) {
