@@ -137,14 +137,24 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(len(problems), 1)
         self.assertIn("attempt 1 did not count: attempt 2 is current", problems[0])
 
-    def test_a_lost_lease_is_said_to_the_tool_and_its_result_is_not_posted(self):
-        seen = []
-        q = self.queue([item()], lambda _: ACCEPTED, beat=(410, {"error": {"message": "lost"}}))
-        worker = work("q", drover=q.drover, lease_s=0.06, on_problem=lambda _: None,
-                      tools={"add": lambda call, a, b: seen.append(call.lost.wait(5))})
-        self.until(lambda: seen)
-        worker.stop()
-        self.assertEqual((seen, q.results()), ([True], []))
+    def test_a_lost_lease_is_said_to_the_tool_and_its_result_is_posted_once_for_the_record(self):
+        def later(call, **_):
+            seen.append(call.lost.wait(5))
+            raise GiveBack("never mind")
+
+        for answer in ((409, {"error": {"code": "superseded", "message": "attempt 2 is current"}}),
+                       (503, {"error": {"message": "starting"}}), (400, {"error": {"message": "not so"}})):
+            seen, problems = [], []
+            q = self.queue([item(), item(name="later")], lambda _, a=answer: a,
+                           beat=(410, {"error": {"message": "lost"}}))
+            worker = work("q", drover=q.drover, lease_s=0.06, on_problem=problems.append, tools={
+                "add": lambda call, a, b: seen.append(call.lost.wait(5)) or 3, "later": later})
+            self.until(lambda: len(problems) == 2)
+            worker.stop()
+            self.assertEqual(seen, [True, True])
+            self.assertEqual([(b["content"], b["next"]) for _, b in q.results()], [("3", False)])
+            self.assertIn(f"attempt 1 did not count: {answer[1]['error']['message']}", problems[0])
+            self.assertIn("attempt 1 was lost", problems[1])
 
     def test_stop_finishes_what_is_in_hand_and_ends_the_poll(self):
         finish = threading.Event()

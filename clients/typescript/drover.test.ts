@@ -93,15 +93,25 @@ test("a superseded result is dropped, and the worker goes on", async () => {
   assert.match(problems.join(), /attempt 1 did not count: attempt 2 is current/);
 });
 
-test("a lost lease aborts the call, and its result is not posted", async () => {
-  let aborted = false;
-  const q = await queue([item({})], () => accepted, [410, { error: { message: "lost" } }]);
-  const worker = work("q", { drover: q.drover, leaseMs: 60, onProblem: () => {}, tools: {
-    add: (_, { signal }) => new Promise((resolve) => signal.addEventListener("abort", () => (aborted = true, resolve(1)))),
-  } });
-  await until(() => aborted);
-  await worker.stop();
-  assert.equal(q.results().length, 0);
+test("a lost lease aborts the call, and its result is posted once for the record", async () => {
+  const lost = (signal: AbortSignal) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+  const answers: [number, { error: { message: string } }][] = [
+    [409, { error: { message: "attempt 2 is current" } }], [503, { error: { message: "starting" } }],
+    [400, { error: { message: "not so" } }]];
+  for (const answer of answers) {
+    const problems: string[] = [];
+    const items = [item({}), item({ name: "later" })];
+    const q = await queue(items, () => answer, [410, { error: { message: "lost" } }]);
+    const worker = work("q", { drover: q.drover, leaseMs: 60, onProblem: (p) => problems.push(p), tools: {
+      add: async (_, { signal }) => (await lost(signal), 3),
+      later: async (_, { signal }) => { await lost(signal); throw new GiveBack("never mind"); },
+    } });
+    await until(() => problems.length === 2);
+    await worker.stop();
+    assert.deepEqual(q.results().map((r) => [r.body.content, r.body.next]), [["3", false]]);
+    assert.ok(problems[0].includes(`attempt 1 did not count: ${answer[1].error.message}`), problems[0]);
+    assert.match(problems[1], /attempt 1 was lost/);
+  }
 });
 
 test("stop finishes what is in hand and asks for nothing more", async () => {

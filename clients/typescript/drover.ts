@@ -339,11 +339,7 @@ export class Worker {
     }, this.#leaseMs / 3);
     try {
       const result = await this.#do(item, lost.signal);
-      if (lost.signal.aborted) {
-        this.#problem(`${item.idempotency_key}: the lease of attempt ${item.attempt} was lost`);
-        return null;
-      }
-      return await this.#post(item, result);
+      return await this.#post(item, result, lost.signal.aborted);
     } finally {
       clearInterval(beat);
     }
@@ -377,10 +373,14 @@ export class Worker {
     }
   }
 
-  /** Durable when it returns. A result that does not count any more is dropped. */
-  async #post(item: Item, result: object): Promise<Item | null | undefined> {
-    const next = !this.#stopping.signal.aborted;
-    const until = Date.now() + this.#leaseMs;
+  /** Durable when it returns. A result that does not count any more is told once: it is recorded. */
+  async #post(item: Item, result: object, lost: boolean): Promise<Item | null | undefined> {
+    if (lost && "error" in result) {
+      this.#problem(`${item.idempotency_key}: the lease of attempt ${item.attempt} was lost`);
+      return null;  // there is nothing to give back
+    }
+    const next = !lost && !this.#stopping.signal.aborted;
+    const until = Date.now() + (lost ? -1 : this.#leaseMs);
     for (let failures = 0; ; failures++) {
       try {
         const body = { ...result, next, worker: this.#name, lease_ms: this.#leaseMs };
@@ -389,7 +389,7 @@ export class Worker {
       } catch (error) {
         // 409 superseded, 410 lost: another attempt is the current one. A result that Drover calls
         // wrong (400) is given back with its words, so that somebody reads them in the journal.
-        if (error instanceof DroverError && error.status === 400 && !("error" in result)) {
+        if (error instanceof DroverError && error.status === 400 && !("error" in result) && !lost) {
           result = { error: { message: error.message } };
         } else if (!passes(error) || Date.now() > until) {
           this.#problem(`${item.idempotency_key}: the result of attempt ${item.attempt} did not count: ${messageOf(error)}`);

@@ -22,22 +22,22 @@ constexpr int kFailuresMax = 5;
 
 Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error>& refusal) {
   if (pending(command.sequence, command.attempt)) {
-    bool plan = state_.plan && state_.plan->sequence == command.sequence;
-    return plan ? plan_work(command, batch) : tool_work(command, batch);
-  }
-  // A late result is recorded, so that the journal shows what the other attempt did.
-  bool known = state_.plan && state_.plan->sequence == command.sequence;
-  bool plan = known;
-  for (const PendingToolCall& call : state_.tool_calls) {
-    known = known || (call.sequence != 0 && call.sequence == command.sequence);
+    if (state_.plan && state_.plan->sequence == command.sequence) return plan_work(command, batch);
+    for (const PendingToolCall& call : state_.tool_calls) {
+      if (call.sequence == command.sequence && call.on_worker()) return tool_work(command, batch);
+    }
+    return fail(Code::kNotFound, "no worker was asked to do that");
   }
   refusal =
-      Error(Code::kAborted, "another attempt at this effect is the current one, or it is done")
+      Error(Code::kAborted,
+            "another attempt at this effect is the current one, or it is done, or was stopped")
           .with_reason("superseded");
-  if (!known) return fail(*refusal);
+  // A late result is recorded, so that the journal shows what the other attempt did.
+  const LeasedWork* late = state_.find_leased(command.sequence);
+  if (late == nullptr || !late->untold(command.attempt)) return fail(*refusal);
+  const bool plan = late->plan;
   Json payload = Json::object();
-  payload.set("ignored", "a result of attempt " + std::to_string(command.attempt) +
-                             " that is not the current one");
+  payload.set("ignored", "a late result of attempt " + std::to_string(command.attempt));
   if (auto content = command.payload.get_string("content")) payload.set("content", *content);
   Draft d = by(plan ? kind::kPlan : kind::kToolResult, std::move(payload), command.actor,
                command.sequence);

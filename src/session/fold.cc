@@ -115,6 +115,7 @@ Result<void> on_ended(State& state, const Json& payload) {
   state.model_call.reset();
   state.plan.reset();
   state.tool_calls.clear();
+  state.leased.clear();
   state.waits.clear();
   state.planned.clear();
   state.model_due = state.plan_due = false;
@@ -289,6 +290,7 @@ Result<void> fold(State& state, const Event& event, const Json& payload) {
       break;
     }
   }
+  work_told(state, event);
   settle_plan(state);
   settle_status(state, event);
   state.last_sequence = event.sequence;

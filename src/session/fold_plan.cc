@@ -77,6 +77,7 @@ Result<void> on_plan_requested(State& state, const Event& event, const Json& pay
     }
     state.plan->attempt = event.attempt;
     state.plan->failed = false;
+    if (!state.agent.planner.queue.empty()) work_begun(state, event, true);
     return {};
   }
   if (state.plan) return broken(event, "the planner is already asked");
@@ -84,6 +85,7 @@ Result<void> on_plan_requested(State& state, const Event& event, const Json& pay
   pending.sequence = event.sequence;
   state.plan = pending;
   state.plan_due = false;
+  if (!state.agent.planner.queue.empty()) work_begun(state, event, true);
   begin_step(state, event);
   ++state.steps;
   return {};

@@ -125,6 +125,7 @@ Result<void> on_tool_call(State& state, const Event& event, const Json& payload)
     }
     pending.attempt = event.attempt;
     pending.failed = false;
+    if (pending.on_worker()) work_begun(state, event, false);
     return {};
   }
   if (pending.sequence != 0) return broken(event, "the tool call was already decided");
@@ -132,6 +133,7 @@ Result<void> on_tool_call(State& state, const Event& event, const Json& payload)
   pending.executor = payload.get_text("executor");
   if (auto arguments = payload.get_string("arguments")) pending.call.arguments = *arguments;
   if (pending.executor == kBuiltinExecutor) begin_builtin(state, pending);
+  if (pending.on_worker()) work_begun(state, event, false);
   return {};
 }
 

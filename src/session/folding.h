@@ -49,4 +49,10 @@ void begun(State& state, const Json& payload);
 Result<void> on_plan_requested(State& state, const Event& event, const Json& payload);
 Result<void> on_plan(State& state, const Event& event, const Json& payload);
 
+// fold_work.cc: what workers did.
+/// An attempt at an effect that workers do.
+void work_begun(State& state, const Event& event, bool plan);
+/// A result that a worker brought, whether it counts or not.
+void work_told(State& state, const Event& event);
+
 }  // namespace drover::session::folding

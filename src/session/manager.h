@@ -173,7 +173,7 @@ class SessionManager final : private Children {
   Task<Result<WallTime>> heartbeat(Context ctx, identity::Principal who, WorkKey key,
                                    Duration lease_time);
   /// Durable when it returns. kAborted (reason "superseded") when the attempt is not the current
-  /// one: the result is recorded and ignored.
+  /// one: the result is recorded, once for each attempt, and ignored.
   Task<Result<WorkAnswer>> finish_work(Context ctx, identity::Principal who, WorkKey key,
                                        WorkResult result, Ahead<WorkAnswer> ahead = {});
 

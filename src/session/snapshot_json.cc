@@ -132,6 +132,34 @@ Result<PendingToolCall> call_of(const Json& in) {
   return out;
 }
 
+Json leased_json(const LeasedWork& w) {
+  Json out = Json::object();
+  put(out, "sequence", w.sequence);
+  put(out, "attempt", static_cast<uint64_t>(w.attempt));
+  put(out, "plan", w.plan);
+  put(out, "told", static_cast<uint64_t>(w.told));
+  return out;
+}
+
+LeasedWork leased_of(const Json& in) {
+  LeasedWork out;
+  out.sequence = count(in, "sequence");
+  out.attempt = static_cast<uint32_t>(count(in, "attempt"));
+  out.plan = flag(in, "plan");
+  out.told = static_cast<uint32_t>(count(in, "told"));
+  return out;
+}
+
+/// What workers are at, for a snapshot of an earlier build, which did not say so.
+void add_leased(State& s, uint64_t sequence, uint32_t attempt, bool plan) {
+  if (s.find_leased(sequence) != nullptr) return;
+  LeasedWork work;
+  work.sequence = sequence;
+  work.attempt = attempt;
+  work.plan = plan;
+  s.leased.push_back(work);
+}
+
 Json wait_json(const Wait& w) {
   Json out = Json::object();
   put(out, "sequence", w.sequence);
@@ -328,6 +356,7 @@ Result<void> take_conversation(const Json& in, State& s) {
 }
 
 void put_rest(Json& out, const State& s) {
+  put_list(out, "leased", s.leased, leased_json);
   put_list(out, "waits", s.waits, wait_json);
   put_list(out, "signals", s.signals, signal_json);
   put_list(out, "groups", s.groups, group_json);
@@ -365,6 +394,15 @@ void put_rest(Json& out, const State& s) {
 }
 
 void take_rest(const Json& in, State& s) {
+  for (const Json& item : items(in, "leased")) s.leased.push_back(leased_of(item));
+  if (s.leased.empty()) {
+    if (s.plan && !s.agent.planner.queue.empty()) {
+      add_leased(s, s.plan->sequence, s.plan->attempt, true);
+    }
+    for (const PendingToolCall& c : s.tool_calls) {
+      if (c.sequence != 0 && c.on_worker()) add_leased(s, c.sequence, c.attempt, false);
+    }
+  }
   for (const Json& item : items(in, "waits")) s.waits.push_back(wait_of(item));
   for (const Json& item : items(in, "signals")) s.signals.push_back(signal_of(item));
   for (const Json& item : items(in, "groups")) s.groups.push_back(group_of(item));

@@ -5,8 +5,13 @@
 
 #include "base/limits/session.h"
 #include "contract/retention.h"
+#include "session/builtins.h"
 
 namespace drover::session {
+
+bool PendingToolCall::on_worker() const {
+  return !executor.empty() && executor != kBuiltinExecutor;
+}
 
 const Wait* State::find_wait(std::string_view what) const {
   for (const Wait& w : waits) {
@@ -25,6 +30,13 @@ const Wait* State::find_wait(uint64_t sequence) const {
 PendingToolCall* State::find_call(uint64_t call_index) {
   for (PendingToolCall& call : tool_calls) {
     if (call.call_index == call_index) return &call;
+  }
+  return nullptr;
+}
+
+const LeasedWork* State::find_leased(uint64_t sequence) const {
+  for (const LeasedWork& w : leased) {
+    if (w.sequence == sequence) return &w;
   }
   return nullptr;
 }

@@ -4,8 +4,8 @@
 // same next drafts (DESIGN.md, rule 1). Time is the time of events. Values.
 //
 // Where to look: fold.cc takes events apart by kind (fold_turn.cc: models and tools, fold_waits.cc,
-// fold_tree.cc: children, fold_budget.cc, fold_plan.cc); decide.cc says what to write next;
-// snapshot.h keeps a state beside the journal so that a long one need not be read again.
+// fold_tree.cc: children, fold_budget.cc, fold_plan.cc, fold_work.cc); decide.cc says what to write
+// next; snapshot.h keeps a state beside the journal so that a long one need not be read again.
 
 #include <cstdint>
 #include <map>
@@ -61,6 +61,23 @@ struct PendingToolCall {
   bool failed = false;  // cut by a budget: another attempt follows once it is lifted
   std::string content;
   bool is_error = false;
+
+  /// Workers do it; otherwise a tool server or Drover itself.
+  bool on_worker() const;
+};
+
+/// An effect that workers do or did, for their late results.
+struct LeasedWork {
+  uint64_t sequence = 0;  // of its intent
+  uint32_t attempt = 1;   // the last one
+  bool plan = false;
+  uint32_t told = 0;  // attempts with a result in the journal: bit n - 1 for attempt n
+
+  /// Whether a late result of that attempt is still to be recorded. Each is once, so that a worker
+  /// that repeats itself does not lengthen the journal.
+  bool untold(uint32_t n) const {
+    return n >= 1 && n <= attempt && n <= 32 && (told & (uint32_t{1} << (n - 1))) == 0;
+  }
 };
 
 /// Something the session waits for; open until its wait.resolved.
@@ -194,6 +211,7 @@ struct State {
   /// The sequence of the last accepted plan: a planner is told what came after it.
   uint64_t planned_at = 0;
 
+  std::vector<LeasedWork> leased;  // the latest, oldest first: limits::kLateWorkMax
   std::vector<Wait> waits;
   std::vector<Signal> signals;  // not taken yet
   std::vector<ChildGroup> groups;
@@ -230,6 +248,7 @@ struct State {
   const Wait* find_wait(std::string_view what) const;
   const Wait* find_wait(uint64_t sequence) const;
   PendingToolCall* find_call(uint64_t call_index);
+  const LeasedWork* find_leased(uint64_t sequence) const;
   /// How many waits may still be opened: limits::kWaitsMax.
   size_t waits_left() const;
   /// Not begun: it needs a person's word, and so many are asked for already that it cannot even

@@ -222,6 +222,88 @@ TEST(Work, ALostLeaseIsGivenToTheNextAndTheLateResultIsRecordedAndIgnored) {
   EXPECT_EQ(w.state(id).messages.back().text(), "in time");
 }
 
+/// A question and a call, each leased by one who is too slow and answered by the next.
+struct Overtaken : Workers {
+  SessionId id = create(kQueued, "please");
+  WorkKey plan, call;
+
+  Overtaken() {
+    plan = overtake(Json::object().set("plan", step_plan(1)));
+    call = overtake(Json::object().set("content", "in time"));
+  }
+  WorkKey overtake(Json body) {
+    auto slow = lease(1s, 1s);
+    loop.run_for(2s);
+    auto quick = lease(1s);
+    EXPECT_TRUE(slow.size() == 1 && quick.size() == 1);
+    EXPECT_TRUE(finish(quick[0].item.key, std::move(body)));
+    return slow[0].item.key;
+  }
+  std::string late(const WorkKey& key, Json body) {
+    auto done = finish(key, std::move(body));
+    return done ? "" : done.error().reason;
+  }
+};
+
+TEST(Work, ALateResultIsRecordedOnceAlsoWhenTheGoodOneWasThere) {
+  Overtaken w;
+  const Json said = Json::object().set("content", "too late");
+  const size_t before = w.events(w.id).size();
+  EXPECT_EQ(w.late(w.call, said), "superseded");
+  contract::Event recorded = w.last(w.id, kind::kToolResult);
+  EXPECT_EQ(recorded.causation, w.call.sequence);
+  EXPECT_EQ(recorded.attempt, 1u);
+  EXPECT_EQ(recorded.actor.id, "w1");
+  EXPECT_NE(recorded.payload.find("too late"), std::string::npos);
+  EXPECT_EQ(w.late(w.plan, Json::object().set("plan", end_plan())), "superseded");
+  EXPECT_NE(w.payload(w.id, kind::kPlan).find("ignored"), nullptr);
+  EXPECT_EQ(w.events(w.id).size(), before + 2);
+  for (int i = 0; i < 20; ++i) {
+    if (i == 10) w.restart();
+    EXPECT_EQ(w.late(w.call, said), "superseded");
+    EXPECT_EQ(w.late(w.plan, Json::object().set("plan", end_plan())), "superseded");
+  }
+  WorkKey never = w.call;
+  for (never.attempt = 2; never.attempt < 60; ++never.attempt) {
+    EXPECT_EQ(w.late(never, said), "superseded") << "accepted already, or never was";
+  }
+  // The restart made another attempt at the question that is open.
+  EXPECT_EQ(w.count(w.id, kind::kToolResult), 2u);
+  EXPECT_EQ(w.count(w.id, kind::kPlan), 2u);
+  EXPECT_EQ(w.state(w.id).messages.back().text(), "in time");
+  EXPECT_TRUE(verify_chain(w.id, w.events(w.id)));
+}
+
+TEST(Work, ALateResultAfterTheEndChangesNothing) {
+  Overtaken w;
+  auto asked = w.lease(1s);
+  ASSERT_EQ(asked.size(), 1u);
+  ASSERT_TRUE(w.finish(asked[0].item.key, Json::object().set("plan", end_plan())));
+  const size_t before = w.events(w.id).size();
+  auto late = w.finish(w.call, Json::object().set("content", "too late"));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, Code::kFailedPrecondition);
+  EXPECT_EQ(w.events(w.id).size(), before);
+}
+
+TEST(Work, WhatNoWorkerWasAskedForIsNotTaken) {
+  Workers w;
+  w.road.think = 60s;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("thought"); };
+  NewSession spec = Workers::planned(*Json::parse(R"({"effects":[{"kind":"model_call"}]})"));
+  spec.agent = *AgentSpec::from_json(
+      *Json::parse(R"({"name":"q","models":["m"],"planner":{"queue":"work"}})"));
+  auto id = w.loop.run_task(w.manager->create(w.ctx, w.who, std::move(spec)));
+  ASSERT_TRUE(id);
+  w.loop.run_for(1s);
+  const WorkKey thought{*id, w.last(*id, kind::kModelCall).sequence, 1};
+  auto refused = w.finish(thought, Json::object().set("content", "mine"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kNotFound);
+  w.loop.run_for(90s);
+  EXPECT_EQ(w.road.calls, 1) << "it was not disturbed";
+}
+
 constexpr std::string_view kTenSeconds =
     R"({"name":"q","planner":{"queue":"work"},"step_budget":{"time_s":10}})";
 

@@ -348,11 +348,7 @@ class Worker:
         beats = threading.Thread(target=self._beat, args=(item, call, over), daemon=True)
         beats.start()
         try:
-            result = self._do(item, call)
-            if not call.lost.is_set():
-                return self._post(item, result)
-            self._problem(f"{item['idempotency_key']}: the lease of attempt {item['attempt']} was lost")
-            return None
+            return self._post(item, self._do(item, call), call.lost.is_set())
         finally:
             over.set()
 
@@ -396,10 +392,13 @@ class Worker:
         except Exception as error:  # pylint: disable=broad-except  # the tool is the user's
             return Reply(str(error) or type(error).__name__, is_error=True)
 
-    def _post(self, item: Item, result: dict[str, Any]) -> Item | None | bool:
-        """Durable when it returns. A result that does not count any more is dropped."""
-        wants_next = not self._stopping.is_set()
-        until, failures = time.monotonic() + self._lease_ms / 1000, 0
+    def _post(self, item: Item, result: dict[str, Any], lost: bool) -> Item | None | bool:
+        """Durable when it returns. A result that does not count any more is told once: it is recorded."""
+        if lost and "error" in result:
+            self._problem(f"{item['idempotency_key']}: the lease of attempt {item['attempt']} was lost")
+            return None  # there is nothing to give back
+        wants_next = not lost and not self._stopping.is_set()
+        until, failures = time.monotonic() + (0 if lost else self._lease_ms / 1000), 0
         while True:
             try:
                 body = {**result, "next": wants_next, "worker": self._name, "lease_ms": self._lease_ms}
@@ -408,7 +407,7 @@ class Worker:
             except (OSError, http.client.HTTPException, ValueError, DroverError) as error:
                 # 409 superseded, 410 lost: another attempt is the current one. A result that Drover
                 # calls wrong (400) is given back with its words, so that somebody reads them.
-                if getattr(error, "status", 0) == 400 and "error" not in result:
+                if getattr(error, "status", 0) == 400 and "error" not in result and not lost:
                     result = {"error": {"message": str(error)}}
                 elif not _passes(error) or time.monotonic() > until:
                     self._problem(f"{item['idempotency_key']}: the result of attempt {item['attempt']} "

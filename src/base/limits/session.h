@@ -69,6 +69,9 @@ inline constexpr Duration kLeaseTime = 30s;
 inline constexpr Duration kLeaseTimeMax = 1h;
 inline constexpr Duration kWorkPollMax = 60s;
 inline constexpr size_t kWorkItemsPerPollMax = 64;
+/// Effects of a session, the latest, of which a worker's late result is recorded, once for each
+/// attempt; of older ones it is only refused.
+inline constexpr size_t kLateWorkMax = 64;
 
 // Agents.
 /// Agents that tenants deployed, in all, and versions of one of them; more are refused.
