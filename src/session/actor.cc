@@ -31,11 +31,12 @@ bool Actor::send(Command& command) {
   return inbox_.try_send(Input(std::move(command)));
 }
 
-void Actor::work_lost(uint64_t sequence, uint32_t attempt) {
+void Actor::work_lost(uint64_t sequence, uint32_t attempt, std::string why) {
   WorkLost lost;
   lost.sequence = sequence;
   lost.attempt = attempt;
-  if (!asleep_) inbox_.try_send(Input(lost));
+  lost.why = std::move(why);
+  if (!asleep_) inbox_.try_send(Input(std::move(lost)));
 }
 
 store::SessionRow Actor::row() const {
@@ -88,6 +89,7 @@ Task<Result<void>> Actor::load(Context ctx) {
   state_.id = id;
   state_.tenant = tenant;
   running_.clear();
+  given_back_.clear();
   known_.clear();
   cancelled_.clear();
   retry_ = retry_scheduled_ = ending_ = orphan_ = false;

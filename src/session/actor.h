@@ -92,8 +92,8 @@ class Actor {
   /// Takes the command; false, and it stays the caller's, when the actor is going to sleep or its
   /// inbox is full.
   bool send(Command& command);
-  /// A leased effect has no worker any more.
-  void work_lost(uint64_t sequence, uint32_t attempt);
+  /// A leased effect has no worker any more; `why`: what one said who gave it back.
+  void work_lost(uint64_t sequence, uint32_t attempt, std::string why);
   Task<void> run(Context ctx);
   bool ended() const { return state_.status == Status::kEnded; }
   /// When the session is to be looked at, as last known; for the timekeeper, once the actor sleeps.
@@ -111,6 +111,7 @@ class Actor {
   struct WorkLost {
     uint64_t sequence = 0;
     uint32_t attempt = 0;
+    std::string why;
   };
   /// The step's time is over, and a worker is at it still, or none has come.
   struct WorkTimeOver {
@@ -202,6 +203,10 @@ class Actor {
   Result<void> work_out_of_time(const WorkTimeOver& over, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
+  /// A further attempt at an effect, with why the last one was given back.
+  Draft next_attempt(std::string_view kind, Json payload, uint64_t sequence, uint32_t attempt);
+  /// The same for the one that gives it up: "; the last was given back: …".
+  std::string given_back_text(uint64_t sequence, Draft& draft);
   bool pending(uint64_t sequence, uint32_t attempt) const;
 
   // actor_budget.cc
@@ -257,6 +262,8 @@ class Actor {
   std::set<uint64_t> drafted_;
   std::set<uint64_t> running_;           // sequences of effects under way
   std::map<uint64_t, Offered> offered_;  // those of them that workers do
+  /// Why effects were given back that have no new attempt yet.
+  std::map<uint64_t, std::string> given_back_;
   /// The class that an external authoriser was last asked about, for the queue's workers.
   std::optional<std::string> workers_asked_for_;
   bool asking_about_workers_ = false;

@@ -102,6 +102,8 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
 Result<void> Actor::work_given_up(const WorkLost& lost, Batch& batch) {
   if (!pending(lost.sequence, lost.attempt)) return {};
   put_down(lost.sequence);
+  given_back_.erase(lost.sequence);
+  if (!lost.why.empty()) given_back_[lost.sequence] = lost.why;
   return add_new_attempts(batch);
 }
 
@@ -225,6 +227,23 @@ Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   return {};
 }
 
+Draft Actor::next_attempt(std::string_view kind, Json payload, uint64_t sequence,
+                          uint32_t attempt) {
+  Draft d = system_draft(kind, std::move(payload), sequence, attempt);
+  auto why = given_back_.extract(sequence);
+  if (why.empty()) return d;
+  d.payload.set("given_back", std::move(why.mapped()));
+  d.data_class = services_.effects->guard().brings(state_.agent.planner.name());
+  return d;
+}
+
+std::string Actor::given_back_text(uint64_t sequence, Draft& draft) {
+  auto why = given_back_.extract(sequence);
+  if (why.empty()) return "";
+  draft.data_class = services_.effects->guard().brings(state_.agent.planner.name());
+  return "; the last was given back: " + why.mapped();
+}
+
 /// A model call or a plan that no attempt could finish, each cut off by a crash or a lost lease: it
 /// waits for a person like any that failed.
 Result<void> Actor::give_up_exhausted(Batch& batch) {
@@ -233,14 +252,14 @@ Result<void> Actor::give_up_exhausted(Batch& batch) {
     if (taken_up((*effect)->sequence)) continue;
     const bool model = effect == &state_.model_call;
     if (model) TRY_VOID(settle_abandoned(batch));
+    Draft d = system_draft(model ? kind::kModelResult : kind::kPlan, Json::object(),
+                           (*effect)->sequence, (*effect)->attempt);
     Error error(Code::kAborted, "given up after " + std::to_string((*effect)->attempt) +
-                                    " attempts; a message "
-                                    "to the session begins anew");
-    Json payload = Json::object();
-    if (!model) payload.set("planner", state_.agent.planner.name());
-    payload.set("error", error_json(error));
-    TRY_VOID(batch.add(system_draft(model ? kind::kModelResult : kind::kPlan, std::move(payload),
-                                    (*effect)->sequence, (*effect)->attempt)));
+                                    " attempts; a message to the session begins anew" +
+                                    given_back_text((*effect)->sequence, d));
+    if (!model) d.payload.set("planner", state_.agent.planner.name());
+    d.payload.set("error", error_json(error));
+    TRY_VOID(batch.add(std::move(d)));
   }
   return {};
 }
@@ -258,7 +277,7 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
     (void)admitted;
   }
   if (state_.plan && !taken_up(state_.plan->sequence) && !state_.plan->exhausted()) {
-    TRY_VOID(add(batch, system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
+    TRY_VOID(add(batch, next_attempt(kind::kPlanRequested, Json::object(), state_.plan->sequence,
                                      state_.plan->attempt + 1)));
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
@@ -266,15 +285,15 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
     if (p.sequence == 0 || p.done || p.waiting || p.ready) continue;
     if (p.executor == "builtin" || taken_up(p.sequence)) continue;
     if (p.attempt >= limits::kEffectAttemptsMax) {
-      Json payload = Json::object();
-      payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);
-      payload.set("content", "Error: given up after " + std::to_string(p.attempt) + " attempts");
-      TRY_VOID(
-          batch.add(system_draft(kind::kToolResult, std::move(payload), p.sequence, p.attempt)));
+      Draft d = system_draft(kind::kToolResult, Json::object(), p.sequence, p.attempt);
+      d.payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);
+      d.payload.set("content", "Error: given up after " + std::to_string(p.attempt) + " attempts" +
+                                   given_back_text(p.sequence, d));
+      TRY_VOID(batch.add(std::move(d)));
       return add_new_attempts(batch);
     }
     TRY_VOID(add(batch,
-                 system_draft(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
+                 next_attempt(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
                               p.sequence, p.attempt + 1)));
   }
   return {};

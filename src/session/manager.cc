@@ -51,9 +51,10 @@ SessionManager::SessionManager(Services services, const Context& parent)
       scope_(parent),
       trees_(services.journal),
       work_(services.loop,
-            [this](const WorkKey& key) {
+            [this](const WorkKey& key, std::string why) {
               auto it = actors_.find(key.session);
-              if (it != actors_.end()) it->second->work_lost(key.sequence, key.attempt);
+              if (it == actors_.end()) return;
+              it->second->work_lost(key.sequence, key.attempt, std::move(why));
             }),
       timekeeper_(services.loop, services.journal,
                   [this](const SessionId& id, const TenantId& tenant, bool ended) {

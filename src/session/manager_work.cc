@@ -8,6 +8,25 @@ namespace drover::session {
 using identity::Action;
 using identity::Principal;
 
+namespace {
+
+/// Why a worker gives an item back, as much of it as the journal keeps.
+Result<std::string> give_back_reason(const Json& error) {
+  const Json* message = error.find("message");
+  if (!error.is_object() || (message != nullptr && !message->is_string())) {
+    return fail(Code::kInvalidArgument, "'error' must be an object with a text 'message'");
+  }
+  std::string why = error.get_text("message");
+  if (why.size() <= limits::kGiveBackBytesMax) return why;
+  size_t end = limits::kGiveBackBytesMax;
+  auto within = [&](size_t at) { return (static_cast<unsigned char>(why[at]) & 0xC0) == 0x80; };
+  while (end > 0 && within(end)) --end;  // whole characters
+  why.resize(end);
+  return why;
+}
+
+}  // namespace
+
 /// A worker is judged twice: who it is, by its key, and where it is, by the facts of its queue.
 /// Again at the lease, since the rules may be others than when the item was offered. `who` outlives
 /// what is returned.
@@ -51,8 +70,9 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
                                                      WorkResult result, Ahead<WorkAnswer> ahead) {
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
   WorkAnswer out;
-  if (result.body.find("error") != nullptr) {
-    CO_TRY_VOID(work_.give_back(who.tenant, key));
+  if (const Json* error = result.body.find("error"); error != nullptr) {
+    CO_TRY(std::string why, give_back_reason(*error));
+    CO_TRY_VOID(work_.give_back(who.tenant, key, std::move(why)));
     co_return out;
   }
   TenantId tenant = who.tenant;

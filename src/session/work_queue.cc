@@ -150,13 +150,13 @@ Result<WallTime> WorkQueue::heartbeat(const TenantId& tenant, const WorkKey& key
   return loop_->wall() + lease_time;
 }
 
-Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key) {
+Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key, std::string why) {
   auto it = leases_.find(key);
   if (it == leases_.end() || it->second.tenant != tenant) {
     return fail(Code::kNotFound, "this lease is over");
   }
   leases_.erase(it);
-  lost_(key);
+  lost_(key, std::move(why));
   return {};
 }
 
@@ -180,7 +180,7 @@ void WorkQueue::expire() {
   }
   for (const WorkKey& key : over) {
     leases_.erase(key);
-    lost_(key);
+    lost_(key, "");
   }
   if (next != MonoTime::max()) watch(next);
 }

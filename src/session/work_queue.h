@@ -57,9 +57,9 @@ struct Leased {
 
 class WorkQueue {
  public:
-  /// `lost` is called when a lease has run out or was given back.
-  WorkQueue(async::Loop* loop, std::function<void(const WorkKey&)> lost)
-      : loop_(loop), lost_(std::move(lost)) {}
+  /// Called when a lease has run out, or was given back: then with why, as far as that was said.
+  using Lost = std::function<void(const WorkKey& key, std::string why)>;
+  WorkQueue(async::Loop* loop, Lost lost) : loop_(loop), lost_(std::move(lost)) {}
   ~WorkQueue();
 
   /// kResourceExhausted when too many items wait.
@@ -83,7 +83,7 @@ class WorkQueue {
   /// kNotFound when it is not leased any more.
   Result<WallTime> heartbeat(const TenantId& tenant, const WorkKey& key, Duration lease_time);
   /// Ends a lease without a result: the actor makes another attempt.
-  Result<void> give_back(const TenantId& tenant, const WorkKey& key);
+  Result<void> give_back(const TenantId& tenant, const WorkKey& key, std::string why);
   bool leased(const WorkKey& key) const { return leases_.count(key) != 0; }
   size_t waiting() const { return waiting_.size(); }
 
@@ -101,7 +101,7 @@ class WorkQueue {
   void expire();
 
   async::Loop* loop_;
-  std::function<void(const WorkKey&)> lost_;
+  Lost lost_;
   std::map<std::string, std::list<WorkItem>> queues_;  // oldest first; none is empty
   std::map<WorkKey, Place> waiting_;
   std::map<WorkKey, Lease> leases_;

@@ -477,6 +477,59 @@ TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
   }
   EXPECT_EQ(tries, static_cast<int>(limits::kEffectAttemptsMax));
   EXPECT_TRUE(w.payload(id, kind::kToolResult).get_bool("is_error").value_or(false));
+  EXPECT_EQ(w.payload(id, kind::kToolResult).get_string("content"),
+            "Error: given up after 20 attempts; the last was given back: cannot");
+}
+
+TEST(Work, WhyWorkWasGivenBackStandsInTheNewAttempt) {
+  Workers w;
+  road::ThingSpec queue;
+  queue.facts = *catalog::Facts::from_json(*Json::parse(R"({"cleared_for":"internal"})"), "t", "");
+  queue.data_class = "sensitivity=internal";
+  w.effects.guard().set_things({{"queue:work", queue}});
+  SessionId id = w.begin(step_plan(1));
+  auto give_back = [&w](std::string why) {
+    auto items = w.lease(1s, 1s);
+    ASSERT_EQ(items.size(), 1u);
+    Json error = Json::object().set("message", std::move(why));
+    ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("error", std::move(error))));
+  };
+  give_back("closed until nine");
+  EXPECT_EQ(w.payload(id, kind::kToolCall).get_string("given_back"), "closed until nine");
+  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 2u);
+  EXPECT_EQ(w.state(id).data_class, "sensitivity=internal");
+  std::string euros;
+  for (size_t i = 0; i < limits::kGiveBackBytesMax; ++i) euros += "€";
+  give_back(euros);
+  const std::string kept = w.payload(id, kind::kToolCall).get_text("given_back");
+  EXPECT_EQ(kept, euros.substr(0, kept.size()));
+  EXPECT_LE(kept.size(), limits::kGiveBackBytesMax);
+  EXPECT_EQ(kept.size() % 3, 0u) << "whole characters";
+  // One that is lost otherwise says nothing of those before.
+  ASSERT_EQ(w.lease(1s, 1s).size(), 1u);
+  w.loop.run_for(3s);
+  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 4u);
+  EXPECT_EQ(w.payload(id, kind::kToolCall).find("given_back"), nullptr);
+  auto item = w.lease(1s);
+  ASSERT_EQ(item.size(), 1u);
+  ASSERT_TRUE(w.finish(item[0].item.key, Json::object().set("content", "done")));
+  give_back("no idea");
+  EXPECT_EQ(w.payload(id, kind::kPlanRequested).get_string("given_back"), "no idea");
+}
+
+TEST(Work, AnErrorThatIsNoneGivesNothingBack) {
+  Workers w;
+  SessionId id = w.begin(step_plan(1));
+  auto items = w.lease();
+  ASSERT_EQ(items.size(), 1u);
+  for (const char* error : {"null", "\"cannot\"", "true", "[]", R"({"message":7})"}) {
+    Json body = Json::object().set("content", "x").set("error", *Json::parse(error));
+    auto wrong = w.finish(items[0].item.key, std::move(body));
+    ASSERT_FALSE(wrong) << error;
+    EXPECT_EQ(wrong.error().code, Code::kInvalidArgument) << error;
+  }
+  EXPECT_EQ(w.count(id, kind::kToolCall), 1u) << "the lease is as it was";
+  ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("content", "x")));
 }
 
 TEST(Work, AQuestionThatIsGivenBackForEverWaitsForAPerson) {
@@ -499,6 +552,7 @@ TEST(Work, AQuestionThatIsGivenBackForEverWaitsForAPerson) {
   EXPECT_EQ(give_back(), static_cast<int>(limits::kEffectAttemptsMax));
   EXPECT_EQ(w.state(id).reason, "planner");
   EXPECT_NE(w.payload(id, kind::kPlan).dump().find("given up after 20"), std::string::npos);
+  EXPECT_NE(w.payload(id, kind::kPlan).dump().find("given back: cannot"), std::string::npos);
   ASSERT_TRUE(post("go on"));
   EXPECT_EQ(give_back(), static_cast<int>(limits::kEffectAttemptsMax));
   EXPECT_EQ(w.state(id).reason, "planner");

@@ -69,6 +69,8 @@ inline constexpr Duration kLeaseTime = 30s;
 inline constexpr Duration kLeaseTimeMax = 1h;
 inline constexpr Duration kWorkPollMax = 60s;
 inline constexpr size_t kWorkItemsPerPollMax = 64;
+/// Bytes of a worker's reason for giving an item back that the journal keeps; the rest is cut off.
+inline constexpr size_t kGiveBackBytesMax = 1'024;
 /// Effects of a session, the latest, of which a worker's late result is recorded, once for each
 /// attempt; of older ones it is only refused.
 inline constexpr size_t kLateWorkMax = 64;
