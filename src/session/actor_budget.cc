@@ -163,10 +163,17 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   TreeUse more;
   more.spawns = 1;
   std::string why;
-  if (auto shortage = tree_lacks(more)) {
+  std::optional<Shortage> shortage = tree_lacks(more);
+  if (!shortage && state_.depth >= state_.tree.depth) {
+    shortage =
+        Shortage{"depth", std::to_string(state_.tree.depth), std::to_string(state_.depth + 1)};
+  }
+  if (shortage) {
     TRY_VOID(exceeded(batch, *shortage, "tree"));
-    why =
-        "refused: the tree's limit of " + shortage->limit + " " + shortage->budget + " is reached";
+    why = shortage->budget == "depth"
+              ? "refused: it would be deeper than the tree's limit of " + shortage->limit
+              : "refused: the tree's limit of " + shortage->limit + " " + shortage->budget +
+                    " is reached";
   }
   std::string name(draft.payload.get_string("agent").value_or(""));
   if (why.empty() && name == state_.agent.name) {

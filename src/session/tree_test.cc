@@ -123,6 +123,32 @@ TEST(Tree, DepthIsLimited) {
   EXPECT_EQ(w.rows().size(), 3u);
 }
 
+TEST(Tree, DepthIsLimitedForPlannersToo) {
+  World w;
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") > 1) return Json::parse(R"({"effects":[{"kind":"end"}]})");
+    return Json::parse(R"({"effects":[{"kind":"spawn","tasks":["deeper"]}]})");
+  };
+  SessionId id = w.create(
+      R"({"name":"digger","planner":{"url":"http://127.0.0.1:9/plan"},"tree":{"depth":2}})", "go");
+  w.loop.run_for(120s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  auto rows = w.loop.run_task(w.manager->list(w.ctx, w.who, store::SessionFilter()));
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->size(), 3u);
+  for (const store::SessionRow& row : *rows) {
+    EXPECT_EQ(row.status, "ended");
+    EXPECT_LE(row.depth, 2u);
+    EXPECT_EQ(w.count(row.id, kind::kBudgetExceeded), row.depth == 2 ? 1u : 0u);
+    if (row.depth != 2) continue;
+    Json over = w.payload(row.id, kind::kBudgetExceeded);
+    EXPECT_EQ(over.dump(),
+              R"({"budget":"depth","scope":"tree","effect":"refused","limit":"2","used":"3"})");
+    EXPECT_EQ(w.payload(row.id, kind::kChildEnded).get_string("reason"), "refused");
+    EXPECT_EQ(row.spent.spawns, 0) << "a refused child is none";
+  }
+}
+
 TEST(Tree, ACancelGoesDownwards) {
   Tree w;
   w.road.think = 60s;
