@@ -126,6 +126,7 @@ constexpr PayloadField kPayloadFields[] = {
     {"budget.settled", "cost_usd", Type::kMoney, Need::kOptional},
     {"budget.settled", "tokens", Type::kCount, Need::kOptional},
     {"budget.settled", "time_ms", Type::kCount, Need::kOptional},
+    {"budget.settled", "step_tokens", Type::kCount, Need::kOptional},
     {"budget.settled", "estimated", Type::kBool, Need::kOptional},
     {"budget.exceeded", "budget", Type::kNonempty, Need::kAlways},
     {"budget.exceeded", "limit", Type::kString, Need::kOptional},

@@ -87,8 +87,9 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
 
 Result<void> on_settled(State& state, const Event& event, const Json& payload) {
   // A settlement stands by itself: the session may have ended while the call was under way.
-  state.tokens += payload.get_int("tokens").value_or(0);
-  state.step.tokens += payload.get_int("tokens").value_or(0);
+  const int64_t tokens = payload.get_int("tokens").value_or(0);
+  state.tokens += tokens;
+  state.step.tokens += payload.get_int("step_tokens").value_or(tokens);
   state.cost += money(payload, "cost_usd");
   state.reservation = Reservation();
   return {};

@@ -112,7 +112,7 @@ struct Extension {
 
 /// What the current step has used, and what it was granted beyond the agent's step budget.
 struct StepUse {
-  int64_t tokens = 0;  // settled in this step
+  int64_t tokens = 0;  // settled in this step; of an attempt that was lost its input only
   int64_t tokens_granted = 0;
   Duration time_granted{};
   /// When the step began: the time of its model.call. Paused time does not count.
