@@ -67,5 +67,38 @@ TEST(LostCall, AStepOutlivesACrashThoughAllOfItWasReserved) {
   EXPECT_EQ(w.state(id).tokens, 1015) << "the tree's books have it in full";
 }
 
+TEST(Cut, MoneyOfTheTreeThatCutAnAnswerIsSaidAndRaised) {
+  World w;
+  w.road.price_output = Money::from_pico_usd(1'000'000'000);  // 0.001 a token
+  w.road.answer = [&w](const contract::ChatRequest& r) -> Result<Message> {
+    w.road.output_tokens = std::min<int64_t>(900, r.max_tokens.value_or(900));
+    return say("long");
+  };
+  SessionId id = w.create(budgeted(R"("tree":{"cost_usd":"0.5"})"), "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).reason, "budget");
+  EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).dump(),
+            R"({"budget":"money","scope":"tree","effect":"cut","limit":"0.5","used":"0.5"})");
+  ExtensionDecision more;
+  more.budget = "tree";
+  more.cost = Money::from_usd(1);
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).messages.back().text(), "long");
+  EXPECT_EQ(w.state(id).cost.usd(), "1.4");
+}
+
+TEST(Cut, AStepThatLeavesLessThanTheTreeIsTheOneThatCuts) {
+  World w;
+  w.road.output_tokens = 900;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("long"); };
+  SessionId id =
+      w.create(budgeted(R"("step_budget":{"tokens":1000},"tree":{"tokens":5000})"), "go");
+  w.loop.run_for(60s);
+  Json over = w.payload(id, kind::kBudgetExceeded);
+  EXPECT_EQ(over.get_string("scope"), "step");
+  EXPECT_EQ(over.get_string("limit"), "1000");
+}
+
 }  // namespace
 }  // namespace drover::session

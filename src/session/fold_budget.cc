@@ -81,6 +81,15 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
   state.reservation.tokens = payload.get_int("tokens").value_or(0);
   state.reservation.cost = money(payload, "cost_usd");
   state.reservation.output_tokens = payload.get_int("output_tokens");
+  state.reservation.clamp.reset();
+  if (state.reservation.output_tokens) {
+    // Earlier programs did not say whose limit it was: their answers were cut by the step's.
+    OverBudget clamp{"tokens", "step", ""};
+    if (auto budget = payload.get_string("budget")) clamp.budget = *budget;
+    if (auto scope = payload.get_string("scope")) clamp.scope = *scope;
+    if (auto limit = payload.get_string("limit")) clamp.limit = *limit;
+    state.reservation.clamp = std::move(clamp);
+  }
   state.reservation.open = true;
   return {};
 }

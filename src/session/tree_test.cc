@@ -295,6 +295,43 @@ TEST(Tree, OneBudgetForTheTree) {
   EXPECT_EQ(w.state(id).tree.tokens, 101'000);
 }
 
+TEST(Tree, AChildThatItsTreeHasCutGoesOnWhenTheTreeHasMore) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"one"}]})";
+  w.road.input_tokens = 200;
+  auto inner = w.road.answer;
+  w.road.answer = [&w, inner](const contract::ChatRequest& r) -> Result<Message> {
+    w.road.output_tokens = r.messages[0].text() == "work" ? 5'000 : 10;
+    return inner(r);
+  };
+  SessionId id =
+      w.create(R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+               R"("end_after_answer":true,"tree":{"tokens":2000}})",
+               "go");
+  w.loop.run_for(60s);
+  SessionId child;
+  for (const store::SessionRow& row : w.rows()) {
+    if (row.id != id) child = row.id;
+  }
+  ASSERT_EQ(w.state(child).reason, "budget");
+  Json reserved = w.payload(child, kind::kBudgetReserved);
+  EXPECT_EQ(reserved.get_string("scope"), "tree");
+  Json over = w.payload(child, kind::kBudgetExceeded);
+  EXPECT_EQ(over.get_string("budget"), "tokens");
+  EXPECT_EQ(over.get_string("scope"), "tree");
+  EXPECT_EQ(over.get_string("effect"), "cut");
+  EXPECT_EQ(over.get_string("limit"), "2000");
+  EXPECT_EQ(w.payload(child, kind::kModelResult).find("error")->get_string("reason"),
+            "tree_budget");
+  ExtensionDecision more;
+  more.budget = "tree";
+  more.tokens = 100'000;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_NE(w.state(id).messages.back().text().find("did one"), std::string::npos);
+}
+
 /// A root that is given more, and whose process ends before anybody is told.
 void raise_and_die(Tree& w, const SessionId& root, int64_t tokens) {
   w.loop.run_task(w.manager->stop());
