@@ -113,18 +113,20 @@ class Actor {
     uint32_t attempt = 0;
     std::string why;
   };
-  /// The step's time is over, and a worker is at it still, or none has come.
+  /// A budget's time is over, and a worker is at it still, or none has come.
   struct WorkTimeOver {
     uint64_t sequence = 0;
     uint32_t attempt = 0;
+    OverBudget budget;
   };
   struct RetryDue {};
   using Input = std::variant<Command, Finished, WorkLost, WorkTimeOver, RetryDue>;
   /// What workers may lease, until it is put down.
   struct Offered {
     WorkKey key;
-    async::Loop::TimerId timer = 0;  // ends it with the step's time
-    Duration time_granted{};         // as it was when that was set
+    async::Loop::TimerId timer = 0;  // ends it with the time of that budget
+    OverBudget budget;
+    Duration time_granted{};  // as it was when the timer was set
   };
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
@@ -220,7 +222,10 @@ class Actor {
   /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.
   Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
                         uint64_t effect = 0);
-  std::optional<Duration> step_time_left() const;
+  /// For an effect that begins now.
+  std::optional<TimeLeft> time_left() const;
+  /// How much of that budget is used, as text; "" where nothing counts it.
+  std::string used_text(const OverBudget& budget) const;
 
   // actor_effects.cc
   void start_effects();
@@ -239,7 +244,7 @@ class Actor {
                   bool ahead = false);
   void withdraw_work();
   /// Ends an offered item after so long.
-  void end_work_after(Offered& offered, Duration left);
+  void end_work_after(Offered& offered, TimeLeft time);
   void work_time_over(const WorkKey& key);
   std::string class_of_result(const Command& command) const;
   /// Nobody does this effect any more.

@@ -15,7 +15,7 @@ constexpr Duration kRetryFirst = 500ms;
 constexpr Duration kRetryMost = 30s;
 /// A timer is looked at again at least this often: the wall clock may jump.
 constexpr Duration kTimerLook = 1s;
-/// What step_time_left() says when nothing is left.
+/// What time_left() says when nothing is left.
 constexpr Duration kNoTimeLeft = 1ms;
 /// An item's end that finds the inbox full comes again.
 constexpr Duration kTimeOverAgain = 10ms;
@@ -103,9 +103,9 @@ void Actor::start_model_call() {
   task.batched = state_.model_call->batched;
   task.output_tokens_max =
       state_.planned_output_tokens ? state_.planned_output_tokens : state_.agent.output_tokens_max;
-  task.clamped = state_.reservation.output_tokens.has_value();
-  if (task.clamped) task.output_tokens_max = state_.reservation.output_tokens;
-  task.time_left = step_time_left();
+  task.clamp = state_.reservation.clamp;
+  if (task.clamp) task.output_tokens_max = state_.reservation.output_tokens;
+  task.time_left = time_left();
   effects_->spawn(do_model(turn_context(), std::move(task)));
 }
 
@@ -133,7 +133,7 @@ void Actor::start_plan() {
   task.question.set("since", state_.planned_at + 1);
   task.sequence = state_.plan->sequence;
   task.attempt = state_.plan->attempt;
-  task.time_left = step_time_left();
+  task.time_left = time_left();
   effects_->spawn(do_plan(turn_context(), std::move(task)));
 }
 
@@ -172,7 +172,7 @@ void Actor::start_tool_calls(bool ahead) {
     task.call_index = p.call_index;
     task.sequence = p.sequence;
     task.attempt = p.attempt;
-    task.time_left = step_time_left();
+    task.time_left = time_left();
     effects_->spawn(do_tool(turn_context(), std::move(task)));
   }
 }
@@ -229,7 +229,7 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   Offered& offered = offered_[sequence];
   offered.key = item.key;
   if (services_.work->offer(std::move(item))) {
-    if (auto left = step_time_left()) end_work_after(offered, *left);
+    if (auto time = time_left()) end_work_after(offered, std::move(*time));
     return;
   }
   // The queues are full: it stays pending and is offered again later.
@@ -254,10 +254,11 @@ void Actor::withdraw_work() {
   offered_.clear();
 }
 
-void Actor::end_work_after(Offered& offered, Duration left) {
+void Actor::end_work_after(Offered& offered, TimeLeft time) {
+  offered.budget = std::move(time.budget);
   offered.time_granted = state_.step.time_granted;
   std::weak_ptr<int> alive = alive_;
-  offered.timer = services_.loop->call_after(left, [this, alive, key = offered.key] {
+  offered.timer = services_.loop->call_after(time.left, [this, alive, key = offered.key] {
     if (!alive.expired()) work_time_over(key);
   });
 }
@@ -265,14 +266,21 @@ void Actor::end_work_after(Offered& offered, Duration left) {
 void Actor::work_time_over(const WorkKey& key) {
   auto it = offered_.find(key.sequence);
   if (it == offered_.end() || it->second.key != key) return;
+  Offered& offered = it->second;
   // What was granted meanwhile counts too. Not what a clock says that was put back.
-  const Duration more = state_.step.time_granted - it->second.time_granted;
-  const Duration left = std::min<Duration>(more, step_time_left().value_or(more));
-  if (left > kNoTimeLeft) return end_work_after(it->second, left);
+  const Duration more = state_.step.time_granted - offered.time_granted;
+  auto time = time_left();
+  if (time) time->left = std::min<Duration>(time->left, more);
+  if (time && time->left > kNoTimeLeft) return end_work_after(offered, std::move(*time));
   WorkTimeOver over;
   over.sequence = key.sequence;
   over.attempt = key.attempt;
-  if (!inbox_.try_send(Input(over))) end_work_after(it->second, kTimeOverAgain);
+  over.budget = offered.budget;
+  if (inbox_.try_send(Input(std::move(over)))) return;
+  TimeLeft again;
+  again.left = kTimeOverAgain;
+  again.budget = offered.budget;
+  end_work_after(offered, std::move(again));
 }
 
 void Actor::start_children() {

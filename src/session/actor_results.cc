@@ -114,10 +114,11 @@ Result<void> Actor::work_out_of_time(const WorkTimeOver& over, Batch& batch) {
   Finished finished;
   finished.sequence = over.sequence;
   finished.attempt = over.attempt;
-  finished.result.cut = "time";
+  finished.result.cut = over.budget;
   if (state_.plan && state_.plan->sequence == over.sequence) {
     finished.kind = EffectKind::kPlan;
-    Error error(Code::kDeadlineExceeded, "the step's time was over before a worker had answered");
+    Error error(Code::kDeadlineExceeded,
+                "the " + over.budget.scope + "'s time was over before a worker had answered");
     Json payload = Json::object().set("planner", state_.agent.planner.name());
     payload.set("error", error_json(error));
     finished.result.drafts.push_back(
@@ -152,7 +153,7 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   }
   for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
-  if (!finished.result.cut.empty()) return cut(finished, batch);
+  if (finished.result.cut) return cut(finished, batch);
   if (finished.kind == EffectKind::kTool) return {};
   const auto& effect = finished.kind == EffectKind::kModel ? state_.model_call : state_.plan;
   bool failed = effect.has_value();
@@ -203,26 +204,18 @@ Result<void> Actor::settle(const Finished& finished, Batch& batch) {
   return {};
 }
 
-/// A budget ended the attempt, the step's own or one of the server's: the session pauses with the
+/// A budget ended the attempt, of its step, its tree or the server: the session pauses with the
 /// effect pending.
 Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   retry_ = false;
-  if (finished.result.cut == "account") {
-    Json refused = Json::object();
-    refused.set("budget", "account").set("scope", "account").set("effect", "refused");
-    refused.set("explanation", finished.result.cut_why);
-    TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(refused), finished.sequence)));
-    return {};
-  }
-  bool time = finished.result.cut == "time";
+  const OverBudget& by = *finished.result.cut;
+  const bool account = by.scope == "account";
   Json over = Json::object();
-  over.set("budget", finished.result.cut).set("scope", "step").set("effect", "cut");
-  if (time && state_.step_time_max()) {
-    over.set("limit", format_duration(*state_.step_time_max()));
-  } else if (!time && state_.step_tokens_max()) {
-    over.set("limit", std::to_string(*state_.step_tokens_max()));
-    over.set("used", std::to_string(state_.step.tokens));
-  }
+  over.set("budget", by.budget).set("scope", by.scope).set("effect", account ? "refused" : "cut");
+  if (account) over.set("explanation", finished.result.cut_why);
+  if (!by.limit.empty()) over.set("limit", by.limit);
+  std::string used = used_text(by);
+  if (!used.empty()) over.set("used", std::move(used));
   TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), finished.sequence)));
   return {};
 }

@@ -47,7 +47,7 @@ TEST(Snapshot, AStateReadsBackAfterEveryEvent) {
   };
   SessionId id = w.create(
       R"({"name":"a","instructions":"be","models":["m"],"tools":["fake"],"approvals":["refund"],)"
-      R"("builtins":["sleep","spawn","request_extension"],"step_budget":{"tokens":100000}})",
+      R"("builtins":["sleep","spawn","request_extension"],"step_budget":{"tokens":5000}})",
       "go");
   w.loop.run_for(5s);
   Resolution yes;
