@@ -35,7 +35,8 @@ export interface Event {
   payload?: { [name: string]: Json };
 }
 
-export type Task = { agent?: string; message: string };
+/** `budget`: what the child may use of its tree's; it pauses when it is exceeded. */
+export type Task = { agent?: string; message: string; budget?: { tokens?: number; time_s?: number } };
 
 /** What a step needs of the endpoint that serves it; one of which it is not known is not used. */
 export type Needs = {
@@ -70,7 +71,7 @@ export interface PlanRequest {
   events: Event[];
   waits: { [name: string]: Json }[];
   children: { [name: string]: Json }[];
-  budget: { step?: { [name: string]: Json }; tree?: { [name: string]: Json } };
+  budget: { step?: { [name: string]: Json }; subtask?: { tokens?: number; time_s?: number }; tree?: { [name: string]: Json } };
 }
 
 interface Leased {

@@ -3,10 +3,11 @@
 // their agent, and to stop at once.
 //
 //   POST /v1/sessions/{id}/signals/{name}   any JSON, or nothing
-//   POST /v1/sessions/{id}/budget           {"budget": "tree" | "session" | "step", "tokens",
-//                                            "time_s", "cost_usd", "steps", "spawns",
-//                                            "explanation"}; or {"budget": "account"}: one that a
-//                                            budget of the server had stopped tries again
+//   POST /v1/sessions/{id}/budget           {"budget": "tree" | "session" | "subtask" |
+//                                            "step", "tokens", "time_s", "cost_usd", "steps",
+//                                            "spawns", "explanation"}; or {"budget": "account"}:
+//                                            one that a budget of the server had stopped tries
+//                                            again
 //   POST /v1/sessions/{id}/move             {"version": "2", "explanation": "…"}
 //   POST /v1/agents/{name}/move             {"from": "1", "to": "2", "explanation": "…"}: all open
 //                                           sessions of that version

@@ -4,8 +4,8 @@
 // was decided. After a failed commit it forgets its state and loads the journal again.
 //
 // actor.cc: its rounds and its journal. actor_inbox.cc: what arrives, and commands.
-// actor_budget.cc: what an intent may use. actor_effects.cc: what is started. actor_results.cc:
-// what comes of it.
+// actor_budget.cc, actor_subtask.cc: what an intent may use. actor_effects.cc: what is started.
+// actor_results.cc: what comes of it.
 //
 // Loop thread only; run() is one task in the manager's scope and ends when the session has ended
 // or was idle for a while.
@@ -126,7 +126,7 @@ class Actor {
     WorkKey key;
     async::Loop::TimerId timer = 0;  // ends it with the time of that budget
     OverBudget budget;
-    Duration time_granted{};  // as it was when the timer was set
+    Duration time_given{};  // as it was when the timer was set
   };
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
@@ -222,10 +222,22 @@ class Actor {
   /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.
   Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
                         uint64_t effect = 0);
-  /// For an effect that begins now.
-  std::optional<TimeLeft> time_left() const;
+  std::optional<TimeLeft> step_time_left() const;
   /// How much of that budget is used, as text; "" where nothing counts it.
   std::string used_text(const OverBudget& budget) const;
+
+  // actor_subtask.cc
+  /// For an effect that begins now: what its step and its subtask leave.
+  std::optional<TimeLeft> time_left() const;
+  /// All that its step and its subtask were given, to see what was granted meanwhile.
+  Duration time_given() const;
+  /// How long it has been at it, without what budgets had stopped it.
+  Duration subtask_age() const;
+  std::optional<Shortage> subtask_lacks(int64_t tokens) const;
+  /// Whether its own budget has room for so many tokens, and time; if not, it says so and pauses.
+  Result<bool> within_subtask(int64_t tokens, Batch& batch, uint64_t effect = 0);
+  void share_subtask(Draft& spawn) const;
+  std::string subtask_used(const OverBudget& budget) const;
 
   // actor_effects.cc
   void start_effects();

@@ -68,7 +68,8 @@ bool Actor::step_allowed() {
   TreeUse more;
   more.steps = 1;
   count_in_pool();
-  return state_.steps < state_.agent.steps_max && !state_.over_budget && !tree_lacks(more);
+  return state_.steps < state_.agent.steps_max && !state_.over_budget && !tree_lacks(more) &&
+         !subtask_lacks(0);
 }
 
 /// The raise is in the root's journal, ours is only told: by whoever made it, or by nobody when the
@@ -115,7 +116,7 @@ Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
     TRY_VOID(exceeded(batch, *shortage, "tree"));
     return false;
   }
-  return true;
+  return within_subtask(0, batch);
 }
 
 Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
@@ -145,6 +146,12 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
       return false;
     }
   }
+  if (auto own = state_.subtask.tokens) {
+    output.narrow(*own - use_of(state_).tokens - input,
+                  OverBudget{"tokens", "subtask", std::to_string(*own)});
+  }
+  TRY(bool within, within_subtask(input + least, batch, draft.causation));
+  if (!within) return false;
   const TreeLimits& tree = tree_limits();
   output.narrow(tree.tokens - tree_used().tokens - input,
                 OverBudget{"tokens", "tree", limit_text(tree, "tokens")});
@@ -184,6 +191,9 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
 }
 
 Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
+  TRY(bool within, within_subtask(1, batch));
+  if (!within) return false;
+  share_subtask(draft);
   count_in_pool();
   TreeUse more;
   more.spawns = 1;
@@ -225,7 +235,7 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   return true;
 }
 
-std::optional<TimeLeft> Actor::time_left() const {
+std::optional<TimeLeft> Actor::step_time_left() const {
   auto most = state_.step_time_max();
   if (!most) return std::nullopt;
   Duration used = services_.loop->wall() - state_.step.started - state_.step.paused;
@@ -239,6 +249,7 @@ std::optional<TimeLeft> Actor::time_left() const {
 std::string Actor::used_text(const OverBudget& budget) const {
   const bool tokens = budget.budget == "tokens";
   if (budget.scope == "step") return tokens ? std::to_string(state_.step.tokens) : "";
+  if (budget.scope == "subtask") return subtask_used(budget);
   if (budget.scope != "tree") return "";
   if (tokens) return std::to_string(tree_used().tokens);
   if (budget.budget == "money") return tree_used().cost.usd();

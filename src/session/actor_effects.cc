@@ -256,7 +256,7 @@ void Actor::withdraw_work() {
 
 void Actor::end_work_after(Offered& offered, TimeLeft time) {
   offered.budget = std::move(time.budget);
-  offered.time_granted = state_.step.time_granted;
+  offered.time_given = time_given();
   std::weak_ptr<int> alive = alive_;
   offered.timer = services_.loop->call_after(time.left, [this, alive, key = offered.key] {
     if (!alive.expired()) work_time_over(key);
@@ -268,7 +268,7 @@ void Actor::work_time_over(const WorkKey& key) {
   if (it == offered_.end() || it->second.key != key) return;
   Offered& offered = it->second;
   // What was granted meanwhile counts too. Not what a clock says that was put back.
-  const Duration more = state_.step.time_granted - offered.time_granted;
+  const Duration more = time_given() - offered.time_given;
   auto time = time_left();
   if (time) time->left = std::min<Duration>(time->left, more);
   if (time && time->left > kNoTimeLeft) return end_work_after(offered, std::move(*time));

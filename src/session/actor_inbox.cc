@@ -224,6 +224,9 @@ Result<uint64_t> Actor::extension(Command& command, Batch& batch) {
                              ": raise that (`drover session budget`)"
                        : "no budget has stopped it",
                    "not_open");
+  } else if (command.payload.get_string("budget") == "subtask" && !state_.subtask.set()) {
+    return refused("it has no budget of its own: raise that of its step, its session or its tree",
+                   "not_open");
   } else {
     command.payload.set("request_id", "raise" + std::to_string(state_.last_sequence + 1));
   }

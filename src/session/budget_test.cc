@@ -210,7 +210,7 @@ TEST(Budget, ADecisionThatMakesNoSenseIsRefused) {
   EXPECT_NE(refused(d).find("at most"), std::string::npos);
   d.tokens = 5;
   d.budget = "patience";
-  EXPECT_NE(refused(d).find("step, session, tree or account"), std::string::npos);
+  EXPECT_NE(refused(d).find("step, subtask, session, tree or account"), std::string::npos);
   d.budget = "step";
   d.granted = false;
   EXPECT_NE(refused(d).find("name the request"), std::string::npos);

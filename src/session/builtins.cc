@@ -28,7 +28,9 @@ constexpr Builtin kBuiltins[] = {
      "Give tasks to child agents that work side by side, and wait for their results.",
      R"({"type":"object","properties":{"tasks":{"type":"array","minItems":1,"items":{"type":)"
      R"("object","properties":{"agent":{"type":"string","description":"Name of an agent; absent: )"
-     R"(one like yourself"},"message":{"type":"string"}},"required":["message"]}},"wait":{)"
+     R"(one like yourself"},"message":{"type":"string"},"budget":{"type":"object","description":)"
+     R"("The most that it may use","properties":{"tokens":{"type":"integer","minimum":1},"time_s":)"
+     R"({"type":"number","exclusiveMinimum":0}}}},"required":["message"]}},"wait":{)"
      R"("description":"all, any, or how many results to wait for"}},"required":["tasks"]})"},
     {"request_extension", kExtensionTool,
      "Ask for more tokens or time than your step budget before you need them, saying why.",
@@ -127,6 +129,12 @@ std::vector<contract::ToolDefinition> builtin_definitions(const AgentSpec& agent
 Result<ChildGroup> spawn_group(std::string_view arguments) {
   TRY(Json body, read_arguments(arguments));
   return plan_group(body);
+}
+
+Result<void> check_spawn(std::string_view arguments) {
+  auto body = read_arguments(arguments);
+  if (!body) return {};  // spawn_group() says so
+  return check_task_budgets(*body);
 }
 
 Result<BuiltinStep> builtin_step(const PendingToolCall& call, WallTime now) {

@@ -30,6 +30,9 @@ std::vector<contract::ToolDefinition> builtin_definitions(const AgentSpec& agent
 
 /// The children that a drover_spawn call asks for.
 Result<ChildGroup> spawn_group(std::string_view arguments);
+/// Whether the budgets of its tasks can be read. Asked before the call is written down: what a
+/// journal holds was taken once.
+Result<void> check_spawn(std::string_view arguments);
 /// What follows the tool.call of another built-in: the payload of a wait.started or of a
 /// budget.extension_requested. `now` is the time of the last event.
 struct BuiltinStep {

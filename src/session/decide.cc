@@ -118,6 +118,7 @@ void spawn_children(const State& state, Drafts& out) {
       if (group.call_index) payload.set("call_index", *group.call_index);
       payload.set("agent", task.agent.empty() ? state.agent.name : task.agent);
       payload.set("task", task.message);
+      if (task.budget.set()) payload.set("budget", task.budget.to_json());
       out.push_back(system_draft(kind::kChildSpawned, std::move(payload)));
     }
   }
@@ -174,6 +175,10 @@ void begin_call(const State& state, const PendingToolCall& call, size_t position
   Json payload = call_payload(call, position);
   if (is_builtin_tool(state.agent, call.call.name)) {
     payload.set("executor", kBuiltinExecutor);
+    if (call.call.name == kSpawnTool) {
+      auto checked = check_spawn(call.call.arguments);
+      if (!checked) payload.set("refused", checked.error().message);
+    }
     bool deep = call.call.name == kSpawnTool && state.depth >= state.tree.depth;
     if (deep) {
       Json over = Json::object();

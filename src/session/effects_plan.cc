@@ -46,6 +46,7 @@ Json budget_json(const State& state) {
   session.set("tokens", state.tokens).set("cost_usd", state.cost.usd());
   Json out = Json::object();
   out.set("step", std::move(step)).set("session", std::move(session));
+  if (state.subtask.set()) out.set("subtask", state.subtask.to_json());
   out.set("tree", state.tree.to_json());
   if (state.over_budget) {
     out.set("exceeded", Json::object()

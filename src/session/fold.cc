@@ -71,6 +71,7 @@ Result<void> on_started(State& state, const Event& event, const Json& payload) {
   if (const Json* tree = payload.find("tree")) {
     TRY(state.tree, TreeLimits::from_json(*tree, "tree"));
   }
+  state.subtask = SubtaskBudget::of(payload);
   if (const Json* labels = payload.find("labels")) state.labels = *labels;
   if (!state.agent.instructions.empty()) {
     state.messages.push_back(Message::of_text(contract::Role::kSystem, state.agent.instructions));
@@ -251,6 +252,17 @@ void settle_status(State& state, const Event& event) {
   }
 }
 
+/// How long budgets have stopped it.
+void settle_stopped(State& state, const Event& event) {
+  if (state.over_budget.has_value() == state.stopped_since.has_value()) return;
+  if (state.over_budget) {
+    state.stopped_since = event.time;
+  } else {
+    state.stopped += event.time - *state.stopped_since;
+    state.stopped_since.reset();
+  }
+}
+
 /// A plan whose effects are all done is followed by the next question to the planner.
 void settle_plan(State& state) {
   if (!state.plan_running) return;
@@ -291,6 +303,7 @@ Result<void> fold(State& state, const Event& event, const Json& payload) {
     }
   }
   work_told(state, event);
+  settle_stopped(state, event);
   settle_plan(state);
   settle_status(state, event);
   state.last_sequence = event.sequence;

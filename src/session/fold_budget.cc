@@ -47,6 +47,11 @@ void raise(State& state, const Json& payload, bool tree) {
 void grant(State& state, const Json& payload) {
   std::string_view budget = payload.get_string("budget").value_or("step");
   if (budget == "tree" || budget == "session") return raise(state, payload, budget == "tree");
+  if (budget == "subtask") {
+    if (state.subtask.tokens) *state.subtask.tokens += payload.get_int("tokens").value_or(0);
+    if (state.subtask.time) *state.subtask.time += millis(payload, "time_ms");
+    return;
+  }
   if (budget == "account") return;  // it is kept elsewhere: the session tries again
   int64_t tokens = payload.get_int("tokens").value_or(0);
   Duration time = millis(payload, "time_ms");

@@ -57,6 +57,7 @@ Result<void> on_child_spawned(State& state, const Event& event, const Json& payl
       task.sequence = event.sequence;
       task.child = SessionId(payload.get_text("child"));
       if (const Json* spec = payload.find("spec")) task.spec = *spec;
+      if (payload.find("budget") != nullptr) task.budget = SubtaskBudget::of(payload);
       ++state.spawns;
       return {};
     }

@@ -31,8 +31,13 @@ void count_usage(State& state, const Json& payload) {
 }
 
 /// A call of a built-in tool begins: what it waits for follows from its arguments.
-void begin_builtin(State& state, PendingToolCall& call) {
+void begin_builtin(State& state, PendingToolCall& call, const Json& payload) {
   if (call.call.name != kSpawnTool) return;  // the others wait by an event of their own
+  if (auto refused = payload.get_string("refused")) {
+    call.ready = call.is_error = true;
+    call.content = "Error: " + std::string(*refused);
+    return;
+  }
   auto group = spawn_group(call.call.arguments);
   if (!group || state.depth >= state.tree.depth) {
     call.ready = true;
@@ -132,7 +137,7 @@ Result<void> on_tool_call(State& state, const Event& event, const Json& payload)
   pending.sequence = event.sequence;
   pending.executor = payload.get_text("executor");
   if (auto arguments = payload.get_string("arguments")) pending.call.arguments = *arguments;
-  if (pending.executor == kBuiltinExecutor) begin_builtin(state, pending);
+  if (pending.executor == kBuiltinExecutor) begin_builtin(state, pending, payload);
   if (pending.on_worker()) work_begun(state, event, false);
   return {};
 }

@@ -54,8 +54,9 @@ struct Resolution {
 struct ExtensionDecision {
   std::string request_id;
   bool granted = true;
-  /// "step", "session" (steps), "tree", or "account": a budget of the server had stopped it, and it
-  /// tries again. A request is always of the step.
+  /// "step", "subtask" (what its parent gave it: tokens and time), "session" (steps), "tree", or
+  /// "account": a budget of the server had stopped it, and it tries again. A request is always of
+  /// the step.
   std::string budget = "step";
   std::optional<int64_t> tokens;
   std::optional<Duration> time;

@@ -1,5 +1,7 @@
 // Steering sessions from outside: approvals, signals, budgets, versions, kills.
 
+#include <algorithm>
+
 #include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
@@ -52,8 +54,9 @@ Result<void> check_decision(const ExtensionDecision& d) {
                 "a budget of the server is raised in its configuration or on its key; without "
                 "amounts the session tries again");
   }
-  if (d.budget != "step" && d.budget != "session" && d.budget != "tree" && d.budget != "account") {
-    return fail(Code::kInvalidArgument, "'budget' must be step, session, tree or account");
+  constexpr std::string_view kBudgets[] = {"step", "subtask", "session", "tree", "account"};
+  if (std::find(std::begin(kBudgets), std::end(kBudgets), d.budget) == std::end(kBudgets)) {
+    return fail(Code::kInvalidArgument, "'budget' must be step, subtask, session, tree or account");
   }
   bool negative = d.tokens.value_or(0) < 0 || d.steps.value_or(0) < 0 || d.spawns.value_or(0) < 0 ||
                   d.time.value_or(Duration{}) < Duration{} || d.cost.value_or(Money()) < Money();

@@ -36,6 +36,7 @@ Command start_of(const State& parent, const ChildTask& task) {
   c.payload.set("root", parent.root.str()).set("parent", parent.id.str());
   c.payload.set("parent_sequence", task.sequence).set("depth", parent.depth + 1);
   c.payload.set("tree", parent.tree.to_json());
+  if (task.budget.set()) c.payload.set("budget", task.budget.to_json());
   c.payload.set("message",
                 contract::to_json(contract::Message::of_text(contract::Role::kUser, task.message)));
   return c;

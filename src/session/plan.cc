@@ -160,8 +160,10 @@ Result<void> check_new_plan(const Json& plan) {
   TRY_VOID(check_plan(plan));
   const Json::Array& effects = *plan.find("effects")->array_items();
   for (size_t i = 0; i < effects.size(); ++i) {
-    if (effects[i].get_string("kind") != "model_call") continue;
-    auto known = check_model_call_members(effects[i]);
+    const std::string_view kind = effects[i].get_string("kind").value_or("");
+    Result<void> known;
+    if (kind == "model_call") known = check_model_call_members(effects[i]);
+    if (kind == "spawn") known = check_task_budgets(effects[i]);
     if (!known) return bad_plan("effect " + std::to_string(i + 1) + ": " + known.error().message);
   }
   return {};
@@ -195,9 +197,10 @@ Result<ChildGroup> plan_group(const Json& body) {
     } else {
       task.agent = item.get_text("agent");
       task.message = item.get_text("message");
+      task.budget = SubtaskBudget::of(item);
     }
     if (task.message.empty())
-      return bad_plan("a task is a text or an object with 'message' (and 'agent')");
+      return bad_plan("a task is a text or an object with 'message' (and 'agent', 'budget')");
     group.tasks.push_back(std::move(task));
   }
   group.needed = group.tasks.size();

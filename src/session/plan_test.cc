@@ -232,6 +232,17 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   const char* misspelt = R"([{"kind":"model_call","need":{"attested":"aws-nitro"}}])";
   EXPECT_NE(refused(misspelt).find("effect 1: unknown member 'need'"), std::string::npos);
   EXPECT_TRUE(check_plan(effects(misspelt))) << "what a journal holds was taken once";
+  for (std::string_view budget : {"5", "[]", "{}", R"({"token":5})", R"({"tokens":0})",
+                                  R"({"tokens":1e30})", R"({"time_s":0})", R"({"time_s":1e12})",
+                                  R"({"tokens":5,"time_s":"long"})", R"({"tokens":null})"}) {
+    std::string spawn = R"([{"kind":"spawn","tasks":["x",{"message":"y","budget":)";
+    spawn += std::string(budget) + "}]}]";
+    EXPECT_NE(refused(spawn).find("effect 1: "), std::string::npos) << budget;
+    EXPECT_TRUE(check_plan(effects(spawn))) << "what a journal holds was taken once";
+  }
+  EXPECT_EQ(refused(R"([{"kind":"spawn","tasks":[{"message":"y","budget":{"tokens":5}},)"
+                    R"({"message":"z","budget":{"time_s":0.5}},{"message":"z","budget":null}]}])"),
+            "taken");
   EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }

@@ -219,6 +219,7 @@ Json task_json(const ChildTask& t) {
   put(out, "index", t.index);
   put(out, "agent", t.agent);
   put(out, "message", t.message);
+  if (t.budget.set()) out.set("budget", t.budget.to_json());
   put(out, "child", t.child.str());
   put(out, "sequence", t.sequence);
   put(out, "ended", t.ended);
@@ -233,6 +234,7 @@ ChildTask task_of(const Json& in) {
   out.index = count(in, "index");
   out.agent = in.get_text("agent");
   out.message = in.get_text("message");
+  out.budget = SubtaskBudget::of(in);
   out.child = SessionId(in.get_text("child"));
   out.sequence = count(in, "sequence");
   out.ended = flag(in, "ended");
@@ -381,6 +383,8 @@ void put_rest(Json& out, const State& s) {
   put_list(out, "extensions", s.extensions, extension_json);
   out.set("step", step_json(s.step));
   if (s.over_budget) out.set("over_budget", over_json(*s.over_budget));
+  put(out, "stopped_since", s.stopped_since);
+  put(out, "stopped", s.stopped);
   if (s.standing.level > 0) {
     Json standing = Json::object();
     put(standing, "level", s.standing.level);
@@ -423,6 +427,8 @@ void take_rest(const Json& in, State& s) {
   for (const Json& item : items(in, "extensions")) s.extensions.push_back(extension_of(item));
   s.step = step_of(any(in, "step"));
   s.over_budget = over_of(in, "over_budget");
+  if (in.find("stopped_since") != nullptr) s.stopped_since = when(in, "stopped_since");
+  s.stopped = duration(in, "stopped");
   if (const Json* standing = in.find("standing")) {
     s.standing.level = number(*standing, "level");
     s.standing.what = standing->get_text("what");
@@ -462,6 +468,8 @@ Json state_to_json(const State& s) {
   put(out, "parent_sequence", s.parent_sequence);
   put(out, "depth", s.depth);
   out.set("tree", s.tree.to_json());
+  put(out, "subtask_tokens", s.subtask.tokens);
+  if (s.subtask.time) put(out, "subtask_time", *s.subtask.time);
   out.set("status", static_cast<int64_t>(s.status));
   put(out, "reason", s.reason);
   put(out, "result", s.result);
@@ -485,6 +493,8 @@ Result<State> state_from_json(const Json& in) {
   s.parent_sequence = count(in, "parent_sequence");
   s.depth = number(in, "depth");
   TRY(s.tree, TreeLimits::from_json(any(in, "tree"), "tree"));
+  s.subtask.tokens = in.get_int("subtask_tokens");
+  if (auto time = in.get_int("subtask_time")) s.subtask.time = Duration(*time);
   int64_t status = number(in, "status");
   if (status < 0 || status > static_cast<int64_t>(Status::kEnded)) {
     return fail(Code::kDataLoss, "a snapshot with an unknown status");

@@ -35,7 +35,8 @@ TEST(Snapshot, AStateReadsBackAfterEveryEvent) {
       case 0:
         return call_tools({"t", "refund"});
       case 1:
-        return call_tool("drover_spawn", R"({"tasks":[{"agent":"worker","message":"x"}]})");
+        return call_tool("drover_spawn", R"({"tasks":[{"agent":"worker","message":"x","budget":)"
+                                         R"({"tokens":9000,"time_s":1.5}}]})");
       case 2:
         return call_tool("drover_sleep", R"({"seconds":5})");
       case 3:
@@ -58,6 +59,9 @@ TEST(Snapshot, AStateReadsBackAfterEveryEvent) {
   ASSERT_TRUE(w.loop.run_task(w.manager->signal(w.ctx, w.who, id, "s", Json(1))));
   w.loop.run_for(60s);
   compare(w.events(id));
+  SessionId child(w.payload(id, contract::kind::kChildSpawned).get_text("child"));
+  EXPECT_EQ(w.state(child).subtask.tokens, 9000);
+  compare(w.events(child));
 }
 
 TEST(Snapshot, ALongSessionIsTakenUpFromOne) {

@@ -19,6 +19,7 @@
 #include "session/agent.h"
 #include "session/draft.h"
 #include "session/prompt_tally.h"
+#include "session/subtask.h"
 
 namespace drover::session {
 
@@ -40,7 +41,7 @@ struct PendingEffect {
 /// held to, and cut by.
 struct OverBudget {
   std::string budget;  // "steps", "tokens", "money", "time"
-  std::string scope;   // "step", "tree", "account"
+  std::string scope;   // "step", "subtask", "tree", "account"
   std::string limit;   // as it was then; "" where nothing says
 };
 
@@ -111,6 +112,7 @@ struct ChildTask {
   uint64_t index = 0;  // among all tasks of the session, from 0
   std::string agent;   // "": the parent's own
   std::string message;
+  SubtaskBudget budget;  // as it was given; once spawned as the child has it
   SessionId child;
   uint64_t sequence = 0;  // of its child.spawned; 0: waits for a place
   bool ended = false;
@@ -183,6 +185,7 @@ struct State {
   int64_t depth = 0;
   /// What the tree may use: of the root, raises included; for a child as it was at its start.
   TreeLimits tree;
+  SubtaskBudget subtask;  // its own, raises included; for a child that was given one
   Status status = Status::kNew;
   /// What it waits for ("message", "limit", "model", "timer", …), or why it ended.
   std::string reason;
@@ -221,6 +224,9 @@ struct State {
   std::vector<Extension> extensions;  // undecided
   StepUse step;
   std::optional<OverBudget> over_budget;
+  /// Since when that has stopped it, and how long earlier ones had.
+  std::optional<WallTime> stopped_since;
+  Duration stopped{};
   Standing standing;
   /// Where the session's scratch data lies, as of the last placement; "": in this server's own
   /// store, where it began.

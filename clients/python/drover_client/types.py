@@ -69,9 +69,17 @@ Wait = TypedDict("Wait", {
 })
 
 
+class TaskBudget(TypedDict):
+    """What the child may use of its tree's budget; it pauses when it is exceeded."""
+
+    tokens: NotRequired[int]
+    time_s: NotRequired[float]
+
+
 class Task(TypedDict):
     agent: NotRequired[str]
     message: str
+    budget: NotRequired[TaskBudget]
 
 
 class Spawn(TypedDict):
@@ -116,7 +124,7 @@ class PlanRequest(TypedDict):
     events: list[Event]
     waits: list[dict[str, Any]]
     children: list[dict[str, Any]]
-    budget: dict[str, Any]  # "step", "tree"
+    budget: dict[str, Any]  # "step", "subtask", "tree"
 
 
 class Item(TypedDict):

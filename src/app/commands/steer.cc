@@ -255,7 +255,7 @@ Command session_budget_command() {
       "session budget", "Raise a budget; sessions that it had stopped go on",
       "Example: drover session budget ses_01KAR… --cost 20 --tokens 500000 --why 'go on'",
       {steered()},
-      {{"--of", "WHAT", "tree, session (steps) or step", "tree"},
+      {{"--of", "WHAT", "tree, session (steps), subtask (what its parent gave it) or step", "tree"},
        {"--tokens", "N", "more tokens", ""},
        {"--cost", "USD", "more money", ""},
        {"--time", "TIME", "more time, such as 2h", ""},

@@ -1,0 +1,67 @@
+// What a subtask may use: its own budget, beside its step's and its tree's (session/subtask.h).
+
+#include <algorithm>
+
+#include "session/actor.h"
+
+namespace drover::session {
+
+Duration Actor::subtask_age() const {
+  const WallTime now = services_.loop->wall();
+  Duration age = now - state_.started - state_.stopped;
+  if (state_.stopped_since) age -= now - *state_.stopped_since;
+  return std::max<Duration>(age, Duration{});
+}
+
+std::optional<Shortage> Actor::subtask_lacks(int64_t tokens) const {
+  const SubtaskBudget& budget = state_.subtask;
+  const int64_t used = use_of(state_).tokens;
+  if (budget.tokens && tokens > 0 && used + tokens > *budget.tokens) {
+    return Shortage{"tokens", std::to_string(*budget.tokens), std::to_string(used)};
+  }
+  if (budget.time && subtask_age() >= *budget.time) {
+    return Shortage{"time", format_duration(*budget.time), format_duration(subtask_age())};
+  }
+  return std::nullopt;
+}
+
+Result<bool> Actor::within_subtask(int64_t tokens, Batch& batch, uint64_t effect) {
+  auto shortage = subtask_lacks(tokens);
+  if (!shortage) return true;
+  TRY_VOID(exceeded(batch, *shortage, "subtask", effect));
+  return false;
+}
+
+/// To hand a task on makes its budget no larger.
+void Actor::share_subtask(Draft& spawn) const {
+  const SubtaskBudget& own = state_.subtask;
+  SubtaskBudget given = SubtaskBudget::of(spawn.payload);
+  if (own.tokens) {
+    const int64_t left = *own.tokens - use_of(state_).tokens;
+    given.tokens = std::min(given.tokens.value_or(left), left);
+  }
+  if (own.time) {
+    const Duration left = *own.time - subtask_age();
+    given.time = std::min<Duration>(given.time.value_or(left), left);
+  }
+  if (given.set()) spawn.payload.set("budget", given.to_json());
+}
+
+std::optional<TimeLeft> Actor::time_left() const {
+  std::optional<TimeLeft> step = step_time_left();
+  if (!state_.subtask.time) return step;
+  TimeLeft out;
+  out.budget = OverBudget{"time", "subtask", format_duration(*state_.subtask.time)};
+  out.left = std::max<Duration>(*state_.subtask.time - subtask_age(), 1ms);
+  return step && step->left <= out.left ? step : out;
+}
+
+Duration Actor::time_given() const {
+  return state_.step.time_granted + state_.subtask.time.value_or(Duration{});
+}
+
+std::string Actor::subtask_used(const OverBudget& budget) const {
+  return budget.budget == "tokens" ? std::to_string(state_.tokens) : format_duration(subtask_age());
+}
+
+}  // namespace drover::session
