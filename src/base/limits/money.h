@@ -25,6 +25,10 @@ inline constexpr int64_t kCallOutputTokensReserved = 4'096;
 /// Output tokens of an answer that are reserved at most, whatever a call states: no model makes so
 /// many, and sums stay far from what a number holds.
 inline constexpr int64_t kAnswerTokensReservedMax = 1'000'000'000;
+/// Output tokens of one answer in a second, at the most: an attempt of whose answer nothing was
+/// seen is booked at what was reserved for its output, and at no more than could be made in its
+/// time.
+inline constexpr int64_t kOutputTokensPerSecondMax = 1'000;
 /// Bytes of a prompt for one token, at the least, and tokens that come on top: what is reserved.
 inline constexpr int64_t kReservedBytesPerToken = 2;
 inline constexpr int64_t kReservedTokensMore = 64;
