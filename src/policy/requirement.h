@@ -38,7 +38,7 @@ struct Requirement {
   contract::Sensitivity sensitivity = contract::Sensitivity::kPublic;
   int residency = Traits::kUnknown;
   std::vector<std::string> purposes;
-  std::string tenant;
+  std::string tenant;  // its id; as the operator named it until that is looked up
   bool for_kind[3] = {true, true, true};  // by ThingKind
   // What a thing needs then; all of what is set.
   std::vector<std::string> certifications;  // all of them
