@@ -132,7 +132,7 @@ void ConfigReader::planner(const Json& item, const std::string& at) {
           "scheme, host and port alone: http://127.0.0.1:9000");
   }
   p.headers = references(item, at, "headers");
-  read_thing(item, at, p.origin, tell(), out_.config);
+  read_thing(item, at, url ? url->origin() : p.origin, tell(), out_.config);
   out_.config.planners.push_back(std::move(p));
 }
 

@@ -169,6 +169,7 @@ policy:
   opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 500ms, token: env:OPA_TOKEN}
 planners:
   - {queue: wards, facts: {zone: de}, data: sensitivity=internal}
+  - {origin: "HTTP://Plans.test:80/", data: sensitivity=internal}
 )");
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   ASSERT_TRUE(outcome.config.opa);
@@ -177,7 +178,9 @@ planners:
   EXPECT_EQ(outcome.config.opa->token, "env:OPA_TOKEN") << "resolved when it is used";
   EXPECT_EQ(outcome.config.things.at("queue:wards").facts.text("zone"), "de");
   EXPECT_EQ(outcome.config.things.at("queue:wards").data_class, "sensitivity=internal");
-  EXPECT_TRUE(outcome.config.planners.empty()) << "nobody is asked there";
+  EXPECT_EQ(outcome.config.things.at("http://plans.test").data_class, "sensitivity=internal")
+      << "however its origin is spelt";
+  EXPECT_EQ(outcome.config.planners.size(), 1u) << "nobody is asked at a queue";
 }
 
 TEST(ConfigPolicy, AFaultInItAddsNoneForThoseWhoNameItsClassesAndZones) {
