@@ -282,7 +282,7 @@ std::vector<EvidenceNeed> Case::evidence() const {
   for (const Requirement* r : requirements_) {
     if (!r->evidence.kind.empty()) out.push_back(r->evidence);
   }
-  if (!ask_.needs.evidence.kind.empty()) out.push_back(ask_.needs.evidence);
+  out.insert(out.end(), ask_.needs.evidence.begin(), ask_.needs.evidence.end());
   return out;
 }
 
