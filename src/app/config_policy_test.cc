@@ -302,6 +302,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"needs: {tenancy: \"\"}", 3, "tenancy can only need 'dedicated'"},
         Wrong{"needs: {attestation: [aws-nitro], max_age: 1h}", 3, "attestation must be a text"},
         Wrong{"needs: {attestation: aws-nitro, max_age: [1h]}", 3, "max_age must be a text"},
+        Wrong{"needs: {attestation: aws-nitro, max_age: 2s}", 3, "max_age must be at least 10"},
         Wrong{"needs: {zone: de, max_age: 1h}", 3, "max_age says how old"},
         Wrong{"needs: {sovereignty: [2]}", 3, "sovereignty must be a number"},
         Wrong{"needs: {sovereignty: -1}", 3, "sovereignty must be a number"},

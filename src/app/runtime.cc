@@ -313,7 +313,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
   background_->spawn(retry_refused(background_->context()));
-  evidence_->set_endpoints(config_.attested);
+  evidence_->set_endpoints(config_.attested, wanted_evidence(config_));
   if (scratch_ != nullptr) CO_TRY_VOID(co_await scratch_->open(ctx));
   if (!options_.recover) co_return size_t{0};
   std::function<void(const store::Removed&)> tell = [this](const auto& r) { audit_expired(r); };
@@ -368,7 +368,7 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   effects_->guard().set_things(config.things);
   road_->configure(std::move(settings));
   planner_->set_origins(std::move(origins));
-  evidence_->set_endpoints(config.attested);
+  evidence_->set_endpoints(config.attested, wanted_evidence(config));
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays
   config.listen_host = config_.listen_host;

@@ -147,6 +147,8 @@ class Runtime {
   Result<road::OpaOptions> opa_options(const Config& config) const;
   /// From now on this policy holds, with the external authoriser if there is one.
   void use_policy(std::shared_ptr<const policy::Policy> policy);
+  /// All evidence that the rules and the agents, deployed ones too, may ask for.
+  std::vector<policy::EvidenceNeed> wanted_evidence(const Config& config) const;
   void audit_expired(const store::Removed& removed);
   void open_batches();
   /// Sessions that a budget stopped try again with each hour, in which windows renew.

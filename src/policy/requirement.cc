@@ -4,6 +4,7 @@
 
 #include "attest/evidence.h"
 #include "base/bytes.h"
+#include "base/limits/attest.h"
 
 namespace drover::policy {
 namespace {
@@ -100,6 +101,10 @@ Result<void> read_evidence(const Json& needs, Requirement& out) {
   }
   if (out.evidence.max_age <= Duration::zero()) {
     return bad_requirement("attestation needs a max_age, such as 1h");
+  }
+  if (out.evidence.max_age < limits::kEvidenceAgeMin) {
+    return bad_requirement("max_age must be at least " + format_duration(limits::kEvidenceAgeMin) +
+                           ": younger evidence cannot be kept at hand");
   }
   out.evidence.rule = out.name;
   return {};
