@@ -37,12 +37,15 @@ export interface Event {
 
 export type Task = { agent?: string; message: string };
 
+/** A kind of evidence, or that and how old it may be. */
+export type Attested = string | { kind: string; max_age?: string };
+
 /** What a step needs of the endpoint that serves it; one of which it is not known is not used. */
 export type Needs = {
   vision?: boolean;
   context_tokens?: number;
   hardware?: string | string[];
-  attested?: string | { kind: string; max_age?: string };
+  attested?: Attested | Attested[];
 };
 
 /** What a planner may ask for. Several effects of one plan run side by side where they can. */

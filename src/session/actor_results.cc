@@ -43,7 +43,7 @@ Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error
                command.sequence);
   d.attempt = command.attempt;
   // Ignored or not, the journal holds what it says.
-  if (!plan) d.data_class = class_of_result(command);
+  d.data_class = class_of_result(command);
   return batch.add(std::move(d));
 }
 
@@ -63,6 +63,7 @@ Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   payload.set("planner", state_.agent.planner.name());
   Draft d = by(kind::kPlan, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
+  d.data_class = class_of_result(command);
   return batch.add(std::move(d));
 }
 
@@ -93,8 +94,9 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
   if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
     planned.set("planner", state_.agent.planner.name());
-    TRY(uint64_t decided, batch.add(by(kind::kPlan, std::move(planned), command.actor)));
-    (void)decided;
+    Draft decided = by(kind::kPlan, std::move(planned), command.actor);
+    decided.data_class = class_of_result(command);
+    TRY_VOID(batch.add(std::move(decided)));
   }
   return sequence;
 }
