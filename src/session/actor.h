@@ -198,6 +198,7 @@ class Actor {
   Result<bool> admit_model_call(Draft draft, Batch& batch);
   Result<bool> admit_child(Draft draft, Batch& batch);
   Result<bool> admit_step(const Draft& draft, Batch& batch);
+  Result<bool> admit_in_time(const Draft& draft, Batch& batch);
   /// Whether another step would be admitted now.
   bool step_allowed();
   /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.

@@ -231,8 +231,10 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
     (void)admitted;
   }
   if (state_.plan && !taken_up(state_.plan->sequence) && !state_.plan->exhausted()) {
-    TRY_VOID(add(batch, system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
-                                     state_.plan->attempt + 1)));
+    Draft again = system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
+                               state_.plan->attempt + 1);
+    TRY(bool admitted, admit(std::move(again), batch));
+    (void)admitted;
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
@@ -246,9 +248,10 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
           batch.add(system_draft(kind::kToolResult, std::move(payload), p.sequence, p.attempt)));
       return add_new_attempts(batch);
     }
-    TRY_VOID(add(batch,
-                 system_draft(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
-                              p.sequence, p.attempt + 1)));
+    Draft again = system_draft(kind::kToolCall, Json::object(), p.sequence, p.attempt + 1);
+    again.payload.set("index", static_cast<int64_t>(i));
+    TRY(bool admitted, admit(std::move(again), batch));
+    (void)admitted;  // each that is refused says so, and is begun by nobody
   }
   return {};
 }
