@@ -78,6 +78,12 @@ Result<void> check_extension(const Json& body) {
   return {};
 }
 
+/// What a request says that is made now; journals have some that were made before it was asked for.
+Result<void> check_new_extension(const Json& body) {
+  if (has_text(body, "expected_gain")) return {};
+  return bad_plan("a request_extension needs 'expected_gain': what the tokens or the time bring");
+}
+
 Result<void> check_model_call_members(const Json& body) {
   for (const Json::Member& m : *body.members()) {
     constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
@@ -134,6 +140,13 @@ Result<void> check_effect(std::string_view kind, const Json& body) {
                   "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
 }
 
+/// What is asked of effects from outside beside check_effect.
+Result<void> check_new_effect(std::string_view kind, const Json& body) {
+  if (kind == "model_call") return check_model_call_members(body);
+  if (kind == "request_extension") return check_new_extension(body);
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_plan(const Json& plan) {
@@ -160,9 +173,9 @@ Result<void> check_new_plan(const Json& plan) {
   TRY_VOID(check_plan(plan));
   const Json::Array& effects = *plan.find("effects")->array_items();
   for (size_t i = 0; i < effects.size(); ++i) {
-    if (effects[i].get_string("kind") != "model_call") continue;
-    auto known = check_model_call_members(effects[i]);
-    if (!known) return bad_plan("effect " + std::to_string(i + 1) + ": " + known.error().message);
+    const std::string_view kind = effects[i].get_string("kind").value_or("");
+    auto good = check_new_effect(kind, effects[i]);
+    if (!good) return bad_plan("effect " + std::to_string(i + 1) + ": " + good.error().message);
   }
   return {};
 }

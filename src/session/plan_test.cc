@@ -179,7 +179,7 @@ TEST(Plan, WaitsSpawnsAndExtensionsOfAPlan) {
           if (c.get_string("kind") == kind::kChildEnded) said.push_back("child");
         }
         return effects(R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)"
-                       R"("tokens":10}])");
+                       R"("tokens":10,"expected_gain":"g"}])");
       default:
         return effects(R"([{"kind":"end"}])");
     }
@@ -220,11 +220,24 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   for (std::string_view amount : {R"("tokens":-1)", R"("tokens":1.5)", R"("tokens":1e30)",
                                   R"("tokens":"many")", R"("time_s":-4)", R"("time_s":1e12)",
                                   R"("tokens":0,"time_s":0)", R"("tokens":5,"time_s":"long")"}) {
-    std::string ask = R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)";
+    std::string ask = R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)"
+                      R"("expected_gain":"g",)";
     EXPECT_NE(refused(ask + std::string(amount) + "}]"), "taken") << amount;
   }
   EXPECT_NE(refused(R"([{"kind":"request_extension","tokens":5}])").find("reason_code"),
             std::string::npos);
+  for (const char* key : {"reason_code", "explanation", "expected_gain"}) {
+    Json ask = Json::object().set("kind", "request_extension").set("tokens", 5);
+    ask.set("reason_code", "r").set("explanation", "e").set("expected_gain", "g");
+    EXPECT_EQ(refused("[" + ask.dump() + "]"), "taken");
+    ask.set(key, "");
+    std::string why = refused("[" + ask.dump() + "]");
+    EXPECT_NE(why.find("effect 1: a request_extension needs"), std::string::npos) << why;
+    EXPECT_NE(why.find(key), std::string::npos) << why;
+  }
+  const char* gainless =
+      R"([{"kind":"request_extension","reason_code":"r","explanation":"e","tokens":5}])";
+  EXPECT_TRUE(check_plan(effects(gainless))) << "what a journal holds was taken once";
   EXPECT_NE(refused(R"([{"kind":"model_call","output_tokens":-1}])").find("output_tokens"),
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":"m"}])").find("models"), std::string::npos);
