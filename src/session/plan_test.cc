@@ -249,6 +249,45 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
 }
 
+TEST(Plan, EachToolCallHasAnIdOfItsOwn) {
+  auto refused = [](std::string_view first, std::string_view second) {
+    std::string list = R"([{"kind":"tool_call","name":"a")" + std::string(first) +
+                       R"(},{"kind":"say","text":"x"},{"kind":"tool_call","name":"a")" +
+                       std::string(second) + "}]";
+    auto parsed = check_new_plan(effects(list));
+    EXPECT_TRUE(check_plan(effects(list))) << "what a journal holds was taken once";
+    return parsed ? std::string("taken") : parsed.error().message;
+  };
+  auto id = [](std::string text) { return R"(,"id":")" + text + R"(")"; };
+  EXPECT_EQ(refused("", ""), "taken");
+  EXPECT_EQ(refused(id("one"), id("two")), "taken");
+  EXPECT_EQ(refused(id(""), R"(,"id":null)"), "taken") << "they are given one";
+  EXPECT_EQ(refused(id("one"), id("one")),
+            "effect 3: the id 'one' is that of another call of this plan");
+  EXPECT_EQ(refused(id(std::string(limits::kToolCallIdBytesMax, 'x')), ""), "taken");
+  EXPECT_EQ(refused("", id(std::string(limits::kToolCallIdBytesMax + 1, 'x'))),
+            "effect 3: 'id' must be a text of at most 128 bytes");
+  EXPECT_NE(refused(R"(,"id":7)", "").find("effect 1: 'id' must be a text"), std::string::npos);
+  EXPECT_NE(refused(id("call_1"), "").find("effect 1: calls without an id"), std::string::npos);
+  EXPECT_EQ(refused(id("call_1"), id("call_2")), "taken");
+  EXPECT_EQ(refused(id("call_x1"), ""), "taken");
+}
+
+TEST(Plan, APlannerThatNamesTwoCallsAlikeIsAskedAgain) {
+  World w;
+  w.tools.latency["look"] = 1ms;
+  w.planner.answer = [&w](const Json&) -> Result<Json> {
+    if (w.planner.questions.size() > 1) return effects(R"([{"kind":"end"}])");
+    return effects(R"([{"kind":"tool_call","name":"look","id":"x"},)"
+                   R"({"kind":"tool_call","name":"look","id":"x"}])");
+  };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_TRUE(w.tools.calls.empty());
+  EXPECT_EQ(w.planner.questions.size(), 2u);
+}
+
 TEST(Plan, WaitsBeyondTheLimitAreRefusedAndTheOldOnesStay) {
   World w;
   std::string some;
