@@ -55,7 +55,7 @@ export type Effect =
   | { kind: "say"; text: string }
   | { kind: "wait"; for: "message" | "timer" | "signal" | "approval"; seconds?: number; until?: string; name?: string; question?: string }
   | { kind: "spawn"; tasks: Task[]; wait: "all" | "any" | number }
-  | { kind: "request_extension"; reason_code: string; explanation: string; tokens?: number; time_s?: number; expected_gain?: string }
+  | { kind: "request_extension"; reason_code: string; explanation: string; expected_gain: string; tokens?: number; time_s?: number }
   | { kind: "end"; reason?: string; result?: string };
 
 export type Plan = { effects: Effect[]; explanation?: string };

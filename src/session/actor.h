@@ -198,12 +198,16 @@ class Actor {
   Result<bool> admit_model_call(Draft draft, Batch& batch);
   Result<bool> admit_child(Draft draft, Batch& batch);
   Result<bool> admit_step(const Draft& draft, Batch& batch);
+  Result<bool> admit_in_time(const Draft& draft, Batch& batch);
   /// Whether another step would be admitted now.
   bool step_allowed();
   /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.
   Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
                         uint64_t effect = 0);
-  std::optional<Duration> step_time_left() const;
+  /// For an effect that begins now.
+  std::optional<TimeLeft> time_left() const;
+  /// How much of that budget is used, as text; "" where nothing counts it.
+  std::string used_text(const OverBudget& budget) const;
 
   // actor_effects.cc
   void start_effects();

@@ -4,6 +4,7 @@
 
 #include "base/limits/session.h"
 #include "session/actor.h"
+#include "session/builtins.h"
 
 namespace drover::session {
 namespace {
@@ -14,13 +15,32 @@ namespace kind = contract::kind;
 /// refuses.
 constexpr int64_t kOutputTokensMin = 16;
 
-/// What the step that this call belongs to may use; a first call begins a new step, with what was
-/// granted for it.
-std::optional<int64_t> step_tokens_left(const State& state, bool new_step) {
+/// What the step that this call belongs to may use in all, and what is left of it; a first call
+/// begins a new step, with what was granted for it.
+struct StepTokens {
+  int64_t max = 0;
+  int64_t left = 0;
+};
+std::optional<StepTokens> step_tokens(const State& state, bool new_step) {
   if (!state.agent.step_budget.tokens) return std::nullopt;
-  if (new_step) return *state.agent.step_budget.tokens + state.step.next_tokens;
-  return *state.agent.step_budget.tokens + state.step.tokens_granted - state.step.tokens;
+  StepTokens out;
+  out.max = *state.agent.step_budget.tokens;
+  out.max += new_step ? state.step.next_tokens : state.step.tokens_granted;
+  out.left = new_step ? out.max : out.max - state.step.tokens;
+  return out;
 }
+
+/// How many output tokens a call may have, and which budget made them fewer than were wanted.
+struct OutputRoom {
+  int64_t tokens = 0;
+  std::optional<OverBudget> clamp;
+
+  void narrow(int64_t most, OverBudget by) {
+    if (most >= tokens) return;
+    tokens = most;
+    clamp = std::move(by);
+  }
+};
 
 }  // namespace
 
@@ -28,7 +48,11 @@ Result<bool> Actor::admit(Draft draft, Batch& batch) {
   if (draft.kind == kind::kModelCall) return admit_model_call(std::move(draft), batch);
   if (draft.kind == kind::kChildSpawned) return admit_child(std::move(draft), batch);
   if (draft.kind == kind::kPlanRequested) {
-    TRY(bool allowed, admit_step(draft, batch));
+    TRY(bool allowed, draft.attempt > 1 ? admit_in_time(draft, batch) : admit_step(draft, batch));
+    if (!allowed) return false;
+  } else if (draft.kind == kind::kToolCall &&
+             draft.payload.get_string("executor") != kBuiltinExecutor) {
+    TRY(bool allowed, admit_in_time(draft, batch));
     if (!allowed) return false;
   }
   if (draft.kind == kind::kSessionEnded) ending_ = true;
@@ -88,6 +112,13 @@ std::optional<Shortage> Actor::tree_lacks(const TreeUse& more) const {
   return shortage_of(tree_limits(), tree_used(), more, services_.loop->wall() - pool_->started());
 }
 
+/// What needs nothing of its tree but time.
+Result<bool> Actor::admit_in_time(const Draft& draft, Batch& batch) {
+  auto shortage = tree_lacks(TreeUse());
+  if (shortage) TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
+  return !shortage;
+}
+
 Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
   count_in_pool();
   TreeUse more;
@@ -115,31 +146,34 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   models.insert(models.end(), state_.planned_models.begin(), state_.planned_models.end());
   int64_t wanted = state_.planned_output_tokens.value_or(
       state_.agent.output_tokens_max.value_or(limits::kOutputTokensReserved));
-  int64_t output = wanted;
+  OutputRoom output{wanted, std::nullopt};
   const int64_t least = std::min(wanted, kOutputTokensMin);
   bool new_step = first && !state_.agent.planner.set();
-  if (auto left = step_tokens_left(state_, new_step)) {
-    output = std::min(output, *left - input);
-    if (output < least) {
-      Shortage shortage{"tokens", std::to_string(*left), std::to_string(input)};
+  if (auto step = step_tokens(state_, new_step)) {
+    output.narrow(step->left - input, OverBudget{"tokens", "step", std::to_string(step->max)});
+    if (output.tokens < least) {
+      Shortage shortage{"tokens", std::to_string(step->left), std::to_string(input)};
       TRY_VOID(exceeded(batch, shortage, "step", draft.causation));
       return false;
     }
   }
-  output = std::min(output, tree_limits().tokens - tree_used().tokens - input);
-  Money room = tree_limits().cost - tree_used().cost;
-  Money cost = services_.road->ceiling(models, input, std::max<int64_t>(output, 0));
+  const TreeLimits& tree = tree_limits();
+  output.narrow(tree.tokens - tree_used().tokens - input,
+                OverBudget{"tokens", "tree", limit_text(tree, "tokens")});
+  Money room = tree.cost - tree_used().cost;
+  Money cost = services_.road->ceiling(models, input, std::max<int64_t>(output.tokens, 0));
   if (cost > room) {
     // As many output tokens as the money buys at the dearest endpoint.
     Money each = services_.road->ceiling(models, 0, 1);
     Money left = room - services_.road->ceiling(models, input, 0);
     bool some = left > Money() && each > Money();
-    output = some ? static_cast<int64_t>(left.pico_usd() / each.pico_usd()) : 0;
-    cost = services_.road->ceiling(models, input, output);
+    int64_t bought = some ? static_cast<int64_t>(left.pico_usd() / each.pico_usd()) : 0;
+    output.narrow(bought, OverBudget{"money", "tree", limit_text(tree, "money")});
+    cost = services_.road->ceiling(models, input, std::max<int64_t>(output.tokens, 0));
   }
   TreeUse more;
-  more.tokens = input + std::max(output, least);
-  more.cost = output < least ? services_.road->ceiling(models, input, least) : cost;
+  more.tokens = input + std::max(output.tokens, least);
+  more.cost = output.tokens < least ? services_.road->ceiling(models, input, least) : cost;
   if (auto shortage = tree_lacks(more)) {
     TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
     return false;
@@ -151,22 +185,34 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   drafted_.insert(effect);
   Json payload = Json::object();
   payload.set("reservation", idempotency_key(state_.id, effect));
-  payload.set("tokens", input + output).set("cost_usd", cost.usd());
-  if (output < wanted) payload.set("output_tokens", output);
+  payload.set("tokens", input + output.tokens).set("cost_usd", cost.usd());
+  if (output.clamp) {
+    payload.set("output_tokens", output.tokens).set("budget", output.clamp->budget);
+    payload.set("scope", output.clamp->scope).set("limit", output.clamp->limit);
+  }
   TRY_VOID(batch.add(system_draft(kind::kBudgetReserved, std::move(payload), effect, attempt)));
   count_in_pool();
   return true;
 }
 
 Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
+  TRY(bool allowed, admit_in_time(draft, batch));
+  if (!allowed) return false;  // its task waits until there is time again
   count_in_pool();
   TreeUse more;
   more.spawns = 1;
   std::string why;
-  if (auto shortage = tree_lacks(more)) {
+  std::optional<Shortage> shortage = tree_lacks(more);
+  if (!shortage && state_.depth >= state_.tree.depth) {
+    shortage =
+        Shortage{"depth", std::to_string(state_.tree.depth), std::to_string(state_.depth + 1)};
+  }
+  if (shortage) {
     TRY_VOID(exceeded(batch, *shortage, "tree"));
-    why =
-        "refused: the tree's limit of " + shortage->limit + " " + shortage->budget + " is reached";
+    why = shortage->budget == "depth"
+              ? "refused: it would be deeper than the tree's limit of " + shortage->limit
+              : "refused: the tree's limit of " + shortage->limit + " " + shortage->budget +
+                    " is reached";
   }
   std::string name(draft.payload.get_string("agent").value_or(""));
   if (why.empty() && name == state_.agent.name) {
@@ -193,12 +239,33 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   return true;
 }
 
-std::optional<Duration> Actor::step_time_left() const {
-  auto most = state_.step_time_max();
-  if (!most) return std::nullopt;
-  Duration used = services_.loop->wall() - state_.step.started - state_.step.paused;
+std::optional<TimeLeft> Actor::time_left() const {
+  std::optional<TimeLeft> out;
+  const WallTime now = services_.loop->wall();
+  if (auto most = state_.step_time_max()) {
+    Duration used = now - state_.step.started - state_.step.paused;
+    out = TimeLeft{*most - std::max<Duration>(used, Duration{}),
+                   OverBudget{"time", "step", format_duration(*most)}};
+  }
+  if (pool_ != nullptr) {
+    const TreeLimits& tree = tree_limits();
+    Duration left = tree.time - (now - pool_->started());
+    if (!out || left < out->left) {
+      out = TimeLeft{left, OverBudget{"time", "tree", limit_text(tree, "time")}};
+    }
+  }
   // Never nothing: an attempt that cannot even begin would be cut for ever.
-  return std::max<Duration>(*most - std::max<Duration>(used, Duration{}), 1ms);
+  if (out) out->left = std::max<Duration>(out->left, 1ms);
+  return out;
+}
+
+std::string Actor::used_text(const OverBudget& budget) const {
+  const bool tokens = budget.budget == "tokens";
+  if (budget.scope == "step") return tokens ? std::to_string(state_.step.tokens) : "";
+  if (budget.scope != "tree") return "";
+  if (tokens) return std::to_string(tree_used().tokens);
+  if (budget.budget == "money") return tree_used().cost.usd();
+  return format_duration(services_.loop->wall() - pool_->started());
 }
 
 }  // namespace drover::session

@@ -99,9 +99,9 @@ void Actor::start_model_call() {
   task.batched = state_.model_call->batched;
   task.output_tokens_max =
       state_.planned_output_tokens ? state_.planned_output_tokens : state_.agent.output_tokens_max;
-  task.clamped = state_.reservation.output_tokens.has_value();
-  if (task.clamped) task.output_tokens_max = state_.reservation.output_tokens;
-  task.time_left = step_time_left();
+  task.clamp = state_.reservation.clamp;
+  if (task.clamp) task.output_tokens_max = state_.reservation.output_tokens;
+  task.time_left = time_left();
   effects_->spawn(do_model(turn_context(), std::move(task)));
 }
 
@@ -129,7 +129,7 @@ void Actor::start_plan() {
   task.question.set("since", state_.planned_at + 1);
   task.sequence = state_.plan->sequence;
   task.attempt = state_.plan->attempt;
-  task.time_left = step_time_left();
+  task.time_left = time_left();
   effects_->spawn(do_plan(turn_context(), std::move(task)));
 }
 
@@ -168,7 +168,7 @@ void Actor::start_tool_calls(bool ahead) {
     task.call_index = p.call_index;
     task.sequence = p.sequence;
     task.attempt = p.attempt;
-    task.time_left = step_time_left();
+    task.time_left = time_left();
     effects_->spawn(do_tool(turn_context(), std::move(task)));
   }
 }

@@ -120,15 +120,16 @@ Result<uint64_t> Actor::cancel(Json payload, contract::Actor who, Batch& batch) 
   return batch.add(by(kind::kSessionEnded, std::move(payload), std::move(who)));
 }
 
-/// A call that is given up may be billed all the same: its input is counted as an estimate, the
-/// rest of its reservation is free again.
+/// Nobody heard the end of the attempt: it may be billed in full, so all that was reserved for it
+/// counts as used. The step counts its input only: a step that one crash has emptied could never be
+/// gone on with.
 Result<void> Actor::settle_abandoned(Batch& batch) {
   if (!state_.model_call || !state_.reservation.open) return {};
-  int64_t input = std::min(state_.input_tokens_estimate(), state_.reservation.tokens);
+  const Reservation& held = state_.reservation;
   Json payload = Json::object();
   payload.set("reservation", idempotency_key(state_.id, state_.model_call->sequence));
-  payload.set("tokens", input);
-  payload.set("cost_usd", services_.road->ceiling(state_.agent.models, input, 0).usd());
+  payload.set("tokens", held.tokens).set("cost_usd", held.cost.usd());
+  payload.set("step_tokens", std::min(state_.input_tokens_estimate(), held.tokens));
   payload.set("estimated", true);
   TRY_VOID(batch.add(system_draft(kind::kBudgetSettled, std::move(payload),
                                   state_.model_call->sequence, state_.model_call->attempt)));

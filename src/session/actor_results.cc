@@ -133,7 +133,7 @@ Result<void> Actor::take_finished(Finished& finished, Batch& batch) {
   }
   for (Draft& draft : finished.result.drafts) TRY_VOID(batch.add(std::move(draft)));
   if (finished.kind == EffectKind::kModel) TRY_VOID(settle(finished, batch));
-  if (!finished.result.cut.empty()) return cut(finished, batch);
+  if (finished.result.cut) return cut(finished, batch);
   if (finished.kind == EffectKind::kTool) return {};
   const auto& effect = finished.kind == EffectKind::kModel ? state_.model_call : state_.plan;
   bool failed = effect.has_value();
@@ -184,26 +184,18 @@ Result<void> Actor::settle(const Finished& finished, Batch& batch) {
   return {};
 }
 
-/// A budget ended the attempt, the step's own or one of the server's: the session pauses with the
+/// A budget ended the attempt, of its step, its tree or the server: the session pauses with the
 /// effect pending.
 Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   retry_ = false;
-  if (finished.result.cut == "account") {
-    Json refused = Json::object();
-    refused.set("budget", "account").set("scope", "account").set("effect", "refused");
-    refused.set("explanation", finished.result.cut_why);
-    TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(refused), finished.sequence)));
-    return {};
-  }
-  bool time = finished.result.cut == "time";
+  const OverBudget& by = *finished.result.cut;
+  const bool account = by.scope == "account";
   Json over = Json::object();
-  over.set("budget", finished.result.cut).set("scope", "step").set("effect", "cut");
-  if (time && state_.step_time_max()) {
-    over.set("limit", format_duration(*state_.step_time_max()));
-  } else if (!time && state_.step_tokens_max()) {
-    over.set("limit", std::to_string(*state_.step_tokens_max()));
-    over.set("used", std::to_string(state_.step.tokens));
-  }
+  over.set("budget", by.budget).set("scope", by.scope).set("effect", account ? "refused" : "cut");
+  if (account) over.set("explanation", finished.result.cut_why);
+  if (!by.limit.empty()) over.set("limit", by.limit);
+  std::string used = used_text(by);
+  if (!used.empty()) over.set("used", std::move(used));
   TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), finished.sequence)));
   return {};
 }
@@ -241,8 +233,10 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
     (void)admitted;
   }
   if (state_.plan && !taken_up(state_.plan->sequence) && !state_.plan->exhausted()) {
-    TRY_VOID(add(batch, system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
-                                     state_.plan->attempt + 1)));
+    Draft again = system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
+                               state_.plan->attempt + 1);
+    TRY(bool admitted, admit(std::move(again), batch));
+    (void)admitted;
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
@@ -256,9 +250,10 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
           batch.add(system_draft(kind::kToolResult, std::move(payload), p.sequence, p.attempt)));
       return add_new_attempts(batch);
     }
-    TRY_VOID(add(batch,
-                 system_draft(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
-                              p.sequence, p.attempt + 1)));
+    Draft again = system_draft(kind::kToolCall, Json::object(), p.sequence, p.attempt + 1);
+    again.payload.set("index", static_cast<int64_t>(i));
+    TRY(bool admitted, admit(std::move(again), batch));
+    (void)admitted;  // each that is refused says so, and is begun by nobody
   }
   return {};
 }

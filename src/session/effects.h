@@ -12,6 +12,12 @@
 
 namespace drover::session {
 
+/// How long an effect may take, and the budget that says so.
+struct TimeLeft {
+  Duration left{};
+  OverBudget budget;
+};
+
 /// What a model call needs of the state, taken when it starts.
 struct ModelTask {
   SessionId session;
@@ -31,10 +37,10 @@ struct ModelTask {
   uint32_t attempt = 1;
   /// The output limit: the agent's, or less where a budget has no more.
   std::optional<int64_t> output_tokens_max;
-  /// A budget set that limit: an answer that reaches it is cut, not finished.
-  bool clamped = false;
-  /// Time that the step's budget leaves; absent: no limit.
-  std::optional<Duration> time_left;
+  /// The budget that set that limit: an answer that reaches it is cut, not finished.
+  std::optional<OverBudget> clamp;
+  /// Time that the budgets leave; absent: no limit.
+  std::optional<TimeLeft> time_left;
   bool batched = false;  // it was in a batch
 };
 
@@ -55,7 +61,7 @@ struct ToolTask {
   uint64_t call_index = 0;
   uint64_t sequence = 0;
   uint32_t attempt = 1;
-  std::optional<Duration> time_left;
+  std::optional<TimeLeft> time_left;
   /// The rules keep the data from whoever was to do it: that is its result.
   std::optional<Error> refused;
 };
@@ -68,7 +74,7 @@ struct PlanTask {
   Json question;
   uint64_t sequence = 0;
   uint32_t attempt = 1;
-  std::optional<Duration> time_left;
+  std::optional<TimeLeft> time_left;
   std::optional<Error> refused;  // as a tool's
 };
 
@@ -82,9 +88,9 @@ struct EffectResult {
   int64_t tokens = 0;
   Money cost;
   bool estimated = false;
-  /// The step's budget that cut the attempt: "tokens" or "time"; "account": a budget of the server
-  /// (road/accounts.h) refused it; empty: none.
-  std::string cut;
+  /// The budget that cut the attempt, of its step or its tree; scope "account": one of the server
+  /// (road/accounts.h) refused it.
+  std::optional<OverBudget> cut;
   std::string cut_why;  // for people
 };
 

@@ -149,11 +149,11 @@ int64_t tokens_of(const contract::Usage& usage) {
 
 /// An answer that ran into a limit which a budget had set is not finished: the step is cut.
 bool cut_by_budget(const ModelTask& task, const contract::ChatResponse& response) {
-  return task.clamped && response.finish_reason == contract::FinishReason::kLength;
+  return task.clamp && response.finish_reason == contract::FinishReason::kLength;
 }
 
-Error cut_error(std::string what) {
-  return Error(Code::kResourceExhausted, std::move(what)).with_reason("step_budget");
+Error cut_error(const OverBudget& by, std::string what) {
+  return Error(Code::kResourceExhausted, std::move(what)).with_reason(by.scope + "_budget");
 }
 
 EffectResult failed(const ModelTask& task, const Error& error, EffectResult out,
@@ -238,7 +238,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   key.attempt = task.attempt;
   LiveSink live(task.agent.stream ? services.live : nullptr, std::move(key));
   providers::Sink* sink = task.agent.stream ? &live : nullptr;
-  Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;
+  Context bounded = task.time_left ? ctx.with_timeout(task.time_left->left) : ctx;
   auto outcome = co_await services.road->call_model(bounded, std::move(call), sink);
   if (!outcome) {
     const road::ModelFailure& failure = outcome.error();
@@ -255,13 +255,14 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
     if (out_of_time && task.time_left) {
-      out.cut = "time";
-      Error cut = cut_error("the step's time budget ran out during the call");
+      out.cut = task.time_left->budget;
+      Error cut =
+          cut_error(*out.cut, "the " + out.cut->scope + "'s time budget ran out during the call");
       co_return failed(task, cut, std::move(out));
     }
     // A cap pauses the session; it does not end it.
     if (failure.error.reason == "budget_exceeded") {
-      out.cut = "account";
+      out.cut = OverBudget{"account", "account", ""};
       out.cut_why = failure.error.message;
     }
     co_return failed(task, failure.error, std::move(out));
@@ -278,8 +279,9 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   add_downgrade(task, outcome->downgraded, out.drafts);
   add_failovers(task, outcome->attempts, out.drafts);
   if (cut_by_budget(task, outcome->answer.response)) {
-    out.cut = "tokens";
-    Error cut = cut_error("the answer reached what the budget left for it");
+    out.cut = task.clamp;
+    Error cut = cut_error(
+        *out.cut, "the answer reached what the " + out.cut->scope + "'s budget left for it");
     Json billed = Json::object();
     billed.set("provider", outcome->provider).set("endpoint", outcome->endpoint->id);
     const std::string& request = outcome->answer.response.request_id;

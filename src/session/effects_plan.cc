@@ -153,8 +153,8 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     question.idempotency_key = idempotency_key(task.session, task.sequence);
     question.attempt = task.attempt;
     Duration timeout = task.planner.timeout;
-    bool step_ends = task.time_left && *task.time_left < timeout;
-    if (step_ends) timeout = *task.time_left;
+    const bool budget_ends = task.time_left && task.time_left->left < timeout;
+    if (budget_ends) timeout = task.time_left->left;
     Context bounded = ctx.with_timeout(timeout);
     if (told) {
       std::string stated = services.effects->guard().brings(thing);
@@ -172,7 +172,7 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
       error = std::move(checked).error();
       // Nonsense may be a slip: it is asked again, like a planner that cannot be reached.
       if (error.reason == "invalid_plan") error.retry = Retry::kSameTarget;
-      if (step_ends && error.code == Code::kDeadlineExceeded) out.cut = "time";
+      if (budget_ends && error.code == Code::kDeadlineExceeded) out.cut = task.time_left->budget;
     }
   }
   out.retry = error.retry != Retry::kNever;

@@ -189,12 +189,12 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
   std::function<Task<Result<Done>>(Context)> executor = [services, what, memory](Context below) {
     return memory ? use_memory(below, services, what) : use_tool(below, services, what);
   };
-  Context bounded = task.time_left ? ctx.with_timeout(*task.time_left) : ctx;
+  Context bounded = task.time_left ? ctx.with_timeout(task.time_left->left) : ctx;
   auto outcome = co_await road::run_effect<Done>(bounded, services.effects, std::move(call),
                                                  std::move(executor));
   EffectResult out;
   if (!outcome.result && task.time_left && bounded.remaining() == Duration{} && ctx.check()) {
-    out.cut = "time";  // no result: another attempt follows once the step has more time
+    out.cut = task.time_left->budget;  // no result: another attempt follows once it is raised
     co_return out;
   }
   Done done;

@@ -87,7 +87,8 @@ void ExtensionAnalysis::came_of_it(bool well) {
 
 void ExtensionAnalysis::settled(const contract::Event& event, const Json& payload) {
   auto turn = turn_of_.find(event.causation);
-  settled_[turn == turn_of_.end() ? turn_ : turn->second] += number_of(payload, "tokens");
+  int64_t tokens = payload.get_int("step_tokens").value_or(number_of(payload, "tokens"));
+  settled_[turn == turn_of_.end() ? turn_ : turn->second] += tokens;
 }
 
 void ExtensionAnalysis::rewarded(const Json& payload) {

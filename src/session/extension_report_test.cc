@@ -81,6 +81,21 @@ TEST(ExtensionReport, AGrantThatPaidOff) {
   EXPECT_EQ(c.rewards, std::vector<double>{0.5});
 }
 
+TEST(ExtensionReport, WhatACrashMayHaveCostIsNotUsedOfAGrant) {
+  Journal j;
+  j.start(1000);
+  uint64_t call = j.call(1);
+  j.ask("x1", 500);
+  j.decide("x1", true, 500, "person");
+  const char* lost = R"({"reservation":"r","tokens":1500,"step_tokens":300,"estimated":true})";
+  j.add("budget.settled", lost, call, 1);
+  j.add("model.call", "{}", call, 2);
+  j.settle(call, 800);
+  j.add("model.result", R"({"finish_reason":"stop"})", call, 2);
+  ASSERT_EQ(j.cases().size(), 1u);
+  EXPECT_EQ(j.cases()[0].tokens_used, 100);
+}
+
 TEST(ExtensionReport, GrantsThatDidNotPayOff) {
   Journal j;
   j.start(100);

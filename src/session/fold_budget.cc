@@ -81,14 +81,24 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
   state.reservation.tokens = payload.get_int("tokens").value_or(0);
   state.reservation.cost = money(payload, "cost_usd");
   state.reservation.output_tokens = payload.get_int("output_tokens");
+  state.reservation.clamp.reset();
+  if (state.reservation.output_tokens) {
+    // Earlier programs did not say whose limit it was: their answers were cut by the step's.
+    OverBudget clamp{"tokens", "step", ""};
+    if (auto budget = payload.get_string("budget")) clamp.budget = *budget;
+    if (auto scope = payload.get_string("scope")) clamp.scope = *scope;
+    if (auto limit = payload.get_string("limit")) clamp.limit = *limit;
+    state.reservation.clamp = std::move(clamp);
+  }
   state.reservation.open = true;
   return {};
 }
 
 Result<void> on_settled(State& state, const Event& event, const Json& payload) {
   // A settlement stands by itself: the session may have ended while the call was under way.
-  state.tokens += payload.get_int("tokens").value_or(0);
-  state.step.tokens += payload.get_int("tokens").value_or(0);
+  const int64_t tokens = payload.get_int("tokens").value_or(0);
+  state.tokens += tokens;
+  state.step.tokens += payload.get_int("step_tokens").value_or(tokens);
   state.cost += money(payload, "cost_usd");
   state.reservation = Reservation();
   return {};
@@ -104,8 +114,8 @@ Result<void> on_exceeded(State& state, const Event& event, const Json& payload) 
   over.limit = payload.get_text("limit");
   if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
   state.over_budget = std::move(over);
-  if (state.model_call && state.model_call->sequence == event.causation) {
-    state.model_call->failed = true;
+  for (auto* effect : {&state.model_call, &state.plan}) {
+    if (*effect && (*effect)->sequence == event.causation) (*effect)->failed = true;
   }
   for (PendingToolCall& call : state.tool_calls) {
     if (call.sequence != 0 && call.sequence == event.causation) call.failed = true;

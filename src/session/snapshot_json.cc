@@ -98,6 +98,22 @@ std::optional<PendingEffect> effect_of(const Json& in, const char* key) {
   return out;
 }
 
+Json over_json(const OverBudget& over) {
+  Json out = Json::object();
+  out.set("budget", over.budget).set("scope", over.scope).set("limit", over.limit);
+  return out;
+}
+
+std::optional<OverBudget> over_of(const Json& in, const char* key) {
+  const Json* found = in.find(key);
+  if (found == nullptr) return std::nullopt;
+  OverBudget out;
+  out.budget = found->get_text("budget");
+  out.scope = found->get_text("scope");
+  out.limit = found->get_text("limit");
+  return out;
+}
+
 Json call_json(const PendingToolCall& c) {
   Json out = Json::object();
   out.set("call", contract::to_json(c.call));
@@ -275,6 +291,7 @@ void put_conversation(Json& out, const State& s) {
     put(r, "tokens", s.reservation.tokens);
     put(r, "cost", s.reservation.cost);
     put(r, "output_tokens", s.reservation.output_tokens);
+    if (s.reservation.clamp) r.set("clamp", over_json(*s.reservation.clamp));
     out.set("reservation", std::move(r));
   }
   put_list(out, "tool_calls", s.tool_calls, call_json);
@@ -301,6 +318,7 @@ Result<void> take_conversation(const Json& in, State& s) {
     s.reservation.tokens = number(*r, "tokens");
     s.reservation.cost = money(*r, "cost");
     s.reservation.output_tokens = r->get_int("output_tokens");
+    s.reservation.clamp = over_of(*r, "clamp");
   }
   for (const Json& item : items(in, "tool_calls")) {
     TRY(PendingToolCall call, call_of(item));
@@ -333,11 +351,7 @@ void put_rest(Json& out, const State& s) {
   put_list(out, "groups", s.groups, group_json);
   put_list(out, "extensions", s.extensions, extension_json);
   out.set("step", step_json(s.step));
-  if (s.over_budget) {
-    Json over = Json::object();
-    over.set("budget", s.over_budget->budget).set("scope", s.over_budget->scope);
-    out.set("over_budget", over.set("limit", s.over_budget->limit));
-  }
+  if (s.over_budget) out.set("over_budget", over_json(*s.over_budget));
   if (s.standing.level > 0) {
     Json standing = Json::object();
     put(standing, "level", s.standing.level);
@@ -370,13 +384,7 @@ void take_rest(const Json& in, State& s) {
   for (const Json& item : items(in, "groups")) s.groups.push_back(group_of(item));
   for (const Json& item : items(in, "extensions")) s.extensions.push_back(extension_of(item));
   s.step = step_of(any(in, "step"));
-  if (const Json* over = in.find("over_budget")) {
-    OverBudget budget;
-    budget.budget = over->get_text("budget");
-    budget.scope = over->get_text("scope");
-    budget.limit = over->get_text("limit");
-    s.over_budget = std::move(budget);
-  }
+  s.over_budget = over_of(in, "over_budget");
   if (const Json* standing = in.find("standing")) {
     s.standing.level = number(*standing, "level");
     s.standing.what = standing->get_text("what");

@@ -40,14 +40,14 @@ TEST(Snapshot, AStateReadsBackAfterEveryEvent) {
         return call_tool("drover_sleep", R"({"seconds":5})");
       case 3:
         return call_tool("drover_request_extension",
-                         R"({"reason_code":"r","explanation":"e","tokens":5})");
+                         R"({"reason_code":"r","explanation":"e","tokens":5,"expected_gain":"g"})");
       default:
         return say("done");
     }
   };
   SessionId id = w.create(
       R"({"name":"a","instructions":"be","models":["m"],"tools":["fake"],"approvals":["refund"],)"
-      R"("builtins":["sleep","spawn","request_extension"],"step_budget":{"tokens":100000}})",
+      R"("builtins":["sleep","spawn","request_extension"],"step_budget":{"tokens":5000}})",
       "go");
   w.loop.run_for(5s);
   Resolution yes;

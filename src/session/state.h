@@ -36,12 +36,22 @@ struct PendingEffect {
   bool exhausted() const { return attempt - attempts_before >= limits::kEffectAttemptsMax; }
 };
 
+/// A budget that stopped the session, which goes on once it is lifted; or one that an effect is
+/// held to, and cut by.
+struct OverBudget {
+  std::string budget;  // "steps", "tokens", "money", "time"
+  std::string scope;   // "step", "tree", "account"
+  std::string limit;   // as it was then; "" where nothing says
+};
+
 /// What a model call may use: the reservation made for it, and where it is cut.
 struct Reservation {
   int64_t tokens = 0;
   Money cost;
   /// The output limit of the request; absent: the agent's own.
   std::optional<int64_t> output_tokens;
+  /// Which budget left no more for it.
+  std::optional<OverBudget> clamp;
   bool open = false;
 };
 
@@ -112,7 +122,7 @@ struct Extension {
 
 /// What the current step has used, and what it was granted beyond the agent's step budget.
 struct StepUse {
-  int64_t tokens = 0;  // settled in this step
+  int64_t tokens = 0;  // settled in this step; of an attempt that was lost its input only
   int64_t tokens_granted = 0;
   Duration time_granted{};
   /// When the step began: the time of its model.call. Paused time does not count.
@@ -121,13 +131,6 @@ struct StepUse {
   /// Granted while no model call was pending: for the step to come.
   int64_t next_tokens = 0;
   Duration next_time{};
-};
-
-/// A budget that stopped the session: it goes on once this is lifted.
-struct OverBudget {
-  std::string budget;  // "steps", "tokens", "money", "time"
-  std::string scope;   // "step", "tree"
-  std::string limit;   // as it was then; "" where nothing says
 };
 
 /// Where on its agent's downgrade ladder the last model call was made (road/downgrade.h).

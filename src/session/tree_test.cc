@@ -123,6 +123,32 @@ TEST(Tree, DepthIsLimited) {
   EXPECT_EQ(w.rows().size(), 3u);
 }
 
+TEST(Tree, DepthIsLimitedForPlannersToo) {
+  World w;
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") > 1) return Json::parse(R"({"effects":[{"kind":"end"}]})");
+    return Json::parse(R"({"effects":[{"kind":"spawn","tasks":["deeper"]}]})");
+  };
+  SessionId id = w.create(
+      R"({"name":"digger","planner":{"url":"http://127.0.0.1:9/plan"},"tree":{"depth":2}})", "go");
+  w.loop.run_for(120s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  auto rows = w.loop.run_task(w.manager->list(w.ctx, w.who, store::SessionFilter()));
+  ASSERT_TRUE(rows);
+  EXPECT_EQ(rows->size(), 3u);
+  for (const store::SessionRow& row : *rows) {
+    EXPECT_EQ(row.status, "ended");
+    EXPECT_LE(row.depth, 2u);
+    EXPECT_EQ(w.count(row.id, kind::kBudgetExceeded), row.depth == 2 ? 1u : 0u);
+    if (row.depth != 2) continue;
+    Json over = w.payload(row.id, kind::kBudgetExceeded);
+    EXPECT_EQ(over.dump(),
+              R"({"budget":"depth","scope":"tree","effect":"refused","limit":"2","used":"3"})");
+    EXPECT_EQ(w.payload(row.id, kind::kChildEnded).get_string("reason"), "refused");
+    EXPECT_EQ(row.spent.spawns, 0) << "a refused child is none";
+  }
+}
+
 TEST(Tree, ACancelGoesDownwards) {
   Tree w;
   w.road.think = 60s;
@@ -269,6 +295,43 @@ TEST(Tree, OneBudgetForTheTree) {
   EXPECT_EQ(w.state(id).tree.tokens, 101'000);
 }
 
+TEST(Tree, AChildThatItsTreeHasCutGoesOnWhenTheTreeHasMore) {
+  Tree w;
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"one"}]})";
+  w.road.input_tokens = 200;
+  auto inner = w.road.answer;
+  w.road.answer = [&w, inner](const contract::ChatRequest& r) -> Result<Message> {
+    w.road.output_tokens = r.messages[0].text() == "work" ? 5'000 : 10;
+    return inner(r);
+  };
+  SessionId id =
+      w.create(R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"],)"
+               R"("end_after_answer":true,"tree":{"tokens":2000}})",
+               "go");
+  w.loop.run_for(60s);
+  SessionId child;
+  for (const store::SessionRow& row : w.rows()) {
+    if (row.id != id) child = row.id;
+  }
+  ASSERT_EQ(w.state(child).reason, "budget");
+  Json reserved = w.payload(child, kind::kBudgetReserved);
+  EXPECT_EQ(reserved.get_string("scope"), "tree");
+  Json over = w.payload(child, kind::kBudgetExceeded);
+  EXPECT_EQ(over.get_string("budget"), "tokens");
+  EXPECT_EQ(over.get_string("scope"), "tree");
+  EXPECT_EQ(over.get_string("effect"), "cut");
+  EXPECT_EQ(over.get_string("limit"), "2000");
+  EXPECT_EQ(w.payload(child, kind::kModelResult).find("error")->get_string("reason"),
+            "tree_budget");
+  ExtensionDecision more;
+  more.budget = "tree";
+  more.tokens = 100'000;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_NE(w.state(id).messages.back().text().find("did one"), std::string::npos);
+}
+
 /// A root that is given more, and whose process ends before anybody is told.
 void raise_and_die(Tree& w, const SessionId& root, int64_t tokens) {
   w.loop.run_task(w.manager->stop());
@@ -318,6 +381,17 @@ TEST(Tree, ARestartWithoutARaiseWakesNobodyForLong) {
   EXPECT_EQ(w.state(id).reason, "children");
   for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.last_sequence, before[row.id]);
   EXPECT_EQ(w.manager->awake(), 0u);
+}
+
+/// A child goes on when it sees that the text of its limit is another.
+TEST(TreePool, EveryRaiseOfTimeShowsInItsText) {
+  TreeLimits limits;
+  limits.time = 9600h + 3min;
+  EXPECT_EQ(limit_text(limits, "time"), "9600 h 3 min");
+  limits.time += 20s + 5ms;
+  EXPECT_EQ(limit_text(limits, "time"), "9600 h 3 min 20 s 5 ms");
+  limits.time = Duration{};
+  EXPECT_EQ(limit_text(limits, "time"), "0 s");
 }
 
 /// What one session counts survives whatever becomes of its actor.

@@ -1,7 +1,7 @@
 // Budgets: what a tree has used and reserved together is never more than it may, a reservation is
-// settled once, the index counts what the journals say, and nobody waits in the end for a limit
-// that was raised. A provider that bills more than was reserved is a fact, which a budget.exceeded
-// event must tell.
+// settled once, and in full where nobody heard the end of its attempt, the index counts what the
+// journals say, and nobody waits in the end for a limit that was raised. A provider that bills more
+// than was reserved is a fact, which a budget.exceeded event must tell.
 
 #include <algorithm>
 #include <map>
@@ -56,6 +56,8 @@ class BudgetsChecker final : public Checker {
       if (++tree.steps > tree.limits.steps) over(event, "steps", tree.steps, tree.limits.steps);
     } else if (event.kind == kind::kBudgetReserved) {
       on_reserved(seen, session, tree);
+    } else if (event.kind == kind::kModelResult) {
+      session.heard_attempt[event.causation] = event.attempt;
     } else if (event.kind == kind::kBudgetSettled) {
       on_settled(seen, session, tree);
     } else if (event.kind == kind::kChildSpawned) {
@@ -129,6 +131,7 @@ class BudgetsChecker final : public Checker {
     bool open = false;
     Amount settled;
     std::map<uint64_t, uint32_t> settled_attempt;  // of each call, the last settled attempt
+    std::map<uint64_t, uint32_t> heard_attempt;    // the last that brought something
     int64_t steps = 0;
     int64_t spawns = 0;
     int64_t open_children = 0;
@@ -191,6 +194,14 @@ class BudgetsChecker final : public Checker {
     }
     last = event.attempt;
     Amount used = amount(seen.payload);
+    const Amount& held = session.reserved;
+    const bool lost = session.heard_attempt[event.causation] != event.attempt;
+    if (session.open && lost && (used.tokens < held.tokens || used.cost < held.cost)) {
+      verdict_.fail(
+          "settled in full",
+          fmt::format("{}/{} frees {} of {} tokens of an attempt that was lost",
+                      event.session.str(), event.sequence, held.tokens - used.tokens, held.tokens));
+    }
     if (session.open) tree.used.take(session.reserved);
     Amount beyond;
     beyond.tokens = std::max<int64_t>(0, used.tokens - session.reserved.tokens);
