@@ -157,11 +157,39 @@ prices:
   }
 }
 
-TEST(PriceBook, TheTableOfTheProgramIsWholeAndSaysWhereItIsFrom) {
+Read read_own_table() {
   std::ifstream in(std::string(DROVER_SOURCE_DIR) + "/catalog/prices.yaml");
   std::ostringstream text;
   text << in.rdbuf();
-  Read r = read_prices(text.str());
+  return read_prices(text.str());
+}
+
+TEST(PriceBook, ADatedNameCostsAsItsModelAndAzureHasWhatOpenAiHas) {
+  Read r = read_own_table();
+  const WallTime now = day("2026-11-29");
+  auto cost = [&](std::string provider, std::string model) {
+    Endpoint e = priced_endpoint(std::move(provider), model);
+    r.book.apply(e);
+    EXPECT_TRUE(e.price_at(now).known) << model;
+    return e.price_at(now).cost(usage(1'000, 100)).usd();
+  };
+  for (std::string provider : {"openai", "azure-openai"}) {
+    for (std::string model : {"gpt-4o", "gpt-4o-mini", "gpt-4.1", "gpt-4.1-mini", "gpt-4.1-nano",
+                              "gpt-5", "gpt-5-mini", "gpt-5-nano", "o3", "o4-mini"}) {
+      EXPECT_EQ(cost(provider, model + "-2025-08-07"), cost(provider, model)) << model;
+      EXPECT_EQ(cost("azure-openai", model), cost("openai", model)) << model;
+    }
+    EXPECT_EQ(cost(provider, "gpt-4o-2024-11-20"), "0.0035");
+    EXPECT_EQ(cost(provider, "gpt-4o-2024-05-13"), "0.0065") << "by itself";
+    EXPECT_EQ(cost(provider, "gpt-4o-mini-2024-07-18"), "0.00021");
+  }
+  Endpoint other = priced_endpoint("openai", "gpt-4o-search-preview");
+  r.book.apply(other);
+  EXPECT_FALSE(other.price.known) << "another model";
+}
+
+TEST(PriceBook, TheTableOfTheProgramIsWholeAndSaysWhereItIsFrom) {
+  Read r = read_own_table();
   EXPECT_TRUE(r.faults.empty()) << r.faults.front();
   EXPECT_GT(r.book.size(), 20u);
   for (const PriceEntry& entry : r.book.entries()) {
