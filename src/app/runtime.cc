@@ -292,6 +292,7 @@ void Runtime::open_books() {
   parts.ledger = ledger_.get();
   parts.log = ledger_log_.get();
   parts.documents = &store_->documents();
+  parts.journal = &store_->journal();
   parts.executor = &blocking_;
   parts.clock = &loop_;
   parts.goes_on = [this](std::string_view key) { return batches_->goes_on(key); };
@@ -312,6 +313,7 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
+  background_->spawn(books_->keep_room(background_->context()));
   background_->spawn(retry_refused(background_->context()));
   evidence_->set_endpoints(config_.attested, wanted_evidence(config_));
   if (scratch_ != nullptr) CO_TRY_VOID(co_await scratch_->open(ctx));

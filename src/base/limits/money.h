@@ -13,8 +13,9 @@ namespace drover::limits {
 inline constexpr size_t kBudgetsMax = 10'000;
 /// Bytes of a budget's name or of what it is for; longer is refused.
 inline constexpr size_t kBudgetTextBytesMax = 200;
-/// Accounts in memory (a budget "for each" opens one for each). Beyond it those whose window is
-/// over are forgotten; with none of them left, a call that would need a new one is refused.
+/// Accounts in memory (a budget "for each" opens one for each; that of a session or tree goes when
+/// it has ended). Beyond it those whose window is over are forgotten; with none of them left, a
+/// call that would need a new one is refused.
 inline constexpr size_t kAccountsMax = 100'000;
 /// Pairs of caller and endpoint whose accounts are kept resolved; the idle ones are forgotten.
 inline constexpr size_t kAccountLinesMax = 20'000;
