@@ -47,7 +47,9 @@ How to read it:
   beside the rounds, one right after another; `p50_over_4_syncs_ms` is what is left of a session
   after its four. A session's syncs do not come one right after another: between them the processor
   and the disk rest, and waking costs both. `rested_sync_p50_ms` is the same sync after 0.1 ms of
-  rest, and `p50_over_4_rested_syncs_ms` what is left after four of those.
+  rest, and `p50_over_4_rested_syncs_ms` what is left after four of those. `looking_…`: the client
+  looks for each answer for 0.3 ms before it sleeps, for every system alike; what this machine takes
+  to wake it is then not in the figure.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 5 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did

@@ -28,6 +28,8 @@ CASES = (1, 16, 64, 256)
 SYNC_CALLS = "fsync,fdatasync,msync,io_uring_enter"
 SYNC_PROBE_BYTES = 1024
 SYNC_PROBES = 200
+# What a client may look for an answer before it sleeps, in the rounds where it does.
+LOOK_US = 300
 
 
 def count_syncs(system, sessions, seconds):
@@ -127,6 +129,22 @@ class Bench:
         syncs = {name: statistics.median(probe[name] for probe in probes)
                  for name in ("p50_ms", "rested_p50_ms")}
         self.note(str(sessions), measured, syncs)
+        if sessions == 1:
+            self.run_looking(syncs["p50_ms"])
+
+    def run_looking(self, sync_ms):
+        """One session at a time once more, without what it costs this machine to wake the client."""
+        measured = {system.name: Rounds() for system in self.systems}
+        for _ in range(self.options.rounds):
+            for system in self.systems:
+                measured[system.name].add(system.round(1, self.options.seconds, LOOK_US))
+        p50 = {name: rounds.median("p50_ms") for name, rounds in measured.items()}
+        told = ", ".join(f"{name} {value:.4g} ms" for name, value in p50.items())
+        print(f"   1 at once, the client looks for {LOOK_US} us before it sleeps: p50 {told}",
+              file=sys.stderr)
+        self.add("1", "looking_p50_ms", "ms", p50)
+        if "drover" in p50:
+            self.book.add("1", "looking_p50_over_4_syncs_ms", p50["drover"] - 4 * sync_ms, "ms")
 
     def note(self, case, measured, syncs):
         for name, rounds in measured.items():

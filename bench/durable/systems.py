@@ -1,7 +1,7 @@
 """The systems that bench/durable measures, each behind the same few words.
 
-A system starts in a folder of its own, runs a round (so many sessions at once for so long) and says
-what it saw: {"sessions", "wall_s", "p50_ms", "p99_ms", "cpu_s"}, CPU being its server's alone.
+A system starts in a folder of its own, runs a round (so many sessions at once for so long; its client
+looks for an answer for `look_us` before it sleeps) and says what it saw: {"sessions", "wall_s", "p50_ms", "p99_ms", "cpu_s"}, CPU being its server's alone.
 """
 
 import json
@@ -59,9 +59,9 @@ class Drover:
         self.server.wait_until_up()
         self.key = admin_key(self.server)
 
-    def round(self, sessions, seconds):
+    def round(self, sessions, seconds, look_us=0):
         before = self.server.cpu_s()
-        done = client("drover", self.server.port, sessions, seconds, self.key)
+        done = client("drover", self.server.port, sessions, seconds, look_us, self.key)
         done["cpu_s"] = self.server.cpu_s() - before
         for session in done["sample"]:
             self.check(session)
@@ -139,9 +139,9 @@ class Restate:
                     raise SystemExit("Restate takes no service:\n" + self.server.output())
                 time.sleep(0.2)
 
-    def round(self, sessions, seconds):
+    def round(self, sessions, seconds, look_us=0):
         before = self.server.cpu_s()
-        done = client("restate", self.port, sessions, seconds)
+        done = client("restate", self.port, sessions, seconds, look_us)
         done["cpu_s"] = self.server.cpu_s() - before
         return done
 
@@ -177,7 +177,8 @@ class LangGraph:
                 raise SystemExit("LangGraph failed:\n" + log.read())
         return json.loads(line)
 
-    def round(self, sessions, seconds):
+    def round(self, sessions, seconds, look_us=0):
+        """It is called in its own process: there is no answer to look for."""
         self.process.stdin.write(json.dumps({"sessions": sessions, "seconds": seconds}) + "\n")
         self.process.stdin.flush()
         return self.answer()

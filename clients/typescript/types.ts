@@ -38,12 +38,15 @@ export interface Event {
 /** `budget`: what the child may use of its tree's; it pauses when it is exceeded. */
 export type Task = { agent?: string; message: string; budget?: { tokens?: number; time_s?: number } };
 
+/** A kind of evidence, or that and how old it may be. */
+export type Attested = string | { kind: string; max_age?: string };
+
 /** What a step needs of the endpoint that serves it; one of which it is not known is not used. */
 export type Needs = {
   vision?: boolean;
   context_tokens?: number;
   hardware?: string | string[];
-  attested?: string | { kind: string; max_age?: string };
+  attested?: Attested | Attested[];
 };
 
 /** What a planner may ask for. Several effects of one plan run side by side where they can. */
@@ -53,7 +56,7 @@ export type Effect =
   | { kind: "say"; text: string }
   | { kind: "wait"; for: "message" | "timer" | "signal" | "approval"; seconds?: number; until?: string; name?: string; question?: string }
   | { kind: "spawn"; tasks: Task[]; wait: "all" | "any" | number }
-  | { kind: "request_extension"; reason_code: string; explanation: string; tokens?: number; time_s?: number; expected_gain?: string }
+  | { kind: "request_extension"; reason_code: string; explanation: string; expected_gain: string; tokens?: number; time_s?: number }
   | { kind: "end"; reason?: string; result?: string };
 
 export type Plan = { effects: Effect[]; explanation?: string };

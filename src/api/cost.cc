@@ -266,6 +266,22 @@ Result<void> check_scope(const road::BillScope& scope, const std::vector<road::L
   return fail(Code::kInvalidArgument, "no endpoint is '" + scope.endpoint + "' or begins with it");
 }
 
+/// An estimate counts as unbilled only if every row of the bill found its call.
+Result<void> check_complete(const road::Reconciliation& r) {
+  if (r.unknown.empty()) return {};
+  const trace::BillRow& first = *r.unknown.front().row;
+  const std::string& id = first.request_id.empty() ? first.call_key : first.request_id;
+  return fail(
+      Code::kFailedPrecondition,
+      std::to_string(r.unknown.size()) +
+          " rows of the bill are of calls that are not "
+          "known here (the first: " +
+          (id.empty() ? "one without an id" : "'" + id + "'") +
+          "), so it cannot be taken as whole: estimates that it seems to lack may be these. "
+          "Nothing was changed; compare it without 'complete', and take out what was not "
+          "sent from here");
+}
+
 Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) {
   CO_TRY_VOID(
       identity::authorise(exchange.principal, Action::kManageServer, exchange.principal.tenant));
@@ -283,12 +299,15 @@ Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) 
   // Without a suspension from here on: what is compared is what is booked upon.
   road::Reconciliation r =
       road::reconcile(calls, rows, scope, road::price_by(services.catalog->get()));
+  const bool complete = apply != "none" && param(exchange, "complete") == "true";
+  // Before anything is booked: what nobody knows here may be the very calls that were estimated.
+  if (complete) CO_TRY_VOID(check_complete(r));
   size_t applied = 0;
   if (apply != "none") {
     applied += services.books->apply(r.corrected, "bill");
     applied += services.books->apply(r.added, "bill");
   }
-  if (apply != "none" && param(exchange, "complete") == "true") {
+  if (complete) {
     applied += services.books->apply(r.estimated, "not in the bill");
   }
   if (apply == "all") applied += services.books->apply(r.different, "bill");

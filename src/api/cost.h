@@ -9,8 +9,8 @@
 //   POST /v1/cost/bill[?apply=none|estimates|all&complete=true&provider=&endpoint=&from=&to=]
 //        the body is the bill of these providers (a list) or of all (trace/bill.h); the answer what
 //        agrees and what differs
-//        (road/reconcile.h); complete: an estimate that is not in it was not billed. The operator's
-//        admin keys only.
+//        (road/reconcile.h); complete: an estimate that is not in it was not billed, refused while
+//        a row is of no call that is known. The operator's admin keys only.
 //
 // Loop thread only.
 

@@ -153,5 +153,23 @@ TEST_F(CostTest, ABillOfNobodyIsRefused) {
   EXPECT_EQ(post("endpoint=two").status, 400);
 }
 
+// Sums by day and model find no call, and would make every estimate look unbilled.
+TEST_F(CostTest, ABillWhoseRowsFindNoCallEndsNoEstimate) {
+  auto post = [&](const std::string& how, const std::string& bill) {
+    return call("POST", "/v1/cost/bill?apply=" + how, bill, "k-operator");
+  };
+  Reply sums = post("estimates&complete=true",
+                    "time,model,cost_usd\n2026-11-23T00:00:00Z,m,7\n2026-11-24T00:00:00Z,m,8\n");
+  EXPECT_EQ(sums.status, 400);
+  EXPECT_NE(sums.error_member("message").find("idempotency_key"), std::string::npos);
+  const std::string strange = "request_id,cost_usd\nr-strange,1\n";
+  Reply unknown = post("estimates&complete=true", strange);
+  EXPECT_GE(unknown.status, 400);
+  EXPECT_NE(unknown.error_member("message").find("'r-strange'"), std::string::npos)
+      << unknown.error_member("message");
+  EXPECT_EQ(post("estimates", strange).status, 200);
+  EXPECT_EQ(post("none&complete=true", strange).status, 200) << "that changes nothing anyway";
+}
+
 }  // namespace
 }  // namespace drover::api

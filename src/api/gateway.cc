@@ -242,6 +242,11 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   call.data_class = contract::join(call.data_class, own);
   call.preference = agent.prefer;
   call.downgrade = agent.downgrade;
+  call.continue_cut = agent.continue_cut;
+  // What the request states goes before, in a header or by its tier.
+  if (!call.service_class && !road::class_of_tier(call.prompt.service_tier())) {
+    call.service_class = agent.service_class;
+  }
   return {};
 }
 
@@ -260,11 +265,12 @@ Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& e
   return fail(Code::kInvalidArgument, "x-drover-service-class must be fast, slow or auto");
 }
 
-/// Whether another endpoint may go on where one broke off.
-Result<bool> stated_continue(const Exchange& exchange) {
+/// Whether another endpoint may go on where one broke off, if the caller says either.
+Result<std::optional<bool>> stated_continue(const Exchange& exchange) {
   auto stated = exchange.request.head().headers.get("x-drover-continue");
-  if (!stated || *stated == "false") return false;
-  if (*stated == "true") return true;
+  if (!stated) return std::optional<bool>();
+  if (*stated == "false") return std::optional<bool>(false);
+  if (*stated == "true") return std::optional<bool>(true);
   return fail(Code::kInvalidArgument, "x-drover-continue must be true or false");
 }
 
@@ -282,13 +288,13 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   if (!go_on) return respond_error(std::move(ctx), exchange, std::move(go_on).error());
   const bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
-  call.continue_cut = *go_on;
   call.data_class = std::move(*data_class);
   call.service_class = *service_class;
   const TenantId tenant = call.principal.tenant;
   if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
     return respond_error(std::move(ctx), exchange, std::move(taken).error());
   }
+  call.continue_cut = go_on->value_or(call.continue_cut);
   if (stream) {
     auto streaming = std::make_unique<Streaming>(exchange, call.prompt);
     call.rates = &streaming->told.rates;

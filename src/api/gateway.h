@@ -4,8 +4,10 @@
 // the first visible delta, so that failover stays possible until then; a stream that breaks after
 // it ends with an explicit error event, never with a clean end.
 //
-// X-Drover-Agent makes a call on behalf of an agent: its data class, preference, budgets and
-// downgrade ladder hold for it; the answer's x-drover-downgrade says what was given up.
+// X-Drover-Agent makes a call on behalf of an agent: its data class, service class, preference,
+// budgets, downgrade ladder and whether a cut answer may be continued hold for it; what the request
+// itself states of the service class and of that goes before. The answer's x-drover-downgrade says
+// what was given up.
 
 #include "api/router.h"
 #include "road/road.h"

@@ -17,10 +17,21 @@ using road::sse;
 using road::stream_head;
 using road::usage_chunk;
 
+/// One agent, of slow calls that may be continued.
+class PatientAgent final : public session::AgentSource {
+ public:
+  Result<session::AgentSpec> resolve(const TenantId&, std::string_view name) const override {
+    if (name != "patient") return fail(Code::kNotFound, "there is only 'patient'");
+    return session::AgentSpec::from_json(*Json::parse(
+        R"({"name":"patient","models":["m"],"service_class":"slow","continue_cut":true})"));
+  }
+};
+
 class GatewayTest : public ApiFixture {
  protected:
   GatewayTest() {
     GatewayServices services;
+    services.agents = &agents_;
     services.road = road_.get();
     services.clock = &loop_;
     add_gateway_routes(*router_, services);
@@ -30,6 +41,16 @@ class GatewayTest : public ApiFixture {
 
   Reply chat(bool stream, std::string key = "k-call") {
     return call("POST", "/v1/chat/completions", request_body(stream), std::move(key));
+  }
+  /// The same with headers more, on behalf of the agent or not.
+  Reply chat_as(bool agent, bool stream,
+                std::initializer_list<std::pair<const char*, const char*>> headers,
+                std::string body = "") {
+    if (body.empty()) body = request_body(stream);
+    http::ClientRequest asked = request("POST", "/v1/chat/completions", std::move(body), "k-call");
+    if (agent) asked.headers.add("x-drover-agent", "patient");
+    for (const auto& [name, value] : headers) asked.headers.add(name, value);
+    return call(std::move(asked));
   }
   /// The data lines of a stream.
   static std::vector<std::string> data_of(const std::string& body) {
@@ -43,6 +64,9 @@ class GatewayTest : public ApiFixture {
     }
     return out;
   }
+
+ private:
+  PatientAgent agents_;
 };
 
 TEST_F(GatewayTest, AWholeAnswerPassesAsBytes) {
@@ -81,6 +105,41 @@ TEST_F(GatewayTest, TheClassIsStatedInAHeaderAndToldInOne) {
   Reply wrong = classed("quick");
   EXPECT_EQ(wrong.status, 400);
   EXPECT_NE(wrong.body.find("fast, slow or auto"), std::string::npos) << wrong.body;
+}
+
+TEST_F(GatewayTest, AnAgentsClassHoldsUnlessTheRequestStatesOne) {
+  add("one.test");
+  imposter("one.test").script(answer(200, chat_body("hello")));
+  auto path = [](const Reply& reply) { return reply.header("x-drover-service-class"); };
+  EXPECT_EQ(path(chat_as(true, false, {})), "slow");
+  EXPECT_EQ(path(chat_as(false, false, {})), "fast");
+  EXPECT_EQ(path(chat_as(true, false, {{"x-drover-service-class", "fast"}})), "fast");
+  const std::string tiered =
+      R"({"model":"m","messages":[{"role":"user","content":"hi"}],"service_tier":"priority"})";
+  EXPECT_EQ(path(chat_as(true, false, {}, tiered)), "fast") << "the tier is the request's word";
+}
+
+TEST_F(GatewayTest, AnAgentsCutAnswerIsContinuedUnlessTheRequestSaysNo) {
+  add("one.test");
+  add("two.test");
+  ImposterScript cut = stream_head();
+  cut.then(sse(role_chunk()) + sse(delta_chunk("Hel"))).and_close();
+  imposter("one.test").script(cut);
+  imposter("two.test").script(good_stream());
+  auto whole = [](const Reply& reply) { return reply.body.find("[DONE]") != std::string::npos; };
+  auto ask = [&](bool agent, std::initializer_list<std::pair<const char*, const char*>> headers) {
+    health_ = catalog::Health(loop_);  // its circuit stays closed
+    return chat_as(agent, true, headers);
+  };
+  // Fast, so that the order of the catalog counts.
+  Reply agents = ask(true, {{"x-drover-service-class", "fast"}});
+  EXPECT_TRUE(whole(agents)) << agents.body;
+  EXPECT_NE(agents.body.find(R"("continued")"), std::string::npos) << agents.body;
+  Reply no = ask(true, {{"x-drover-service-class", "fast"}, {"x-drover-continue", "false"}});
+  EXPECT_FALSE(whole(no)) << no.body;
+  EXPECT_NE(no.body.find(R"("error")"), std::string::npos) << no.body;
+  EXPECT_FALSE(whole(ask(false, {})));
+  EXPECT_TRUE(whole(ask(false, {{"x-drover-continue", "true"}})));
 }
 
 TEST_F(GatewayTest, AHeaderThatMeansNothingIsRefused) {

@@ -97,12 +97,6 @@ Task<Result<Fetched>> fetch(Context ctx, net::Dialer* network, const AttestedEnd
   co_return out;
 }
 
-/// Until half of what is left of the evidence's time is over.
-Duration until_next(const attest::Claims& claims, Duration max_age, WallTime now) {
-  const WallTime end = std::min(claims.issued_at + max_age, claims.expires_at);
-  return std::max((end - now) / 2, limits::kEvidencePauseMin);
-}
-
 Error no_evidence(std::string message) {
   return Error(Code::kUnavailable, std::move(message), Retry::kOtherTarget)
       .with_reason("attestation");
@@ -113,12 +107,20 @@ Error no_evidence(std::string message) {
 EvidenceKeeper::EvidenceKeeper(const Context& parent, net::Dialer& dialer, Random& random)
     : loop_(parent.loop()), dialer_(dialer), holder_(random), scope_(parent) {}
 
-void EvidenceKeeper::set_endpoints(std::vector<AttestedEndpoint> endpoints) {
+void EvidenceKeeper::set_endpoints(std::vector<AttestedEndpoint> endpoints,
+                                   const std::vector<policy::EvidenceNeed>& wanted) {
   if (generation_) generation_->cancel("a new configuration");
   for (const auto& endpoint : endpoints_) holder_.forget(endpoint->endpoint);
   endpoints_.clear();
   origins_.clear();
   failures_.clear();
+  wanted_.clear();
+  for (const policy::EvidenceNeed& need : wanted) {
+    auto kind = attest::parse_kind(need.kind);
+    if (!kind) continue;
+    Duration& least = wanted_[*kind].configured;
+    least = std::min(least, need.max_age);
+  }
   generation_ = async::CancelState::make(scope_.context().cancel_state());
   for (AttestedEndpoint& endpoint : endpoints) {
     auto shared = std::make_shared<AttestedEndpoint>(std::move(endpoint));
@@ -155,10 +157,11 @@ Task<void> EvidenceKeeper::keep(Context ctx, std::shared_ptr<AttestedEndpoint> e
   for (;;) {
     auto claims = co_await refresh(ctx, endpoint.get());
     if (ctx.cancelled()) co_return;
-    Duration wait = pause;
+    const MonoTime fetched = loop_.mono();
+    MonoTime next = fetched + pause;
     if (claims) {
       failures_.erase(endpoint->endpoint);
-      wait = until_next(*claims, endpoint->max_age, loop_.wall());
+      next = next_fetch(*endpoint, *claims, fetched);
       pause = limits::kEvidencePauseMin;
       if (!was_good)
         LOG_INFO("{} has proved what it runs ({})", endpoint->endpoint,
@@ -173,15 +176,48 @@ Task<void> EvidenceKeeper::keep(Context ctx, std::shared_ptr<AttestedEndpoint> e
       told = true;
     }
     was_good = claims.has_value();
-    auto slept = co_await async::sleep_for(ctx, wait);
-    if (!slept) co_return;
+    while (loop_.mono() < next) {
+      Context waiting = ctx.with_deadline(next);
+      async::Wake wake = co_await sooner_.wait(waiting);
+      if (ctx.cancelled()) co_return;
+      if (wake == async::Wake::kWoken && claims) {
+        next = std::min(next, next_fetch(*endpoint, *claims, fetched));
+      }
+    }
   }
+}
+
+MonoTime EvidenceKeeper::next_fetch(const AttestedEndpoint& endpoint, const attest::Claims& claims,
+                                    MonoTime fetched) const {
+  Duration age = endpoint.max_age;
+  if (auto it = wanted_.find(endpoint.kind); it != wanted_.end()) {
+    age = std::min(age, it->second.configured);
+    if (loop_.mono() < it->second.until) age = std::min(age, it->second.by_calls);
+  }
+  // Half of what is left of the evidence's time.
+  const WallTime now = loop_.wall();
+  const WallTime end = std::min(claims.issued_at + age, claims.expires_at);
+  const Duration least =
+      std::clamp(endpoint.max_age / 2, limits::kEvidencePauseMin, limits::kEvidenceRefetchMin);
+  return std::max(fetched + least, loop_.mono() + (end - now) / 2);
+}
+
+void EvidenceKeeper::want(attest::Kind kind, Duration max_age) const {
+  Wanted& wanted = wanted_[kind];
+  const MonoTime now = loop_.mono();
+  if (now >= wanted.until) wanted.by_calls = Duration::max();
+  if (max_age >= wanted.configured || max_age > wanted.by_calls) return;
+  wanted.until = now + limits::kEvidenceAskedFor;
+  if (max_age == wanted.by_calls) return;
+  wanted.by_calls = max_age;
+  sooner_.wake_all();
 }
 
 bool EvidenceKeeper::fresh(std::string_view endpoint, std::string_view kind,
                            Duration max_age) const {
   auto parsed = attest::parse_kind(kind);
   if (!parsed) return false;
+  if (!endpoints_.empty()) want(*parsed, max_age);
   attest::Requirement requirement;
   requirement.kind = *parsed;
   requirement.max_age = max_age;

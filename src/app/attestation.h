@@ -10,8 +10,9 @@
 // A document is asked for with GET url?nonce=HEX (a nonce of 32 bytes that counts once) over a
 // fresh TLS connection; the answer is the document, CBOR or base64 of it, or JSON. It is verified
 // as attest/evidence.h says, bound to that connection's key, and asked for again when half of its
-// time is over. A failed fetch is tried again with growing pauses and takes nothing away; a refused
-// document does, at once.
+// time is over: the least of what the endpoint, the rules and the agents' needs say of its kind,
+// and of what calls wanted besides. A failed fetch is tried again with growing pauses and takes
+// nothing away; a refused document does, at once.
 //
 // An endpoint with an `attestation` in drover.yaml is guarded: whatever is sent to its origin goes
 // over a connection to the attested key, or not at all (unavailable, other target, reason
@@ -31,6 +32,7 @@
 #include "http/client.h"
 #include "net/stream.h"
 #include "policy/evidence.h"
+#include "policy/requirement.h"
 
 namespace drover::app {
 
@@ -49,14 +51,17 @@ class EvidenceKeeper final : public policy::Evidence {
  public:
   EvidenceKeeper(const async::Context& parent, net::Dialer& dialer, Random& random);
 
-  /// Begins anew with these: what was held is forgotten and fetched at once.
-  void set_endpoints(std::vector<AttestedEndpoint> endpoints);
+  /// Begins anew with these: what was held is forgotten and fetched at once. `wanted`: the evidence
+  /// that rules and agents may ask for.
+  void set_endpoints(std::vector<AttestedEndpoint> endpoints,
+                     const std::vector<policy::EvidenceNeed>& wanted = {});
   async::Task<void> stop();
 
   /// Fetches and verifies once, now.
   async::Task<Result<attest::Claims>> refresh(async::Context ctx, const AttestedEndpoint* endpoint);
 
-  /// Verified evidence of that kind ("aws-nitro"), at most that old.
+  /// Verified evidence of that kind ("aws-nitro"), at most that old. Wanted younger than so far, it
+  /// is fetched more often from now on.
   bool fresh(std::string_view endpoint, std::string_view kind, Duration max_age) const override;
   bool reachable(std::string_view endpoint) const override;
   std::string last_failure(std::string_view endpoint) const override;
@@ -75,7 +80,17 @@ class EvidenceKeeper final : public policy::Evidence {
   net::Dialer& dialer() const { return dialer_; }
 
  private:
+  /// How young evidence of a kind is wanted.
+  struct Wanted {
+    Duration configured = Duration::max();
+    Duration by_calls = Duration::max();
+    MonoTime until;  // by_calls counts
+  };
   async::Task<void> keep(async::Context ctx, std::shared_ptr<AttestedEndpoint> endpoint);
+  /// When a good document that came at `fetched` is asked for again.
+  MonoTime next_fetch(const AttestedEndpoint& endpoint, const attest::Claims& claims,
+                      MonoTime fetched) const;
+  void want(attest::Kind kind, Duration max_age) const;
 
   async::Loop& loop_;
   net::Dialer& dialer_;
@@ -84,6 +99,8 @@ class EvidenceKeeper final : public policy::Evidence {
   std::map<std::string, std::vector<std::shared_ptr<AttestedEndpoint>>, std::less<>> origins_;
   /// Of each endpoint whose last fetch failed: when, and how.
   std::map<std::string, std::pair<WallTime, std::string>, std::less<>> failures_;
+  mutable std::map<attest::Kind, Wanted> wanted_;
+  mutable async::WaitQueue sooner_;  // wakes who waits for the next fetch
   async::Scope scope_;
   async::CancelPtr generation_;
 };

@@ -119,6 +119,50 @@ TEST_F(AttestationTest, EvidenceIsKeptFreshForHours) {
   EXPECT_LE(keeper_.holder().nonces_out(), 1u);
 }
 
+TEST_F(AttestationTest, EvidenceIsAsYoungAsTheRulesWantIt) {
+  policy::EvidenceNeed need;
+  need.kind = "aws-nitro";
+  need.max_age = 2min;
+  policy::EvidenceNeed other;
+  other.kind = "nvidia-cc";
+  other.max_age = 10s;
+  keeper_.set_endpoints({endpoint()}, {need, other});
+  loop_.run_for(1s);
+  const size_t before = site_->documents();
+  for (int i = 0; i < 120; ++i) {
+    loop_.run_for(30s);
+    ASSERT_TRUE(fresh(2min)) << i;
+  }
+  EXPECT_LT(site_->documents() - before, 70u) << "once a minute";
+}
+
+TEST_F(AttestationTest, WhatACallWantsYoungerIsFetchedFromThenOn) {
+  loop_.run_for(4min);
+  EXPECT_FALSE(fresh(2min)) << "nobody has said so";
+  loop_.run_for(1s);
+  EXPECT_TRUE(fresh(2min));
+  for (int i = 0; i < 60; ++i) {
+    loop_.run_for(30s);
+    ASSERT_TRUE(fresh(2min)) << i;
+  }
+  loop_.run_for(limits::kEvidenceAskedFor + 1min);
+  const size_t before = site_->documents();
+  loop_.run_for(1h);
+  EXPECT_LT(site_->documents() - before, 14u) << "nobody wants it any more";
+  EXPECT_TRUE(fresh());
+}
+
+TEST_F(AttestationTest, HoweverYoungItIsWantedItIsNotFetchedWithoutEnd) {
+  loop_.run_for(1min);
+  const size_t before = site_->documents();
+  for (int i = 0; i < 60; ++i) {
+    loop_.run_for(1s);
+    fresh(1ms);
+  }
+  EXPECT_GE(site_->documents() - before, 10u);
+  EXPECT_LE(site_->documents() - before, 13u);
+}
+
 TEST_F(AttestationTest, BeforeItsEvidenceNothingIsSent) {
   std::string why = get();
   EXPECT_NE(why.find("attestation: nothing is sent to https://enclave.test: no evidence"),

@@ -117,11 +117,11 @@ void ConfigReader::read_road(const Json& root) {
 void ConfigReader::planner(const Json& item, const std::string& at) {
   if (!known(item, at, {"origin", "queue", "headers", "facts", "data"})) return;
   // Workers are known by their queue alone: where they are is for the operator to say.
-  if (auto queue = item.get_string("queue")) {
+  if (std::string queue = text(item, at, "queue"); !queue.empty()) {
     if (item.find("origin") != nullptr || item.find("headers") != nullptr) {
       fault(at, "a planner is a queue or an origin, not both");
     }
-    read_thing(item, at, "queue:" + std::string(*queue), tell(), out_.config);
+    read_thing(item, at, "queue:" + queue, tell(), out_.config);
     return;
   }
   session::PlannerOrigin p;
@@ -132,7 +132,7 @@ void ConfigReader::planner(const Json& item, const std::string& at) {
           "scheme, host and port alone: http://127.0.0.1:9000");
   }
   p.headers = references(item, at, "headers");
-  read_thing(item, at, p.origin, tell(), out_.config);
+  read_thing(item, at, url ? url->origin() : p.origin, tell(), out_.config);
   out_.config.planners.push_back(std::move(p));
 }
 

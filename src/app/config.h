@@ -98,6 +98,8 @@ struct Config {
   std::map<std::string, session::AgentSpec> agents;
   /// Header values are still references.
   std::vector<session::PlannerOrigin> planners;
+  /// What is allowed and may not be meant, sentences for people.
+  std::vector<std::string> notes;
   /// Tenants and keys in them may be names.
   std::vector<road::Budget> budgets;
   // app/config_policy.h has what follows.

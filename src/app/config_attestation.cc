@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "app/config_deadlines.h"
 #include "app/evidence_trust.h"
 #include "http/message.h"
 
@@ -15,6 +16,17 @@ std::optional<std::string> as_text(const Json* value) {
   if (value->string() != nullptr) return *value->string();
   if (value->is_number()) return value->raw_number()->text;
   return std::nullopt;
+}
+
+/// A member that may be absent; what is no text is told, and the default does not stand in for it.
+std::optional<std::string> text_member(const Json& section, const char* name, const std::string& at,
+                                       const TellFault& fault) {
+  const Json* value = section.find(name);
+  auto text = as_text(value);
+  if (!text && value != nullptr && !value->is_null()) {
+    fault(at + "." + name, std::string(name) + " must be a text", "");
+  }
+  return text;
 }
 
 /// One text or a list of them; nullopt for anything else.
@@ -93,7 +105,7 @@ void AttestationReader::nvidia(const Json& section, const std::string& at,
       fault(at + ".issuer_keys", keys.error().message, "");
     }
   }
-  if (auto issuer = as_text(section.find("issuer"))) trust.issuer = *issuer;
+  if (auto issuer = text_member(section, "issuer", at, fault)) trust.issuer = *issuer;
   auto hardware = as_texts(section.find("hardware"));
   auto drivers = as_texts(section.find("drivers"));
   if (!hardware || !drivers) fault(at, "hardware and drivers must be lists of texts", "");
@@ -130,7 +142,7 @@ std::optional<AttestedEndpoint> AttestationReader::read(const Json& section, con
     counting.fault(at + ".url", "'url' must be an https URL that answers with evidence",
                    "such as https://enclave.example/attestation");
   }
-  if (auto age = as_text(section.find("max_age"))) {
+  if (auto age = text_member(section, "max_age", at, counting.fault)) {
     auto parsed = parse_duration(*age);
     if (parsed && *parsed > Duration(0)) {
       out.max_age = *parsed;

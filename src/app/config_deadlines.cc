@@ -23,6 +23,16 @@ bool known_settings(const Json& object, const std::string& at, SettingNames name
   return fine;
 }
 
+std::optional<std::string> text_setting(const Json& object, const std::string& at, const char* name,
+                                        const TellFault& fault) {
+  const Json* value = object.find(name);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  if (const std::string* text = value->string()) return *text;
+  fault(at + "." + name,
+        std::string(name) + " must be a text, not " + std::string(value->type_name()), "");
+  return std::nullopt;
+}
+
 std::optional<Duration> time_setting(const Json& object, const std::string& at, const char* name,
                                      const TellFault& fault) {
   const Json* value = object.find(name);

@@ -20,6 +20,9 @@ using SettingNames = std::initializer_list<std::string_view>;
 /// A mapping with no other names; each of them is told. False: there is nothing to read.
 bool known_settings(const Json& object, const std::string& at, SettingNames names,
                     const TellFault& fault);
+/// nullopt where it is absent or null; what is no text is told.
+std::optional<std::string> text_setting(const Json& object, const std::string& at, const char* name,
+                                        const TellFault& fault);
 /// Above 0, at most a day.
 std::optional<Duration> time_setting(const Json& object, const std::string& at, const char* name,
                                      const TellFault& fault);

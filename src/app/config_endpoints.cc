@@ -77,11 +77,7 @@ void ConfigReader::endpoint(const Json& item, const std::string& at) {
   inherit(deadlines_, e.deadlines);
   price(item, at, e);
   read_endpoint_facts(item, at, tell(), out_.config, e);
-  if (const Json* options = item.find("options"); options != nullptr && options->is_object()) {
-    for (const Json::Member& m : *options->members()) {
-      e.options[m.first] = text(*options, join(at, "options"), m.first);
-    }
-  }
+  e.options = references(item, at, "options");
   add_accounts(item, at, std::move(e));
 }
 

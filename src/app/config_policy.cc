@@ -37,15 +37,35 @@ std::map<std::string, contract::DataClass> data_classes(const Json& section, std
 policy::ZoneSpec zone(const Json& item, const std::string& at, const TellFault& fault) {
   policy::ZoneSpec out;
   if (!known(item, at, {"name", "within", "title"}, fault)) return out;
-  out.name = item.get_string("name").value_or("");
-  out.title = item.get_string("title").value_or("");
+  out.name = text_setting(item, at, "name", fault).value_or("");
+  out.title = text_setting(item, at, "title", fault).value_or("");
   const Json* within = item.find("within");
-  if (within == nullptr) return out;
-  if (const std::string* one = within->string()) out.within.push_back(*one);
-  if (const Json::Array* items = within->array_items()) {
-    for (const Json& outer : *items) {
-      if (const std::string* name = outer.string()) out.within.push_back(*name);
-    }
+  if (within == nullptr || within->is_null()) return out;
+  if (const std::string* one = within->string()) {
+    out.within.push_back(*one);
+    return out;
+  }
+  const Json::Array* items = within->array_items();
+  for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+    if (const std::string* name = (*items)[i].string()) out.within.push_back(*name);
+  }
+  if (items == nullptr || out.within.size() != items->size()) {
+    fault(at + ".within", "within must be a list of zones", "such as within: [de]");
+  }
+  return out;
+}
+
+std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fault) {
+  std::vector<policy::ZoneSpec> out;
+  const Json* list = section.find("zones");
+  if (list == nullptr || list->is_null()) return out;
+  const Json::Array* items = list->array_items();
+  if (items == nullptr) {
+    fault("policy.zones", "zones must be a list", "begin each entry with '- '");
+    return out;
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    out.push_back(zone((*items)[i], "policy.zones[" + std::to_string(i) + "]", fault));
   }
   return out;
 }
@@ -75,35 +95,36 @@ Result<std::shared_ptr<const policy::Authorizer>> load_rules(
 }
 
 /// A time within bounds; what is not there stays as it is.
-void read_time(const Json& section, std::string_view key, Duration least, Duration most,
+void read_time(const Json& section, const char* key, Duration least, Duration most,
                const TellFault& fault, Duration& out) {
-  auto text = section.get_string(key);
+  auto text = text_setting(section, "policy.opa", key, fault);
   if (!text) return;
   auto time = parse_duration(*text);
   if (time && *time >= least && *time <= most) {
     out = *time;
     return;
   }
-  fault("policy.opa." + std::string(key), "'" + std::string(*text) + "' is no time that it may be",
+  fault("policy.opa." + std::string(key), "'" + *text + "' is no time that it may be",
         "from " + format_duration(least) + " to " + format_duration(most));
 }
 
 void read_opa(const Json& section, const ConfigPath& path, const TellFault& fault, Config& out) {
-  if (!known(section, "policy.opa", {"url", "timeout", "keep", "token", "ca_file"}, fault)) return;
+  const std::string at = "policy.opa";
+  if (!known(section, at, {"url", "timeout", "keep", "token", "ca_file"}, fault)) return;
   road::OpaOptions opa;
-  opa.url = section.get_string("url").value_or("");
+  opa.url = text_setting(section, at, "url", fault).value_or("");
   auto url = http::Url::parse(opa.url);
   if (!url || !url->target.starts_with("/v1/data/")) {
     fault("policy.opa.url", "'" + opa.url + "' is no document of OPA's data API",
           "such as http://127.0.0.1:8181/v1/data/drover/allow");
   }
-  opa.token = section.get_string("token").value_or("");
+  opa.token = text_setting(section, at, "token", fault).value_or("");
   if (!opa.token.empty() && !opa.token.starts_with("env:") && !opa.token.starts_with("file:")) {
     fault("policy.opa.token", "a secret does not stand in this file", "env:NAME, or file:PATH");
   }
   read_time(section, "timeout", 10ms, 30s, fault, opa.timeout);
   read_time(section, "keep", 1s, 24h, fault, opa.keep);
-  if (auto file = section.get_string("ca_file")) opa.ca_file = path(std::string(*file));
+  if (auto file = text_setting(section, at, "ca_file", fault)) opa.ca_file = path(*file);
   out.opa = std::move(opa);
 }
 
@@ -120,12 +141,7 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
     fault(at, std::move(message), std::move(remedy));
   };
   policy::PolicySpec spec;
-  if (const Json* zones = section.find("zones"); zones != nullptr && zones->array_items()) {
-    for (size_t i = 0; i < zones->array_items()->size(); ++i) {
-      std::string at = "policy.zones[" + std::to_string(i) + "]";
-      spec.zones.push_back(zone((*zones->array_items())[i], at, counted));
-    }
-  }
+  spec.zones = own_zones(section, counted);
   spec.classes = data_classes(section, "classes", counted);
   spec.tenants = data_classes(section, "tenants", counted);
   if (const Json* floor = section.find("floor"); floor != nullptr && !floor->is_null()) {
@@ -135,8 +151,9 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
     check_requirements(*list, spec, counted);
     spec.requirements = *list;
   }
-  if (auto file = section.get_string("cedar"); file && faults == 0) {
-    auto rules = load_rules(std::string(*file), path, read_file, spec.zones);
+  auto cedar = text_setting(section, "policy", "cedar", counted);
+  if (cedar && faults == 0) {
+    auto rules = load_rules(*cedar, path, read_file, spec.zones);
     if (!rules) {
       counted("policy.cedar", rules.error().message, "");
     } else {
@@ -241,12 +258,11 @@ catalog::Facts own_facts(const Json& item, const std::string& at, const TellFaul
 
 const catalog::Place* named_place(const Json& item, const std::string& at, const TellFault& fault,
                                   const Config& config) {
-  auto id = item.get_string("place");
+  auto id = text_setting(item, at, "place", fault);
   if (!id) return nullptr;
   const catalog::Place* place = config.places.find(*id);
   if (place == nullptr) {
-    fault(at + ".place", "there is no place '" + std::string(*id) + "'",
-          "drover catalog show lists them");
+    fault(at + ".place", "there is no place '" + *id + "'", "drover catalog show lists them");
   }
   return place;
 }

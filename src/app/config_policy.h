@@ -13,7 +13,7 @@
 //     zones: [{name: de-by, within: [de], title: Bavaria}]
 //     classes: {patient: {residency: de, sensitivity: confidential, retention: session}}
 //     floor: {sensitivity: internal}    # the least for everything
-//     tenants: {ten_clinic: patient}    # the least for what a tenant brings
+//     tenants: {clinic: patient}        # the least for what a tenant brings (app/parties.h)
 //     requirements: [...]               # policy/requirement.h
 //     cedar: rules.cedar                # rules in the Cedar language: policy/cedar.h
 //     opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 2s, keep: 60s,

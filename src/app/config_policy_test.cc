@@ -169,6 +169,7 @@ policy:
   opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 500ms, token: env:OPA_TOKEN}
 planners:
   - {queue: wards, facts: {zone: de}, data: sensitivity=internal}
+  - {origin: "HTTP://Plans.test:80/", data: sensitivity=internal}
 )");
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   ASSERT_TRUE(outcome.config.opa);
@@ -177,7 +178,9 @@ planners:
   EXPECT_EQ(outcome.config.opa->token, "env:OPA_TOKEN") << "resolved when it is used";
   EXPECT_EQ(outcome.config.things.at("queue:wards").facts.text("zone"), "de");
   EXPECT_EQ(outcome.config.things.at("queue:wards").data_class, "sensitivity=internal");
-  EXPECT_TRUE(outcome.config.planners.empty()) << "nobody is asked there";
+  EXPECT_EQ(outcome.config.things.at("http://plans.test").data_class, "sensitivity=internal")
+      << "however its origin is spelt";
+  EXPECT_EQ(outcome.config.planners.size(), 1u) << "nobody is asked at a queue";
 }
 
 TEST(ConfigPolicy, AFaultInItAddsNoneForThoseWhoNameItsClassesAndZones) {
@@ -237,6 +240,32 @@ INSTANTIATE_TEST_SUITE_P(
               "    - {name: b, needs: {colour: red}}",
               4, "unknown setting 'colour' in needs"},
         Wrong{"policy:\n  floor: patient", 2, "no data class 'patient'"},
+        // What has the wrong type is never passed over: a rule would be gone without a word.
+        Wrong{"policy:\n  cedar: [rules.cedar]", 2, "cedar must be a text"},
+        Wrong{"policy:\n  cedar: {file: rules.cedar}", 2, "cedar must be a text"},
+        Wrong{"policy:\n  zones: {name: a}", 2, "zones must be a list"},
+        Wrong{"policy:\n  zones:\n    - {name: [a]}", 3, "name must be a text"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: {de: eu}}", 3, "a list of zones"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: [de, [eu]]}", 3, "a list of zones"},
+        Wrong{"policy:\n  opa: {url: [\"http://h/v1/data/a\"]}", 2, "url must be a text"},
+        Wrong{"policy:\n  opa:\n    url: http://h/v1/data/a\n    keep: [60s]", 4,
+              "keep must be a text"},
+        Wrong{"policy:\n  opa:\n    url: http://h/v1/data/a\n    token: {env: T}", 4,
+              "token must be a text"},
+        Wrong{"policy:\n  opa:\n    url: http://h/v1/data/a\n    ca_file: [a.pem]", 4,
+              "ca_file must be a text"},
+        Wrong{"stores:\n  - {name: [a], data: a}", 2, "name must be a text"},
+        Wrong{"stores:\n  - {name: a, data: [a], facts: {fault_domain: x}}", 2,
+              "data must be a text"},
+        Wrong{"stores:\n  - {name: a, data: a, place: [mars], facts: {fault_domain: x}}", 2,
+              "place must be a text"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m, place: [mars]}", 2,
+              "place must be a text"},
+        Wrong{"endpoints:\n  - {provider: openai, model: m, options: [a]}", 2,
+              "options must be a mapping"},
+        Wrong{"planners:\n  - {queue: [q], origin: \"http://h\"}", 2, "queue must be text"},
+        Wrong{"tools:\n  - {name: t, command: [t], data: [patient]}", 2, "must be a text or an"},
+        Wrong{"placement: {low_risk: [fastest]}", 1, "no preference"},
         Wrong{"endpoints:\n  - {provider: openai, model: m, facts: {colour: red}}", 2,
               "no fact 'colour'"},
         Wrong{"endpoints:\n  - {provider: openai, model: m, place: mars}", 2, "no place 'mars'"},
@@ -249,6 +278,48 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"endpoints:\n  - {provider: openai, model: m}\nagents:\n"
               "  - {name: a, models: [m], data: guest}",
               4, "no data class 'guest'"}));
+
+/// A requirement whose words are passed over would be none.
+class RequirementFaults : public testing::TestWithParam<Wrong> {};
+
+TEST_P(RequirementFaults, AreToldWithTheirLine) {
+  const std::string text =
+      "policy:\n  requirements:\n    - {name: r, " + std::string(GetParam().text) + "}";
+  ConfigOutcome outcome = parse_policy(text);
+  ASSERT_FALSE(outcome.faults.empty());
+  EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
+  EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)
+      << outcome.faults[0].to_string();
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, RequirementFaults,
+    testing::Values(
+        Wrong{"needs: {}", 3, "needs nothing"}, Wrong{"needs: {zone: null}", 3, "needs nothing"},
+        Wrong{"needs: {jurisdiction: [eu]}", 3, "jurisdiction must be a text, not a"},
+        Wrong{"needs: {zone: [de]}", 3, "zone must be a text"},
+        Wrong{"needs: {tenancy: [dedicated]}", 3, "tenancy must be a text"},
+        Wrong{"needs: {tenancy: \"\"}", 3, "tenancy can only need 'dedicated'"},
+        Wrong{"needs: {attestation: [aws-nitro], max_age: 1h}", 3, "attestation must be a text"},
+        Wrong{"needs: {attestation: aws-nitro, max_age: [1h]}", 3, "max_age must be a text"},
+        Wrong{"needs: {attestation: aws-nitro, max_age: 2s}", 3, "max_age must be at least 10"},
+        Wrong{"needs: {zone: de, max_age: 1h}", 3, "max_age says how old"},
+        Wrong{"needs: {sovereignty: [2]}", 3, "sovereignty must be a number"},
+        Wrong{"needs: {sovereignty: -1}", 3, "sovereignty must be a number"},
+        Wrong{"needs: {certifications: []}", 3, "certifications must be a list"},
+        Wrong{"needs: {certifications: {c5: true}}", 3, "certifications must be a list"},
+        Wrong{"needs: {hardware: 7}", 3, "hardware must be a list"},
+        Wrong{"needs: {pool: [[reserved]]}", 3, "pool must be a list"},
+        Wrong{"needs: {pool: reserved}, for: [model, store]", 3, "say for: model"},
+        Wrong{"needs: {zone: de}, for: []", 3, "for must be a list"},
+        Wrong{"needs: {zone: de}, for: {model: true}", 3, "for must be a list"},
+        Wrong{"needs: {zone: de}, when: {sensitivity: [internal]}", 3, "sensitivity must be a"},
+        Wrong{"needs: {zone: de}, when: {residency: [eu]}", 3, "residency must be a text"},
+        Wrong{"needs: {zone: de}, when: {purpose: {care: true}}", 3, "purpose must be a list"},
+        Wrong{"needs: {zone: de}, when: {tenant: [clinic]}", 3, "tenant must be a text"},
+        Wrong{"needs: {zone: de}, when: {tenant: \"\"}", 3, "tenant must be the name"},
+        Wrong{"needs: {zone: de}, when: [care]", 3, "when must be a mapping"},
+        Wrong{"needs: [zone]", 3, "needs must be a mapping"}));
 
 }  // namespace
 }  // namespace drover::app

@@ -18,7 +18,7 @@ void read_store(const Json& item, const std::string& at, const ConfigPath& path,
                 const TellFault& fault, Config& out) {
   if (!known_settings(item, at, {"name", "data", "place", "facts"}, fault)) return;
   road::StoreSpec store;
-  store.name = item.get_string("name").value_or("");
+  store.name = text_setting(item, at, "name", fault).value_or("");
   if (store.name.empty()) {
     fault(at, "a store needs a name", "such as name: frankfurt-a");
     return;
@@ -27,8 +27,9 @@ void read_store(const Json& item, const std::string& at, const ConfigPath& path,
     fault(at + ".name", "'" + store.name + "' is what this server's own store is called", "");
     return;
   }
-  const std::string folder = path(item.get_text("data"));
-  if (item.get_string("data").value_or("").empty()) {
+  const std::string data = text_setting(item, at, "data", fault).value_or("");
+  const std::string folder = path(data);
+  if (data.empty()) {
     fault(at, "the store '" + store.name + "' needs a folder", "data: scratch/" + store.name);
   }
   if (folder == out.data) {

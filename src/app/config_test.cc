@@ -51,6 +51,34 @@ TEST(Config, ReadsAWholeFile) {
   EXPECT_EQ(c.agents.at("support").tools, std::vector<std::string>{"orders"});
 }
 
+// Others write LiteLLM's table: one row that cannot be read must not keep the server from starting.
+TEST(Config, ARowOfAPriceTableThatCannotBeReadIsANote) {
+  ReadFile table = [](const std::string& path) -> Result<std::string> {
+    EXPECT_EQ(path, "litellm.json");
+    return std::string(R"({
+      "good": {"litellm_provider": "openai", "input_cost_per_token": 1e-06,
+               "output_cost_per_token": 2e-06, "provider_specific_entry": {"fast": 2}},
+      "bad": {"litellm_provider": "openai", "input_cost_per_token": 1.0000001e-06,
+              "output_cost_per_token": 2e-06},
+      "unused": {"litellm_provider": "openai", "input_cost_per_token": -1}})");
+  };
+  ConfigOutcome outcome = parse_config("drover.yaml", R"(
+prices: litellm.json
+endpoints:
+  - {id: a, provider: openai, model: good, credentials: "env:A"}
+  - {id: b, provider: openai, model: good, credentials: "env:B"}
+  - {id: c, provider: openai, model: bad, credentials: "env:A"}
+)",
+                                       table);
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  ASSERT_EQ(outcome.config.endpoints.size(), 3u);
+  EXPECT_TRUE(outcome.config.endpoints[0].price.known);
+  EXPECT_FALSE(outcome.config.endpoints[2].price.known);
+  ASSERT_EQ(outcome.config.notes.size(), 2u) << "of what is used, once";
+  EXPECT_NE(outcome.config.notes[0].find("provider_specific_entry"), std::string::npos);
+  EXPECT_NE(outcome.config.notes[1].find("'bad': no price"), std::string::npos);
+}
+
 TEST(Config, DeadlinesRetriesAndAccounts) {
   ConfigOutcome outcome = parse(R"(
 deadlines: {connect: 1s, first_token: 9s, total: 2m, drain: 3s}

@@ -1,5 +1,7 @@
 #include "app/price_table.h"
 
+#include <set>
+
 // The table is data, kept as a file that people read and replace: the assembler takes it in.
 __asm__(
     ".section .rodata\n"
@@ -73,7 +75,13 @@ void read_prices(const Json& root, const std::string& config_path, const ReadFil
     return catalog::PriceBook::read(doc->root(), [](const std::string&, std::string) {});
   }();
   book.append(built_in);
-  for (catalog::Endpoint& endpoint : out.endpoints) book.apply(endpoint);
+  // Several accounts of one place are endpoints of one price.
+  std::set<std::string> told;
+  for (catalog::Endpoint& endpoint : out.endpoints) {
+    for (std::string& note : book.apply(endpoint)) {
+      if (told.insert(note).second) out.notes.push_back(std::move(note));
+    }
+  }
 }
 
 }  // namespace drover::app

@@ -9,7 +9,8 @@ namespace drover::app {
 
 /// The text of catalog/prices.yaml, as it was built in.
 std::string_view built_in_prices();
-/// `prices:` of drover.yaml, a file or a list of them, read and applied to the endpoints.
+/// `prices:` of drover.yaml, a file or a list of them, read and applied to the endpoints. What is
+/// to be known of the prices that these have goes into the notes.
 void read_prices(const Json& root, const std::string& config_path, const ReadFile& read_file,
                  const AddFault& fault, Config& out);
 

@@ -41,37 +41,6 @@ std::string models_there_are(const std::vector<std::string>& models) {
   return out + (models.size() > kNamesShown ? ", …" : "");
 }
 
-/// `what` begins the complaint: "the budget 'b' is".
-Result<std::string> tenant_id(const identity::Tenants& tenants, const std::string& named,
-                              const std::string& what) {
-  auto found = tenants.find(named);
-  if (found) return found->id.str();
-  return fail(Code::kInvalidArgument, what + " for the tenant '" + named +
-                                          "', which there is not: make it first, with `drover " +
-                                          "tenant create " + named + "`");
-}
-
-/// A label stands for all keys in force that bear it; for none once all of them are revoked.
-Result<std::vector<std::string>> key_ids(const identity::Keys& keys, const std::string& named,
-                                         const std::string& what) {
-  std::vector<std::string> ids;
-  if (named.starts_with("key_")) {
-    ids.push_back(named);
-    return ids;
-  }
-  bool ever = false;
-  for (const identity::KeyInfo& info : keys.list(std::nullopt)) {
-    if (info.label != named) continue;
-    ever = true;
-    if (!info.revoked) ids.push_back(info.id.str());
-  }
-  if (ever) return ids;
-  return fail(Code::kInvalidArgument,
-              what + " for the key '" + named +
-                  "', which there is not: make it first, with `drover key " + "create --label " +
-                  named + "`, or name its id");
-}
-
 }  // namespace
 
 Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
@@ -221,9 +190,8 @@ Result<road::OpaOptions> Runtime::opa_options(const Config& config) const {
   return options;
 }
 
-void Runtime::use_policy(const Config& config, road::OpaOptions options) {
-  opa_->configure(std::move(options));
-  policy_.replace(opa_->active() ? config.policy->with(opa_->authorizer()) : config.policy);
+void Runtime::use_policy(std::shared_ptr<const policy::Policy> policy) {
+  policy_.replace(opa_->active() ? policy->with(opa_->authorizer()) : std::move(policy));
 }
 
 Result<void> Runtime::open(Config config) {
@@ -253,7 +221,8 @@ Result<void> Runtime::open(Config config) {
   opa_ = std::make_unique<road::Opa>(root_, *tool_client_);
   gate_->set_external(opa_.get());
   TRY(auto opa, opa_options(config_));
-  use_policy(config_, std::move(opa));
+  opa_->configure(std::move(opa));
+  use_policy(config_.policy);  // start() knows whom it names
   parts.policy = &policy_;
   parts.external = opa_.get();
   parts.decider = &deciding_;
@@ -293,65 +262,6 @@ Result<void> Runtime::open(Config config) {
   return {};
 }
 
-Result<road::Settings> Runtime::road_settings(const Config& config) const {
-  road::Settings out = config.road;
-  out.classes.tenants.clear();
-  out.classes.keys.clear();
-  for (const auto& [name, rule] : config.road.classes.tenants) {
-    auto id = tenant_id(*tenants_, name, "'classes' are");
-    if (!id && options_.skip_unknown_parties) continue;
-    if (!id) return fail(std::move(id).error());
-    out.classes.tenants[*id] = rule;
-  }
-  for (const auto& [name, rule] : config.road.classes.keys) {
-    auto ids = key_ids(*keys_, name, "'classes' are");
-    if (!ids && options_.skip_unknown_parties) continue;
-    if (!ids) return fail(std::move(ids).error());
-    for (const std::string& id : *ids) out.classes.keys[id] = rule;
-  }
-  return out;
-}
-
-Result<std::vector<road::Budget>> Runtime::by_ids(road::Budget b) const {
-  const std::string what = "the budget '" + b.name + "' is";
-  std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
-  if (!tenant.empty() && tenant != road::kEach) {
-    TRY(tenant, tenant_id(*tenants_, tenant, what));
-  }
-  std::vector<road::Budget> out;
-  std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
-  if (key.empty() || key == road::kEach) {
-    out.push_back(std::move(b));
-    return out;
-  }
-  TRY(auto ids, key_ids(*keys_, key, what));
-  for (std::string& id : ids) {
-    key = std::move(id);
-    out.push_back(b);
-  }
-  return out;
-}
-
-Result<std::vector<road::Budget>> Runtime::all_budgets(const Config& config) const {
-  std::vector<road::Budget> out;
-  for (const road::Budget& named : config.budgets) {
-    auto budgets = by_ids(named);
-    if (!budgets && options_.skip_unknown_parties) continue;
-    if (!budgets) return fail(std::move(budgets).error());
-    for (road::Budget& b : *budgets) out.push_back(std::move(b));
-  }
-  for (const identity::KeyInfo& info : keys_->list(std::nullopt)) {
-    if (info.revoked || info.budgets.array_items() == nullptr) continue;
-    for (const Json& item : *info.budgets.array_items()) {
-      TRY(road::Budget b, road::budget_from_json(item));
-      if (b.name.empty()) b.name = "key " + info.label;
-      b.whom[static_cast<size_t>(road::Dimension::kKey)] = info.id.str();
-      out.push_back(std::move(b));
-    }
-  }
-  return out;
-}
-
 Task<void> Runtime::retry_refused(Context ctx) {
   constexpr int64_t kHour = 3600;
   for (;;) {
@@ -382,6 +292,7 @@ void Runtime::open_books() {
   parts.ledger = ledger_.get();
   parts.log = ledger_log_.get();
   parts.documents = &store_->documents();
+  parts.journal = &store_->journal();
   parts.executor = &blocking_;
   parts.clock = &loop_;
   parts.goes_on = [this](std::string_view key) { return batches_->goes_on(key); };
@@ -393,15 +304,18 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await audit_->load(ctx));
   CO_TRY_VOID(co_await agents_->load(ctx));
-  CO_TRY(auto settings, road_settings(config_));
+  CO_TRY(auto policy, parties().in_policy(config_.policy));
+  use_policy(std::move(policy));
+  CO_TRY(auto settings, parties().in_settings(config_.road));
   road_->configure(std::move(settings));
-  CO_TRY(auto budgets, all_budgets(config_));
+  CO_TRY(auto budgets, parties().in_budgets(config_.budgets));
   CO_TRY_VOID(co_await batches_->load(ctx));
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));
   background_->spawn(books_->keep_promises(background_->context()));
+  background_->spawn(books_->keep_room(background_->context()));
   background_->spawn(retry_refused(background_->context()));
-  evidence_->set_endpoints(config_.attested);
+  evidence_->set_endpoints(config_.attested, wanted_evidence(config_));
   if (scratch_ != nullptr) CO_TRY_VOID(co_await scratch_->open(ctx));
   if (!options_.recover) co_return size_t{0};
   std::function<void(const store::Removed&)> tell = [this](const auto& r) { audit_expired(r); };
@@ -445,16 +359,18 @@ Task<Result<void>> Runtime::reload(Context ctx, Config config) {
   }
   CO_TRY(auto servers, resolve_tool_servers(config, read_small_file));
   CO_TRY(auto origins, resolved_planners(config));
-  CO_TRY(auto settings, road_settings(config));
-  CO_TRY(auto budgets, all_budgets(config));
+  CO_TRY(auto policy, parties().in_policy(config.policy));
+  CO_TRY(auto settings, parties().in_settings(config.road));
+  CO_TRY(auto budgets, parties().in_budgets(config.budgets));
   CO_TRY(auto opa, opa_options(config));
   CO_TRY_VOID(accounts_->set_budgets(std::move(budgets)));
   CO_TRY_VOID(catalog_.replace(config.endpoints));
-  use_policy(config, std::move(opa));
+  opa_->configure(std::move(opa));
+  use_policy(std::move(policy));
   effects_->guard().set_things(config.things);
   road_->configure(std::move(settings));
   planner_->set_origins(std::move(origins));
-  evidence_->set_endpoints(config.attested);
+  evidence_->set_endpoints(config.attested, wanted_evidence(config));
   co_await tools_->reload(ctx, std::move(servers));
   config.data = config_.data;  // what cannot change while running stays
   config.listen_host = config_.listen_host;

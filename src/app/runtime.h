@@ -16,6 +16,7 @@
 
 #include "api/router.h"
 #include "app/config.h"
+#include "app/parties.h"
 #include "app/scratch_stores.h"
 #include "async/worker_pool.h"
 #include "catalog/catalog.h"
@@ -60,8 +61,8 @@ struct RuntimeOptions {
   std::map<std::string, std::string> secrets;
   /// Take up sessions that were running. Not for a command that only looks at a folder.
   bool recover = true;
-  /// Leave out budgets and classes for tenants and keys that are not there: who makes them with a
-  /// command needs a runtime first.
+  /// Leave out budgets, classes and rules for tenants and keys that are not there: who makes them
+  /// with a command needs a runtime first.
   bool skip_unknown_parties = false;
   /// Hears streamed answers while they come in; may be null, outlives the runtime.
   session::LiveAnswers* live = nullptr;
@@ -144,18 +145,16 @@ class Runtime {
   void open_books();
   /// The external authoriser of a configuration, its secret resolved; without a URL: none.
   Result<road::OpaOptions> opa_options(const Config& config) const;
-  /// From now on the configuration's policy holds, with the external authoriser if there is one.
-  void use_policy(const Config& config, road::OpaOptions options);
+  /// From now on this policy holds, with the external authoriser if there is one.
+  void use_policy(std::shared_ptr<const policy::Policy> policy);
+  /// All evidence that the rules and the agents, deployed ones too, may ask for.
+  std::vector<policy::EvidenceNeed> wanted_evidence(const Config& config) const;
   void audit_expired(const store::Removed& removed);
   void open_batches();
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
-  /// What the road is set to, with the ids of tenants and keys, which must be loaded.
-  Result<road::Settings> road_settings(const Config& config) const;
-  /// With tenant and key by their ids: one for each key that it means.
-  Result<std::vector<road::Budget>> by_ids(road::Budget budget) const;
-  /// The budgets of a configuration and of the keys, which must be loaded.
-  Result<std::vector<road::Budget>> all_budgets(const Config& config) const;
+  /// Tenants and keys by their ids; both must be loaded.
+  Parties parties() const { return Parties(*tenants_, *keys_, options_.skip_unknown_parties); }
 
   net::AsioLoop& loop_;
   RuntimeOptions options_;

@@ -115,7 +115,7 @@ void Runtime::add_routes(api::Router& router) {
   keys.keys = keys_.get();
   keys.tenants = tenants_.get();
   keys.budgets_changed = [this]() -> Result<void> {
-    TRY(auto budgets, all_budgets(config_));
+    TRY(auto budgets, parties().in_budgets(config_.budgets));
     TRY_VOID(accounts_->set_budgets(std::move(budgets)));
     sessions_->accounts_changed();
     return {};

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/limits/road.h"
@@ -108,6 +110,84 @@ TEST(Price, TiersBySizeAndService) {
   EXPECT_EQ(cost(300'000, 0, "flex"), "0.6");  // no rate for both: the dearer
 }
 
+// A table that states reasoning at the price of output writes only the output under a tier.
+TEST(Price, ReasoningFollowsTheOutputOfATier) {
+  auto cost = [&](std::string_view reasoning, std::string_view tier) {
+    auto entry = Json::parse(R"({"input_cost_per_token":5e-07,"output_cost_per_token":3e-06,
+      "input_cost_per_token_priority":9e-07,"output_cost_per_token_priority":5.4e-06,
+      "output_cost_per_token_flex":1.5e-06,"output_cost_per_reasoning_token":)" +
+                             std::string(reasoning) + "}");
+    auto facts = read_model_facts(*entry);
+    EXPECT_TRUE(facts) << facts.error().to_string();
+    contract::Usage u;
+    u.input_tokens = 1'000;
+    u.output_tokens = 500;
+    u.reasoning_tokens = 400;
+    EXPECT_GE(facts->price.most(1'000, 500, tier), facts->price.cost(u, tier));
+    return facts->price.cost(u, tier).usd();
+  };
+  EXPECT_EQ(cost("3e-06", ""), "0.002");
+  EXPECT_EQ(cost("3e-06", "priority"), "0.0036");
+  EXPECT_EQ(cost("3e-06", "flex"), "0.00125");
+  // Its own price, which the tier says nothing of: never billed too low.
+  EXPECT_EQ(cost("4e-06", "flex"), "0.00225");
+  EXPECT_EQ(cost("4e-06", "priority"), "0.0036");
+}
+
+TEST(Price, ATierHasItsOwnAudioAndCountsWithoutInput) {
+  auto entry = Json::parse(R"({"input_cost_per_token":1e-06,"output_cost_per_token":4e-06,
+    "input_cost_per_audio_token":2e-06,"input_cost_per_audio_token_priority":5e-06,
+    "output_cost_per_token_priority":8e-06})");
+  auto facts = read_model_facts(*entry);
+  ASSERT_TRUE(facts) << facts.error().to_string();
+  contract::Usage u;
+  u.input_tokens = 100;
+  u.audio_input_tokens = 40;
+  EXPECT_EQ(facts->price.cost(u).usd(), "0.00014");
+  EXPECT_EQ(facts->price.cost(u, "priority").usd(), "0.00026");
+  EXPECT_GE(facts->price.most(100, 0, "priority"), *Money::parse_usd("0.0005"));
+  contract::Usage said_no_input;
+  said_no_input.output_tokens = 10;
+  EXPECT_EQ(facts->price.cost(said_no_input, "priority").usd(), "0.00008");
+}
+
+TEST(PriceImport, NamesWhatItLeavesOut) {
+  auto entry = Json::parse(R"({"input_cost_per_token":1e-06,"output_cost_per_token":4e-06,
+    "cache_read_input_audio_token_cost":3e-07,"output_cost_per_image_token":3e-05,
+    "provider_specific_entry":{"fast":6.0},"output_cost_per_token_above_9k_words":1,
+    "regional_processing_uplift_multiplier_ap":0.9,
+    "regional_processing_uplift_multiplier_eu":1.1,
+    "regional_processing_uplift_multiplier_us":1.0,
+    "input_cost_per_image":0.01,"search_context_cost_per_query":{"low":0.01},
+    "tool_use_system_prompt_tokens":159})");
+  auto facts = read_model_facts(*entry);
+  ASSERT_TRUE(facts) << facts.error().to_string();
+  std::vector<std::string> left_out = facts->left_out;
+  std::sort(left_out.begin(), left_out.end());
+  EXPECT_EQ(left_out, (std::vector<std::string>{
+                          "cache_read_input_audio_token_cost", "output_cost_per_image_token",
+                          "output_cost_per_token_above_9k_words", "provider_specific_entry",
+                          "regional_processing_uplift_multiplier_ap"}));
+  EXPECT_EQ(facts->uplifts, (std::vector<Uplift>{{{"eu", "eu-*"}, 100'000}}));
+}
+
+TEST(PriceImport, KnowsWhoseAnEntryIs) {
+  auto is = [](std::string_view key, std::string_view provider, std::string_view wanted) {
+    ModelPlace p = place_of(key, provider);
+    EXPECT_EQ(p.provider + " " + p.region + " " + p.model, wanted);
+  };
+  is("gpt-4o", "openai", "openai  gpt-4o");
+  is("azure/gpt-4o", "azure", "azure-openai  gpt-4o");
+  is("azure/eu/gpt-4o", "azure", "azure-openai datazone-eu gpt-4o");
+  is("azure/global-standard/gpt-4o", "azure", "azure-openai global* gpt-4o");
+  is("bedrock/eu-west-1/x.claude-v1:0", "bedrock", "aws-bedrock eu-west-1 x.claude-v1:0");
+  is("x.claude-v1:0", "bedrock_converse", "aws-bedrock  x.claude-v1:0");
+  is("wandb/org/model", "wandb", "coreweave  org/model");
+  is("hosted_vllm/org/model", "hosted_vllm", "vllm  org/model");
+  is("gemini/g", "gemini", "openai-compatible  g");
+  is("m", "", "  m");
+}
+
 TEST(PriceImport, NamesWhatItCannotRead) {
   auto table = import_litellm_prices(R"({"sample_spec":{"input_cost_per_token":"text"},
     "a":{"input_cost_per_token":1.23456789e-06,"output_cost_per_token":1e-05},
@@ -151,10 +231,16 @@ TEST(PriceImport, ReadsTheSharedTable) {
   u.cache_write_tokens = 300'000;
   u.cache_write_1h_tokens = 300'000;
   EXPECT_EQ(claude->price.cost(u).usd(), "3.6");  // 1.2e-05 above 200k, kept for an hour
-  Endpoint e = endpoint("x", "gpt-4o");
-  apply_facts(*table, e);
-  EXPECT_TRUE(e.price.known);
-  EXPECT_EQ(e.context_window, 128'000);
+  EXPECT_EQ(gpt->context_window, 128'000);
+  // What of tokens' prices is left out, by all of them.
+  std::set<std::string> left_out;
+  for (const auto& [name, facts] : table->models) {
+    left_out.insert(facts.left_out.begin(), facts.left_out.end());
+  }
+  EXPECT_EQ(left_out, (std::set<std::string>{
+                          "cache_creation_input_audio_token_cost",
+                          "cache_read_input_audio_token_cost", "output_cost_per_image_token",
+                          "output_cost_per_video_token", "provider_specific_entry"}));
 }
 
 TEST(Catalog, FindsByIdAndModelAndKeepsOldSnapshots) {

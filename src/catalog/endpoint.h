@@ -17,7 +17,8 @@ namespace drover::catalog {
 
 /// Other rates of the same model: above a size of input (the whole call is then billed at them),
 /// under a service tier ("priority", "flex", "batches"), or both. A rate that is absent is the
-/// price's own.
+/// price's own; reasoning that is absent costs as the tier's output, or as the price's own
+/// reasoning where that is not its output's and dearer.
 struct PriceTier {
   int64_t above_input_tokens = 0;  // 0: whatever the size
   std::string service_tier;        // "": whatever the tier
@@ -27,6 +28,9 @@ struct PriceTier {
   std::optional<Money> cache_write;
   std::optional<Money> cache_write_1h;
   std::optional<Money> reasoning;
+  std::optional<Money> audio_input;
+  std::optional<Money> audio_output;
+  std::optional<Money> image_input;
   bool operator==(const PriceTier&) const = default;
 };
 

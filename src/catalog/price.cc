@@ -17,18 +17,23 @@ struct Rates {
   Money cache_write;
   Money cache_write_1h;
   Money reasoning;
+  std::optional<Money> audio_input;
+  std::optional<Money> audio_output;
+  std::optional<Money> image_input;
 };
 
 /// What is more specific wins: both size and tier, then either alone. Where a call is above the
 /// size and under a tier but no rate names both, the dearer one is taken: never billed too low.
+template <typename RateOf>
 std::optional<Money> pick(const std::vector<PriceTier>& tiers, int64_t input_tokens,
-                          std::string_view service_tier, std::optional<Money> PriceTier::* rate) {
+                          std::string_view service_tier, RateOf rate_of) {
   std::optional<Money> by_both, by_size, by_tier;
   int64_t size_of_both = 0;
   int64_t size_of_size = 0;
   for (const PriceTier& tier : tiers) {
-    const std::optional<Money>& value = tier.*rate;
-    if (!value || input_tokens <= tier.above_input_tokens) continue;
+    if (tier.above_input_tokens > 0 && input_tokens <= tier.above_input_tokens) continue;
+    const std::optional<Money> value = rate_of(tier);
+    if (!value) continue;
     bool sized = tier.above_input_tokens > 0;
     bool named = !tier.service_tier.empty();
     if (named && tier.service_tier != service_tier) continue;
@@ -50,8 +55,18 @@ std::optional<Money> pick(const std::vector<PriceTier>& tiers, int64_t input_tok
 Rates rates_for(const Price& price, int64_t input_tokens, std::string_view service_tier) {
   auto rate = [&](std::optional<Money> PriceTier::* field, std::optional<Money> own) {
     if (price.tiers.empty()) return own;
-    std::optional<Money> special = pick(price.tiers, input_tokens, table_name(service_tier), field);
+    auto rate_of = [&](const PriceTier& tier) { return tier.*field; };
+    std::optional<Money> special =
+        pick(price.tiers, input_tokens, table_name(service_tier), rate_of);
     return special ? special : own;
+  };
+  // A table that states reasoning at the price of output writes only the output under a tier.
+  const bool reasons_apart = price.reasoning && *price.reasoning != price.output;
+  auto reasoning_of = [&](const PriceTier& tier) -> std::optional<Money> {
+    if (tier.reasoning || !tier.output || !reasons_apart) {
+      return tier.reasoning ? tier.reasoning : tier.output;
+    }
+    return std::max(*tier.output, *price.reasoning);
   };
   Rates out;
   out.input = *rate(&PriceTier::input, price.input);
@@ -60,7 +75,11 @@ Rates rates_for(const Price& price, int64_t input_tokens, std::string_view servi
   out.cache_write = rate(&PriceTier::cache_write, price.cache_write).value_or(out.input);
   out.cache_write_1h =
       rate(&PriceTier::cache_write_1h, price.cache_write_1h).value_or(out.cache_write);
-  out.reasoning = rate(&PriceTier::reasoning, price.reasoning).value_or(out.output);
+  out.reasoning = pick(price.tiers, input_tokens, table_name(service_tier), reasoning_of)
+                      .value_or(price.reasoning.value_or(out.output));
+  out.audio_input = rate(&PriceTier::audio_input, price.audio_input);
+  out.audio_output = rate(&PriceTier::audio_output, price.audio_output);
+  out.image_input = rate(&PriceTier::image_input, price.image_input);
   return out;
 }
 
@@ -85,12 +104,14 @@ Money Price::cost(const contract::Usage& usage, std::string_view service_tier) c
   int64_t written = take(input_left, usage.cache_write_tokens);
   total += rates.cache_write_1h * take(written, usage.cache_write_1h_tokens);
   total += rates.cache_write * written;
-  if (audio_input) total += *audio_input * take(input_left, usage.audio_input_tokens);
-  if (image_input) total += *image_input * take(input_left, usage.image_input_tokens);
+  if (rates.audio_input) total += *rates.audio_input * take(input_left, usage.audio_input_tokens);
+  if (rates.image_input) total += *rates.image_input * take(input_left, usage.image_input_tokens);
   total += rates.input * input_left;
 
   total += rates.reasoning * take(output_left, usage.reasoning_tokens);
-  if (audio_output) total += *audio_output * take(output_left, usage.audio_output_tokens);
+  if (rates.audio_output) {
+    total += *rates.audio_output * take(output_left, usage.audio_output_tokens);
+  }
   total += rates.output * output_left;
   return total;
 }
@@ -100,14 +121,16 @@ Money Price::most(int64_t input_tokens, int64_t output_tokens,
   if (!known) return Money();
   // With the size's own rates, which may be dearer or cheaper than the plain ones.
   const Rates rates = rates_for(*this, input_tokens, service_tier);
-  const Rates plain = tiers.empty() ? rates : rates_for(*this, 0, service_tier);
-  auto dearest = [](const Rates& r) {
-    return std::max({r.input, r.cache_read, r.cache_write, r.cache_write_1h});
+  const Rates plain = tiers.empty() ? rates : rates_for(*this, 0, "");
+  auto dearest_in = [](const Rates& r) {
+    return std::max({r.input, r.cache_read, r.cache_write, r.cache_write_1h,
+                     r.audio_input.value_or(Money()), r.image_input.value_or(Money())});
   };
-  Money in = std::max(dearest(rates), dearest(plain));
-  in = std::max({in, audio_input.value_or(Money()), image_input.value_or(Money())});
-  Money out = std::max({rates.output, rates.reasoning, plain.output, plain.reasoning,
-                        audio_output.value_or(Money())});
+  auto dearest_out = [](const Rates& r) {
+    return std::max({r.output, r.reasoning, r.audio_output.value_or(Money())});
+  };
+  const Money in = std::max(dearest_in(rates), dearest_in(plain));
+  const Money out = std::max(dearest_out(rates), dearest_out(plain));
   return in * std::max<int64_t>(input_tokens, 0) + out * std::max<int64_t>(output_tokens, 0);
 }
 

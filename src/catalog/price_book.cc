@@ -1,8 +1,9 @@
 #include "catalog/price_book.h"
 
 #include <algorithm>
-
-#include "catalog/price_import.h"
+#include <array>
+#include <climits>
+#include <map>
 
 namespace drover::catalog {
 namespace {
@@ -33,15 +34,9 @@ constexpr RateName kRates[] = {
     {"cache_write", &PriceTier::cache_write},
     {"cache_write_1h", &PriceTier::cache_write_1h},
     {"reasoning", &PriceTier::reasoning},
-};
-struct OwnRate {
-  std::string_view name;
-  std::optional<Money> Price::* rate;
-};
-constexpr OwnRate kOwnRates[] = {
-    {"audio_input", &Price::audio_input},
-    {"audio_output", &Price::audio_output},
-    {"image_input", &Price::image_input},
+    {"audio_input", &PriceTier::audio_input},
+    {"audio_output", &PriceTier::audio_output},
+    {"image_input", &PriceTier::image_input},
 };
 
 std::vector<std::string> texts(const Json* value) {
@@ -55,8 +50,7 @@ std::vector<std::string> texts(const Json* value) {
   return out;
 }
 
-bool read_rates(const Json& json, const std::string& at, const Fault& fault, PriceTier& out,
-                Price* own) {
+bool read_rates(const Json& json, const std::string& at, const Fault& fault, PriceTier& out) {
   if (!json.is_object()) {
     fault(at, "rates are a mapping: {input: 2.5, output: 10}");
     return false;
@@ -70,11 +64,6 @@ bool read_rates(const Json& json, const std::string& at, const Fault& fault, Pri
       known = true;
       if (rate) out.*r.tier = *rate;
     }
-    for (const OwnRate& r : kOwnRates) {
-      if (own == nullptr || r.name != name) continue;
-      known = true;
-      if (rate) own->*r.rate = *rate;
-    }
     if (!known) fault(at + "." + name, "there is no token class '" + name + "'");
     if (known && !rate) fault(at + "." + name, rate.error().message);
     if (!known || !rate) return false;
@@ -85,7 +74,7 @@ bool read_rates(const Json& json, const std::string& at, const Fault& fault, Pri
 bool read_price(const Json& item, const std::string& at, const Fault& fault, Price& out) {
   const Json* rates = item.find("per_million");
   PriceTier plain;
-  if (rates == nullptr || !read_rates(*rates, at + ".per_million", fault, plain, &out)) {
+  if (rates == nullptr || !read_rates(*rates, at + ".per_million", fault, plain)) {
     if (rates == nullptr) fault(at, "'per_million' is missing");
     return false;
   }
@@ -100,6 +89,9 @@ bool read_price(const Json& item, const std::string& at, const Fault& fault, Pri
   out.cache_write = plain.cache_write;
   out.cache_write_1h = plain.cache_write_1h;
   out.reasoning = plain.reasoning;
+  out.audio_input = plain.audio_input;
+  out.audio_output = plain.audio_output;
+  out.image_input = plain.image_input;
   const Json* tiers = item.find("tiers");
   if (tiers == nullptr || tiers->is_null()) return true;
   if (tiers->array_items() == nullptr) {
@@ -110,7 +102,7 @@ bool read_price(const Json& item, const std::string& at, const Fault& fault, Pri
     const Json& one = (*tiers->array_items())[i];
     const std::string where = at + ".tiers[" + std::to_string(i) + "]";
     PriceTier tier;
-    if (!read_rates(one, where, fault, tier, nullptr)) return false;
+    if (!read_rates(one, where, fault, tier)) return false;
     tier.service_tier = one.get_text("tier");
     tier.above_input_tokens = one.get_int("above_input_tokens").value_or(0);
     if (tier.service_tier.empty() && tier.above_input_tokens <= 0) {
@@ -122,16 +114,19 @@ bool read_price(const Json& item, const std::string& at, const Fault& fault, Pri
   return true;
 }
 
-bool read_uplift(const Json& item, const std::string& at, const Fault& fault, PriceEntry& out) {
+bool read_percent(const Json& item, const std::string& at, const Fault& fault, PriceEntry& out) {
   const Json* uplift = item.find("uplift");
   if (uplift == nullptr || uplift->is_null()) return true;
-  out.uplift_regions = texts(uplift->find("regions"));
+  Uplift read;
+  read.regions = texts(uplift->find("regions"));
   std::optional<int64_t> percent = uplift->get_int("percent");
-  if (out.uplift_regions.empty() || !percent || *percent < 0 || *percent > 1'000) {
+  if (read.regions.empty() || !percent || *percent < 0 || *percent > 1'000) {
     fault(at + ".uplift", "an uplift is {regions: [eu-*], percent: 10}");
     return false;
   }
-  out.uplift_percent = *percent;
+  constexpr int64_t kPercent = 10'000;  // in millionths
+  read.millionths = *percent * kPercent;
+  out.uplifts.push_back(std::move(read));
   return true;
 }
 
@@ -166,22 +161,23 @@ std::optional<PriceEntry> read_entry(const Json& item, const std::string& at, co
   if (const Json* source = item.find("source")) {
     out.source = source->string() != nullptr ? *source->string() : source->get_text("url");
   }
-  if (!read_price(item, at, fault, out.price) || !read_uplift(item, at, fault, out)) {
+  if (!read_price(item, at, fault, out.price) || !read_percent(item, at, fault, out)) {
     return std::nullopt;
   }
   return out;
 }
 
-Money lifted(Money rate, int64_t percent) {
-  return Money::from_pico_usd((rate.pico_usd() * (100 + percent) + 99) / 100);
+Money lifted(Money rate, int64_t millionths) {
+  constexpr int64_t kWhole = 1'000'000;
+  return Money::from_pico_usd((rate.pico_usd() * (kWhole + millionths) + kWhole - 1) / kWhole);
 }
 
-Price lifted(Price price, int64_t percent) {
+Price lifted(Price price, int64_t millionths) {
   auto lift = [&](std::optional<Money>& rate) {
-    if (rate) rate = lifted(*rate, percent);
+    if (rate) rate = lifted(*rate, millionths);
   };
-  price.input = lifted(price.input, percent);
-  price.output = lifted(price.output, percent);
+  price.input = lifted(price.input, millionths);
+  price.output = lifted(price.output, millionths);
   for (auto rate :
        {&Price::cache_read, &Price::cache_write, &Price::cache_write_1h, &Price::reasoning,
         &Price::audio_input, &Price::audio_output, &Price::image_input}) {
@@ -198,11 +194,82 @@ bool any_matches(const std::vector<std::string>& patterns, std::string_view text
                      [&](const std::string& pattern) { return matches_pattern(pattern, text); });
 }
 
-bool is_for(const PriceEntry& entry, const Endpoint& endpoint) {
-  if (!entry.providers.empty() && !any_matches(entry.providers, endpoint.provider)) return false;
+/// How much an entry says of an endpoint in particular: region, model, provider.
+using Fit = std::array<int, 3>;
+constexpr int kByName = INT_MAX;
+constexpr int kByAlias = INT_MAX - 1;
+
+/// The longest that matches; nothing: none does.
+std::optional<int> fit_of(const std::vector<std::string>& patterns, std::string_view text) {
+  std::optional<int> out;
+  for (const std::string& pattern : patterns) {
+    if (!matches_pattern(pattern, text)) continue;
+    const int fit = pattern.ends_with('*') ? static_cast<int>(pattern.size()) : kByName;
+    out = std::max(out.value_or(0), fit);
+  }
+  return out;
+}
+
+std::optional<Fit> fit_of(const PriceEntry& entry, const Endpoint& endpoint) {
   const std::string& upstream =
       endpoint.upstream_model.empty() ? endpoint.model : endpoint.upstream_model;
-  return any_matches(entry.models, upstream);
+  std::optional<int> model = fit_of(entry.models, upstream);
+  if (!entry.alias.empty() && entry.alias == upstream)
+    model = std::max(model.value_or(0), kByAlias);
+  std::optional<int> region = 0;
+  if (!entry.region.empty()) region = fit_of({entry.region}, endpoint.region);
+  std::optional<int> provider = 0;
+  if (!entry.providers.empty()) provider = fit_of(entry.providers, endpoint.provider);
+  if (!model || !region || !provider) return std::nullopt;
+  return Fit{*region, *model, *provider};
+}
+
+/// What it costs in that region: the dearest of what is said of it.
+Price price_in(const PriceEntry& entry, const std::string& region) {
+  int64_t most = 0;
+  for (const Uplift& uplift : entry.uplifts) {
+    if (any_matches(uplift.regions, region)) most = std::max(most, uplift.millionths);
+  }
+  return most > 0 ? lifted(entry.price, most) : entry.price;
+}
+
+/// Two entries that price the same from the same day on leave open which of them holds.
+class SameTwice {
+ public:
+  /// The place of the entry before that `entry`, at that place, repeats; "" if there is none.
+  std::string of(const PriceEntry& entry, const std::string& at) {
+    std::string before;
+    const std::vector<std::string> any = {""};
+    for (const std::string& provider : entry.providers.empty() ? any : entry.providers) {
+      for (const std::string& model : entry.models) {
+        auto [it, fresh] = seen_.emplace(std::tuple(provider, model, entry.from), at);
+        if (!fresh && it->second != at) before = it->second;
+      }
+    }
+    return before;
+  }
+
+ private:
+  std::map<std::tuple<std::string, std::string, WallTime>, std::string> seen_;
+};
+
+PriceEntry imported_entry(const std::string& key, ModelFacts facts) {
+  PriceEntry out;
+  const ModelPlace place = place_of(key, facts.provider);
+  if (!place.provider.empty()) out.providers = {place.provider};
+  out.models = {key};
+  // "azure/gpt-4o" is of a provider; endpoints name the model alone.
+  if (place.model != key) out.alias = place.model;
+  out.region = place.region;
+  out.source = "LiteLLM's table";
+  const std::string what = out.source + ", '" + key + "': ";
+  if (!facts.problem.empty()) out.notes.push_back(what + "no price, " + facts.problem);
+  for (const std::string& field : facts.left_out) {
+    out.notes.push_back(what + "'" + field + "' is left out of the price");
+  }
+  out.price = std::move(facts.price);
+  out.uplifts = std::move(facts.uplifts);
+  return out;
 }
 
 }  // namespace
@@ -224,18 +291,9 @@ PriceBook PriceBook::read(const Json& table, const Fault& fault) {
                     imported.error().message);
       return out;
     }
-    for (const std::string& problem : imported->problems) fault("", problem);
-    for (auto& [model, facts] : imported->models) {
-      if (!facts.price.known) continue;
-      PriceEntry entry;
-      entry.models = {model};
-      // "azure/gpt-4o" is of a provider; endpoints name the model alone.
-      if (size_t slash = model.find('/'); slash != std::string::npos) {
-        entry.models.push_back(model.substr(slash + 1));
-      }
-      entry.source = "LiteLLM's table";
-      entry.price = facts.price;
-      out.entries_.push_back(std::move(entry));
+    for (auto& [key, facts] : imported->models) {
+      if (!facts.price.known && facts.problem.empty()) continue;
+      out.entries_.push_back(imported_entry(key, std::move(facts)));
     }
     return out;
   }
@@ -243,10 +301,19 @@ PriceBook PriceBook::read(const Json& table, const Fault& fault) {
     fault("prices", "prices must be a list");
     return out;
   }
+  SameTwice twice;
   for (size_t i = 0; i < prices->array_items()->size(); ++i) {
-    auto entry =
-        read_entry((*prices->array_items())[i], "prices[" + std::to_string(i) + "]", fault);
-    if (entry) out.entries_.push_back(std::move(*entry));
+    const std::string at = "prices[" + std::to_string(i) + "]";
+    auto entry = read_entry((*prices->array_items())[i], at, fault);
+    if (!entry) continue;
+    const std::string before = twice.of(*entry, at);
+    if (!before.empty()) {
+      fault(at, "it prices a model that " + before +
+                    " prices already, of the same provider and "
+                    "from the same day on");
+      continue;
+    }
+    out.entries_.push_back(std::move(*entry));
   }
   return out;
 }
@@ -256,28 +323,49 @@ void PriceBook::append(PriceBook later) {
   for (PriceEntry& entry : later.entries_) entries_.push_back(std::move(entry));
 }
 
-void PriceBook::apply(Endpoint& endpoint) const {
-  if (endpoint.price.known) return;
-  for (size_t t = 0; t < tables_.size(); ++t) {
-    const size_t end = t + 1 < tables_.size() ? tables_[t + 1] : entries_.size();
-    std::vector<const PriceEntry*> found;
-    for (size_t i = tables_[t]; i < end; ++i) {
-      if (is_for(entries_[i], endpoint)) found.push_back(&entries_[i]);
-    }
-    if (found.empty()) continue;
-    std::sort(found.begin(), found.end(), [](const PriceEntry* a, const PriceEntry* b) {
-      return a->from != b->from ? a->from < b->from : a < b;
-    });
-    for (const PriceEntry* entry : found) {
-      const bool uplift = any_matches(entry->uplift_regions, endpoint.region);
-      Price price = uplift ? lifted(entry->price, entry->uplift_percent) : entry->price;
-      if (!endpoint.price.known) endpoint.price = price;
-      endpoint.price_changes.push_back(PriceChange{entry->from, std::move(price)});
-    }
-    // One price for all time needs no dates.
-    if (endpoint.price_changes.size() == 1) endpoint.price_changes.clear();
-    return;
+std::vector<const PriceEntry*> PriceBook::entries_for(size_t table,
+                                                      const Endpoint& endpoint) const {
+  const size_t end = table + 1 < tables_.size() ? tables_[table + 1] : entries_.size();
+  std::vector<const PriceEntry*> out;
+  Fit best{};
+  for (size_t i = tables_[table]; i < end; ++i) {
+    const std::optional<Fit> fit = fit_of(entries_[i], endpoint);
+    if (!fit || *fit < best) continue;
+    if (*fit > best) out.clear();
+    best = *fit;
+    out.push_back(&entries_[i]);
   }
+  std::sort(out.begin(), out.end(), [](const PriceEntry* a, const PriceEntry* b) {
+    return a->from != b->from ? a->from < b->from : a < b;
+  });
+  return out;
+}
+
+std::vector<std::string> PriceBook::apply(Endpoint& endpoint) const {
+  std::vector<std::string> notes;
+  if (endpoint.price.known) return notes;
+  std::vector<const PriceEntry*> found;
+  for (size_t t = 0; t < tables_.size() && found.empty(); ++t) found = entries_for(t, endpoint);
+  std::vector<PriceChange> changes;
+  for (size_t i = 0; i < found.size(); ++i) {
+    const PriceEntry& entry = *found[i];
+    Price price = price_in(entry, endpoint.region);
+    notes.insert(notes.end(), entry.notes.begin(), entry.notes.end());
+    if (i > 0 && found[i - 1]->from == entry.from) {
+      if (changes.back().price == price) continue;
+      notes.push_back(entry.source + " has several prices of '" + found[i - 1]->alias +
+                      "' for an endpoint of " + endpoint.provider + " ('" +
+                      found[i - 1]->models.front() + "', '" + entry.models.front() +
+                      "'): none is taken; write price_per_million");
+      return notes;
+    }
+    changes.push_back(PriceChange{entry.from, std::move(price)});
+  }
+  if (changes.empty()) return notes;
+  endpoint.price = changes.front().price;
+  // One price for all time needs no dates.
+  if (changes.size() > 1) endpoint.price_changes = std::move(changes);
+  return notes;
 }
 
 }  // namespace drover::catalog

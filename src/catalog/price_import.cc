@@ -20,6 +20,24 @@ constexpr Class kClasses[] = {
     {"output_cost_per_reasoning_token", &PriceTier::reasoning},
     {"output_cost_per_token", &PriceTier::output},
     {"input_cost_per_token", &PriceTier::input},
+    {"input_cost_per_audio_token", &PriceTier::audio_input},
+    {"output_cost_per_audio_token", &PriceTier::audio_output},
+    {"input_cost_per_image_token", &PriceTier::image_input},
+};
+constexpr std::string_view kUplift = "regional_processing_uplift_multiplier_";
+constexpr int64_t kUpliftMillionthsMax = 10'000'000;
+
+/// LiteLLM's names of the providers that have one here.
+struct ProviderName {
+  std::string_view theirs;
+  bool family;  // all names that begin so
+  std::string_view ours;
+};
+constexpr ProviderName kProviderNames[] = {
+    {"openai", false, "openai"},     {"text-completion-openai", false, "openai"},
+    {"azure", true, "azure-openai"}, {"bedrock", true, "aws-bedrock"},
+    {"wandb", false, "coreweave"},   {"hosted_vllm", false, "vllm"},
+    {"vllm", false, "vllm"},         {"ollama", true, "ollama"},
 };
 constexpr std::string_view kServiceTiers[] = {"priority", "flex", "batches"};
 
@@ -79,6 +97,29 @@ Result<Money> read_rate(const Json& value) {
   return rate;
 }
 
+/// What is not read as a rate, and yet tells what tokens cost.
+bool prices_tokens(std::string_view name) {
+  auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
+  return (has("cost") && has("token")) || has("multiplier") || has("uplift") ||
+         has("tiered_pricing") || name == "provider_specific_entry";
+}
+
+/// "…_eu": 1.1 is a tenth more in regions that are called "eu" or "eu-…". Nothing if it is no such
+/// multiplier; 1 raises nothing.
+std::optional<Uplift> read_uplift(std::string_view name, const Json& value) {
+  const Json::Number* number = value.raw_number();
+  if (!eat(name, kUplift) || name.empty() || number == nullptr) return std::nullopt;
+  Result<Money> multiplier = Money::parse_usd(number->text);
+  const Money one = Money::from_usd(1);
+  if (!multiplier || *multiplier < one) return std::nullopt;
+  const __int128 above = (*multiplier - one).pico_usd();
+  if (above % 1'000'000 != 0 || above / 1'000'000 > kUpliftMillionthsMax) return std::nullopt;
+  Uplift out;
+  out.regions = {std::string(name), std::string(name) + "-*"};
+  out.millionths = static_cast<int64_t>(above / 1'000'000);
+  return out;
+}
+
 PriceTier& tier_of(std::vector<PriceTier>& tiers, const FieldName& name) {
   for (PriceTier& tier : tiers) {
     if (tier.above_input_tokens == name.above && tier.service_tier == name.service_tier)
@@ -103,17 +144,16 @@ Result<ModelFacts> read_model_facts(const Json& entry) {
   std::vector<PriceTier> tiers;
   for (const auto& [key, value] : *entry.members()) {
     if (value.is_null()) continue;
-    bool audio_in = key == "input_cost_per_audio_token";
-    bool audio_out = key == "output_cost_per_audio_token";
-    bool image_in = key == "input_cost_per_image_token";
     std::optional<FieldName> name = read_name(key);
-    if (!name && !audio_in && !audio_out && !image_in) continue;
+    if (!name) {
+      std::optional<Uplift> uplift = read_uplift(key, value);
+      if (uplift && uplift->millionths > 0) out.uplifts.push_back(std::move(*uplift));
+      if (!uplift && prices_tokens(key)) out.left_out.push_back(key);
+      continue;
+    }
     auto rate = read_rate(value);
     if (!rate) return fail(std::move(rate).error().note(key));
-    if (audio_in) out.price.audio_input = *rate;
-    if (audio_out) out.price.audio_output = *rate;
-    if (image_in) out.price.image_input = *rate;
-    if (name) tier_of(tiers, *name).*(name->rate) = *rate;
+    tier_of(tiers, *name).*(name->rate) = *rate;
   }
   for (PriceTier& tier : tiers) {
     if (tier.above_input_tokens != 0 || !tier.service_tier.empty()) continue;
@@ -126,6 +166,9 @@ Result<ModelFacts> read_model_facts(const Json& entry) {
     out.price.cache_write = tier.cache_write;
     out.price.cache_write_1h = tier.cache_write_1h;
     out.price.reasoning = tier.reasoning;
+    out.price.audio_input = tier.audio_input;
+    out.price.audio_output = tier.audio_output;
+    out.price.image_input = tier.image_input;
   }
   std::erase_if(tiers, [](const PriceTier& tier) {
     return tier.above_input_tokens == 0 && tier.service_tier.empty();
@@ -156,8 +199,10 @@ Result<PriceTable> import_litellm_document(const Json& document) {
     if (!facts) {
       const Error& error = facts.error();
       std::string field = error.notes.empty() ? "" : error.notes.front() + ": ";
-      table.problems.push_back(model + ": " + field + error.message);
-      table.models[model] = ModelFacts();
+      ModelFacts& unpriced = table.models[model];
+      unpriced.problem = field + error.message;
+      if (entry.is_object()) unpriced.provider = entry.get_string("litellm_provider").value_or("");
+      table.problems.push_back(model + ": " + unpriced.problem);
       continue;
     }
     table.models[model] = std::move(*facts);
@@ -165,16 +210,32 @@ Result<PriceTable> import_litellm_document(const Json& document) {
   return table;
 }
 
-void apply_facts(const PriceTable& table, Endpoint& endpoint) {
-  const std::string& upstream =
-      endpoint.upstream_model.empty() ? endpoint.model : endpoint.upstream_model;
-  const ModelFacts* facts = table.find(endpoint.provider + "/" + upstream);
-  if (facts == nullptr) facts = table.find(upstream);
-  if (facts == nullptr) facts = table.find(endpoint.model);
-  if (facts == nullptr) return;
-  if (!endpoint.price.known) endpoint.price = facts->price;
-  if (!endpoint.context_window) endpoint.context_window = facts->context_window;
-  if (!endpoint.output_tokens_max) endpoint.output_tokens_max = facts->output_tokens_max;
+ModelPlace place_of(std::string_view key, std::string_view litellm_provider) {
+  ModelPlace out;
+  for (const ProviderName& p : kProviderNames) {
+    const bool same =
+        p.family ? litellm_provider.starts_with(p.theirs) : litellm_provider == p.theirs;
+    if (same && out.provider.empty()) out.provider = p.ours;
+  }
+  // Whoever has no adapter here is called as any server that speaks OpenAI's API.
+  if (out.provider.empty() && !litellm_provider.empty()) out.provider = "openai-compatible";
+  out.model = key;
+  auto take_prefix = [&]() -> std::string {
+    const size_t slash = out.model.find('/');
+    if (slash == std::string::npos) return "";
+    std::string prefix = out.model.substr(0, slash);
+    out.model.erase(0, slash + 1);
+    return prefix;
+  };
+  const std::string provider = take_prefix();
+  const bool regional = provider == "azure" || provider == "bedrock";
+  if (!regional || out.model.find('/') == std::string::npos) return out;
+  out.region = take_prefix();
+  // Azure's data zones are regions by these names here (catalog/prices.yaml).
+  if (provider == "azure") {
+    out.region = out.region.starts_with("global") ? "global*" : "datazone-" + out.region;
+  }
+  return out;
 }
 
 }  // namespace drover::catalog

@@ -6,6 +6,9 @@
 //
 // Field names are <class>[_above_1hr][_above_<N>k_tokens][_<tier>], classes as in price_import.cc.
 // Costs of another kind than tokens (images, seconds, searches) are not tokens' and are skipped.
+// regional_processing_uplift_multiplier_<region> raises all rates in that region. What else would
+// change what tokens cost is left out and named (left_out): classes that a Price cannot hold, such
+// as cached audio, and multipliers of requests that nobody here sends.
 // Pure; no I/O: the caller brings the text.
 
 #include <cstdint>
@@ -20,9 +23,21 @@
 
 namespace drover::catalog {
 
+/// In these regions (a '*' at the end stands for anything) every rate is so much higher.
+struct Uplift {
+  std::vector<std::string> regions;
+  int64_t millionths = 0;  // of the rate, on top of it: 100,000 is a tenth
+  bool operator==(const Uplift&) const = default;
+};
+
 /// What a table says of one model.
 struct ModelFacts {
   Price price;
+  std::vector<Uplift> uplifts;
+  /// Fields of tokens' prices that are not in `price`.
+  std::vector<std::string> left_out;
+  /// Why there is no price: the field, and what is wrong with it.
+  std::string problem;
   std::optional<int64_t> context_window;
   std::optional<int64_t> output_tokens_max;
   std::string provider;  // "litellm_provider"
@@ -44,8 +59,13 @@ Result<PriceTable> import_litellm_document(const Json& document);
 /// The same for one entry, as drover.yaml may hold it.
 Result<ModelFacts> read_model_facts(const Json& entry);
 
-/// Fills what the endpoint itself does not state: price, context window, output limit. Looked up by
-/// "provider/upstream_model", then upstream_model, then model.
-void apply_facts(const PriceTable& table, Endpoint& endpoint);
+/// Which of our endpoints an entry is for: its key without LiteLLM's prefixes, the region that is
+/// one of them, and LiteLLM's name of the provider as ours (providers/table.cc).
+struct ModelPlace {
+  std::string model;     // "gpt-4o" of "azure/eu/gpt-4o"
+  std::string provider;  // ""; any
+  std::string region;    // "": any; a '*' at the end stands for anything
+};
+ModelPlace place_of(std::string_view key, std::string_view litellm_provider);
 
 }  // namespace drover::catalog

@@ -311,6 +311,7 @@ Task<ClientImpl::Attempt> ClientImpl::attempt(Context ctx, const ClientRequest& 
   Attempt out;
   Result<void> written = co_await connection->write_request(ctx, request, pool_->writing);
   timing->sent = pool_->loop().mono();
+  if (written && request.sent != nullptr) *request.sent = true;
   if (!written && written.error().code != Code::kUnavailable) {
     // Ours to give up: the deadline, or a cancellation.
     out.head = fail(name_wait(std::move(written).error(), ctx, "headers"));

@@ -35,6 +35,9 @@ struct ClientRequest {
   Duration connect_timeout;
   /// From the request sent to the answer's head.
   Duration headers_timeout;
+  /// Set to true once all of it has gone out: from then on the server may act on it, whatever comes
+  /// of the answer. Null, or outlives the call.
+  bool* sent = nullptr;
   ClientRequest();
 };
 

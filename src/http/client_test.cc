@@ -259,6 +259,26 @@ TEST_F(ClientTest, RepeatsAStaleRequestOnlyIfThatIsSafe) {
   EXPECT_EQ(hub_->dials, 2);
 }
 
+TEST_F(ClientTest, TellsWhetherTheRequestWentOut) {
+  bool gone_out = false;
+  std::optional<Sent> out;
+  ClientRequest unanswered = request("POST");
+  unanswered.sent = &gone_out;
+  begin(std::move(unanswered), &out);
+  EXPECT_TRUE(gone_out) << "before there is an answer";
+  end();
+  ASSERT_TRUE(out.has_value() && !out->has_value());
+
+  gone_out = false;
+  ClientRequest unsafe = request("POST");
+  unsafe.headers.add("x", "a\r\nb");
+  unsafe.sent = &gone_out;
+  out.reset();
+  begin(std::move(unsafe), &out);
+  ASSERT_TRUE(out.has_value() && !out->has_value());
+  EXPECT_FALSE(gone_out);
+}
+
 TEST_F(ClientTest, AFreshConnectionIsNotTriedTwice) {
   std::optional<Sent> out;
   begin(request("GET", ""), &out);

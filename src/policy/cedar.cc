@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "policy/rule_heads.h"
+
 #ifdef DROVER_CEDAR
 #include "policy/cedar/drover_cedar.h"
 #endif
@@ -140,18 +142,6 @@ std::string joined_texts(const Json& object, std::string_view key) {
     if (item.string() != nullptr) out += (out.empty() ? "" : ", ") + *item.string();
   }
   return out;
-}
-
-/// Rules that say nothing of the principal decide alike for all: one set of decisions serves
-/// everybody. Whatever is not the bare head of a rule counts as looking.
-bool looks_at_principals(std::string_view policies) {
-  constexpr std::string_view kWord = "principal";
-  for (size_t at = policies.find(kWord); at != std::string_view::npos;
-       at = policies.find(kWord, at + 1)) {
-    size_t after = policies.find_first_not_of(" \t\r\n", at + kWord.size());
-    if (after == std::string_view::npos || policies[after] != ',') return true;
-  }
-  return false;
 }
 
 class Cedar final : public Authorizer {

@@ -106,6 +106,22 @@ TEST_F(CedarTest, DecisionsAreByTenantOnlyIfTheRulesAre) {
   EXPECT_TRUE((*own)->by_tenant());
   EXPECT_FALSE((*own)->deny(ask(""), thing("{}")));
   EXPECT_TRUE((*own)->deny(ask("", ThingKind::kModel, "ten_2"), thing("{}")));
+  // Looked at in a list, behind a comma like that of a bare head.
+  auto listed = load(
+      "permit(principal, action, resource);\n"
+      "forbid(principal, action == Action::\"call_model\", resource)\n"
+      "when { [principal, Tenant::\"zz\"].contains(Tenant::\"ten_2\") };");
+  ASSERT_TRUE(listed) << listed.error().message;
+  EXPECT_TRUE((*listed)->by_tenant());
+  PolicySpec spec;
+  spec.authorizers = {*listed};
+  Decisions decisions;
+  decisions.reset(*Policy::make(std::move(spec)), {thing("{}")});
+  for (const char* tenant : {"", "ten_1", "ten_2", "ten_1"}) {
+    EXPECT_EQ(decisions.get(ask("", ThingKind::kModel, tenant)).allowed.test(0),
+              std::string_view(tenant) != "ten_2")
+        << tenant;
+  }
 }
 
 TEST_F(CedarTest, VerbsAreJudgedByKeyOwnerAgentAndClass) {

@@ -35,7 +35,7 @@ Result<std::vector<std::string>> words_of(const Json& value) {
   return out;
 }
 
-Result<EvidenceNeed> evidence_of(const Json& value) {
+Result<EvidenceNeed> one_evidence(const Json& value) {
   EvidenceNeed out;
   out.max_age = kEvidenceAge;
   out.rule = "needs";
@@ -61,6 +61,43 @@ Result<EvidenceNeed> evidence_of(const Json& value) {
   }
   if (auto known = attest::parse_kind(out.kind); !known) {
     return bad_needs("'attested': " + known.error().message);
+  }
+  return out;
+}
+
+/// Of one kind the fresher counts.
+void add_evidence(const EvidenceNeed& need, std::vector<EvidenceNeed>& out) {
+  auto at = std::lower_bound(
+      out.begin(), out.end(), need.kind,
+      [](const EvidenceNeed& e, const std::string& kind) { return e.kind < kind; });
+  if (at == out.end() || at->kind != need.kind) {
+    out.insert(at, need);
+  } else {
+    at->max_age = std::min(at->max_age, need.max_age);
+  }
+}
+
+Result<std::vector<EvidenceNeed>> evidence_of(const Json& value) {
+  std::vector<EvidenceNeed> out;
+  const Json::Array* items = value.array_items();
+  if (items != nullptr && items->empty()) return bad_needs("'attested' must name a kind");
+  for (size_t i = 0; i < (items == nullptr ? 1 : items->size()); ++i) {
+    TRY(EvidenceNeed need, one_evidence(items == nullptr ? value : (*items)[i]));
+    add_evidence(need, out);
+  }
+  return out;
+}
+
+Json evidence_json(const std::vector<EvidenceNeed>& evidence) {
+  Json out = Json::array();
+  for (const EvidenceNeed& need : evidence) {
+    Json one = Json::object().set("kind", need.kind);
+    out.push(one.set("max_age", std::to_string(need.max_age.count() / 1'000'000) + "ms"));
+  }
+  // As it was written while there was one kind only.
+  if (evidence.size() == 1) {
+    Json one = out.array_items()->front();
+    return one;
   }
   return out;
 }
@@ -113,11 +150,7 @@ Json Needs::to_json() const {
     for (const std::string& word : hardware) list.push(word);
     out.set("hardware", std::move(list));
   }
-  if (!evidence.kind.empty()) {
-    Json attested = Json::object().set("kind", evidence.kind);
-    attested.set("max_age", std::to_string(evidence.max_age.count() / 1'000'000) + "ms");
-    out.set("attested", std::move(attested));
-  }
+  if (!evidence.empty()) out.set("attested", evidence_json(evidence));
   return out;
 }
 
@@ -127,8 +160,8 @@ std::string Needs::text() const {
   if (vision) add("vision");
   if (context_tokens > 0) add("a context of " + std::to_string(context_tokens) + " tokens");
   if (!hardware.empty()) add("hardware " + joined(hardware, " or "));
-  if (!evidence.kind.empty()) {
-    add("evidence " + evidence.kind + " at most " + format_duration(evidence.max_age) + " old");
+  for (const EvidenceNeed& need : evidence) {
+    add("evidence " + need.kind + " at most " + format_duration(need.max_age) + " old");
   }
   if (holds_images && !vision) add("vision (it holds images)");
   if (input_tokens > 0)
@@ -148,13 +181,7 @@ Needs Needs::join(const Needs& a, const Needs& b) {
     std::erase_if(out.hardware, [&](const std::string& word) { return !has(b.hardware, word); });
     if (out.hardware.empty()) out.hardware.emplace_back(kNone);
   }
-  // Of two kinds the step's own counts; of one kind the fresher.
-  if (!b.evidence.kind.empty()) {
-    out.evidence = b.evidence;
-    if (a.evidence.kind == b.evidence.kind) {
-      out.evidence.max_age = std::min(a.evidence.max_age, b.evidence.max_age);
-    }
-  }
+  for (const EvidenceNeed& need : b.evidence) add_evidence(need, out.evidence);
   return out;
 }
 
@@ -179,8 +206,9 @@ std::optional<std::string> Needs::lacks(const Thing& thing) const {
     return "the step needs hardware " + joined(hardware, " or ") +
            "; it has: " + (t.hardware.empty() ? "not stated" : joined(t.hardware));
   }
-  if (!evidence.kind.empty() && !has(t.attestation, evidence.kind)) {
-    return "the step needs evidence of kind " + evidence.kind +
+  for (const EvidenceNeed& need : evidence) {
+    if (has(t.attestation, need.kind)) continue;
+    return "the step needs evidence of kind " + need.kind +
            "; it can give: " + (t.attestation.empty() ? "not stated" : joined(t.attestation));
   }
   return std::nullopt;
@@ -193,10 +221,12 @@ void Needs::append_key(std::string& out) const {
   out.append(reinterpret_cast<const char*>(&context_tokens), sizeof context_tokens);
   out.append(reinterpret_cast<const char*>(&input_tokens), sizeof input_tokens);
   for (const std::string& word : hardware) (out += '\1') += word;
-  if (evidence.kind.empty()) return;
-  (out += '\2') += evidence.kind;
-  int64_t age = evidence.max_age.count();
-  out.append(reinterpret_cast<const char*>(&age), sizeof age);
+  for (const EvidenceNeed& need : evidence) {
+    (out += '\2') += need.kind;
+    int64_t age = need.max_age.count();
+    out += '\3';
+    out.append(reinterpret_cast<const char*>(&age), sizeof age);
+  }
 }
 
 }  // namespace drover::policy

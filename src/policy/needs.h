@@ -5,7 +5,7 @@
 //
 //   needs: {vision: true, context_tokens: 200000, hardware: [h200, b200]}
 //   needs: {hardware: cpu}                                 # no accelerator at all
-//   needs: {attested: {kind: aws-nitro, max_age: 1h}}      # or attested: aws-nitro
+//   needs: {attested: {kind: aws-nitro, max_age: 1h}}      # or attested: aws-nitro; or a list: all
 //
 // What is stated fails closed: an endpoint of which the fact is not known is removed. What only
 // follows from the request removes endpoints that are known not to be able to serve it: of most
@@ -26,9 +26,9 @@ namespace drover::policy {
 struct Needs {
   // Stated.
   bool vision = false;
-  int64_t context_tokens = 0;         // of the model's window, at least
-  std::vector<std::string> hardware;  // one of these; "cpu" alone: no accelerator beside it
-  EvidenceNeed evidence;              // its kind empty: none
+  int64_t context_tokens = 0;          // of the model's window, at least
+  std::vector<std::string> hardware;   // one of these; "cpu" alone: no accelerator beside it
+  std::vector<EvidenceNeed> evidence;  // all of them; each kind once, sorted
   // What the request is.
   bool holds_images = false;
   int64_t input_tokens = 0;  // surely at least so many
@@ -42,7 +42,7 @@ struct Needs {
   /// "vision, context of 200000 tokens, hardware h200 or b200"; "" for none.
   std::string text() const;
   /// What both need. Hardware that both name is what they have in common: where that is nothing, no
-  /// endpoint serves.
+  /// endpoint serves. Evidence adds up; of one kind the fresher counts.
   static Needs join(const Needs& a, const Needs& b);
   /// What the thing lacks; nullopt: nothing.
   std::optional<std::string> lacks(const Thing& thing) const;

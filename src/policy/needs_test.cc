@@ -72,12 +72,35 @@ TEST(Needs, JoinedTheyNeedBoth) {
   EXPECT_EQ(Needs::join(Needs(), Needs()), Needs());
 }
 
+TEST(Needs, EvidenceOfTwoKindsAddsUp) {
+  Needs agents = needs(R"({"attested":{"kind":"nvidia-cc","max_age":"2h"}})");
+  Needs both = Needs::join(agents, needs(R"({"attested":"aws-nitro"})"));
+  EXPECT_EQ(both.to_json().dump(), R"({"attested":[{"kind":"aws-nitro","max_age":"3600000ms"},)"
+                                   R"({"kind":"nvidia-cc","max_age":"7200000ms"}]})");
+  EXPECT_EQ(needs(both.to_json().dump().c_str()), both);
+  EXPECT_EQ(needs(R"({"attested":["aws-nitro",{"kind":"nvidia-cc","max_age":"2h"}]})"), both);
+  for (const char* one : {"aws-nitro", "nvidia-cc"}) {
+    EXPECT_TRUE(both.lacks(thing((R"({"attestation":")" + std::string(one) + "\"}").c_str())));
+  }
+  Decisions decisions;
+  decisions.reset(std::make_shared<Policy>(),
+                  {thing(R"({"attestation":["aws-nitro","nvidia-cc"]})")});
+  Ask ask;
+  ask.needs = agents;
+  EXPECT_EQ(decisions.get(ask).evidence.size(), 1u);
+  ask.needs = both;
+  EXPECT_TRUE(decisions.get(ask).allowed.test(0));
+  ASSERT_EQ(decisions.get(ask).evidence.size(), 2u) << "and both must be fresh";
+}
+
 TEST(Needs, NonsenseIsNamed) {
   for (const char* bad :
        {"[]", "7", R"({"vision":"yes"})", R"({"context_tokens":0})", R"({"context_tokens":1.5})",
         R"({"hardware":[]})", R"({"hardware":[7]})", R"({"hardware":"A B"})", R"({"attested":7})",
         R"({"attested":{"kind":""}})", R"({"attested":{"age":"1h"}})", R"({"attested":"sgx"})",
-        R"({"attested":{"kind":"aws-nitro","max_age":"soon"}})", R"({"gpu":"h200"})"}) {
+        R"({"attested":[]})", R"({"attested":["aws-nitro","sgx"]})",
+        R"({"attested":[["aws-nitro"]]})", R"({"attested":{"kind":"aws-nitro","max_age":"soon"}})",
+        R"({"gpu":"h200"})"}) {
     auto read = Needs::from_json(*Json::parse(bad));
     ASSERT_FALSE(read) << bad;
     EXPECT_EQ(read.error().code, Code::kInvalidArgument);

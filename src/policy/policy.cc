@@ -72,6 +72,21 @@ std::shared_ptr<const Policy> Policy::with(std::shared_ptr<const Authorizer> aut
   return out;
 }
 
+std::shared_ptr<const Policy> Policy::renamed(const std::map<std::string, std::string>& ids) const {
+  auto out = std::make_shared<Policy>(*this);
+  out->tenants_.clear();
+  for (const auto& [tenant, data] : tenants_) {
+    auto id = ids.find(tenant);
+    // Of a tenant that is named twice, by name and by id, both hold.
+    contract::DataClass& floor = out->tenants_[id == ids.end() ? tenant : id->second];
+    floor = contract::join(floor, data);
+  }
+  for (Requirement& r : out->requirements_) {
+    if (auto id = ids.find(r.tenant); id != ids.end()) r.tenant = id->second;
+  }
+  return out;
+}
+
 std::optional<Denial> Policy::deny_verb(const VerbAsk& ask) const {
   for (const auto& authorizer : authorizers_) {
     if (auto denial = authorizer->deny_verb(ask)) return denial;
@@ -267,7 +282,7 @@ std::vector<EvidenceNeed> Case::evidence() const {
   for (const Requirement* r : requirements_) {
     if (!r->evidence.kind.empty()) out.push_back(r->evidence);
   }
-  if (!ask_.needs.evidence.kind.empty()) out.push_back(ask_.needs.evidence);
+  out.insert(out.end(), ask_.needs.evidence.begin(), ask_.needs.evidence.end());
   return out;
 }
 

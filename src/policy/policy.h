@@ -92,9 +92,15 @@ class Policy {
   /// The same with one more authoriser.
   std::shared_ptr<const Policy> with(std::shared_ptr<const Authorizer> authorizer) const;
 
+  /// The same with other words for tenants, such as ids for names; one without stays as it was. It
+  /// says the same, so the fingerprint is the same.
+  std::shared_ptr<const Policy> renamed(const std::map<std::string, std::string>& ids) const;
+
   const Zones& zones() const { return zones_; }
   const std::map<std::string, contract::DataClass>& classes() const { return classes_; }
   const contract::DataClass& floor() const { return floor_; }
+  /// The floors of tenants. Asks speak of tenants by id, so only those count that are named by it.
+  const std::map<std::string, contract::DataClass>& tenants() const { return tenants_; }
   const std::vector<Requirement>& requirements() const { return requirements_; }
   const std::vector<std::shared_ptr<const Authorizer>>& authorizers() const { return authorizers_; }
   /// The first authoriser's no.

@@ -189,6 +189,18 @@ TEST_F(PolicyTest, ARequirementNeedsItsFact) {
   }
 }
 
+TEST_F(PolicyTest, APoolIsAskedOfModelsAlone) {
+  require(R"([{"name":"ours","needs":{"pool":["reserved"],"zone":"de"}}])");
+  EXPECT_EQ(rule(thing(kGood), ""), "ours");
+  EXPECT_EQ(rule(thing(kGood, ThingKind::kModel, "reserved"), ""), "");
+  EXPECT_EQ(why(thing(kGood, ThingKind::kModel, ""), ""),
+            "needs a pool that is reserved; its is not stated");
+  for (ThingKind kind : {ThingKind::kTool, ThingKind::kStore}) {
+    EXPECT_EQ(rule(thing(kGood, kind, ""), ""), "") << "it has none that it could be in";
+    EXPECT_EQ(rule(thing("{}", kind, ""), ""), "ours") << "the rest is asked of all";
+  }
+}
+
 TEST_F(PolicyTest, OnlyEndpointsGiveEvidence) {
   require(R"([{"name":"sealed","needs":{"attestation":"aws-nitro","max_age":"1h"}}])");
   const char* stated = R"({"attestation":"aws-nitro"})";
@@ -273,6 +285,8 @@ struct RandomWorld {
     if (random.below(2) == 0) needs.set("certifications", pick({"c5", "hds"}));
     if (random.below(3) == 0) needs.set("sovereignty", static_cast<int>(random.below(4)));
     if (random.below(3) == 0) needs.set("jurisdiction", pick({"eu", "us"}));
+    if (needs.members() == nullptr || needs.members()->empty())
+      needs.set("zone", pick({"eu", "us"}));
     Json out = Json::object();
     out.set("name", "r" + std::to_string(n)).set("when", std::move(when));
     out.set("needs", std::move(needs));

@@ -4,6 +4,7 @@
 
 #include "attest/evidence.h"
 #include "base/bytes.h"
+#include "base/limits/attest.h"
 
 namespace drover::policy {
 namespace {
@@ -25,6 +26,14 @@ Result<void> known(const Json& object, std::string_view where,
   return {};
 }
 
+/// Something else than a text would be no demand at all if it were passed over.
+Result<std::optional<std::string>> stated_text(const Json& object, std::string_view key) {
+  const Json* v = object.find(key);
+  if (v == nullptr || v->is_null()) return std::optional<std::string>();
+  if (const std::string* s = v->string()) return std::optional<std::string>(*s);
+  return bad_requirement(std::string(key) + " must be a text, not " + std::string(v->type_name()));
+}
+
 Result<std::vector<std::string>> list(const Json& object, std::string_view key) {
   std::vector<std::string> out;
   const Json* v = object.find(key);
@@ -34,18 +43,17 @@ Result<std::vector<std::string>> list(const Json& object, std::string_view key) 
   for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
     if (const std::string* s = (*items)[i].string()) out.push_back(*s);
   }
-  if (items == nullptr || out.size() != items->size()) {
+  if (items == nullptr || out.empty() || out.size() != items->size()) {
     return bad_requirement(std::string(key) + " must be a list of names");
   }
   return out;
 }
 
 Result<int> zone(const Json& object, std::string_view key, const Zones& zones) {
-  auto name = object.get_string(key);
+  TRY(auto name, stated_text(object, key));
   if (!name) return Traits::kUnknown;
   int found = zones.find(*name);
-  if (found < 0)
-    return bad_requirement(std::string(key) + ": there is no zone '" + std::string(*name) + "'");
+  if (found < 0) return bad_requirement(std::string(key) + ": there is no zone '" + *name + "'");
   return found;
 }
 
@@ -64,15 +72,41 @@ std::string words_or_none(const std::vector<std::string>& list) {
 
 Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {
   TRY_VOID(known(when, "when", {"sensitivity", "residency", "purpose", "tenant"}));
-  if (auto name = when.get_string("sensitivity")) {
-    auto level = contract::parse_sensitivity(*name);
+  TRY(auto sensitivity, stated_text(when, "sensitivity"));
+  if (sensitivity) {
+    auto level = contract::parse_sensitivity(*sensitivity);
     if (!level)
       return bad_requirement("sensitivity must be public, internal, confidential or restricted");
     out.sensitivity = *level;
   }
   TRY(out.residency, zone(when, "residency", zones));
   TRY(out.purposes, list(when, "purpose"));
-  out.tenant = when.get_string("tenant").value_or("");
+  TRY(auto tenant, stated_text(when, "tenant"));
+  if (tenant && tenant->empty()) return bad_requirement("tenant must be the name of one");
+  out.tenant = tenant.value_or("");
+  return {};
+}
+
+Result<void> read_evidence(const Json& needs, Requirement& out) {
+  TRY(auto kind, stated_text(needs, "attestation"));
+  TRY(auto age, stated_text(needs, "max_age"));
+  if (!kind && age) return bad_requirement("max_age says how old the evidence of attestation is");
+  if (!kind) return {};
+  out.evidence.kind = *kind;
+  if (auto known = attest::parse_kind(*kind); !known) {
+    return bad_requirement("attestation: " + known.error().message);
+  }
+  if (age) {
+    TRY(out.evidence.max_age, parse_duration(*age));
+  }
+  if (out.evidence.max_age <= Duration::zero()) {
+    return bad_requirement("attestation needs a max_age, such as 1h");
+  }
+  if (out.evidence.max_age < limits::kEvidenceAgeMin) {
+    return bad_requirement("max_age must be at least " + format_duration(limits::kEvidenceAgeMin) +
+                           ": younger evidence cannot be kept at hand");
+  }
+  out.evidence.rule = out.name;
   return {};
 }
 
@@ -83,30 +117,24 @@ Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out)
   TRY(out.certifications, list(needs, "certifications"));
   TRY(out.hardware, list(needs, "hardware"));
   TRY(out.pools, list(needs, "pool"));
-  if (const Json* level = needs.find("sovereignty")) {
-    if (!level->number()) return bad_requirement("sovereignty must be a number from 0 to 4");
+  if (const Json* level = needs.find("sovereignty"); level != nullptr && !level->is_null()) {
+    if (!(level->number().value_or(-1) >= 0 && *level->number() <= 4)) {
+      return bad_requirement("sovereignty must be a number from 0 to 4");
+    }
     out.sovereignty = *level->number();
   }
   TRY(out.jurisdiction, zone(needs, "jurisdiction", zones));
   TRY(out.zone, zone(needs, "zone", zones));
-  std::string_view tenancy = needs.get_string("tenancy").value_or("");
-  if (!tenancy.empty() && tenancy != "dedicated")
+  TRY(auto tenancy, stated_text(needs, "tenancy"));
+  if (tenancy && *tenancy != "dedicated")
     return bad_requirement("tenancy can only need 'dedicated'");
-  out.dedicated = !tenancy.empty();
-  out.evidence.kind = needs.get_string("attestation").value_or("");
-  if (auto age = needs.get_string("max_age")) {
-    TRY(out.evidence.max_age, parse_duration(*age));
-  }
-  if (!out.evidence.kind.empty()) {
-    if (auto known = attest::parse_kind(out.evidence.kind); !known) {
-      return bad_requirement("attestation: " + known.error().message);
-    }
-  }
-  if (!out.evidence.kind.empty() && out.evidence.max_age <= Duration::zero()) {
-    return bad_requirement("attestation needs a max_age, such as 1h");
-  }
-  out.evidence.rule = out.name;
-  return {};
+  out.dedicated = tenancy.has_value();
+  return read_evidence(needs, out);
+}
+
+bool demands_nothing(const Requirement& r) {
+  return r.certifications.empty() && r.hardware.empty() && r.pools.empty() && r.sovereignty < 0 &&
+         r.jurisdiction < 0 && r.zone < 0 && !r.dedicated && r.evidence.kind.empty();
 }
 
 }  // namespace
@@ -114,7 +142,8 @@ Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out)
 Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones) {
   TRY_VOID(known(json, "a requirement", {"name", "when", "for", "needs"}));
   Requirement out;
-  out.name = json.get_string("name").value_or("");
+  TRY(auto name, stated_text(json, "name"));
+  out.name = name.value_or("");
   if (!contract::is_class_word(out.name))
     return bad_requirement("a requirement needs a name (a-z, 0-9, '-')");
   if (const Json* when = json.find("when")) TRY_VOID(read_when(*when, zones, out));
@@ -135,6 +164,10 @@ Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones)
   const Json* needs = json.find("needs");
   if (needs == nullptr) return bad_requirement("requirement '" + out.name + "' says no needs");
   TRY_VOID(read_needs(*needs, zones, out));
+  if (demands_nothing(out)) return bad_requirement("requirement '" + out.name + "' needs nothing");
+  if (!out.pools.empty() && !kinds.empty() && (out.for_kind[1] || out.for_kind[2])) {
+    return bad_requirement("pool: tools and stores are in none; say for: model");
+  }
   return out;
 }
 
@@ -148,8 +181,9 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
   if (!hardware.empty() && !meet(hardware, t.hardware)) {
     return "needs hardware " + words_or_none(hardware) + "; it has: " + words_or_none(t.hardware);
   }
-  if (!pools.empty() && !contains(pools, thing.pool)) {
-    return "needs a pool that is " + words_or_none(pools) + "; its is " + thing.pool;
+  if (!pools.empty() && thing.kind == ThingKind::kModel && !contains(pools, thing.pool)) {
+    return "needs a pool that is " + words_or_none(pools) + "; its is " +
+           (thing.pool.empty() ? "not stated" : thing.pool);
   }
   if (sovereignty > t.sovereignty) {
     std::string has(thing.facts.find("sovereignty") == nullptr ? "not stated" : "lower");

@@ -13,6 +13,10 @@
 //       for: model                                           # nothing else can give evidence
 //       needs: {attestation: aws-nitro, max_age: 1h}
 //
+// What is no text or list where one belongs is a fault, as is a requirement that needs nothing: one
+// that was passed over would demand nothing without a word. A pool is asked of models only,
+// whatever else the requirement is for.
+//
 // Values.
 
 #include <optional>
@@ -38,12 +42,12 @@ struct Requirement {
   contract::Sensitivity sensitivity = contract::Sensitivity::kPublic;
   int residency = Traits::kUnknown;
   std::vector<std::string> purposes;
-  std::string tenant;
+  std::string tenant;  // its id; as the operator named it until that is looked up
   bool for_kind[3] = {true, true, true};  // by ThingKind
   // What a thing needs then; all of what is set.
   std::vector<std::string> certifications;  // all of them
   std::vector<std::string> hardware;        // one of them
-  std::vector<std::string> pools;           // one of them
+  std::vector<std::string> pools;           // one of them, of a model
   double sovereignty = Traits::kUnknown;
   int jurisdiction = Traits::kUnknown;
   int zone = Traits::kUnknown;

@@ -1,5 +1,7 @@
 #include "providers/attempt.h"
 
+#include <charconv>
+
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
@@ -38,6 +40,15 @@ void take_headers(const http::ResponseHead& head, Answer& answer) {
       answer.facts.add(std::move(lower), value);
     }
   }
+}
+
+/// What its head says of its body's length.
+std::optional<int64_t> announced_bytes(const http::ResponseHead& head) {
+  std::string_view text = head.headers.get("content-length").value_or("");
+  int64_t out = 0;
+  auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (read.ec != std::errc() || out < 0) return std::nullopt;
+  return out;
 }
 
 void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& response) {
@@ -113,6 +124,7 @@ class OneAttempt {
   Task<Result<void>> read_whole();
   Task<Result<void>> read_refusal();
   AttemptError failed(Error error) const;
+  bool refused() const { return refused_ || (reader_ != nullptr && reader_->refused()); }
 
   Context ctx_;
   Context whole_;  // within the attempt's own time
@@ -121,6 +133,9 @@ class OneAttempt {
   Sink* sink_;
   AttemptOptions options_;
   MonoTime started_;
+  bool sent_ = false;     // the whole request
+  bool refused_ = false;  // see AttemptError::billable
+  std::optional<int64_t> body_bytes_;
   std::unique_ptr<http::ClientResponse> response_;
   std::unique_ptr<Answer> answer_;
   std::unique_ptr<StreamReader> reader_;  // of a stream
@@ -136,6 +151,7 @@ Task<Sent> OneAttempt::send(http::Client& client) {
   http::ClientRequest& request = call_->request;
   request.connect_timeout = options_.connect_timeout;
   request.headers_timeout = call_->stream ? options_.headers_timeout : options_.answer_timeout;
+  request.sent = &sent_;
   return client.send(until_first(), std::move(request));
 }
 
@@ -150,6 +166,7 @@ std::optional<Attempted> OneAttempt::take(Sent sent) {
     AttemptError out = failed(transport_error(std::move(sent).error(), ctx_, "headers"));
     bool connecting = out.error.reason == "connect" || out.error.reason == "tls";
     (connecting ? out.timing.connect : out.timing.headers) = out.timing.total;
+    out.billable = sent_;
     return Attempted(tl::unexpected<AttemptError>(std::move(out)));
   }
   response_ = std::move(*sent);
@@ -172,8 +189,10 @@ Task<Result<void>> OneAttempt::read() {
 }
 
 Result<void> OneAttempt::take_body(std::string body) {
+  body_bytes_ = static_cast<int64_t>(body.size());
   Result<void> taken = take_answer(std::move(body), *call_, *answer_);
   if (taken) return taken;
+  refused_ = says_no(taken.error());
   return fail(transport_error(std::move(taken).error(), ctx_, "answer"));
 }
 
@@ -181,6 +200,8 @@ Result<void> OneAttempt::take_body(std::string body) {
 Task<Result<void>> OneAttempt::read_whole() {
   Result<std::string> body = co_await response_->read_all(whole_, limits::kHttpAnswerBytesMax);
   if (body) co_return take_body(std::move(*body));
+  // The provider had made all of it before it sent any.
+  body_bytes_ = announced_bytes(response_->head());
   Error error = std::move(body).error();
   if (error.code == Code::kResourceExhausted) {
     error.reason = "answer_too_large";
@@ -199,8 +220,14 @@ Task<Result<void>> OneAttempt::read_refusal() {
     if (!part || part->empty()) break;
     body += part->substr(0, limits::kErrorAnswerBytesMax - body.size());
   }
+  const http::ResponseHead& head = response_->head();
   body = without_secrets(std::move(body), call_->secrets);
-  co_return fail(refusal(*call_->dialect, response_->head(), body, ctx_.loop().wall()));
+  Error error = refusal(*call_->dialect, head, body, ctx_.loop().wall());
+  // A server that does not know `stream` answers whole, and bills it.
+  const bool success = head.status >= 200 && head.status <= 299;
+  refused_ = !success || (error.reason != "wrong_content_type" && says_no(error));
+  body_bytes_ = static_cast<int64_t>(body.size());
+  co_return fail(std::move(error));
 }
 
 AttemptError OneAttempt::failed(Error error) const {
@@ -220,6 +247,12 @@ Attempted OneAttempt::concluded(Result<void> read) {
   }
   AttemptError out = failed(std::move(read).error());
   out.visible = answer_->visible;
+  out.billable = !refused();
+  out.said = answer_->said;
+  out.body_bytes = body_bytes_;
+  // A stream that broke says how far it was; one that we gave up may have been thinking all along.
+  const bool ours = out.error.code == Code::kDeadlineExceeded || out.error.code == Code::kCancelled;
+  if (reader_ != nullptr && !ours) out.body_bytes = 0;
   out.usage = answer_->response.usage;
   out.timing = timing;
   return Attempted(tl::unexpected<AttemptError>(std::move(out)));

@@ -81,6 +81,21 @@ Error error_in_answer(const dialect::Dialect& dialect, std::string_view body) {
   return dialect.classify_error(0, dialect::HeaderLookup(), body);
 }
 
+bool says_no(const Error& error) {
+  switch (error.code) {
+    case Code::kUnavailable:
+      return error.reason.find("overloaded") != std::string::npos ||
+             error.reason == "model_not_ready";
+    case Code::kDataLoss:
+    case Code::kDeadlineExceeded:
+    case Code::kInternal:
+    case Code::kCancelled:
+      return false;
+    default:
+      return true;
+  }
+}
+
 Error malformed(Error error) {
   if (error.code == Code::kInvalidArgument && error.reason.empty()) {
     error.code = Code::kDataLoss;

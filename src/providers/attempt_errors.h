@@ -22,6 +22,11 @@ Error refusal(const dialect::Dialect& dialect, const http::ResponseHead& head,
 /// An error in place of an answer, under status 200.
 Error error_in_answer(const dialect::Dialect& dialect, std::string_view body);
 
+/// Of an error that a provider states under status 200: true if it says that it will not do this (a
+/// limit, overload, a fault of the request), false if it broke while it worked. Who does not work
+/// bills nothing.
+bool says_no(const Error& error);
+
 /// Bytes that are not the dialect's: another endpoint may do better.
 Error malformed(Error error);
 

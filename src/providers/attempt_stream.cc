@@ -85,7 +85,7 @@ std::string_view StreamReader::missed() const {
 }
 
 void StreamReader::note_visible(int64_t bytes) {
-  meter_.add(bytes);
+  answer_->said.add(bytes);
   if (answer_->visible) return;
   answer_->visible = true;
   answer_->timing.first_token = ctx_.loop().mono() - started_;
@@ -218,7 +218,9 @@ Task<Result<void>> StreamReader::take_messages() {
   co_return Result<void>();
 }
 
-bool StreamReader::over() const { return tokens_max_ && meter_.over(*tokens_max_) && !ended(); }
+bool StreamReader::over() const {
+  return tokens_max_ && answer_->said.over(*tokens_max_) && !ended();
+}
 
 void StreamReader::cut_at_limit() {
   answer_->response.finish_reason = contract::FinishReason::kLength;
@@ -258,7 +260,11 @@ Task<Result<void>> StreamReader::on_event(dialect::WireEvent event) {
     unsent_ = true;
   }
   last_event_ = ctx_.loop().mono();
-  if (!fed) co_return fail(malformed(std::move(fed).error()));
+  if (!fed) {
+    Error error = malformed(std::move(fed).error());
+    refused_ = says_no(error);
+    co_return fail(std::move(error));
+  }
   co_return Result<void>();
 }
 
@@ -277,7 +283,9 @@ Result<void> StreamReader::on_raw(std::string_view data) {
   if (!glance) return fail(malformed(std::move(glance).error()));
   if (glance->is_error) {
     std::string text = without_secrets(std::string(data), call_.secrets);
-    return fail(error_in_answer(*call_.dialect, text));
+    Error error = error_in_answer(*call_.dialect, text);
+    refused_ = says_no(error);
+    return fail(std::move(error));
   }
   contract::ChatResponse& response = answer_->response;
   // Azure's first chunk has an empty id and model: the first that says something counts.

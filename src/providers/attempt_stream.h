@@ -11,7 +11,6 @@
 #include "http/event_stream.h"
 #include "http/sse.h"
 #include "providers/attempt.h"
-#include "providers/output_meter.h"
 
 namespace drover::providers {
 
@@ -24,6 +23,8 @@ class StreamReader {
 
   /// Reads to the end. What was learnt stands in `answer` even if it fails.
   Task<Result<void>> read(http::ClientResponse* response, Answer* answer);
+  /// It failed by the provider's own word that it will not do this.
+  bool refused() const { return refused_; }
 
  private:
   Context read_context() const;
@@ -63,9 +64,9 @@ class StreamReader {
 
   Answer* answer_ = nullptr;
   MonoTime last_event_;
-  OutputMeter meter_;
   std::optional<int64_t> tokens_max_;
   bool raw_ended_ = false;
+  bool refused_ = false;
   bool unsent_ = false;  // the sink may hold events back
   size_t bytes_ = 0;
   http::SseParser sse_;

@@ -21,15 +21,12 @@
 #include "contract/chat.h"
 #include "dialect/openai_scan.h"
 #include "http/client.h"
+#include "providers/output_meter.h"
 
 namespace drover::providers {
 
 using async::Context;
 using async::Task;
-
-/// A rule of thumb for English text and JSON in today's tokenizers; good enough to never settle a
-/// call at nothing, and marked as an estimate wherever it is used.
-inline constexpr int64_t kBytesPerToken = 4;
 
 /// What is asked: a neutral request, or a caller's OpenAI body that is decoded only if needed.
 /// Belongs to one call; attempts use it one after another.
@@ -125,6 +122,8 @@ struct Answer {
   AttemptTiming timing;
   /// Visible output was handed to the sink.
   bool visible = false;
+  /// How much of it, as a stream.
+  OutputMeter said;
   /// It went on beyond max_tokens and was ended here, with the finish reason "length".
   bool cut_at_limit = false;
   /// Names of request fields that the endpoint's dialect has no place for.
@@ -157,6 +156,15 @@ struct AttemptError {
   bool visible = false;
   /// Usage known so far (a cut stream after its usage event).
   contract::Usage usage;
+  /// The request went out whole and the provider did not refuse it: it may bill it, whatever came
+  /// of the answer. A refusal is a status other than 2xx, or an error that says as much in place of
+  /// the answer.
+  bool billable = false;
+  /// Visible output of a stream.
+  OutputMeter said;
+  /// Of an answer without visible output: its bytes, as far as they came or were announced. Absent:
+  /// nobody knows what it was going to be.
+  std::optional<int64_t> body_bytes;
   AttemptTiming timing;
 };
 

@@ -353,6 +353,7 @@ TEST_F(ProvidersTest, ConverseStreamFaults) {
     std::string reason;
     std::string bytes;
     bool visible;
+    bool billable;
   };
   std::string whole = converse_stream();
   std::string start = frame("messageStart", R"({"role":"assistant"})");
@@ -362,12 +363,16 @@ TEST_F(ProvidersTest, ConverseStreamFaults) {
   broken[broken.size() - 6] ^= 1;  // in the payload: the message's CRC is wrong
   std::string no_metadata = whole.substr(0, whole.size() - 100);
   std::vector<Case> cases;
-  cases.push_back(Case{"cut", start + text, true});
-  cases.push_back(Case{"cut", no_metadata, true});
-  cases.push_back(Case{"", start + broken, false});
+  cases.push_back(Case{"cut", start + text, true, true});
+  cases.push_back(Case{"cut", no_metadata, true, true});
+  cases.push_back(Case{"", start + broken, false, true});
   cases.push_back(Case{"rate_limited",
                        start + frame("throttlingException", R"({"message":"slow"})", "exception"),
-                       false});
+                       false, false});
+  cases.push_back(
+      Case{"model_stream_error",
+           start + frame("modelStreamErrorException", R"({"message":"broke"})", "exception"), false,
+           true});
   for (const Case& c : cases) {
     ImposterScript script = stream_head("application/vnd.amazon.eventstream");
     script.then(chunk(c.bytes) + "0\r\n\r\n");
@@ -379,6 +384,7 @@ TEST_F(ProvidersTest, ConverseStreamFaults) {
     auto out = call(aws_, neutral(), &sink);
     ASSERT_FALSE(out) << c.reason;
     EXPECT_EQ(out.error().visible, c.visible) << out.error().error.to_string();
+    EXPECT_EQ(out.error().billable, c.billable) << out.error().error.to_string();
     EXPECT_NE(out.error().error.retry, Retry::kNever) << out.error().error.to_string();
     if (!c.reason.empty()) EXPECT_EQ(out.error().error.reason, c.reason);
   }

@@ -110,6 +110,7 @@ Result<Account*> Accounts::account_of(const BudgetPtr& budget, const LedgerLine&
   auto made = std::make_unique<Account>(budget, name, std::move(whose));
   // Rates are not written down: what of them the log still knows counts.
   if (!budget->is_rate()) made->counted_to = next_sequence_ - 1;
+  note_party(*made);
   return accounts_.emplace(std::move(name), std::move(made)).first->second.get();
 }
 

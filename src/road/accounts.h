@@ -22,6 +22,10 @@
 // Fast: the accounts and the ledger's row of a pair of caller and endpoint are resolved once and
 // kept; a call costs one look-up, some additions for each of its budgets and two records.
 //
+// An account "for each" session or tree is looked at when it is made and when a session ends: of
+// one that has ended it is dropped, with its document (books.h), since nobody can spend on it any
+// more. What is in flight settles into it first.
+//
 // Limits in limits/money.h. Failure: a refusal names the budget, its limit, what is used and
 // reserved and when it renews: reason "budget_exceeded" (402) or "rate_limited" (429, with a time
 // to come back); of a budget for a provider it is the endpoint's, and the next may be tried. A log
@@ -30,6 +34,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -136,6 +141,9 @@ class Accounts {
     int64_t renews = INT64_MAX;  // unix seconds
   };
   std::vector<Report> report();
+  /// That session has ended. The accounts that are for it or for its tree may go.
+  void session_over(std::string_view session);
+
   size_t lines() const { return lines_.size(); }
   size_t open() const { return open_; }
 
@@ -151,6 +159,13 @@ class Accounts {
   /// The account of that budget for a call of that line; null: it is not for such calls.
   Result<Account*> account_of(const BudgetPtr& budget, const trace::LedgerLine& line);
   void forget_idle_accounts();
+  // accounts_over.cc
+  /// Sees to it that the account goes when its session or tree does.
+  void note_party(const Account& account);
+  using Ids = std::set<std::string>;
+  /// Drops the accounts that are for each of these, which have ended; the names of those that have
+  /// documents. One that is in use stays, to be looked at again.
+  std::vector<std::string> drop_over(const Ids& sessions, const Ids& trees);
   /// The accounts of budgets that are not "for each".
   void open_fixed();
   void seed(const std::vector<BudgetPtr>& fresh);
@@ -181,6 +196,10 @@ class Accounts {
   // Of budgets before, with calls in flight.
   std::vector<std::unique_ptr<AccountLine>> old_lines_;
   std::vector<std::unique_ptr<Account>> old_accounts_;
+  /// The names of accounts "for each" session or tree, by its id.
+  std::unordered_map<std::string, std::set<std::string>> names_by_id_;
+  /// Sessions that may have ended since they were looked at; Books asks the journal.
+  Ids to_look_at_;
   uint64_t uses_ = 0;
   size_t open_ = 0;
   std::map<uint32_t, size_t> open_by_file_;

@@ -51,7 +51,10 @@ class BatchRoad final : public Road {
     return inner_.ceiling(ladder, input, output);
   }
   std::vector<std::string> models() const override { return inner_.models(); }
-  void session_over(std::string_view session) override { p_.batches->leave(session); }
+  void session_over(std::string_view session) override {
+    p_.batches->leave(session);
+    inner_.session_over(session);
+  }
 
  private:
   Task<ModelResult> call_slow(Context ctx, ModelCall call);

@@ -14,7 +14,6 @@ using trace::LedgerLine;
 using trace::LedgerRecord;
 using trace::RecordKind;
 
-constexpr const char* kAccounts = "accounts";
 constexpr const char* kState = "ledger_state";
 constexpr const char* kCheckpoint = "checkpoint";
 
@@ -139,7 +138,7 @@ void Books::count_promises() {
 
 async::Task<Result<void>> Books::load_accounts(async::Context ctx) {
   Accounts& a = *p_.accounts;
-  CO_TRY(auto stored, co_await p_.documents->list(ctx, kAccounts));
+  CO_TRY(auto stored, co_await p_.documents->list(ctx, kAccountDocuments));
   for (const auto& [name, json] : stored) {
     Accounts::BudgetPtr budget;
     for (const Accounts::BudgetPtr& b : a.budgets_) {
@@ -149,7 +148,7 @@ async::Task<Result<void>> Books::load_accounts(async::Context ctx) {
     const Json::Array* values = whose == nullptr ? nullptr : whose->array_items();
     const bool whole = values != nullptr && values->size() == kDimensions;
     if (budget == nullptr || !whole) {
-      CO_TRY_VOID(co_await p_.documents->remove(ctx, kAccounts, name));
+      CO_TRY_VOID(co_await p_.documents->remove(ctx, kAccountDocuments, name));
       continue;
     }
     DimensionValues party;
@@ -158,6 +157,7 @@ async::Task<Result<void>> Books::load_accounts(async::Context ctx) {
     }
     auto account = std::make_unique<Account>(budget, name, std::move(party));
     account->restore(json);
+    a.note_party(*account);
     a.accounts_[name] = std::move(account);
   }
   co_return Result<void>();
@@ -220,7 +220,7 @@ async::Task<Result<void>> Books::write_accounts(async::Context ctx) {
     Account* account = found->second.get();
     account->dirty = false;
     Json json = account->to_json();
-    auto put = co_await p_.documents->put(ctx, kAccounts, name, std::move(json));
+    auto put = co_await p_.documents->put(ctx, kAccountDocuments, name, std::move(json));
     if (put) continue;
     found = a.accounts_.find(name);
     if (found != a.accounts_.end()) found->second->dirty = true;
@@ -313,7 +313,7 @@ async::Task<Result<void>> Books::write_promise(async::Context ctx, std::string n
   account->asked = Use();
   account->dirty = false;
   Json json = account->to_json();
-  auto put = co_await p_.documents->put(ctx, kAccounts, name, std::move(json));
+  auto put = co_await p_.documents->put(ctx, kAccountDocuments, name, std::move(json));
   found = a.accounts_.find(name);
   if (found == a.accounts_.end()) co_return put;
   account = found->second.get();

@@ -5,6 +5,7 @@
 //   Books books(parts);
 //   CO_TRY_VOID(co_await books.start(ctx, budgets));   // before the first call
 //   scope.spawn(books.keep(ctx)); scope.spawn(books.keep_promises(ctx));
+//   scope.spawn(books.keep_room(ctx));
 //   …
 //   co_await books.close(ctx);                          // after the last call
 //
@@ -25,14 +26,19 @@
 #include "road/accounts.h"
 #include "road/reconcile.h"
 #include "store/documents.h"
+#include "store/journal.h"
 
 namespace drover::road {
+
+/// The collection of accounts, by name.
+inline constexpr const char* kAccountDocuments = "accounts";
 
 struct BooksParts {
   Accounts* accounts = nullptr;
   trace::Ledger* ledger = nullptr;
   trace::LedgerLog* log = nullptr;  // null: only the sums are kept
   store::Documents* documents = nullptr;
+  store::Journal* journal = nullptr;    // says which sessions have ended; null: accounts stay
   async::Executor* executor = nullptr;  // for the log's syncs
   Clock* clock = nullptr;
   /// Calls that go on although the process ended (road/batches.h), by their key: what was reserved
@@ -52,6 +58,10 @@ class Books {
   async::Task<void> keep(async::Context ctx);
   /// Writes the promises that accounts ask for.
   async::Task<void> keep_promises(async::Context ctx);
+  /// Drops accounts of sessions and trees that have ended, until the context ends.
+  async::Task<void> keep_room(async::Context ctx);
+  /// The same once: of what is to be looked at.
+  async::Task<void> forget_over(async::Context ctx);
   /// Everything, now.
   async::Task<Result<void>> write_down(async::Context ctx);
   async::Task<Result<void>> close(async::Context ctx);

@@ -36,9 +36,10 @@ class SlowRules final : public policy::Authorizer {
     return policy::Denial{"slow:" + print_, "the rule says so"};
   }
   bool slow() const override { return true; }
-  bool by_tenant() const override { return false; }
+  bool by_tenant() const override { return looks_at_tenants; }
   std::string fingerprint() const override { return print_; }
   mutable std::atomic<int> asked = 0;
+  bool looks_at_tenants = false;
 
  private:
   std::string forbidden_;
@@ -174,6 +175,19 @@ TEST_F(DecidingTest, WhatWasAskedBeforeAReloadIsAskedAgainAhead) {
   EXPECT_EQ(run(call("sensitivity=confidential"))->endpoint->id, "a.test");
   EXPECT_TRUE(executor_.held.empty());
   loop_.run_task(scope.join());
+}
+
+TEST_F(DecidingTest, RulesThatLookAtTenantsAreNotAskedAheadInNobodysName) {
+  rules_->looks_at_tenants = true;
+  road_->configure(parts_.settings);
+  loop_.run_for(1ms);
+  EXPECT_TRUE(executor_.held.empty());
+  use("a.test", "for all");
+  road_->configure(parts_.settings);
+  loop_.run_for(1ms);
+  ASSERT_EQ(executor_.held.size(), 1u);
+  executor_.run_one();
+  loop_.run_for(1ms);
 }
 
 TEST_F(DecidingTest, AnExplanationAsksNothingAgain) {

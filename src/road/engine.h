@@ -38,6 +38,9 @@ class Engine final : public Road {
   Money ceiling(const std::vector<std::string>& ladder, int64_t input_tokens,
                 int64_t output_tokens) const override;
   std::vector<std::string> models() const override;
+  void session_over(std::string_view session) override {
+    if (parts_.accounts != nullptr) parts_.accounts->session_over(session);
+  }
   void configure(Settings settings) override;
   Task<void> close() override;
 

@@ -121,7 +121,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
   std::optional<Charge> charge = charge_of(endpoint, flight, error, tier_of(flight, endpoint));
   if (!charge) return;
   settle(endpoint, *charge, nullptr, hold);
-  flight.failed_usage = charge->usage;
+  add_failed(flight.failed_usage, charge->usage);
   flight.failed_cost += charge->cost;
   flight.failed_priced = flight.failed_priced && charge->cost_known;
 }

@@ -82,10 +82,17 @@ void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
   if (*lane.result) {
     error.error = Error(Code::kCancelled, "another endpoint was faster").with_reason("hedged");
     error.usage = (*lane.result)->response.usage;
+    error.visible = (*lane.result)->visible;
+    error.said = (*lane.result)->said;
+    error.billable = true;
   } else {
     error = std::move(lane.result->error());
   }
-  if (error.error.code == Code::kCancelled) error.error.reason = "hedged";
+  if (error.error.code == Code::kCancelled) {
+    error.error.reason = "hedged";
+    // It was ended while it had just begun to answer: what it said is what there was.
+    error.body_bytes = error.body_bytes.value_or(0);
+  }
   AttemptRecord record;
   record.endpoint = lane.endpoint->id;
   record.provider = lane.endpoint->provider;

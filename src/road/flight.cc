@@ -1,11 +1,8 @@
 #include "road/flight.h"
 
-#include "providers/output_meter.h"
-
 namespace drover::road {
 void GateSink::begin_attempt(const catalog::Endpoint& endpoint) {
   flight_.visible_events = 0;
-  flight_.visible_bytes = 0;
   if (flight_.inner == nullptr) return;
   if (flight_.broke_off) {
     flight_.inner->continued(endpoint, flight_.broke_off->error);
@@ -45,10 +42,7 @@ void GateSink::note_visible() {
 }
 
 Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& delta) {
-  if (contract::is_visible(delta)) {
-    note_visible();
-    flight_.visible_bytes += providers::visible_bytes(delta);
-  }
+  if (contract::is_visible(delta)) note_visible();
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;
   Context mine = sink_context(ctx);

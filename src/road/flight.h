@@ -61,9 +61,8 @@ struct Flight {
   providers::Prompt& prompt() { return broke_off ? broke_off->rest : call.prompt; }
   trace::Span span;
   Duration first_token{};
-  /// Streamed visible output of the current attempt, for estimates.
+  /// Of the current attempt.
   int64_t visible_events = 0;
-  int64_t visible_bytes = 0;
   /// Billed for attempts that failed.
   contract::Usage failed_usage;
   Money failed_cost;

@@ -302,6 +302,9 @@ TEST(Bill, SaysWhichRowIsWrong) {
            Bad{"time,input_tokens\nyesterday,1\n", "RFC 3339"},
            Bad{"request_id,input_tokens\n\"r1,1\n", "no end"},
            Bad{"{\"request_id\":\"r\"}\n", "neither tokens"},
+           Bad{"time,model,input_tokens\n2026-11-23T00:00:00Z,m,7\n", "idempotency_key"},
+           Bad{"request_id,day,model,cost_usd\n,2026-11-23,m,7\n", "cost --by day"},
+           Bad{R"([{"model":"m","input_tokens":7},{"model":"n","input_tokens":8}])", "request_id"},
        }) {
     auto rows = trace::read_bill(bad.text);
     ASSERT_FALSE(rows) << bad.text;

@@ -312,7 +312,7 @@ class Road {
                         int64_t output_tokens) const {
     return Money();
   }
-  /// Nobody waits any more for what is under way for that session.
+  /// It has ended, or is gone: nobody waits any more for what is under way for that session.
   virtual void session_over(std::string_view session) {}
   /// From the next call on.
   virtual void configure(Settings settings) {}

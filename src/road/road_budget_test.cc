@@ -126,6 +126,50 @@ TEST_F(RoadBudgetTest, AFailedAttemptGivesItsReservationBack) {
   EXPECT_EQ(used("narrow").money, outcome->cost);
 }
 
+TEST_F(RoadBudgetTest, EachDimensionLimitsItsOwnAndNobodyElse) {
+  add("one.test");
+  add("two.test", "env:GOOD_KEY", "n");
+  endpoints_[1].provider = "vllm";
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  const std::string usage = R"("usage":{"prompt_tokens":4000,"completion_tokens":1000})";
+  for (const char* host : {"one.test", "two.test"}) {
+    imposter(host).script(answer(200, chat_body("hi", usage)));
+  }
+  // In the order of kDimensionNames.
+  const DimensionValues mine = {"ten_1", "key_1",    "scout",
+                                "ses_1", "ses_root", endpoints_[0].provider};
+  const DimensionValues theirs = {"ten_2", "key_2", "miner", "ses_2", "ses_other", "vllm"};
+  auto why_not = [&](const DimensionValues& who) -> std::string {
+    ModelCall call = call_for(request_body(false), {who[5] == "vllm" ? "n" : "m"});
+    call.principal.tenant = TenantId(who[0]);
+    call.principal.key = KeyId(who[1]);
+    call.agent = who[2];
+    call.session = who[3];
+    call.tree = who[4];
+    auto outcome = run(std::move(call));
+    return outcome ? "" : outcome.error().error.reason;
+  };
+  for (size_t d = 0; d < kDimensions; ++d) {
+    for (const std::string& whom : {mine[d], std::string(kEach)}) {
+      const std::string name = std::string(kDimensionNames[d]) + " " + whom;
+      // A rolling one begins at nothing, whatever was used before.
+      Json budget = Json::object().set("name", name).set(std::string(kDimensionNames[d]), whom);
+      budget.set("tokens", 6000).set("per", "day").set("rolling", true);
+      budgets({budget.dump()});
+      DimensionValues other = mine;
+      other[d] = theirs[d];
+      EXPECT_EQ(why_not(mine), "") << name;
+      EXPECT_EQ(why_not(mine), "budget_exceeded") << name;
+      EXPECT_EQ(why_not(other), "") << name << ": another is left alone";
+      EXPECT_EQ(why_not(mine), "budget_exceeded") << name;
+      // Of the same, whatever else differs.
+      DimensionValues same = theirs;
+      same[d] = mine[d];
+      EXPECT_EQ(why_not(same), "budget_exceeded") << name;
+    }
+  }
+}
+
 TEST_F(RoadBudgetTest, ASessionWaitsForItsRateAndACallerIsTold) {
   add("one.test");
   budgets({R"({"name":"rate","requests":1,"per":"minute"})"});

@@ -1,26 +1,41 @@
 #include "road/settle.h"
 
+#include <algorithm>
+
+#include "base/limits/money.h"
+#include "road/accounts.h"
+
 namespace drover::road {
 namespace {
 
-int64_t streamed_tokens(const Flight& flight) {
-  if (flight.visible_bytes > 0) return flight.visible_bytes / providers::kBytesPerToken + 1;
-  return flight.visible_events;
+int64_t body_tokens(int64_t bytes) {
+  // An OpenAI body is about 400 bytes around its message.
+  bytes -= 400;
+  return bytes > 0 ? bytes / providers::kBytesPerToken + 1 : 1;
 }
 
 int64_t answer_tokens(const Flight& flight, const providers::Answer& answer) {
-  if (flight.streamed) return streamed_tokens(flight);
-  if (answer.openai_body) {
-    // An OpenAI body is about 400 bytes around its message.
-    int64_t bytes = static_cast<int64_t>(answer.openai_body->size()) - 400;
-    return bytes > 0 ? bytes / providers::kBytesPerToken + 1 : 1;
-  }
+  if (flight.streamed) return answer.said.tokens_to_pay();
+  if (answer.openai_body) return body_tokens(static_cast<int64_t>(answer.openai_body->size()));
   const contract::Message& message = answer.response.message;
   size_t bytes = message.text().size() + message.refusal.size();
   for (const contract::ToolCall& call : message.tool_calls) {
     bytes += call.name.size() + call.arguments.size();
   }
   return static_cast<int64_t>(bytes) / providers::kBytesPerToken + 1;
+}
+
+/// Of an answer that nobody saw, or not all of.
+int64_t unseen_tokens(const catalog::Endpoint& endpoint, const Flight& flight,
+                      const providers::AttemptError& error) {
+  const providers::Prompt& prompt = flight.call.prompt;
+  const int64_t reserved = output_tokens_at_most(prompt, endpoint.output_tokens_max);
+  if (error.body_bytes) {
+    if (flight.streamed && *error.body_bytes == 0) return 0;
+    return std::min(reserved, body_tokens(*error.body_bytes));
+  }
+  const double made = to_seconds(error.timing.total) * limits::kOutputTokensPerSecondMax;
+  return std::min(reserved, (static_cast<int64_t>(made) + 1) * prompt.answers());
 }
 
 void fill(contract::Usage& usage, int64_t input, int64_t output) {
@@ -55,16 +70,24 @@ Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
 
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
                                 const providers::AttemptError& error, std::string_view tier) {
-  bool given_up = error.error.code == Code::kCancelled || error.error.reason == "total";
-  if (!error.usage.known() && !error.visible && !given_up) return std::nullopt;
+  if (!error.usage.known() && !error.visible && !error.billable) return std::nullopt;
   contract::Usage usage = error.usage;
   // Some providers tell the usage as it grows: what they told before the break is not the last
   // word.
   usage.estimated = true;
-  // What is counted in the flight may be another attempt's, where two ran side by side.
-  int64_t said = error.visible ? streamed_tokens(flight) : 0;
-  fill(usage, flight.call.prompt.estimated_input_tokens(), said);
+  const int64_t output =
+      error.visible ? error.said.tokens_to_pay() : unseen_tokens(endpoint, flight, error);
+  fill(usage, flight.call.prompt.estimated_input_tokens(), output);
   return priced(endpoint, flight, std::move(usage), {}, tier);
+}
+
+void add_failed(contract::Usage& sum, const contract::Usage& more) {
+  if (!sum.known()) {
+    sum = more;
+    return;
+  }
+  sum.input_tokens = sum.input_tokens.value_or(0) + more.input_tokens.value_or(0);
+  sum.output_tokens = sum.output_tokens.value_or(0) + more.output_tokens.value_or(0);
 }
 
 }  // namespace drover::road

@@ -206,7 +206,7 @@ class Actor {
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
   /// A further attempt at an effect, with why the last one was given back.
-  Draft next_attempt(std::string_view kind, Json payload, uint64_t sequence, uint32_t attempt);
+  Result<void> try_again(Draft again, Batch& batch);
   /// The same for the one that gives it up: "; the last was given back: …".
   std::string given_back_text(uint64_t sequence, Draft& draft);
   bool pending(uint64_t sequence, uint32_t attempt) const;
@@ -217,19 +217,19 @@ class Actor {
   Result<bool> admit_model_call(Draft draft, Batch& batch);
   Result<bool> admit_child(Draft draft, Batch& batch);
   Result<bool> admit_step(const Draft& draft, Batch& batch);
+  Result<bool> admit_in_time(const Draft& draft, Batch& batch);
   /// Whether another step would be admitted now.
   bool step_allowed();
   /// `effect`: the pending call that is refused another attempt; 0: nothing was begun.
   Result<void> exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
                         uint64_t effect = 0);
-  std::optional<TimeLeft> step_time_left() const;
+  /// For an effect that begins now.
+  std::optional<TimeLeft> time_left() const;
   /// How much of that budget is used, as text; "" where nothing counts it.
   std::string used_text(const OverBudget& budget) const;
 
   // actor_subtask.cc
-  /// For an effect that begins now: what its step and its subtask leave.
-  std::optional<TimeLeft> time_left() const;
-  /// All that its step and its subtask were given, to see what was granted meanwhile.
+  /// All that its step, its subtask and its tree were given, to see what was granted meanwhile.
   Duration time_given() const;
   /// How long it has been at it, without what budgets had stopped it.
   Duration subtask_age() const;

@@ -4,6 +4,7 @@
 
 #include "base/limits/session.h"
 #include "session/actor.h"
+#include "session/builtins.h"
 
 namespace drover::session {
 namespace {
@@ -47,7 +48,11 @@ Result<bool> Actor::admit(Draft draft, Batch& batch) {
   if (draft.kind == kind::kModelCall) return admit_model_call(std::move(draft), batch);
   if (draft.kind == kind::kChildSpawned) return admit_child(std::move(draft), batch);
   if (draft.kind == kind::kPlanRequested) {
-    TRY(bool allowed, admit_step(draft, batch));
+    TRY(bool allowed, draft.attempt > 1 ? admit_in_time(draft, batch) : admit_step(draft, batch));
+    if (!allowed) return false;
+  } else if (draft.kind == kind::kToolCall &&
+             draft.payload.get_string("executor") != kBuiltinExecutor) {
+    TRY(bool allowed, admit_in_time(draft, batch));
     if (!allowed) return false;
   }
   if (draft.kind == kind::kSessionEnded) ending_ = true;
@@ -106,6 +111,14 @@ const TreeLimits& Actor::tree_limits() const {
 
 std::optional<Shortage> Actor::tree_lacks(const TreeUse& more) const {
   return shortage_of(tree_limits(), tree_used(), more, services_.loop->wall() - pool_->started());
+}
+
+/// What needs nothing of its tree and its subtask but time.
+Result<bool> Actor::admit_in_time(const Draft& draft, Batch& batch) {
+  auto shortage = tree_lacks(TreeUse());
+  if (!shortage) return within_subtask(0, batch, draft.causation);
+  TRY_VOID(exceeded(batch, *shortage, "tree", draft.causation));
+  return false;
 }
 
 Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
@@ -191,6 +204,8 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
 }
 
 Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
+  TRY(bool allowed, admit_in_time(draft, batch));
+  if (!allowed) return false;  // its task waits until there is time again
   TRY(bool within, within_subtask(1, batch));
   if (!within) return false;
   share_subtask(draft);
@@ -235,14 +250,29 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
   return true;
 }
 
-std::optional<TimeLeft> Actor::step_time_left() const {
-  auto most = state_.step_time_max();
-  if (!most) return std::nullopt;
-  Duration used = services_.loop->wall() - state_.step.started - state_.step.paused;
-  TimeLeft out;
-  out.budget = OverBudget{"time", "step", format_duration(*most)};
+std::optional<TimeLeft> Actor::time_left() const {
+  std::optional<TimeLeft> out;
+  const WallTime now = services_.loop->wall();
+  if (auto most = state_.step_time_max()) {
+    Duration used = now - state_.step.started - state_.step.paused;
+    out = TimeLeft{*most - std::max<Duration>(used, Duration{}),
+                   OverBudget{"time", "step", format_duration(*most)}};
+  }
+  if (auto own = state_.subtask.time) {
+    Duration left = *own - subtask_age();
+    if (!out || left < out->left) {
+      out = TimeLeft{left, OverBudget{"time", "subtask", format_duration(*own)}};
+    }
+  }
+  if (pool_ != nullptr) {
+    const TreeLimits& tree = tree_limits();
+    Duration left = tree.time - (now - pool_->started());
+    if (!out || left < out->left) {
+      out = TimeLeft{left, OverBudget{"time", "tree", limit_text(tree, "time")}};
+    }
+  }
   // Never nothing: an attempt that cannot even begin would be cut for ever.
-  out.left = std::max<Duration>(*most - std::max<Duration>(used, Duration{}), 1ms);
+  if (out) out->left = std::max<Duration>(out->left, 1ms);
   return out;
 }
 

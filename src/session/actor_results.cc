@@ -43,7 +43,7 @@ Result<uint64_t> Actor::work(Command& command, Batch& batch, std::optional<Error
                command.sequence);
   d.attempt = command.attempt;
   // Ignored or not, the journal holds what it says.
-  if (!plan) d.data_class = class_of_result(command);
+  d.data_class = class_of_result(command);
   return batch.add(std::move(d));
 }
 
@@ -63,6 +63,7 @@ Result<uint64_t> Actor::plan_work(Command& command, Batch& batch) {
   payload.set("planner", state_.agent.planner.name());
   Draft d = by(kind::kPlan, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
+  d.data_class = class_of_result(command);
   return batch.add(std::move(d));
 }
 
@@ -93,8 +94,9 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
   if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
     planned.set("planner", state_.agent.planner.name());
-    TRY(uint64_t decided, batch.add(by(kind::kPlan, std::move(planned), command.actor)));
-    (void)decided;
+    Draft decided = by(kind::kPlan, std::move(planned), command.actor);
+    decided.data_class = class_of_result(command);
+    TRY_VOID(batch.add(std::move(decided)));
   }
   return sequence;
 }
@@ -220,14 +222,17 @@ Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   return {};
 }
 
-Draft Actor::next_attempt(std::string_view kind, Json payload, uint64_t sequence,
-                          uint32_t attempt) {
-  Draft d = system_draft(kind, std::move(payload), sequence, attempt);
-  auto why = given_back_.extract(sequence);
-  if (why.empty()) return d;
-  d.payload.set("given_back", std::move(why.mapped()));
-  d.data_class = services_.effects->guard().brings(state_.agent.planner.name());
-  return d;
+Result<void> Actor::try_again(Draft again, Batch& batch) {
+  const uint64_t effect = again.causation;
+  auto why = given_back_.find(effect);
+  if (why != given_back_.end()) {
+    again.payload.set("given_back", why->second);
+    again.data_class = services_.effects->guard().brings(state_.agent.planner.name());
+  }
+  TRY(bool admitted, admit(std::move(again), batch));
+  // Each that is refused says so, and is begun by nobody.
+  if (admitted) given_back_.erase(effect);
+  return {};
 }
 
 std::string Actor::given_back_text(uint64_t sequence, Draft& draft) {
@@ -270,8 +275,9 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
     (void)admitted;
   }
   if (state_.plan && !taken_up(state_.plan->sequence) && !state_.plan->exhausted()) {
-    TRY_VOID(add(batch, next_attempt(kind::kPlanRequested, Json::object(), state_.plan->sequence,
-                                     state_.plan->attempt + 1)));
+    TRY_VOID(try_again(system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
+                                    state_.plan->attempt + 1),
+                       batch));
   }
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
@@ -285,9 +291,9 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
       TRY_VOID(batch.add(std::move(d)));
       return add_new_attempts(batch);
     }
-    TRY_VOID(add(batch,
-                 next_attempt(kind::kToolCall, Json::object().set("index", static_cast<int64_t>(i)),
-                              p.sequence, p.attempt + 1)));
+    Draft again = system_draft(kind::kToolCall, Json::object(), p.sequence, p.attempt + 1);
+    again.payload.set("index", static_cast<int64_t>(i));
+    TRY_VOID(try_again(std::move(again), batch));
   }
   return {};
 }

@@ -47,17 +47,9 @@ void Actor::share_subtask(Draft& spawn) const {
   if (given.set()) spawn.payload.set("budget", given.to_json());
 }
 
-std::optional<TimeLeft> Actor::time_left() const {
-  std::optional<TimeLeft> step = step_time_left();
-  if (!state_.subtask.time) return step;
-  TimeLeft out;
-  out.budget = OverBudget{"time", "subtask", format_duration(*state_.subtask.time)};
-  out.left = std::max<Duration>(*state_.subtask.time - subtask_age(), 1ms);
-  return step && step->left <= out.left ? step : out;
-}
-
 Duration Actor::time_given() const {
-  return state_.step.time_granted + state_.subtask.time.value_or(Duration{});
+  const Duration tree = pool_ == nullptr ? Duration{} : tree_limits().time;
+  return state_.step.time_granted + state_.subtask.time.value_or(Duration{}) + tree;
 }
 
 std::string Actor::subtask_used(const OverBudget& budget) const {

@@ -88,6 +88,87 @@ TEST(Cut, MoneyOfTheTreeThatCutAnAnswerIsSaidAndRaised) {
   EXPECT_EQ(w.state(id).cost.usd(), "1.4");
 }
 
+/// Raises the time of the session's tree.
+void raise_time(World& w, const SessionId& id, Duration time) {
+  ExtensionDecision more;
+  more.budget = "tree";
+  more.time = time;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.loop.run_for(60s);
+}
+
+TEST(Cut, TheTreesTimeCutsACallThatRunsBeyondIt) {
+  World w;
+  w.road.think = 30s;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("slow"); };
+  SessionId id = w.create(budgeted(R"("step_budget":{"time_s":3600},"tree":{"time_s":10})"), "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).reason, "budget");
+  Json over = w.payload(id, kind::kBudgetExceeded);
+  EXPECT_EQ(over.get_string("budget"), "time");
+  EXPECT_EQ(over.get_string("scope"), "tree");
+  EXPECT_EQ(over.get_string("effect"), "cut");
+  EXPECT_EQ(over.get_string("limit"), "10 s");
+  raise_time(w, id, 10min);
+  EXPECT_EQ(w.state(id).messages.back().text(), "slow");
+}
+
+TEST(Cut, TheTreesTimeCutsATool) {
+  World w;
+  w.tools.latency["t"] = 30s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.back().role == Role::kUser ? call_tools({"t"}) : say("done");
+  };
+  SessionId id = w.create(budgeted(R"("tree":{"time_s":10})"), "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).get_string("scope"), "tree");
+  raise_time(w, id, 10min);
+  ASSERT_EQ(w.tools.calls.size(), 2u);
+  EXPECT_EQ(w.tools.calls[1].attempt, 2);
+  EXPECT_EQ(w.state(id).messages.back().text(), "done");
+}
+
+TEST(Cut, TheTreesTimeCutsAPlannerAndAsksItAgainAfterACrash) {
+  World w;
+  w.planner.think = 25s;
+  w.planner.answer = [](const Json&) -> Result<Json> {
+    return Json::parse(R"({"effects":[{"kind":"end"}]})");
+  };
+  SessionId id = w.create(
+      R"({"name":"p","planner":{"url":"http://127.0.0.1:9/plan"},"tree":{"time_s":30}})", "go");
+  w.loop.run_for(20s);
+  w.crash();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).reason, "budget");
+  EXPECT_EQ(w.planner.questions.size(), 2u);
+  w.crash();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.planner.questions.size(), 2u) << "paused over a restart";
+  raise_time(w, id, 10min);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+}
+
+TEST(Cut, NothingIsBegunOnceTheTreesTimeIsOver) {
+  World w;
+  w.tools.latency["refund"] = 1ms;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.back().role == Role::kUser ? call_tools({"refund"}) : say("done");
+  };
+  SessionId id = w.create(budgeted(R"("approvals":["refund"],"tree":{"time_s":10})"), "go");
+  w.loop.run_for(60s);
+  Resolution yes;
+  yes.wait_id = w.payload(id, kind::kWaitStarted).get_text("wait_id");
+  yes.outcome = "approved";
+  ASSERT_TRUE(w.loop.run_task(w.manager->resolve(w.ctx, w.who, id, yes)));
+  w.loop.run_for(60s);
+  EXPECT_TRUE(w.tools.calls.empty());
+  EXPECT_EQ(w.state(id).reason, "budget");
+  EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).get_string("effect"), "refused");
+  raise_time(w, id, 10min);
+  EXPECT_EQ(w.tools.calls.size(), 1u);
+  EXPECT_EQ(w.state(id).messages.back().text(), "done");
+}
+
 TEST(Cut, AStepThatLeavesLessThanTheTreeIsTheOneThatCuts) {
   World w;
   w.road.output_tokens = 900;

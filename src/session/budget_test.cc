@@ -172,6 +172,24 @@ TEST(Budget, AMalformedRequestIsToldToTheModel) {
   EXPECT_EQ(w.count(id, kind::kBudgetExtensionRequested), 0u);
 }
 
+TEST(Budget, ARequestSaysWhatItIsExpectedToBring) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role == Role::kUser) {
+      return call_tool("drover_request_extension",
+                       R"({"reason_code":"long","explanation":"many pages","tokens":4000})");
+    }
+    return say(r.messages.back().text());
+  };
+  SessionId id = w.create(agent(R"("step_budget":{"tokens":1000})"), "go");
+  w.loop.run_for(5s);
+  EXPECT_NE(w.state(id).messages.back().text().find("'expected_gain'"), std::string::npos);
+  EXPECT_EQ(w.count(id, kind::kBudgetExtensionRequested), 0u);
+  ASSERT_FALSE(w.road.requests.empty());
+  const Json& schema = w.road.requests[0].tools.back().parameters;
+  EXPECT_EQ(schema.find("required")->dump(), R"(["reason_code","explanation","expected_gain"])");
+}
+
 TEST(Budget, ARequestCannotOverflowTheRuleThatGrants) {
   World w;
   w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
@@ -179,7 +197,8 @@ TEST(Budget, ARequestCannotOverflowTheRuleThatGrants) {
       return call_tool("drover_request_extension", std::string(kAsk));
     if (r.messages.size() < 6) {
       return call_tool("drover_request_extension",
-                       R"({"reason_code":"r","explanation":"e","tokens":9223372036854775807})");
+                       R"({"reason_code":"r","explanation":"e","tokens":9223372036854775807,)"
+                       R"("expected_gain":"g"})");
     }
     return say(r.messages.back().text());
   };

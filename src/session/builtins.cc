@@ -33,10 +33,13 @@ constexpr Builtin kBuiltins[] = {
      R"({"type":"number","exclusiveMinimum":0}}}},"required":["message"]}},"wait":{)"
      R"("description":"all, any, or how many results to wait for"}},"required":["tasks"]})"},
     {"request_extension", kExtensionTool,
-     "Ask for more tokens or time than your step budget before you need them, saying why.",
-     R"({"type":"object","properties":{"reason_code":{"type":"string"},"explanation":{"type":)"
-     R"("string"},"tokens":{"type":"integer","minimum":0},"time_s":{"type":"number"},)"
-     R"("expected_gain":{"type":"string"}},"required":["reason_code","explanation"]})"},
+     "Ask for more tokens, more time or both than your step budget before you need them, saying "
+     "why, and what they are expected to bring.",
+     R"({"type":"object","properties":{"reason_code":{"type":"string","description":"One word"},)"
+     R"("explanation":{"type":"string"},"tokens":{"type":"integer","minimum":0,"description":)"
+     R"("Wanted; this, time_s or both"},"time_s":{"type":"number","minimum":0,"description":)"
+     R"("Seconds wanted"},"expected_gain":{"type":"string","description":"What they bring"}},)"
+     R"("required":["reason_code","explanation","expected_gain"]})"},
 };
 
 const Builtin* find_tool(std::string_view tool) {
@@ -87,7 +90,7 @@ Result<BuiltinStep> extension_step(Json arguments, const PendingToolCall& call) 
   arguments.set("kind", "request_extension");
   Json effects = Json::array();
   effects.push(arguments);
-  auto checked = check_plan(Json::object().set("effects", std::move(effects)));
+  auto checked = check_new_plan(Json::object().set("effects", std::move(effects)));
   if (!checked) return bad_call(checked.error().message);
   BuiltinStep out;
   out.kind = contract::kind::kBudgetExtensionRequested;

@@ -70,6 +70,33 @@ TEST(DataClasses, AToolsResultBringsItsOwn) {
   EXPECT_TRUE(verify_chain(id, w.events(id)));
 }
 
+TEST(DataClasses, APlannersAnswerBringsItsOwn) {
+  Classed w;
+  w.thing("http://127.0.0.1:9", R"({"zone":"de","cleared_for":"restricted"})",
+          "sensitivity=confidential");
+  w.thing("fake", R"({"zone":"de","cleared_for":"restricted"})", "");
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("done"); };
+  int asked = 0;
+  w.planner.answer = [&asked](const Json&) -> Result<Json> {
+    if (++asked == 1) return fail(Code::kUnavailable, "away", Retry::kSameTarget);
+    return Json::parse(asked == 2 ? R"({"effects":[{"kind":"model_call"}]})"
+                                  : R"({"effects":[{"kind":"end"}]})");
+  };
+  SessionId id = w.create(R"({"name":"p","models":["m"],"data":"residency=eu",)"
+                          R"("planner":{"url":"http://127.0.0.1:9/plan"}})",
+                          "go");
+  w.loop.run_for(60s);
+  std::vector<std::string> plans;
+  for (const contract::Event& e : w.events(id)) {
+    if (e.kind == kind::kPlan) plans.push_back(e.data_class);
+  }
+  EXPECT_EQ(plans,
+            (std::vector<std::string>{"", "sensitivity=confidential", "sensitivity=confidential"}))
+      << "nothing came of the first";
+  ASSERT_EQ(w.road.classes.size(), 1u);
+  EXPECT_EQ(w.road.classes[0], "residency=eu;sensitivity=confidential");
+}
+
 TEST(DataClasses, AToolOutsideTheZoneIsNotCalledAndTheModelIsToldWhy) {
   for (const char* facts : {R"({"zone":"us"})", "{}"}) {
     Classed w;

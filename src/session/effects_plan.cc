@@ -1,4 +1,5 @@
 #include "base/limits/session.h"
+#include "http/message.h"
 #include "session/effects.h"
 #include "session/plan.h"
 
@@ -56,10 +57,11 @@ Json budget_json(const State& state) {
   return out;
 }
 
-Draft plan_draft(const PlanTask& task, Json payload) {
+Draft plan_draft(const PlanTask& task, Json payload, std::string data_class = "") {
   Draft d = system_draft(contract::kind::kPlan, std::move(payload), task.sequence, task.attempt);
   d.actor.type = "agent";
   d.actor.id = "planner";
+  d.data_class = std::move(data_class);
   return d;
 }
 
@@ -118,16 +120,19 @@ Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId se
 
 namespace {
 
-/// A planner is asked with the session's data: it is a thing like any tool, named by its origin.
+/// A planner is asked with the session's data: it is a thing like any tool, named by its origin,
+/// however that is spelt.
 std::string planner_thing(const std::string& url) {
-  size_t host = url.find("://");
-  return url.substr(0, url.find('/', host == std::string::npos ? 0 : host + 3));
+  auto parsed = http::Url::parse(url);
+  return parsed ? parsed->origin() : url;
 }
 
 }  // namespace
 
 Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
   EffectResult out;
+  const std::string thing = planner_thing(task.planner.url);
+  std::string brings;  // once it has answered: an error says what is wrong with its words
   Error error(Code::kUnimplemented, "this process asks no planners over HTTP");
   if (task.refused) {
     error = *task.refused;
@@ -136,11 +141,10 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
         ctx, services.journal, task.session,
         static_cast<uint64_t>(task.question.get_int("since").value_or(1)), &task.question);
     if (told) {
-      co_await services.effects->guard().prepare(ctx, policy::ThingKind::kTool,
-                                                 planner_thing(task.planner.url), task.tenant,
+      co_await services.effects->guard().prepare(ctx, policy::ThingKind::kTool, thing, task.tenant,
                                                  task.data_class);
-      told = services.effects->guard().check(
-          policy::ThingKind::kTool, planner_thing(task.planner.url), task.tenant, task.data_class);
+      told = services.effects->guard().check(policy::ThingKind::kTool, thing, task.tenant,
+                                             task.data_class);
     }
     if (!told) error = std::move(told).error();
     PlannerQuestion question;
@@ -154,14 +158,16 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     if (budget_ends) timeout = task.time_left->left;
     Context bounded = ctx.with_timeout(timeout);
     if (told) {
+      std::string stated = services.effects->guard().brings(thing);
       auto answer = co_await services.planner->ask(bounded, std::move(question));
+      if (answer) brings = std::move(stated);
       Result<void> checked =
           answer ? check_new_plan(*answer) : tl::unexpected<Error>(answer.error());
       if (checked) {
         Json payload = Json::object();
         payload.set("effects", *answer->find("effects")).set("planner", task.planner.name());
         if (auto why = answer->get_string("explanation")) payload.set("explanation", *why);
-        out.drafts.push_back(plan_draft(task, std::move(payload)));
+        out.drafts.push_back(plan_draft(task, std::move(payload), std::move(brings)));
         co_return out;
       }
       error = std::move(checked).error();
@@ -171,7 +177,7 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
     }
   }
   out.retry = error.retry != Retry::kNever;
-  out.drafts.push_back(plan_draft(task, failed_plan(task.planner, error)));
+  out.drafts.push_back(plan_draft(task, failed_plan(task.planner, error), std::move(brings)));
   co_return out;
 }
 

@@ -119,8 +119,8 @@ Result<void> on_exceeded(State& state, const Event& event, const Json& payload) 
   over.limit = payload.get_text("limit");
   if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
   state.over_budget = std::move(over);
-  if (state.model_call && state.model_call->sequence == event.causation) {
-    state.model_call->failed = true;
+  for (auto* effect : {&state.model_call, &state.plan}) {
+    if (*effect && (*effect)->sequence == event.causation) (*effect)->failed = true;
   }
   for (PendingToolCall& call : state.tool_calls) {
     if (call.sequence != 0 && call.sequence == event.causation) call.failed = true;

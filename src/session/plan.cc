@@ -78,6 +78,12 @@ Result<void> check_extension(const Json& body) {
   return {};
 }
 
+/// What a request says that is made now; journals have some that were made before it was asked for.
+Result<void> check_new_extension(const Json& body) {
+  if (has_text(body, "expected_gain")) return {};
+  return bad_plan("a request_extension needs 'expected_gain': what the tokens or the time bring");
+}
+
 Result<void> check_model_call_members(const Json& body) {
   for (const Json::Member& m : *body.members()) {
     constexpr std::array<std::string_view, 4> kKnown = {"kind", "models", "output_tokens", "needs"};
@@ -134,6 +140,54 @@ Result<void> check_effect(std::string_view kind, const Json& body) {
                   "' (known: model_call, tool_call, say, wait, spawn, request_extension, end)");
 }
 
+/// What is asked of effects from outside beside check_effect.
+Result<void> check_new_effect(std::string_view kind, const Json& body) {
+  if (kind == "model_call") return check_model_call_members(body);
+  if (kind == "request_extension") return check_new_extension(body);
+  if (kind == "spawn") return check_task_budgets(body);
+  return {};
+}
+
+tl::unexpected<Error> bad_effect(size_t position, const std::string& message) {
+  return bad_plan("effect " + std::to_string(position + 1) + ": " + message);
+}
+
+/// "call_7": what a call without an id is given (fold_plan.cc).
+bool like_a_given_id(std::string_view id) {
+  constexpr std::string_view kHead = "call_";
+  auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return id.starts_with(kHead) && std::all_of(id.begin() + kHead.size(), id.end(), digit);
+}
+
+/// A model tells the results of a turn apart by the ids of their calls.
+Result<void> check_call_ids(const Json::Array& effects) {
+  std::vector<std::string_view> ids;
+  std::optional<size_t> given;
+  bool unnamed = false;
+  for (size_t i = 0; i < effects.size(); ++i) {
+    if (effects[i].get_string("kind") != "tool_call") continue;
+    const Json* id = effects[i].find("id");
+    const bool named = id != nullptr && !id->is_null();
+    const std::string* text = named ? id->string() : nullptr;
+    if (named && (text == nullptr || text->size() > limits::kToolCallIdBytesMax)) {
+      return bad_effect(i, "'id' must be a text of at most " +
+                               std::to_string(limits::kToolCallIdBytesMax) + " bytes");
+    }
+    if (text == nullptr || text->empty()) {
+      unnamed = true;
+      continue;
+    }
+    if (std::find(ids.begin(), ids.end(), *text) != ids.end()) {
+      return bad_effect(i, "the id '" + *text + "' is that of another call of this plan");
+    }
+    ids.push_back(*text);
+    if (like_a_given_id(*text)) given = i;
+  }
+  if (!unnamed || !given) return {};
+  return bad_effect(*given,
+                    "calls without an id are given such a one: give all of them one or none");
+}
+
 }  // namespace
 
 Result<void> check_plan(const Json& plan) {
@@ -161,12 +215,10 @@ Result<void> check_new_plan(const Json& plan) {
   const Json::Array& effects = *plan.find("effects")->array_items();
   for (size_t i = 0; i < effects.size(); ++i) {
     const std::string_view kind = effects[i].get_string("kind").value_or("");
-    Result<void> known;
-    if (kind == "model_call") known = check_model_call_members(effects[i]);
-    if (kind == "spawn") known = check_task_budgets(effects[i]);
-    if (!known) return bad_plan("effect " + std::to_string(i + 1) + ": " + known.error().message);
+    auto good = check_new_effect(kind, effects[i]);
+    if (!good) return bad_effect(i, good.error().message);
   }
-  return {};
+  return check_call_ids(effects);
 }
 
 Result<void> check_waits(const State& state, const Json& plan) {

@@ -13,9 +13,11 @@ namespace drover::session {
 
 /// Lets {"effects": […]} pass if folding it cannot fail.
 Result<void> check_plan(const Json& plan);
-/// The same for one that comes from outside, where a member of a model call or of a task's budget
-/// that nobody reads is refused too: a misspelt need would be none, and the call would go where it
-/// must not. A journal's plans were taken once, whatever is known by now.
+/// The same for one that comes from outside, where more is asked for. A member of a model call or
+/// of a task's budget that nobody reads is refused: a misspelt need would be none, and the call
+/// would go where it must not. A request for more budget says what it is expected to bring. The ids
+/// of tool calls are each there once; no other turn is open when a plan comes. A journal's plans
+/// were taken once, whatever is known by now.
 Result<void> check_new_plan(const Json& plan);
 /// Whether the session may open the waits that such a plan asks for, beside those that are open:
 /// limits::kWaitsMax in all.

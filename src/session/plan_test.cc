@@ -179,7 +179,7 @@ TEST(Plan, WaitsSpawnsAndExtensionsOfAPlan) {
           if (c.get_string("kind") == kind::kChildEnded) said.push_back("child");
         }
         return effects(R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)"
-                       R"("tokens":10}])");
+                       R"("tokens":10,"expected_gain":"g"}])");
       default:
         return effects(R"([{"kind":"end"}])");
     }
@@ -220,11 +220,24 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
   for (std::string_view amount : {R"("tokens":-1)", R"("tokens":1.5)", R"("tokens":1e30)",
                                   R"("tokens":"many")", R"("time_s":-4)", R"("time_s":1e12)",
                                   R"("tokens":0,"time_s":0)", R"("tokens":5,"time_s":"long")"}) {
-    std::string ask = R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)";
+    std::string ask = R"([{"kind":"request_extension","reason_code":"r","explanation":"e",)"
+                      R"("expected_gain":"g",)";
     EXPECT_NE(refused(ask + std::string(amount) + "}]"), "taken") << amount;
   }
   EXPECT_NE(refused(R"([{"kind":"request_extension","tokens":5}])").find("reason_code"),
             std::string::npos);
+  for (const char* key : {"reason_code", "explanation", "expected_gain"}) {
+    Json ask = Json::object().set("kind", "request_extension").set("tokens", 5);
+    ask.set("reason_code", "r").set("explanation", "e").set("expected_gain", "g");
+    EXPECT_EQ(refused("[" + ask.dump() + "]"), "taken");
+    ask.set(key, "");
+    std::string why = refused("[" + ask.dump() + "]");
+    EXPECT_NE(why.find("effect 1: a request_extension needs"), std::string::npos) << why;
+    EXPECT_NE(why.find(key), std::string::npos) << why;
+  }
+  const char* gainless =
+      R"([{"kind":"request_extension","reason_code":"r","explanation":"e","tokens":5}])";
+  EXPECT_TRUE(check_plan(effects(gainless))) << "what a journal holds was taken once";
   EXPECT_NE(refused(R"([{"kind":"model_call","output_tokens":-1}])").find("output_tokens"),
             std::string::npos);
   EXPECT_NE(refused(R"([{"kind":"model_call","models":"m"}])").find("models"), std::string::npos);
@@ -245,6 +258,45 @@ TEST(Plan, WhatCannotBeReadIsRefusedByName) {
             "taken");
   EXPECT_FALSE(check_plan(*Json::parse(R"({"effects":{}})")));
   EXPECT_FALSE(check_plan(*Json::parse(R"([1])")));
+}
+
+TEST(Plan, EachToolCallHasAnIdOfItsOwn) {
+  auto refused = [](std::string_view first, std::string_view second) {
+    std::string list = R"([{"kind":"tool_call","name":"a")" + std::string(first) +
+                       R"(},{"kind":"say","text":"x"},{"kind":"tool_call","name":"a")" +
+                       std::string(second) + "}]";
+    auto parsed = check_new_plan(effects(list));
+    EXPECT_TRUE(check_plan(effects(list))) << "what a journal holds was taken once";
+    return parsed ? std::string("taken") : parsed.error().message;
+  };
+  auto id = [](std::string text) { return R"(,"id":")" + text + R"(")"; };
+  EXPECT_EQ(refused("", ""), "taken");
+  EXPECT_EQ(refused(id("one"), id("two")), "taken");
+  EXPECT_EQ(refused(id(""), R"(,"id":null)"), "taken") << "they are given one";
+  EXPECT_EQ(refused(id("one"), id("one")),
+            "effect 3: the id 'one' is that of another call of this plan");
+  EXPECT_EQ(refused(id(std::string(limits::kToolCallIdBytesMax, 'x')), ""), "taken");
+  EXPECT_EQ(refused("", id(std::string(limits::kToolCallIdBytesMax + 1, 'x'))),
+            "effect 3: 'id' must be a text of at most 128 bytes");
+  EXPECT_NE(refused(R"(,"id":7)", "").find("effect 1: 'id' must be a text"), std::string::npos);
+  EXPECT_NE(refused(id("call_1"), "").find("effect 1: calls without an id"), std::string::npos);
+  EXPECT_EQ(refused(id("call_1"), id("call_2")), "taken");
+  EXPECT_EQ(refused(id("call_x1"), ""), "taken");
+}
+
+TEST(Plan, APlannerThatNamesTwoCallsAlikeIsAskedAgain) {
+  World w;
+  w.tools.latency["look"] = 1ms;
+  w.planner.answer = [&w](const Json&) -> Result<Json> {
+    if (w.planner.questions.size() > 1) return effects(R"([{"kind":"end"}])");
+    return effects(R"([{"kind":"tool_call","name":"look","id":"x"},)"
+                   R"({"kind":"tool_call","name":"look","id":"x"}])");
+  };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_TRUE(w.tools.calls.empty());
+  EXPECT_EQ(w.planner.questions.size(), 2u);
 }
 
 TEST(Plan, WaitsBeyondTheLimitAreRefusedAndTheOldOnesStay) {

@@ -41,7 +41,7 @@ TEST(Snapshot, AStateReadsBackAfterEveryEvent) {
         return call_tool("drover_sleep", R"({"seconds":5})");
       case 3:
         return call_tool("drover_request_extension",
-                         R"({"reason_code":"r","explanation":"e","tokens":5})");
+                         R"({"reason_code":"r","explanation":"e","tokens":5,"expected_gain":"g"})");
       default:
         return say("done");
     }

@@ -20,6 +20,20 @@ TreeUse use_of(const store::SessionRow& row) {
   return out;
 }
 
+/// To the millisecond, so that any raise of a limit shows in its text: "3 min 20 s".
+std::string exact_time(Duration d) {
+  constexpr std::pair<int64_t, const char*> kUnits[] = {
+      {3'600'000, " h"}, {60'000, " min"}, {1'000, " s"}, {1, " ms"}};
+  int64_t left = d.count() / 1'000'000;
+  std::string out;
+  for (const auto& [size, unit] : kUnits) {
+    if (left / size == 0) continue;
+    out += (out.empty() ? "" : " ") + std::to_string(left / size) + unit;
+    left %= size;
+  }
+  return out.empty() ? "0 s" : out;
+}
+
 }  // namespace
 
 TreeUse& TreeUse::operator+=(const TreeUse& o) {
@@ -62,7 +76,7 @@ std::string limit_text(const TreeLimits& limits, std::string_view budget) {
   if (budget == "spawns") return std::to_string(limits.spawns);
   if (budget == "tokens") return std::to_string(limits.tokens);
   if (budget == "money") return limits.cost.usd();
-  if (budget == "time") return format_duration(limits.time);
+  if (budget == "time") return exact_time(limits.time);
   return "";
 }
 

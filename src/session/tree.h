@@ -48,7 +48,8 @@ struct Shortage {
 /// Which limit a tree that has used so much would break with `more`; nullopt: none.
 std::optional<Shortage> shortage_of(const TreeLimits& limits, const TreeUse& used,
                                     const TreeUse& more, Duration age);
-/// A limit as shortages name it; "" for a budget that trees do not have.
+/// A limit as shortages name it, another text for each limit; "" for a budget that trees do not
+/// have.
 std::string limit_text(const TreeLimits& limits, std::string_view budget);
 
 class TreePool {

@@ -493,6 +493,17 @@ TEST(Tree, ABudgetOfASubtaskThatCannotBeReadIsToldToTheModel) {
   EXPECT_EQ(w.rows().size(), 1u);
 }
 
+/// A child goes on when it sees that the text of its limit is another.
+TEST(TreePool, EveryRaiseOfTimeShowsInItsText) {
+  TreeLimits limits;
+  limits.time = 9600h + 3min;
+  EXPECT_EQ(limit_text(limits, "time"), "9600 h 3 min");
+  limits.time += 20s + 5ms;
+  EXPECT_EQ(limit_text(limits, "time"), "9600 h 3 min 20 s 5 ms");
+  limits.time = Duration{};
+  EXPECT_EQ(limit_text(limits, "time"), "0 s");
+}
+
 /// What one session counts survives whatever becomes of its actor.
 TEST(TreePool, CountsEachSessionOnce) {
   TreeLimits limits;

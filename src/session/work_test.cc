@@ -628,8 +628,8 @@ constexpr std::string_view kQueuedInEurope =
 struct PlacedWorkers : Workers {
   void queue_in(const std::string& zone, const std::string& brings = "") {
     road::ThingSpec spec;
-    spec.facts =
-        *catalog::Facts::from_json(*Json::parse("{\"zone\":\"" + zone + "\"}"), "test", "");
+    spec.facts = *catalog::Facts::from_json(
+        *Json::parse(R"({"cleared_for":"internal","zone":")" + zone + "\"}"), "test", "");
     spec.data_class = brings;
     std::map<std::string, road::ThingSpec> things;
     things["queue:work"] = std::move(spec);
@@ -656,6 +656,8 @@ TEST(Work, WorkersAreJudgedByTheFactsOfTheirQueue) {
   ASSERT_EQ(items.size(), 1u);
   EXPECT_EQ(items[0].item.key.session, id);
   ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("plan", step_plan(1))));
+  EXPECT_EQ(w.last(id, kind::kPlan).data_class, "sensitivity=internal") << "a plan brings it too";
+  EXPECT_EQ(w.state(id).data_class, "residency=eu;sensitivity=internal");
   // The rules change while the next item waits: it is not leased any more, nor lost.
   w.queue_in("us", "sensitivity=internal");
   EXPECT_TRUE(w.lease(1s).empty());
@@ -665,7 +667,25 @@ TEST(Work, WorkersAreJudgedByTheFactsOfTheirQueue) {
   EXPECT_FALSE(items[0].item.plan);
   ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("content", "found")));
   EXPECT_EQ(w.last(id, kind::kToolResult).data_class, "sensitivity=internal");
-  EXPECT_EQ(w.state(id).data_class, "residency=eu;sensitivity=internal");
+}
+
+TEST(Work, APlanBesideAResultBringsWhatItsQueueBrings) {
+  PlacedWorkers w;
+  w.queue_in("de", "sensitivity=internal");
+  SessionId id = w.begin(step_plan(1));
+  auto items = w.lease();
+  ASSERT_EQ(items.size(), 1u);
+  ASSERT_TRUE(
+      w.finish(items[0].item.key, Json::object().set("content", "x").set("plan", end_plan())));
+  EXPECT_EQ(w.last(id, kind::kPlan).data_class, "sensitivity=internal");
+  // One that comes too late stands in the journal all the same.
+  SessionId late = w.create(kQueued, "please");
+  items = w.lease(1s);
+  ASSERT_EQ(items.size(), 1u);
+  w.crash();
+  w.loop.run_for(1s);
+  ASSERT_FALSE(w.finish(items[0].item.key, Json::object().set("plan", end_plan())));
+  EXPECT_EQ(w.last(late, kind::kPlan).data_class, "sensitivity=internal");
 }
 
 /// Keeps the work of one agent from a worker.

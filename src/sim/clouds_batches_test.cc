@@ -195,6 +195,33 @@ TEST_F(CloudsBatches, ABatchThatNobodyWaitsForIsCancelled) {
   EXPECT_EQ(p_->accounts->open(), 0u);
 }
 
+// Its reservation lies as long as the batch; the end of the session was long before.
+TEST_F(CloudsBatches, TheAccountOfAnEndedSessionGoesOnceItsBatchHasEnded) {
+  budgets_ = {*road::budget_from_json(*Json::parse(R"({"name":"each","session":"*","money":9})"))};
+  end();
+  start();
+  rules(R"({"takes_ms": 36000000})");
+  auto look = [&] {
+    loop_.run_task(p_->books->forget_over(Context(loop_)));
+    return p_->accounts->report().size();
+  };
+  EXPECT_TRUE(is_parked(ask("ses_1")));
+  EXPECT_EQ(look(), 1u);
+  contract::Event first;
+  first.session = SessionId("ses_1");
+  first.sequence = 1;
+  store::SessionRow row;
+  row.id = first.session;
+  row.tenant = TenantId("ten_1");
+  row.status = "ended";
+  ASSERT_TRUE(loop_.run_task(store_.journal().append(Context(loop_), row, 0, {first})));
+  p_->road->session_over("ses_1");
+  EXPECT_EQ(look(), 1u) << "what it reserved is not settled";
+  loop_.run_for(50min);
+  EXPECT_EQ(p_->accounts->open(), 0u);
+  EXPECT_EQ(look(), 0u);
+}
+
 TEST_F(CloudsBatches, WhoWasNotReachedIsToldAgain) {
   EXPECT_TRUE(is_parked(ask("ses_1")));
   loop_.run_for(5min);

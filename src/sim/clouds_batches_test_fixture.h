@@ -76,6 +76,7 @@ class CloudsBatches : public CloudsTest {
     books.ledger = &p_->ledger;
     books.log = p_->log.get();
     books.documents = &store_.documents();
+    books.journal = &store_.journal();
     books.executor = &executor_;
     books.clock = &loop_;
     books.goes_on = [this](std::string_view key) { return p_->batches->goes_on(key); };

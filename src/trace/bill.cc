@@ -1,5 +1,6 @@
 #include "trace/bill.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/bytes.h"
@@ -120,6 +121,19 @@ Result<std::vector<std::string>> take_cells(std::string_view& text) {
   return cells;
 }
 
+/// Sums by the day and model are of no call in particular: each estimate would look unbilled.
+Result<void> check_by_call(const std::vector<BillRow>& rows) {
+  const bool any = std::any_of(rows.begin(), rows.end(), [](const BillRow& row) {
+    return !row.request_id.empty() || !row.call_key.empty();
+  });
+  if (any || rows.empty()) return {};
+  return fail(Code::kInvalidArgument,
+              "no row of the bill has a request_id (the provider's id of the call) or an "
+              "idempotency_key (ours), so none can be held against a call: take the provider's "
+              "list of single calls, and compare a bill of sums with what `drover cost --by "
+              "day,provider,model` says");
+}
+
 /// Without columns that say what was billed there is no row, and every call would be unbilled.
 Result<void> check_head(const std::vector<std::string>& head) {
   for (const std::string& column : head) {
@@ -227,7 +241,10 @@ Result<std::vector<BillRow>> read_bill(std::string_view text) {
   }
   text = trim(text);
   if (text.empty()) return fail(Code::kInvalidArgument, "the bill is empty");
-  return text.front() == '{' || text.front() == '[' ? read_json(text) : read_csv(text);
+  const bool json = text.front() == '{' || text.front() == '[';
+  TRY(std::vector<BillRow> rows, json ? read_json(text) : read_csv(text));
+  TRY_VOID(check_by_call(rows));
+  return rows;
 }
 
 std::string write_bill(const std::vector<BillRow>& rows) {

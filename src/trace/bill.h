@@ -15,7 +15,8 @@
 //                                   them)
 //   cost_usd, cost                  US dollars; absent: our prices
 //
-// A row needs tokens or a cost. kInvalidArgument names the row and what is wrong with it.
+// A row is one call's, and needs tokens or a cost. A bill in which no row has an id is one of sums,
+// and refused. kInvalidArgument names the row and what is wrong with it.
 
 #include <optional>
 #include <string>

@@ -57,8 +57,10 @@ contract::ToolCall call_of_word(std::string_view word) {
     call.arguments += "}";
   } else if (call.name == "extend") {
     call.name = "drover_request_extension";
-    call.arguments = fmt::format(
-        R"({{"reason_code":"more","explanation":"the script says so","tokens":{}}})", first);
+    call.arguments =
+        fmt::format(R"({{"reason_code":"more","explanation":"the script says so","tokens":{},)"
+                    R"("expected_gain":"the rest of the script"}})",
+                    first);
   } else if (call.name == "spawn") {
     call.name = "drover_spawn";
     call.arguments = spawn_arguments(parts);

@@ -260,6 +260,7 @@ Task<Result<void>> Client::raise_tree(Context ctx, SessionId id, int64_t tokens)
   decision.steps = 20;
   decision.cost = Money::from_usd(1);
   decision.spawns = 5;
+  decision.time = 1h;
   decision.tokens = tokens;
   auto raised = co_await decide(ctx, id, std::move(decision));
   // Ended already.

@@ -92,9 +92,10 @@ class RequestExtension(TypedDict):
     kind: Literal["request_extension"]
     reason_code: str
     explanation: str
+    expected_gain: str
+    # One of both at least.
     tokens: NotRequired[int]
     time_s: NotRequired[float]
-    expected_gain: NotRequired[str]
 
 
 class End(TypedDict):

@@ -32,6 +32,7 @@ int run_config_check(const Arguments& arguments) {
   const Config& c = outcome.config;
   std::printf("%s is fine: %zu endpoints, %zu tool servers, %zu agents, listening on %s\n",
               path.c_str(), c.endpoints.size(), c.tools.size(), c.agents.size(), c.url().c_str());
+  for (const std::string& note : c.notes) std::printf("note: %s\n", note.c_str());
   const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
   if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
   return kExitOk;

@@ -200,7 +200,10 @@ std::vector<Flag> scope_flags(std::vector<Flag> own) {
       {"--endpoint", "ID", "the bill is this endpoint's alone, or those that begin with it", ""},
       {"--from", "TIME", "the bill begins here: a day, or RFC 3339", ""},
       {"--to", "TIME", "and ends here", ""},
-      {"--complete", "", "the bill is whole: an estimate that is not in it was not billed", ""}};
+      {"--complete", "",
+       "the bill is whole: an estimate that is not in it was not billed; refused while a row is of "
+       "no call that is known here",
+       ""}};
   own.insert(own.end(), more.begin(), more.end());
   return client_flags(std::move(own));
 }
@@ -212,10 +215,16 @@ Command cost_import_command() {
   c.name = "cost import";
   c.summary = "Correct estimates by a provider's bill, and list what differs";
   c.details =
-      "The bill: CSV with a head line, JSON Lines or JSON. Columns: request_id, idempotency_key,\n"
-      "time, provider, endpoint, region, model, input_tokens, output_tokens, cache_read_tokens,\n"
-      "cache_write_tokens, reasoning_tokens, service_tier, cost_usd; others are left out. State\n"
-      "what it is the bill of, so that calls of other providers are not taken for unbilled ones.\n"
+      "The bill: CSV with a head line, JSON Lines or JSON, a row for each call. Columns: "
+      "request_id,\n"
+      "idempotency_key, time, provider, endpoint, region, model, input_tokens, output_tokens,\n"
+      "cache_read_tokens, cache_write_tokens, reasoning_tokens, service_tier, cost_usd; others "
+      "are\n"
+      "left out. A row finds its call by request_id (the provider's) or idempotency_key (ours): a\n"
+      "bill of sums by day and model has neither and is refused; compare that with\n"
+      "`drover cost --by day,provider,model`. State what it is the bill of, so that calls of "
+      "other\n"
+      "providers are not taken for unbilled ones.\n"
       "Exit code 1 if a call with usage differs, is unknown here or is not in the bill.\n"
       "Examples:\n"
       "  drover cost import november.csv --provider openai --from 2026-11-01 --to 2026-11-30\n"

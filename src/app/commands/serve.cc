@@ -88,6 +88,7 @@ void warn_of(const Config& config) {
         "no endpoint is configured: run `drover sim` for simulated clouds, and see "
         "`drover serve --help` for a first drover.yaml");
   }
+  for (const std::string& note : config.notes) LOG_WARN("{}", note);
   const std::string uncounted = uncounted_money(config.endpoints, config.budgets);
   if (!uncounted.empty()) LOG_WARN("{}", uncounted);
 }

@@ -80,6 +80,14 @@ size_t Day::asked_outside(SessionId id, bool (*inside)(const std::string& region
   return out;
 }
 
+size_t Day::met(CloudKind kind, sim::FaultKind fault) {
+  size_t out = 0;
+  for (const sim::LedgerEntry& entry : real_.clouds->cloud(kind).ledger().entries()) {
+    out += entry.fault == sim::fault_name(fault) ? 1 : 0;
+  }
+  return out;
+}
+
 size_t Day::in_flight(CloudKind kind) { return open_calls(real_.clouds->cloud(kind)); }
 
 Result<void> Day::set_up(Side& side) {

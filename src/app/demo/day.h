@@ -107,6 +107,8 @@ class Day {
   size_t asked_outside(SessionId id, bool (*inside)(const std::string& region));
   /// What goes wrong at a cloud, for Drover alone.
   sim::FaultQueue& faults(sim::CloudKind kind) { return real_.clouds->cloud(kind).faults(); }
+  /// Calls that met such a fault there.
+  size_t met(sim::CloudKind kind, sim::FaultKind fault);
   /// Calls that the cloud is answering now (Drover's, not the naive side's).
   size_t in_flight(sim::CloudKind kind);
   void note(const std::string& text) { progress_.note(text); }

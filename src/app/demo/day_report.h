@@ -56,8 +56,8 @@ struct FailoverSums {
 struct BillReport {
   int64_t agreed = 0;     // calls with usage, to the token
   int64_t wrong = 0;      // with usage, and otherwise in the books
-  int64_t estimated = 0;  // without usage: the bill corrected them
-  int64_t added = 0;      // billed, and taken for free
+  int64_t estimated = 0;  // without usage, failed ones too: the bill corrected them
+  int64_t added = 0;      // billed, and taken for free: there should be none
   Money booked, settled;  // before the bill, and after
   int64_t ledger_tokens = 0, billed_tokens = 0;
   std::vector<std::string> lines;

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "app/demo/acts/act.h"
 #include "app/demo/day_agents.h"
 #include "app/demo/enclave.h"
 
@@ -167,6 +168,19 @@ TEST(DayReport, OneLossOneFindingOrOneTokenTooManyFailsTheDay) {
   DayReport nothing = good_report();
   nothing.drover.sessions = nothing.drover.finished = 0;
   EXPECT_FALSE(nothing.ok());
+}
+
+TEST(DayReport, AnAttemptTakenForFreeFailsTheBill) {
+  DayReport day;
+  day.bill.agreed = 5;
+  day.bill.estimated = 2;
+  ActReport fine, free;
+  make_bill_act()->check({}, day, fine);
+  EXPECT_TRUE(fine.ok());
+  day.bill.added = 1;
+  make_bill_act()->check({}, day, free);
+  EXPECT_FALSE(free.ok());
+  EXPECT_NE(free.findings.at(1).text.find("1 were taken for free"), std::string::npos);
 }
 
 TEST(DayReport, PrintsWithinItsWidthAndWithoutColoursUnlessAsked) {

@@ -24,6 +24,13 @@ inline constexpr size_t kEvidenceHeldMax = 10'000;
 inline constexpr size_t kNoncesMax = 10'000;
 /// Fetching a document takes at most this long; then the fetch has failed.
 inline constexpr Duration kEvidenceFetchTimeout = 20s;
+/// How young rules may want evidence at the least; a requirement that wants it younger is refused.
+inline constexpr Duration kEvidenceAgeMin = 10s;
+/// However young evidence is wanted, an endpoint is asked for it at most so often, unless its own
+/// max_age is shorter than twice that.
+inline constexpr Duration kEvidenceRefetchMin = 5s;
+/// The age that a call wanted is kept to for so long; then as the configuration says again.
+inline constexpr Duration kEvidenceAskedFor = 6h;
 /// The pause before a document is asked for again: at least, and after failures in a row at most.
 inline constexpr Duration kEvidencePauseMin = 1s;
 inline constexpr Duration kEvidencePauseMax = 60s;

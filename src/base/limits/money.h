@@ -13,8 +13,9 @@ namespace drover::limits {
 inline constexpr size_t kBudgetsMax = 10'000;
 /// Bytes of a budget's name or of what it is for; longer is refused.
 inline constexpr size_t kBudgetTextBytesMax = 200;
-/// Accounts in memory (a budget "for each" opens one for each). Beyond it those whose window is
-/// over are forgotten; with none of them left, a call that would need a new one is refused.
+/// Accounts in memory (a budget "for each" opens one for each; that of a session or tree goes when
+/// it has ended). Beyond it those whose window is over are forgotten; with none of them left, a
+/// call that would need a new one is refused.
 inline constexpr size_t kAccountsMax = 100'000;
 /// Pairs of caller and endpoint whose accounts are kept resolved; the idle ones are forgotten.
 inline constexpr size_t kAccountLinesMax = 20'000;
@@ -25,6 +26,10 @@ inline constexpr int64_t kCallOutputTokensReserved = 4'096;
 /// Output tokens of an answer that are reserved at most, whatever a call states: no model makes so
 /// many, and sums stay far from what a number holds.
 inline constexpr int64_t kAnswerTokensReservedMax = 1'000'000'000;
+/// Output tokens of one answer in a second, at the most: an attempt of whose answer nothing was
+/// seen is booked at what was reserved for its output, and at no more than could be made in its
+/// time.
+inline constexpr int64_t kOutputTokensPerSecondMax = 1'000;
 /// Bytes of a prompt for one token, at the least, and tokens that come on top: what is reserved.
 inline constexpr int64_t kReservedBytesPerToken = 2;
 inline constexpr int64_t kReservedTokensMore = 64;

@@ -21,6 +21,9 @@ inline constexpr Duration kToolCallTimeout = 120s;
 inline constexpr Duration kPlannerTimeout = 30s;
 inline constexpr size_t kPlanBytesMax = 1u << 20;
 inline constexpr size_t kPlanEffectsMax = 64;
+/// Bytes of the id that a planner gives a tool call, which stands in each later prompt; more are
+/// refused.
+inline constexpr size_t kToolCallIdBytesMax = 128;
 /// Tokens, steps or spawns of one request for more, or of one raise; more is refused, so that sums
 /// stay sums.
 inline constexpr int64_t kBudgetAmountMax = 1'000'000'000'000;

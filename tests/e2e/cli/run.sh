@@ -128,6 +128,12 @@ d 1 cost import bill.csv --all
 has '1 call was corrected'
 d 0 cost calls
 has '$3.00'
+printf 'day,model,input_tokens\n2026-11-23,m,5\n' >sums.csv
+d 1 cost import sums.csv --complete
+has 'no row of the bill has a request_id' err
+printf 'request_id,input_tokens\nnobody,5\n' >strange.csv
+d 1 cost import strange.csv --complete
+has "not known here (the first: 'nobody')" err
 d 1 cost import bill.csv --provider corewave
 has "did you mean 'coreweave'?" err
 

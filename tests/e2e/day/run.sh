@@ -17,6 +17,16 @@ check() {  # check WHAT COMMAND...
   fi
 }
 says() { grep -qF -- "$1" "$WORK/day.txt"; }
+# The same for what may be wrapped.
+tells() { tr -s ' \n' ' ' <"$WORK/day.txt" | grep -qF -- "$1"; }
+# act NAME COUNT: it stands in the report, COUNT things or more went as they should, and none did not.
+act() {
+  local block
+  block="$(awk -v name="  $1 " 'index($0, name) == 1 {on = 1; print; next}
+                                on && /^( ? ?[^ ]|$)/ {exit}
+                                on' "$WORK/day.txt")"
+  [ "$(grep -cF '✓' <<<"$block")" -ge "$2" ] && ! grep -qF '✗' <<<"$block"
+}
 silent() { ! grep -qP '\x1b\[' "$WORK/day.txt"; }
 
 check "the day ends with exit code 0" timeout 120 "$DROVER" demo --length 24s --seed 3 >"$WORK/day.txt" 2>"$WORK/day.err"
@@ -24,6 +34,10 @@ cat "$WORK/day.txt"
 check "nothing was lost" says "Nothing was lost."
 check "the outage was real" says "AWS went down at 12:00 with"
 check "the parts of the time sum to the whole" says "✓ the sum of all steps"
+check "the hour of scarcity: fast work held its target, slow work waited" act "scarcity" 4
+check "answers came slowly, token by token" tells "token by slow token"
+check "the bill agrees with the clouds' books" act "the bill" 3
+check "no attempt that was billed was free" tells "none that was billed was taken for free"
 check "the naive day stands beside it" says "AWS alone, no failover"
 check "no colours in a file" silent
 echo "$passed passed, 0 failed, 0 skipped"

@@ -16,6 +16,7 @@ class Budgets final : public Workload {
     agent.tree.tokens = static_cast<int64_t>(800 + play.random->below(3'000));
     if (play.random->chance(0.3)) agent.tree.steps = 4;
     if (play.random->chance(0.3)) agent.tree.cost = Money::from_pico_usd(5'000'000'000);
+    if (play.random->chance(0.2)) agent.tree.time = 4s;
     std::string text =
         play.one(0, play.random->chance(0.5) ? "spawn:4:all:fast fast" : "fast fast+pay fast");
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));

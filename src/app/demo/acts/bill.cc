@@ -20,12 +20,13 @@ class BillAct final : public Act {
                             std::to_string(b.agreed) +
                                 " calls with usage agree with the clouds' books to the token, " +
                                 std::to_string(b.wrong) + " differ"});
+    const std::string free =
+        b.added == 0 ? "none that was billed was" : std::to_string(b.added) + " were";
     out.findings.push_back(
-        {true, std::to_string(b.estimated) + " calls whose usage never came were estimates" +
-                   (b.added == 0 ? std::string()
-                                 : ", and " + std::to_string(b.added) +
-                                       " attempts taken for free were billed") +
-                   ": the bill makes $" + b.booked.usd() + " to $" + b.settled.usd()});
+        {b.added == 0, std::to_string(b.estimated) +
+                           " attempts whose usage never came were estimates, and " + free +
+                           " taken for free: the bill makes $" + b.booked.usd() + " to $" +
+                           b.settled.usd()});
     out.findings.push_back({b.ledger_tokens == b.billed_tokens,
                             "then the ledger holds the " + std::to_string(b.billed_tokens) +
                                 " tokens that the clouds billed"});

@@ -1,5 +1,6 @@
 // An hour in which a small model is scarce: most calls to one region are refused, some answers
-// stall, some break off. People at a counter are served all the same; a pile of parcels waits.
+// stall, some come drop by drop, some break off. People at a counter are served all the same; a
+// pile of parcels waits.
 
 #include <algorithm>
 
@@ -12,6 +13,8 @@ constexpr double kScarcityBegins = 5, kEnds = 6;
 constexpr size_t kPeople = 12, kParcels = 48;
 /// Of the first word for somebody at the counter.
 constexpr Duration kTarget = 2500ms;
+/// Between the bytes of slow tokens: some 150 ms an event.
+constexpr Duration kByteGap = 500us;
 constexpr sim::CloudKind kCloud = sim::CloudKind::kAzure;
 constexpr const char* kRegion = "eastus2";
 
@@ -19,7 +22,7 @@ class ScarcityAct final : public Act {
  public:
   std::string name() const override { return "scarcity"; }
   std::string asks() const override {
-    return "an hour of 429s, stalls and cut answers, with " + std::to_string(kPeople) +
+    return "an hour of 429s, stalls, slow tokens and cut answers, with " + std::to_string(kPeople) +
            " people at a counter (fast) and a pile of " + std::to_string(kParcels) +
            " parcels (slow)";
   }
@@ -29,7 +32,13 @@ class ScarcityAct final : public Act {
     CO_TRY_VOID(co_await day->until(ctx, kScarcityBegins));
     sim::FaultQueue& faults = day->faults(kCloud);
     uint64_t before = faults.happened();
+    size_t slow_before = day->met(kCloud, sim::FaultKind::kTrickle);
+    // The first calls there in any case; after them by chance.
+    sim::Fault slow_tokens = fault(sim::FaultKind::kTrickle, 1, kByteGap, std::nullopt);
+    slow_tokens.count = 2;
+    CO_TRY_VOID(faults.add(std::move(slow_tokens)));
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kThrottle, 0.6, 400ms, std::nullopt)));
+    CO_TRY_VOID(faults.add(fault(sim::FaultKind::kTrickle, 0.3, kByteGap, true)));
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kStallFirstToken, 0.5, 1600ms, true)));
     CO_TRY_VOID(faults.add(fault(sim::FaultKind::kCut, 0.5, Duration::zero(), true)));
     day->note(clock_text(kScarcityBegins) + "  the small model is scarce in one region of Azure");
@@ -49,6 +58,7 @@ class ScarcityAct final : public Act {
     CO_TRY_VOID(co_await day->until(ctx, kEnds));
     faults.clear();
     faults_ = faults.happened() - before;
+    slow_ = day->met(kCloud, sim::FaultKind::kTrickle) - slow_before;
     for (const SessionId& id : all) {
       CO_TRY_VOID(co_await day->until_waiting(ctx, id, "message"));
     }
@@ -82,9 +92,11 @@ class ScarcityAct final : public Act {
                                         text(queue.p50) + " at the median and " + text(queue.max) +
                                         " at most (" + clock_text(hours) +
                                         " of the day), and all were done by " + clock_text(over_)});
-    out.findings.push_back({faults_ > 0, std::to_string(faults_) +
-                                             " calls were refused, stalled "
-                                             "or cut in one region of Azure meanwhile"});
+    out.findings.push_back({faults_ > 0 && slow_ > 0,
+                            std::to_string(faults_) +
+                                " calls were refused, stalled, slowed or cut in one region of "
+                                "Azure meanwhile; " +
+                                std::to_string(slow_) + " answers came token by slow token"});
   }
 
  private:
@@ -114,6 +126,7 @@ class ScarcityAct final : public Act {
   }
 
   uint64_t faults_ = 0;
+  size_t slow_ = 0;
   double over_ = 0;
 };
 

@@ -1,0 +1,112 @@
+// People name tenants and keys; what judges goes by ids.
+
+#include "app/parties.h"
+
+#include <gtest/gtest.h>
+
+#include "async/sim_loop.h"
+#include "store/memory/memory_store.h"
+
+namespace drover::app {
+namespace {
+
+contract::DataClass class_of(std::string_view text) { return *contract::DataClass::parse(text); }
+
+class PartiesTest : public ::testing::Test {
+ protected:
+  PartiesTest() {
+    EXPECT_TRUE(loop_.run_task(tenants_.load(ctx_)));
+    auto made = loop_.run_task(tenants_.create(ctx_, "clinic"));
+    EXPECT_TRUE(made);
+    if (made) clinic_ = made->id.str();
+  }
+  /// A floor and a requirement for a tenant.
+  static std::shared_ptr<const policy::Policy> naming(const std::string& tenant,
+                                                      const std::string& in_requirement) {
+    policy::PolicySpec spec;
+    spec.tenants[tenant] = class_of("residency=de");
+    spec.requirements = *Json::parse(R"([{"name":"c5","when":{"tenant":")" + in_requirement +
+                                     R"("},"needs":{"certifications":"c5"}}])");
+    auto made = policy::Policy::make(std::move(spec));
+    EXPECT_TRUE(made);
+    return *made;
+  }
+  Result<std::shared_ptr<const policy::Policy>> resolved(
+      std::shared_ptr<const policy::Policy> named, bool skip_unknown = false) {
+    return Parties(tenants_, keys_, skip_unknown).in_policy(std::move(named));
+  }
+  static std::string rule(const policy::Policy& policy, const std::string& tenant) {
+    policy::Thing thing;
+    policy::Ask ask;
+    ask.tenant = tenant;
+    auto denial = policy::Case(policy, ask).deny(thing);
+    return denial ? denial->rule : "";
+  }
+
+  async::SimLoop loop_;
+  async::Context ctx_{loop_};
+  SeededRandom random_{3};
+  store::MemoryStore store_{random_};
+  identity::Keys keys_{store_.documents(), random_};
+  identity::Tenants tenants_{store_.documents(), random_};
+  std::string clinic_;
+};
+
+TEST_F(PartiesTest, APolicyHoldsForATenantThatItNames) {
+  for (const std::string& named : {std::string("clinic"), clinic_}) {
+    auto policy = resolved(naming(named, named));
+    ASSERT_TRUE(policy) << policy.error().message;
+    EXPECT_EQ((*policy)->effective(clinic_, {}).text(), "residency=de") << named;
+    EXPECT_EQ((*policy)->effective("ten_default", {}).text(), "") << named;
+    EXPECT_EQ(rule(**policy, clinic_), "c5") << named;
+    EXPECT_EQ(rule(**policy, "ten_default"), "") << named;
+    EXPECT_TRUE((*policy)->by_tenant());
+  }
+}
+
+TEST_F(PartiesTest, OfATenantThatIsNamedTwiceBothFloorsHold) {
+  policy::PolicySpec spec;
+  spec.tenants["clinic"] = class_of("residency=de");
+  spec.tenants[clinic_] = class_of("retention=none");
+  auto policy = resolved(*policy::Policy::make(std::move(spec)));
+  ASSERT_TRUE(policy);
+  EXPECT_EQ((*policy)->effective(clinic_, {}).text(), "residency=de;retention=none");
+}
+
+TEST_F(PartiesTest, ATenantThatIsNotThereIsRefusedByName) {
+  auto floor = resolved(naming("clinc", "clinic"));
+  ASSERT_FALSE(floor);
+  EXPECT_NE(floor.error().message.find("'policy.tenants' is for the tenant 'clinc'"),
+            std::string::npos)
+      << floor.error().message;
+  auto when = resolved(naming("clinic", "clinc"));
+  ASSERT_FALSE(when);
+  EXPECT_NE(when.error().message.find("the requirement 'c5' is for the tenant 'clinc'"),
+            std::string::npos)
+      << when.error().message;
+  auto skipped = resolved(naming("clinc", "clinic"), true);
+  ASSERT_TRUE(skipped);
+  EXPECT_EQ(rule(**skipped, clinic_), "c5") << "what is for others holds all the same";
+}
+
+TEST_F(PartiesTest, ClassesAndBudgetsGoByIdsToo) {
+  road::Settings settings;
+  settings.classes.tenants["clinic"].weight = 3;
+  auto by_id = Parties(tenants_, keys_, false).in_settings(settings);
+  ASSERT_TRUE(by_id);
+  ASSERT_EQ(by_id->classes.tenants.size(), 1u);
+  EXPECT_EQ(by_id->classes.tenants.at(clinic_).weight, 3);
+  road::Budget budget;
+  budget.name = "b";
+  budget.whom[static_cast<size_t>(road::Dimension::kTenant)] = "clinic";
+  auto budgets = Parties(tenants_, keys_, false).in_budgets({budget});
+  ASSERT_TRUE(budgets);
+  ASSERT_EQ(budgets->size(), 1u);
+  EXPECT_EQ(budgets->front().of(road::Dimension::kTenant), clinic_);
+  budget.whom[static_cast<size_t>(road::Dimension::kTenant)] = "clinc";
+  EXPECT_FALSE(Parties(tenants_, keys_, false).in_budgets({budget}));
+  EXPECT_TRUE(Parties(tenants_, keys_, true).in_budgets({budget})->empty());
+}
+
+}  // namespace
+}  // namespace drover::app
