@@ -8,8 +8,9 @@
 // finishes what ends had left to do; the timekeeper wakes those whose wait is due. Loop thread
 // only; shut down with stop().
 //
-// manager.cc: the calls. manager_steer.cc: approvals, signals, budgets, kills. manager_work.cc:
-// workers. manager_tree.cc: parents and children, recovery. manager_purge.cc: purges.
+// manager.cc: the calls. manager_steer.cc: approvals, signals, budgets. manager_kill.cc: kills.
+// manager_work.cc: workers. manager_tree.cc: parents and children, recovery. manager_purge.cc:
+// purges.
 
 #include <memory>
 #include <set>
@@ -156,7 +157,8 @@ class SessionManager final : private Children {
   /// Goes on with another version of its agent.
   Task<Result<uint64_t>> move(Context ctx, identity::Principal who, SessionId id, AgentSpec to,
                               std::string explanation);
-  /// Stops sessions at once and says which.
+  /// Stops sessions at once and says which: with what was spawned below them, also while this goes
+  /// on. From the top of a tree downwards, side by side.
   Task<Result<KillReport>> kill(Context ctx, identity::Principal who, KillTarget target,
                                 std::string explanation);
 
@@ -241,11 +243,17 @@ class SessionManager final : private Children {
   Task<Result<std::optional<Leased>>> lease_next(Context ctx, identity::Principal who,
                                                  SessionId session, Duration lease_time);
 
+  // manager_kill.cc
+  struct Killing;
+  Task<Result<SessionId>> top_of_kill(Context ctx, identity::Principal who, KillTarget target);
+  Task<Result<void>> kill_found(Context ctx, Killing* killing);
+  Task<Result<std::vector<store::SessionRow>>> open_below(Context ctx, Killing* killing,
+                                                          SessionId root);
+  Task<Result<void>> stop_all(Context ctx, Killing* killing, std::vector<store::SessionRow> rows);
+  Task<void> report_kill(Context ctx, Killing* killing, store::SessionRow row,
+                         Result<uint64_t> outcome);
+
   // manager_steer.cc
-  Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,
-                                                       KillTarget target);
-  Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
-                              std::string explanation, KillReport* report);
   Task<void> wake_over_budget(Context ctx, SessionId root, Command::Kind how);
 
   // manager_purge.cc
