@@ -7,8 +7,8 @@
 // actor_budget.cc: what an intent may use. actor_effects.cc: what is started. actor_results.cc:
 // what comes of it.
 //
-// Loop thread only; run() is one task in the manager's scope and ends when the session has ended
-// or was idle for a while.
+// Loop thread only; run() is one task in the manager's scope and ends when the session has ended,
+// or was idle for a while: also while workers have its work, which stays in the queue.
 
 #include <functional>
 #include <map>
@@ -60,6 +60,7 @@ struct Command {
     kChildEnded,       // child.ended
     kTimer,            // a wait may be due
     kWork,             // a worker's result
+    kWorkLost,         // a worker has let go of an effect without one
     kNudge,            // wake up and look
     kAccountsRenewed,  // a budget of the server that had stopped it may allow it now
     kBatchEnded,       // the batch that its model call lies in has ended
@@ -69,7 +70,7 @@ struct Command {
   contract::Actor actor;
   /// kStart, kMessage, kChildEnded: the class of what it brings.
   std::string data_class;
-  /// kWork: which attempt at which effect.
+  /// kWork, kWorkLost: which attempt at which effect.
   uint64_t sequence = 0;
   uint32_t attempt = 0;
   std::shared_ptr<CommandAnswer> answer;
@@ -92,8 +93,8 @@ class Actor {
   /// Takes the command; false, and it stays the caller's, when the actor is going to sleep or its
   /// inbox is full.
   bool send(Command& command);
-  /// A leased effect has no worker any more.
-  void work_lost(uint64_t sequence, uint32_t attempt);
+  /// Others want its place: if it is idle it goes to sleep now. Whether it does.
+  bool rest();
   Task<void> run(Context ctx);
   bool ended() const { return state_.status == Status::kEnded; }
   /// When the session is to be looked at, as last known; for the timekeeper, once the actor sleeps.
@@ -108,12 +109,9 @@ class Actor {
     EffectKind kind = EffectKind::kTool;
     EffectResult result;
   };
-  struct WorkLost {
-    uint64_t sequence = 0;
-    uint32_t attempt = 0;
-  };
+  struct Rest {};
   struct RetryDue {};
-  using Input = std::variant<Command, Finished, WorkLost, RetryDue>;
+  using Input = std::variant<Command, Finished, Rest, RetryDue>;
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
     uint64_t sequence = 0;
@@ -126,6 +124,8 @@ class Actor {
   // actor.cc
   Task<Round> awake(Context ctx);
   Task<Round> round(Context ctx, bool resumed);
+  /// Nothing is lost if it sleeps until somebody wants something of it.
+  bool quiet() const;
   Task<Result<void>> load(Context ctx);
   Task<Result<void>> open_pool(Context ctx);
   /// An end whose commit was not answered, and stands in the journal all the same, has
@@ -187,7 +187,7 @@ class Actor {
   Result<void> take_finished(Finished& finished, Batch& batch);
   Result<void> settle(const Finished& finished, Batch& batch);
   Result<void> cut(const Finished& finished, Batch& batch);
-  Result<void> work_given_up(const WorkLost& lost, Batch& batch);
+  Result<void> work_given_up(uint64_t sequence, uint32_t attempt, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
   bool pending(uint64_t sequence, uint32_t attempt) const;
@@ -225,6 +225,10 @@ class Actor {
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                   bool ahead = false);
   void withdraw_work();
+  /// What the queue still has of before it slept goes on there, as the same attempt.
+  void adopt_work();
+  /// It goes to sleep, and its work stays in the queue.
+  void leave_work();
   std::string class_of_result(const Command& command) const;
   /// Nobody does this effect any more.
   void put_down(uint64_t sequence);
@@ -255,10 +259,12 @@ class Actor {
   bool loaded_ = false;
   bool committing_ = false;
   bool looked_ahead_ = false;
+  bool idle_ = false;  // waits for something to arrive
   bool asleep_ = false;
-  bool ending_ = false;  // the end was written: its consequences follow
-  bool orphan_ = false;  // nobody needs it any more
-  bool retry_ = false;   // the last model call or plan failed and may be tried again
+  bool ending_ = false;    // the end was written: its consequences follow
+  bool orphan_ = false;    // nobody needs it any more
+  bool retry_ = false;     // the last model call or plan failed and may be tried again
+  bool no_place_ = false;  // the queues were full: what they did not take is offered again
   bool retry_scheduled_ = false;
   int failures_ = 0;
   Duration reload_pause_{};  // before the next fresh start; longer with each commit that fails

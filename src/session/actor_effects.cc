@@ -67,14 +67,7 @@ void Actor::start_effects() {
 void Actor::tell_ending(store::SessionRow row) {
   constexpr uint32_t kConsequences = store::kReportToParent | store::kCancelChildren;
   if ((row.pending & kConsequences) == 0) return;
-  Ending ending;
-  ending.row = std::move(row);
-  ending.result = state_.result;
-  ending.data_class = state_.data_class;
-  ending.steps = state_.steps;
-  ending.tokens = state_.tokens;
-  ending.cost = state_.cost;
-  services_.children->ended(std::move(ending));
+  services_.children->ended(ending_of(std::move(row), state_));
 }
 
 void Actor::start_model_call() {
@@ -203,6 +196,12 @@ Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
 
 void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                        bool ahead) {
+  if (services_.work->full()) {
+    // It stays pending, as the attempt that it is, and is offered again later.
+    put_down(sequence);
+    if (!ahead) no_place_ = true;
+    return;
+  }
   WorkItem item;
   item.key.session = state_.id;
   item.key.sequence = sequence;
@@ -213,20 +212,10 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   item.data_class = state_.data_class;
   item.plan = call == nullptr;
   item.held = ahead;
-  if (item.plan) {
-    item.body = question_head(state_);
-    item.since = state_.planned_at + 1;
-  } else {
-    item.body.set("name", call->call.name).set("arguments", call->call.arguments);
-    item.body.set("agent", state_.agent.name);
-    if (!state_.labels.is_null()) item.body.set("labels", state_.labels);
-  }
-  item.body.set("idempotency_key", idempotency_key(state_.id, sequence));
+  if (item.plan) item.since = state_.planned_at + 1;
+  item.body = work_body(state_, call);
   offered_[sequence] = item.key;
-  if (services_.work->offer(std::move(item))) return;
-  // The queues are full: it stays pending and is offered again later.
-  put_down(sequence);
-  if (!ahead) retry_ = true;
+  services_.work->offer(std::move(item));
 }
 
 void Actor::put_down(uint64_t sequence) {
@@ -239,6 +228,23 @@ void Actor::put_down(uint64_t sequence) {
 
 void Actor::withdraw_work() {
   for (const auto& [sequence, key] : offered_) services_.work->withdraw(key);
+  offered_.clear();
+}
+
+void Actor::adopt_work() {
+  for (WorkKey& key : services_.work->keys_of(state_.id)) {
+    const uint64_t sequence = key.sequence;
+    if (state_.status == Status::kEnded || !pending(sequence, key.attempt)) {
+      services_.work->withdraw(key);
+      continue;
+    }
+    running_.insert(sequence);
+    offered_[sequence] = std::move(key);
+  }
+}
+
+void Actor::leave_work() {
+  if (!offered_.empty()) services_.work->lighten(state_.id);
   offered_.clear();
 }
 
@@ -266,7 +272,8 @@ void Actor::arm_timer() {
 }
 
 void Actor::schedule_retry() {
-  if (!retry_ || retry_scheduled_ || state_.status == Status::kEnded) return;
+  const bool later = retry_ || no_place_;
+  if (!later || retry_scheduled_ || state_.status == Status::kEnded) return;
   retry_scheduled_ = true;
   Duration wait = kRetryFirst * (1 << std::min(failures_, 8));
   wait = std::min<Duration>(wait, kRetryMost);

@@ -101,9 +101,9 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   return sequence;
 }
 
-Result<void> Actor::work_given_up(const WorkLost& lost, Batch& batch) {
-  if (!pending(lost.sequence, lost.attempt)) return {};
-  put_down(lost.sequence);
+Result<void> Actor::work_given_up(uint64_t sequence, uint32_t attempt, Batch& batch) {
+  if (!pending(sequence, attempt)) return {};
+  put_down(sequence);
   return add_new_attempts(batch);
 }
 

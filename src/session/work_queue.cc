@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "base/limits/session.h"
 
 namespace drover::session {
@@ -38,16 +39,13 @@ WorkQueue::~WorkQueue() {
   if (timer_ != 0) loop_->cancel_timer(timer_);
 }
 
-Result<void> WorkQueue::offer(WorkItem item) {
-  if (waiting_.size() >= limits::kWorkItemsMax) {
-    return fail(Code::kResourceExhausted, "too much work waits for workers", Retry::kAfter);
-  }
+void WorkQueue::offer(WorkItem item) {
+  DROVER_ASSERT(!full());
   WorkKey key = item.key;
   const bool held = item.held;
   std::list<WorkItem>& queue = queues_[item.queue];
   waiting_[std::move(key)] = queue.insert(queue.end(), std::move(item));
   if (!held) news_.wake_all();
-  return {};
 }
 
 void WorkQueue::show(const SessionId& session) {
@@ -66,6 +64,30 @@ void WorkQueue::withdraw(const WorkKey& key) {
   auto it = waiting_.find(key);
   if (it == waiting_.end()) return;
   remove(it->second);
+}
+
+std::vector<WorkKey> WorkQueue::keys_of(const SessionId& session) const {
+  WorkKey from;
+  from.session = session;
+  std::vector<WorkKey> out;
+  auto take_from = [&](const auto& keyed) {
+    for (auto it = keyed.lower_bound(from); it != keyed.end() && it->first.session == session;
+         ++it) {
+      out.push_back(it->first);
+    }
+  };
+  take_from(waiting_);
+  take_from(leases_);
+  return out;
+}
+
+void WorkQueue::lighten(const SessionId& session) {
+  WorkKey from;
+  from.session = session;
+  for (auto it = waiting_.lower_bound(from); it != waiting_.end() && it->first.session == session;
+       ++it) {
+    it->second->body = Json();
+  }
 }
 
 WorkItem WorkQueue::remove(Place place) {
@@ -156,7 +178,7 @@ Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key) {
     return fail(Code::kNotFound, "this lease is over");
   }
   leases_.erase(it);
-  lost_(key);
+  lost_(key, tenant);
   return {};
 }
 
@@ -169,18 +191,18 @@ void WorkQueue::watch(MonoTime at) {
 
 void WorkQueue::expire() {
   timer_ = 0;
-  std::vector<WorkKey> over;
+  std::vector<std::pair<WorkKey, TenantId>> over;
   MonoTime next = MonoTime::max();
   for (const auto& [key, lease] : leases_) {
     if (lease.until <= loop_->mono()) {
-      over.push_back(key);
+      over.emplace_back(key, lease.tenant);
     } else {
       next = std::min(next, lease.until);
     }
   }
-  for (const WorkKey& key : over) {
+  for (const auto& [key, tenant] : over) {
     leases_.erase(key);
-    lost_(key);
+    lost_(key, tenant);
   }
   if (next != MonoTime::max()) watch(next);
 }

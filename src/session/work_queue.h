@@ -7,6 +7,9 @@
 // (sequence, attempt): a result of any other attempt than the current one is refused, whoever
 // brings it, also after a restart; so leases themselves need not be durable.
 //
+// A session whose work waits here, or is leased, need not be awake: its actor leaves its items
+// without what they tell workers (lighten), which whoever leases one reads from the journal.
+//
 // Owned by the manager. Loop thread only. Limits: kWorkItemsMax, kWorkPollsMax, kLeaseTimeMax.
 
 #include <functional>
@@ -45,7 +48,7 @@ struct WorkItem {
   std::string data_class;  // of its session, as text
   bool plan = false;       // a question to the planner; otherwise a tool call
   bool held = false;       // its intent is not durable yet
-  Json body;               // what a worker is told beside the key
+  Json body;               // what a worker is told beside the key; null: the journal says it
   uint64_t since = 0;      // plan: events from here on belong to the question
 };
 
@@ -56,17 +59,24 @@ struct Leased {
 
 class WorkQueue {
  public:
-  /// `lost` is called when a lease has run out or was given back.
-  WorkQueue(async::Loop* loop, std::function<void(const WorkKey&)> lost)
-      : loop_(loop), lost_(std::move(lost)) {}
+  /// Called when a lease has run out or was given back.
+  using Lost = std::function<void(const WorkKey& key, const TenantId& tenant)>;
+  WorkQueue(async::Loop* loop, size_t items_max, Lost lost)
+      : loop_(loop), items_max_(items_max), lost_(std::move(lost)) {}
   ~WorkQueue();
 
-  /// kResourceExhausted when too many items wait.
-  Result<void> offer(WorkItem item);
+  /// As many items wait as may: none is offered.
+  bool full() const { return waiting_.size() >= items_max_; }
+  /// Precondition: not full.
+  void offer(WorkItem item);
   /// The session's intents are durable: what was held is there for all.
   void show(const SessionId& session);
   /// Takes back what waits or is leased (the session ended, a newer attempt).
   void withdraw(const WorkKey& key);
+  /// What waits of that session or is leased.
+  std::vector<WorkKey> keys_of(const SessionId& session) const;
+  /// Forgets what the session's items tell workers.
+  void lighten(const SessionId& session);
 
   /// Whether a worker may have that item.
   using MayHave = std::function<bool(const WorkItem& item)>;
@@ -100,7 +110,8 @@ class WorkQueue {
   void expire();
 
   async::Loop* loop_;
-  std::function<void(const WorkKey&)> lost_;
+  size_t items_max_;
+  Lost lost_;
   std::map<std::string, std::list<WorkItem>> queues_;  // oldest first; none is empty
   std::map<WorkKey, Place> waiting_;
   std::map<WorkKey, Lease> leases_;
