@@ -84,6 +84,7 @@ Result<void> on_plan_requested(State& state, const Event& event, const Json& pay
   pending.sequence = event.sequence;
   state.plan = pending;
   state.plan_due = false;
+  state.model_due = false;  // journals of before may have passed over a planned call
   begin_step(state, event);
   ++state.steps;
   return {};
@@ -104,7 +105,7 @@ Result<void> on_plan(State& state, const Event& event, const Json& payload) {
     ++state.steps;
   }
   state.plan.reset();
-  state.plan_due = false;
+  state.plan_due = state.model_due = false;
   state.planned_at = event.sequence;
   state.plan_running = false;
   Message turn;
