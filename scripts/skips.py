@@ -7,6 +7,7 @@ A skip's message names what is missing by one of these words:
     shared    the recorded data beside the repository (../shared) is not there
     cargo     the Cedar engine was not built on this machine (scripts/cedar.sh)
     opa       there is no OPA here (a Go program, built from source for minutes: `make test-opa`)
+    mount     no file system can be mounted here (not root, or a container that forbids it)
 Anything else is a failure in CI.
 """
 
@@ -14,6 +15,7 @@ import functools
 import os
 import re
 import subprocess
+import tempfile
 
 from testlib import BUILD, IN_CI, ROOT, Outcome
 
@@ -60,15 +62,31 @@ def opa_is_there():
     return bool(done.stdout.strip())
 
 
+def can_mount():
+    """Whether this process may mount a file system of its own, as tests of a full disk do."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                  timeout=PROBE_SECONDS_MAX)
+        except (subprocess.TimeoutExpired, OSError):
+            return False
+        if done.returncode == 0:
+            subprocess.run(["umount", folder], check=True, timeout=PROBE_SECONDS_MAX)
+        return done.returncode == 0
+
+
 def judge(name, message):
     """The Outcome of a skip with this message."""
     text = " ".join(message.split())[:200] or "no reason given"
     skip = Outcome(skipped=1, detail=[f"skipped {name}: {text}"])
     if not IN_CI:
         return skip
-    kind = re.search(r"\b(npm|pypi|shared|cargo|opa)\b", text)
+    kind = re.search(r"\b(npm|pypi|shared|cargo|opa|mount)\b", text)
     what = kind.group(1) if kind else ""
     if what == "cargo" and not cedar_was_built() or what == "opa" and not opa_is_there():
+        return skip
+    if what == "mount" and not can_mount():
         return skip
     if what == "shared" and not shared_is_there() or what in REGISTRIES and not reachable(what):
         return skip

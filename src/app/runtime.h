@@ -85,7 +85,8 @@ class Runtime {
   }
   /// Opens the store and builds everything. Nothing runs yet.
   Result<void> open(Config config);
-  /// Loads keys and the ledger, wakes running sessions; returns how many.
+  /// Loads keys and the ledger, wakes running sessions; returns how many. Those beyond the places
+  /// for sessions that are awake follow in the background.
   Task<Result<size_t>> start(Context ctx);
   /// Puts sessions to sleep, closes tools, writes what is left.
   Task<void> stop(Context ctx);

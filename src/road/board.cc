@@ -117,6 +117,7 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
   circuit_until_.fill(open_until_);
   is_warm_.assign(all.size(), false);
   rates_.resize(all.size());
+  latency_of_.assign(all.size(), Latency::kUnknown);
   for (std::vector<float>* v :
        {&input_, &output_, &cached_, &wait_s_, &pace_s_, &move_s_, &busy_, &carbon_, &load_,
         &load_unit_, &queue_s_, &latency_s_, &cold_s_, &pool_}) {
@@ -126,16 +127,19 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
     read(i, all[i], here);
     auto was = before.find(all[i].id);
     if (was != before.end()) {
-      latency_s_[i] = old.latency_s_[was->second];
+      if (old.latency_of_[was->second] == Latency::kMeasured) {
+        latency_s_[i] = old.latency_s_[was->second];
+        latency_of_[i] = Latency::kMeasured;
+      }
       pace_s_[i] = old.pace_s_[was->second];
       load_[i] = old.load_[was->second];
       queue_s_[i] = old.queue_s_[was->second];
       used_[i] = old.used_[was->second];
       is_warm_[i] = old.is_warm_[was->second];
     }
-    set_wait(i);
     set_busy(i);
   }
+  guess_latency();
   for (size_t i = 0; i < all.size(); ++i) {
     if (is_warm_[i]) warm_.emplace(used_[i] + kWarmFor, static_cast<uint32_t>(i));
   }
@@ -172,8 +176,13 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
     having.set(i);
   }
   if (facts.find("attestation") != nullptr) attested_.set(i);
-  if (const Json* table = facts.value("rtt_ms"); table != nullptr && !here.empty()) {
-    latency_s_[i] = static_cast<float>(table->get_number(here).value_or(0) * 1e-3);
+  const Json* table = here.empty() ? nullptr : facts.value("rtt_ms");
+  std::optional<double> rtt = table == nullptr ? std::nullopt : table->get_number(here);
+  // In one's own region it is next to nothing.
+  if (!rtt && !here.empty() && endpoint.region == here) rtt = 0;
+  if (rtt) {
+    latency_s_[i] = static_cast<float>(*rtt * 1e-3);
+    latency_of_[i] = Latency::kStated;
   }
   double calls_a_second = number(facts, "requests_per_minute", 600) / 60;
   load_unit_[i] = static_cast<float>(1 / std::max(calls_a_second, 0.01));
@@ -181,6 +190,17 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
   cold_s_[i] = static_cast<float>(number(facts, "cold_start_ms", 0) * 1e-3);
   pool_[i] = pool_step(endpoint.pool);
   any_pool_ = any_pool_ || pool_[i] != pool_[0];
+}
+
+void Board::guess_latency() {
+  float slowest = 0;
+  for (size_t i = 0; i < latency_of_.size(); ++i) {
+    if (latency_of_[i] != Latency::kUnknown) slowest = std::max(slowest, latency_s_[i]);
+  }
+  for (size_t i = 0; i < latency_of_.size(); ++i) {
+    if (latency_of_[i] == Latency::kUnknown) latency_s_[i] = slowest;
+    set_wait(i);
+  }
 }
 
 void Board::reprice(WallTime wall) {
@@ -290,6 +310,9 @@ void Board::finished(size_t i, MonoTime now, const Measured& measured) {
     mean += mean == 0 ? value : kNewMeasurePart * (value - mean);
   };
   if (measured.first_token > Duration::zero()) {
+    // A guess is no measurement that a mean could begin with.
+    if (latency_of_[i] == Latency::kUnknown) latency_s_[i] = 0;
+    latency_of_[i] = Latency::kMeasured;
     learn(latency_s_[i], to_seconds(measured.first_token));
   }
   if (measured.rest > Duration::zero() && measured.output_tokens >= kPaceTokensMin) {

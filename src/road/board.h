@@ -9,8 +9,9 @@
 //   1000 × dollars of the call (input, cached input and output at this endpoint's rates × uplift,
 //          and its bytes × the price of moving them; the session's scratch data that is not there
 //          yet × the price of moving it, road/scratch_places.h)
-//   + seconds to the first token as measured (before: the round trip that is stated), and of a cold
-//     start where it was not used lately
+//   + seconds to the first token as measured (before: the round trip that is stated; where none is,
+//     that of the slowest endpoint of which it is known), and of a cold start where it was not used
+//     lately
 //   + seconds for the answer at the pace that was measured, and for moving the prompt there over
 //     the link that is stated, and the scratch data
 //   + calls in flight over what its quota of calls a minute bears in a second
@@ -105,6 +106,8 @@ class Board {
   static constexpr Duration kWarmFor = 300s;
 
   void read(size_t i, const catalog::Endpoint& endpoint, std::string_view here);
+  /// Nobody stated a round trip, and none was measured.
+  void guess_latency();
   void take(const catalog::Health& health, const std::string& key);
   void add_pools(size_t first, const Weights& weights, float* out) const;
   void reprice(WallTime wall);
@@ -147,6 +150,9 @@ class Board {
   std::vector<float> busy_, carbon_;            // load and queue together
   std::vector<float> load_, load_unit_, queue_s_;
   std::vector<float> latency_s_, cold_s_;
+  /// Where latency_s_ is from: what is stated or measured is known.
+  enum class Latency : uint8_t { kUnknown, kStated, kMeasured };
+  std::vector<Latency> latency_of_;
   std::vector<float> pool_;
   bool any_pool_ = false;
   std::vector<MonoTime> used_;

@@ -9,6 +9,7 @@ namespace {
 class LowRisk : public RoadFixture {
  protected:
   LowRisk() {
+    with("unknown.test", R"({"cleared_for":"restricted"})");
     with("far.test",
          R"({"rtt_ms":{"home":80},"cleared_for":"restricted","zone":"de","prompt_cache":"none"})");
     with("near.test",
@@ -34,20 +35,20 @@ class LowRisk : public RoadFixture {
 };
 
 TEST_F(LowRisk, ItsOrderIsForWhatIsBoundToNothing) {
-  EXPECT_EQ(first(""), "near.test");
+  EXPECT_EQ(first(""), "near.test") << "and not where nobody knows how far it is";
   EXPECT_EQ(first("sensitivity=internal"), "near.test");
-  EXPECT_EQ(first("sensitivity=confidential"), "far.test") << "as listed";
+  EXPECT_EQ(first("sensitivity=confidential"), "unknown.test") << "as listed";
   EXPECT_EQ(first("residency=eu"), "far.test");
 }
 
 TEST_F(LowRisk, AnAgentsOwnOrderGoesBefore) {
-  EXPECT_EQ(first("", Preference::kListed), "far.test");
+  EXPECT_EQ(first("", Preference::kListed), "unknown.test");
 }
 
 TEST_F(LowRisk, WithoutItAllWorkIsOrderedAlike) {
   settings_.low_risk.reset();
   road_->configure(settings_);
-  EXPECT_EQ(first(""), "far.test");
+  EXPECT_EQ(first(""), "unknown.test");
 }
 
 }  // namespace

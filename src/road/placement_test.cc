@@ -266,6 +266,28 @@ TEST_F(Scored, FastestFollowsRoundTripsThenWhatIsMeasuredThenLoad) {
   EXPECT_EQ(order(Preference::kFastest), PlacedIds({"a", "b"}));
 }
 
+TEST_F(Scored, ARoundTripThatNobodyKnowsIsTheSlowestKnown) {
+  priced("unknown", "0.000001");
+  priced("far", "0.000001", R"({"rtt_ms":{"home":80}})");
+  priced("near", "0.000001", R"({"rtt_ms":{"home":20}})");
+  priced("elsewhere", "0.000001", R"({"rtt_ms":{"away":1}})");
+  priced("here", "0.000001");
+  endpoints_.back().region = "home";
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_EQ(order(Preference::kFastest),
+            PlacedIds({"here", "near", "unknown", "far", "elsewhere"}));
+  measured("unknown", 10ms);
+  EXPECT_EQ(order(Preference::kFastest)[1], "unknown") << "a measurement takes the guess's place";
+  // A reload takes what is stated now, and keeps what was measured.
+  endpoints_[1].facts =
+      *catalog::Facts::from_json(*Json::parse(R"({"rtt_ms":{"home":15}})"), "", "");
+  endpoints_[0].facts =
+      *catalog::Facts::from_json(*Json::parse(R"({"rtt_ms":{"home":90}})"), "", "");
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  EXPECT_EQ(order(Preference::kFastest),
+            PlacedIds({"here", "unknown", "far", "near", "elsewhere"}));
+}
+
 TEST_F(Scored, AColdStartCountsUntilItIsUsedAndAgainAfterAPause) {
   priced("cold", "0.000001", R"({"cold_start_ms":5000})");
   priced("slow", "0.000001", R"({"rtt_ms":{"home":500}})");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "session/builtins.h"
 #include "session/scratch_hop.h"
 #include "session/snapshot.h"
 #include "session/work_queue.h"
@@ -28,15 +29,33 @@ Actor::Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<N
 
 bool Actor::send(Command& command) {
   if (asleep_ || inbox_.size() >= kInboxMax) return false;
+  if (command.kind == Command::Kind::kWorkLost) {
+    // At once: one that is just woken makes the other attempt before it reads this.
+    std::string why = command.payload.get_text("why");
+    if (!why.empty()) given_back_[command.sequence] = {command.attempt, std::move(why)};
+  }
   return inbox_.try_send(Input(std::move(command)));
 }
 
-void Actor::work_lost(uint64_t sequence, uint32_t attempt, std::string why) {
-  WorkLost lost;
-  lost.sequence = sequence;
-  lost.attempt = attempt;
-  lost.why = std::move(why);
-  if (!asleep_) inbox_.try_send(Input(std::move(lost)));
+bool Actor::rest() {
+  if (!idle_ || inbox_.size() > 0 || !quiet()) return false;
+  idle_ = false;  // told once
+  return inbox_.try_send(Input(Rest()));
+}
+
+bool Actor::quiet() const {
+  if (retry_ || no_place_ || asking_about_workers_) return false;
+  if (running_.size() > offered_.size()) return false;  // not by workers alone
+  if (offered_.empty()) return true;
+  // Whatever has no one to do it is begun anew by the next start: here that would be another
+  // attempt with each result that wakes the session.
+  if (state_.model_call && state_.find_wait("batch") == nullptr) return false;
+  if (state_.plan && !running_.contains(state_.plan->sequence)) return false;
+  return std::none_of(
+      state_.tool_calls.begin(), state_.tool_calls.end(), [&](const PendingToolCall& p) {
+        const bool waits = p.done || p.waiting || p.ready || p.executor == kBuiltinExecutor;
+        return p.sequence != 0 && !waits && !running_.contains(p.sequence);
+      });
 }
 
 store::SessionRow Actor::row() const {
@@ -89,10 +108,9 @@ Task<Result<void>> Actor::load(Context ctx) {
   state_.id = id;
   state_.tenant = tenant;
   running_.clear();
-  given_back_.clear();
   known_.clear();
   cancelled_.clear();
-  retry_ = retry_scheduled_ = ending_ = orphan_ = false;
+  retry_ = no_place_ = retry_scheduled_ = ending_ = orphan_ = false;
   armed_.reset();
   auto loaded = co_await load_state(ctx, services_.journal, id);
   if (loaded) {
@@ -107,6 +125,7 @@ Task<Result<void>> Actor::load(Context ctx) {
   } else {
     settle_in_pool();  // it is about to be started, perhaps once more
   }
+  adopt_work();
   loaded_ = true;
   co_return Result<void>();
 }
@@ -284,10 +303,14 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   bool nothing_yet = status && batch.empty();
   if (nothing_yet) {
     Context idle = ctx.with_timeout(kIdleBeforeSleep);
+    idle_ = true;
     auto input = co_await inbox_.receive(idle);
-    if (!input || !input->has_value()) {
-      bool quiet = running_.empty() && !retry_;
-      co_return ctx.cancelled() || quiet ? Round::kSleep : Round::kAgain;
+    idle_ = false;
+    const bool nothing =
+        !input || !input->has_value() || std::holds_alternative<Rest>(input->value());
+    if (nothing) {
+      const bool sleeps = quiet() && inbox_.size() == 0;
+      co_return ctx.cancelled() || sleeps ? Round::kSleep : Round::kAgain;
     }
     take(std::move(**input), batch, status);
   }
@@ -341,7 +364,12 @@ Task<Actor::Round> Actor::awake(Context ctx) {
       resumed = false;
     }
   }
-  withdraw_work();
+  const bool sleeps = round == Round::kSleep && loaded_ && !ctx.cancelled();
+  if (sleeps) {
+    leave_work();
+  } else {
+    withdraw_work();
+  }
   effects.cancel("the session's actor is going to sleep");
   co_await effects.join();
   // A call that was given up may have moved what nobody reads now.

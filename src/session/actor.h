@@ -7,8 +7,8 @@
 // actor_budget.cc, actor_subtask.cc: what an intent may use. actor_effects.cc: what is started.
 // actor_results.cc: what comes of it.
 //
-// Loop thread only; run() is one task in the manager's scope and ends when the session has ended
-// or was idle for a while.
+// Loop thread only; run() is one task in the manager's scope and ends when the session has ended,
+// or was idle for a while: also while workers have its work, which stays in the queue.
 
 #include <functional>
 #include <map>
@@ -60,6 +60,8 @@ struct Command {
     kChildEnded,       // child.ended
     kTimer,            // a wait may be due
     kWork,             // a worker's result
+    kWorkLost,         // a worker has let go of an effect without one; "why" if it said so
+    kWorkTimeOver,     // the time is over of the budget that bounds it: "scope", "limit"
     kNudge,            // wake up and look
     kAccountsRenewed,  // a budget of the server that had stopped it may allow it now
     kBatchEnded,       // the batch that its model call lies in has ended
@@ -69,7 +71,7 @@ struct Command {
   contract::Actor actor;
   /// kStart, kMessage, kChildEnded: the class of what it brings.
   std::string data_class;
-  /// kWork: which attempt at which effect.
+  /// kWork, kWorkLost, kWorkTimeOver: which attempt at which effect.
   uint64_t sequence = 0;
   uint32_t attempt = 0;
   std::shared_ptr<CommandAnswer> answer;
@@ -92,8 +94,8 @@ class Actor {
   /// Takes the command; false, and it stays the caller's, when the actor is going to sleep or its
   /// inbox is full.
   bool send(Command& command);
-  /// A leased effect has no worker any more; `why`: what one said who gave it back.
-  void work_lost(uint64_t sequence, uint32_t attempt, std::string why);
+  /// Others want its place: if it is idle it goes to sleep now. Whether it does.
+  bool rest();
   Task<void> run(Context ctx);
   bool ended() const { return state_.status == Status::kEnded; }
   /// When the session is to be looked at, as last known; for the timekeeper, once the actor sleeps.
@@ -108,26 +110,9 @@ class Actor {
     EffectKind kind = EffectKind::kTool;
     EffectResult result;
   };
-  struct WorkLost {
-    uint64_t sequence = 0;
-    uint32_t attempt = 0;
-    std::string why;
-  };
-  /// A budget's time is over, and a worker is at it still, or none has come.
-  struct WorkTimeOver {
-    uint64_t sequence = 0;
-    uint32_t attempt = 0;
-    OverBudget budget;
-  };
+  struct Rest {};
   struct RetryDue {};
-  using Input = std::variant<Command, Finished, WorkLost, WorkTimeOver, RetryDue>;
-  /// What workers may lease, until it is put down.
-  struct Offered {
-    WorkKey key;
-    async::Loop::TimerId timer = 0;  // ends it with the time of that budget
-    OverBudget budget;
-    Duration time_given{};  // as it was when the timer was set
-  };
+  using Input = std::variant<Command, Finished, Rest, RetryDue>;
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
     uint64_t sequence = 0;
@@ -140,6 +125,8 @@ class Actor {
   // actor.cc
   Task<Round> awake(Context ctx);
   Task<Round> round(Context ctx, bool resumed);
+  /// Nothing is lost if it sleeps until somebody wants something of it.
+  bool quiet() const;
   Task<Result<void>> load(Context ctx);
   Task<Result<void>> open_pool(Context ctx);
   /// An end whose commit was not answered, and stands in the journal all the same, has
@@ -201,14 +188,16 @@ class Actor {
   Result<void> take_finished(Finished& finished, Batch& batch);
   Result<void> settle(const Finished& finished, Batch& batch);
   Result<void> cut(const Finished& finished, Batch& batch);
-  Result<void> work_given_up(const WorkLost& lost, Batch& batch);
-  Result<void> work_out_of_time(const WorkTimeOver& over, Batch& batch);
+  Result<void> work_given_up(uint64_t sequence, uint32_t attempt, Batch& batch);
+  Result<void> work_out_of_time(const Command& over, Batch& batch);
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
   /// A further attempt at an effect, with why the last one was given back.
   Result<void> try_again(Draft again, Batch& batch);
-  /// The same for the one that gives it up: "; the last was given back: …".
-  std::string given_back_text(uint64_t sequence, Draft& draft);
+  /// The same for what gives it up: "; the last was given back: …".
+  std::string given_back_text(Draft& draft);
+  /// Why that attempt was given back; empty if it was not, or nobody said.
+  std::string why_given_back(uint64_t sequence, uint32_t attempt) const;
   bool pending(uint64_t sequence, uint32_t attempt) const;
 
   // actor_budget.cc
@@ -229,8 +218,8 @@ class Actor {
   std::string used_text(const OverBudget& budget) const;
 
   // actor_subtask.cc
-  /// All that its step, its subtask and its tree were given, to see what was granted meanwhile.
-  Duration time_given() const;
+  /// How much time that budget gives now, as time_left() names it; "" where there is none.
+  std::string time_limit(std::string_view scope) const;
   /// How long it has been at it, without what budgets had stopped it.
   Duration subtask_age() const;
   std::optional<Shortage> subtask_lacks(int64_t tokens) const;
@@ -255,9 +244,12 @@ class Actor {
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                   bool ahead = false);
   void withdraw_work();
-  /// Ends an offered item after so long.
-  void end_work_after(Offered& offered, TimeLeft time);
-  void work_time_over(const WorkKey& key);
+  /// What is offered or leased is over with the time that its budgets leave.
+  void end_work_in_time(const WorkKey& key);
+  /// What the queue still has of before it slept goes on there, as the same attempt.
+  void adopt_work();
+  /// It goes to sleep, and its work stays in the queue.
+  void leave_work();
   std::string class_of_result(const Command& command) const;
   /// Nobody does this effect any more.
   void put_down(uint64_t sequence);
@@ -278,9 +270,13 @@ class Actor {
   /// Effects with an attempt in the batch at hand: not begun yet, and not given up either.
   std::set<uint64_t> drafted_;
   std::set<uint64_t> running_;           // sequences of effects under way
-  std::map<uint64_t, Offered> offered_;  // those of them that workers do
-  /// Why effects were given back that have no new attempt yet.
-  std::map<uint64_t, std::string> given_back_;
+  std::map<uint64_t, WorkKey> offered_;  // those of them that workers do
+  /// Why attempts were given back that no other one followed yet.
+  struct GivenBack {
+    uint32_t attempt = 0;
+    std::string why;
+  };
+  std::map<uint64_t, GivenBack> given_back_;
   /// The class that an external authoriser was last asked about, for the queue's workers.
   std::optional<std::string> workers_asked_for_;
   bool asking_about_workers_ = false;
@@ -290,10 +286,12 @@ class Actor {
   bool loaded_ = false;
   bool committing_ = false;
   bool looked_ahead_ = false;
+  bool idle_ = false;  // waits for something to arrive
   bool asleep_ = false;
-  bool ending_ = false;  // the end was written: its consequences follow
-  bool orphan_ = false;  // nobody needs it any more
-  bool retry_ = false;   // the last model call or plan failed and may be tried again
+  bool ending_ = false;    // the end was written: its consequences follow
+  bool orphan_ = false;    // nobody needs it any more
+  bool retry_ = false;     // the last model call or plan failed and may be tried again
+  bool no_place_ = false;  // the queues were full: what they did not take is offered again
   bool retry_scheduled_ = false;
   int failures_ = 0;
   Duration reload_pause_{};  // before the next fresh start; longer with each commit that fails

@@ -15,10 +15,6 @@ constexpr Duration kRetryFirst = 500ms;
 constexpr Duration kRetryMost = 30s;
 /// A timer is looked at again at least this often: the wall clock may jump.
 constexpr Duration kTimerLook = 1s;
-/// What time_left() says when nothing is left.
-constexpr Duration kNoTimeLeft = 1ms;
-/// An item's end that finds the inbox full comes again.
-constexpr Duration kTimeOverAgain = 10ms;
 
 }  // namespace
 
@@ -71,14 +67,7 @@ void Actor::start_effects() {
 void Actor::tell_ending(store::SessionRow row) {
   constexpr uint32_t kConsequences = store::kReportToParent | store::kCancelChildren;
   if ((row.pending & kConsequences) == 0) return;
-  Ending ending;
-  ending.row = std::move(row);
-  ending.result = state_.result;
-  ending.data_class = state_.data_class;
-  ending.steps = state_.steps;
-  ending.tokens = state_.tokens;
-  ending.cost = state_.cost;
-  services_.children->ended(std::move(ending));
+  services_.children->ended(ending_of(std::move(row), state_));
 }
 
 void Actor::start_model_call() {
@@ -207,6 +196,12 @@ Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
 
 void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                        bool ahead) {
+  if (services_.work->full()) {
+    // It stays pending, as the attempt that it is, and is offered again later.
+    put_down(sequence);
+    if (!ahead) no_place_ = true;
+    return;
+  }
   WorkItem item;
   item.key.session = state_.id;
   item.key.sequence = sequence;
@@ -217,70 +212,47 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
   item.data_class = state_.data_class;
   item.plan = call == nullptr;
   item.held = ahead;
-  if (item.plan) {
-    item.body = question_head(state_);
-    item.since = state_.planned_at + 1;
-  } else {
-    item.body.set("name", call->call.name).set("arguments", call->call.arguments);
-    item.body.set("agent", state_.agent.name);
-    if (!state_.labels.is_null()) item.body.set("labels", state_.labels);
-  }
-  item.body.set("idempotency_key", idempotency_key(state_.id, sequence));
-  Offered& offered = offered_[sequence];
-  offered.key = item.key;
-  if (services_.work->offer(std::move(item))) {
-    if (auto time = time_left()) end_work_after(offered, std::move(*time));
-    return;
-  }
-  // The queues are full: it stays pending and is offered again later.
-  put_down(sequence);
-  if (!ahead) retry_ = true;
+  if (item.plan) item.since = state_.planned_at + 1;
+  item.body = work_body(state_, call);
+  const WorkKey key = item.key;
+  offered_[sequence] = key;
+  services_.work->offer(std::move(item));
+  end_work_in_time(key);
+}
+
+void Actor::end_work_in_time(const WorkKey& key) {
+  auto time = time_left();
+  if (time) services_.work->end_after(key, time->left, std::move(time->budget));
 }
 
 void Actor::put_down(uint64_t sequence) {
   running_.erase(sequence);
   auto it = offered_.find(sequence);
   if (it == offered_.end()) return;
-  services_.loop->cancel_timer(it->second.timer);
-  services_.work->withdraw(it->second.key);
+  services_.work->withdraw(it->second);
   offered_.erase(it);
 }
 
 void Actor::withdraw_work() {
-  for (const auto& [sequence, offered] : offered_) {
-    services_.loop->cancel_timer(offered.timer);
-    services_.work->withdraw(offered.key);
-  }
+  for (const auto& [sequence, key] : offered_) services_.work->withdraw(key);
   offered_.clear();
 }
 
-void Actor::end_work_after(Offered& offered, TimeLeft time) {
-  offered.budget = std::move(time.budget);
-  offered.time_given = time_given();
-  std::weak_ptr<int> alive = alive_;
-  offered.timer = services_.loop->call_after(time.left, [this, alive, key = offered.key] {
-    if (!alive.expired()) work_time_over(key);
-  });
+void Actor::adopt_work() {
+  for (WorkKey& key : services_.work->keys_of(state_.id)) {
+    const uint64_t sequence = key.sequence;
+    if (state_.status == Status::kEnded || !pending(sequence, key.attempt)) {
+      services_.work->withdraw(key);
+      continue;
+    }
+    running_.insert(sequence);
+    offered_[sequence] = std::move(key);
+  }
 }
 
-void Actor::work_time_over(const WorkKey& key) {
-  auto it = offered_.find(key.sequence);
-  if (it == offered_.end() || it->second.key != key) return;
-  Offered& offered = it->second;
-  // What was granted meanwhile counts too. Not what a clock says that was put back.
-  const Duration more = time_given() - offered.time_given;
-  auto time = time_left();
-  if (time) time->left = std::min<Duration>(time->left, more);
-  if (time && time->left > kNoTimeLeft) return end_work_after(offered, std::move(*time));
-  WorkTimeOver over;
-  over.sequence = key.sequence;
-  over.attempt = key.attempt;
-  over.budget = offered.budget;
-  if (inbox_.try_send(Input(std::move(over)))) return;
-  TimeLeft again;
-  again.left = kTimeOverAgain;
-  again.budget = offered.budget;
-  end_work_after(offered, std::move(again));
+void Actor::leave_work() {
+  if (!offered_.empty()) services_.work->lighten(state_.id);
+  offered_.clear();
 }
 
 void Actor::start_children() {
@@ -307,7 +279,8 @@ void Actor::arm_timer() {
 }
 
 void Actor::schedule_retry() {
-  if (!retry_ || retry_scheduled_ || state_.status == Status::kEnded) return;
+  const bool later = retry_ || no_place_;
+  if (!later || retry_scheduled_ || state_.status == Status::kEnded) return;
   retry_scheduled_ = true;
   Duration wait = kRetryFirst * (1 << std::min(failures_, 8));
   wait = std::min<Duration>(wait, kRetryMost);

@@ -30,14 +30,10 @@ void Actor::take(Input input, Batch& batch, Result<void>& status) {
     status = take_command(*command, batch);
   } else if (auto* finished = std::get_if<Finished>(&input)) {
     status = take_finished(*finished, batch);
-  } else if (auto* lost = std::get_if<WorkLost>(&input)) {
-    status = work_given_up(*lost, batch);
-  } else if (auto* over = std::get_if<WorkTimeOver>(&input)) {
-    status = work_out_of_time(*over, batch);
-  } else {
+  } else if (std::holds_alternative<RetryDue>(input)) {
     retry_scheduled_ = false;
     if (retry_) status = add_new_attempts(batch);
-    retry_ = false;
+    retry_ = no_place_ = false;
   }
 }
 
@@ -108,6 +104,12 @@ Result<uint64_t> Actor::draft_command(Command& command, Batch& batch) {
       return 0;
     case Command::Kind::kTimer:
       return timers(batch);
+    case Command::Kind::kWorkLost:
+      TRY_VOID(work_given_up(command.sequence, command.attempt, batch));
+      return 0;
+    case Command::Kind::kWorkTimeOver:
+      TRY_VOID(work_out_of_time(command, batch));
+      return 0;
     case Command::Kind::kWork:
     case Command::Kind::kNudge:
       break;

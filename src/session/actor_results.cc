@@ -101,31 +101,37 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   return sequence;
 }
 
-Result<void> Actor::work_given_up(const WorkLost& lost, Batch& batch) {
-  if (!pending(lost.sequence, lost.attempt)) return {};
-  put_down(lost.sequence);
-  given_back_.erase(lost.sequence);
-  if (!lost.why.empty()) given_back_[lost.sequence] = lost.why;
+Result<void> Actor::work_given_up(uint64_t sequence, uint32_t attempt, Batch& batch) {
+  if (!pending(sequence, attempt)) return {};
+  put_down(sequence);
   return add_new_attempts(batch);
 }
 
 /// As if the worker had answered that it ran out of time: the lease is gone, a late result is
 /// ignored, and the session pauses.
-Result<void> Actor::work_out_of_time(const WorkTimeOver& over, Batch& batch) {
+Result<void> Actor::work_out_of_time(const Command& over, Batch& batch) {
   if (!pending(over.sequence, over.attempt)) return {};
+  OverBudget by{"time", over.payload.get_text("scope"), over.payload.get_text("limit")};
+  if (time_limit(by.scope) != by.limit) {
+    // More was granted meanwhile, or its agent is another. The clock is not asked: it may have been
+    // put back.
+    WorkKey key{state_.id, over.sequence, over.attempt};
+    end_work_in_time(key);
+    return {};
+  }
   Finished finished;
   finished.sequence = over.sequence;
   finished.attempt = over.attempt;
-  finished.result.cut = over.budget;
   if (state_.plan && state_.plan->sequence == over.sequence) {
     finished.kind = EffectKind::kPlan;
     Error error(Code::kDeadlineExceeded,
-                "the " + over.budget.scope + "'s time was over before a worker had answered");
+                "the " + by.scope + "'s time was over before a worker had answered");
     Json payload = Json::object().set("planner", state_.agent.planner.name());
     payload.set("error", error_json(error));
     finished.result.drafts.push_back(
         system_draft(kind::kPlan, std::move(payload), over.sequence, over.attempt));
   }
+  finished.result.cut = std::move(by);
   return take_finished(finished, batch);
 }
 
@@ -222,11 +228,16 @@ Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   return {};
 }
 
+std::string Actor::why_given_back(uint64_t sequence, uint32_t attempt) const {
+  auto it = given_back_.find(sequence);
+  return it != given_back_.end() && it->second.attempt == attempt ? it->second.why : "";
+}
+
 Result<void> Actor::try_again(Draft again, Batch& batch) {
   const uint64_t effect = again.causation;
-  auto why = given_back_.find(effect);
-  if (why != given_back_.end()) {
-    again.payload.set("given_back", why->second);
+  std::string why = why_given_back(effect, again.attempt - 1);
+  if (!why.empty()) {
+    again.payload.set("given_back", std::move(why));
     again.data_class = services_.effects->guard().brings(state_.agent.planner.name());
   }
   TRY(bool admitted, admit(std::move(again), batch));
@@ -235,11 +246,11 @@ Result<void> Actor::try_again(Draft again, Batch& batch) {
   return {};
 }
 
-std::string Actor::given_back_text(uint64_t sequence, Draft& draft) {
-  auto why = given_back_.extract(sequence);
-  if (why.empty()) return "";
+std::string Actor::given_back_text(Draft& draft) {
+  std::string why = why_given_back(draft.causation, draft.attempt);
+  if (why.empty()) return why;
   draft.data_class = services_.effects->guard().brings(state_.agent.planner.name());
-  return "; the last was given back: " + why.mapped();
+  return "; the last was given back: " + why;
 }
 
 /// A model call or a plan that no attempt could finish, each cut off by a crash or a lost lease: it
@@ -254,7 +265,7 @@ Result<void> Actor::give_up_exhausted(Batch& batch) {
                            (*effect)->sequence, (*effect)->attempt);
     Error error(Code::kAborted, "given up after " + std::to_string((*effect)->attempt) +
                                     " attempts; a message to the session begins anew" +
-                                    given_back_text((*effect)->sequence, d));
+                                    given_back_text(d));
     if (!model) d.payload.set("planner", state_.agent.planner.name());
     d.payload.set("error", error_json(error));
     TRY_VOID(batch.add(std::move(d)));
@@ -287,7 +298,7 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
       Draft d = system_draft(kind::kToolResult, Json::object(), p.sequence, p.attempt);
       d.payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);
       d.payload.set("content", "Error: given up after " + std::to_string(p.attempt) + " attempts" +
-                                   given_back_text(p.sequence, d));
+                                   given_back_text(d));
       TRY_VOID(batch.add(std::move(d)));
       return add_new_attempts(batch);
     }

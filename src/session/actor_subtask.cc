@@ -47,9 +47,10 @@ void Actor::share_subtask(Draft& spawn) const {
   if (given.set()) spawn.payload.set("budget", given.to_json());
 }
 
-Duration Actor::time_given() const {
-  const Duration tree = pool_ == nullptr ? Duration{} : tree_limits().time;
-  return state_.step.time_granted + state_.subtask.time.value_or(Duration{}) + tree;
+std::string Actor::time_limit(std::string_view scope) const {
+  std::optional<Duration> limit = scope == "subtask" ? state_.subtask.time : state_.step_time_max();
+  if (scope == "tree") return pool_ == nullptr ? "" : limit_text(tree_limits(), "time");
+  return limit ? format_duration(*limit) : "";
 }
 
 std::string Actor::subtask_used(const OverBudget& budget) const {

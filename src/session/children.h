@@ -25,6 +25,9 @@ struct Ending {
   Money cost;
 };
 
+/// Of a session that has ended, as its journal says.
+Ending ending_of(store::SessionRow row, const State& state);
+
 /// The manager, as an actor sees it.
 class Children {
  public:

@@ -107,6 +107,9 @@ void refuse_overfull(const State& state, EffectResult& planned);
 /// What a planner is asked (contract/README.md), but for the events since its last plan: whoever
 /// hands the question out adds them (add_events).
 Json question_head(const State& state);
+/// What a worker is told: of that tool call, or, where it is null, of the question that is pending
+/// (the same, its events apart).
+Json work_body(const State& state, const PendingToolCall* call);
 Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId session,
                               uint64_t from, Json* question);
 

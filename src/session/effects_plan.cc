@@ -106,6 +106,16 @@ Json question_head(const State& state) {
   return out;
 }
 
+Json work_body(const State& state, const PendingToolCall* call) {
+  if (call == nullptr) return question_head(state);
+  Json out = Json::object();
+  out.set("name", call->call.name).set("arguments", call->call.arguments);
+  out.set("agent", state.agent.name);
+  if (!state.labels.is_null()) out.set("labels", state.labels);
+  out.set("idempotency_key", idempotency_key(state.id, call->sequence));
+  return out;
+}
+
 Task<Result<void>> add_events(Context ctx, store::Journal* journal, SessionId session,
                               uint64_t from, Json* question) {
   CO_TRY(auto events, co_await journal->read(ctx, session, from, kQuestionEventsMax));

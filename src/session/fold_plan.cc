@@ -86,6 +86,7 @@ Result<void> on_plan_requested(State& state, const Event& event, const Json& pay
   state.plan = pending;
   state.plan_due = false;
   if (!state.agent.planner.queue.empty()) work_begun(state, event, true);
+  state.model_due = false;  // journals of before may have passed over a planned call
   begin_step(state, event);
   ++state.steps;
   return {};
@@ -106,7 +107,7 @@ Result<void> on_plan(State& state, const Event& event, const Json& payload) {
     ++state.steps;
   }
   state.plan.reset();
-  state.plan_due = false;
+  state.plan_due = state.model_due = false;
   state.planned_at = event.sequence;
   state.plan_running = false;
   Message turn;

@@ -169,7 +169,8 @@ Result<void> on_tool_result(State& state, const Event& event, const Json& payloa
   }
   state.tool_calls.clear();
   push_queued(state);
-  state.model_due = !state.agent.planner.set();
+  // A planner says itself when the model is called, perhaps beside these very tools.
+  if (!state.agent.planner.set()) state.model_due = true;
   return {};
 }
 

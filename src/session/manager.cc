@@ -1,6 +1,5 @@
 #include "session/manager.h"
 
-#include "base/limits/session.h"
 #include "contract/validate.h"
 #include "session/plan.h"
 
@@ -50,17 +49,27 @@ SessionManager::SessionManager(Services services, const Context& parent)
     : services_(services),
       scope_(parent),
       trees_(services.journal),
-      work_(services.loop,
-            [this](const WorkKey& key, std::string why) {
-              auto it = actors_.find(key.session);
-              if (it == actors_.end()) return;
-              it->second->work_lost(key.sequence, key.attempt, std::move(why));
-            }),
+      work_(
+          services.loop, services.work_items_max,
+          [this](const WorkKey& key, const TenantId& tenant, std::string why) {
+            work_lost(key, tenant, std::move(why));
+          },
+          [this](const WorkKey& key, const TenantId& tenant, const OverBudget& budget) {
+            work_time_over(key, tenant, budget);
+          }),
       timekeeper_(services.loop, services.journal,
                   [this](const SessionId& id, const TenantId& tenant, bool ended) {
-                    if (ended) return purge_later(id);
+                    if (ended) {
+                      purge_later(id);
+                      return true;
+                    }
+                    if (!has_place(id, Asked::kByItself)) {
+                      make_room();
+                      return false;
+                    }
                     Command due = timer();
                     wake(id, tenant, &due);
+                    return true;
                   }) {
   services_.children = this;
   services_.trees = &trees_;
@@ -117,10 +126,17 @@ Task<void> SessionManager::drive(Context ctx, std::shared_ptr<Actor> actor, Sess
 
 Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, TenantId tenant,
                                                Command command, Ahead<uint64_t> ahead) {
+  // One that ends gives its place back at once.
+  const bool ends = command.kind == Command::Kind::kCancel;
   for (int tries = 1;; ++tries) {
-    if (actors_.size() >= limits::kSessionsActiveMax && actors_.count(id) == 0) {
-      co_return fail(Code::kResourceExhausted, "too many sessions are awake; try again in a moment",
-                     Retry::kAfter);
+    if (!ends && !has_place(id, Asked::kByCall)) {
+      if (tries >= kCommandTries) {
+        co_return fail(Code::kResourceExhausted,
+                       "too many sessions are awake; try again in a moment", Retry::kAfter);
+      }
+      make_room();
+      CO_TRY_VOID(co_await async::sleep_for(ctx, kRoomPause));
+      continue;
     }
     auto answer = std::make_shared<CommandAnswer>();
     command.answer = answer;
@@ -137,7 +153,7 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
       co_return fail(Code::kResourceExhausted, "the session's inbox is full; try again in a moment",
                      Retry::kAfter);
     }
-    CO_TRY_VOID(co_await async::sleep_for(ctx, 10ms));
+    CO_TRY_VOID(co_await async::sleep_for(ctx, kRoomPause));
   }
 }
 

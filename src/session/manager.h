@@ -4,12 +4,15 @@
 // found.
 //
 // A session's actor is awake only while there is something to do; otherwise the session is its row
-// in the index. At start, recover() wakes every session that was running when the process ended and
-// finishes what ends had left to do; the timekeeper wakes those whose wait is due. Loop thread
-// only; shut down with stop().
+// in the index, and its work in the queue if workers are to do some. At start, recover() wakes
+// every session that was running when the process ended and finishes what ends had left to do; the
+// timekeeper wakes those whose wait is due. As many may be awake as there are places
+// (kSessionsActiveMax); an eighth of them is kept for whoever calls, and where they are short the
+// idle ones go to sleep at once. Loop thread only; shut down with stop().
 //
-// manager.cc: the calls. manager_steer.cc: approvals, signals, budgets, kills. manager_work.cc:
-// workers. manager_tree.cc: parents and children, recovery. manager_purge.cc: purges.
+// manager.cc: the calls. manager_steer.cc: approvals, signals, budgets. manager_kill.cc: kills.
+// manager_work.cc: workers. manager_tree.cc: parents and children. manager_recovery.cc: places, and
+// what a restart finds unfinished. manager_purge.cc: purges.
 
 #include <memory>
 #include <set>
@@ -29,6 +32,9 @@
 #include "session/work_queue.h"
 
 namespace drover::session {
+
+/// How soon it is looked again whether a place became free.
+inline constexpr Duration kRoomPause = 10ms;
 
 struct NewSession {
   AgentSpec agent;
@@ -157,7 +163,8 @@ class SessionManager final : private Children {
   /// Goes on with another version of its agent.
   Task<Result<uint64_t>> move(Context ctx, identity::Principal who, SessionId id, AgentSpec to,
                               std::string explanation);
-  /// Stops sessions at once and says which.
+  /// Stops sessions at once and says which: with what was spawned below them, also while this goes
+  /// on. From the top of a tree downwards, side by side.
   Task<Result<KillReport>> kill(Context ctx, identity::Principal who, KillTarget target,
                                 std::string explanation);
 
@@ -207,7 +214,8 @@ class SessionManager final : private Children {
 
   /// The batch that a session's model call lay in has ended.
   void batch_ended(const SessionId& id, const TenantId& tenant);
-  /// Wakes what was running and starts the timekeeper; returns how many sessions.
+  /// Starts the timekeeper and wakes what was running: as many as there are places for, which it
+  /// returns, and in the background the others as places become free. Can be repeated if it failed.
   Task<Result<size_t>> recover(Context ctx);
   /// Puts all actors to sleep; their sessions go on at the next start.
   Task<void> stop();
@@ -229,6 +237,14 @@ class SessionManager final : private Children {
   /// Makes sure that the session has an actor and hands it the command; false if it takes none now.
   /// It takes a command that it can hand over; a null one is none.
   bool wake(const SessionId& id, const TenantId& tenant, Command* command);
+  /// Who wants a session awake.
+  enum class Asked : uint8_t { kByCall, kByItself };
+  /// Whether it can be: it is, or there is a place for it.
+  bool has_place(const SessionId& id, Asked asked) const;
+  /// Sends some of the idle ones to sleep before their time.
+  void make_room();
+  /// Waits until it has a place of those that are not for callers.
+  Task<Result<void>> place_for(Context ctx, SessionId id);
   Task<void> drive(Context ctx, std::shared_ptr<Actor> actor, SessionId id);
   Task<void> tell_batch_ended(Context ctx, SessionId id, TenantId tenant);
   std::shared_ptr<Notifier> notifier(const SessionId& id);
@@ -238,15 +254,26 @@ class SessionManager final : private Children {
   Task<Result<std::string>> class_of(Context ctx, store::SessionRow row);
 
   // manager_work.cc
+  void work_lost(const WorkKey& key, const TenantId& tenant, std::string why);
+  void work_time_over(const WorkKey& key, const TenantId& tenant, const OverBudget& budget);
+  Task<void> tell_of_work(Context ctx, WorkKey key, TenantId tenant, Command command);
   WorkQueue::MayHave may_have(const identity::Principal& who);
+  /// What the queue does not keep of an item.
+  Task<Result<void>> complete(Context ctx, WorkItem* item);
   Task<Result<std::optional<Leased>>> lease_next(Context ctx, identity::Principal who,
                                                  SessionId session, Duration lease_time);
 
+  // manager_kill.cc
+  struct Killing;
+  Task<Result<SessionId>> top_of_kill(Context ctx, identity::Principal who, KillTarget target);
+  Task<Result<void>> kill_found(Context ctx, Killing* killing);
+  Task<Result<std::vector<store::SessionRow>>> open_below(Context ctx, Killing* killing,
+                                                          SessionId root);
+  Task<Result<void>> stop_all(Context ctx, Killing* killing, std::vector<store::SessionRow> rows);
+  Task<void> report_kill(Context ctx, Killing* killing, store::SessionRow row,
+                         Result<uint64_t> outcome);
+
   // manager_steer.cc
-  Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,
-                                                       KillTarget target);
-  Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
-                              std::string explanation, KillReport* report);
   Task<void> wake_over_budget(Context ctx, SessionId root, Command::Kind how);
 
   // manager_purge.cc
@@ -269,9 +296,14 @@ class SessionManager final : private Children {
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
   Task<Result<void>> cancel_children(Context ctx, SessionId parent);
-  Task<Result<size_t>> wake_all(Context ctx, store::SessionFilter filter);
-  Task<Result<void>> finish_ends(Context ctx);
   Task<void> save(Context ctx, SessionId session, store::Snapshot snapshot);
+
+  // manager_recovery.cc
+  using ToWake = std::vector<store::SessionFilter>;
+  Task<Result<size_t>> wake_some(Context ctx, ToWake* left, bool waits);
+  Task<void> wake_others(Context ctx, ToWake left);
+  Task<void> finish_ends(Context ctx);
+  Task<void> finish_cut_off(Context ctx, store::SessionRow row);
 
   Services services_;
   async::Scope scope_;
@@ -279,6 +311,8 @@ class SessionManager final : private Children {
   WorkQueue work_;
   Timekeeper timekeeper_;
   std::unordered_map<SessionId, std::shared_ptr<Actor>> actors_;
+  MonoTime room_again_{};          // when idle ones may be asked for their places again
+  bool keeps_time_ = false;        // the timekeeper runs
   std::set<SessionId> beginning_;  // children whose start is under way
   std::unordered_map<SessionId, std::weak_ptr<Notifier>> notifiers_;
   std::set<SessionId> to_purge_;

@@ -1,4 +1,4 @@
-// Steering sessions from outside: approvals, signals, budgets, versions, kills.
+// Steering sessions from outside: approvals, signals, budgets, versions.
 
 #include <algorithm>
 
@@ -12,23 +12,8 @@ namespace {
 using identity::Action;
 using identity::Principal;
 
-constexpr size_t kVictimSlice = 500;
+constexpr size_t kLiftSlice = 500;
 constexpr Duration kLiftAgain = 5s;
-
-store::SessionFilter filter_of(const KillTarget& target, const TenantId& tenant) {
-  store::SessionFilter filter;
-  filter.tenant = tenant;
-  filter.open = true;
-  filter.limit = kVictimSlice;
-  if (target.kind == KillTarget::Kind::kAgent) {
-    size_t at = target.what.find('@');
-    filter.agent = target.what.substr(0, at);
-    if (at != std::string::npos) filter.agent_version = target.what.substr(at + 1);
-  } else if (target.kind == KillTarget::Kind::kTree) {
-    filter.root = SessionId(target.what);
-  }
-  return filter;
-}
 
 Json decision_payload(const ExtensionDecision& decision) {
   Json payload = Json::object();
@@ -138,7 +123,7 @@ Task<void> SessionManager::wake_over_budget(Context ctx, SessionId root, Command
   filter.root = root;
   filter.waiting_for = "budget";
   filter.open = true;
-  filter.limit = kVictimSlice;
+  filter.limit = kLiftSlice;
   for (;;) {
     auto rows = co_await services_.journal->list(ctx, filter);
     while (!rows) {
@@ -171,63 +156,6 @@ Task<Result<uint64_t>> SessionManager::move(Context ctx, Principal who, SessionI
   c.payload.set("agent", to.to_json()).set("from", row.agent_version).set("to", to.version);
   if (!explanation.empty()) c.payload.set("explanation", std::move(explanation));
   co_return co_await command(ctx, id, row.tenant, std::move(c));
-}
-
-/// The first slice of open sessions that the target names.
-Task<Result<std::vector<store::SessionRow>>> SessionManager::victims(Context ctx, Principal who,
-                                                                     KillTarget target) {
-  if (target.kind == KillTarget::Kind::kSession || target.kind == KillTarget::Kind::kTree) {
-    CO_TRY(SessionId id, SessionId::parse(target.what));
-    CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kKill));
-    if (target.kind == KillTarget::Kind::kSession) {
-      std::vector<store::SessionRow> one;
-      if (row.status != "ended") one.push_back(std::move(row));
-      co_return one;
-    }
-    if (!row.root.empty()) target.what = row.root.str();
-  }
-  bool one_tree = target.kind == KillTarget::Kind::kTree;
-  CO_TRY_VOID(identity::authorise(who, one_tree ? Action::kKill : Action::kKillMany, who.tenant));
-  co_return co_await services_.journal->list(ctx, filter_of(target, who.tenant));
-}
-
-Task<Result<void>> SessionManager::stop_all(Context ctx, std::vector<store::SessionRow> rows,
-                                            contract::Actor by, std::string explanation,
-                                            KillReport* report) {
-  for (store::SessionRow& row : rows) {
-    Command c;
-    c.kind = Command::Kind::kCancel;
-    c.actor = by;
-    c.payload.set("reason", "killed");
-    if (!explanation.empty()) c.payload.set("explanation", explanation);
-    auto done = co_await command(ctx, row.id, row.tenant, std::move(c));
-    CO_TRY_VOID(ctx.check());
-    if (done) {
-      Killed killed;
-      killed.id = row.id;
-      killed.agent = row.agent;
-      killed.was = row.status == "running" ? row.status : "waiting for " + row.waiting_for;
-      report->stopped.push_back(std::move(killed));
-    } else if (done.error().code != Code::kFailedPrecondition) {  // else it ended by itself
-      report->failed.emplace_back(row.id, std::move(done).error());
-    }
-  }
-  co_return Result<void>();
-}
-
-Task<Result<KillReport>> SessionManager::kill(Context ctx, Principal who, KillTarget target,
-                                              std::string explanation) {
-  KillReport report;
-  for (;;) {
-    CO_TRY(auto rows, co_await victims(ctx, who, target));
-    size_t found = rows.size();
-    size_t before = report.stopped.size();
-    CO_TRY_VOID(
-        co_await stop_all(ctx, std::move(rows), actor_of(who, "user"), explanation, &report));
-    // A slice that stopped nothing would come again and again.
-    if (found < kVictimSlice || report.stopped.size() == before) break;
-  }
-  co_return report;
 }
 
 }  // namespace drover::session

@@ -1,9 +1,7 @@
-// Parents and children, and what a restart finds unfinished.
+// Parents and children.
 
-#include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
-#include "session/scratch_hop.h"
 
 namespace drover::session {
 namespace {
@@ -53,6 +51,8 @@ Command end_of(const Ending& ending) {
   return c;
 }
 
+}  // namespace
+
 Ending ending_of(store::SessionRow row, const State& state) {
   Ending out;
   out.row = std::move(row);
@@ -63,8 +63,6 @@ Ending ending_of(store::SessionRow row, const State& state) {
   out.cost = state.cost;
   return out;
 }
-
-}  // namespace
 
 Task<Result<uint64_t>> SessionManager::persist(Context ctx, SessionId id, TenantId tenant,
                                                Command command) {
@@ -132,7 +130,11 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
     co_return;
   }
   // A process that another one has superseded may have begun it, and be gone.
-  if (row && row->status == "running") wake(child, tenant, nullptr);
+  if (row && row->status == "running") {
+    auto place = co_await place_for(ctx, child);
+    if (!place) co_return;
+    wake(child, tenant, nullptr);
+  }
   // One that has ended reports again, in case its report was lost: the parent takes it once.
   if (!row || row->status != "ended") co_return;
   auto state = co_await load_state(ctx, services_.journal, child);
@@ -233,60 +235,6 @@ Task<void> SessionManager::save(Context ctx, SessionId session, store::Snapshot 
   if (!saved && !ctx.cancelled()) {
     LOG_WARN("a snapshot of {} could not be kept: {}", session.str(), saved.error().to_string());
   }
-}
-
-// --- Recovery ---
-
-Task<Result<size_t>> SessionManager::wake_all(Context ctx, store::SessionFilter filter) {
-  size_t woken = 0;
-  filter.limit = kTreeSlice;
-  for (;;) {
-    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
-    for (const store::SessionRow& row : rows) {
-      // The rest stays in the journal as it is and is taken up as places become free.
-      while (actors_.size() >= limits::kSessionsActiveMax) {
-        CO_TRY_VOID(co_await async::sleep_for(ctx, 50ms));
-      }
-      wake(row.id, row.tenant, nullptr);
-      ++woken;
-    }
-    if (rows.size() < filter.limit) co_return woken;
-    filter.before = rows.back().id;
-  }
-}
-
-/// Ends whose consequences a crash cut off.
-Task<Result<void>> SessionManager::finish_ends(Context ctx) {
-  store::SessionFilter filter;
-  filter.pending = store::kReportToParent | store::kCancelChildren;
-  filter.limit = kTreeSlice;
-  for (;;) {
-    CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
-    for (store::SessionRow& row : rows) {
-      CO_TRY(State state, co_await load_state(ctx, services_.journal, row.id));
-      scope_.spawn(finish_end(scope_.context(), ending_of(std::move(row), state)));
-    }
-    if (rows.size() < filter.limit) co_return Result<void>();
-    filter.before = rows.back().id;
-  }
-}
-
-Task<Result<size_t>> SessionManager::recover(Context ctx) {
-  // First of all: afterwards sessions move their scratch data again.
-  co_await settle_all_scratch(ctx, services_);
-  scope_.spawn(timekeeper_.run(scope_.context()));
-  store::SessionFilter running;
-  running.status = "running";
-  CO_TRY(size_t woken, co_await wake_all(ctx, std::move(running)));
-  // Parents see to it that their children exist, and who waits for its tree's budget whether it was
-  // raised.
-  store::SessionFilter owed;
-  owed.status = "waiting";
-  owed.pending = kEnsureChildren | kAwaitsRaise;
-  CO_TRY(size_t waiting, co_await wake_all(ctx, std::move(owed)));
-  woken += waiting;
-  CO_TRY_VOID(co_await finish_ends(ctx));
-  co_return woken;
 }
 
 }  // namespace drover::session

@@ -10,6 +10,9 @@ using identity::Principal;
 
 namespace {
 
+/// The item was done between its lease and the look into its journal.
+constexpr std::string_view kOver = "over";
+
 /// Why a worker gives an item back, as much of it as the journal keeps.
 Result<std::string> give_back_reason(const Json& error) {
   const Json* message = error.find("message");
@@ -26,6 +29,32 @@ Result<std::string> give_back_reason(const Json& error) {
 }
 
 }  // namespace
+
+void SessionManager::work_lost(const WorkKey& key, const TenantId& tenant, std::string why) {
+  if (scope_.context().cancelled()) return;  // the next start sees that nobody does it
+  Command c;
+  c.kind = Command::Kind::kWorkLost;
+  if (!why.empty()) c.payload.set("why", std::move(why));
+  scope_.spawn(tell_of_work(scope_.context(), key, tenant, std::move(c)));
+}
+
+void SessionManager::work_time_over(const WorkKey& key, const TenantId& tenant,
+                                    const OverBudget& budget) {
+  if (scope_.context().cancelled()) return;
+  Command c;
+  c.kind = Command::Kind::kWorkTimeOver;
+  c.payload.set("scope", budget.scope).set("limit", budget.limit);
+  scope_.spawn(tell_of_work(scope_.context(), key, tenant, std::move(c)));
+}
+
+/// Its session may sleep, and is woken for another attempt, or for its end.
+Task<void> SessionManager::tell_of_work(Context ctx, WorkKey key, TenantId tenant,
+                                        Command command) {
+  command.sequence = key.sequence;
+  command.attempt = key.attempt;
+  auto told = co_await persist(ctx, key.session, tenant, std::move(command));
+  (void)told;  // it may have ended
+}
 
 /// A worker is judged twice: who it is, by its key, and where it is, by the facts of its queue.
 /// Again at the lease, since the rules may be others than when the item was offered. `who` outlives
@@ -52,12 +81,40 @@ Task<Result<std::vector<Leased>>> SessionManager::lease(Context ctx, Principal w
   }
   CO_TRY(auto leased, co_await work_.lease(ctx, who.tenant, std::move(request.queues), request.wait,
                                            request.most, request.lease_time, may_have(who)));
+  std::vector<Leased> out;
+  std::optional<Error> broken;
   for (Leased& one : leased) {
-    if (!one.item.plan) continue;
-    CO_TRY_VOID(co_await add_events(ctx, services_.journal, one.item.key.session, one.item.since,
-                                    &one.item.body));
+    auto completed = co_await complete(ctx, &one.item);
+    if (completed) {
+      out.push_back(std::move(one));
+    } else if (completed.error().reason == kOver) {
+      work_.withdraw(one.item.key);
+    } else {
+      broken = std::move(completed).error();  // its lease runs out, and it is offered again
+    }
   }
-  co_return leased;
+  if (out.empty() && broken) co_return fail(std::move(*broken));
+  co_return out;
+}
+
+Task<Result<void>> SessionManager::complete(Context ctx, WorkItem* item) {
+  const WorkKey key = item->key;
+  if (item->body.is_null()) {
+    CO_TRY(State state, co_await load_state(ctx, services_.journal, key.session));
+    const PendingToolCall* call = nullptr;
+    for (const PendingToolCall& p : state.tool_calls) {
+      if (p.sequence == key.sequence && p.attempt == key.attempt && !p.done) call = &p;
+    }
+    const bool asked =
+        state.plan && state.plan->sequence == key.sequence && state.plan->attempt == key.attempt;
+    if (item->plan ? !asked : call == nullptr) {
+      co_return fail(
+          Error(Code::kAborted, "somebody has done this already").with_reason(std::string(kOver)));
+    }
+    item->body = work_body(state, call);
+  }
+  if (!item->plan) co_return Result<void>();
+  co_return co_await add_events(ctx, services_.journal, key.session, item->since, &item->body);
 }
 
 Task<Result<WallTime>> SessionManager::heartbeat(Context ctx, Principal who, WorkKey key,
@@ -139,15 +196,12 @@ Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Princip
   co_return out;
 }
 
-/// The session's next item, if there is one; with the events of the question if it is one.
+/// The session's next item, if there is one.
 Task<Result<std::optional<Leased>>> SessionManager::lease_next(Context ctx, Principal who,
                                                                SessionId session,
                                                                Duration lease_time) {
   auto leased = work_.lease_of(session, lease_time, may_have(who));
-  if (leased && leased->item.plan) {
-    CO_TRY_VOID(co_await add_events(ctx, services_.journal, session, leased->item.since,
-                                    &leased->item.body));
-  }
+  if (leased) CO_TRY_VOID(co_await complete(ctx, &leased->item));
   co_return leased;
 }
 

@@ -49,6 +49,24 @@ TEST(Plan, EffectsRunAndThePlannerIsAskedAgain) {
   EXPECT_TRUE(verify_chain(id, w.events(id)));
 }
 
+TEST(Plan, AModelCallBesideToolCallsIsMadeBehindThem) {
+  World w;
+  w.tools.latency["look"] = 10ms;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("from m"); };
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") > 1) return effects(R"([{"kind":"end"}])");
+    return effects(R"([{"kind":"model_call","output_tokens":77},)"
+                   R"({"kind":"tool_call","name":"look","arguments":{}}])");
+  };
+  SessionId id = w.create(kPlanned, "go");
+  w.loop.run_for(30s);
+  ASSERT_EQ(w.road.requests.size(), 1u) << "it was asked for";
+  EXPECT_EQ(w.road.requests[0].max_tokens, 77);
+  EXPECT_EQ(w.road.requests[0].messages.back().role, Role::kTool) << "and knows what the tool said";
+  EXPECT_EQ(w.state(id).result, "from m");
+  EXPECT_EQ(w.planner.questions.size(), 2u);
+}
+
 TEST(Plan, AStepStatesWhatItNeedsBesideItsAgent) {
   World w;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("seen"); };

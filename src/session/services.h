@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "async/loop.h"
+#include "base/limits/session.h"
 #include "base/random.h"
 #include "identity/audit.h"
 #include "memory/memory.h"
@@ -76,6 +77,9 @@ struct Services {
   store::StreamLog* streams = nullptr;
   identity::Audit* audit = nullptr;      // hears of purges; may be null
   store::BatchSigner* signer = nullptr;  // hears of each commit; may be null: nothing is signed
+  // Less in tests.
+  size_t sessions_active_max = limits::kSessionsActiveMax;
+  size_t work_items_max = limits::kWorkItemsMax;
 };
 
 }  // namespace drover::session

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
+#include "base/limits/session.h"
 #include "session/fakes.h"
 #include "session/manager.h"
 #include "store/memory/memory_store.h"
@@ -49,6 +50,9 @@ struct World {
   FakeAgents agents;
   FakePlanner planner;
   LiveStreams* live = nullptr;
+  /// From the next start on.
+  size_t active_max = limits::kSessionsActiveMax;
+  size_t items_max = limits::kWorkItemsMax;
   std::unique_ptr<SessionManager> manager;
   identity::Principal who = identity::Principal::system(TenantId("ten_a"));
 
@@ -73,6 +77,8 @@ struct World {
     s.kept_spans = &store.spans();
     s.streams = &streams;
     s.audit = &audit;
+    s.sessions_active_max = active_max;
+    s.work_items_max = items_max;
     return s;
   }
   void start() { manager = std::make_unique<SessionManager>(services(), ctx); }

@@ -10,6 +10,7 @@ namespace {
 constexpr Duration kAhead = 60s;
 constexpr Duration kReadEvery = 20s;
 constexpr Duration kLook = 1s;
+constexpr Duration kHeldUpLook = 10ms;
 constexpr size_t kDueSlice = 10'000;
 
 }  // namespace
@@ -38,10 +39,14 @@ async::Task<Result<void>> Timekeeper::read_ahead(async::Context ctx) {
 
 Duration Timekeeper::ring() {
   WallTime now = loop_->wall();
+  held_up_ = false;
   while (!alarms_.empty() && alarms_.begin()->due <= now) {
     Alarm alarm = *alarms_.begin();
     alarms_.erase(alarms_.begin());
-    wake_(alarm.id, alarm.tenant, alarm.ended);
+    if (wake_(alarm.id, alarm.tenant, alarm.ended)) continue;
+    alarms_.insert(std::move(alarm));
+    held_up_ = true;
+    return kHeldUpLook;
   }
   if (alarms_.empty()) return kLook;
   return std::min<Duration>(kLook, alarms_.begin()->due - now);
@@ -51,7 +56,7 @@ async::Task<void> Timekeeper::run(async::Context ctx) {
   read_at_ = loop_->mono() - kReadEvery;
   while (!ctx.cancelled()) {
     bool stale = loop_->mono() - read_at_ >= kReadEvery || read_until_ < loop_->wall() + kLook;
-    if (stale) {
+    if (stale && !held_up_) {  // what is due already would only be read again
       auto read = co_await read_ahead(ctx);
       if (!read && !ctx.cancelled()) {
         LOG_WARN("due sessions could not be read: {}", read.error().to_string());

@@ -18,8 +18,9 @@ namespace drover::session {
 
 class Timekeeper {
  public:
-  /// Called for each session whose time has come.
-  using Wake = std::function<void(const SessionId&, const TenantId&, bool ended)>;
+  /// Called for each session whose time has come. False: there is no place for it now; it is asked
+  /// again in a moment, and those behind it wait.
+  using Wake = std::function<bool(const SessionId&, const TenantId&, bool ended)>;
   Timekeeper(async::Loop* loop, store::Journal* journal, Wake wake)
       : loop_(loop), journal_(journal), wake_(std::move(wake)) {}
 
@@ -46,6 +47,7 @@ class Timekeeper {
   std::set<Alarm> alarms_;  // soonest first
   WallTime read_until_{};   // everything due before is in alarms_
   MonoTime read_at_{};
+  bool held_up_ = false;  // what is due waits for places
   async::WaitQueue changed_;
 };
 

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/assert.h"
 #include "base/limits/session.h"
 
 namespace drover::session {
 namespace {
+
+/// A later end than this is none: times stay sums.
+constexpr Duration kEndMost = 100 * 366 * 24h;
 
 template <typename T>
 bool read_number(std::string_view text, T& out) {
@@ -38,16 +42,13 @@ WorkQueue::~WorkQueue() {
   if (timer_ != 0) loop_->cancel_timer(timer_);
 }
 
-Result<void> WorkQueue::offer(WorkItem item) {
-  if (waiting_.size() >= limits::kWorkItemsMax) {
-    return fail(Code::kResourceExhausted, "too much work waits for workers", Retry::kAfter);
-  }
+void WorkQueue::offer(WorkItem item) {
+  DROVER_ASSERT(!full());
   WorkKey key = item.key;
   const bool held = item.held;
   std::list<WorkItem>& queue = queues_[item.queue];
   waiting_[std::move(key)] = queue.insert(queue.end(), std::move(item));
   if (!held) news_.wake_all();
-  return {};
 }
 
 void WorkQueue::show(const SessionId& session) {
@@ -61,11 +62,52 @@ void WorkQueue::show(const SessionId& session) {
   if (shown) news_.wake_all();
 }
 
+void WorkQueue::end_after(const WorkKey& key, Duration left, OverBudget budget) {
+  forget_end(key);
+  if (waiting_.count(key) == 0 && leases_.count(key) == 0) return;
+  const MonoTime at = loop_->mono() + std::min<Duration>(left, kEndMost);
+  ends_[key] = End{at, std::move(budget)};
+  by_end_.emplace(at, key);
+  watch(at);
+}
+
+void WorkQueue::forget_end(const WorkKey& key) {
+  auto it = ends_.find(key);
+  if (it == ends_.end()) return;
+  by_end_.erase({it->second.at, key});
+  ends_.erase(it);
+}
+
 void WorkQueue::withdraw(const WorkKey& key) {
+  forget_end(key);
   leases_.erase(key);
   auto it = waiting_.find(key);
   if (it == waiting_.end()) return;
   remove(it->second);
+}
+
+std::vector<WorkKey> WorkQueue::keys_of(const SessionId& session) const {
+  WorkKey from;
+  from.session = session;
+  std::vector<WorkKey> out;
+  auto take_from = [&](const auto& keyed) {
+    for (auto it = keyed.lower_bound(from); it != keyed.end() && it->first.session == session;
+         ++it) {
+      out.push_back(it->first);
+    }
+  };
+  take_from(waiting_);
+  take_from(leases_);
+  return out;
+}
+
+void WorkQueue::lighten(const SessionId& session) {
+  WorkKey from;
+  from.session = session;
+  for (auto it = waiting_.lower_bound(from); it != waiting_.end() && it->first.session == session;
+       ++it) {
+    it->second->body = Json();
+  }
 }
 
 WorkItem WorkQueue::remove(Place place) {
@@ -156,7 +198,8 @@ Result<void> WorkQueue::give_back(const TenantId& tenant, const WorkKey& key, st
     return fail(Code::kNotFound, "this lease is over");
   }
   leases_.erase(it);
-  lost_(key, std::move(why));
+  forget_end(key);
+  lost_(key, tenant, std::move(why));
   return {};
 }
 
@@ -167,21 +210,37 @@ void WorkQueue::watch(MonoTime at) {
   timer_ = loop_->call_at(at, [this] { expire(); });
 }
 
+MonoTime WorkQueue::ring() {
+  while (!by_end_.empty() && by_end_.begin()->first <= loop_->mono()) {
+    const WorkKey key = by_end_.begin()->second;
+    const OverBudget budget = std::move(ends_[key].budget);
+    forget_end(key);
+    auto leased = leases_.find(key);
+    auto place = waiting_.find(key);
+    if (leased == leases_.end() && place == waiting_.end()) continue;
+    const TenantId tenant = leased != leases_.end() ? leased->second.tenant : place->second->tenant;
+    time_over_(key, tenant, budget);
+  }
+  return by_end_.empty() ? MonoTime::max() : by_end_.begin()->first;
+}
+
 void WorkQueue::expire() {
   timer_ = 0;
-  std::vector<WorkKey> over;
+  std::vector<std::pair<WorkKey, TenantId>> over;
   MonoTime next = MonoTime::max();
   for (const auto& [key, lease] : leases_) {
     if (lease.until <= loop_->mono()) {
-      over.push_back(key);
+      over.emplace_back(key, lease.tenant);
     } else {
       next = std::min(next, lease.until);
     }
   }
-  for (const WorkKey& key : over) {
+  for (const auto& [key, tenant] : over) {
     leases_.erase(key);
-    lost_(key, "");
+    forget_end(key);
+    lost_(key, tenant, "");
   }
+  next = std::min(next, ring());
   if (next != MonoTime::max()) watch(next);
 }
 

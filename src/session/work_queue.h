@@ -3,10 +3,13 @@
 // An actor offers an item once its intent is durable; a worker leases it by long poll, keeps the
 // lease by heartbeats, and posts the result. While the intent is on its way to the disk the item is
 // held: only an answer that is told with that same commit may name it. A lease that is lost
-// (expired, given back) makes the actor write a further attempt and offer that; what is still on
-// offer or leased when the step's time is over is withdrawn. The fence is
+// (expired, given back) makes the actor write a further attempt and offer that. What is on offer or
+// leased when its budget's time is over is rung for, and its actor withdraws it. The fence is
 // (sequence, attempt): a result of any other attempt than the current one is refused, whoever
 // brings it, also after a restart; so leases themselves need not be durable.
+//
+// A session whose work waits here, or is leased, need not be awake: its actor leaves its items
+// without what they tell workers (lighten), which whoever leases one reads from the journal.
 //
 // Owned by the manager. Loop thread only. Limits: kWorkItemsMax, kWorkPollsMax, kLeaseTimeMax.
 
@@ -14,6 +17,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,7 +50,7 @@ struct WorkItem {
   std::string data_class;  // of its session, as text
   bool plan = false;       // a question to the planner; otherwise a tool call
   bool held = false;       // its intent is not durable yet
-  Json body;               // what a worker is told beside the key
+  Json body;               // what a worker is told beside the key; null: the journal says it
   uint64_t since = 0;      // plan: events from here on belong to the question
 };
 
@@ -58,16 +62,32 @@ struct Leased {
 class WorkQueue {
  public:
   /// Called when a lease has run out, or was given back: then with why, as far as that was said.
-  using Lost = std::function<void(const WorkKey& key, std::string why)>;
-  WorkQueue(async::Loop* loop, Lost lost) : loop_(loop), lost_(std::move(lost)) {}
+  using Lost = std::function<void(const WorkKey& key, const TenantId& tenant, std::string why)>;
+  /// Called when the time is over that end_after() gave. The item stays as it is.
+  using TimeOver =
+      std::function<void(const WorkKey& key, const TenantId& tenant, const OverBudget& budget)>;
+  WorkQueue(async::Loop* loop, size_t items_max, Lost lost, TimeOver time_over)
+      : loop_(loop),
+        items_max_(items_max),
+        lost_(std::move(lost)),
+        time_over_(std::move(time_over)) {}
   ~WorkQueue();
 
-  /// kResourceExhausted when too many items wait.
-  Result<void> offer(WorkItem item);
+  /// As many items wait as may: none is offered.
+  bool full() const { return waiting_.size() >= items_max_; }
+  /// Precondition: not full.
+  void offer(WorkItem item);
   /// The session's intents are durable: what was held is there for all.
   void show(const SessionId& session);
+  /// Rings once, so long from now, unless it was withdrawn or lost by then; whatever was said
+  /// before. Nothing for an item that neither waits nor is leased.
+  void end_after(const WorkKey& key, Duration left, OverBudget budget);
   /// Takes back what waits or is leased (the session ended, a newer attempt).
   void withdraw(const WorkKey& key);
+  /// What waits of that session or is leased.
+  std::vector<WorkKey> keys_of(const SessionId& session) const;
+  /// Forgets what the session's items tell workers.
+  void lighten(const SessionId& session);
 
   /// Whether a worker may have that item.
   using MayHave = std::function<bool(const WorkItem& item)>;
@@ -94,17 +114,29 @@ class WorkQueue {
   };
   using Place = std::list<WorkItem>::iterator;
 
+  struct End {
+    MonoTime at;
+    OverBudget budget;
+  };
+
   Leased take(Place place, Duration lease_time);
   WorkItem remove(Place place);
   /// Makes sure that expire() runs at `at` or before.
   void watch(MonoTime at);
   void expire();
+  /// When the next one ends; rings for those that have.
+  MonoTime ring();
+  void forget_end(const WorkKey& key);
 
   async::Loop* loop_;
+  size_t items_max_;
   Lost lost_;
+  TimeOver time_over_;
   std::map<std::string, std::list<WorkItem>> queues_;  // oldest first; none is empty
   std::map<WorkKey, Place> waiting_;
   std::map<WorkKey, Lease> leases_;
+  std::map<WorkKey, End> ends_;  // of what waits or is leased
+  std::set<std::pair<MonoTime, WorkKey>> by_end_;
   async::WaitQueue news_;
   size_t polls_ = 0;
   async::Loop::TimerId timer_ = 0;

@@ -488,11 +488,13 @@ TEST(Work, WhyWorkWasGivenBackStandsInTheNewAttempt) {
   queue.data_class = "sensitivity=internal";
   w.effects.guard().set_things({{"queue:work", queue}});
   SessionId id = w.begin(step_plan(1));
-  auto give_back = [&w](std::string why) {
-    auto items = w.lease(1s, 1s);
+  auto give_back = [&w](std::string why, Duration after = 0s) {
+    auto items = w.lease(1s, 60s);
     ASSERT_EQ(items.size(), 1u);
+    w.loop.run_for(after);
     Json error = Json::object().set("message", std::move(why));
     ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("error", std::move(error))));
+    w.loop.run_for(100ms);
   };
   give_back("closed until nine");
   EXPECT_EQ(w.payload(id, kind::kToolCall).get_string("given_back"), "closed until nine");
@@ -500,7 +502,7 @@ TEST(Work, WhyWorkWasGivenBackStandsInTheNewAttempt) {
   EXPECT_EQ(w.state(id).data_class, "sensitivity=internal");
   std::string euros;
   for (size_t i = 0; i < limits::kGiveBackBytesMax; ++i) euros += "€";
-  give_back(euros);
+  give_back(euros, 10s);  // by then it sleeps
   const std::string kept = w.payload(id, kind::kToolCall).get_text("given_back");
   EXPECT_EQ(kept, euros.substr(0, kept.size()));
   EXPECT_LE(kept.size(), limits::kGiveBackBytesMax);

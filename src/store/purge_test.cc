@@ -402,6 +402,19 @@ TEST(PurgeOfALog, GoesOnAfterEveryPowerCut) {
   EXPECT_GT(cuts, 10) << "the cuts came while it was at it";
 }
 
+TEST(PurgeOfALog, IsOnTheDiskWhenItIsDoneAgainAfterAFailedSync) {
+  const SessionId its = test_session(1);
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    Machine m(seed);
+    prepare(m, its, test_session(2));
+    m.disk.fail_syncs(1);
+    ASSERT_FALSE(m.run(m.store->journal().erase(m.ctx, its))) << seed;
+    ASSERT_TRUE(m.run(m.store->journal().erase(m.ctx, its))) << seed;
+    m.crash();
+    EXPECT_EQ(bytes_of(m.disk).find(kCanary), std::string::npos) << seed;
+  }
+}
+
 TEST(PurgeOfALog, ADamagedPlaceIsNamedAndAllElseIsErased) {
   Machine m(3);
   const SessionId its = test_session(1);

@@ -38,8 +38,8 @@ trap finish EXIT
 trap 'exit 143' TERM
 trap 'exit 130' INT
 
-# skip MESSAGE: ends the suite. In CI only "npm: ...", "pypi: ..." and "shared: ..." are accepted,
-# and only where that is really out of reach.
+# skip MESSAGE: ends the suite. In CI only "npm: ...", "pypi: ...", "shared: ..." and "mount: ..." are
+# accepted, and only where that is really out of reach.
 skip() {
   echo "$*"
   exit 77

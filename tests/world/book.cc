@@ -34,6 +34,7 @@ uint64_t Book::last(const SessionId& session) const {
 }
 
 void Book::take(Entry& entry, const contract::Event& event) {
+  if (event.kind == contract::kind::kPurge) skip_purged(entry, event);
   uint64_t expected = entry.hashes.size() + 1;
   if (event.sequence != expected) {
     return verdict_.fail("order", fmt::format("{} follows event {}", place(event), expected - 1));
@@ -54,6 +55,7 @@ void Book::take(Entry& entry, const contract::Event& event) {
   entry.kinds.push_back(static_cast<uint8_t>(event.kind.empty() ? '?' : event.kind[0]));
   entry.last_hash = event.hash;
   entry.last_time = event.time;
+  entry.purged = event.kind == contract::kind::kPurge;
   ++events_;
   auto payload = event.payload.empty() ? Result<Json>(Json()) : Json::parse(event.payload);
   if (!payload) return verdict_.fail("payload", place(event) + " holds no JSON");
@@ -61,6 +63,13 @@ void Book::take(Entry& entry, const contract::Event& event) {
                 event.payload.substr(0, 160));
   Seen seen{event, *payload};
   for (auto& checker : checkers_) checker->committed(seen);
+}
+
+void Book::skip_purged(Entry& entry, const contract::Event& event) {
+  if (!is_uncertain(event.session) || event.sequence <= entry.hashes.size() + 1) return;
+  entry.hashes.resize(event.sequence - 1);
+  entry.kinds.resize(event.sequence - 1);
+  entry.last_hash = event.previous_hash;
 }
 
 bool Book::known_already(const Entry& entry, uint64_t expected_last,
@@ -80,6 +89,8 @@ void Book::committed(int node, const store::SessionRow& row, uint64_t expected_l
     verdict_.note("node {}: late commit {} +{}", node, row.id.str(), events.size());
     return refused(row.id);
   }
+  const bool purge = events.size() == 1 && events[0].kind == contract::kind::kPurge;
+  if (purge && expected_last + 1 == events[0].sequence) skip_purged(entry, events[0]);
   if (expected_last != entry.hashes.size()) {
     return verdict_.fail("one owner",
                          fmt::format("node {} appended to {} after event {}, which is at event {}",
@@ -121,6 +132,10 @@ void Book::tool_answered(const ToolAnswer& answer) {
   for (auto& checker : checkers_) checker->tool_answered(answer);
 }
 
+void Book::billed(const Bill& bill) {
+  for (auto& checker : checkers_) checker->billed(bill);
+}
+
 Task<Result<std::vector<contract::Event>>> Book::read_all(Context ctx, store::Journal& journal,
                                                           SessionId session) {
   std::vector<contract::Event> out;
@@ -133,8 +148,24 @@ Task<Result<std::vector<contract::Event>>> Book::read_all(Context ctx, store::Jo
   co_return out;
 }
 
+/// Everything that was known is gone but the purge, which may not have been known yet.
+void Book::compare_purged(Entry& entry, const std::vector<contract::Event>& found) {
+  const contract::Event& last = found.back();
+  if (found.size() != 1) {
+    return verdict_.fail("purges", fmt::format("{} follows {} events that can still be read",
+                                               place(last), found.size() - 1));
+  }
+  if (!entry.purged) return take(entry, last);
+  if (last.sequence != entry.hashes.size() || last.hash != entry.last_hash || !hash_holds(last)) {
+    verdict_.fail("purges", place(last) + " is not the purge that was acknowledged");
+  }
+}
+
 void Book::compare(const SessionId& session, const std::vector<contract::Event>& found) {
   Entry& entry = entries_[session];
+  if (!found.empty() && found.back().kind == contract::kind::kPurge) {
+    return compare_purged(entry, found);
+  }
   for (size_t i = 0; i < entry.hashes.size(); ++i) {
     if (i >= found.size()) {
       return verdict_.fail("nothing lost",
@@ -180,9 +211,24 @@ Task<void> Book::audit(Context ctx, store::Journal& journal) {
   uncertain_.clear();
 }
 
+Task<void> Book::close_purged(Context ctx, store::Journal& journal, SessionId id) {
+  auto row = co_await journal.find(ctx, id);
+  if (!row || !store::purged(*row) || row->pending != 0 || row->due) {
+    verdict_.fail("purges", id.str() + " was purged, and its row does not say that it is done");
+  }
+  auto snapshot = co_await journal.load_snapshot(ctx, id);
+  if (!snapshot || snapshot->has_value()) {
+    verdict_.fail("purges", id.str() + " was purged and has a snapshot");
+  }
+}
+
 Task<void> Book::close(Context ctx, store::Journal& journal) {
   for (const auto& [id, entry] : entries_) {
     if (entry.hashes.empty()) continue;
+    if (entry.purged) {
+      co_await close_purged(ctx, journal, id);
+      continue;
+    }
     auto events = co_await read_all(ctx, journal, id);
     auto row = co_await journal.find(ctx, id);
     if (!events || !row) {

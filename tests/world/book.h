@@ -3,6 +3,8 @@
 // by itself that nothing acknowledged is lost, none is there twice, order and hash chain hold and
 // only the session's owner appends, and hands what it sees to the checkers.
 //
+// Of a purged session only the purge is expected to be there, and to be it.
+//
 // An append that failed or was never answered leaves its session uncertain: its events may be in
 // the journal or not, and are taken in when somebody is seen to have read them. After a crash
 // audit() reads every journal anew.
@@ -50,6 +52,7 @@ class Book {
 
   void effect_started(const EffectStart& start);
   void tool_answered(const ToolAnswer& answer);
+  void billed(const Bill& bill);
 
   /// SHA-256 over all journals, in the order of the ids.
   std::string hash() const;
@@ -62,11 +65,17 @@ class Book {
     std::vector<uint8_t> kinds;       // first letters are enough to tell a promise
     std::string last_hash;            // hex
     WallTime last_time{};
+    bool purged = false;  // its last event is the purge, and alone can be read
   };
   static bool known_already(const Entry& entry, uint64_t expected_last,
                             const std::vector<contract::Event>& events);
   /// Checks one event's place and takes it in.
   void take(Entry& entry, const contract::Event& event);
+  /// What came before a purge and was never known here is gone.
+  void skip_purged(Entry& entry, const contract::Event& event);
+  void compare_purged(Entry& entry, const std::vector<contract::Event>& found);
+  /// The last word on a purged session: its row and its snapshot.
+  Task<void> close_purged(Context ctx, store::Journal& journal, SessionId id);
   Task<Result<std::vector<contract::Event>>> read_all(Context ctx, store::Journal& journal,
                                                       SessionId session);
   void compare(const SessionId& session, const std::vector<contract::Event>& found);

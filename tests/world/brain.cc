@@ -21,7 +21,7 @@ std::vector<std::string> split(std::string_view text, char by) {
   return out;
 }
 
-std::string spawn_arguments(const std::vector<std::string>& parts) {
+Json spawn_body(const std::vector<std::string>& parts) {
   std::string what = parts.size() > 3 ? parts[3] : "say";
   std::replace(what.begin(), what.end(), '.', ':');
   Json tasks = Json::array();
@@ -36,7 +36,50 @@ std::string spawn_arguments(const std::vector<std::string>& parts) {
   } else {
     out.set("wait", static_cast<int64_t>(std::atoi(wait.c_str())));
   }
-  return out.dump();
+  return out;
+}
+
+/// A request says all of it: why, what for, how much.
+Json extension_body(std::string_view tokens) {
+  Json out = Json::object();
+  out.set("reason_code", "more").set("explanation", "the script says so");
+  out.set("tokens", static_cast<int64_t>(std::atoi(std::string(tokens).c_str())));
+  return out.set("time_s", int64_t{5}).set("expected_gain", "the script comes to its end");
+}
+
+std::vector<std::string> words_of_step(std::string_view script, size_t step) {
+  std::vector<std::string> words = split(script, ' ');
+  size_t word = step + 2;  // after the number and "do"
+  if (word >= words.size() || words[word] == "say") return {};
+  return split(words[word], '+');
+}
+
+Json wait_effect(std::string_view what) {
+  return Json::object().set("kind", "wait").set("for", what);
+}
+
+/// What a planner makes of a word: an effect of its own where the built-in loop has a tool.
+Json effect_of_word(std::string_view word) {
+  std::vector<std::string> parts = split(word, ':');
+  const std::string name = parts.empty() ? std::string(word) : parts[0];
+  const std::string first = parts.size() > 1 ? parts[1] : "";
+  if (name == "sleep") {
+    return wait_effect("timer").set("seconds", static_cast<int64_t>(std::atoi(first.c_str())));
+  }
+  if (name == "signal") {
+    Json wait = wait_effect("signal").set("name", first);
+    if (parts.size() > 2) wait.set("seconds", static_cast<int64_t>(std::atoi(parts[2].c_str())));
+    return wait;
+  }
+  if (name == "ask") return wait_effect("approval").set("question", "shall I go on?");
+  if (name == "extend") return extension_body(first).set("kind", "request_extension");
+  if (name == "spawn") return spawn_body(parts).set("kind", "spawn");
+  if (name == "think") {
+    Json call = Json::object().set("kind", "model_call").set("output_tokens", int64_t{100});
+    if (!first.empty()) call.set("models", Json::array().push(first));
+    return call;
+  }
+  return Json::object().set("kind", "tool_call").set("name", name).set("arguments", "{}");
 }
 
 }  // namespace
@@ -57,23 +100,20 @@ contract::ToolCall call_of_word(std::string_view word) {
     call.arguments += "}";
   } else if (call.name == "extend") {
     call.name = "drover_request_extension";
-    call.arguments =
-        fmt::format(R"({{"reason_code":"more","explanation":"the script says so","tokens":{},)"
-                    R"("expected_gain":"the rest of the script"}})",
-                    first);
+    call.arguments = extension_body(first).dump();
   } else if (call.name == "spawn") {
     call.name = "drover_spawn";
-    call.arguments = spawn_arguments(parts);
+    call.arguments = spawn_body(parts).dump();
   }
   return call;
 }
 
 std::vector<contract::ToolCall> calls_of_step(std::string_view script, size_t step) {
-  std::vector<std::string> words = split(script, ' ');
   std::vector<contract::ToolCall> out;
-  size_t word = step + 2;  // after the number and "do"
-  if (word >= words.size() || words[word] == "say") return out;
-  for (const std::string& one : split(words[word], '+')) out.push_back(call_of_word(one));
+  for (const std::string& one : words_of_step(script, step)) {
+    if (one.substr(0, 5) == "think") continue;  // a planner's word: the model does, and answers
+    out.push_back(call_of_word(one));
+  }
   return out;
 }
 
@@ -97,13 +137,23 @@ Json plan_of(const Json& question) {
     }
   }
   Json effects = Json::array();
-  for (const contract::ToolCall& call : calls_of_step(script, step)) {
-    Json effect = Json::object().set("kind", "tool_call").set("name", call.name);
-    effects.push(std::move(effect).set("arguments", call.arguments));
+  // An assistant's message is how it knows the next time that this step is behind it: tool calls
+  // and a model's answer leave one, waits and children do not.
+  bool leaves_message = false;
+  for (const std::string& word : words_of_step(script, step)) {
+    Json effect = effect_of_word(word);
+    const std::string_view kind = effect.get_string("kind").value_or("");
+    leaves_message = leaves_message || kind == "tool_call" || kind == "model_call";
+    effects.push(std::move(effect));
   }
   if (effects.array_items()->empty()) {
     effects.push(Json::object().set("kind", "say").set("text", "done " + script_number(script)));
-    effects.push(Json::object().set("kind", "wait").set("for", "message"));
+    // A child of a planner has ended when that says so; whatever a user asks of his session begins
+    // with a digit, however damaged a task came to its child.
+    const bool child = script.size() < 2 || script[1] < '0' || script[1] > '9';
+    effects.push(child ? Json::object().set("kind", "end") : wait_effect("message"));
+  } else if (!leaves_message) {
+    effects.push(Json::object().set("kind", "say").set("text", fmt::format("step {}", step)));
   }
   return Json::object().set("effects", std::move(effects));
 }

@@ -4,7 +4,9 @@
 // a number for people, then one word a step: tools joined by + are called side by side, `say` (or
 // the end) answers. Words with arguments:
 //   sleep:SECONDS   signal:NAME[:SECONDS]   extend:TOKENS   spawn:N:all|any|NUMBER:WORD
-// where WORD is what each child does (its own colons written as dots). Pure: the conversation
+// where WORD is what each child does (its own colons written as dots). A planner has two more, ask
+// (a person's word) and think[:MODEL] (a model call), and turns all of them into effects of their
+// own where a model calls a built-in tool. Pure: the conversation
 // decides everything, so that a model asked twice answers the same. The same brain stands behind
 // the light road, behind planners and behind simulated clouds.
 

@@ -17,6 +17,9 @@
 
 namespace drover::world {
 
+/// Tenants that are killed whole have names that begin like this.
+inline constexpr std::string_view kDoomedTenant = "ten_doomed";
+
 /// One event of a journal, its payload read.
 struct Seen {
   const contract::Event& event;
@@ -40,6 +43,16 @@ struct ToolAnswer {
   std::string content;
 };
 
+/// What a provider billed for one attempt at a model call, as it arrived.
+struct Bill {
+  std::string key;
+  int attempt = 0;
+  int64_t input = 0;
+  int64_t output = 0;
+  /// The most output tokens that the call allowed.
+  int64_t output_max = 0;
+};
+
 /// One session when all is over.
 struct Final {
   const SessionId& id;
@@ -59,6 +72,8 @@ class Checker {
   virtual void indexed(const store::SessionRow& row) {}
   virtual void effect_started(const EffectStart& start) {}
   virtual void tool_answered(const ToolAnswer& answer) {}
+  virtual void billed(const Bill& bill) {}
+  /// Not called for a purged one, of which nothing is left to fold.
   virtual void at_end(const Final& final) {}
   /// After all sessions were seen.
   virtual void finished() {}

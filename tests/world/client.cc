@@ -14,8 +14,10 @@ bool try_again(const Error& error) {
          error.code == Code::kAlreadyExists || error.code == Code::kCancelled;
 }
 
-Client::Client(World& world)
-    : world_(world), who_(identity::Principal::system(TenantId("ten_world"))) {}
+Client::Client(World& world) : Client(world, TenantId("ten_world")) {}
+
+Client::Client(World& world, TenantId tenant)
+    : world_(world), who_(identity::Principal::system(std::move(tenant))) {}
 
 Node* Client::serving() { return world_.serving(); }
 
@@ -135,6 +137,31 @@ Task<Result<session::KillReport>> Client::kill(Context ctx, session::KillTarget 
     return m.kill(c, who, target, "enough");
   };
   return insist<session::KillReport>(ctx, fn);
+}
+
+Task<Result<void>> Client::purge(Context ctx, SessionId id) {
+  doing_ = "purges " + id.str();
+  identity::Principal who = who_;
+  NodeCall<session::Purged> purge = [who, id](Context c, session::SessionManager& m) {
+    return m.purge(c, who, id, "asked for");
+  };
+  CO_TRY(session::Purged purged, co_await insist<session::Purged>(ctx, purge));
+  world_.book().promised(id, purged.event.sequence, kind::kPurge);
+  NodeCall<std::vector<contract::Event>> read = [who, id](Context c, session::SessionManager& m) {
+    return m.events(c, who, id, 1, 100);
+  };
+  CO_TRY(auto left, co_await insist<std::vector<contract::Event>>(ctx, read));
+  if (left.size() != 1 || left[0].id != purged.event.id) {
+    world_.verdict().fail(
+        "purges", fmt::format("{} was purged and has {} events to read", id.str(), left.size()));
+  }
+  auto state = co_await this->state(ctx, id);
+  if (state || state.error().reason != "purged") {
+    world_.verdict().fail("purges", id.str() + " was purged and has a state");
+  }
+  CO_TRY(purged, co_await insist<session::Purged>(ctx, purge));
+  if (!purged.before) world_.verdict().fail("purges", id.str() + " was purged twice");
+  co_return Result<void>();
 }
 
 Task<Result<Client::Rest>> Client::rest(Context ctx, SessionId id) {

@@ -24,6 +24,8 @@ using NodeCall = std::function<Task<Result<T>>(Context, session::SessionManager&
 class Client {
  public:
   explicit Client(World& world);
+  /// One of another tenant.
+  Client(World& world, TenantId tenant);
 
   /// One call, once. kUnavailable when nobody serves or the node died under it, and
   /// kDeadlineExceeded when no answer came: then nobody knows.
@@ -42,6 +44,9 @@ class Client {
   Task<Result<void>> raise_tree(Context ctx, SessionId id, int64_t tokens);
   Task<Result<session::State>> state(Context ctx, SessionId id);
   Task<Result<session::KillReport>> kill(Context ctx, session::KillTarget target);
+  /// Purges an ended session, again until its outcome is known, and looks that nothing but the
+  /// purge is left of it.
+  Task<Result<void>> purge(Context ctx, SessionId id);
 
   /// How a session came to rest: nothing happens until somebody does something.
   struct Rest {

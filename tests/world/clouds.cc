@@ -1,5 +1,9 @@
 #include "world/clouds.h"
 
+#include <algorithm>
+#include <array>
+
+#include "base/limits/session.h"
 #include "world/wire.h"
 #include "world/world.h"
 
@@ -9,17 +13,48 @@ namespace {
 using async::Context;
 using async::Task;
 
-const Money kInputPrice = Money::from_pico_usd(1'000'000);  // a token
-const Money kOutputPrice = Money::from_pico_usd(4'000'000);
+/// A place that serves a model, at its own price.
+struct Place {
+  const char* id;
+  const char* model;
+  int64_t input_pico_usd;  // a token
+  int64_t output_pico_usd;
+
+  Money price(int64_t input, int64_t output) const {
+    return Money::from_pico_usd(input_pico_usd) * input +
+           Money::from_pico_usd(output_pico_usd) * output;
+  }
+};
+
+/// Two for `m`, of which the one or the other is the dearer, as a call has more input or output;
+/// and the dearest of all for a model that few may use.
+constexpr Place kPlaces[] = {{"sim/m-near", "m", 1'000'000, 12'000'000},
+                             {"sim/m-far", "m", 3'000'000, 4'000'000},
+                             {"sim/n", "n", 9'000'000, 30'000'000}};
+
+/// Those that serve a ladder of models. A name that nobody knows (it was damaged on its way from a
+/// planner) is taken for `m`: such a call would fail for ever, whatever a person says.
+std::vector<size_t> places_for(const std::vector<std::string>& ladder) {
+  std::vector<size_t> out;
+  std::vector<size_t> usual;
+  for (size_t i = 0; i < std::size(kPlaces); ++i) {
+    const std::string_view model = kPlaces[i].model;
+    if (std::find(ladder.begin(), ladder.end(), model) != ladder.end()) out.push_back(i);
+    if (model == "m") usual.push_back(i);
+  }
+  return out.empty() ? usual : out;
+}
 
 class NodeRoad final : public road::Road {
  public:
   using Outcome = road::ModelResult;
 
   NodeRoad(World& world, int node, Life& life) : world_(world), node_(node), life_(life) {
-    endpoint_.id = "sim/m";
-    endpoint_.provider = "sim";
-    endpoint_.model = "m";
+    for (size_t i = 0; i < std::size(kPlaces); ++i) {
+      endpoints_[i].id = kPlaces[i].id;
+      endpoints_[i].provider = "sim";
+      endpoints_[i].model = kPlaces[i].model;
+    }
   }
 
   Task<Outcome> call_model(Context ctx, road::ModelCall call, providers::Sink* sink) override {
@@ -36,12 +71,15 @@ class NodeRoad final : public road::Road {
     if (fate.end == ModelFate::End::kRefused) {
       co_return failed(Error(Code::kInvalidArgument, "the model refuses such requests"));
     }
-    co_return answer(std::move(call));
+    co_return answer(std::move(call), fate);
   }
-  Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
-    return kInputPrice * input + kOutputPrice * output;
+  Money ceiling(const std::vector<std::string>& ladder, int64_t input,
+                int64_t output) const override {
+    Money most;
+    for (size_t i : places_for(ladder)) most = std::max(most, kPlaces[i].price(input, output));
+    return most;
   }
-  std::vector<std::string> models() const override { return {"m"}; }
+  std::vector<std::string> models() const override { return {"m", "n"}; }
 
  private:
   static tl::unexpected<road::ModelFailure> failed(Error error) {
@@ -60,7 +98,7 @@ class NodeRoad final : public road::Road {
     world_.book().effect_started(start);
   }
 
-  Outcome answer(road::ModelCall call) {
+  Outcome answer(road::ModelCall call, const ModelFate& fate) {
     auto request = call.prompt.chat();
     if (!request) return failed(request.error());
     sim::ModelQuestion question{**request, call.session};
@@ -70,7 +108,7 @@ class NodeRoad final : public road::Road {
     out.answer.response.message = std::move(thought->message);
     out.answer.response.model = "m-1";
     out.answer.response.finish_reason = thought->finish_reason;
-    bill(**request, out);
+    const int64_t output_max = bill(**request, fate.overbilled, out);
     Random* damage = world_.faults().damage();
     auto arrived = model_over_wire(out.answer.response, damage);
     if (!arrived) return failed(std::move(arrived).error());
@@ -82,39 +120,48 @@ class NodeRoad final : public road::Road {
         arrived->usage.input_tokens.value_or(*out.answer.response.usage.input_tokens);
     arrived->usage.output_tokens =
         arrived->usage.output_tokens.value_or(*out.answer.response.usage.output_tokens);
-    out.cost = price(arrived->usage);
+    std::vector<size_t> places = places_for(call.ladder);
+    const size_t at = places[fate.endpoint % places.size()];
+    Bill billed;
+    billed.key = call.idempotency_key;
+    billed.attempt = call.attempt;
+    billed.input = arrived->usage.input_tokens.value_or(0);
+    billed.output = arrived->usage.output_tokens.value_or(0);
+    billed.output_max = output_max;
+    world_.book().billed(billed);
+    out.cost = kPlaces[at].price(billed.input, billed.output);
     out.answer.response = std::move(*arrived);
-    out.endpoint = &endpoint_;
+    out.endpoint = &endpoints_[at];
     out.provider = "sim";
     out.cost_known = true;
     return out;
   }
 
-  /// Four bytes a token; an answer has at most as many as the caller allows.
-  static void bill(const contract::ChatRequest& request, road::ModelOutcome& out) {
+  /// Four bytes a token; an answer has at most as many as the caller allows, which it returns. One
+  /// who bills too much bills more than any reservation for such a call can hold.
+  static int64_t bill(const contract::ChatRequest& request, bool too_much,
+                      road::ModelOutcome& out) {
     contract::ChatResponse& response = out.answer.response;
     int64_t input = 8;
     for (const contract::Message& m : request.messages) {
       input += 4 + static_cast<int64_t>(contract::to_json(m).dump().size()) / 4;
     }
+    const int64_t most = request.max_tokens.value_or(limits::kOutputTokensReserved);
     int64_t output = 20 + 10 * static_cast<int64_t>(response.message.tool_calls.size());
-    if (request.max_tokens && output > *request.max_tokens) {
-      output = *request.max_tokens;
+    if (output > most) {
+      output = most;
       response.message = contract::Message::of_text(contract::Role::kAssistant, "cut");
       response.finish_reason = contract::FinishReason::kLength;
     }
     response.usage.input_tokens = input;
-    response.usage.output_tokens = output;
-  }
-  static Money price(const contract::Usage& usage) {
-    return kInputPrice * usage.input_tokens.value_or(0) +
-           kOutputPrice * usage.output_tokens.value_or(0);
+    response.usage.output_tokens = too_much ? most + 2 * input + 300 : output;
+    return most;
   }
 
   World& world_;
   int node_;
   Life& life_;
-  catalog::Endpoint endpoint_;
+  std::array<catalog::Endpoint, std::size(kPlaces)> endpoints_;
 };
 
 }  // namespace

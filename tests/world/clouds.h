@@ -1,6 +1,7 @@
 #pragma once
-// The models of the world as a node reaches them: a road whose calls take virtual time, fail and
-// are refused as the scenario says, behind which the brain thinks. Owned by the world, outlives the
+// The models of the world as a node reaches them: a road whose calls take virtual time, fail, are
+// refused and are billed as the scenario says, at places with prices of their own, behind which the
+// brain thinks. Owned by the world, outlives the
 // nodes. Loop thread only.
 
 #include <memory>

@@ -32,6 +32,8 @@ ModelFate Faults::model_fate() {
   fate.think = random_.chance(rates_.model_slow) ? between(5s, 40s) : between(20ms, 2s);
   if (random_.chance(rates_.model_error)) fate.end = ModelFate::End::kUnavailable;
   if (random_.chance(rates_.model_refusal)) fate.end = ModelFate::End::kRefused;
+  fate.overbilled = random_.chance(rates_.overbilled);
+  fate.endpoint = random_.below(12);
   return fate;
 }
 

@@ -20,6 +20,7 @@ struct Rates {
   double model_error = 0;
   double model_refusal = 0;
   double model_slow = 0;
+  double overbilled = 0;  // a provider bills more than was reserved
   double planner_error = 0;
   double planner_nonsense = 0;
   double planner_hangs = 0;
@@ -45,6 +46,9 @@ struct ToolFate {
 struct ModelFate {
   Duration think{};
   enum class End : uint8_t { kAnswer, kUnavailable, kRefused } end = End::kAnswer;
+  bool overbilled = false;
+  /// Which of the endpoints that may serve the call does; modulo their number.
+  uint64_t endpoint = 0;
 };
 
 struct PlannerFate {

@@ -20,6 +20,7 @@ struct Message {
   uint64_t crashes = 0;
   uint64_t refused = 0;
   uint64_t tool_calls = 0;
+  ReachedCounts reached{};
   char what[400] = {};
 };
 
@@ -41,6 +42,7 @@ Message run_one(const RunnerOptions& options, uint64_t seed) {
   m.crashes = report.crashes;
   m.refused = report.refused;
   m.tool_calls = report.tool_calls;
+  m.reached = report.reached;
   std::string what = report.violations.empty() ? "" : report.violations.front();
   if (what.empty() && options.twice_every != 0 && seed % options.twice_every == 0) {
     Report again = World(world).run();
@@ -107,6 +109,7 @@ void take(const RunnerOptions& options, const Message& m, Child& child, Totals& 
   totals.crashes += m.crashes;
   totals.refused += m.refused;
   totals.tool_calls += m.tool_calls;
+  for (size_t i = 0; i < kReachedKinds; ++i) totals.reached[i] += m.reached[i];
   if (m.kind == Message::Kind::kPassed) {
     ++totals.passed;
   } else {

@@ -26,6 +26,7 @@ struct Totals {
   uint64_t crashes = 0;
   uint64_t refused = 0;
   uint64_t tool_calls = 0;
+  ReachedCounts reached{};
   /// The lowest seed that failed; 0 for none.
   uint64_t first_failed = 0;
 };

@@ -66,6 +66,7 @@ Scenario Scenario::draw(const Options& options) {
   if (options.plant == Plant::kLostSync) s.log_store = true;
   if (options.plant == Plant::kMissingFence) s.log_store = false;
   s.between_clock_jumps = draw.coin(0.3) ? draw.time(3s, 30s) : Duration::zero();
+  s.rates.overbilled = draw.rate(0.2);
   return s;
 }
 

@@ -5,9 +5,18 @@
 namespace drover::world {
 namespace {
 
+constexpr std::string_view kReachedNames[] = {"overshoots",       "kept bills",
+                                              "dearest answers",  "planned timers",
+                                              "planned signals",  "planned approvals",
+                                              "planned requests", "planned children",
+                                              "tenant kills",     "purges"};
+static_assert(std::size(kReachedNames) == kReachedKinds);
+
 double seconds(MonoTime t) { return std::chrono::duration<double>(t.time_since_epoch()).count(); }
 
 }  // namespace
+
+std::string_view reached_name(size_t kind) { return kReachedNames[kind]; }
 
 void Verdict::fail(std::string_view invariant, std::string what) {
   std::string line = fmt::format("{:.6f} s: {}: {}", seconds(loop_.mono()), invariant, what);

@@ -1,9 +1,11 @@
 #pragma once
-// What a run found: the first violations, and (where asked for) the last lines of what happened
-// before them. Owned by the world; loop thread only. Limits: kViolationsMax, kTraceLinesMax.
+// What a run found: the first violations, what it got to, and (where asked for) the last lines of
+// what happened before a violation. Owned by the world; loop thread only. Limits: kViolationsMax,
+// kTraceLinesMax.
 
 #include <fmt/format.h>
 
+#include <array>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -12,6 +14,24 @@
 #include "async/sim_loop.h"
 
 namespace drover::world {
+
+/// What runs must get to: a checker of what never happens proves nothing.
+enum class Reached : uint8_t {
+  kOvershoot,        // billed beyond a reservation, and told
+  kKeptBill,         // settled at a bill that kept to what was asked
+  kDearest,          // answered by the dearest endpoint of all
+  kPlannedTimer,     // begun for a plan
+  kPlannedSignal,    // …
+  kPlannedApproval,  // …
+  kPlannedRequest,   // more budget asked for by a plan
+  kPlannedChild,
+  kTenantKilled,  // a session ended by the kill of its tenant
+  kPurged,
+};
+inline constexpr size_t kReachedKinds = static_cast<size_t>(Reached::kPurged) + 1;
+using ReachedCounts = std::array<uint64_t, kReachedKinds>;
+/// For people, in the plural.
+std::string_view reached_name(size_t kind);
 
 class Verdict {
  public:
@@ -24,6 +44,9 @@ class Verdict {
   void fail(std::string_view invariant, std::string what);
   bool ok() const { return violations_.empty(); }
   const std::vector<std::string>& violations() const { return violations_; }
+
+  void reached(Reached what) { ++reached_[static_cast<size_t>(what)]; }
+  const ReachedCounts& reached() const { return reached_; }
 
   /// One line of what happens, kept only where somebody wants to read it.
   template <typename... Args>
@@ -38,6 +61,7 @@ class Verdict {
   async::SimLoop& loop_;
   bool trace_;
   std::vector<std::string> violations_;
+  ReachedCounts reached_{};
   std::deque<std::string> lines_;
 };
 

@@ -23,6 +23,11 @@ struct Play {
   std::string script(int turn);
   /// "#12.1 do WORD say".
   std::string one(int turn, const std::string& word) const;
+  /// The same as script() for an agent with a planner: waits, children, requests for more and calls
+  /// of these models among the tools.
+  std::string plan(int turn, const std::vector<std::string>& models);
+  /// Limits of the agent's tree and rules for its requests.
+  void bound(session::AgentSpec& agent);
   Duration pause(Duration least, Duration most);
 };
 

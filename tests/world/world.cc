@@ -226,6 +226,7 @@ Report World::run() {
   report_.events = book_.events();
   report_.tool_calls = tool_servers_.performed();
   report_.steps = steps_;
+  report_.reached = verdict_.reached();
   return report_;
 }
 

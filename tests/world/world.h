@@ -35,6 +35,7 @@ struct Report {
   uint64_t refused = 0;  // second processes
   uint64_t tool_calls = 0;
   uint64_t steps = 0;
+  ReachedCounts reached{};
 };
 
 class Client;

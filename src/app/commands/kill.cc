@@ -82,7 +82,9 @@ Command kill_command() {
   c.name = "kill";
   c.summary = "Stop a session, a tree, an agent or a tenant at once, and say what was stopped";
   c.details =
-      "What is under way is given up; journals stay. An agent or a tenant is asked about first.\n"
+      "What is under way is given up; journals stay. What a session spawned, and what that did, "
+      "is\n"
+      "stopped with it and named. An agent or a tenant is asked about first.\n"
       "Examples:\n"
       "  drover kill tree ses_01KAR… --why 'runs in a circle'\n"
       "  drover kill agent research --yes --why 'a wrong prompt'";

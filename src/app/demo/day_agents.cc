@@ -185,7 +185,9 @@ Result<std::map<std::string, session::AgentSpec>> day_agents() {
 
 Result<std::shared_ptr<const policy::Policy>> day_policy(const TenantId& clinic) {
   policy::PolicySpec spec;
-  TRY(spec.tenants[clinic.str()], contract::DataClass::parse("residency=eu"));
+  if (!clinic.empty()) {  // it is founded when the day begins
+    TRY(spec.tenants[clinic.str()], contract::DataClass::parse("residency=eu"));
+  }
   TRY(spec.requirements, Json::parse(kRequirements));
   return policy::Policy::make(std::move(spec));
 }

@@ -43,7 +43,9 @@ inline constexpr Duration kPurgeGrace = 10min;
 /// for again.
 inline constexpr size_t kPurgeQueueMax = 1'000;
 
-/// Sessions run at once by one process; further ones queue.
+/// Sessions that one process has awake at once: one that waits, also for a worker, need not be.
+/// What is due, spawned or to be taken up again waits for a place beyond seven eighths of it; a
+/// call that finds none is refused with retry "after".
 inline constexpr size_t kSessionsActiveMax = 4'096;
 /// Labels of a session, and bytes of a label's name or text; more are refused.
 inline constexpr size_t kLabelsMax = 32;
@@ -64,7 +66,8 @@ inline constexpr size_t kChildTasksMax = 256;
 inline constexpr int64_t kOutputTokensReserved = 8'192;
 
 // Work queues.
-/// Items that wait in all queues, and long polls under way; more are refused with retry "after".
+/// Items that wait in all queues: the sessions of further ones stay awake and offer them again.
+/// Long polls under way: more are refused with retry "after".
 inline constexpr size_t kWorkItemsMax = 65'536;
 inline constexpr size_t kWorkPollsMax = 4'096;
 /// Length of a lease and of a long poll: default and maximum.

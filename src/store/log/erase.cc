@@ -24,7 +24,13 @@ class Eraser {
         commit->row.last_sequence = std::max(upper, commit->expected_last);
       }
       const bool stays = commit->erased || commit->expected_last + 1 >= keep;
-      if (damaged || !stays) TRY_VOID(overwrite(at, *commit));
+      if (damaged || !stays) {
+        TRY_VOID(overwrite(at, *commit));
+      } else if (commit->erased) {
+        // By an earlier time, which may have failed before its sync.
+        const auto where = log_.file_of(at);
+        if (where) TRY_VOID(file(where->first));
+      }
       upper = std::min(upper, commit->expected_last);
       at = commit->previous;
     }

@@ -3,8 +3,9 @@
 source "$(dirname "$0")/../lib.sh"
 export WORK DROVER PYTHONPATH="$HERE/../safety"
 mkdir "$WORK/small"
-# A file system of its own that can be filled; only root may make one.
-if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=8m,mode=700 tmpfs "$WORK/small" 2>/dev/null; then
+# A file system of its own that can be filled (what the server sets aside at its start fits into it);
+# only root may make one.
+if [ "$(id -u)" -eq 0 ] && mount -t tmpfs -o size=16m,mode=700 tmpfs "$WORK/small" 2>/dev/null; then
   export SMALL="$WORK/small"
 fi
 status=0

@@ -13,8 +13,10 @@ import time
 from server import DROVER, WORK, Child, Serve, write
 
 SESSIONS, KILLS = int(sys.argv[1]), int(sys.argv[2])
-# Long enough that there is work until the last kill.
-TURNS = max(4, KILLS // 5)
+# Of each session at least; then as many as it takes until the last kill.
+TURNS_MIN = 4
+# Seconds between the turns of a session: the clouds keep no more than 50,000 calls in their books.
+PAUSE = SESSIONS * 0.005
 chance = random.Random(int(os.environ["SEED"]))
 
 sim = Child("sim", ["sim", "--json", "--script", os.environ["SCRIPT"]])
@@ -104,22 +106,36 @@ def post_once(path, body, seen):
     return None
 
 
-def asked(session):
-    _, events = api("GET", f"/v1/sessions/{session}/events?limit=1000")
-    return sum(1 for e in events["data"] if e["kind"] == "observation")
+class Asked:
+    """How many messages a session's journal has; what was read once is not read again."""
+
+    def __init__(self, session):
+        self.session, self.next, self.count = session, 1, 0
+
+    def look(self):
+        more = True
+        while more:
+            _, page = api("GET", f"/v1/sessions/{self.session}/events?from={self.next}&limit=1000")
+            self.count += sum(1 for e in page["data"] if e["kind"] == "observation")
+            if page["data"]:
+                self.next = page["data"][-1]["sequence"] + 1
+            more = page["has_more"]
+        return self.count
 
 
-def talk(number, sessions):
+def talk(number, sessions, turns):
+    """Turn after turn until all the kills were made; each kill hits sessions at work."""
     name = f"s{number}"
     made = None
     while made is None:
         answer = api("POST", "/v1/sessions", {"agent": "a", "labels": {"user": name}})
         if answer:
             made = answer[1]["id"]
-    sessions[number] = made
-    for turn in range(TURNS):
+    sessions[number], turns[made], asked = made, 0, Asked(made)
+    while turns[made] < TURNS_MIN or not over.is_set():
+        turn = turns[made]
         post_once(f"/v1/sessions/{made}/messages", {"content": f"question {name}t{turn}"},
-                  lambda: asked(made) > turn)
+                  lambda: asked.look() > turn)
         end = time.monotonic() + 240
         while True:
             _, state = api("GET", f"/v1/sessions/{made}")
@@ -129,9 +145,11 @@ def talk(number, sessions):
                 break
             assert time.monotonic() < end, f"{made} is stuck: {state['status']} {state.get('waiting_for')}"
             time.sleep(0.1)
+        turns[made] += 1
+        over.wait(PAUSE)
 
 
-def check(session, calls, cloud_keys):
+def check(session, turns, calls, cloud_keys):
     """The journal of one session against what the others saw. Returns counts."""
     _, text = None, None
     status, _, text = server.now.call("GET", f"/v1/sessions/{session}/export", None, KEY)
@@ -164,8 +182,8 @@ def check(session, calls, cloud_keys):
             assert set(seen) <= set(attempts[effect]), (key, seen, attempts[effect])
         else:
             assert key in cloud_keys, f"{key} has an answer, and no cloud saw the call"
-    assert sum(1 for k in intents.values() if k == "tool.call") == 2 * TURNS
-    assert sum(1 for k in intents.values() if k == "model.call") == 2 * TURNS
+    assert sum(1 for k in intents.values() if k == "tool.call") == 2 * turns
+    assert sum(1 for k in intents.values() if k == "model.call") == 2 * turns
     return len(intents), repeated, set(f"{session}/{s}" for s in intents)
 
 
@@ -187,12 +205,12 @@ def books():
 
 
 def main():
-    sessions = {}
+    sessions, turns = {}, {}
     failures = []
 
     def run(number):
         try:
-            talk(number, sessions)
+            talk(number, sessions, turns)
         except BaseException as error:  # shown by the main thread
             failures.append(f"session {number}: {error!r}")
 
@@ -200,22 +218,22 @@ def main():
     began = time.monotonic()
     for person in people:
         person.start()
-    idle = 0
-    while server.kills < KILLS:
+    while server.kills < KILLS and not failures:
         time.sleep(chance.uniform(0.02, 0.9))
+        working = sum(1 for p in people if p.is_alive())
+        assert working or failures, f"everybody was done after {server.kills} of {KILLS} kills"
         server.kill()
-        idle = idle + 1 if not any(p.is_alive() for p in people) else 0
-        if idle > 3:
-            break  # everybody is done
+    over.set()
     for person in people:
         person.join(300)
     assert not failures, "\n".join(failures[:10])
+    assert server.kills == KILLS, f"{server.kills} kills of {KILLS}"
     assert not any(p.is_alive() for p in people), "sessions are stuck"
     calls, keys = books()
     effects = repeated = 0
     ours = set()
     for session in sessions.values():
-        found = check(session, calls, keys)
+        found = check(session, turns[session], calls, keys)
         effects, repeated = effects + found[0], repeated + found[1]
         ours |= found[2]
     strangers = [k for k in list(calls) + list(keys) if k not in ours]
@@ -223,8 +241,9 @@ def main():
     known = set(sessions.values())
     strangers = [k for k in strangers if k.split("/")[0] in known]
     assert not strangers, f"calls that no journal intended: {strangers[:5]}"
-    print(f"{len(sessions)} sessions, {server.kills} kills in {time.monotonic() - began:.0f} s: {effects} effects, "
-          f"each with one result; {repeated} attempts repeated; slowest start {server.slowest:.2f} s")
+    print(f"{len(sessions)} sessions of {min(turns.values())} to {max(turns.values())} turns, {server.kills} kills in "
+          f"{time.monotonic() - began:.0f} s: {effects} effects, each with one result; {repeated} attempts repeated; "
+          f"slowest start {server.slowest:.2f} s")
     print(f"{len(sessions)} passed, 0 failed, 0 skipped")
     server.now.stop()
 

@@ -1,10 +1,13 @@
 // Budgets: what a tree has used and reserved together is never more than it may, a reservation is
-// settled once, and in full where nobody heard the end of its attempt, the index counts what the
-// journals say, and nobody waits in the end for a limit that was raised. A provider that bills more
-// than was reserved is a fact, which a budget.exceeded event must tell.
+// settled once, in full where nobody heard the end of its attempt, and is the ceiling of every bill
+// that keeps to what was asked, the index counts what the journals say, and nobody waits in the end
+// for a limit that was raised. A provider that bills more than was reserved is a fact, which a
+// budget.exceeded event tells in the same commit.
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "session/tree.h"
 #include "world/checkers/table.h"
@@ -49,6 +52,8 @@ class BudgetsChecker final : public Checker {
     if (event.kind == kind::kSessionStarted) return on_started(seen);
     Session& session = sessions_[event.session];
     Tree& tree = trees_[session.root];
+    const bool overshot = event.kind == kind::kBudgetExceeded && word(seen, "effect") == "overshot";
+    if (session.owed || overshot) on_told(seen, session, overshot);
     bool unasked = event.kind == kind::kPlan && event.causation == 0;
     if (event.kind == kind::kModelCall || event.kind == kind::kPlanRequested || unasked) {
       if (event.attempt > 1) return;
@@ -77,14 +82,19 @@ class BudgetsChecker final : public Checker {
       }
     } else if (event.kind == kind::kBudgetExtensionDecided) {
       on_decided(seen, tree);
-    } else if (event.kind == kind::kBudgetExceeded) {
-      session.refused_at = seen.payload.get_text("limit");
+    } else if (event.kind == kind::kBudgetExceeded && !overshot) {
+      session.refused_at[word(seen, "budget")] = word(seen, "limit");
+    } else if (event.kind == kind::kSessionEnded) {
+      session.ended = true;
     }
   }
+
+  void billed(const Bill& bill) override { bills_[{bill.key, bill.attempt}] = bill; }
 
   void indexed(const store::SessionRow& row) override {
     const Session& session = sessions_[row.id];
     const Tree& tree = trees_[session.root];
+    untold(row.id, session);
     if (session.spawn_in_doubt) {
       verdict_.fail("budgets", fmt::format("{} has spawned more than its tree may ({} of {})",
                                            row.id.str(), tree.spawns, tree.limits.spawns));
@@ -108,6 +118,7 @@ class BudgetsChecker final : public Checker {
 
   void at_end(const Final& final) override {
     const session::State& state = final.state;
+    untold(final.id, sessions_[final.id]);
     if (state.status == session::Status::kEnded || !state.over_budget) return;
     const session::OverBudget& over = *state.over_budget;
     // Who has asked for an extension beside it waits for a person's word first.
@@ -116,17 +127,28 @@ class BudgetsChecker final : public Checker {
     if (over.scope != "tree" || asks) return;
     const Session& session = sessions_[final.id];
     std::string now = session::limit_text(trees_[session.root].limits, over.budget);
-    if (now != session.refused_at) {
+    auto refused = session.refused_at.find(over.budget);
+    std::string then = refused == session.refused_at.end() ? "" : refused->second;
+    if (now != then) {
       verdict_.fail("budgets",
                     fmt::format("{} waits since its tree may use {} {}, it may use {} now",
-                                final.id.str(), session.refused_at, over.budget, now));
+                                final.id.str(), then, over.budget, now));
     }
   }
 
  private:
+  /// What was settled beyond its reservation, as the next event must tell it.
+  struct Overshoot {
+    uint64_t call = 0;
+    std::string budget;
+    std::string limit;
+    std::string used;
+  };
   struct Session {
     SessionId root;
-    std::string refused_at;  // the limit that the last refusal named
+    std::map<std::string, std::string> refused_at;  // the limit that the last refusal named
+    std::optional<Overshoot> owed;
+    bool ended = false;
     Amount reserved;
     bool open = false;
     Amount settled;
@@ -144,6 +166,10 @@ class BudgetsChecker final : public Checker {
     int64_t steps = 0;
     int64_t spawns = 0;
   };
+
+  static std::string word(const Seen& seen, std::string_view key) {
+    return seen.payload.get_text(key);
+  }
 
   void over(const contract::Event& event, std::string_view budget, int64_t used, int64_t limit) {
     verdict_.fail("budgets", fmt::format("{}/{} ({}): {} {} of {}", event.session.str(),
@@ -184,6 +210,47 @@ class BudgetsChecker final : public Checker {
     }
   }
 
+  /// The event behind a settlement beyond its reservation, or one that tells of such a settlement.
+  void on_told(const Seen& seen, Session& session, bool overshot) {
+    const contract::Event& event = seen.event;
+    std::optional<Overshoot> owed = std::exchange(session.owed, std::nullopt);
+    bool told = owed && overshot && event.causation == owed->call &&
+                word(seen, "budget") == owed->budget && word(seen, "scope") == "step" &&
+                word(seen, "limit") == owed->limit && word(seen, "used") == owed->used;
+    if (told) return verdict_.reached(Reached::kOvershoot);
+    std::string what = owed ? fmt::format("{} {} of {} reserved for call {}", owed->used,
+                                          owed->budget, owed->limit, owed->call)
+                            : "nothing beyond a reservation";
+    verdict_.fail("overshoots", fmt::format("{}/{} ({}) follows a bill of {}", event.session.str(),
+                                            event.sequence, event.kind, what));
+  }
+
+  /// A commit has ended, or all is over.
+  void untold(const SessionId& id, const Session& session) {
+    if (!session.owed) return;
+    verdict_.fail("overshoots",
+                  fmt::format("{} was billed {} {} of {} reserved, and no event tells it", id.str(),
+                              session.owed->used, session.owed->budget, session.owed->limit));
+  }
+
+  /// A bill that keeps to what was asked is within the reservation, at whatever endpoint: also at
+  /// the dearest.
+  void on_bill(const Seen& seen, const Amount& reserved, const Amount& used) {
+    const contract::Event& event = seen.event;
+    std::string key = event.session.str() + "/" + std::to_string(event.causation);
+    auto it = bills_.find({key, static_cast<int>(event.attempt)});
+    if (it == bills_.end()) return;  // given up: an estimate
+    Bill bill = it->second;
+    bills_.erase(it);
+    bool kept = bill.output <= bill.output_max && bill.input + bill.output_max <= reserved.tokens;
+    if (!kept || used.tokens != bill.input + bill.output) return;
+    verdict_.reached(Reached::kKeptBill);
+    if (used.cost <= reserved.cost) return;
+    verdict_.fail("ceiling", fmt::format("{}/{}: {} USD for {} and {} tokens, {} were reserved",
+                                         event.session.str(), event.sequence, used.cost.usd(),
+                                         bill.input, bill.output, reserved.cost.usd()));
+  }
+
   void on_settled(const Seen& seen, Session& session, Tree& tree) {
     const contract::Event& event = seen.event;
     uint32_t& last = session.settled_attempt[event.causation];
@@ -206,11 +273,27 @@ class BudgetsChecker final : public Checker {
     Amount beyond;
     beyond.tokens = std::max<int64_t>(0, used.tokens - session.reserved.tokens);
     if (used.cost > session.reserved.cost) beyond.cost = used.cost - session.reserved.cost;
+    if (session.open) {
+      on_bill(seen, session.reserved, used);
+      if (!session.ended) session.owed = overshoot(event, session.reserved, used);
+    }
     tree.overshoot.add(beyond);
     tree.used.add(used);
     session.settled.add(used);
     session.reserved = Amount();
     session.open = false;
+  }
+
+  static std::optional<Overshoot> overshoot(const contract::Event& settled, const Amount& reserved,
+                                            const Amount& used) {
+    const bool tokens = used.tokens > reserved.tokens;
+    if (!tokens && used.cost <= reserved.cost) return std::nullopt;
+    Overshoot out;
+    out.call = settled.causation;
+    out.budget = tokens ? "tokens" : "money";
+    out.limit = tokens ? std::to_string(reserved.tokens) : reserved.cost.usd();
+    out.used = tokens ? std::to_string(used.tokens) : used.cost.usd();
+    return out;
   }
 
   void on_decided(const Seen& seen, Tree& tree) {
@@ -225,6 +308,7 @@ class BudgetsChecker final : public Checker {
 
   std::map<SessionId, Session> sessions_;
   std::map<SessionId, Tree> trees_;
+  std::map<std::pair<std::string, int>, Bill> bills_;  // by key and attempt, until they are settled
 };
 
 }  // namespace

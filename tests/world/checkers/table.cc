@@ -12,6 +12,7 @@ std::vector<std::unique_ptr<Checker>> make_checkers(Verdict& verdict, const Book
   out.push_back(make_waits_checker(verdict, book));
   out.push_back(make_trees_checker(verdict, book));
   out.push_back(make_endings_checker(verdict, book));
+  out.push_back(make_reached_counter(verdict, book));
   return out;
 }
 

@@ -11,5 +11,6 @@ std::unique_ptr<Checker> make_budgets_checker(Verdict& verdict, const Book& book
 std::unique_ptr<Checker> make_waits_checker(Verdict& verdict, const Book& book);
 std::unique_ptr<Checker> make_trees_checker(Verdict& verdict, const Book& book);
 std::unique_ptr<Checker> make_endings_checker(Verdict& verdict, const Book& book);
+std::unique_ptr<Checker> make_reached_counter(Verdict& verdict, const Book& book);
 
 }  // namespace drover::world

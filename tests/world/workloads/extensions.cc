@@ -16,6 +16,7 @@ class Extensions final : public Workload {
     if (play.random->chance(0.3)) agent.step_budget.time = 3s;
     agent.extensions.auto_requests = static_cast<int64_t>(play.random->below(3));
     agent.extensions.auto_tokens = 1'500;
+    agent.extensions.auto_time = 12s;
     agent.extensions.ask = play.random->chance(0.6);
     std::string text = play.one(0, "extend:500 fast+extend:700 extend:900 slow");
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));

@@ -18,7 +18,8 @@ class Queued final : public Workload {
     agent.models.clear();
     if (play.random->chance(0.2)) agent.tree.steps = 3;
     if (play.random->chance(0.2)) agent.step_budget.time = 20s;
-    std::string text = play.script(0);
+    play.bound(agent);
+    std::string text = play.random->chance(0.5) ? play.script(0) : play.plan(0, {});
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
     if (play.random->chance(0.2)) {
       CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(0ms, 8s)));

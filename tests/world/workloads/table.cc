@@ -23,6 +23,7 @@ const std::vector<std::unique_ptr<Workload>>& workloads() {
     out.push_back(make_queued());
     out.push_back(make_kills());
     out.push_back(make_moves());
+    out.push_back(make_purges());
     return out;
   }();
   return all;
@@ -74,6 +75,46 @@ std::string Play::script(int turn) {
     }
   }
   return out + " say";
+}
+
+std::string Play::plan(int turn, const std::vector<std::string>& models) {
+  static constexpr const char* kWords[] = {"sleep:2",
+                                           "sleep:20",
+                                           "signal:go:8",
+                                           "signal:then",
+                                           "ask",
+                                           "extend:500",
+                                           "extend:2000",
+                                           "spawn:2:all:fast",
+                                           "spawn:3:any:slow",
+                                           "spawn:4:2:pay",
+                                           "spawn:2:all:sleep.3",
+                                           "spawn:2:all:spawn.2.all.fast"};
+  std::string out = fmt::format("#{}.{} do", number, turn);
+  const std::vector<std::string>& tools = ToolServers::names();
+  uint64_t steps = random->below(4);
+  for (uint64_t i = 0; i < steps; ++i) {
+    uint64_t side_by_side = 1 + (random->chance(0.4) ? random->below(3) : 0);
+    for (uint64_t k = 0; k < side_by_side; ++k) {
+      std::string word = kWords[random->below(std::size(kWords))];
+      if (random->chance(0.3)) word = random->chance(0.5) ? "fast" : tools[random->below(2)];
+      if (!models.empty() && random->chance(0.2)) {
+        word = "think:" + models[random->below(models.size())];
+      }
+      out += (k == 0 ? " " : "+") + word;
+    }
+  }
+  return out + " say";
+}
+
+void Play::bound(session::AgentSpec& agent) {
+  agent.tree.width = static_cast<int64_t>(1 + random->below(4));
+  agent.tree.depth = static_cast<int64_t>(1 + random->below(2));
+  if (random->chance(0.3)) agent.tree.spawns = 3;
+  agent.extensions.auto_requests = static_cast<int64_t>(random->below(3));
+  agent.extensions.auto_tokens = 1'500;
+  agent.extensions.auto_time = 12s;
+  agent.extensions.ask = random->chance(0.6);
 }
 
 Duration Play::pause(Duration least, Duration most) {

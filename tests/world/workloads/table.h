@@ -19,5 +19,6 @@ std::unique_ptr<Workload> make_planned();
 std::unique_ptr<Workload> make_queued();
 std::unique_ptr<Workload> make_kills();
 std::unique_ptr<Workload> make_moves();
+std::unique_ptr<Workload> make_purges();
 
 }  // namespace drover::world

@@ -13,6 +13,7 @@ class Talk final : public Workload {
   Task<Result<void>> play(Context ctx, Play play) override {
     session::AgentSpec agent = plain_agent();
     agent.end_after_answer = play.random->chance(0.3);
+    if (play.random->chance(0.2)) agent.models.push_back("n");  // at the dearest price of all
     std::string first = play.script(0);
     CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(first)));
     auto turns = static_cast<int>(1 + play.random->below(4));
