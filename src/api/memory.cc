@@ -56,16 +56,13 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Task<Result<std::string>> read_record_class(Context ctx, const Json& body, TenantId tenant,
-                                            const MemoryServices& services) {
+Result<std::string> read_record_class(const Json& body, const MemoryServices& services) {
   const Json* stated = body.find("data_class");
   contract::DataClass data;
   if (stated != nullptr && !stated->is_null()) {
-    CO_TRY(data, contract::DataClass::from_json(*stated));
+    TRY(data, contract::DataClass::from_json(*stated));
   }
-  if (!services.check_data) co_return data.text();
-  std::string text = data.text();
-  co_return co_await services.check_data(ctx, std::move(tenant), std::move(text));
+  return services.resolve ? services.resolve(data.text()) : data.text();
 }
 
 Result<memory::Entry> read_entry(const Exchange& exchange, const Json& json) {
@@ -90,8 +87,13 @@ Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services)
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(memory::Entry entry, read_entry(exchange, body));
-  CO_TRY(entry.data_class,
-         co_await read_record_class(ctx, body, exchange.principal.tenant, services));
+  CO_TRY(entry.data_class, read_record_class(body, services));
+  if (services.may_hold) {
+    scope.may_hold = [ask = services.may_hold, tenant = scope.tenant](
+                         Context below, std::string store, std::string data_class) {
+      return ask(below, tenant, std::move(store), std::move(data_class));
+    };
+  }
   std::string key = entry.key;
   CO_TRY(uint64_t version, co_await services.memory->write(ctx, scope, std::move(entry)));
   Json out = Json::object().set("object", "memory").set("namespace", scope.name_space);

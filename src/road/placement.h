@@ -92,9 +92,9 @@ class Placer {
   std::vector<const policy::Thing*> things();
   void set_preference(Preference preference, std::optional<Preference> low_risk, std::string here);
   void set_stores(std::vector<StoreSpec> stores);
-  /// Where scratch data of that class, which lies in `current`, belongs while the endpoint is used.
+  /// Where the scratch data of such a call belongs while the endpoint is used.
   ScratchPlace scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
-                             const std::string& current);
+                             const ScratchAt& at);
   ScratchPlaces& scratch() { return scratch_; }
   Epochs epochs();
   const Board& board() const { return board_; }

@@ -117,7 +117,7 @@ Explanation Placer::explain(const PlaceQuestion& question) {
       ranked.preferred = question.hardware != nullptr && first_.test(i);
       ranked.parts = parts_at(question, i, cached_share(question, i));
       if (question.scratch != nullptr && scratch_.any()) {
-        ranked.scratch = scratch_.place(i, question.ask, question.scratch->store);
+        ranked.scratch = scratch_.place(i, question.ask, *question.scratch);
       }
       ranked.score = Board::weigh(ranked.parts, weights);
       out.ranked.push_back(std::move(ranked));
@@ -131,15 +131,15 @@ Explanation Placer::explain(const PlaceQuestion& question) {
 }
 
 ScratchPlace Placer::scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
-                                   const std::string& current) {
+                                   const ScratchAt& at) {
   refresh();
   ScratchPlace out;
-  out.store = current;
+  out.store = at.store;
   if (!scratch_.any()) return out;
   // A reload may have taken the endpoint away during the call.
   const catalog::Endpoint* now = board_.catalog()->find(endpoint.id);
   if (now == nullptr) return out;
-  return scratch_.place(board_.catalog()->index_of(now), ask, current);
+  return scratch_.place(board_.catalog()->index_of(now), ask, at);
 }
 
 Error Placer::refusal(const PlaceQuestion& question) {
