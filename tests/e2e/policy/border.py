@@ -179,8 +179,10 @@ agents:
     server = Serve("scratch", path, os.path.join(WORK, "scratch"), {"ANY_KEY": "sk-any"})
 
     def put(key, data_class):
-        return server.call("PUT", f"/v1/memory/pad:{made['id']}/{key}",
-                           {"text": "CANARY-scratch", **data_class}, server.key)
+        path = f"/v1/memory/pad:{made['id']}/{key}"
+        body = {"text": "CANARY-scratch", **data_class}
+        return until(lambda: (said := server.call("PUT", path, body, server.key))[0] != 503 and said,
+                     "the end of a move")
 
     made = server.json("POST", "/v1/sessions", {"agent": "drifter"}, server.key, 201)
     at = f"/v1/sessions/{made['id']}"
