@@ -22,6 +22,27 @@ Result<memory::Scope> scope_of(const Exchange& exchange, identity::Action action
   return scope;
 }
 
+/// Rules on purging look at the record's class: where there are some, it is read before.
+Task<Result<memory::Scope>> scope_to_remove(Context ctx, Exchange& exchange,
+                                            MemoryServices services) {
+  const identity::Principal& who = exchange.principal;
+  constexpr identity::Action kAction = identity::Action::kPurge;
+  if (who.gate == nullptr || !who.gate->has_rules()) co_return scope_of(exchange, kAction);
+  memory::Scope scope;
+  scope.tenant = who.tenant;
+  scope.name_space = exchange.param("namespace");
+  std::string key = exchange.param("key");
+  auto record = co_await services.memory->read(ctx, scope, std::move(key));
+  identity::Subject subject;
+  subject.owner = who.tenant;
+  subject.record = record.has_value();
+  if (record) subject.data_class = record->data_class;
+  // Whoever may purge nothing is not told what there is.
+  CO_TRY_VOID(co_await identity::authorise_asking(ctx, who, kAction, std::move(subject)));
+  if (!record) co_return fail(std::move(record).error());
+  co_return scope;
+}
+
 Json record_answer(const store::Record& record) {
   Json out = Json::object().set("object", "memory").set("namespace", record.name_space);
   Json rest = memory::record_json(record);
@@ -109,7 +130,7 @@ Task<Result<Json>> get(Context ctx, Exchange& exchange, MemoryServices services)
 }
 
 Task<Result<Json>> remove(Context ctx, Exchange& exchange, MemoryServices services) {
-  CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kPurge));
+  CO_TRY(memory::Scope scope, co_await scope_to_remove(ctx, exchange, services));
   std::string key = exchange.param("key");
   CO_TRY(bool there, co_await services.memory->remove(ctx, std::move(scope), std::move(key)));
   if (!there) co_return fail(Code::kNotFound, "there is no such record");

@@ -55,7 +55,10 @@ struct VerbAsk {
   std::string owner;    // the tenant whose thing it is
   std::string session;  // what it is done to, where it is a session
   std::string agent;
-  contract::DataClass data;  // of the session
+  contract::DataClass data;  // of the session or the record
+  bool record = false;       // it is done to a record of memory
+  /// Whether it is about some data: then each is a question of its own.
+  bool about_data() const { return record || !session.empty(); }
 };
 
 /// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.

@@ -140,22 +140,26 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
   }
 }
 
+Task<Result<void>> SessionManager::may_do(Context ctx, Principal who, const store::SessionRow* row,
+                                          Action action) {
+  identity::Subject subject;
+  subject.owner = row->tenant;
+  subject.session = row->id.str();
+  subject.agent = row->agent;
+  // Only rules look at the class: without some, nothing more is read.
+  if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
+    CO_TRY(subject.data_class, co_await class_of(ctx, *row));
+  }
+  if (who.gate == nullptr || !who.gate->asks_outside()) {
+    co_return identity::authorise(who, action, subject);
+  }
+  co_return co_await identity::authorise_asking(ctx, std::move(who), action, std::move(subject));
+}
+
 Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principal who, SessionId id,
                                                            Action action) {
   CO_TRY(auto row, co_await services_.journal->find(ctx, id));
-  identity::Subject subject;
-  subject.owner = row.tenant;
-  subject.session = id.str();
-  subject.agent = row.agent;
-  // Only rules look at the class: without some, nothing more is read.
-  if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
-    CO_TRY(subject.data_class, co_await class_of(ctx, row));
-  }
-  if (who.gate != nullptr && who.gate->asks_outside()) {
-    CO_TRY_VOID(co_await identity::authorise_asking(ctx, who, action, subject));
-  } else {
-    CO_TRY_VOID(identity::authorise(who, action, subject));
-  }
+  CO_TRY_VOID(co_await may_do(ctx, std::move(who), &row, action));
   const bool reads = action == Action::kReadSession || action == Action::kExport;
   if (store::purged(row) && !reads && action != Action::kPurge && action != Action::kKill) {
     co_return fail(purged_error(id));

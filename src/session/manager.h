@@ -233,7 +233,9 @@ class SessionManager final : private Children {
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);
-
+  /// The same of a row at hand, purged or not.
+  Task<Result<void>> may_do(Context ctx, identity::Principal who, const store::SessionRow* row,
+                            identity::Action action);
   Task<Result<std::string>> class_of(Context ctx, store::SessionRow row);
 
   // manager_work.cc
@@ -244,6 +246,9 @@ class SessionManager final : private Children {
   // manager_steer.cc
   Task<Result<std::vector<store::SessionRow>>> victims(Context ctx, identity::Principal who,
                                                        KillTarget target);
+  /// Takes out of them those that the rules keep from being killed, each with its own class.
+  Task<Result<void>> leave_refused(Context ctx, identity::Principal who, identity::Action action,
+                                   std::vector<store::SessionRow>* rows, KillReport* report);
   Task<Result<void>> stop_all(Context ctx, std::vector<store::SessionRow> rows, contract::Actor by,
                               std::string explanation, KillReport* report);
   Task<void> wake_over_budget(Context ctx, SessionId root, Command::Kind how);

@@ -1,5 +1,7 @@
 // Steering sessions from outside: approvals, signals, budgets, versions, kills.
 
+#include <algorithm>
+
 #include "base/limits/session.h"
 #include "base/log.h"
 #include "session/manager.h"
@@ -26,6 +28,12 @@ store::SessionFilter filter_of(const KillTarget& target, const TenantId& tenant)
     filter.root = SessionId(target.what);
   }
   return filter;
+}
+
+Action kill_action(const KillTarget& target) {
+  const bool one_tree =
+      target.kind == KillTarget::Kind::kSession || target.kind == KillTarget::Kind::kTree;
+  return one_tree ? Action::kKill : Action::kKillMany;
 }
 
 Json decision_payload(const ExtensionDecision& decision) {
@@ -183,9 +191,30 @@ Task<Result<std::vector<store::SessionRow>>> SessionManager::victims(Context ctx
     }
     if (!row.root.empty()) target.what = row.root.str();
   }
-  bool one_tree = target.kind == KillTarget::Kind::kTree;
-  CO_TRY_VOID(identity::authorise(who, one_tree ? Action::kKill : Action::kKillMany, who.tenant));
+  CO_TRY_VOID(identity::authorise(who, kill_action(target), who.tenant));
   co_return co_await services_.journal->list(ctx, filter_of(target, who.tenant));
+}
+
+Task<Result<void>> SessionManager::leave_refused(Context ctx, Principal who, Action action,
+                                                 std::vector<store::SessionRow>* rows,
+                                                 KillReport* report) {
+  if (who.gate == nullptr || !who.gate->has_rules()) co_return Result<void>();
+  std::vector<store::SessionRow> rest;
+  for (store::SessionRow& row : *rows) {
+    // One that was refused before comes again with the next slice.
+    bool before = std::any_of(report->failed.begin(), report->failed.end(),
+                              [&](const auto& failed) { return failed.first == row.id; });
+    if (before) continue;
+    Result<void> may = co_await may_do(ctx, who, &row, action);
+    CO_TRY_VOID(ctx.check());
+    if (may) {
+      rest.push_back(std::move(row));
+    } else {
+      report->failed.emplace_back(row.id, std::move(may).error());
+    }
+  }
+  *rows = std::move(rest);
+  co_return Result<void>();
 }
 
 Task<Result<void>> SessionManager::stop_all(Context ctx, std::vector<store::SessionRow> rows,
@@ -219,6 +248,7 @@ Task<Result<KillReport>> SessionManager::kill(Context ctx, Principal who, KillTa
     CO_TRY(auto rows, co_await victims(ctx, who, target));
     size_t found = rows.size();
     size_t before = report.stopped.size();
+    CO_TRY_VOID(co_await leave_refused(ctx, who, kill_action(target), &rows, &report));
     CO_TRY_VOID(
         co_await stop_all(ctx, std::move(rows), actor_of(who, "user"), explanation, &report));
     // A slice that stopped nothing would come again and again.
