@@ -2,6 +2,7 @@
 
 #include "base/limits/session.h"
 #include "contract/validate.h"
+#include "session/own_store.h"
 #include "session/plan.h"
 
 namespace drover::session {
@@ -311,6 +312,7 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   if (state.tenant != who.tenant) {
     co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
   }
+  CO_TRY_VOID(co_await own_store_holds(ctx, services_, state.tenant, state.data_class));
   store::SessionRow row;
   row.id = id;
   row.tenant = state.tenant;

@@ -264,6 +264,7 @@ class SessionManager final : private Children {
   Task<void> purge_in_turn(Context ctx);
 
   // manager_tree.cc
+  Task<Result<uint64_t>> begin_child(Context ctx, SessionId child, TenantId tenant, Command start);
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
                           Command start);
   Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant,
