@@ -25,7 +25,7 @@
 // `agent` and its data, and of a record of memory that is to be purged (`memory`: true).
 //
 // Without a URL nobody is asked. A reload may set, change and take it away while calls are in
-// flight; whoever was placed before goes on.
+// flight; what was sent before goes on, and who waits is judged anew (road/engine_again.cc).
 //
 // Owner: the process; stop() before it goes. Loop thread only. Limits: kDecisionsMax answers,
 // kOpaAnswerBytesMax.

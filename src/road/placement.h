@@ -32,8 +32,17 @@
 
 namespace drover::road {
 
+/// What decides where calls may run: facts, policy, and what is answered from outside. Where it is
+/// another than it was, a call that has waited meanwhile is judged again.
+struct Deciders {
+  uint64_t epoch = 0;
+  uint64_t generation = 0;
+  bool operator==(const Deciders&) const = default;
+};
+
 /// Where a call may run, in the order to try.
 struct Places {
+  Deciders deciders;
   Placement placement;
   /// Tried once all of the placement have failed. They stand among its rejected, with their
   /// reasons; its catalog keeps them alive.
@@ -97,6 +106,13 @@ class Placer {
                              const ScratchAt& at);
   ScratchPlaces& scratch() { return scratch_; }
   Epochs epochs();
+  /// Those of now. Cheap where nothing has changed.
+  Deciders deciders() {
+    refresh();
+    return Deciders{decisions_.epoch(), policy_->generation()};
+  }
+  /// Why an endpoint of an earlier catalog may not be used any more; nullopt: it may.
+  std::optional<Rejection> barred(const policy::Ask& ask, const catalog::Endpoint& was);
   const Board& board() const { return board_; }
 
  private:

@@ -40,6 +40,19 @@ std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
                    lacks->rule};
 }
 
+std::optional<Rejection> Placer::barred(const policy::Ask& ask, const catalog::Endpoint& was) {
+  refresh();
+  const catalog::Endpoint* now = board_.catalog()->find(was.id);
+  // What is said of another machine by the same name says nothing of this one.
+  const bool same = now != nullptr && now->provider == was.provider && now->model == was.model &&
+                    now->upstream_model == was.upstream_model && now->base_url == was.base_url &&
+                    now->region == was.region && now->deployment == was.deployment;
+  if (!same) return Rejection{was.id, "it is configured so no more", ""};
+  const std::vector<std::string> ladder = {was.model};
+  const PlaceQuestion question{ladder, ask};
+  return removed(question, decisions_.get(ask), board_.catalog()->index_of(now));
+}
+
 void Placer::add_removed(const policy::Bits& serving, const policy::Decision& decision,
                          const PlaceQuestion& question, Placement& out) const {
   for (size_t i = 0; i < board_.size(); ++i) {
