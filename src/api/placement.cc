@@ -168,6 +168,7 @@ Task<Result<Json>> scratch_of(Context ctx, memory::Scratch* scratch, const sessi
   std::string store = session::scratch_store_name(state->scratch_store);
   Json out = Json::object().set("store", store);
   CO_TRY(auto size, co_await scratch->size(ctx, std::move(owner), std::move(store)));
+  if (!size.data_class.empty()) out.set("data_class", size.data_class);
   co_return out.set("records", size.records).set("bytes", size.bytes);
 }
 
@@ -199,6 +200,7 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
     road::ScratchAt at;
     at.store = scratch.get_text("store");
     at.bytes = static_cast<uint64_t>(scratch.get_int("bytes").value_or(0));
+    at.data_class = class_of(scratch.get_text("data_class"));
     call.scratch = std::move(at);
   }
   Json out = explanation_json(services.road->explain(call));

@@ -339,6 +339,7 @@ Places Placer::place(const PlaceQuestion& question) {
   if (!cooling_.empty()) add_last_resort(out, question.reasons);
   placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   placement.catalog = board_.catalog();
+  out.deciders = Deciders{decisions_.epoch(), policy_->generation()};
   if (!question.ask.needs.empty()) placement.needs = question.ask.needs.text();
   return out;
 }

@@ -88,6 +88,8 @@ struct StoreSpec {
 struct ScratchAt {
   std::string store;
   uint64_t bytes = 0;
+  /// Of its records together: it goes only where these may be too, whatever the session's is.
+  contract::DataClass data_class = contract::DataClass();
 };
 
 /// Where it belongs while the session uses an endpoint (road/scratch_places.h).
