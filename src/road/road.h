@@ -125,6 +125,9 @@ struct Placement {
   int64_t removed = 0;
   /// What the step needed, the request's own needs among it; for people.
   std::string needs;
+  // Of that what the request showed: without it nobody can make the same again.
+  bool holds_images = false;
+  int64_t input_tokens = 0;
   Epochs epochs;
 };
 
@@ -178,6 +181,8 @@ struct SupposedCall {
   std::string agent = {};
   std::shared_ptr<const DowngradeLadder> downgrade = nullptr;
   std::optional<ScratchAt> scratch = std::nullopt;
+  /// That rung instead.
+  std::optional<size_t> level = std::nullopt;
 };
 
 struct AttemptRecord {

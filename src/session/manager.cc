@@ -260,10 +260,10 @@ Task<Result<store::SessionRow>> SessionManager::find_to_export(Context ctx, Prin
   co_return co_await authorised(ctx, who, id, Action::kExport);
 }
 
-Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id) {
+Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id, uint64_t last) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
   (void)row;
-  co_return co_await load_state(ctx, services_.journal, id);
+  co_return co_await load_state(ctx, services_.journal, id, last);
 }
 
 Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, Principal who,

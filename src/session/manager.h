@@ -196,7 +196,9 @@ class SessionManager final : private Children {
     return it == actors_.end() ? nullptr : &it->second->state().standing;
   }
   /// The folded state, for showing.
-  Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id);
+  /// As of that event, or of the newest.
+  Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id,
+                            uint64_t last = UINT64_MAX);
   Task<Result<std::vector<contract::Event>>> events(Context ctx, identity::Principal who,
                                                     SessionId id, uint64_t from, size_t max);
   /// What is readable of a journal, held against its hash chain, and where it has gaps; to its end
