@@ -51,7 +51,7 @@ How to read it:
   looks for each answer for 0.3 ms before it sleeps, for every system alike; what this machine takes
   to wake it is then not in the figure.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
-  itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 5 s
+  itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 8 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did
   answer, and a machine with nothing else to do might have let it pass.
 - "before" is the same figure of the last earlier commit, or other build, that was measured. A `+`

@@ -240,6 +240,7 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
   call.agent = agent.name;
   call.data_class = contract::join(call.data_class, own);
+  call.needs = agent.needs;
   call.preference = agent.prefer;
   call.downgrade = agent.downgrade;
   call.continue_cut = agent.continue_cut;

@@ -1,6 +1,8 @@
 #include "api/gateway.h"
 
 #include "api/api_test_fixture.h"
+#include "session/agents.h"
+#include "store/memory/memory_store.h"
 
 namespace drover::api {
 namespace {
@@ -321,6 +323,43 @@ TEST_F(GatewayTest, RefusesWhatItCannotRead) {
   EXPECT_TRUE(imposter("one.test").requests().empty());
   EXPECT_EQ(chat(false, "k-sessions").status, 403) << "a key without the scope";
   EXPECT_EQ(chat(false, "").status, 401);
+}
+
+/// A gateway that knows an agent which reads pictures.
+class AgentGatewayTest : public ApiFixture {
+ protected:
+  AgentGatewayTest() {
+    agents_.set_configured({{"viewer", *session::AgentSpec::from_json(
+                                           *Json::parse(R"({"name":"viewer","models":["m"],)"
+                                                        R"("needs":{"vision":true}})"))}});
+    GatewayServices services;
+    services.road = road_.get();
+    services.clock = &loop_;
+    services.agents = &agents_;
+    add_gateway_routes(*router_, services);
+    serve();
+  }
+  ~AgentGatewayTest() override { stop_serving(); }
+
+  store::MemoryStore store_{random_};
+  session::AgentRegistry agents_{store_.documents()};
+};
+
+TEST_F(AgentGatewayTest, AnAgentsNeedsHoldForItsCall) {
+  facts_ = *catalog::Facts::from_json(*Json::parse(R"({"vision":false})"), "test", "");
+  add("blind.test");
+  facts_ = *catalog::Facts::from_json(*Json::parse(R"({"vision":true})"), "test", "");
+  add("sees.test");
+  imposter("blind.test").script(answer(200, chat_body("hello")));
+  imposter("sees.test").script(answer(200, chat_body("hello")));
+  auto asked = [&](const char* agent) {
+    http::ClientRequest out =
+        request("POST", "/v1/chat/completions", request_body(false), "k-call");
+    if (agent != nullptr) out.headers.add("X-Drover-Agent", agent);
+    return call(std::move(out));
+  };
+  EXPECT_EQ(asked(nullptr).header("x-drover-endpoint"), "blind.test");
+  EXPECT_EQ(asked("viewer").header("x-drover-endpoint"), "sees.test");
 }
 
 TEST_F(GatewayTest, ListsModels) {

@@ -22,6 +22,27 @@ Result<memory::Scope> scope_of(const Exchange& exchange, identity::Action action
   return scope;
 }
 
+/// Rules on purging look at the record's class: where there are some, it is read before.
+Task<Result<memory::Scope>> scope_to_remove(Context ctx, Exchange& exchange,
+                                            MemoryServices services) {
+  const identity::Principal& who = exchange.principal;
+  constexpr identity::Action kAction = identity::Action::kPurge;
+  if (who.gate == nullptr || !who.gate->has_rules()) co_return scope_of(exchange, kAction);
+  memory::Scope scope;
+  scope.tenant = who.tenant;
+  scope.name_space = exchange.param("namespace");
+  std::string key = exchange.param("key");
+  auto record = co_await services.memory->read(ctx, scope, std::move(key));
+  identity::Subject subject;
+  subject.owner = who.tenant;
+  subject.record = record.has_value();
+  if (record) subject.data_class = record->data_class;
+  // Whoever may purge nothing is not told what there is.
+  CO_TRY_VOID(co_await identity::authorise_asking(ctx, who, kAction, std::move(subject)));
+  if (!record) co_return fail(std::move(record).error());
+  co_return scope;
+}
+
 Json record_answer(const store::Record& record) {
   Json out = Json::object().set("object", "memory").set("namespace", record.name_space);
   Json rest = memory::record_json(record);
@@ -56,16 +77,13 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Task<Result<std::string>> read_record_class(Context ctx, const Json& body, TenantId tenant,
-                                            const MemoryServices& services) {
+Result<std::string> read_record_class(const Json& body, const MemoryServices& services) {
   const Json* stated = body.find("data_class");
   contract::DataClass data;
   if (stated != nullptr && !stated->is_null()) {
-    CO_TRY(data, contract::DataClass::from_json(*stated));
+    TRY(data, contract::DataClass::from_json(*stated));
   }
-  if (!services.check_data) co_return data.text();
-  std::string text = data.text();
-  co_return co_await services.check_data(ctx, std::move(tenant), std::move(text));
+  return services.resolve ? services.resolve(data.text()) : data.text();
 }
 
 Result<memory::Entry> read_entry(const Exchange& exchange, const Json& json) {
@@ -90,8 +108,13 @@ Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services)
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(memory::Entry entry, read_entry(exchange, body));
-  CO_TRY(entry.data_class,
-         co_await read_record_class(ctx, body, exchange.principal.tenant, services));
+  CO_TRY(entry.data_class, read_record_class(body, services));
+  if (services.may_hold) {
+    scope.may_hold = [ask = services.may_hold, tenant = scope.tenant](
+                         Context below, std::string store, std::string data_class) {
+      return ask(below, tenant, std::move(store), std::move(data_class));
+    };
+  }
   std::string key = entry.key;
   CO_TRY(uint64_t version, co_await services.memory->write(ctx, scope, std::move(entry)));
   Json out = Json::object().set("object", "memory").set("namespace", scope.name_space);
@@ -107,7 +130,7 @@ Task<Result<Json>> get(Context ctx, Exchange& exchange, MemoryServices services)
 }
 
 Task<Result<Json>> remove(Context ctx, Exchange& exchange, MemoryServices services) {
-  CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kPurge));
+  CO_TRY(memory::Scope scope, co_await scope_to_remove(ctx, exchange, services));
   std::string key = exchange.param("key");
   CO_TRY(bool there, co_await services.memory->remove(ctx, std::move(scope), std::move(key)));
   if (!there) co_return fail(Code::kNotFound, "there is no such record");

@@ -20,9 +20,12 @@ namespace drover::api {
 
 struct MemoryServices {
   memory::Memory* memory = nullptr;
-  /// As SessionServices::check_data: what a caller states of his data. Absent: as it stands.
-  std::function<Task<Result<std::string>>(Context ctx, TenantId tenant, std::string data_class)>
-      check_data;
+  /// What a caller states of his data, as text with names resolved. Absent: as it stands.
+  std::function<Result<std::string>(std::string_view data_class)> resolve;
+  /// Whether the store that a record goes to ("": the only one) may hold it. Absent: it may.
+  std::function<Task<Result<void>>(Context ctx, TenantId tenant, std::string store,
+                                   std::string data_class)>
+      may_hold;
 };
 
 void add_memory_routes(Router& router, MemoryServices services);

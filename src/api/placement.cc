@@ -1,5 +1,7 @@
 #include "api/placement.h"
 
+#include <algorithm>
+
 #include "api/json_route.h"
 #include "api/steer_read.h"
 #include "session/scratch_hop.h"
@@ -168,22 +170,45 @@ Task<Result<Json>> scratch_of(Context ctx, memory::Scratch* scratch, const sessi
   std::string store = session::scratch_store_name(state->scratch_store);
   Json out = Json::object().set("store", store);
   CO_TRY(auto size, co_await scratch->size(ctx, std::move(owner), std::move(store)));
+  if (!size.data_class.empty()) out.set("data_class", size.data_class);
   co_return out.set("records", size.records).set("bytes", size.bytes);
 }
 
-Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices services) {
-  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
-  CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
-  CO_TRY(auto named, co_await event_named(ctx, exchange, services, id));
-  Json last;
-  std::string data_class = state.data_class;
-  if (named) {
-    // The class that the data had then: the session may have learnt more since.
-    CO_TRY(last, placement_of(*named));
-    data_class = last.get_string("data_class").value_or("");
-  } else {
-    CO_TRY(last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
+/// The event of the model call that a placement is of: its own attempt's, if that is to be found.
+Task<Result<uint64_t>> call_of(Context ctx, Exchange& exchange, PlacementServices services,
+                               const contract::Event* placed) {
+  constexpr uint64_t kLookedAt = 200;
+  uint64_t from = placed->causation;
+  if (from == 0 || from >= placed->sequence) {
+    co_return fail(Code::kNotFound, "the event does not say which call it is of");
   }
+  uint64_t out = from;
+  from = std::max(from, placed->sequence - std::min(placed->sequence, kLookedAt));
+  CO_TRY(auto events, co_await services.sessions->events(ctx, exchange.principal, placed->session,
+                                                         from, static_cast<size_t>(kLookedAt)));
+  for (const contract::Event& event : events) {
+    if (event.sequence >= placed->sequence) break;
+    if (event.kind != contract::kind::kModelCall || event.attempt != placed->attempt) continue;
+    if (event.causation == placed->causation) out = event.sequence;
+  }
+  co_return out;
+}
+
+/// The rung that it was made on: told after its placement where it was another than before.
+Task<Result<size_t>> rung_of(Context ctx, Exchange& exchange, PlacementServices services,
+                             const contract::Event* placed, size_t before) {
+  CO_TRY(auto next, co_await services.sessions->events(ctx, exchange.principal, placed->session,
+                                                       placed->sequence + 1, 1));
+  const bool told = !next.empty() && next.front().kind == contract::kind::kDowngrade &&
+                    next.front().causation == placed->causation &&
+                    next.front().attempt == placed->attempt;
+  if (!told) co_return before;
+  CO_TRY(Json payload, Json::parse(next.front().payload));
+  co_return static_cast<size_t>(std::max<int64_t>(payload.get_int("level").value_or(0), 0));
+}
+
+/// The call as the session would make it, and its data's class.
+road::SupposedCall supposed(const session::State& state, const std::string& data_class) {
   road::SupposedCall call;
   call.tenant = state.tenant.str();
   call.data_class = class_of(data_class);
@@ -193,12 +218,50 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
   call.agent = state.agent.name;
   // As for the call itself: models that a planner asked for are not exchanged for others.
   if (state.planned_models.empty()) call.downgrade = state.agent.downgrade;
+  return call;
+}
+
+/// The call that was placed there, as it was: the session may have learnt more since, its agent
+/// may be another, and another rung may hold.
+Task<Result<road::SupposedCall>> supposed_then(Context ctx, Exchange& exchange,
+                                               PlacementServices services,
+                                               const contract::Event* placed, const Json* said) {
+  CO_TRY(uint64_t made, co_await call_of(ctx, exchange, services, placed));
+  CO_TRY(auto then,
+         co_await services.sessions->state(ctx, exchange.principal, placed->session, made));
+  road::SupposedCall call = supposed(then, said->get_text("data_class"));
+  const size_t before = static_cast<size_t>(std::max<int64_t>(then.standing.level, 0));
+  CO_TRY(call.level, co_await rung_of(ctx, exchange, services, placed, before));
+  if (const Json* shown = said->find("request")) {
+    call.needs.holds_images = shown->get_bool("images").value_or(false);
+    call.needs.input_tokens = shown->get_int("input_tokens").value_or(0);
+  }
+  co_return call;
+}
+
+Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices services) {
+  CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
+  CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
+  CO_TRY(auto named, co_await event_named(ctx, exchange, services, id));
+  Json last;
+  road::SupposedCall call = supposed(state, state.data_class);
+  if (named) {
+    CO_TRY(last, placement_of(*named));
+    CO_TRY(call, co_await supposed_then(ctx, exchange, services, &*named, &last));
+  } else {
+    CO_TRY(last, co_await last_placement(ctx, exchange, services, id, state.last_sequence));
+  }
   co_await services.road->ask_outside(ctx, call.tenant, call.data_class);
   CO_TRY(Json scratch, co_await scratch_of(ctx, services.scratch, &state));
   if (!scratch.is_null()) {
     road::ScratchAt at;
     at.store = scratch.get_text("store");
     at.bytes = static_cast<uint64_t>(scratch.get_int("bytes").value_or(0));
+    at.data_class = class_of(scratch.get_text("data_class"));
+    if (!at.data_class.unrestricted()) {
+      contract::DataClass both = contract::join(call.data_class, at.data_class);
+      co_await services.road->ask_outside(ctx, call.tenant, std::move(both));
+    }
     call.scratch = std::move(at);
   }
   Json out = explanation_json(services.road->explain(call));

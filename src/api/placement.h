@@ -7,8 +7,9 @@
 //                                      "data_class": "…" | {…}, "prefer": "cheapest"
 //   GET  /v1/sessions/{id}/placement   the session's next call, and its last placement
 //   GET  /v1/sessions/{id}/placement?sequence=17   the placement in that event, as it was written
-//                                      down ("last") and with every reason made again;
-//                                      "facts_changed" says whether from the same facts and rules
+//                                      down ("last") and with every reason made again, for what the
+//                                      step asked for then; "facts_changed" says whether from other
+//                                      facts and rules. Health and evidence are those of now.
 
 #include "api/router.h"
 #include "session/agents.h"

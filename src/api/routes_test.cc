@@ -176,6 +176,56 @@ TEST_F(RoutesTest, EachVerbIsPutToTheOperatorsRulesAndItsRefusalIsAudited) {
   EXPECT_EQ(call("GET", path + "/export").status, 200) << "the rules are others now";
 }
 
+/// Rules that keep from verbs what is confidential, and nothing else.
+class NoVerbsOnConfidential final : public policy::Authorizer {
+ public:
+  std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
+    return std::nullopt;
+  }
+  std::optional<policy::Denial> deny_verb(const policy::VerbAsk& ask) const override {
+    if (ask.data.sensitivity < contract::Sensitivity::kConfidential) return std::nullopt;
+    return policy::Denial{"two-pairs-of-eyes", ask.verb};
+  }
+  bool by_tenant() const override { return false; }
+  std::string fingerprint() const override { return "confidential"; }
+};
+
+TEST_F(RoutesTest, ARuleOnAClassIsNotWalkedRoundByNamingMoreAtOnce) {
+  add("one.test");
+  policy::PolicySpec spec;
+  spec.authorizers = {std::make_shared<NoVerbsOnConfidential>()};
+  policy_.replace(*policy::Policy::make(std::move(spec)));
+  auto begin = [&](const std::string& data_class) {
+    Reply made = call("POST", "/v1/sessions",
+                      R"({"agent":"helper","data_class":"sensitivity=)" + data_class + "\"}");
+    EXPECT_EQ(made.status, 201) << made.body;
+    return made.json().get_text("id");
+  };
+  const std::string secret = begin("confidential");
+  const std::string open = begin("internal");
+  auto kill = [&](const std::string& target, const std::string& what) {
+    Json body = Json::object().set("target", target).set("what", what);
+    return call("POST", "/v1/kill", body.dump());
+  };
+  EXPECT_EQ(kill("session", secret).status, 403);
+  EXPECT_EQ(kill("tree", secret).status, 403);
+  Reply many = kill("agent", "helper");
+  ASSERT_EQ(many.status, 200) << many.body;
+  EXPECT_NE(many.body.find("two-pairs-of-eyes"), std::string::npos) << many.body;
+  EXPECT_EQ(call("GET", "/v1/sessions/" + open).json().get_string("status"), "ended");
+  EXPECT_NE(call("GET", "/v1/sessions/" + secret).json().get_string("status"), "ended");
+
+  const std::string note = R"({"text":"x","data_class":"sensitivity=)";
+  EXPECT_EQ(call("PUT", "/v1/memory/notes/secret", note + "confidential\"}").status, 200);
+  EXPECT_EQ(call("PUT", "/v1/memory/notes/open", note + "internal\"}").status, 200);
+  expect_error(call("DELETE", "/v1/memory/notes/secret"), 403, "two-pairs-of-eyes");
+  EXPECT_EQ(call("GET", "/v1/memory/notes/secret").status, 200) << "it is still there";
+  EXPECT_EQ(call("DELETE", "/v1/memory/notes/open").status, 200);
+  EXPECT_EQ(call("DELETE", "/v1/memory/notes/open").status, 404);
+  EXPECT_EQ(call("DELETE", "/v1/memory/notes/open", "", "k-call").status, 403)
+      << "whoever may purge nothing is not told what there is";
+}
+
 TEST_F(RoutesTest, AMemoryStatesItsClassAndGivesItBack) {
   Reply put = call("PUT", "/v1/memory/notes/k",
                    R"({"text":"tea","data_class":{"residency":"de","sensitivity":"internal"}})");

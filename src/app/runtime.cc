@@ -123,12 +123,18 @@ Result<void> Runtime::check_agent(const session::AgentSpec& agent) const {
 
 Task<Result<std::string>> Runtime::check_data(Context ctx, TenantId tenant,
                                               std::string data_class) {
+  CO_TRY(std::string resolved, effects_->guard().resolve(data_class));
+  CO_TRY_VOID(co_await may_hold(ctx, std::move(tenant), road::kOwnStore, resolved));
+  co_return resolved;
+}
+
+Task<Result<void>> Runtime::may_hold(Context ctx, TenantId tenant, std::string store,
+                                     std::string data_class) {
   constexpr policy::ThingKind kStore = policy::ThingKind::kStore;
   road::Guard& guard = effects_->guard();
-  CO_TRY(std::string resolved, guard.resolve(data_class));
-  co_await guard.prepare(ctx, kStore, road::kOwnStore, tenant, resolved);
-  CO_TRY_VOID(guard.check(kStore, road::kOwnStore, tenant, resolved));
-  co_return resolved;
+  if (store.empty()) store = road::kOwnStore;
+  co_await guard.prepare(ctx, kStore, store, tenant, data_class);
+  co_return guard.check(kStore, store, tenant, data_class);
 }
 
 Result<std::vector<session::PlannerOrigin>> Runtime::resolved_planners(const Config& config) const {

@@ -139,6 +139,9 @@ class Runtime {
   Result<void> check_agent(const session::AgentSpec& agent) const;
   /// What a caller states of his data: readable, known, and this server's own store may hold it.
   Task<Result<std::string>> check_data(Context ctx, TenantId tenant, std::string data_class);
+  /// Whether that store of this process ("": its own) may hold such data.
+  Task<Result<void>> may_hold(Context ctx, TenantId tenant, std::string store,
+                              std::string data_class);
   providers::ProviderEnvironment environment();
   /// Where memory records may lie: the own store and those of scratch data.
   std::vector<store::Records*> record_stores();

@@ -18,6 +18,11 @@ void Runtime::open_batches() {
     providers::Provider* provider = providers_->find(endpoint.provider);
     return provider == nullptr ? nullptr : provider->batches();
   };
+  parts.allowed = [this](Context ctx, std::string endpoint, std::string tenant,
+                         std::string data_class) {
+    return road::rules_leave(ctx, road_.get(), &catalog_, std::move(endpoint), std::move(tenant),
+                             std::move(data_class));
+  };
   parts.wake = [this](const std::string& session, const std::string& tenant) {
     sessions_->batch_ended(SessionId(session), TenantId(tenant));
   };

@@ -109,7 +109,13 @@ void Runtime::add_routes(api::Router& router) {
   api::add_health_routes(router, health);
   api::MemoryServices memory;
   memory.memory = memory_.get();
-  memory.check_data = sessions.check_data;
+  memory.resolve = [this](std::string_view data_class) {
+    return effects_->guard().resolve(data_class);
+  };
+  memory.may_hold = [this](Context ctx, TenantId tenant, std::string store,
+                           std::string data_class) {
+    return may_hold(ctx, std::move(tenant), std::move(store), std::move(data_class));
+  };
   api::add_memory_routes(router, memory);
   api::KeyServices keys;
   keys.keys = keys_.get();

@@ -167,6 +167,7 @@ constexpr PayloadField kPayloadFields[] = {
     {"placement.decided", "removed", Type::kCount, Need::kOptional},
     {"placement.decided", "data_class", Type::kString, Need::kOptional},
     {"placement.decided", "needs", Type::kString, Need::kOptional},
+    {"placement.decided", "request", Type::kObject, Need::kOptional},
     {"placement.decided", "epochs", Type::kObject, Need::kOptional},
     {"placement.decided", "scratch", Type::kObject, Need::kOptional},
     {"failover", "from", Type::kNonempty, Need::kAlways},

@@ -66,7 +66,8 @@ struct Subject {
   TenantId owner;  // the tenant of the thing asked for
   std::string session;
   std::string agent;
-  std::string data_class;  // of the session, as text
+  std::string data_class;  // of the session, or of the record, as text
+  bool record = false;     // it is a record of memory, which is no session's
 };
 
 /// Rules of the operator's own for verbs, and where denials are written down (policy/gate.h).

@@ -66,6 +66,26 @@ Task<Result<store::Records*>> Memory::find(Context ctx, const Scope* scope) {
   co_return &records_;
 }
 
+std::string Memory::name_of(const store::Records* records) const {
+  for (const auto& [name, one] : stores_) {
+    if (one == records) return name;
+  }
+  return {};
+}
+
+Task<Result<store::Records*>> Memory::find_to_write(Context ctx, const Scope* scope,
+                                                    std::string data_class) {
+  CO_TRY(store::Records * records, co_await find(ctx, scope));
+  if (!scope->may_hold) co_return records;
+  CO_TRY_VOID(co_await scope->may_hold(ctx, name_of(records), std::move(data_class)));
+  // Whoever was asked took his time: what was asked of one store is no answer for another.
+  CO_TRY(store::Records * now, co_await find(ctx, scope));
+  if (now == records) co_return records;
+  co_return fail(Error(Code::kUnavailable,
+                       "the namespace '" + scope->name_space + "' moved to another store",
+                       Retry::kAfter));
+}
+
 Result<void> Memory::may_change(const Scope& scope) const {
   if (scratch_ == nullptr || !scratch_->moving(scope.tenant, scope.name_space)) return {};
   return fail(Error(Code::kUnavailable,
@@ -79,15 +99,17 @@ void Memory::changed(const Scope& scope) {
 
 Task<Result<uint64_t>> Memory::write(Context ctx, Scope scope, Entry entry) {
   CO_TRY_VOID(may_change(scope));
-  CO_TRY(store::Records * records, co_await find(ctx, &scope));
-  changed(scope);
   store::Record record;
+  record.data_class = contract::join_texts(scope.data_class, entry.data_class);
+  CO_TRY(store::Records * records, co_await find_to_write(ctx, &scope, record.data_class));
+  // A move may have begun meanwhile: it copies what is there when it begins.
+  CO_TRY_VOID(may_change(scope));
+  changed(scope);
   record.name_space = scope.name_space;
   record.key = std::move(entry.key);
   record.text = std::move(entry.text);
   record.value = std::move(entry.value);
   record.source = std::move(scope.source);
-  record.data_class = contract::join_texts(scope.data_class, entry.data_class);
   CO_TRY(record.expires, end_of(record, ctx.loop().wall()));
   co_return co_await records->put(ctx, scope.tenant, std::move(record), entry.expected_version);
 }

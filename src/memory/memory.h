@@ -28,6 +28,9 @@ using async::Task;
 
 /// Whether data of that class (as text) may come to who asks; if not, the error says which rule.
 using MaySee = std::function<Task<Result<void>>(Context ctx, std::string data_class)>;
+/// Whether that store may hold data of that class; if not, the error says which rule.
+using MayHold =
+    std::function<Task<Result<void>>(Context ctx, std::string store, std::string data_class)>;
 
 /// Whose memory, and who touches it.
 struct Scope {
@@ -40,6 +43,8 @@ struct Scope {
   MaySee may_see;
   /// The store that it lies in; empty: wherever it is found, the own store first.
   std::string store = {};
+  /// Asked of the store that is written to, once it is known which; null: whoever writes asked.
+  MayHold may_hold = {};
 };
 
 /// What to remember.
@@ -80,6 +85,11 @@ class Memory {
  private:
   /// Where the scope's records are.
   Task<Result<store::Records*>> find(Context ctx, const Scope* scope);
+  /// The same for data of that class that is to be written there.
+  Task<Result<store::Records*>> find_to_write(Context ctx, const Scope* scope,
+                                              std::string data_class);
+  /// As scopes name it; empty: the own one, where there is no other.
+  std::string name_of(const store::Records* records) const;
   Result<void> may_change(const Scope& scope) const;
   void changed(const Scope& scope);
   store::Records& records_;

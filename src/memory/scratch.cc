@@ -3,6 +3,7 @@
 #include "base/limits/memory.h"
 #include "base/limits/store.h"
 #include "base/log.h"
+#include "contract/data_class.h"
 
 namespace drover::memory {
 namespace {
@@ -13,6 +14,15 @@ const TenantId& notes_tenant() {
   return kTenant;
 }
 constexpr const char* kNotes = "scratch moves";
+
+/// A record that came after the question whether the other store may hold what is here.
+Result<void> check_class(const store::Record& record, const std::string& asked) {
+  if (contract::join_texts(asked, record.data_class) == asked) return {};
+  return fail(Error(Code::kAborted,
+                    "a record of class '" + record.data_class +
+                        "' was written meanwhile, which the other store was not asked about",
+                    Retry::kAfter));
+}
 
 uint64_t bytes_of(const store::Record& record) {
   return record.key.size() + record.text.size() + record.value.dump().size();
@@ -66,6 +76,7 @@ Task<Result<ScratchSize>> Scratch::size(Context ctx, ScratchOwner owner, std::st
   CO_TRY(store::Records * records, memory_.records_of(store));
   ScratchSize out;
   std::string after;
+  std::string last;  // class: most records have that of their session
   for (bool more = true; more;) {
     CO_TRY(auto slice, co_await records->list(ctx, owner.tenant, owner.name_space, "", after,
                                               limits::kScratchChunkRecords));
@@ -74,6 +85,9 @@ Task<Result<ScratchSize>> Scratch::size(Context ctx, ScratchOwner owner, std::st
     for (const store::Record& record : slice) {
       ++out.records;
       out.bytes += bytes_of(record);
+      if (record.data_class == last) continue;
+      last = record.data_class;
+      out.data_class = contract::join_texts(out.data_class, last);
     }
   }
   if (sizes_.size() >= limits::kScratchSizesKept) sizes_.clear();
@@ -96,8 +110,9 @@ Task<Result<void>> Scratch::note(Context ctx, const Move* move) {
   co_return Result<void>();
 }
 
-Task<Result<ScratchSize>> Scratch::copy(Context ctx, const ScratchOwner* owner,
-                                        store::Records* from, store::Records* to) {
+Task<Result<ScratchSize>> Scratch::copy(Context ctx, const Move* move, store::Records* from,
+                                        store::Records* to) {
+  const ScratchOwner* owner = &move->owner;
   // What an earlier try left there is not this copy's.
   CO_TRY(uint64_t left, co_await to->clear(ctx, owner->tenant, owner->name_space));
   (void)left;
@@ -111,6 +126,7 @@ Task<Result<ScratchSize>> Scratch::copy(Context ctx, const ScratchOwner* owner,
     std::vector<store::Record> chunk;
     uint64_t bytes = 0;
     for (store::Record& record : slice) {
+      CO_TRY_VOID(check_class(record, move->asked));
       ++out.records;
       bytes += bytes_of(record);
       chunk.push_back(std::move(record));
@@ -130,11 +146,11 @@ Task<Result<ScratchSize>> Scratch::copy(Context ctx, const ScratchOwner* owner,
 Task<Result<ScratchSize>> Scratch::note_and_copy(Context ctx, const Move* move,
                                                  store::Records* from, store::Records* to) {
   CO_TRY_VOID(co_await note(ctx, move));
-  co_return co_await copy(ctx, &move->owner, from, to);
+  co_return co_await copy(ctx, move, from, to);
 }
 
 Task<Result<ScratchSize>> Scratch::move(Context ctx, ScratchOwner owner, std::string from,
-                                        std::string to) {
+                                        std::string to, std::string asked) {
   const SessionId session = owner.session;
   if (unsettled(session)) CO_TRY_VOID(co_await settle(ctx, session, from));
   CO_TRY(store::Records * source, memory_.records_of(from));
@@ -143,6 +159,7 @@ Task<Result<ScratchSize>> Scratch::move(Context ctx, ScratchOwner owner, std::st
   move.owner = std::move(owner);
   move.from = from;
   move.to = std::move(to);
+  move.asked = std::move(asked);
   const Move* kept = &(moves_[session] = std::move(move));
   Result<ScratchSize> copied = co_await note_and_copy(ctx, kept, source, target);
   if (copied) co_return copied;

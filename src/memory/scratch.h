@@ -33,6 +33,8 @@ struct ScratchOwner {
 struct ScratchSize {
   uint64_t records = 0;
   uint64_t bytes = 0;  // of keys, texts and values
+  /// Of all of it, as text: each record has its own, and may be stricter than the session's.
+  std::string data_class;
 };
 
 class Scratch {
@@ -48,8 +50,10 @@ class Scratch {
   /// Counted when it was changed since; cheap otherwise.
   Task<Result<ScratchSize>> size(Context ctx, ScratchOwner owner, std::string store);
   /// Copies all of it. Until settle() both stores have it. On error nothing has moved, and what was
-  /// copied is removed as far as that works.
-  Task<Result<ScratchSize>> move(Context ctx, ScratchOwner owner, std::string from, std::string to);
+  /// copied is removed as far as that works. `asked`: the class, as text, that the other store may
+  /// hold; a record of a stricter one (it was written meanwhile) is such an error.
+  Task<Result<ScratchSize>> move(Context ctx, ScratchOwner owner, std::string from, std::string to,
+                                 std::string asked);
   /// What is not in `live`, where the journal says it is, goes ("": the journal knows no such
   /// session, and all of it goes). An error leaves the move unsettled:
   /// it is to be called again.
@@ -64,12 +68,13 @@ class Scratch {
     ScratchOwner owner;
     std::string from;
     std::string to;
+    std::string asked;  // the class that it may have; not noted: nothing is copied after a start
   };
   struct Known {
     std::string store;
     ScratchSize size;
   };
-  Task<Result<ScratchSize>> copy(Context ctx, const ScratchOwner* owner, store::Records* from,
+  Task<Result<ScratchSize>> copy(Context ctx, const Move* move, store::Records* from,
                                  store::Records* to);
   Task<Result<void>> note(Context ctx, const Move* move);
   Task<Result<ScratchSize>> note_and_copy(Context ctx, const Move* move, store::Records* from,

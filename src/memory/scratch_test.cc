@@ -34,9 +34,11 @@ struct ScratchWorld {
     scope.tenant = TenantId("ten_a");
     scope.name_space = "pad:ses_1";
     scope.store = store;
+    scope.may_hold = may_hold;
     Entry entry;
     entry.key = key;
     entry.text = text;
+    entry.data_class = data_class;
     entry.expected_version = expected;
     return loop.run_task(memory->write(ctx, std::move(scope), std::move(entry)));
   }
@@ -47,8 +49,9 @@ struct ScratchWorld {
     for (const store::Record& record : *listed) out += record.key;
     return out;
   }
-  Result<ScratchSize> move(const std::string& from, const std::string& to) {
-    return loop.run_task(scratch->move(ctx, owner(), from, to));
+  Result<ScratchSize> move(const std::string& from, const std::string& to,
+                           const std::string& asked = "") {
+    return loop.run_task(scratch->move(ctx, owner(), from, to, asked));
   }
   Result<void> settle(const std::string& live) {
     return loop.run_task(scratch->settle(ctx, SessionId("ses_1"), live));
@@ -63,6 +66,8 @@ struct ScratchWorld {
   store::MemoryStore own{random}, east{random}, west{random};
   std::unique_ptr<Memory> memory;
   std::unique_ptr<Scratch> scratch;
+  MayHold may_hold;        // of what is written
+  std::string data_class;  // the same
 };
 
 TEST(Scratch, FollowsWithItsVersionsAndLeavesNothingBehind) {
@@ -137,6 +142,46 @@ TEST(Scratch, WhatCannotBeCopiedStaysAndIsWhole) {
   EXPECT_EQ(again->records, 100u);
   ASSERT_TRUE(w.settle("east"));
   EXPECT_EQ(w.keys(w.east), before);
+}
+
+TEST(Scratch, HasTheClassOfAllItsRecordsAndNothingStricterMoves) {
+  ScratchWorld w;
+  w.data_class = "residency=eu";
+  ASSERT_TRUE(w.write("a", "one", "own"));
+  w.data_class = "sensitivity=confidential";
+  ASSERT_TRUE(w.write("b", "two", "own"));
+  auto size = w.loop.run_task(w.scratch->size(w.ctx, w.owner(), "own"));
+  ASSERT_TRUE(size);
+  EXPECT_EQ(size->data_class, "residency=eu;sensitivity=confidential");
+  auto refused = w.move("own", "east", "residency=eu");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("'sensitivity=confidential' was written meanwhile"),
+            std::string::npos)
+      << refused.error().message;
+  EXPECT_EQ(w.keys(w.east), "");
+  EXPECT_EQ(w.keys(w.own), "ab");
+  EXPECT_FALSE(w.scratch->unsettled(SessionId("ses_1")));
+  ASSERT_TRUE(w.move("own", "east", size->data_class));
+  ASSERT_TRUE(w.settle("east"));
+  EXPECT_EQ(w.keys(w.east), "ab");
+}
+
+TEST(Scratch, WhoeverNamesNoStoreAsksTheOneWhereItLies) {
+  ScratchWorld w;
+  ASSERT_TRUE(w.write("a", "one", "own"));
+  ASSERT_TRUE(w.move("own", "west"));
+  ASSERT_TRUE(w.settle("west"));
+  w.may_hold = [](Context, std::string store, std::string data_class) -> Task<Result<void>> {
+    if (store != "west" || data_class.empty()) co_return Result<void>();
+    co_return fail(Code::kPermissionDenied, store + " may not hold " + data_class);
+  };
+  EXPECT_TRUE(w.write("b", "two", "")) << "nothing is said of it";
+  w.data_class = "residency=de";
+  auto refused = w.write("c", "three", "");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "west may not hold residency=de");
+  EXPECT_EQ(w.keys(w.own) + w.keys(w.east), "");
+  EXPECT_EQ(w.keys(w.west), "ab");
 }
 
 TEST(Scratch, AStoreThatIsGoneIsNamed) {

@@ -15,7 +15,8 @@ VerbAsk verb_question(const Policy& policy, const identity::Principal& principal
   out.owner = subject.owner.str();
   out.session = subject.session;
   out.agent = subject.agent;
-  if (auto data = contract::DataClass::parse(subject.data_class); data && !out.session.empty()) {
+  out.record = subject.record;
+  if (auto data = contract::DataClass::parse(subject.data_class); data && out.about_data()) {
     out.data = policy.effective(out.owner, *data);
   }
   return out;
@@ -38,7 +39,7 @@ Result<void> VerbGate::judge(const identity::Principal& principal, identity::Act
   std::shared_ptr<const Policy> policy = policy_.get();
   if (policy->authorizers().empty()) return {};
   VerbAsk ask = verb_question(*policy, principal, action, subject);
-  if (!subject.session.empty()) {
+  if (ask.about_data()) {
     TRY_VOID(contract::DataClass::parse(subject.data_class));
     return answer(policy->deny_verb(ask), ask);
   }

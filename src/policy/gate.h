@@ -3,7 +3,7 @@
 // behind identity::authorise: the policy in force is asked, and what was refused goes into the
 // audit.
 //
-// Answers that are not about one session are kept until the policy changes, at most
+// Answers that are not about one session or one record are kept until the policy changes, at most
 // limits::kVerbAnswersMax of them. Owner: the process, one; what it is made of outlives it. Loop
 // thread only.
 
@@ -17,7 +17,7 @@
 
 namespace drover::policy {
 
-/// The question for rules; `data` of a session is what holds for it there.
+/// The question for rules; `data` of a session or a record is what holds for it there.
 VerbAsk verb_question(const Policy& policy, const identity::Principal& principal,
                       identity::Action action, const identity::Subject& subject);
 

@@ -95,6 +95,20 @@ TEST(Gate, ASessionIsJudgedByItsClassWithTheTenantsFloors) {
   EXPECT_FALSE(authorise(w.key("ten_b", "nurse"), Action::kExport, subject)) << "by its floor";
 }
 
+TEST(Gate, ARecordOfMemoryIsJudgedByItsOwnClass) {
+  World w;
+  identity::Subject subject;
+  subject.owner = TenantId("ten_a");
+  subject.record = true;
+  EXPECT_TRUE(authorise(w.key("ten_a", "nurse"), Action::kPurge, subject));
+  subject.data_class = "sensitivity=confidential";
+  EXPECT_FALSE(authorise(w.key("ten_a", "nurse"), Action::kPurge, subject));
+  subject.data_class = "sensitivity=internal";
+  EXPECT_TRUE(authorise(w.key("ten_a", "nurse"), Action::kPurge, subject)) << "nothing is kept";
+  subject.owner = TenantId("ten_b");
+  EXPECT_FALSE(authorise(w.key("ten_b", "nurse"), Action::kPurge, subject)) << "by its floor";
+}
+
 TEST(Gate, AnswersAreKeptUntilTheRulesChange) {
   World w;
   for (int i = 0; i < 5; ++i) {

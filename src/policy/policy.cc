@@ -264,13 +264,15 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
     return Denial{"usage", "the data must not be read by the provider's people; human_review is " +
                                stated(thing, "human_review")};
   }
-  // A tool or a store keeps data because it is asked to; what it keeps is purged by its own rules.
-  if (data.keep_s != contract::kKeepUnlimited && model &&
+  // A store is this program's own: it purges there itself what may be kept no longer.
+  if (data.keep_s != contract::kKeepUnlimited && thing.kind != ThingKind::kStore &&
       (t.keep_s == Traits::kUnknown || t.keep_s > data.keep_s)) {
-    return Denial{"retention", "the data may be kept: " + contract::retention_text(data.keep_s) +
-                                   "; its provider's retention is " + stated(thing, "retention")};
+    return Denial{"retention",
+                  "the data may be kept: " + contract::retention_text(data.keep_s) +
+                      (model ? "; its provider's retention is " : "; what it keeps is ") +
+                      stated(thing, "retention")};
   }
-  if (data.sensitivity == contract::Sensitivity::kRestricted && model && t.dedicated != 1) {
+  if (data.sensitivity == contract::Sensitivity::kRestricted && t.dedicated != 1) {
     return Denial{"isolation", "restricted data is not mixed with a general pool; its tenancy is " +
                                    stated(thing, "tenancy")};
   }

@@ -13,7 +13,8 @@
 //   sensitivity     the thing is cleared for it (data that is public needs no clearance)
 //   purpose         the thing serves a purpose that the data may be used for
 //   usage           no training on the data, no reading by the provider's people
-//   retention       the provider keeps it no longer than the data may be kept
+//   retention       the provider or the tool keeps it no longer than the data may be kept; in a store
+//                   this program purges it itself
 //   isolation       restricted data is not mixed with a general pool: the tenancy is dedicated
 //
 // Then what the step needs (policy/needs.h; rule "needs"), then the requirements
@@ -55,7 +56,10 @@ struct VerbAsk {
   std::string owner;    // the tenant whose thing it is
   std::string session;  // what it is done to, where it is a session
   std::string agent;
-  contract::DataClass data;  // of the session
+  contract::DataClass data;  // of the session or the record
+  bool record = false;       // it is done to a record of memory
+  /// Whether it is about some data: then each is a question of its own.
+  bool about_data() const { return record || !session.empty(); }
 };
 
 /// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.

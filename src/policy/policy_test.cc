@@ -28,10 +28,10 @@ class PolicyTest : public ::testing::Test {
     return make_thing("e", kind, pool, facts(json), policy_->zones());
   }
   /// A good place with one fact changed (null: taken away).
-  Thing changed(const std::string& name, Json value) {
+  Thing changed(const std::string& name, Json value, ThingKind kind = ThingKind::kModel) {
     Json all = *Json::parse(kGood);
     all.set(name, std::move(value));
-    return thing(all.dump());
+    return thing(all.dump(), kind);
   }
   std::string rule(const Thing& t, std::string_view text, const std::string& tenant = "ten_1") {
     Ask ask{t.kind, tenant, of(text)};
@@ -86,6 +86,23 @@ TEST_F(PolicyTest, EachRuleRemovesByItsFactAndWithoutIt) {
     bool scope = std::string_view(row.fact) == "processing_scope";
     EXPECT_EQ(rule(changed(row.fact, nullptr), row.data), scope ? "" : row.rule);
   }
+}
+
+TEST_F(PolicyTest, AToolThatKeepsDataOrMixesItGetsNoneThatForbidsIt) {
+  constexpr const char* kWard = "sensitivity=restricted;retention=none";
+  for (ThingKind kind : {ThingKind::kTool, ThingKind::kStore}) {
+    EXPECT_EQ(rule(thing(kGood, kind), kWard), "");
+    EXPECT_EQ(rule(changed("tenancy", "shared", kind), kWard), "isolation");
+    EXPECT_EQ(rule(changed("tenancy", nullptr, kind), kWard), "isolation");
+    EXPECT_EQ(rule(changed("tenancy", "shared", kind), "sensitivity=confidential"), "");
+  }
+  EXPECT_EQ(rule(changed("retention", "unlimited", ThingKind::kTool), kWard), "retention");
+  EXPECT_EQ(rule(changed("retention", nullptr, ThingKind::kTool), kWard), "retention");
+  EXPECT_EQ(why(changed("retention", "30d", ThingKind::kTool), "retention=none"),
+            "the data may be kept: none; what it keeps is 30d");
+  EXPECT_EQ(rule(thing("{}", ThingKind::kTool), ""), "") << "nothing is said of the data";
+  EXPECT_EQ(rule(changed("retention", nullptr, ThingKind::kStore), kWard), "")
+      << "it is purged there";
 }
 
 TEST_F(PolicyTest, ADenialSaysWhatIsWantedAndWhatIsThere) {

@@ -21,6 +21,48 @@ bool takes_batches(const catalog::Endpoint& endpoint, WallTime now) {
                      [](const catalog::PriceTier& t) { return t.service_tier == kTier; });
 }
 
+/// What placement.decided says of a call that went into a batch; the answer comes hours later.
+std::string placed_text(const Explanation& places, const std::vector<Rejection>& passed_over) {
+  Json rejected = Json::array();
+  int64_t removed = 0;
+  auto add = [&](const Rejection& r) {
+    removed += r.rule.empty() ? 0 : 1;
+    if (rejected.array_items()->size() >= limits::kRejectionsShownMax) return;
+    Json one = Json::array();
+    one.push(r.endpoint).push(r.reason);
+    rejected.push(std::move(one.push(r.rule)));
+  };
+  for (const Rejection& r : places.rejected) add(r);
+  for (const Rejection& r : passed_over) add(r);
+  Json out = Json::object().set("rejected", std::move(rejected)).set("removed", removed);
+  out.set("needs", places.needs).set("catalog", places.epochs.catalog);
+  out.set("policy", places.epochs.policy).set("health", places.epochs.health);
+  return out.dump();
+}
+
+/// One of an earlier build says nothing.
+void read_placed(const std::string& text, Placement& out) {
+  auto json = Json::parse(text);
+  if (!json) return;
+  const Json* list = json->find("rejected");
+  const Json::Array* rejected = list == nullptr ? nullptr : list->array_items();
+  auto word = [](const Json& from, size_t i) {
+    const Json::Array* words = from.array_items();
+    const std::string* one =
+        words == nullptr || i >= words->size() ? nullptr : (*words)[i].string();
+    return one == nullptr ? std::string() : *one;
+  };
+  for (size_t i = 0; rejected != nullptr && i < rejected->size(); ++i) {
+    const Json& one = (*rejected)[i];
+    out.rejected.push_back(Rejection{word(one, 0), word(one, 1), word(one, 2)});
+  }
+  out.removed = json->get_int("removed").value_or(0);
+  out.needs = json->get_text("needs");
+  out.epochs.catalog = json->get_text("catalog");
+  out.epochs.policy = json->get_text("policy");
+  out.epochs.health = static_cast<uint64_t>(json->get_int("health").value_or(0));
+}
+
 /// Nothing in it says how long it may be kept; what cannot be read may not be kept at all.
 bool may_lie(const std::string& data_class) {
   auto read = contract::DataClass::parse(data_class);
@@ -58,8 +100,9 @@ class BatchRoad final : public Road {
 
  private:
   Task<ModelResult> call_slow(Context ctx, ModelCall call);
-  /// The endpoint whose batch it may go into.
-  Task<std::shared_ptr<const catalog::Endpoint>> endpoint_for(Context ctx, ModelCall* call);
+  /// The endpoint whose batch it may go into, and why.
+  Task<std::shared_ptr<const catalog::Endpoint>> endpoint_for(Context ctx, ModelCall* call,
+                                                              std::string* placed);
   ModelResult parked(const BatchState& state) const;
   std::optional<ModelResult> answered(const Context& ctx, const ModelCall& call, BatchState state);
 
@@ -87,6 +130,7 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   // Its endpoint was configured away meanwhile: nobody can say where it was made.
   if (out.endpoint == nullptr) return std::nullopt;
   out.placement.endpoints.push_back(out.endpoint);
+  read_placed(state.placed, out.placement);
   out.provider = out.endpoint->provider;
   out.answer.response = std::move(state.response);
   out.cost = state.cost;
@@ -109,6 +153,7 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   span.set(trace::own::kEndpoint, out.endpoint->id);
   span.set(trace::own::kServiceClass, "slow");
   span.set("drover.batch", state.batch);
+  if (call.reasons) describe_placement(span, out.placement);
   span.set(std::string(trace::own::kLatencyPrefix) + "batch", out.latency.queue.count());
   describe_answer(span, out.answer);
   describe_usage(span, out.answer.response.usage, out.cost, out.cost_known);
@@ -116,8 +161,8 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   return ModelResult(std::move(out));
 }
 
-Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context ctx,
-                                                                       ModelCall* call) {
+Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context ctx, ModelCall* call,
+                                                                       std::string* placed) {
   std::shared_ptr<const catalog::Endpoint> none;
   if (call->was_batched || ctx.remaining() < *call->batch_within) co_return none;
   if (!p_.batches->has_room() || call->prompt.stream()) co_return none;
@@ -146,12 +191,23 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
   if (!may_lie(places.data_class)) co_return none;
   const int64_t tokens =
       call->prompt.estimated_input_tokens() + call->prompt.max_tokens_in_all().value_or(0);
+  std::vector<Rejection> passed_over;
   for (const Explanation::Ranked& ranked : places.ranked) {
     const catalog::Endpoint* endpoint = catalog->find(ranked.endpoint);
-    if (endpoint == nullptr || !takes_batches(*endpoint, now)) continue;
-    if (endpoint->facts.find("attestation") != nullptr) continue;
-    if (endpoint->context_window && tokens > *endpoint->context_window) continue;
-    co_return std::shared_ptr<const catalog::Endpoint>(catalog, endpoint);
+    if (endpoint == nullptr) continue;
+    std::string why;
+    if (!takes_batches(*endpoint, now)) {
+      why = "it takes no batches";
+    } else if (endpoint->facts.find("attestation") != nullptr) {
+      why = "a batch proves nothing";
+    } else if (endpoint->context_window && tokens > *endpoint->context_window) {
+      why = "the call is longer than its context window";
+    }
+    if (why.empty()) {
+      *placed = placed_text(places, passed_over);
+      co_return std::shared_ptr<const catalog::Endpoint>(catalog, endpoint);
+    }
+    passed_over.push_back(Rejection{ranked.endpoint, std::move(why), ""});
   }
   co_return none;
 }
@@ -159,9 +215,11 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
 Task<ModelResult> BatchRoad::call_slow(Context ctx, ModelCall call) {
   std::optional<BatchState> known = p_.batches->ask(call.idempotency_key);
   if (!known) {
-    std::shared_ptr<const catalog::Endpoint> endpoint = co_await endpoint_for(ctx, &call);
+    std::string placed;
+    std::shared_ptr<const catalog::Endpoint> endpoint = co_await endpoint_for(ctx, &call, &placed);
     if (endpoint != nullptr) {
       Result<BatchCall> made = p_.batches->prepare(*endpoint, call);
+      if (made) made->placed = std::move(placed);
       if (made) known = co_await p_.batches->add(ctx, std::move(*made));
     }
   }
@@ -179,6 +237,23 @@ Task<ModelResult> BatchRoad::call_slow(Context ctx, ModelCall call) {
 }
 
 }  // namespace
+
+Task<bool> rules_leave(Context ctx, Road* road, const catalog::CatalogHolder* catalog,
+                       std::string endpoint, std::string tenant, std::string data_class) {
+  auto data = contract::DataClass::parse(data_class);
+  std::shared_ptr<const catalog::Catalog> now = catalog->get();
+  const catalog::Endpoint* there = now->find(endpoint);
+  if (!data || there == nullptr) co_return false;
+  co_await road->ask_outside(ctx, tenant, *data);
+  SupposedCall call;
+  call.tenant = std::move(tenant);
+  call.data_class = std::move(*data);
+  call.ladder.push_back(there->model);
+  const Explanation places = road->explain(call);
+  co_return std::none_of(places.rejected.begin(), places.rejected.end(), [&](const Rejection& r) {
+    return r.endpoint == endpoint && !r.rule.empty();
+  });
+}
 
 std::unique_ptr<Road> make_batch_road(Road& inner, BatchRoadParts parts) {
   return std::make_unique<BatchRoad>(inner, parts);

@@ -22,6 +22,11 @@ namespace drover::road {
 
 class Batches;
 
+/// Whether no rule of now keeps the tenant's data of that class from the endpoint: for
+/// BatchesParts::allowed. Both outlive the task.
+Task<bool> rules_leave(Context ctx, Road* road, const catalog::CatalogHolder* catalog,
+                       std::string endpoint, std::string tenant, std::string data_class);
+
 struct BatchRoadParts {
   async::Loop* loop = nullptr;
   Random* random = nullptr;

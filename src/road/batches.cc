@@ -47,6 +47,7 @@ BatchState Batches::state_of(const Item& item) const {
   BatchState out;
   out.what = item.what;
   out.endpoint = item.call.endpoint;
+  out.placed = item.call.placed;
   if (item.run != nullptr) {
     out.batch = item.run->id;
     out.since = item.run->made;

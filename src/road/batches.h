@@ -52,6 +52,8 @@ struct BatchCall {
   std::string tenant, api_key, agent, session, tree;
   std::string endpoint;
   std::string data_class;
+  /// Why it goes there and not elsewhere, as batch_road.cc writes it down and reads it.
+  std::string placed;
   /// Encoded for that endpoint.
   std::string body;
   Ask most;
@@ -66,6 +68,7 @@ struct BatchState {
   What what = What::kFailed;
   std::string batch;  // the provider's id
   std::string endpoint;
+  std::string placed;  // as the call's
   WallTime since{};
   WallTime until{};                 // it has an outcome by then
   contract::ChatResponse response;  // kAnswered
@@ -84,6 +87,11 @@ struct BatchesParts {
   trace::Metrics* metrics = nullptr;  // may be null
   /// The batches of that endpoint's provider; null: it has none.
   std::function<providers::BatchClient*(const catalog::Endpoint&)> client;
+  /// Whether the rules of now leave that endpoint to the tenant's data of that class: asked before
+  /// requests are sent, some of which wait for minutes. Null: it is as it was.
+  std::function<async::Task<bool>(async::Context ctx, std::string endpoint, std::string tenant,
+                                  std::string data_class)>
+      allowed;
   /// The calls of that session have an outcome.
   std::function<void(const std::string& session, const std::string& tenant)> wake;
 };
@@ -134,6 +142,7 @@ class Batches {
   // Handing over.
   async::Task<Result<void>> send(async::Context ctx, RunPtr run);
   async::Task<Result<void>> hand_over(async::Context ctx, RunPtr run);
+  async::Task<Result<void>> check_rules(async::Context ctx, RunPtr run);
   async::Task<Result<void>> upload(async::Context ctx, RunPtr run, Target target);
   async::Task<Result<void>> find_file(async::Context ctx, RunPtr run, Target target);
   async::Task<Result<void>> reserve(async::Context ctx, RunPtr run);

@@ -36,7 +36,14 @@ BatchCall call_of(const Json& json) {
 
 Task<Result<void>> Batches::write(Context ctx, RunPtr run) {
   Json items = Json::array();
-  for (const ItemPtr& item : run->items) items.push(call_json(item->call));
+  // Calls of one batch were mostly placed alike.
+  Json placements = Json::array();
+  std::map<std::string_view, int64_t> known;
+  for (const ItemPtr& item : run->items) {
+    auto [it, added] = known.try_emplace(item->call.placed, known.size());
+    if (added) placements.push(item->call.placed);
+    items.push(call_json(item->call).set("placed", it->second));
+  }
   const bool open = run->state == Run::State::kOpen;
   const bool ended = run->state == Run::State::kEnded;
   Json json = Json::object();
@@ -45,7 +52,7 @@ Task<Result<void>> Batches::write(Context ctx, RunPtr run) {
   json.set("state", ended ? "ended" : open ? "open" : "sending");
   json.set("id", run->id).set("input_file", run->input_file);
   json.set("output_file", run->output_file).set("error_file", run->error_file);
-  json.set("items", std::move(items));
+  json.set("items", std::move(items)).set("placements", std::move(placements));
   std::string name = run->token;
   co_return co_await p_.documents->put(ctx, kBatchesCollection, std::move(name), std::move(json));
 }
@@ -68,9 +75,16 @@ Batches::RunPtr Batches::run_of(const Json& json, std::string token) {
   run->error_file = json.get_text("error_file");
   const Json* list = json.find("items");
   const Json::Array* items = list == nullptr ? nullptr : list->array_items();
+  const Json* told = json.find("placements");
+  const Json::Array* placements = told == nullptr ? nullptr : told->array_items();
   for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
     auto item = std::make_shared<Item>();
     item->call = call_of((*items)[i]);
+    const int64_t placed = (*items)[i].get_int("placed").value_or(-1);
+    if (placements != nullptr && placed >= 0 && placed < static_cast<int64_t>(placements->size())) {
+      const std::string* text = (*placements)[static_cast<size_t>(placed)].string();
+      if (text != nullptr) item->call.placed = *text;
+    }
     item->call.endpoint = run->endpoint;
     item->run = run.get();
     run->items.push_back(std::move(item));

@@ -75,6 +75,15 @@ Task<Result<void>> Batches::upload(Context ctx, RunPtr run, Target target) {
   co_return co_await write(ctx, run);
 }
 
+/// All calls of a run are one tenant's, of one class.
+Task<Result<void>> Batches::check_rules(Context ctx, RunPtr run) {
+  if (!p_.allowed) co_return Result<void>();
+  const BatchCall& call = run->items.front()->call;
+  const bool may = co_await p_.allowed(ctx, run->endpoint, call.tenant, call.data_class);
+  if (may) co_return Result<void>();
+  co_return fail(batch_lost("the rules keep its data from '" + run->endpoint + "' now"));
+}
+
 Task<Result<void>> Batches::hand_over(Context ctx, RunPtr run) {
   CO_TRY(Target target, target_of(*run));
   run->state = Run::State::kSending;
@@ -91,6 +100,7 @@ Task<Result<void>> Batches::hand_over(Context ctx, RunPtr run) {
       CO_TRY_VOID(co_await async::sleep_for(ctx, spread(pause, *p_.random)));
     }
     if (run->input_file.empty()) {
+      CO_TRY_VOID(co_await check_rules(ctx, run));
       Result<void> uploaded = co_await upload(ctx, run, target);
       if (!uploaded) {
         last = uploaded.error();

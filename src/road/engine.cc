@@ -140,19 +140,22 @@ Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
   const bool outside = parts_.external != nullptr && parts_.external->active();
   if (outside || placer_.decisions().slow()) {
     policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
+    ScratchAt scratch = flight->call.scratch.value_or(ScratchAt());
     Result<void> ahead;
-    if (!decided(ask)) ahead = co_await decide_ahead(flight->caller, std::move(ask));
+    if (!decided(ask, scratch)) {
+      ahead = co_await decide_ahead(flight->caller, std::move(ask), std::move(scratch));
+    }
     if (!ahead) co_return refuse(*flight, std::move(ahead).error());
   }
   co_await stages_.place.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = find_place(*flight)) co_return std::move(*refused);
   if (!sit(*flight)) {
-    Task<Result<void>> waiting = wait_for_seat(flight->caller, flight.get());
+    Task<Result<void>> waiting = find_seat(flight->caller, flight.get());
     Result<void> seated = co_await std::move(waiting);
     if (!seated) co_return refuse(*flight, std::move(seated).error());
   }
-  bool slow = flight->seat.path == ServiceClass::kSlow;
-  scope_.spawn(slow ? run_rounds(flight) : run(flight));
+  flight->in_rounds = flight->seat.path == ServiceClass::kSlow;
+  scope_.spawn(flight->in_rounds ? run_rounds(flight) : run(flight));
   // The worker keeps the deadline; here only the caller's leaving counts.
   Context watch = flight->caller.detached().with_cancel(flight->caller.cancel_state());
   while (!flight->result && !flight->sink_error && !watch.cancelled()) {

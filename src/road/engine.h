@@ -21,6 +21,10 @@
 
 namespace drover::road {
 
+/// The reason of an attempt that was not made because its endpoint has no place: nothing was sent,
+/// and nothing is wrong with it.
+inline constexpr const char* kNoPlaceFree = "no_place_free";
+
 /// What the prompt and its limit say.
 CallSize size_of(const ModelCall& call);
 
@@ -65,12 +69,14 @@ class Engine final : public Road {
   Result<void> admit(const ModelCall& call) const;
   /// Begins its span and admits it. Nothing: it may be placed.
   std::optional<ModelResult> begin(Flight& flight);
-  /// Whether decide_ahead() has anything to do for data of that class.
-  bool decided(const policy::Ask& ask);
+  /// Whether decide_ahead() has anything to do for data of that class, and for scratch data there.
+  bool decided(const policy::Ask& ask, const ScratchAt& scratch);
   /// Whether the authoriser outside has answered for endpoints, and for stores where data moves.
-  bool outside_knows(policy::Ask ask);
+  bool outside_knows(const policy::Ask& ask, const ScratchAt& scratch);
   /// Asks who is asked outside, and slow rules on another thread. An error only if ctx ends before.
-  Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask);
+  Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch);
+  /// The question about the flight's data, with all that its step needs.
+  policy::Ask ask_of(Flight& flight);
   /// Finds its places. Nothing: it may fly.
   std::optional<ModelResult> find_place(Flight& flight);
   Task<ModelResult> fly(std::shared_ptr<Flight> flight);
@@ -104,6 +110,20 @@ class Engine final : public Road {
   std::optional<Duration> pause_before_round(const Flight& flight);
   /// Rests, is placed again and waits for a seat.
   Task<Result<void>> next_round(Flight* flight, Duration pause);
+
+  // engine_again.cc
+  /// Whether it was placed by other facts or rules than those of now; cheap.
+  bool outdated(const Flight& flight) { return flight.decided != placer_.deciders(); }
+  /// Has decided by those of now what takes time.
+  Task<void> decide_again(Flight* flight);
+  /// Whether these leave the endpoint to it; the error is the rule. Cheap where nothing changed.
+  Result<void> may_still(Flight& flight, const catalog::Endpoint& endpoint);
+  /// Waits for a seat, and for another where the rules take that away meanwhile.
+  Task<Result<void>> find_seat(Context ctx, Flight* flight);
+  /// All that it had left are barred, and it may still be made elsewhere.
+  static bool wants_place(const Flight& flight);
+  /// Places it by the rules of now, once: the first of what was not tried yet, if there is one.
+  Task<NextTry> place_anew(Flight* flight, std::optional<Tries>* tries);
 
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.

@@ -176,11 +176,14 @@ Task<Result<void>> Engine::next_round(Flight* flight, Duration pause) {
   event.set("after", error_type(flight->failure));
   flight->span.event("drover.resubmitted", std::move(event));
   policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
-  if (!decided(ask)) CO_TRY_VOID(co_await decide_ahead(worker, std::move(ask)));
+  ScratchAt scratch = flight->call.scratch.value_or(ScratchAt());
+  if (!decided(ask, scratch)) {
+    CO_TRY_VOID(co_await decide_ahead(worker, std::move(ask), std::move(scratch)));
+  }
   Result<void> placed = place(*flight);
   flight->latency.placement += parts_.loop->mono() - now;
   if (!placed) co_return placed;
-  if (!sit(*flight)) CO_TRY_VOID(co_await wait_for_seat(worker, flight));
+  if (!sit(*flight)) CO_TRY_VOID(co_await find_seat(worker, flight));
   flight->resting = false;
   co_return Result<void>();
 }

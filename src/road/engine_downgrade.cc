@@ -80,10 +80,10 @@ Explanation Engine::explain(const SupposedCall& call) {
   size_t level = 0;
   PlaceQuestion question{ladder, ask, call.preference};
   if (call.downgrade != nullptr) {
-    if (const Standing* standing =
-            descents_.find(standing_key(call.tenant, call.agent, zone_of(ask.data)))) {
-      level = std::min(standing->descent.level(), call.downgrade->rungs.size());
-    }
+    const Standing* standing =
+        descents_.find(standing_key(call.tenant, call.agent, zone_of(ask.data)));
+    if (standing != nullptr) level = standing->descent.level();
+    level = std::min(call.level.value_or(level), call.downgrade->rungs.size());
     hardware = wish_on(*call.downgrade, level);
     std::vector<std::string> models = call.downgrade->at(level).models;
     if (!models.empty()) ladder = std::move(models);

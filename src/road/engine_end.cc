@@ -12,7 +12,7 @@ namespace {
 /// wrong.
 Error for_caller(Error error) {
   bool ours = error.code == Code::kUnauthenticated || error.code == Code::kPermissionDenied;
-  if (!ours) return error;
+  if (!ours || error.reason == "no_place") return error;
   Error out(Code::kUnavailable, "the endpoint's own credentials do not work: " + error.message,
             Retry::kAfter);
   out.reason = "upstream_auth";
@@ -102,7 +102,7 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   if (flight.call.scratch) {
     const ModelCall& call = flight.call;
     const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
-    out.scratch = placer_.scratch_place(ask, endpoint, call.scratch->store);
+    out.scratch = placer_.scratch_place(ask, endpoint, *call.scratch);
   }
   finish(flight);
 }
@@ -135,7 +135,8 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
   bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
-  if (flight.bound && places_failed) tell_bounds(flight, out.error);
+  const bool told = out.error.reason == "no_place";
+  if (flight.bound && places_failed && !told) tell_bounds(flight, out.error);
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;

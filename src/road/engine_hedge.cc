@@ -29,7 +29,9 @@ Task<void> Engine::race(Flight* flight, Trial* trial, Tries* tries, GateSink* ga
     async::Wake wake = co_await race.changed.wait(patience);
     if (wake != async::Wake::kWoken) break;
   }
-  bool waiting = !first.done && race.winner == nullptr && !flight->left && !parent.cancelled();
+  // Beside it only by the rules that it was placed by.
+  bool waiting = !first.done && race.winner == nullptr && !flight->left && !parent.cancelled() &&
+                 !outdated(*flight);
   const catalog::Endpoint* other = waiting ? tries->hedge(parts_.loop->mono()) : nullptr;
   providers::Provider* others = other ? parts_.providers->find(other->provider) : nullptr;
   Room* beside = others == nullptr

@@ -9,27 +9,27 @@ namespace drover::road {
 
 Task<void> Engine::ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {
   policy::Ask ask = placer_.ask(tenant, data_class);
-  auto decided = co_await decide_ahead(ctx, std::move(ask));
+  auto decided = co_await decide_ahead(ctx, std::move(ask), ScratchAt());
   (void)decided;  // whoever left asks nothing more
 }
 
-bool Engine::decided(const policy::Ask& ask) { return outside_knows(ask) && deciding_.ready(ask); }
+bool Engine::decided(const policy::Ask& ask, const ScratchAt& scratch) {
+  return outside_knows(ask, scratch) && deciding_.ready(ask);
+}
 
-bool Engine::outside_knows(policy::Ask ask) {
+bool Engine::outside_knows(const policy::Ask& ask, const ScratchAt& scratch) {
   if (parts_.external == nullptr) return true;
   if (!parts_.external->prepared(ask)) return false;
   if (!placer_.scratch().any()) return true;
-  ask.kind = policy::ThingKind::kStore;
-  return parts_.external->prepared(ask);
+  return parts_.external->prepared(placer_.scratch().about(ask, scratch));
 }
 
-Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask) {
+Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch) {
   if (parts_.external != nullptr && !parts_.external->prepared(ask)) {
     policy::Ask outside = ask;
     co_await parts_.external->prepare(ctx, std::move(outside), placer_.things());
   }
-  policy::Ask stores = ask;
-  stores.kind = policy::ThingKind::kStore;
+  policy::Ask stores = placer_.scratch().about(ask, scratch);
   if (parts_.external != nullptr && placer_.scratch().any() && !parts_.external->prepared(stores)) {
     co_await parts_.external->prepare(ctx, std::move(stores), placer_.scratch().things());
   }
@@ -60,11 +60,16 @@ Result<void> Engine::place(Flight& flight) {
   return place_as(flight, flight.seat.path);
 }
 
+policy::Ask Engine::ask_of(Flight& flight) {
+  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), flight.call.data_class);
+  ask.needs = flight.call.needs;
+  placer_.add_needs_of(flight.call.prompt, ask.needs);
+  return ask;
+}
+
 Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   const ModelCall& call = flight.call;
-  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
-  ask.needs = call.needs;
-  placer_.add_needs_of(flight.call.prompt, ask.needs);
+  const policy::Ask ask = ask_of(flight);
   PlaceQuestion question{call.ladder, ask, call.preference};
   question.session = call.session;
   question.path = path;
@@ -76,6 +81,8 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   Places places = placer_.place(question);
   flight.placement = std::move(places.placement);
   flight.last_resort = std::move(places.last_resort);
+  flight.decided = places.deciders;
+  flight.barred = false;
   if (call.reasons) describe_placement(flight.span, flight.placement);
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
   flight.bound = !ask.data.unrestricted();

@@ -14,9 +14,6 @@ bool waits_out(const Flight& flight, const Error& refusal) {
          *refusal.retry_after <= std::min<Duration>(kRateWaitMax, flight.caller.remaining());
 }
 
-/// Its endpoint has no place: nothing was sent, and nothing is wrong with it.
-constexpr const char* kNoPlace = "no_place_free";
-
 AttemptResult not_made(Error error) {
   providers::AttemptError out;
   out.error = std::move(error);
@@ -56,6 +53,8 @@ Task<Result<void>> Engine::wait_for_budget(Flight* flight, const catalog::Endpoi
       flight->latency.queue += pause;
     }
     if (waited && flight->left) waited = fail(Code::kCancelled, "the caller left");
+    if (waited && outdated(*flight)) co_await decide_again(flight);
+    if (waited) waited = may_still(*flight, *endpoint);
     held = waited ? reserve(*flight, *endpoint, *hold) : fail(std::move(waited).error());
   }
   if (!held) co_return fail(std::move(held).error());
@@ -68,12 +67,16 @@ void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries
   trial.provider = parts_.providers->find(endpoint.provider);
   trial.began = parts_.loop->mono();
   trial.number = tries.attempts();
+  if (Result<void> may = may_still(flight, endpoint); !may) {
+    trial.answer = not_made(std::move(may).error());
+    return;
+  }
   trial.seated = flight.seat.endpoint == &endpoint ||
                  admission_.move(flight.seat, *flight.placement.catalog, endpoint, trial.began);
   if (!trial.seated) {
     Error full(Code::kResourceExhausted, "'" + endpoint.id + "' has no place free",
                Retry::kOtherTarget);
-    full.reason = kNoPlace;
+    full.reason = kNoPlaceFree;
     trial.answer = not_made(std::move(full));
     return;
   }
@@ -87,16 +90,18 @@ void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries
 }
 
 Task<void> Engine::run(std::shared_ptr<Flight> flight) {
-  Tries tries(flight->placement, flight->last_resort, *parts_.random, retries_,
-              parts_.settings.attempts_max);
+  std::optional<Tries> tries;  // anew where it is placed anew
+  tries.emplace(flight->placement, flight->last_resort, *parts_.random, retries_,
+                parts_.settings.attempts_max);
   GateSink gate(*flight);
   flight->failure = Error();
   flight->failed_visible = false;
   flight->failed_at = {};
-  NextTry next = tries.first(parts_.loop->mono());
+  NextTry next = tries->first(parts_.loop->mono());
   while (next.endpoint != nullptr) {
+    if (outdated(*flight)) co_await decide_again(flight.get());
     Trial trial;
-    begin_trial(*flight, next, tries, trial);
+    begin_trial(*flight, next, *tries, trial);
     if (trial.waiting) {
       Result<void> waited = co_await std::move(*trial.waiting);
       trial.held = waited.has_value();
@@ -104,7 +109,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     }
     if (trial.held && trial.provider != nullptr) {
       if (hedge_after(*flight) > Duration::zero()) {
-        co_await race(flight.get(), &trial, &tries, &gate);
+        co_await race(flight.get(), &trial, &*tries, &gate);
       } else {
         if (flight->streamed) gate.begin_attempt(*trial.endpoint);
         providers::Sink* sink = flight->streamed ? &gate : nullptr;
@@ -113,11 +118,14 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
         trial.answer = co_await std::move(made);
       }
     }
-    next = after_trial(*flight, tries, trial);
+    next = after_trial(*flight, *tries, trial);
     if (trial.answered) {
       co_await stages_.conclude.enter(*parts_.loop);
       conclude(*flight, trial);
       co_return;
+    }
+    if (next.endpoint == nullptr && wants_place(*flight)) {
+      next = co_await place_anew(flight.get(), &tries);
     }
     if (next.endpoint != nullptr && next.pause > Duration::zero()) {
       MonoTime now = parts_.loop->mono();
@@ -127,11 +135,11 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
       if (!slept || flight->left || flight->caller.cancelled()) break;
     }
   }
-  if (tries.budget_spent()) {
+  if (tries->budget_spent()) {
     flight->failure.note("the retry budget is spent: too many calls fail here now");
   }
-  flight->tried_before += tries.attempts();
-  if (flight->seat.path == ServiceClass::kSlow) co_return;
+  flight->tried_before += tries->attempts();
+  if (flight->in_rounds) co_return;
   on_failed(*flight, std::move(flight->failure), flight->failed_visible, flight->failed_at);
 }
 

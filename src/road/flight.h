@@ -9,6 +9,7 @@
 #include "road/admission.h"
 #include "road/continuation.h"
 #include "road/descents.h"
+#include "road/placement.h"
 #include "road/road.h"
 #include "trace/span.h"
 
@@ -49,6 +50,10 @@ struct Flight {
   std::string_view failed_at;  // the provider's OpenTelemetry name
   LatencyParts latency;        // `other` is filled at the end
   Placement placement;
+  Deciders decided;                                   // by what it was placed
+  bool barred = false;                                // an endpoint of it may not be used any more
+  bool placed_anew = false;                           // once, for that
+  bool in_rounds = false;                             // run_rounds() says what came of it
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
   bool bound = false;  // not everybody may see its data, with the floors of its tenant

@@ -55,7 +55,7 @@ std::string question(const policy::Ask& ask, const std::vector<const policy::Thi
 
 std::string verb_key(const policy::VerbAsk& ask) {
   std::string out = "verb\1" + ask.tenant + '\1' + ask.key + '\1' + ask.name;
-  if (ask.session.empty()) return out;
+  if (!ask.about_data()) return out;
   return out + '\1' + ask.verb + '\1' + ask.session + '\1' + ask.data.text();
 }
 
@@ -68,6 +68,7 @@ std::string verb_question(const policy::VerbAsk& ask, const std::vector<std::str
   for (const std::string& scope : ask.scopes) scopes.push(scope);
   Json input = Json::object().set("tenant", ask.tenant).set("action", "manage");
   input.set("key", ask.key).set("name", ask.name).set("scopes", std::move(scopes));
+  if (ask.record) input.set("owner", ask.owner).set("memory", true);
   if (!ask.session.empty()) {
     input.set("owner", ask.owner).set("session", ask.session).set("agent", ask.agent);
   }
@@ -107,10 +108,11 @@ std::optional<policy::Denial> OpaAnswers::deny(const policy::Ask& ask,
 
 std::optional<policy::Denial> OpaAnswers::deny_verb(const policy::VerbAsk& ask) const {
   auto it = answers_.find(verb_key(ask));
-  if (it == answers_.end() && !ask.session.empty()) {
+  if (it == answers_.end() && ask.about_data()) {
     // Of work that is leased each session is not asked about: what the key may at all holds.
     policy::VerbAsk at_all = ask;
     at_all.session.clear();
+    at_all.record = false;
     it = answers_.find(verb_key(at_all));
   }
   if (it == answers_.end()) {

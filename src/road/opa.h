@@ -22,10 +22,10 @@
 // Verbs (approve, export, kill, …) are asked about in the same form: the action is "manage", the
 // things are verbs of kind "verb", and `key`, `name` and `scopes` say who asks. What a key may try
 // at all is asked once, about all verbs; of a session each time anew, with `owner`, `session`,
-// `agent` and its data.
+// `agent` and its data, and of a record of memory that is to be purged (`memory`: true).
 //
 // Without a URL nobody is asked. A reload may set, change and take it away while calls are in
-// flight; whoever was placed before goes on.
+// flight; what was sent before goes on, and who waits is judged anew (road/engine_again.cc).
 //
 // Owner: the process; stop() before it goes. Loop thread only. Limits: kDecisionsMax answers,
 // kOpaAnswerBytesMax.

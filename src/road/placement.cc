@@ -68,6 +68,8 @@ void Placer::refresh() {
       windows_.push_back(window);
     }
     content += e.id + '\n' + e.model + '\n' + e.facts.to_json().dump() + '\n';
+    // Rules see it too. The usual one says nothing, so that earlier prints stay what they were.
+    if (e.pool != catalog::Endpoint().pool) content += "pool " + e.pool + '\n';
   }
   std::sort(windows_.begin(), windows_.end());
   windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
@@ -339,7 +341,12 @@ Places Placer::place(const PlaceQuestion& question) {
   if (!cooling_.empty()) add_last_resort(out, question.reasons);
   placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
   placement.catalog = board_.catalog();
-  if (!question.ask.needs.empty()) placement.needs = question.ask.needs.text();
+  out.deciders = Deciders{decisions_.epoch(), policy_->generation()};
+  if (const policy::Needs& needs = question.ask.needs; !needs.empty()) {
+    placement.needs = needs.text();
+    placement.holds_images = needs.holds_images;
+    placement.input_tokens = needs.input_tokens;
+  }
   return out;
 }
 

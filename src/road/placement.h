@@ -32,8 +32,17 @@
 
 namespace drover::road {
 
+/// What decides where calls may run: facts, policy, and what is answered from outside. Where it is
+/// another than it was, a call that has waited meanwhile is judged again.
+struct Deciders {
+  uint64_t epoch = 0;
+  uint64_t generation = 0;
+  bool operator==(const Deciders&) const = default;
+};
+
 /// Where a call may run, in the order to try.
 struct Places {
+  Deciders deciders;
   Placement placement;
   /// Tried once all of the placement have failed. They stand among its rejected, with their
   /// reasons; its catalog keeps them alive.
@@ -92,11 +101,18 @@ class Placer {
   std::vector<const policy::Thing*> things();
   void set_preference(Preference preference, std::optional<Preference> low_risk, std::string here);
   void set_stores(std::vector<StoreSpec> stores);
-  /// Where scratch data of that class, which lies in `current`, belongs while the endpoint is used.
+  /// Where the scratch data of such a call belongs while the endpoint is used.
   ScratchPlace scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
-                             const std::string& current);
+                             const ScratchAt& at);
   ScratchPlaces& scratch() { return scratch_; }
   Epochs epochs();
+  /// Those of now. Cheap where nothing has changed.
+  Deciders deciders() {
+    refresh();
+    return Deciders{decisions_.epoch(), policy_->generation()};
+  }
+  /// Why an endpoint of an earlier catalog may not be used any more; nullopt: it may.
+  std::optional<Rejection> barred(const policy::Ask& ask, const catalog::Endpoint& was);
   const Board& board() const { return board_; }
 
  private:

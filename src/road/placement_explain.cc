@@ -40,6 +40,19 @@ std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
                    lacks->rule};
 }
 
+std::optional<Rejection> Placer::barred(const policy::Ask& ask, const catalog::Endpoint& was) {
+  refresh();
+  const catalog::Endpoint* now = board_.catalog()->find(was.id);
+  // What is said of another machine by the same name says nothing of this one.
+  const bool same = now != nullptr && now->provider == was.provider && now->model == was.model &&
+                    now->upstream_model == was.upstream_model && now->base_url == was.base_url &&
+                    now->region == was.region && now->deployment == was.deployment;
+  if (!same) return Rejection{was.id, "it is configured so no more", ""};
+  const std::vector<std::string> ladder = {was.model};
+  const PlaceQuestion question{ladder, ask};
+  return removed(question, decisions_.get(ask), board_.catalog()->index_of(now));
+}
+
 void Placer::add_removed(const policy::Bits& serving, const policy::Decision& decision,
                          const PlaceQuestion& question, Placement& out) const {
   for (size_t i = 0; i < board_.size(); ++i) {
@@ -117,7 +130,7 @@ Explanation Placer::explain(const PlaceQuestion& question) {
       ranked.preferred = question.hardware != nullptr && first_.test(i);
       ranked.parts = parts_at(question, i, cached_share(question, i));
       if (question.scratch != nullptr && scratch_.any()) {
-        ranked.scratch = scratch_.place(i, question.ask, question.scratch->store);
+        ranked.scratch = scratch_.place(i, question.ask, *question.scratch);
       }
       ranked.score = Board::weigh(ranked.parts, weights);
       out.ranked.push_back(std::move(ranked));
@@ -131,15 +144,15 @@ Explanation Placer::explain(const PlaceQuestion& question) {
 }
 
 ScratchPlace Placer::scratch_place(const policy::Ask& ask, const catalog::Endpoint& endpoint,
-                                   const std::string& current) {
+                                   const ScratchAt& at) {
   refresh();
   ScratchPlace out;
-  out.store = current;
+  out.store = at.store;
   if (!scratch_.any()) return out;
   // A reload may have taken the endpoint away during the call.
   const catalog::Endpoint* now = board_.catalog()->find(endpoint.id);
   if (now == nullptr) return out;
-  return scratch_.place(board_.catalog()->index_of(now), ask, current);
+  return scratch_.place(board_.catalog()->index_of(now), ask, at);
 }
 
 Error Placer::refusal(const PlaceQuestion& question) {

@@ -88,6 +88,8 @@ struct StoreSpec {
 struct ScratchAt {
   std::string store;
   uint64_t bytes = 0;
+  /// Of its records together: it goes only where these may be too, whatever the session's is.
+  contract::DataClass data_class = contract::DataClass();
 };
 
 /// Where it belongs while the session uses an endpoint (road/scratch_places.h).
@@ -123,6 +125,9 @@ struct Placement {
   int64_t removed = 0;
   /// What the step needed, the request's own needs among it; for people.
   std::string needs;
+  // Of that what the request showed: without it nobody can make the same again.
+  bool holds_images = false;
+  int64_t input_tokens = 0;
   Epochs epochs;
 };
 
@@ -176,6 +181,8 @@ struct SupposedCall {
   std::string agent = {};
   std::shared_ptr<const DowngradeLadder> downgrade = nullptr;
   std::optional<ScratchAt> scratch = std::nullopt;
+  /// That rung instead.
+  std::optional<size_t> level = std::nullopt;
 };
 
 struct AttemptRecord {

@@ -45,15 +45,6 @@ std::string place_of(const catalog::Endpoint& endpoint) {
   return out;
 }
 
-/// The same of stores; what a step needs is of its endpoint.
-policy::Ask about_stores(const policy::Ask& ask) {
-  policy::Ask out;
-  out.kind = policy::ThingKind::kStore;
-  out.tenant = ask.tenant;
-  out.data = ask.data;
-  return out;
-}
-
 }  // namespace
 
 ScratchPlaces::Candidate ScratchPlaces::candidate(const catalog::Endpoint& endpoint,
@@ -122,8 +113,15 @@ std::vector<const policy::Thing*> ScratchPlaces::things() const {
   return out;
 }
 
-const policy::Decision& ScratchPlaces::allowed(const policy::Ask& ask) {
-  return decisions_.get(about_stores(ask));
+/// What a step needs is of its endpoint.
+policy::Ask ScratchPlaces::about(const policy::Ask& ask, const ScratchAt& at) const {
+  policy::Ask out;
+  out.kind = policy::ThingKind::kStore;
+  out.tenant = ask.tenant;
+  out.data = ask.data;
+  if (at.data_class.unrestricted()) return out;
+  out.data = decisions_.policy().effective(out.tenant, contract::join(out.data, at.data_class));
+  return out;
 }
 
 size_t ScratchPlaces::index_of(std::string_view store) const {
@@ -163,18 +161,18 @@ std::string ScratchPlaces::near_text(const Candidate& candidate) {
   return "";
 }
 
-ScratchPlace ScratchPlaces::place(size_t endpoint, const policy::Ask& ask,
-                                  std::string_view current) {
+ScratchPlace ScratchPlaces::place(size_t endpoint, const policy::Ask& ask, const ScratchAt& at) {
   ScratchPlace out;
-  const policy::Decision& decision = allowed(ask);
+  const policy::Ask asked = about(ask, at);
+  const policy::Decision& decision = decisions_.get(asked);
   const Group& group = groups_[group_of_[endpoint]];
-  const Candidate* taken = best(group, decision.allowed, index_of(current));
+  const Candidate* taken = best(group, decision.allowed, index_of(at.store));
   const std::string& id = ids_[endpoint];
   if (taken == nullptr) {
     out.why = "no store may hold this data";
     if (!group.stores.empty()) {
       const uint32_t nearest = group.stores.front().store;
-      if (auto denial = decisions_.why(about_stores(ask), nearest)) {
+      if (auto denial = decisions_.why(asked, nearest)) {
         out.why += ": " + stores_[nearest].name + " -> " + denial->rule + ": " + denial->why;
       }
     }
@@ -189,7 +187,7 @@ ScratchPlace ScratchPlaces::place(size_t endpoint, const policy::Ask& ask,
   if (nearest.near == Near::kDomain) {
     out.why =
         "in the fault domain of " + id + ", " + group.domain + ", no store may hold this data";
-    if (auto denial = decisions_.why(about_stores(ask), nearest.store)) {
+    if (auto denial = decisions_.why(asked, nearest.store)) {
       out.why +=
           " (" + stores_[nearest.store].name + " -> " + denial->rule + ": " + denial->why + ")";
     }
@@ -235,7 +233,7 @@ ScratchPlaces::Cost ScratchPlaces::cost_between(size_t from, size_t to, uint64_t
 bool ScratchPlaces::look(const policy::Ask& ask, const ScratchAt& at) {
   const size_t from = index_of(at.store);
   if (!any() || at.bytes == 0 || from == stores_.size()) return false;
-  const policy::Decision& decision = allowed(ask);
+  const policy::Decision& decision = decisions_.get(about(ask, at));
   std::vector<Cost> to_store(stores_.size());
   for (size_t s = 0; s < stores_.size(); ++s) to_store[s] = cost_between(from, s, at.bytes);
   bool something = false;

@@ -32,8 +32,10 @@ class ScratchPlaces {
   /// The stores as rules see them. Valid until load().
   std::vector<const policy::Thing*> things() const;
 
-  /// Where data that lies in `current` belongs while the endpoint of that index is used.
-  ScratchPlace place(size_t endpoint, const policy::Ask& ask, std::string_view current);
+  /// What is asked about the stores for such a call: its class, and that of the records.
+  policy::Ask about(const policy::Ask& ask, const ScratchAt& at) const;
+  /// Where the data belongs while the endpoint of that index is used.
+  ScratchPlace place(size_t endpoint, const policy::Ask& ask, const ScratchAt& at);
 
   struct Cost {
     double usd = 0;
@@ -66,7 +68,6 @@ class ScratchPlaces {
   };
   static Candidate candidate(const catalog::Endpoint& endpoint, const StoreSpec& store);
   static std::string near_text(const Candidate& candidate);
-  const policy::Decision& allowed(const policy::Ask& ask);
   /// nullptr: none may hold it.
   const Candidate* best(const Group& group, const policy::Bits& allowed, size_t current) const;
   /// stores_.size(): there is none of that name.

@@ -36,7 +36,9 @@ class ScratchPlacesTest : public RoadFixture {
   ScratchPlace place(const std::string& endpoint, const std::string& data = "",
                      const std::string& current = kOwnStore) {
     policy::Ask ask = placer().ask("ten_1", *contract::DataClass::parse(data));
-    return placer().scratch_place(ask, *catalog_.get()->find(endpoint), current);
+    ScratchAt at{current};
+    at.data_class = *contract::DataClass::parse(records_);
+    return placer().scratch_place(ask, *catalog_.get()->find(endpoint), at);
   }
   Explanation explain(Preference preference, const std::string& at, uint64_t bytes) {
     policy::Ask ask = placer().ask("ten_1", {});
@@ -59,6 +61,7 @@ class ScratchPlacesTest : public RoadFixture {
   PlacerParts parts_of_;
   std::unique_ptr<Placer> placer_;
   ScratchIds ladder_ = {"m"};
+  std::string records_;  // the class of what is there
 };
 
 TEST_F(ScratchPlacesTest, TheNearestStoreTheReasonSaid) {
@@ -109,6 +112,27 @@ TEST_F(ScratchPlacesTest, AStoreThatMayNotHoldTheDataDoesNotExistForIt) {
   spec.floor = *contract::DataClass::parse("residency=de");
   policy_.replace(*policy::Policy::make(std::move(spec)));
   EXPECT_EQ(place("a", "", "fra").store, "fra");
+}
+
+TEST_F(ScratchPlacesTest, ItsRecordsHaveAWordWhateverTheSessionIs) {
+  endpoint("a", R"({"fault_domain":"iad-1","region":"iad","zone":"us"})");
+  store("iad", R"({"fault_domain":"iad-1","region":"iad","zone":"us"})");
+  store("fra", R"({"fault_domain":"fra-1","region":"fra","zone":"de"})");
+  records_ = "residency=de";
+  ScratchPlace bound = place("a", "", "fra");
+  EXPECT_EQ(bound.store, "fra");
+  EXPECT_NE(bound.why.find("iad -> residency: the data may be in de; its zone is us"),
+            std::string::npos)
+      << bound.why;
+  // Both together: one clause each.
+  records_ = "residency=us";
+  EXPECT_EQ(place("a", "residency=de", "fra").store, "");
+  // Where it would go counts in the scores, too.
+  policy::Ask ask = placer().ask("ten_1", {});
+  ScratchAt at{"fra", 1 << 30};
+  EXPECT_EQ(placer().scratch().about(ask, at).data.text(), "");
+  at.data_class = *contract::DataClass::parse("residency=de");
+  EXPECT_EQ(placer().scratch().about(ask, at).data.text(), "residency=de");
 }
 
 TEST_F(ScratchPlacesTest, OneStoreAloneIsNoChoice) {

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/limits/session.h"
+#include "contract/data_class.h"
 #include "session/actor.h"
 #include "session/builtins.h"
 #include "session/work_queue.h"
@@ -177,13 +178,24 @@ std::optional<Result<void>> Actor::workers_may_see() {
     }
     return std::nullopt;
   }
-  return guard.check(policy::ThingKind::kTool, state_.agent.planner.name(), state_.tenant,
-                     state_.data_class);
+  const std::string name = state_.agent.planner.name();
+  Result<void> seen = guard.check(policy::ThingKind::kTool, name, state_.tenant, state_.data_class);
+  const std::string brings = guard.brings(name);
+  if (!seen || brings.empty()) return seen;
+  // Their results would be journalled.
+  return guard.check(policy::ThingKind::kStore, road::kOwnStore, state_.tenant,
+                     contract::join_texts(state_.data_class, brings));
 }
 
 Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
   co_await services_.effects->guard().prepare(
       ctx, policy::ThingKind::kTool, state_.agent.planner.name(), state_.tenant, data_class);
+  const std::string brings = services_.effects->guard().brings(state_.agent.planner.name());
+  if (!brings.empty()) {
+    std::string both = contract::join_texts(data_class, brings);
+    co_await services_.effects->guard().prepare(ctx, policy::ThingKind::kStore, road::kOwnStore,
+                                                state_.tenant, std::move(both));
+  }
   asking_about_workers_ = false;
   if (ctx.cancelled()) co_return;
   workers_asked_for_ = std::move(data_class);

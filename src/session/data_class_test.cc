@@ -20,6 +20,7 @@ struct Classed : World {
   }
   void thing(const std::string& name, const std::string& facts, const std::string& brings) {
     road::ThingSpec spec;
+    if (name == road::kOwnStore) spec.kind = policy::ThingKind::kStore;
     auto read = catalog::Facts::from_json(*Json::parse(facts), "test", "");
     EXPECT_TRUE(read);
     spec.facts = *read;
@@ -58,6 +59,7 @@ TEST(DataClasses, ACallHasTheClassOfItsAgentAndOfWhatWasSaid) {
 TEST(DataClasses, AToolsResultBringsItsOwn) {
   Classed w;
   w.thing("fake", R"({"zone":"de","cleared_for":"restricted"})", "sensitivity=confidential");
+  w.thing(road::kOwnStore, R"({"zone":"de","cleared_for":"restricted"})", "");
   SessionId id = w.create(kWard, "hello");
   w.loop.run_for(1s);
   ASSERT_EQ(w.road.classes.size(), 2u);
@@ -114,6 +116,61 @@ TEST(DataClasses, AToolOutsideTheZoneIsNotCalledAndTheModelIsToldWhy) {
   }
 }
 
+TEST(DataClasses, AToolWhoseResultsTheJournalMayNotHoldIsNotCalled) {
+  Classed w;
+  w.thing(road::kOwnStore, R"({"zone":"de"})", "");
+  w.thing("fake", R"({"zone":"us"})", "residency=us");
+  SessionId id = w.create(kAgent, "hello");
+  w.loop.run_for(10s);
+  EXPECT_TRUE(w.tools.calls.empty());
+  Json result = w.payload(id, kind::kToolResult);
+  EXPECT_EQ(result.get_bool("is_error"), true);
+  EXPECT_NE(result.get_text("content").find(
+                "store 'this server' may not see this data (residency=us): residency: "),
+            std::string::npos)
+      << result.dump();
+  EXPECT_EQ(w.state(id).data_class, "") << "nothing was learnt";
+}
+
+TEST(DataClasses, NorIsAChildBegunOrASessionMovedOrImportedThatItMayNotHold) {
+  Classed w;
+  constexpr const char* kAbroad =
+      R"({"name":"worker","instructions":"work","models":["m"],"data":"residency=us"})";
+  w.agents.known["worker"] = *AgentSpec::from_json(*Json::parse(kAbroad));
+  SessionId abroad = w.create(kAbroad, "hello");
+  w.loop.run_for(5s);
+  const std::vector<contract::Event> exported = w.events(abroad);
+
+  Classed here;
+  here.agents.known = w.agents.known;
+  here.thing(road::kOwnStore, R"({"zone":"de"})", "");
+  auto imported = here.loop.run_task(here.manager->import(here.ctx, here.who, exported));
+  ASSERT_FALSE(imported);
+  EXPECT_EQ(imported.error().reason, "no_place") << imported.error().message;
+
+  here.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages.back().role == Role::kUser) {
+      return call_tool("drover_spawn", R"({"tasks":[{"agent":"worker","message":"one"}]})");
+    }
+    return say("done");
+  };
+  SessionId lead = here.create(
+      R"({"name":"lead","instructions":"lead","models":["m"],"builtins":["spawn"]})", "go");
+  here.loop.run_for(60s);
+  Json ended = here.payload(lead, kind::kChildEnded);
+  EXPECT_EQ(ended.get_string("reason"), "failed");
+  EXPECT_NE(ended.get_text("result").find("may not see this data (residency=us)"),
+            std::string::npos)
+      << ended.dump();
+
+  AgentSpec next = *AgentSpec::from_json(*Json::parse(
+      R"({"name":"lead","instructions":"lead","models":["m"],"data":"residency=us"})"));
+  auto moved = here.loop.run_task(here.manager->move(here.ctx, here.who, lead, next, ""));
+  ASSERT_FALSE(moved);
+  EXPECT_EQ(moved.error().reason, "no_place") << moved.error().message;
+  EXPECT_EQ(here.state(lead).data_class, "");
+}
+
 TEST(DataClasses, AToolOfAnUnclassifiedSessionNeedsNoFacts) {
   Classed w;
   w.create(kAgent, "hello");
@@ -123,6 +180,7 @@ TEST(DataClasses, AToolOfAnUnclassifiedSessionNeedsNoFacts) {
 
 TEST(DataClasses, ChildrenInheritAndWhatTheyLearntComesBack) {
   Classed w;
+  w.thing(road::kOwnStore, R"({"zone":"de"})", "");
   w.agents.known["worker"] = *AgentSpec::from_json(*Json::parse(
       R"({"name":"worker","instructions":"work","models":["m"],"data":"retention=none"})"));
   w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {

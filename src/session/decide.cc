@@ -270,7 +270,8 @@ void decide_step(const State& state, Drafts& out) {
   }
   Json payload = Json::object();
   payload.set("step", state.steps + 1);
-  if (state.plan_due) {
+  // What a plan asked for comes before the next question, whatever was said meanwhile.
+  if (state.plan_due && !state.model_due) {
     payload.set("planner", state.agent.planner.name());
     out.push_back(system_draft(kind::kPlanRequested, std::move(payload), 0, 1));
     return;

@@ -44,6 +44,12 @@ Json placement_json(const road::Placement& placement, const std::string& data_cl
   if (placement.removed > 0) out.set("removed", placement.removed);
   if (!data_class.empty()) out.set("data_class", data_class);
   if (!placement.needs.empty()) out.set("needs", placement.needs);
+  if (placement.holds_images || placement.input_tokens > 0) {
+    Json shown = Json::object();
+    if (placement.holds_images) shown.set("images", true);
+    if (placement.input_tokens > 0) shown.set("input_tokens", placement.input_tokens);
+    out.set("request", std::move(shown));
+  }
   if (!placement.epochs.catalog.empty()) {
     Json epochs = Json::object();
     epochs.set("catalog", placement.epochs.catalog).set("policy", placement.epochs.policy);

@@ -2,6 +2,7 @@
 
 #include "contract/data_class.h"
 #include "memory/memory.h"
+#include "session/own_store.h"
 #include "session/scratch_hop.h"
 
 namespace drover::session {
@@ -96,14 +97,18 @@ Result<void> readable(const road::Explanation& places, const std::vector<std::st
 }
 
 /// A record comes to the session only if something can still be done with both together: the store
-/// may hold it, and one of the session's models may see it. A session that read what it may not
-/// use would end there.
+/// may hold it, and the journal, and one of the session's models may see it. A session that read
+/// what it may not use would end there.
 Task<Result<void>> may_read(Context ctx, Services services, const ToolTask* task,
                             std::string data_class) {
   std::string both = contract::join_texts(task->data_class, data_class);
   if (both == task->data_class) co_return Result<void>();
-  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kStore, store_of(services, *task),
-                               task, both));
+  const std::string store = store_of(services, *task);
+  CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kStore, store, task, both));
+  // What is read is journalled, wherever the record lies.
+  if (store != road::kOwnStore) {
+    CO_TRY_VOID(co_await own_store_holds(ctx, services, task->tenant, both));
+  }
   if (task->models.empty()) co_return Result<void>();
   CO_TRY(contract::DataClass data, contract::DataClass::parse(both));
   co_await services.road->ask_outside(ctx, task->tenant.str(), data);
@@ -155,6 +160,11 @@ Task<Result<Done>> use_tool(Context ctx, Services services, const ToolTask* task
   CO_TRY_VOID(co_await may_see(ctx, services, policy::ThingKind::kTool, invocation.server, task,
                                task->data_class));
   std::string brings = services.effects->guard().brings(invocation.server);
+  if (!brings.empty()) {
+    // Its result would be journalled.
+    std::string both = contract::join_texts(task->data_class, brings);
+    CO_TRY_VOID(co_await own_store_holds(ctx, services, task->tenant, std::move(both)));
+  }
   invocation.tool = task->call.name;
   invocation.arguments = task->call.arguments;
   invocation.meta = call_meta(*task);

@@ -213,8 +213,9 @@ bool busy(const State& state) {
     // What is under way is finished; nothing new is begun.
     if (state.model_call && !state.model_call->failed) return true;
   } else {
-    if (state.model_call ? !state.model_call->failed : state.model_due) return true;
-    if (state.plan ? !state.plan->failed : state.plan_due) return true;
+    // While one of them is given up the other is not begun.
+    if (state.model_call ? !state.model_call->failed : state.model_due && !state.plan) return true;
+    if (state.plan ? !state.plan->failed : state.plan_due && !state.model_call) return true;
     if (!state.planned.empty() && !state.plan_held_up()) return true;
   }
   for (const PendingToolCall& call : state.tool_calls) {

@@ -1,6 +1,7 @@
 #include "session/manager.h"
 
 #include "contract/validate.h"
+#include "session/own_store.h"
 #include "session/plan.h"
 
 namespace drover::session {
@@ -157,22 +158,26 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
   }
 }
 
+Task<Result<void>> SessionManager::may_do(Context ctx, Principal who, const store::SessionRow* row,
+                                          Action action) {
+  identity::Subject subject;
+  subject.owner = row->tenant;
+  subject.session = row->id.str();
+  subject.agent = row->agent;
+  // Only rules look at the class: without some, nothing more is read.
+  if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
+    CO_TRY(subject.data_class, co_await class_of(ctx, *row));
+  }
+  if (who.gate == nullptr || !who.gate->asks_outside()) {
+    co_return identity::authorise(who, action, subject);
+  }
+  co_return co_await identity::authorise_asking(ctx, std::move(who), action, std::move(subject));
+}
+
 Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principal who, SessionId id,
                                                            Action action) {
   CO_TRY(auto row, co_await services_.journal->find(ctx, id));
-  identity::Subject subject;
-  subject.owner = row.tenant;
-  subject.session = id.str();
-  subject.agent = row.agent;
-  // Only rules look at the class: without some, nothing more is read.
-  if (who.gate != nullptr && who.gate->has_rules() && !identity::verb_of(action).empty()) {
-    CO_TRY(subject.data_class, co_await class_of(ctx, row));
-  }
-  if (who.gate != nullptr && who.gate->asks_outside()) {
-    CO_TRY_VOID(co_await identity::authorise_asking(ctx, who, action, subject));
-  } else {
-    CO_TRY_VOID(identity::authorise(who, action, subject));
-  }
+  CO_TRY_VOID(co_await may_do(ctx, std::move(who), &row, action));
   const bool reads = action == Action::kReadSession || action == Action::kExport;
   if (store::purged(row) && !reads && action != Action::kPurge && action != Action::kKill) {
     co_return fail(purged_error(id));
@@ -261,10 +266,10 @@ Task<Result<store::SessionRow>> SessionManager::find_to_export(Context ctx, Prin
   co_return co_await authorised(ctx, who, id, Action::kExport);
 }
 
-Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id) {
+Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id, uint64_t last) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
   (void)row;
-  co_return co_await load_state(ctx, services_.journal, id);
+  co_return co_await load_state(ctx, services_.journal, id, last);
 }
 
 Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, Principal who,
@@ -324,6 +329,7 @@ Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
   if (state.tenant != who.tenant) {
     co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
   }
+  CO_TRY_VOID(co_await own_store_holds(ctx, services_, state.tenant, state.data_class));
   store::SessionRow row;
   row.id = id;
   row.tenant = state.tenant;

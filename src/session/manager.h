@@ -197,7 +197,9 @@ class SessionManager final : private Children {
     return it == actors_.end() ? nullptr : &it->second->state().standing;
   }
   /// The folded state, for showing.
-  Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id);
+  /// As of that event, or of the newest.
+  Task<Result<State>> state(Context ctx, identity::Principal who, SessionId id,
+                            uint64_t last = UINT64_MAX);
   Task<Result<std::vector<contract::Event>>> events(Context ctx, identity::Principal who,
                                                     SessionId id, uint64_t from, size_t max);
   /// What is readable of a journal, held against its hash chain, and where it has gaps; to its end
@@ -250,7 +252,9 @@ class SessionManager final : private Children {
   std::shared_ptr<Notifier> notifier(const SessionId& id);
   Task<Result<store::SessionRow>> authorised(Context ctx, identity::Principal who, SessionId id,
                                              identity::Action action);
-
+  /// The same of a row at hand, purged or not.
+  Task<Result<void>> may_do(Context ctx, identity::Principal who, const store::SessionRow* row,
+                            identity::Action action);
   Task<Result<std::string>> class_of(Context ctx, store::SessionRow row);
 
   // manager_work.cc
@@ -269,6 +273,9 @@ class SessionManager final : private Children {
   Task<Result<void>> kill_found(Context ctx, Killing* killing);
   Task<Result<std::vector<store::SessionRow>>> open_below(Context ctx, Killing* killing,
                                                           SessionId root);
+  /// Takes out of them those that the rules keep from being killed, each with its own class.
+  Task<Result<void>> leave_refused(Context ctx, Killing* killing,
+                                   std::vector<store::SessionRow>* rows);
   Task<Result<void>> stop_all(Context ctx, Killing* killing, std::vector<store::SessionRow> rows);
   Task<void> report_kill(Context ctx, Killing* killing, store::SessionRow row,
                          Result<uint64_t> outcome);
@@ -287,6 +294,7 @@ class SessionManager final : private Children {
   Task<void> purge_in_turn(Context ctx);
 
   // manager_tree.cc
+  Task<Result<uint64_t>> begin_child(Context ctx, SessionId child, TenantId tenant, Command start);
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
                           Command start);
   Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant,

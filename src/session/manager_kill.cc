@@ -48,6 +48,12 @@ Killed killed(const store::SessionRow& row) {
   return out;
 }
 
+Action action_of(const KillTarget& target) {
+  const bool one_tree =
+      target.kind == KillTarget::Kind::kSession || target.kind == KillTarget::Kind::kTree;
+  return one_tree ? Action::kKill : Action::kKillMany;
+}
+
 /// Not by itself.
 bool was_stopped(const store::SessionRow& row) {
   return row.end_reason == "cancelled" || row.end_reason == "killed";
@@ -57,6 +63,7 @@ bool was_stopped(const store::SessionRow& row) {
 
 struct SessionManager::Killing {
   KillTarget target;
+  Principal who;
   TenantId tenant;
   contract::Actor by;
   std::string explanation;
@@ -72,15 +79,13 @@ struct SessionManager::Killing {
 /// The top of the tree that is meant, or of that of the session; none for an agent or a tenant.
 Task<Result<SessionId>> SessionManager::top_of_kill(Context ctx, Principal who, KillTarget target) {
   SessionId top;
-  const bool one_tree =
-      target.kind == KillTarget::Kind::kSession || target.kind == KillTarget::Kind::kTree;
-  if (one_tree) {
+  if (action_of(target) == Action::kKill) {
     CO_TRY(SessionId id, SessionId::parse(target.what));
     CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kKill));
     top = row.root.empty() ? id : row.root;
     if (target.kind == KillTarget::Kind::kSession) co_return top;
   }
-  CO_TRY_VOID(identity::authorise(who, one_tree ? Action::kKill : Action::kKillMany, who.tenant));
+  CO_TRY_VOID(identity::authorise(who, action_of(target), who.tenant));
   co_return top;
 }
 
@@ -93,6 +98,7 @@ Task<Result<KillReport>> SessionManager::kill(Context ctx, Principal who, KillTa
   killing.begun = services_.loop->wall();
   killing.by = actor_of(who, "user");
   killing.explanation = std::move(explanation);
+  killing.who = std::move(who);
   if (killing.target.kind == KillTarget::Kind::kSession) {
     killing.family.insert(SessionId(killing.target.what));
   } else if (killing.target.kind == KillTarget::Kind::kTree) {
@@ -173,8 +179,26 @@ Task<Result<Rows>> SessionManager::open_below(Context ctx, Killing* killing, Ses
   co_return out;
 }
 
+Task<Result<void>> SessionManager::leave_refused(Context ctx, Killing* killing, Rows* rows) {
+  if (killing->who.gate == nullptr || !killing->who.gate->has_rules()) co_return Result<void>();
+  Rows rest;
+  for (store::SessionRow& row : *rows) {
+    Result<void> may = co_await may_do(ctx, killing->who, &row, action_of(killing->target));
+    CO_TRY_VOID(ctx.check());
+    if (may) {
+      rest.push_back(std::move(row));
+    } else {
+      killing->tried.insert(row.id);
+      killing->report.failed.emplace_back(row.id, std::move(may).error());
+    }
+  }
+  *rows = std::move(rest);
+  co_return Result<void>();
+}
+
 Task<Result<void>> SessionManager::stop_all(Context ctx, Killing* killing, Rows rows) {
   std::erase_if(rows, [&](const auto& row) { return killing->tried.contains(row.id); });
+  CO_TRY_VOID(co_await leave_refused(ctx, killing, &rows));
   sort_by_depth(rows);
   for (size_t at = 0; at < rows.size(); at += kVictimSlice) {
     const size_t end = std::min(rows.size(), at + kVictimSlice);

@@ -4,7 +4,9 @@
 
 #include "base/limits/session.h"
 #include "base/log.h"
+#include "contract/data_class.h"
 #include "session/manager.h"
+#include "session/own_store.h"
 
 namespace drover::session {
 namespace {
@@ -149,6 +151,11 @@ Task<Result<uint64_t>> SessionManager::move(Context ctx, Principal who, SessionI
   if (to.name != row.agent) {
     co_return fail(Code::kInvalidArgument, "session " + id.str() + " runs agent '" + row.agent +
                                                "', not '" + to.name + "'");
+  }
+  if (!to.data_class.empty()) {
+    CO_TRY(std::string data, co_await class_of(ctx, row));
+    data = contract::join_texts(data, to.data_class);
+    CO_TRY_VOID(co_await own_store_holds(ctx, services_, row.tenant, std::move(data)));
   }
   Command c;
   c.kind = Command::Kind::kMove;

@@ -1,7 +1,9 @@
 // Parents and children.
 
 #include "base/log.h"
+#include "contract/data_class.h"
 #include "session/manager.h"
+#include "session/own_store.h"
 
 namespace drover::session {
 namespace {
@@ -102,6 +104,17 @@ void SessionManager::ended(Ending ending) {
 
 // --- Tasks ---
 
+/// A child's agent may state a class of its own, beside what its parent's data is.
+Task<Result<uint64_t>> SessionManager::begin_child(Context ctx, SessionId child, TenantId tenant,
+                                                   Command start) {
+  CO_TRY(AgentSpec spec, AgentSpec::from_json(*start.payload.find("agent")));
+  if (!spec.data_class.empty()) {
+    std::string data = contract::join_texts(start.data_class, spec.data_class);
+    CO_TRY_VOID(co_await own_store_holds(ctx, services_, tenant, std::move(data)));
+  }
+  co_return co_await persist(ctx, child, tenant, std::move(start));
+}
+
 Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId child,
                                         TenantId tenant, Command start) {
   // After a restart most children exist: the journal is asked before it is written.
@@ -113,7 +126,7 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
   }
   if (!row && row.error().code == Code::kNotFound) {
     beginning_.insert(child);
-    auto made = co_await persist(ctx, child, tenant, std::move(start));
+    auto made = co_await begin_child(ctx, child, tenant, std::move(start));
     beginning_.erase(child);
     if (ctx.cancelled()) co_return;
     if (made || made.error().code == Code::kAlreadyExists) {

@@ -97,6 +97,8 @@ class MemoryBorder : public RoadSessions {
     road::ThingSpec& own = things_[road::kOwnStore];
     own.kind = policy::ThingKind::kStore;
     own.facts = facts("de", "restricted");
+    own.facts.overlay(
+        *catalog::Facts::from_json(*Json::parse(R"({"tenancy":"dedicated"})"), "test", ""));
     effects_->guard().set_things(things_);
   }
   static catalog::Facts facts(const std::string& zone, const std::string& cleared_for) {

@@ -1,5 +1,6 @@
 #include "session/plan.h"
 
+#include "session/batch.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -65,6 +66,58 @@ TEST(Plan, AModelCallBesideToolCallsIsMadeBehindThem) {
   EXPECT_EQ(w.road.requests[0].messages.back().role, Role::kTool) << "and knows what the tool said";
   EXPECT_EQ(w.state(id).result, "from m");
   EXPECT_EQ(w.planner.questions.size(), 2u);
+}
+
+TEST(Plan, AModelCallIsMadeThoughAMessageCameWithThePlan) {
+  SeededRandom random(1);
+  async::SimLoop loop;
+  State state;
+  state.id = SessionId::make(loop.wall(), random);
+  Batch batch(state, loop, random);
+  Json started = Json::object().set("agent", *Json::parse(kPlanned)).set("tenant", "ten_a");
+  ASSERT_TRUE(batch.add(system_draft(kind::kSessionStarted, std::move(started))));
+  auto said = [](std::string text) {
+    Json message = contract::to_json(Message::of_text(Role::kUser, std::move(text)));
+    return system_draft(kind::kObservation, Json::object().set("message", std::move(message)));
+  };
+  ASSERT_TRUE(batch.add(said("go")));
+  Json question = Json::object().set("step", int64_t{1}).set("planner", "http");
+  auto asked = batch.add(system_draft(kind::kPlanRequested, std::move(question), 0, 1));
+  ASSERT_TRUE(asked);
+  Json plan = effects(R"([{"kind":"model_call"}])");
+  ASSERT_TRUE(batch.add(system_draft(kind::kPlan, std::move(plan), *asked, 1)));
+  ASSERT_TRUE(batch.add(said("and this")));
+  std::vector<Draft> next = decide(state);
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_EQ(next[0].kind, kind::kModelCall);
+  EXPECT_TRUE(state.plan_due) << "and then the planner hears of it";
+}
+
+TEST(Plan, AModelCallThatIsGivenUpTwiceWaitsForAPersonEachTime) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> {
+    return fail(Code::kInvalidArgument, "the model refuses such requests");
+  };
+  w.planner.answer = [](const Json& q) -> Result<Json> {
+    if (*q.get_int("step") > 1) return effects(R"([{"kind":"end"}])");
+    return effects(R"([{"kind":"model_call"}])");
+  };
+  SessionId id = w.create(kPlanned, "go");
+  for (int tries = 1; tries <= 2; ++tries) {
+    w.loop.run_for(30s);
+    State s = w.state(id);
+    EXPECT_EQ(s.status, Status::kWaiting) << tries;
+    EXPECT_EQ(s.reason, "model") << tries;
+    EXPECT_EQ(w.road.calls, tries);
+    if (tries == 2) {
+      w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("well"); };
+    }
+    ASSERT_TRUE(w.loop.run_task(
+        w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "again"))));
+  }
+  w.loop.run_for(30s);
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+  EXPECT_EQ(w.state(id).result, "well");
 }
 
 TEST(Plan, AStepStatesWhatItNeedsBesideItsAgent) {

@@ -42,7 +42,10 @@ Task<std::optional<road::ScratchAt>> scratch_before(Context ctx, Services servic
   out.store = scratch_store_name(task->scratch_store);
   co_await settle_scratch(ctx, services, task->session, out.store);
   auto size = co_await services.scratch->size(ctx, std::move(*owner), out.store);
-  if (size) out.bytes = size->bytes;
+  out.data_class.names = {"unreadable"};  // it may go nowhere
+  if (!size) co_return out;
+  out.bytes = size->bytes;
+  if (auto data = contract::DataClass::parse(size->data_class)) out.data_class = std::move(*data);
   co_return out;
 }
 
@@ -63,7 +66,9 @@ Task<Json> scratch_after(Context ctx, Services services, const ModelTask* task,
   span.set("drover.scratch.reason", place.why);
   const MonoTime began = services.loop->mono();
   Context below = span.context();
-  auto moved = co_await services.scratch->move(below, std::move(*owner), before.store, place.store);
+  std::string asked = contract::join_texts(task->data_class, before.data_class.text());
+  auto moved = co_await services.scratch->move(below, std::move(*owner), before.store, place.store,
+                                               std::move(asked));
   const Duration took = services.loop->mono() - began;
   if (!moved) {
     span.fail(moved.error());

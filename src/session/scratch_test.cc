@@ -182,6 +182,49 @@ TEST_F(ScratchSessions, AStoreOutsideTheZoneNeverSeesIt) {
   EXPECT_EQ(east_.disk().syncs(), 0u) << "not a byte of it";
 }
 
+TEST_F(ScratchSessions, ARecordThatMayNotGoThereKeepsTheRestWithIt) {
+  down("east.test");
+  answers("west.test", asks_for("memory_write", kNote));
+  answers("west.test", road::chat_body("noted"));
+  SessionId id = begin();
+  EXPECT_EQ(where(id), "own: east: west:k");
+  // From outside: stricter than anything the session itself knows of.
+  auto write = [&](const std::string& key, const std::string& data_class) {
+    memory::Scope scope;
+    scope.tenant = TenantId("ten_1");
+    scope.name_space = "pad:" + id.str();
+    memory::Entry entry;
+    entry.key = key;
+    entry.text = "CANARY";
+    entry.data_class = data_class;
+    return loop_.run_task(memory_->write(Context(loop_), scope, std::move(entry)));
+  };
+  ASSERT_TRUE(write("l", "residency=de"));
+  health_.succeeded(endpoints_[0]);
+  imposter("east.test").only(road::answer(200, road::chat_body("yes")));
+  say(id);
+  Json said = scratch(id).back();
+  EXPECT_EQ(said.get_string("store"), "west") << said.dump();
+  EXPECT_NE(said.get_text("reason").find("east -> residency"), std::string::npos) << said.dump();
+  EXPECT_EQ(where(id), "own: east: west:kl");
+  EXPECT_EQ(east_.disk().syncs(), 0u) << "not a byte of it";
+  // One that is written while the call is under way comes after the question.
+  memory::Scope scope;
+  scope.tenant = TenantId("ten_1");
+  scope.name_space = "pad:" + id.str();
+  ASSERT_TRUE(loop_.run_task(memory_->remove(Context(loop_), scope, "l")));
+  road::ImposterScript slow;
+  slow.then(road::answer(200, road::chat_body("yes")).parts[0].bytes, 5s);
+  imposter("east.test").only(std::move(slow));
+  say(id, 2s);
+  ASSERT_TRUE(write("m", "residency=de"));
+  loop_.run_for(20s);
+  said = scratch(id).back();
+  EXPECT_EQ(said.get_string("store"), "west") << said.dump();
+  EXPECT_NE(said.get_text("error").find("written meanwhile"), std::string::npos) << said.dump();
+  EXPECT_EQ(where(id), "own: east: west:km");
+}
+
 TEST_F(ScratchSessions, ACommitThatFailsAfterTheCopyLosesNothingAndLeavesOneThatCounts) {
   answers("east.test", asks_for("memory_write", kNote));
   answers("east.test", road::chat_body("noted"));
@@ -207,7 +250,7 @@ TEST_F(ScratchSessions, AProcessThatDiedBetweenCopyAndCommitIsTidiedUpAtTheNextS
   owner.session = id;
   owner.tenant = TenantId("ten_1");
   owner.name_space = "pad:" + id.str();
-  ASSERT_TRUE(loop_.run_task(scratch_->move(Context(loop_), owner, "east", "west")));
+  ASSERT_TRUE(loop_.run_task(scratch_->move(Context(loop_), owner, "east", "west", "")));
   EXPECT_EQ(where(id), "own: east:k west:k");
   start();
   EXPECT_EQ(where(id), "own: east:k west:") << "the journal knows of no move";

@@ -302,7 +302,7 @@ TEST(Session, AResultThatComesWithTheCancelIsTooLate) {
 TEST(Session, AStartThatComesAgainIsToldThatTheSessionExistsThoughItHasEnded) {
   World w;
   TreePools trees(&w.store.journal());
-  WorkQueue work(&w.loop, [](const WorkKey&) {});
+  WorkQueue work(&w.loop, 1, [](const WorkKey&, const TenantId&) {});
   Services services = w.services();
   services.trees = &trees;
   services.work = &work;

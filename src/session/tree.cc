@@ -163,22 +163,24 @@ Error purged_error(const SessionId& id) {
       .with_reason("purged");
 }
 
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id) {
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id, uint64_t last) {
   State state;
   CO_TRY(auto kept, co_await journal->load_snapshot(ctx, id));
-  if (kept) {
+  if (kept && kept->sequence <= last) {
     // Derived data: what does not read or fit is passed over, the journal has it all.
     auto read = read_snapshot(*kept);
     if (read) state = std::move(*read);
   }
   state.id = id;
-  for (;;) {
-    CO_TRY(auto events, co_await journal->read(ctx, id, state.last_sequence + 1, kLoadSlice));
+  while (state.last_sequence < last) {
+    const uint64_t left = last - state.last_sequence;
+    const size_t slice = left < kLoadSlice ? static_cast<size_t>(left) : kLoadSlice;
+    CO_TRY(auto events, co_await journal->read(ctx, id, state.last_sequence + 1, slice));
     const bool gone = !events.empty() && events.front().kind == contract::kind::kPurge &&
                       events.front().sequence != state.last_sequence + 1;
     if (gone) co_return fail(purged_error(id));
     for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
-    if (events.size() < kLoadSlice) break;
+    if (events.size() < slice) break;
   }
   co_return state;
 }

@@ -90,9 +90,11 @@ class TreePools {
   async::Semaphore loading_{1};
 };
 
-/// Reads a session's journal (from its snapshot, if there is one) and folds it. Of a purged one
+/// Reads a session's journal (from its snapshot, if there is one) and folds it, as of event `last`
+/// or of the newest. Of a purged one
 /// nothing can be folded: kFailedPrecondition, reason "purged".
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id);
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id,
+                               uint64_t last = UINT64_MAX);
 Error purged_error(const SessionId& id);
 
 }  // namespace drover::session

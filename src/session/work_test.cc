@@ -440,9 +440,12 @@ TEST(Work, AResultStatesTheClassOfWhatItSays) {
   Workers w;
   road::ThingSpec queue;
   queue.facts = *catalog::Facts::from_json(
-      *Json::parse(R"({"cleared_for":"internal","trains_on_data":false})"), "test", "");
+      *Json::parse(R"({"cleared_for":"internal","trains_on_data":false,"retention":"none"})"),
+      "test", "");
+  road::ThingSpec own = queue;
+  own.kind = policy::ThingKind::kStore;
   queue.data_class = "usage=no-training";
-  w.effects.guard().set_things({{"queue:work", queue}});
+  w.effects.guard().set_things({{"queue:work", queue}, {road::kOwnStore, own}});
   SessionId id = w.begin(step_plan(1));
   auto first = w.lease();
   ASSERT_EQ(first.size(), 1u);
@@ -628,13 +631,18 @@ constexpr std::string_view kQueuedInEurope =
     R"({"name":"q","planner":{"queue":"work"},"data":"residency=eu"})";
 
 struct PlacedWorkers : Workers {
-  void queue_in(const std::string& zone, const std::string& brings = "") {
-    road::ThingSpec spec;
-    spec.facts = *catalog::Facts::from_json(
-        *Json::parse(R"({"cleared_for":"internal","zone":")" + zone + "\"}"), "test", "");
-    spec.data_class = brings;
+  static catalog::Facts facts(const std::string& json) {
+    return *catalog::Facts::from_json(*Json::parse(json), "test", "");
+  }
+  void queue_in(const std::string& zone, const std::string& brings = "",
+                const std::string& here = R"({"zone":"de","cleared_for":"internal"})") {
     std::map<std::string, road::ThingSpec> things;
-    things["queue:work"] = std::move(spec);
+    road::ThingSpec& queue = things["queue:work"];
+    queue.facts = facts(R"({"cleared_for":"internal","zone":")" + zone + "\"}");
+    queue.data_class = brings;
+    road::ThingSpec& own = things[road::kOwnStore];
+    own.kind = policy::ThingKind::kStore;
+    own.facts = facts(here);
     effects.guard().set_things(std::move(things));
   }
 };
@@ -688,6 +696,16 @@ TEST(Work, APlanBesideAResultBringsWhatItsQueueBrings) {
   w.loop.run_for(1s);
   ASSERT_FALSE(w.finish(items[0].item.key, Json::object().set("plan", end_plan())));
   EXPECT_EQ(w.last(late, kind::kPlan).data_class, "sensitivity=internal");
+}
+
+TEST(Work, IsNotOfferedWhereTheJournalMayNotHoldItsResults) {
+  PlacedWorkers w;
+  w.queue_in("fr", "sensitivity=internal", R"({"zone":"de"})");
+  SessionId id = w.create(kQueuedInEurope, "please");
+  EXPECT_TRUE(w.lease(1s).empty());
+  EXPECT_NE(w.last(id, kind::kPlan).payload.find("store 'this server' may not see this data"),
+            std::string::npos)
+      << w.last(id, kind::kPlan).payload;
 }
 
 /// Keeps the work of one agent from a worker.

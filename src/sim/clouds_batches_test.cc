@@ -106,6 +106,43 @@ TEST_F(CloudsBatches, WhatABatchDoesNotAnswerGoesTheOrdinaryWay) {
   expect_books_agree();
 }
 
+TEST_F(CloudsBatches, ItsPlacementIsToldWithItsAnswerThoughTheProcessWasKilled) {
+  rules(R"({"takes_ms": 60000})");
+  auto asked = [&] {
+    road::ModelCall call = call_of("ses_1", "hello");
+    call.ladder.push_back("other");
+    return loop_.run_task(p_->road->call_model(Context(loop_), std::move(call), nullptr));
+  };
+  EXPECT_TRUE(is_parked(asked()));
+  kill();
+  loop_.run_for(5min);
+  road::ModelResult r = asked();
+  ASSERT_TRUE(r) << r.error().error.to_string();
+  EXPECT_EQ(r->answer.response.service_tier, "batch");
+  EXPECT_FALSE(r->placement.epochs.catalog.empty());
+  EXPECT_EQ(r->placement.epochs.policy, "builtin");
+  ASSERT_EQ(r->placement.rejected.size(), 1u);
+  EXPECT_EQ(r->placement.rejected[0].endpoint, "other");
+  EXPECT_EQ(r->placement.rejected[0].reason, "no endpoint serves this model");
+}
+
+TEST_F(CloudsBatches, WhatTheRulesForbidMeanwhileIsNotHandedOver) {
+  std::optional<road::ModelResult> out;
+  async::Scope scope{Context(loop_)};
+  scope.spawn(ask_into(p_->road.get(), scope.context(), call_of("ses_1", "hello"), &out));
+  loop_.run_for(2s);
+  policy::PolicySpec spec;
+  spec.floor = *contract::DataClass::parse("residency=de");
+  policy_.replace(*policy::Policy::make(std::move(spec)));
+  loop_.run_task(scope.join());
+  ASSERT_TRUE(out.has_value());
+  ASSERT_FALSE(*out);
+  EXPECT_EQ(out->error().error.reason, "no_place") << out->error().error.to_string();
+  EXPECT_EQ(batches_at_cloud(), 0);
+  EXPECT_EQ(at_cloud("files"), 0);
+  EXPECT_EQ(p_->accounts->open(), 0u);
+}
+
 TEST_F(CloudsBatches, WhatMayNotLieThereIsAnsweredAtOnce) {
   EXPECT_TRUE(ask("ses_short", Context(loop_).with_timeout(1h))) << "no time for it";
   auto with_class = [&](std::string_view text) {

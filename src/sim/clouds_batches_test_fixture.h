@@ -91,6 +91,11 @@ class CloudsBatches : public CloudsTest {
     batches.client = [this](const catalog::Endpoint& e) {
       return table_->find(e.provider)->batches();
     };
+    batches.allowed = [this](Context ctx, std::string endpoint, std::string tenant,
+                             std::string data_class) {
+      return road::rules_leave(ctx, p_->plain.get(), &catalog_, std::move(endpoint),
+                               std::move(tenant), std::move(data_class));
+    };
     batches.wake = [this](const std::string& session, const std::string&) { ++woken_[session]; };
     p_->batches = std::make_unique<road::Batches>(Context(loop_), std::move(batches));
     ASSERT_TRUE(loop_.run_task(p_->batches->load(Context(loop_))));
@@ -100,6 +105,7 @@ class CloudsBatches : public CloudsTest {
     ASSERT_TRUE(loop_.run_task(p_->batches->start(Context(loop_))));
     road::RoadParts parts = road_parts();
     parts.accounts = p_->accounts.get();
+    parts.policy = &policy_;
     road::BatchRoadParts more;
     more.loop = &loop_;
     more.random = &random_;
@@ -211,6 +217,7 @@ class CloudsBatches : public CloudsTest {
   store::SimDisk disk_{random_};
   store::MemoryStore store_{random_};
   async::InlineExecutor executor_;
+  policy::PolicyHolder policy_;
   std::vector<road::Budget> budgets_;
   std::map<std::string, int> woken_;
   int asked_ = 0;

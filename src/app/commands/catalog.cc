@@ -161,8 +161,16 @@ int show(const Arguments& a) {
 constexpr std::array<const char*, 7> kOfModels = {"zone",      "prompt_cache",   "cleared_for",
                                                   "retention", "trains_on_data", "human_review",
                                                   "tenancy"};
-constexpr std::array<const char*, 5> kOfOthers = {"zone", "cleared_for", "purposes",
-                                                  "trains_on_data", "human_review"};
+constexpr std::array<const char*, 7> kOfTools = {
+    "zone", "cleared_for", "purposes", "retention", "trains_on_data", "human_review", "tenancy"};
+constexpr std::array<const char*, 6> kOfStores = {"zone",           "cleared_for",  "purposes",
+                                                  "trains_on_data", "human_review", "tenancy"};
+
+std::span<const char* const> needed_of(policy::ThingKind kind) {
+  if (kind == policy::ThingKind::kModel) return kOfModels;
+  if (kind == policy::ThingKind::kTool) return kOfTools;
+  return kOfStores;
+}
 
 void tell_missing(const std::string& id, std::span<const char* const> names,
                   const catalog::Facts& facts) {
@@ -221,8 +229,7 @@ int check_catalog(const Arguments& a) {
   }
   for (const Placed& one : known->placed) {
     if (!a.has("missing") || a.has("FILE")) break;
-    const bool model = one.kind == policy::ThingKind::kModel;
-    tell_missing(one.id, model ? std::span<const char* const>(kOfModels) : kOfOthers, one.facts);
+    tell_missing(one.id, needed_of(one.kind), one.facts);
   }
   std::printf("%zu places, %zu faults\n", places->all().size(), faults);
   return faults == 0 ? kExitOk : kExitFailed;

@@ -161,3 +161,37 @@ def border():
     assert server.stop() == 0
     for place in places.values():
         place.shutdown()
+
+
+def scratch():
+    """scratch data that lies abroad takes no record that is bound to another zone"""
+    place = Place()
+    path = write("scratch.yaml", f"""listen: 127.0.0.1:0
+here: {{zone: de}}
+stores:
+  - {{name: abroad, data: {os.path.join(WORK, "scratch-abroad")}, facts: {{zone: us, fault_domain: us-1}}}}
+endpoints:
+  - {{id: far, provider: openai-compatible, model: m, upstream_model: up, credentials: env:ANY_KEY,
+     base_url: 'http://127.0.0.1:{place.server_port}/v1', facts: {{zone: us, fault_domain: us-1}}}}
+agents:
+  - {{name: drifter, instructions: be kind, models: [m], memory: {{namespace: 'pad:{{session}}'}}}}
+""")
+    server = Serve("scratch", path, os.path.join(WORK, "scratch"), {"ANY_KEY": "sk-any"})
+
+    def put(key, data_class):
+        path = f"/v1/memory/pad:{made['id']}/{key}"
+        body = {"text": "CANARY-scratch", **data_class}
+        return until(lambda: (said := server.call("PUT", path, body, server.key))[0] != 503 and said,
+                     "the end of a move")
+
+    made = server.json("POST", "/v1/sessions", {"agent": "drifter"}, server.key, 201)
+    at = f"/v1/sessions/{made['id']}"
+    assert put("open", {})[0] == 200
+    server.json("POST", at + "/messages", {"role": "user", "content": "go"}, server.key, 202)
+    placed = until(lambda: server.json("GET", at + "/placement", key=server.key).get("last"), "a step")
+    assert placed["scratch"]["store"] == "abroad", placed
+    status, _, said = put("bound", {"data_class": "residency=de"})
+    assert status == 403 and "store 'abroad'" in said and "residency" in said, (status, said)
+    assert put("open", {})[0] == 200
+    assert server.stop() == 0
+    place.shutdown()

@@ -5,7 +5,7 @@ import sys
 import threading
 
 import opa
-from border import border
+from border import border, scratch
 from places import placed, places, profiles
 from proof import proof
 from server import WORK, Serve, run, run_all, until, write
@@ -195,7 +195,7 @@ def purges():
     assert on_disk(folder, word.encode()) == [], on_disk(folder, word.encode())
 
 
-TESTS = [memories, profiles, places, placed, opa.external, border, purges, proof, opa.reloads]
+TESTS = [memories, profiles, places, placed, opa.external, border, scratch, purges, proof, opa.reloads]
 TESTS += [refused_at_the_start, rules_on_calls, rules_on_verbs] if CEDAR else [without_the_engine]
 skipped = []
 if opa.PROGRAM:
