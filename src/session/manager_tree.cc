@@ -157,11 +157,11 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
 }
 
 Task<Result<uint64_t>> SessionManager::cancel_child(Context ctx, SessionId child, TenantId tenant,
-                                                    std::string why) {
+                                                    std::string why, bool killed) {
   Command c;
   c.kind = Command::Kind::kCancel;
   c.actor = system_actor();
-  c.payload.set("reason", "cancelled").set("explanation", std::move(why));
+  c.payload.set("reason", killed ? "killed" : "cancelled").set("explanation", std::move(why));
   co_return co_await persist(ctx, child, tenant, std::move(c));
 }
 
@@ -176,7 +176,8 @@ Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId 
     row = co_await services_.journal->find(ctx, parent);
   }
   if (!row || row->status != "ended") co_return;
-  auto cancelled = co_await cancel_child(ctx, child, tenant, "its parent has ended");
+  const bool killed = row->end_reason == "killed";
+  auto cancelled = co_await cancel_child(ctx, child, tenant, "its parent has ended", killed);
   (void)cancelled;  // it may have ended by itself
 }
 
@@ -206,7 +207,7 @@ Task<Result<void>> SessionManager::report_end(Context ctx, Ending ending) {
   co_return Result<void>();
 }
 
-Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent) {
+Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent, bool killed) {
   store::SessionFilter filter;
   filter.parent = parent;
   filter.open = true;
@@ -214,7 +215,8 @@ Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
-      auto cancelled = co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended");
+      auto cancelled =
+          co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended", killed);
       (void)cancelled;  // it may have ended by itself
       CO_TRY_VOID(ctx.check());
     }
@@ -228,7 +230,9 @@ Task<void> SessionManager::finish_end(Context ctx, Ending ending) {
   // A store that does not answer is asked again; a restart takes it up too.
   for (;;) {
     Result<void> done;
-    if ((row.pending & store::kCancelChildren) != 0) done = co_await cancel_children(ctx, row.id);
+    if ((row.pending & store::kCancelChildren) != 0) {
+      done = co_await cancel_children(ctx, row.id, row.end_reason == "killed");
+    }
     if (done && (row.pending & store::kReportToParent) != 0) {
       done = co_await report_end(ctx, ending);
     }

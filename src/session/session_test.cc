@@ -302,7 +302,7 @@ TEST(Session, AResultThatComesWithTheCancelIsTooLate) {
 TEST(Session, AStartThatComesAgainIsToldThatTheSessionExistsThoughItHasEnded) {
   World w;
   TreePools trees(&w.store.journal());
-  WorkQueue work(&w.loop, 1, [](const WorkKey&, const TenantId&) {});
+  WorkQueue work(&w.loop, 1, nullptr, nullptr);
   Services services = w.services();
   services.trees = &trees;
   services.work = &work;
