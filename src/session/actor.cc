@@ -111,6 +111,7 @@ Task<Result<void>> Actor::load(Context ctx) {
   known_.clear();
   cancelled_.clear();
   retry_ = no_place_ = retry_scheduled_ = ending_ = orphan_ = false;
+  parent_killed_ = false;
   armed_.reset();
   auto loaded = co_await load_state(ctx, services_.journal, id);
   if (loaded) {
@@ -150,6 +151,7 @@ Task<Result<void>> Actor::look_for_parent(Context ctx) {
   auto parent = co_await services_.journal->find(ctx, state_.parent);
   if (!parent && parent.error().code != Code::kNotFound) co_return fail(std::move(parent).error());
   orphan_ = parent && parent->status == "ended";
+  parent_killed_ = orphan_ && parent->end_reason == "killed";
   co_return Result<void>();
 }
 
@@ -288,7 +290,8 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   Result<void> status;
   bool late_attempts = false;
   if (orphan_ && state_.status != Status::kEnded) {
-    Json why = Json::object().set("reason", "cancelled").set("explanation", "its parent has ended");
+    Json why = Json::object().set("reason", parent_killed_ ? "killed" : "cancelled");
+    why.set("explanation", "its parent has ended");
     auto ended = cancel(std::move(why), system_draft("", Json()).actor, batch);
     if (!ended) status = fail(std::move(ended).error());
   } else if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {

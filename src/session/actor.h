@@ -288,10 +288,11 @@ class Actor {
   bool looked_ahead_ = false;
   bool idle_ = false;  // waits for something to arrive
   bool asleep_ = false;
-  bool ending_ = false;    // the end was written: its consequences follow
-  bool orphan_ = false;    // nobody needs it any more
-  bool retry_ = false;     // the last model call or plan failed and may be tried again
-  bool no_place_ = false;  // the queues were full: what they did not take is offered again
+  bool ending_ = false;         // the end was written: its consequences follow
+  bool orphan_ = false;         // nobody needs it any more
+  bool parent_killed_ = false;  // and how it ends
+  bool retry_ = false;          // the last model call or plan failed and may be tried again
+  bool no_place_ = false;       // the queues were full: what they did not take is offered again
   bool retry_scheduled_ = false;
   int failures_ = 0;
   Duration reload_pause_{};  // before the next fresh start; longer with each commit that fails

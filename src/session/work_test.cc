@@ -484,44 +484,6 @@ TEST(Work, GivenBackWorkIsOfferedAgainButNotForEver) {
             "Error: given up after 20 attempts; the last was given back: cannot");
 }
 
-TEST(Work, WhyWorkWasGivenBackStandsInTheNewAttempt) {
-  Workers w;
-  road::ThingSpec queue;
-  queue.facts = *catalog::Facts::from_json(*Json::parse(R"({"cleared_for":"internal"})"), "t", "");
-  queue.data_class = "sensitivity=internal";
-  w.effects.guard().set_things({{"queue:work", queue}});
-  SessionId id = w.begin(step_plan(1));
-  auto give_back = [&w](std::string why, Duration after = 0s) {
-    auto items = w.lease(1s, 60s);
-    ASSERT_EQ(items.size(), 1u);
-    w.loop.run_for(after);
-    Json error = Json::object().set("message", std::move(why));
-    ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("error", std::move(error))));
-    w.loop.run_for(100ms);
-  };
-  give_back("closed until nine");
-  EXPECT_EQ(w.payload(id, kind::kToolCall).get_string("given_back"), "closed until nine");
-  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 2u);
-  EXPECT_EQ(w.state(id).data_class, "sensitivity=internal");
-  std::string euros;
-  for (size_t i = 0; i < limits::kGiveBackBytesMax; ++i) euros += "€";
-  give_back(euros, 10s);  // by then it sleeps
-  const std::string kept = w.payload(id, kind::kToolCall).get_text("given_back");
-  EXPECT_EQ(kept, euros.substr(0, kept.size()));
-  EXPECT_LE(kept.size(), limits::kGiveBackBytesMax);
-  EXPECT_EQ(kept.size() % 3, 0u) << "whole characters";
-  // One that is lost otherwise says nothing of those before.
-  ASSERT_EQ(w.lease(1s, 1s).size(), 1u);
-  w.loop.run_for(3s);
-  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 4u);
-  EXPECT_EQ(w.payload(id, kind::kToolCall).find("given_back"), nullptr);
-  auto item = w.lease(1s);
-  ASSERT_EQ(item.size(), 1u);
-  ASSERT_TRUE(w.finish(item[0].item.key, Json::object().set("content", "done")));
-  give_back("no idea");
-  EXPECT_EQ(w.payload(id, kind::kPlanRequested).get_string("given_back"), "no idea");
-}
-
 TEST(Work, AnErrorThatIsNoneGivesNothingBack) {
   Workers w;
   SessionId id = w.begin(step_plan(1));
@@ -646,6 +608,41 @@ struct PlacedWorkers : Workers {
     effects.guard().set_things(std::move(things));
   }
 };
+
+TEST(Work, WhyWorkWasGivenBackStandsInTheNewAttempt) {
+  PlacedWorkers w;
+  w.queue_in("de", "sensitivity=internal");
+  SessionId id = w.begin(step_plan(1));
+  auto give_back = [&w](std::string why, Duration after = 0s) {
+    auto items = w.lease(1s, 60s);
+    ASSERT_EQ(items.size(), 1u);
+    w.loop.run_for(after);
+    Json error = Json::object().set("message", std::move(why));
+    ASSERT_TRUE(w.finish(items[0].item.key, Json::object().set("error", std::move(error))));
+    w.loop.run_for(100ms);
+  };
+  give_back("closed until nine");
+  EXPECT_EQ(w.payload(id, kind::kToolCall).get_string("given_back"), "closed until nine");
+  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 2u);
+  EXPECT_EQ(w.state(id).data_class, "sensitivity=internal");
+  std::string euros;
+  for (size_t i = 0; i < limits::kGiveBackBytesMax; ++i) euros += "€";
+  give_back(euros, 10s);  // by then it sleeps
+  const std::string kept = w.payload(id, kind::kToolCall).get_text("given_back");
+  EXPECT_EQ(kept, euros.substr(0, kept.size()));
+  EXPECT_LE(kept.size(), limits::kGiveBackBytesMax);
+  EXPECT_EQ(kept.size() % 3, 0u) << "whole characters";
+  // One that is lost otherwise says nothing of those before.
+  ASSERT_EQ(w.lease(1s, 1s).size(), 1u);
+  w.loop.run_for(3s);
+  EXPECT_EQ(w.last(id, kind::kToolCall).attempt, 4u);
+  EXPECT_EQ(w.payload(id, kind::kToolCall).find("given_back"), nullptr);
+  auto item = w.lease(1s);
+  ASSERT_EQ(item.size(), 1u);
+  ASSERT_TRUE(w.finish(item[0].item.key, Json::object().set("content", "done")));
+  give_back("no idea");
+  EXPECT_EQ(w.payload(id, kind::kPlanRequested).get_string("given_back"), "no idea");
+}
 
 TEST(Work, WorkersAreJudgedByTheFactsOfTheirQueue) {
   PlacedWorkers w;
