@@ -264,8 +264,8 @@ class SessionManager final : private Children {
   WorkQueue::MayHave may_have(const identity::Principal& who);
   /// What the queue does not keep of an item.
   Task<Result<void>> complete(Context ctx, WorkItem* item);
-  Task<Result<std::optional<Leased>>> lease_next(Context ctx, identity::Principal who,
-                                                 SessionId session, Duration lease_time);
+  Task<std::optional<Leased>> lease_next(Context ctx, identity::Principal who, SessionId session,
+                                         Duration lease_time);
 
   // manager_kill.cc
   struct Killing;

@@ -165,7 +165,7 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   }
   CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c), std::move(meanwhile)));
   if (!result.next || told) co_return out;
-  CO_TRY(out.next, co_await lease_next(ctx, who, session, result.lease_time));
+  out.next = co_await lease_next(ctx, who, session, result.lease_time);
   co_return out;
 }
 
@@ -192,17 +192,20 @@ Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Princip
          co_await command(ctx, out.id, who.tenant, std::move(start), std::move(meanwhile)));
   DROVER_EXPECT(sequence == 1);
   if (told) co_return out;
-  CO_TRY(out.work, co_await lease_next(ctx, who, out.id, lease_time));
+  out.work = co_await lease_next(ctx, who, out.id, lease_time);
   co_return out;
 }
 
-/// The session's next item, if there is one.
-Task<Result<std::optional<Leased>>> SessionManager::lease_next(Context ctx, Principal who,
-                                                               SessionId session,
-                                                               Duration lease_time) {
+/// The session's next item, if there is one. What it follows is done, and stays so: an item that
+/// cannot be completed now is none, and is offered again when its lease runs out.
+Task<std::optional<Leased>> SessionManager::lease_next(Context ctx, Principal who,
+                                                       SessionId session, Duration lease_time) {
   auto leased = work_.lease_of(session, lease_time, may_have(who));
-  if (leased) CO_TRY_VOID(co_await complete(ctx, &leased->item));
-  co_return leased;
+  if (!leased) co_return std::nullopt;
+  auto completed = co_await complete(ctx, &leased->item);
+  if (completed) co_return leased;
+  if (completed.error().reason == kOver) work_.withdraw(leased->item.key);
+  co_return std::nullopt;
 }
 
 }  // namespace drover::session

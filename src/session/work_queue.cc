@@ -171,9 +171,10 @@ std::optional<Leased> WorkQueue::lease_of(const SessionId& session, Duration lea
   from.session = session;
   auto it = waiting_.lower_bound(from);
   if (it == waiting_.end() || it->first.session != session) return std::nullopt;
-  // Ahead of the commit no question to a planner: it is asked with what the journal holds.
+  // Ahead of the commit no question to a planner, which is asked with what the journal holds, and
+  // nothing whose body only the journal has.
   const WorkItem& item = *it->second;
-  if (ahead ? item.plan : item.held) return std::nullopt;
+  if (ahead ? item.plan || item.body.is_null() : item.held) return std::nullopt;
   if (!may_have(item)) return std::nullopt;
   return take(it->second, lease_time);
 }
