@@ -179,6 +179,17 @@ TEST_F(GovernedTest, AReadAfterAChangeDoesNotJoinOneFromBefore) {
   EXPECT_EQ(fake_->calls.size(), 3u);
 }
 
+TEST_F(GovernedTest, WhoHasLongerJoinsAllTheSame) {
+  Scope brief{Context(loop_).with_timeout(1h)};
+  Scope longer{Context(loop_).with_timeout(2h)};
+  begin(brief, invocation("read", "{}"));
+  Said* b = begin(longer, invocation("read", "{}", "s2"));
+  loop_.run_task(brief.join());
+  loop_.run_task(longer.join());
+  EXPECT_TRUE(b->report.coalesced);
+  EXPECT_EQ(fake_->calls.size(), 1u);
+}
+
 TEST_F(GovernedTest, TheCallGoesOnWhileAnybodyWaits) {
   Scope first{Context(loop_)};
   begin(first, invocation("read", "{}"));

@@ -24,17 +24,17 @@ Task<Result<ToolOutcome>> SharedCalls::call(Context ctx, std::string key, ToolIn
   if (scope_ == nullptr) scope_ = std::make_unique<async::Scope>(ctx.detached());
   CallReport* report = invocation.report;
   auto it = flights_.find(key);
-  bool joins = it != flights_.end() && it->second->deadline >= ctx.deadline();
+  const bool joins = it != flights_.end();
   FlightPtr flight;
   if (joins) {
     flight = it->second;
     ++flight->waiting;
   } else {
     flight = std::make_shared<Flight>(scope_->context());
-    flight->deadline = ctx.deadline();
     ++flight->waiting;
     flights_[key] = flight;
-    Context below = flight->source.context().with_deadline(ctx.deadline()).with_span(ctx.span());
+    // No deadline of the first one's: who joins may have longer. It ends with its last waiter.
+    Context below = flight->source.context().with_span(ctx.span());
     scope_->spawn(run(this, below, flight, key, std::move(invocation), std::move(work)));
   }
   auto done = co_await flight->answer.wait(ctx);

@@ -1,7 +1,7 @@
 #pragma once
 // Identical calls under way share one. The first of a key begins the work in a scope of its own, so
 // that it goes on when its caller gives up and others still wait; when nobody waits any more it is
-// cancelled. A caller with a later deadline than the work has begins it anew.
+// cancelled. Each caller's deadline ends his own waiting, not the work.
 //
 // What may share a key is the caller's to say (governed_client.cc). stop() must have ended before
 // it goes. Loop thread only. Bounded by the calls under way.
@@ -29,7 +29,6 @@ class SharedCalls {
   struct Flight {
     explicit Flight(const Context& parent) : source(parent) {}
     async::CancelSource source;
-    MonoTime deadline{};
     async::OneShot<Result<ToolOutcome>> answer;
     CallReport report;
     size_t waiting = 0;
