@@ -195,8 +195,8 @@ constexpr Named kByReason[] = {
     // The prompt is at fault, and a client must not take it for a conflict that it may repeat.
     {"content_filter", 400, "invalid_request_error"},
     {"malformed_response", 502, "server_error"},
-    {"answer_too_large", 502, "server_error"},  // no limit of the caller's
-    {"disk_full", 507, "server_error"},         // ours to mend; 429 would blame the caller
+    {"answer_too_large", 502, "server_error"},     // no limit of the caller's
+    {"disk_full", 507, "server_error"},            // ours to mend; 429 would blame the caller
     {"lease_lost", 410, "invalid_request_error"},  // it was there, and never is again
     {"insufficient_quota", 429, "insufficient_quota"},
     // Ours: SDKs repeat a 429 by themselves, and a budget by the day does not pass in seconds.

@@ -13,8 +13,8 @@
 //   sensitivity     the thing is cleared for it (data that is public needs no clearance)
 //   purpose         the thing serves a purpose that the data may be used for
 //   usage           no training on the data, no reading by the provider's people
-//   retention       the provider or the tool keeps it no longer than the data may be kept; in a store
-//                   this program purges it itself
+//   retention       the provider or the tool keeps it no longer than the data may be kept; in a
+//                   store this program purges it itself
 //   isolation       restricted data is not mixed with a general pool: the tenancy is dedicated
 //
 // Then what the step needs (policy/needs.h; rule "needs"), then the requirements
