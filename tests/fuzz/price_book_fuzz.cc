@@ -19,7 +19,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     catalog::Endpoint endpoint;
     endpoint.provider = entry.providers.empty() ? "p" : entry.providers.front();
     endpoint.model = entry.models.front();
-    endpoint.region = entry.uplift_regions.empty() ? "r" : entry.uplift_regions.front();
+    endpoint.region = entry.region;
+    for (const catalog::Uplift& uplift : entry.uplifts) {
+      if (uplift.regions.empty()) __builtin_trap();
+      if (entry.region.empty()) endpoint.region = uplift.regions.front();
+    }
     book.apply(endpoint);
     const catalog::Price& price = endpoint.price_at(wall_from_unix_millis(1'790'000'000'000));
     if (price.known && price.most(1000, 1000) < Money()) __builtin_trap();
