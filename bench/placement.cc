@@ -73,6 +73,7 @@ Json make_rules(size_t count, Random& random) {
     if (random.below(8) == 0) needs.set("certifications", pick(random, {"c5", "hds"}));
     if (random.below(4) == 0) needs.set("sovereignty", static_cast<int>(random.below(3)));
     if (random.below(8) == 0) needs.set("jurisdiction", pick(random, {"eu", "us"}));
+    if (needs.members()->empty()) needs.set("sovereignty", 0);  // a rule must need something
     Json rule = Json::object().set("name", "rule-" + std::to_string(i));
     out.push(rule.set("when", std::move(when)).set("needs", std::move(needs)));
   }
