@@ -13,8 +13,8 @@ is looked at for itself. `check_coroutines.py ROOT` checks another tree.
 
 import re
 import sys
-from pathlib import Path
 
+import tree_check
 from check_layers import without_comments
 
 TOKEN = re.compile(r"[A-Za-z_]\w*|\d[\w.']*|::|->|&&|\[\[|[^\s\w]")
@@ -241,19 +241,18 @@ def check_text(text):
     return Checker(text).check()
 
 
-def main():
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
-    faults = count = 0
+def check_tree(root):
+    """How many files there are, and the faults."""
+    count, faults = 0, []
     for folder in ("src", "tests", "bench", "examples"):
         for file in sorted((root / folder).rglob("*")):
             if file.suffix in (".cc", ".h") and "node_modules" not in file.parts:
                 count += 1
-                for line, what in check_text(file.read_text(encoding="utf-8", errors="replace")):
-                    print(f"{file.relative_to(root)}:{line}: {what}")
-                    faults += 1
-    print(f"{count} files, {faults} faults")
-    return 1 if faults or count == 0 else 0
+                text = file.read_text(encoding="utf-8", errors="replace")
+                faults += [f"{file.relative_to(root)}:{line}: {what}"
+                           for line, what in check_text(text)]
+    return count, faults
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tree_check.main(check_tree, "files"))

@@ -8,7 +8,8 @@ remedy. `check_layers.py ROOT` checks another tree (the tests of this script use
 
 import re
 import sys
-from pathlib import Path
+
+import tree_check
 
 # In order of layers; a folder's number is its place. app, the last, may include everything.
 LAYERS = ("base async contract net http crypto cloud dialect store trace identity catalog attest "
@@ -171,14 +172,5 @@ def check_tree(root):
     return count, faults
 
 
-def main():
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
-    count, faults = check_tree(root)
-    for fault in faults:
-        print(fault)
-    print(f"{count} files, {len(faults)} faults")
-    return 1 if faults or count == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tree_check.main(check_tree, "files"))

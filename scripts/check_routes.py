@@ -9,8 +9,8 @@ are called is each side's own. `check_routes.py ROOT` checks another tree.
 
 import re
 import sys
-from pathlib import Path
 
+import tree_check
 from check_layers import COMMENT_OR_STRING, is_test
 
 CONTRACT = "contract/openapi.yaml"
@@ -101,14 +101,5 @@ def check_tree(root):
     return len(registered), faults
 
 
-def main():
-    root = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).resolve().parent.parent
-    count, faults = check_tree(root)
-    for fault in faults:
-        print(fault)
-    print(f"{count} routes, {len(faults)} faults")
-    return 1 if faults or count == 0 else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(tree_check.main(check_tree, "routes"))
