@@ -125,6 +125,9 @@ struct RequestHead {
 struct ResponseHead {
   int status = 200;
   Headers headers;
+
+  /// Whether the status is one of 2xx (RFC 9110 section 15.3).
+  bool is_success() const { return status >= 200 && status <= 299; }
 };
 
 /// "Not Found" for 404.

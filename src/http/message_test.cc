@@ -43,6 +43,19 @@ TEST(RequestHead, SplitsItsTarget) {
   EXPECT_EQ(head.query(), "");
 }
 
+TEST(ResponseHead, SucceedsFrom200To299) {
+  ResponseHead head;
+  EXPECT_TRUE(head.is_success());
+  for (int status : {200, 204, 299}) {
+    head.status = status;
+    EXPECT_TRUE(head.is_success()) << status;
+  }
+  for (int status : {0, 100, 199, 300, 304, 404, 500}) {
+    head.status = status;
+    EXPECT_FALSE(head.is_success()) << status;
+  }
+}
+
 struct UrlCase {
   const char* text;
   const char* host;

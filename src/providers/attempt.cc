@@ -157,7 +157,7 @@ Task<Sent> OneAttempt::send(http::Client& client) {
 
 bool OneAttempt::is_answer() const {
   const http::ResponseHead& head = response_->head();
-  return head.status >= 200 && head.status <= 299 &&
+  return head.is_success() &&
          is_expected_type(head.headers.get("content-type").value_or(""), *call_);
 }
 
@@ -224,8 +224,7 @@ Task<Result<void>> OneAttempt::read_refusal() {
   body = without_secrets(std::move(body), call_->secrets);
   Error error = refusal(*call_->dialect, head, body, ctx_.loop().wall());
   // A server that does not know `stream` answers whole, and bills it.
-  const bool success = head.status >= 200 && head.status <= 299;
-  refused_ = !success || (error.reason != "wrong_content_type" && says_no(error));
+  refused_ = !head.is_success() || (error.reason != "wrong_content_type" && says_no(error));
   body_bytes_ = static_cast<int64_t>(body.size());
   co_return fail(std::move(error));
 }

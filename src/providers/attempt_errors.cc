@@ -49,7 +49,7 @@ Error refusal(const dialect::Dialect& dialect, const http::ResponseHead& head,
     out.reason = "redirect";
     return out;
   }
-  if (head.status >= 200 && head.status < 300) {
+  if (head.is_success()) {
     std::string type(head.headers.get("content-type").value_or(""));
     Error out(Code::kUnavailable,
               "the provider answered " + std::to_string(head.status) + " as '" +

@@ -12,7 +12,7 @@ tl::unexpected<Error> not_json() {
 
 /// What a status means for another attempt.
 Result<void> check_status(const http::ResponseHead& head) {
-  if (head.status >= 200 && head.status < 300) return {};
+  if (head.is_success()) return {};
   std::string message = "the planner answered with status " + std::to_string(head.status);
   if (head.status == 429 || head.status >= 500) {
     return fail(Code::kUnavailable, std::move(message), Retry::kSameTarget);

@@ -197,7 +197,7 @@ class HttpTransport final : public Transport {
     if (by_status) return http_error(head, error);
     // An error without an id could not be matched by the server, but it answers this request.
     if (error != nullptr) return fail(to_error(*error, exchange.method));
-    if (head.status < 200 || head.status >= 300) return http_error(head, nullptr);
+    if (!head.is_success()) return http_error(head, nullptr);
     const int64_t* id =
         answer == nullptr || !answer->id ? nullptr : std::get_if<int64_t>(&*answer->id);
     if (id == nullptr || *id != exchange.id) return no_answer("answered with something else");
@@ -290,7 +290,7 @@ class HttpTransport final : public Transport {
     if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     http::ResponseHead head = response->head();
-    if (head.status >= 300) co_return http_error(head, nullptr);
+    if (!head.is_success()) co_return http_error(head, nullptr);
     // Some servers answer a notification with a stream that they leave open.
     if (!is_type(head, "text/event-stream")) {
       CO_TRY(std::string body, co_await response->read_all(ctx, limits::kErrorAnswerBytesMax));

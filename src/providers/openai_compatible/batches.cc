@@ -37,10 +37,10 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
     Error error = transport_error(std::move(response).error(), ctx, "headers");
     co_return fail(without_secrets(std::move(error), call->secrets));
   }
-  const int status = (*response)->head().status;
+  const bool success = (*response)->head().is_success();
   const size_t most = content ? limits::kHttpAnswerBytesMax : kStatusBytesMax;
   Result<std::string> body = co_await (*response)->read_all(bounded, most);
-  if (status >= 200 && status < 300) {
+  if (success) {
     if (body) co_return body;
     Error error = transport_error(std::move(body).error(), ctx, "answer");
     co_return fail(without_secrets(std::move(error), call->secrets));
