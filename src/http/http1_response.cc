@@ -211,8 +211,10 @@ void Http1Connection::put_chunk(std::string_view data) {
 Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::string_view first) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
   decide_keep_alive(false);
+  Result<std::optional<uint64_t>> read = content_length(head.headers);
+  if (!read) co_return fail(Code::kInvalidArgument, "the answer's " + read.error().message);
+  const std::optional<uint64_t> length = *read;
   std::string framing;
-  std::optional<std::string_view> length = head.headers.get("content-length");
   if (is_head_ || has_no_body(head.status)) {
     framing_ = Framing::kNone;
     if (is_head_ && !length) framing = "Transfer-Encoding: chunked\r\n";
@@ -226,11 +228,8 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
     framing = "Transfer-Encoding: chunked\r\n";
   }
   if (length) {
-    auto end = std::from_chars(length->data(), length->data() + length->size(), answer_left_);
-    if (end.ec != std::errc() || end.ptr != length->data() + length->size()) {
-      co_return fail(Code::kInvalidArgument, "the answer's Content-Length is not a number");
-    }
-    if (!has_no_body(head.status)) framing = "Content-Length: " + std::string(*length) + "\r\n";
+    answer_left_ = *length;
+    if (!has_no_body(head.status)) framing = "Content-Length: " + std::to_string(*length) + "\r\n";
   }
   prepared_ = false;
   out_.clear();

@@ -1,7 +1,6 @@
 #include "http/http2_stream.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/bytes.h"
 #include "base/limits/http.h"
@@ -23,6 +22,12 @@ nghttp2_nv make_nv(std::string_view name, std::string_view value) {
   nv.valuelen = value.size();
   nv.flags = NGHTTP2_NV_FLAG_NONE;
   return nv;
+}
+
+/// What cannot be read does not come so far: nghttp2 refuses it.
+bool announces_more_than(size_t bytes, const Headers& headers) {
+  Result<std::optional<uint64_t>> length = content_length(headers);
+  return length && length->value_or(0) > bytes;
 }
 
 }  // namespace
@@ -136,10 +141,7 @@ Task<Result<std::string_view>> Http2Stream::read_some(Context ctx) {
 
 Task<Result<std::string>> Http2Stream::read_all(Context ctx, size_t max_bytes) {
   std::string out;
-  uint64_t announced = 0;
-  std::string_view length = head_.headers.get("content-length").value_or("");
-  std::from_chars(length.data(), length.data() + length.size(), announced);
-  if (announced > max_bytes) {
+  if (announces_more_than(max_bytes, head_.headers)) {
     co_return body_failed(
         413, Code::kResourceExhausted, "body_too_large",
         "the request's body is larger than " + std::to_string(max_bytes) + " bytes");

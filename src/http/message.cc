@@ -1,6 +1,7 @@
 #include "http/message.h"
 
 #include <array>
+#include <charconv>
 
 #include "base/bytes.h"
 #include "base/text_find.h"
@@ -32,6 +33,22 @@ bool is_token(std::string_view text) {
 bool is_field_value(std::string_view text) {
   const char* end = text.data() + text.size();
   return find_control(text.data(), end) == end;
+}
+
+Result<std::optional<uint64_t>> content_length(const Headers& headers) {
+  std::optional<uint64_t> out;
+  for (const Headers::View& field : headers.fields()) {
+    if (field.first.size() != 14 || !iequals(field.first, "content-length")) continue;
+    uint64_t length = 0;
+    const char* end = field.second.data() + field.second.size();
+    auto read = std::from_chars(field.second.data(), end, length);
+    if (read.ec != std::errc() || read.ptr != end) {
+      return fail(Code::kInvalidArgument, "Content-Length is not a number");
+    }
+    if (out && *out != length) return fail(Code::kInvalidArgument, "Content-Lengths disagree");
+    out = length;
+  }
+  return out;
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {

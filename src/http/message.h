@@ -101,6 +101,11 @@ class Headers {
   std::vector<Place> places_;
 };
 
+/// What Content-Length says; nullopt where there is none. kInvalidArgument for all but digits that
+/// fit, and for two that disagree: one reader would take this length, the next one that (RFC 9110
+/// section 8.6).
+Result<std::optional<uint64_t>> content_length(const Headers& headers);
+
 /// Appends "name: value" and the line's end.
 void append_field(std::string& out, std::string_view name, std::string_view value);
 

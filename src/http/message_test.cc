@@ -29,6 +29,25 @@ TEST(Headers, RefuseInjection) {
   EXPECT_FALSE((Headers{{"", "x"}}).check());
 }
 
+TEST(Headers, ReadAContentLengthThatHasOneMeaning) {
+  EXPECT_EQ(*content_length(Headers{{"A", "1"}}), std::nullopt);
+  EXPECT_EQ(*content_length(Headers{{"content-LENGTH", "0"}}), 0u);
+  EXPECT_EQ(*content_length(Headers{{"A", "1"}, {"Content-Length", "42"}}), 42u);
+  EXPECT_EQ(*content_length(Headers{{"Content-Length", "18446744073709551615"}}), UINT64_MAX);
+  EXPECT_EQ(*content_length(Headers{{"Content-Length", "7"}, {"content-length", "7"}}), 7u);
+  for (const char* text : {"", " 5", "5 ", "+5", "-5", "-0", "5x", "0x5", "5.0", "5, 5", "five",
+                           "18446744073709551616", "99999999999999999999999"}) {
+    Headers headers{{"Content-Length", text}};
+    auto read = content_length(headers);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().code, Code::kInvalidArgument) << text;
+    headers.set("content-length", "5");
+    headers.add("Content-Length", text);
+    EXPECT_FALSE(content_length(headers)) << text;
+  }
+  EXPECT_FALSE(content_length(Headers{{"Content-Length", "7"}, {"Content-Length", "8"}}));
+}
+
 TEST(RequestHead, SplitsItsTarget) {
   RequestHead head;
   head.target = "/v1/a%20b?x=1&y=a+b%26&x=2&flag&bad=%zz";

@@ -1,7 +1,5 @@
 #include "providers/attempt.h"
 
-#include <charconv>
-
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
@@ -44,11 +42,9 @@ void take_headers(const http::ResponseHead& head, Answer& answer) {
 
 /// What its head says of its body's length.
 std::optional<int64_t> announced_bytes(const http::ResponseHead& head) {
-  std::string_view text = head.headers.get("content-length").value_or("");
-  int64_t out = 0;
-  auto read = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (read.ec != std::errc() || out < 0) return std::nullopt;
-  return out;
+  Result<std::optional<uint64_t>> length = http::content_length(head.headers);
+  if (!length || !*length || **length > INT64_MAX) return std::nullopt;
+  return static_cast<int64_t>(**length);
 }
 
 void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& response) {
