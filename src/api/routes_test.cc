@@ -176,6 +176,58 @@ TEST_F(RoutesTest, EachVerbIsPutToTheOperatorsRulesAndItsRefusalIsAudited) {
   EXPECT_EQ(call("GET", path + "/export").status, 200) << "the rules are others now";
 }
 
+/// Rules that keep one key from killing, and nothing else.
+class NoKills final : public policy::Authorizer {
+ public:
+  std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
+    return std::nullopt;
+  }
+  std::optional<policy::Denial> deny_verb(const policy::VerbAsk& ask) const override {
+    if (ask.verb != "kill" || ask.name != "k-sessions") return std::nullopt;
+    return policy::Denial{"no-kills", ask.agent + " " + ask.data.text()};
+  }
+  bool by_tenant() const override { return false; }
+  std::string fingerprint() const override { return "no kills"; }
+};
+
+TEST_F(RoutesTest, ACancelIsJudgedAsAKillOfThatSession) {
+  add("one.test");
+  auto begin = [&] {
+    Reply made =
+        call("POST", "/v1/sessions", R"({"agent":"helper","data_class":"sensitivity=internal"})");
+    EXPECT_EQ(made.status, 201) << made.body;
+    return made.json().get_text("id");
+  };
+  auto cancel = [&](const std::string& id, const std::string& key) {
+    return call("POST", "/v1/sessions/" + id + "/cancel", R"({"reason":"done"})", key);
+  };
+  auto show = [&](const std::string& id) { return call("GET", "/v1/sessions/" + id).json(); };
+  auto audit = [&] { return call("GET", "/v1/audit").json(); };
+  const std::string first = begin();
+  EXPECT_EQ(cancel(first, "k-sessions").status, 202) << "without rules the scope is enough";
+  EXPECT_EQ(show(first).get_string("end_reason"), "cancelled");
+  EXPECT_EQ(audit().find("data")->array_items()->size(), 0u);
+
+  policy::PolicySpec spec;
+  spec.authorizers = {std::make_shared<NoKills>()};
+  policy_.replace(*policy::Policy::make(std::move(spec)));
+  const std::string id = begin();
+  Reply refused = cancel(id, "k-sessions");
+  expect_error(refused, 403, "'kill': no-kills: helper sensitivity=internal");
+  EXPECT_NE(show(id).get_string("status"), "ended");
+  Json entries = audit();
+  ASSERT_EQ(entries.find("data")->array_items()->size(), 1u);
+  const Json& entry = entries.find("data")->array_items()->front();
+  EXPECT_EQ(entry.get_string("verb"), "kill");
+  EXPECT_EQ(entry.get_string("name"), "k-sessions");
+  EXPECT_EQ(entry.get_string("session"), id);
+  EXPECT_EQ(entry.get_string("reason"), "policy");
+  EXPECT_EQ(cancel(id, "k-call").status, 403) << "and the scope is still needed";
+  EXPECT_EQ(cancel(id, "k-all").status, 202) << "the rule is for another key";
+  EXPECT_EQ(show(id).get_string("end_reason"), "cancelled");
+  EXPECT_EQ(show(id).get_string("status"), "ended");
+}
+
 /// Rules that keep from verbs what is confidential, and nothing else.
 class NoVerbsOnConfidential final : public policy::Authorizer {
  public:

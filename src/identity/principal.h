@@ -40,7 +40,7 @@ enum class Action : uint8_t {
   kWriteSession,
   kApprove,       // decide for a person on a tool call that waits
   kExtendBudget,  // grant or refuse more than a step budget; raise a tree's
-  kKill,          // stop a session or a tree at once
+  kKill,          // stop a session, by a kill or a cancel, or a tree
   kKillMany,      // stop all sessions of an agent or a tenant
   kLeaseWork,     // do a session's work from outside
   kReadAgents,

@@ -3,6 +3,8 @@
 namespace drover::session {
 namespace {
 
+using identity::Principal;
+
 constexpr std::string_view kLead = R"({"name":"lead","planner":{"queue":"none"}})";
 
 /// A lead whose plan spawns children, "mid"s spawn two "kid"s each, and those wait for ever.
@@ -112,6 +114,46 @@ TEST(Kill, AnAgentsSessionsGoWithTheirChildrenOfOtherAgents) {
   EXPECT_EQ(w.open(), 3u);
   EXPECT_EQ(ids_of(w.kill(KillTarget::Kind::kAgent, "lead")).count(other), 1u);
   EXPECT_EQ(w.open(), 0u);
+}
+
+/// Rules that keep kids from being killed; says what was asked.
+struct NotTheKids final : identity::Gate {
+  bool has_rules() const override { return true; }
+  Result<void> judge(const Principal&, identity::Action action,
+                     const identity::Subject& subject) const override {
+    asked.push_back(std::string(identity::verb_of(action)) + " " + subject.session);
+    if (subject.agent != "kid") return {};
+    return fail(Error(Code::kPermissionDenied, "not the kids").with_reason("policy"));
+  }
+  void denied(const Principal&, identity::Action action, const identity::Subject& subject,
+              const Error&) const override {
+    told.push_back(std::string(identity::verb_of(action)) + " " + subject.session);
+  }
+  mutable std::vector<std::string> asked, told;
+};
+
+TEST(Kill, ACancelIsAskedForAsAKillIsAndGoesDownwardsUnasked) {
+  using Texts = std::vector<std::string>;
+  NotTheKids gate;
+  Family w;
+  SessionId id = w.lead("kid", 2);
+  w.loop.run_for(60s);
+  ASSERT_EQ(w.open(), 3u);
+  SessionId kid = w.rows(id).front().id;
+  w.who.gate = &gate;
+  auto refused = w.loop.run_task(w.manager->cancel(w.ctx, w.who, kid, "enough"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kPermissionDenied);
+  EXPECT_EQ(gate.told, Texts{"kill " + kid.str()});
+  EXPECT_EQ(w.open(), 3u);
+  gate.asked.clear();
+  auto cancelled = w.loop.run_task(w.manager->cancel(w.ctx, w.who, id, "enough"));
+  ASSERT_TRUE(cancelled) << cancelled.error().message;
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.open(), 0u) << "a parent takes its children along";
+  EXPECT_EQ(gate.asked, Texts{"kill " + id.str()});
+  EXPECT_EQ(gate.told.size(), 1u);
+  for (const store::SessionRow& row : w.rows()) EXPECT_EQ(row.end_reason, "cancelled");
 }
 
 /// A tree that grows while it is killed: at each moment of its beginning.

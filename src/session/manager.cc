@@ -241,7 +241,9 @@ Task<Result<uint64_t>> SessionManager::reward(Context ctx, Principal who, Sessio
 
 Task<Result<uint64_t>> SessionManager::cancel(Context ctx, Principal who, SessionId id,
                                               std::string why) {
-  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kWriteSession));
+  // Two roads to one end: who may not take the one may not take the other.
+  CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kKill));
+  if (store::purged(row)) co_return fail(purged_error(id));
   Command c;
   c.kind = Command::Kind::kCancel;
   c.actor = actor_of(who, "user");

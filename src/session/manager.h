@@ -147,6 +147,8 @@ class SessionManager final : private Children {
                                       contract::Message message,
                                       std::string data_class = std::string());
   Task<Result<uint64_t>> reward(Context ctx, identity::Principal who, SessionId id, Json payload);
+  /// Ends the session; its children follow unasked. The operator's rules judge it as a kill of that
+  /// session.
   Task<Result<uint64_t>> cancel(Context ctx, identity::Principal who, SessionId id,
                                 std::string why);
 

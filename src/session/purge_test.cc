@@ -130,6 +130,9 @@ TEST(Purge, NothingCanBeDoneWithItAnyMore) {
       w.ctx, w.who, id, Json::object().set("name", "x").set("value", int64_t{1})));
   ASSERT_FALSE(rewarded);
   EXPECT_EQ(rewarded.error().reason, "purged");
+  auto cancelled = w.loop.run_task(w.manager->cancel(w.ctx, w.who, id, ""));
+  ASSERT_FALSE(cancelled);
+  EXPECT_EQ(cancelled.error().reason, "purged");
   auto state = w.loop.run_task(w.manager->state(w.ctx, w.who, id));
   ASSERT_FALSE(state);
   EXPECT_EQ(state.error().reason, "purged");
