@@ -391,6 +391,48 @@ TEST_P(Conformance, ListsByTreeWaitVersionAndWhatIsPending) {
   EXPECT_EQ(ids(filter), (Keys{"4", "3", "2", "1"}));
 }
 
+TEST_P(Conformance, ListsThoseThatAreNamedAndThoseOfNamedTrees) {
+  for (int n = 1; n <= 6; ++n) {
+    SessionRow row = full_row(n);
+    if (n == 4 || n == 6) row.root = row.parent = SessionId();
+    if (n == 5) row.root = row.parent = test_session(4);
+    if (n == 3 || n == 4) row.status = "ended";
+    ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 1))));
+  }
+  const auto ids = [&](const SessionFilter& filter) {
+    auto rows = run(journal().list(ctx_, filter));
+    EXPECT_TRUE(rows) << rows.error().to_string();
+    Keys out;
+    if (!rows) return out;
+    for (const SessionRow& row : *rows) out.push_back(row.id.str().substr(13));
+    return out;
+  };
+  SessionFilter filter;
+  filter.ids = {test_session(2), test_session(3), test_session(6), test_session(9)};
+  EXPECT_EQ(ids(filter), (Keys{"6", "3", "2"}));
+  filter.limit = 2;
+  EXPECT_EQ(ids(filter), (Keys{"6", "3"}));
+  filter.before = test_session(6);
+  EXPECT_EQ(ids(filter), (Keys{"3", "2"}));
+  filter.status = "ended";
+  EXPECT_EQ(ids(filter), (Keys{"3"}));
+  filter = SessionFilter();
+  filter.roots = {test_session(1), test_session(6), test_session(9)};
+  EXPECT_EQ(ids(filter), (Keys{"6", "3", "2", "1"}));
+  filter.open = true;
+  EXPECT_EQ(ids(filter), (Keys{"6", "2", "1"}));
+  filter.ids = {test_session(2), test_session(5)};
+  EXPECT_EQ(ids(filter), (Keys{"2"}));
+  filter = SessionFilter();
+  filter.open = true;
+  filter.roots = {test_session(4)};
+  EXPECT_EQ(ids(filter), (Keys{"5"})) << "its top has ended";
+  filter.roots = {test_session(3)};
+  EXPECT_EQ(ids(filter), Keys()) << "nobody's top";
+  filter.open = false;
+  EXPECT_EQ(ids(filter), Keys()) << "and itself in another's tree";
+}
+
 TEST_P(Conformance, WhatIsDueComesEarliestFirst) {
   for (int n : {5, 3, 1, 2, 4}) {
     SessionRow row = full_row(n);

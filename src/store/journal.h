@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,6 +93,10 @@ struct SessionFilter {
   std::string waiting_for;
   SessionId root;
   SessionId parent;
+  /// One of these; empty: any. They travel with the question: some thousand at most.
+  std::set<SessionId> ids;
+  /// One of the trees with these at their top; likewise.
+  std::set<SessionId> roots;
   /// Only sessions that have not ended.
   bool open = false;
   /// Only rows with any of these bits.

@@ -47,12 +47,16 @@ bool matches(const SessionFilter& filter, const SessionRow& row) {
   const auto takes = [](const auto& wanted, const auto& actual) {
     return wanted.empty() || wanted == actual;
   };
+  const auto among = [](const std::set<SessionId>& wanted, const SessionId& actual) {
+    return wanted.empty() || wanted.contains(actual);
+  };
   return (!filter.tenant || row.tenant == *filter.tenant) && takes(filter.agent, row.agent) &&
          takes(filter.agent_version, row.agent_version) && takes(filter.status, row.status) &&
          takes(filter.waiting_for, row.waiting_for) && takes(filter.root, row.root) &&
          takes(filter.parent, row.parent) && (!filter.open || row.status != "ended") &&
          (filter.pending == 0 || (row.pending & filter.pending) != 0) &&
-         (filter.before.empty() || row.id < filter.before);
+         (filter.before.empty() || row.id < filter.before) && among(filter.ids, row.id) &&
+         among(filter.roots, row.root);
 }
 
 void add_to_tree(const SessionRow& row, TreeTotals& totals) {

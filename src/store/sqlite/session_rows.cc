@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/json.h"
 #include "store/journal_rules.h"
 #include "store/sqlite/overwriting.h"
 
@@ -115,13 +116,25 @@ std::string excluded(std::string_view columns) {
   return out;
 }
 
+/// The members of a bound JSON array: one statement for any number of them.
+constexpr std::string_view kEachOf = "(SELECT value FROM json_each(?))";
+
+std::string json_of(const std::set<SessionId>& ids) {
+  if (ids.empty()) return {};
+  Json out = Json::array();
+  for (const SessionId& id : ids) out.push(id.str());
+  return out.dump();
+}
+
 std::string where_of(const SessionFilter& filter) {
   // The conditions beside a parameter are those of the partial indexes: SQLite takes such an index
   // only where it sees its condition.
   std::string sql = "WHERE id < ?";
-  // Hardly any session has work pending, and nearly all of them may have the one status: the sign
-  // keeps SQLite from the index of that. It would read a million parked sessions at each start.
-  const std::string_view equal = filter.pending != 0 ? " AND +" : " AND ";
+  // Hardly any session has work pending or is named, and nearly all of them may have the one
+  // status: the sign keeps SQLite from the index of that. It would read a million parked sessions
+  // at each start.
+  const bool few = filter.pending != 0 || !filter.ids.empty() || !filter.roots.empty();
+  const std::string_view equal = few ? " AND +" : " AND ";
   if (filter.tenant) sql.append(equal).append("tenant = ?");
   if (!filter.status.empty()) sql.append(equal).append("status = ?");
   if (!filter.agent.empty()) sql += " AND agent = ?";
@@ -129,6 +142,11 @@ std::string where_of(const SessionFilter& filter) {
   if (!filter.waiting_for.empty()) sql += " AND waiting_for = ? AND waiting_for <> ''";
   if (!filter.root.empty()) sql += " AND ((root = ? AND root <> '') OR id = ?)";
   if (!filter.parent.empty()) sql += " AND parent = ? AND parent <> ''";
+  if (!filter.ids.empty()) sql.append(" AND id IN ").append(kEachOf);
+  if (!filter.roots.empty()) {
+    sql.append(" AND ((root IN ").append(kEachOf).append(" AND root <> '')");
+    sql.append(" OR (id IN ").append(kEachOf).append(" AND root = ''))");
+  }
   if (filter.open) sql += " AND status <> 'ended'";
   if (filter.pending != 0) sql += " AND (pending & ?) <> 0 AND pending <> 0";
   return sql + " ORDER BY id DESC LIMIT ?";
@@ -194,6 +212,8 @@ Result<std::optional<std::pair<SessionRow, uint64_t>>> find_at(Db& db, const Ses
 }
 
 Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& filter) {
+  const std::string ids = json_of(filter.ids);
+  const std::string roots = json_of(filter.roots);
   TRY(Statement s, db.use(select(where_of(filter))));
   // Above every id: ids are ASCII.
   s.bind(filter.before.empty() ? std::string_view("\x7f") : filter.before.str());
@@ -204,6 +224,8 @@ Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& fil
   if (!filter.waiting_for.empty()) s.bind(filter.waiting_for);
   if (!filter.root.empty()) s.bind(filter.root.str()).bind(filter.root.str());
   if (!filter.parent.empty()) s.bind(filter.parent.str());
+  if (!filter.ids.empty()) s.bind(ids);
+  if (!filter.roots.empty()) s.bind(roots).bind(roots);
   if (filter.pending != 0) s.bind(static_cast<int64_t>(filter.pending));
   s.bind(static_cast<int64_t>(filter.limit));
   return read_rows(s);
