@@ -9,6 +9,59 @@
 namespace drover::road {
 namespace {
 
+/// Counts what is asked of the journal below, and refuses to answer when told to.
+class CountedJournal final : public store::Journal {
+ public:
+  explicit CountedJournal(store::Journal& below) : below_(below) {}
+  size_t asked = 0;
+  size_t refuse = 0;  // the list of that number, counted from here; 0: none
+
+  async::Task<Result<void>> append(async::Context ctx, store::SessionRow row, uint64_t expected,
+                                   std::vector<contract::Event> events) override {
+    return below_.append(ctx, std::move(row), expected, std::move(events));
+  }
+  async::Task<Result<std::vector<contract::Event>>> read(async::Context ctx, SessionId session,
+                                                         uint64_t from, size_t most) override {
+    ++asked;
+    return below_.read(ctx, std::move(session), from, most);
+  }
+  async::Task<Result<store::SessionRow>> find(async::Context ctx, SessionId session) override {
+    ++asked;
+    return below_.find(ctx, std::move(session));
+  }
+  async::Task<Result<std::vector<store::SessionRow>>> list(async::Context ctx,
+                                                           store::SessionFilter filter) override {
+    ++asked;
+    if (refuse > 0 && --refuse == 0) co_return fail(Code::kUnavailable, "not now");
+    co_return co_await below_.list(ctx, std::move(filter));
+  }
+  async::Task<Result<std::vector<store::SessionRow>>> due(async::Context ctx, WallTime until,
+                                                          size_t limit) override {
+    ++asked;
+    return below_.due(ctx, until, limit);
+  }
+  async::Task<Result<store::TreeTotals>> tree(async::Context ctx, SessionId root) override {
+    ++asked;
+    return below_.tree(ctx, std::move(root));
+  }
+  async::Task<Result<void>> save_snapshot(async::Context ctx, SessionId session,
+                                          store::Snapshot snapshot) override {
+    return below_.save_snapshot(ctx, std::move(session), std::move(snapshot));
+  }
+  async::Task<Result<std::optional<store::Snapshot>>> load_snapshot(async::Context ctx,
+                                                                    SessionId session) override {
+    ++asked;
+    return below_.load_snapshot(ctx, std::move(session));
+  }
+  async::Task<Result<void>> erase(async::Context ctx, SessionId session) override {
+    return below_.erase(ctx, std::move(session));
+  }
+  Duration last_sync() const override { return below_.last_sync(); }
+
+ private:
+  store::Journal& below_;
+};
+
 class RoomTest : public testing::Test {
  protected:
   RoomTest() { start(); }
@@ -21,7 +74,7 @@ class RoomTest : public testing::Test {
     parts.accounts = accounts_.get();
     parts.ledger = &ledger_;
     parts.documents = &store_.documents();
-    parts.journal = &store_.journal();
+    parts.journal = &journal_;
     parts.clock = &loop_;
     books_ = std::make_unique<Books>(parts);
     std::vector<Budget> budgets;
@@ -105,6 +158,7 @@ class RoomTest : public testing::Test {
   async::SimLoop loop_;
   SeededRandom random_{1};
   store::MemoryStore store_{random_};
+  CountedJournal journal_{store_.journal()};
   trace::Ledger ledger_;
   std::unique_ptr<Accounts> accounts_;
   std::unique_ptr<Books> books_;
@@ -150,6 +204,70 @@ TEST_F(RoomTest, WhatIsInFlightSettlesFirst) {
   look();
   EXPECT_EQ(there(), "");
   EXPECT_EQ(accounts_->report().front().used.money.usd(), "1");
+}
+
+TEST_F(RoomTest, ManyEndsAreOneReadOfTheSessionsAndOneOfTheirTrees) {
+  constexpr int kTrees = 40;
+  for (int n = 0; n < kTrees; ++n) {
+    const std::string id = "ses_" + std::to_string(100 + n);
+    put(id, id, "running");
+    put(id + "c", id, "running");
+    call(id, id, "0.01");
+    call(id + "c", id, "0.01");
+  }
+  put("ses_500", "ses_500", "running");
+  put("ses_500c", "ses_500", "running");
+  call("ses_500", "ses_500", "0.01");
+  look();
+  for (int n = 0; n < kTrees; ++n) {
+    const std::string id = "ses_" + std::to_string(100 + n);
+    end_session(id, id);
+    end_session(id + "c", id);
+  }
+  end_session("ses_500", "ses_500");
+  journal_.asked = 0;
+  look();
+  EXPECT_EQ(journal_.asked, 2u);
+  EXPECT_EQ(there(), "trees ses_500") << "its child goes on";
+  journal_.asked = 0;
+  look();
+  EXPECT_EQ(journal_.asked, 0u) << "nobody has ended since";
+}
+
+// Its open sessions are more than one answer holds, and newer than those of the other tree.
+TEST_F(RoomTest, AGreatTreeDoesNotHideThatAnotherGoesOn) {
+  for (const char* id : {"ses_1", "ses_2", "ses_3"}) {
+    put(id, id, "running");
+    call(id, id, "0.01");
+  }
+  put("ses_1c", "ses_1", "running");
+  for (int n = 0; n < 1'100; ++n) put("ses_9" + std::to_string(n), "ses_2", "waiting");
+  look();
+  for (const char* id : {"ses_1", "ses_2", "ses_3"}) end_session(id, id);
+  look();
+  EXPECT_EQ(there(), "trees ses_1, trees ses_2");
+}
+
+TEST_F(RoomTest, WhatTheJournalDoesNotAnswerIsAskedAgain) {
+  put("ses_a", "ses_a", "running");
+  call("ses_a", "ses_a", "1");
+  look();
+  end_session("ses_a", "ses_a");
+  journal_.refuse = 1;
+  look();
+  EXPECT_EQ(there(), "sessions ses_a, trees ses_a") << "nothing is known of the session";
+  look();
+  EXPECT_EQ(there(), "");
+
+  put("ses_b", "ses_b", "running");
+  call("ses_b", "ses_b", "1");
+  look();
+  end_session("ses_b", "ses_b");
+  journal_.refuse = 2;
+  look();
+  EXPECT_EQ(there(), "trees ses_b") << "nothing is known of its tree";
+  look();
+  EXPECT_EQ(there(), "");
 }
 
 // The process ended between a session's end and the next look, or is older than these looks.
