@@ -251,25 +251,20 @@ Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
 }
 
 std::optional<TimeLeft> Actor::time_left() const {
+  using Scope = TimeLeft::Scope;
   std::optional<TimeLeft> out;
+  auto narrow = [&out](Duration left, Duration limit, Scope scope) {
+    if (!out || left < out->left) out = TimeLeft{left, limit, scope};
+  };
   const WallTime now = services_.loop->wall();
   if (auto most = state_.step_time_max()) {
     Duration used = now - state_.step.started - state_.step.paused;
-    out = TimeLeft{*most - std::max<Duration>(used, Duration{}),
-                   OverBudget{"time", "step", format_duration(*most)}};
+    narrow(*most - std::max<Duration>(used, Duration{}), *most, Scope::kStep);
   }
-  if (auto own = state_.subtask.time) {
-    Duration left = *own - subtask_age();
-    if (!out || left < out->left) {
-      out = TimeLeft{left, OverBudget{"time", "subtask", format_duration(*own)}};
-    }
-  }
+  if (auto own = state_.subtask.time) narrow(*own - subtask_age(), *own, Scope::kSubtask);
   if (pool_ != nullptr) {
-    const TreeLimits& tree = tree_limits();
-    Duration left = tree.time - (now - pool_->started());
-    if (!out || left < out->left) {
-      out = TimeLeft{left, OverBudget{"time", "tree", limit_text(tree, "time")}};
-    }
+    const Duration most = tree_limits().time;
+    narrow(most - (now - pool_->started()), most, Scope::kTree);
   }
   // Never nothing: an attempt that cannot even begin would be cut for ever.
   if (out) out->left = std::max<Duration>(out->left, 1ms);

@@ -234,7 +234,7 @@ void Actor::offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCal
 
 void Actor::end_work_in_time(const WorkKey& key) {
   auto time = time_left();
-  if (time) services_.work->end_after(key, time->left, std::move(time->budget));
+  if (time) services_.work->end_after(key, *time);
 }
 
 void Actor::put_down(uint64_t sequence) {

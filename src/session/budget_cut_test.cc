@@ -169,6 +169,23 @@ TEST(Cut, NothingIsBegunOnceTheTreesTimeIsOver) {
   EXPECT_EQ(w.state(id).messages.back().text(), "done");
 }
 
+/// What a worker's time was cut by is told from a raise that came meanwhile by this text.
+TEST(Cut, ALimitOfTimeIsNamedAsItsBudgetNamesIt) {
+  using Scope = TimeLeft::Scope;
+  const OverBudget step = TimeLeft{1ms, 90s, Scope::kStep}.budget();
+  EXPECT_EQ(step.budget, "time");
+  EXPECT_EQ(step.scope, "step");
+  EXPECT_EQ(step.limit, format_duration(90s));
+  const OverBudget subtask = TimeLeft{1ms, 90s, Scope::kSubtask}.budget();
+  EXPECT_EQ(subtask.scope, "subtask");
+  EXPECT_EQ(subtask.limit, format_duration(90s));
+  TreeLimits limits;
+  limits.time = 9600h + 5ms;
+  const OverBudget tree = TimeLeft{1ms, limits.time, Scope::kTree}.budget();
+  EXPECT_EQ(tree.scope, "tree");
+  EXPECT_EQ(tree.limit, limit_text(limits, "time"));
+}
+
 TEST(Cut, AStepThatLeavesLessThanTheTreeIsTheOneThatCuts) {
   World w;
   w.road.output_tokens = 900;

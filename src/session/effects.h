@@ -9,14 +9,9 @@
 #include "session/draft.h"
 #include "session/services.h"
 #include "session/state.h"
+#include "session/time_left.h"
 
 namespace drover::session {
-
-/// How long an effect may take, and the budget that says so.
-struct TimeLeft {
-  Duration left{};
-  OverBudget budget;
-};
 
 /// What a model call needs of the state, taken when it starts.
 struct ModelTask {

@@ -261,7 +261,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
     if (out_of_time && task.time_left) {
-      out.cut = task.time_left->budget;
+      out.cut = task.time_left->budget();
       Error cut =
           cut_error(*out.cut, "the " + out.cut->scope + "'s time budget ran out during the call");
       co_return failed(task, cut, std::move(out));

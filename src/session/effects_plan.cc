@@ -183,7 +183,7 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
       error = std::move(checked).error();
       // Nonsense may be a slip: it is asked again, like a planner that cannot be reached.
       if (error.reason == "invalid_plan") error.retry = Retry::kSameTarget;
-      if (budget_ends && error.code == Code::kDeadlineExceeded) out.cut = task.time_left->budget;
+      if (budget_ends && error.code == Code::kDeadlineExceeded) out.cut = task.time_left->budget();
     }
   }
   out.retry = error.retry != Retry::kNever;

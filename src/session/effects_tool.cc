@@ -204,7 +204,7 @@ Task<EffectResult> run_tool_call(Context ctx, Services services, ToolTask task) 
                                                  std::move(executor));
   EffectResult out;
   if (!outcome.result && task.time_left && bounded.remaining() == Duration{} && ctx.check()) {
-    out.cut = task.time_left->budget;  // no result: another attempt follows once it is raised
+    out.cut = task.time_left->budget();  // no result: another attempt follows once it is raised
     co_return out;
   }
   Done done;

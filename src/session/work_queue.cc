@@ -62,11 +62,11 @@ void WorkQueue::show(const SessionId& session) {
   if (shown) news_.wake_all();
 }
 
-void WorkQueue::end_after(const WorkKey& key, Duration left, OverBudget budget) {
+void WorkQueue::end_after(const WorkKey& key, const TimeLeft& time) {
   forget_end(key);
   if (waiting_.count(key) == 0 && leases_.count(key) == 0) return;
-  const MonoTime at = loop_->mono() + std::min<Duration>(left, kEndMost);
-  ends_[key] = End{at, std::move(budget)};
+  const MonoTime at = loop_->mono() + std::min<Duration>(time.left, kEndMost);
+  ends_[key] = End{at, time};
   by_end_.emplace(at, key);
   watch(at);
 }
@@ -214,13 +214,13 @@ void WorkQueue::watch(MonoTime at) {
 MonoTime WorkQueue::ring() {
   while (!by_end_.empty() && by_end_.begin()->first <= loop_->mono()) {
     const WorkKey key = by_end_.begin()->second;
-    const OverBudget budget = std::move(ends_[key].budget);
+    const TimeLeft time = ends_[key].time;
     forget_end(key);
     auto leased = leases_.find(key);
     auto place = waiting_.find(key);
     if (leased == leases_.end() && place == waiting_.end()) continue;
     const TenantId tenant = leased != leases_.end() ? leased->second.tenant : place->second->tenant;
-    time_over_(key, tenant, budget);
+    time_over_(key, tenant, time.budget());
   }
   return by_end_.empty() ? MonoTime::max() : by_end_.begin()->first;
 }

@@ -23,7 +23,7 @@
 
 #include "async/scope.h"
 #include "async/sync.h"
-#include "session/state.h"
+#include "session/time_left.h"
 
 namespace drover::session {
 
@@ -79,9 +79,9 @@ class WorkQueue {
   void offer(WorkItem item);
   /// The session's intents are durable: what was held is there for all.
   void show(const SessionId& session);
-  /// Rings once, so long from now, unless it was withdrawn or lost by then; whatever was said
-  /// before. Nothing for an item that neither waits nor is leased.
-  void end_after(const WorkKey& key, Duration left, OverBudget budget);
+  /// Rings once, when so much time is over, unless it was withdrawn or lost by then; whatever was
+  /// said before. Nothing for an item that neither waits nor is leased.
+  void end_after(const WorkKey& key, const TimeLeft& time);
   /// Takes back what waits or is leased (the session ended, a newer attempt).
   void withdraw(const WorkKey& key);
   /// What waits of that session or is leased.
@@ -116,7 +116,7 @@ class WorkQueue {
 
   struct End {
     MonoTime at;
-    OverBudget budget;
+    TimeLeft time;
   };
 
   Leased take(Place place, Duration lease_time);
