@@ -110,8 +110,8 @@ Task<Result<void>> Actor::load(Context ctx) {
   running_.clear();
   known_.clear();
   cancelled_.clear();
-  retry_ = no_place_ = retry_scheduled_ = ending_ = orphan_ = false;
-  parent_killed_ = false;
+  retry_ = no_place_ = retry_scheduled_ = ending_ = false;
+  orphan_.reset();
   armed_.reset();
   auto loaded = co_await load_state(ctx, services_.journal, id);
   if (loaded) {
@@ -150,8 +150,7 @@ Task<Result<void>> Actor::look_for_parent(Context ctx) {
   if (state_.parent.empty() || state_.status == Status::kEnded) co_return Result<void>();
   auto parent = co_await services_.journal->find(ctx, state_.parent);
   if (!parent && parent.error().code != Code::kNotFound) co_return fail(std::move(parent).error());
-  orphan_ = parent && parent->status == "ended";
-  parent_killed_ = orphan_ && parent->end_reason == "killed";
+  if (parent) orphan_ = end_with(*parent);
   co_return Result<void>();
 }
 
@@ -290,9 +289,7 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
   Result<void> status;
   bool late_attempts = false;
   if (orphan_ && state_.status != Status::kEnded) {
-    Json why = Json::object().set("reason", parent_killed_ ? "killed" : "cancelled");
-    why.set("explanation", "its parent has ended");
-    auto ended = cancel(std::move(why), system_draft("", Json()).actor, batch);
+    auto ended = cancel(*orphan_, system_draft("", Json()).actor, batch);
     if (!ended) status = fail(std::move(ended).error());
   } else if (resumed && state_.status != Status::kNew && state_.status != Status::kEnded) {
     // A call that was given up lets whoever is at the door go first.

@@ -289,8 +289,7 @@ class Actor {
   bool idle_ = false;  // waits for something to arrive
   bool asleep_ = false;
   bool ending_ = false;         // the end was written: its consequences follow
-  bool orphan_ = false;         // nobody needs it any more
-  bool parent_killed_ = false;  // and how it ends
+  std::optional<Json> orphan_;  // nobody needs it any more, and how it ends: end_with()
   bool retry_ = false;          // the last model call or plan failed and may be tried again
   bool no_place_ = false;       // the queues were full: what they did not take is offered again
   bool retry_scheduled_ = false;

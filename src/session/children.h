@@ -28,6 +28,10 @@ struct Ending {
 /// Of a session that has ended, as its journal says.
 Ending ending_of(store::SessionRow row, const State& state);
 
+/// How a child ends whose parent's row that is, as session.ended has it: killed where its parent
+/// was, and cancelled after any other end. Nothing while the parent has not ended.
+std::optional<Json> end_with(const store::SessionRow& parent);
+
 /// The manager, as an actor sees it.
 class Children {
  public:

@@ -299,14 +299,12 @@ class SessionManager final : private Children {
   Task<Result<uint64_t>> begin_child(Context ctx, SessionId child, TenantId tenant, Command start);
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
                           Command start);
-  Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant,
-                                      std::string why, bool killed = false);
+  Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant, Json how);
   Task<void> drop_orphan(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> drop_child(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
-  /// They end as their parent did: killed, or cancelled.
-  Task<Result<void>> cancel_children(Context ctx, SessionId parent, bool killed);
+  Task<Result<void>> cancel_children(Context ctx, SessionId parent, Json how);
   Task<void> save(Context ctx, SessionId session, store::Snapshot snapshot);
 
   // manager_recovery.cc

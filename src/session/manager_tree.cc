@@ -53,7 +53,16 @@ Command end_of(const Ending& ending) {
   return c;
 }
 
+Json why_ended(std::string_view reason, std::string_view explanation) {
+  return Json::object().set("reason", reason).set("explanation", explanation);
+}
+
 }  // namespace
+
+std::optional<Json> end_with(const store::SessionRow& parent) {
+  if (parent.status != "ended") return std::nullopt;
+  return why_ended(parent.end_reason == "killed" ? "killed" : "cancelled", "its parent has ended");
+}
 
 Ending ending_of(store::SessionRow row, const State& state) {
   Ending out;
@@ -157,11 +166,11 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
 }
 
 Task<Result<uint64_t>> SessionManager::cancel_child(Context ctx, SessionId child, TenantId tenant,
-                                                    std::string why, bool killed) {
+                                                    Json how) {
   Command c;
   c.kind = Command::Kind::kCancel;
   c.actor = system_actor();
-  c.payload.set("reason", killed ? "killed" : "cancelled").set("explanation", std::move(why));
+  c.payload = std::move(how);
   co_return co_await persist(ctx, child, tenant, std::move(c));
 }
 
@@ -175,9 +184,10 @@ Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId 
     if (!slept) co_return;
     row = co_await services_.journal->find(ctx, parent);
   }
-  if (!row || row->status != "ended") co_return;
-  const bool killed = row->end_reason == "killed";
-  auto cancelled = co_await cancel_child(ctx, child, tenant, "its parent has ended", killed);
+  if (!row) co_return;
+  std::optional<Json> how = end_with(*row);
+  if (!how) co_return;
+  auto cancelled = co_await cancel_child(ctx, child, tenant, std::move(*how));
   (void)cancelled;  // it may have ended by itself
 }
 
@@ -185,7 +195,8 @@ Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId 
 Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId child,
                                       TenantId tenant) {
   for (int tries = 1;; ++tries) {
-    auto done = co_await cancel_child(ctx, child, tenant, "its result is not needed");
+    Json how = why_ended("cancelled", "its result is not needed");
+    auto done = co_await cancel_child(ctx, child, tenant, std::move(how));
     if (done || done.error().code != Code::kNotFound) co_return;
     if (tries >= kDropTries && beginning_.count(child) == 0) break;
     auto slept = co_await async::sleep_for(ctx, kPersistFirst);  // it may be about to begin
@@ -207,7 +218,7 @@ Task<Result<void>> SessionManager::report_end(Context ctx, Ending ending) {
   co_return Result<void>();
 }
 
-Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent, bool killed) {
+Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent, Json how) {
   store::SessionFilter filter;
   filter.parent = parent;
   filter.open = true;
@@ -215,8 +226,8 @@ Task<Result<void>> SessionManager::cancel_children(Context ctx, SessionId parent
   for (;;) {
     CO_TRY(auto rows, co_await services_.journal->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
-      auto cancelled =
-          co_await cancel_child(ctx, row.id, row.tenant, "its parent has ended", killed);
+      Json same = how;
+      auto cancelled = co_await cancel_child(ctx, row.id, row.tenant, std::move(same));
       (void)cancelled;  // it may have ended by itself
       CO_TRY_VOID(ctx.check());
     }
@@ -230,8 +241,9 @@ Task<void> SessionManager::finish_end(Context ctx, Ending ending) {
   // A store that does not answer is asked again; a restart takes it up too.
   for (;;) {
     Result<void> done;
-    if ((row.pending & store::kCancelChildren) != 0) {
-      done = co_await cancel_children(ctx, row.id, row.end_reason == "killed");
+    std::optional<Json> how = end_with(row);
+    if (how && (row.pending & store::kCancelChildren) != 0) {
+      done = co_await cancel_children(ctx, row.id, std::move(*how));
     }
     if (done && (row.pending & store::kReportToParent) != 0) {
       done = co_await report_end(ctx, ending);
