@@ -156,12 +156,12 @@ Task<Result<void>> Actor::look_for_parent(Context ctx) {
 
 void Actor::count_in_pool() {
   if (pool_ == nullptr) return;
-  pool_->count(state_.id, most_of(pool_->part(state_.id), use_of(state_)));
+  pool_->count(state_.id, state_.parent, most_of(pool_->part(state_.id), use_of(state_)));
 }
 
 void Actor::settle_in_pool() {
   if (pool_ == nullptr) return;
-  pool_->count(state_.id, use_of(state_));
+  pool_->count(state_.id, state_.parent, use_of(state_));
   if (state_.root == state_.id) pool_->set_limits(state_.tree);
 }
 

@@ -222,6 +222,9 @@ class Actor {
   std::string time_limit(std::string_view scope) const;
   /// How long it has been at it, without what budgets had stopped it.
   Duration subtask_age() const;
+  /// Tokens that it and all below it used and reserved, with its own part as it would be after this
+  /// batch.
+  int64_t subtask_tokens() const;
   std::optional<Shortage> subtask_lacks(int64_t tokens) const;
   /// Whether its own budget has room for so many tokens, and time; if not, it says so and pauses.
   Result<bool> within_subtask(int64_t tokens, Batch& batch, uint64_t effect = 0);

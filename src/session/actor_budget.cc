@@ -160,7 +160,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
     }
   }
   if (auto own = state_.subtask.tokens) {
-    output.narrow(*own - use_of(state_).tokens - input,
+    output.narrow(*own - subtask_tokens() - input,
                   OverBudget{"tokens", "subtask", std::to_string(*own)});
   }
   TRY(bool within, within_subtask(input + least, batch, draft.causation));

@@ -13,11 +13,18 @@ Duration Actor::subtask_age() const {
   return std::max<Duration>(age, Duration{});
 }
 
+int64_t Actor::subtask_tokens() const {
+  const int64_t news = use_of(state_).tokens - pool_->part(state_.id).tokens;
+  return pool_->subtree_tokens(state_.id) + news;
+}
+
 std::optional<Shortage> Actor::subtask_lacks(int64_t tokens) const {
   const SubtaskBudget& budget = state_.subtask;
-  const int64_t used = use_of(state_).tokens;
-  if (budget.tokens && tokens > 0 && used + tokens > *budget.tokens) {
-    return Shortage{"tokens", std::to_string(*budget.tokens), std::to_string(used)};
+  if (budget.tokens && tokens > 0) {
+    const int64_t used = subtask_tokens();
+    if (used + tokens > *budget.tokens) {
+      return Shortage{"tokens", std::to_string(*budget.tokens), std::to_string(used)};
+    }
   }
   if (budget.time && subtask_age() >= *budget.time) {
     return Shortage{"time", format_duration(*budget.time), format_duration(subtask_age())};
@@ -37,7 +44,7 @@ void Actor::share_subtask(Draft& spawn) const {
   const SubtaskBudget& own = state_.subtask;
   SubtaskBudget given = SubtaskBudget::of(spawn.payload);
   if (own.tokens) {
-    const int64_t left = *own.tokens - use_of(state_).tokens;
+    const int64_t left = *own.tokens - subtask_tokens();
     given.tokens = std::min(given.tokens.value_or(left), left);
   }
   if (own.time) {
@@ -54,7 +61,8 @@ std::string Actor::time_limit(std::string_view scope) const {
 }
 
 std::string Actor::subtask_used(const OverBudget& budget) const {
-  return budget.budget == "tokens" ? std::to_string(state_.tokens) : format_duration(subtask_age());
+  return budget.budget == "tokens" ? std::to_string(subtask_tokens())
+                                   : format_duration(subtask_age());
 }
 
 }  // namespace drover::session

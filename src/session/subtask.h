@@ -3,8 +3,10 @@
 // so; the child keeps it in its session.started. What is absent is bounded by the tree's limits
 // alone, which are finite. Values.
 //
-// Tokens are those of the child's own session; a child that spawns hands on no more than it has
-// left, of both. Time is from its start, without what it waits for a raise of a budget.
+// Tokens are those of the child and of all below it, used and reserved together (session/tree.h); a
+// child that spawns hands on no more than it has left, of both. Those that it spawns side by side
+// have that much each: what they use together beyond it stops the child, not them. Time is from its
+// start, without what it waits for a raise of a budget.
 
 #include <optional>
 
@@ -15,7 +17,7 @@
 namespace drover::session {
 
 struct SubtaskBudget {
-  std::optional<int64_t> tokens;  // input and output of its model calls
+  std::optional<int64_t> tokens;  // input and output of model calls
   std::optional<Duration> time;
 
   bool set() const { return tokens || time; }

@@ -100,6 +100,46 @@ TEST(Tree, ASubtaskHandsOnNoMoreThanItHasLeft) {
   EXPECT_EQ(started.at("budget", "tokens")->integer(), 9000 - 15);
 }
 
+TEST(Tree, ASubtaskCountsWhatAllBelowItUse) {
+  Tree w;
+  w.agents.known["mid"] = *AgentSpec::from_json(
+      *Json::parse(R"({"name":"mid","instructions":"mid","models":["m"],"builtins":["spawn"]})"));
+  w.spawn = R"({"tasks":[{"agent":"mid","message":"one","budget":{"tokens":9000}}]})";
+  auto inner = w.road.answer;
+  w.road.answer = [&w, inner](const contract::ChatRequest& r) -> Result<Message> {
+    const std::string who = r.messages[0].text();
+    w.road.input_tokens = who == "work" ? 50'000 : 10;  // more than was reserved, and billed
+    if (who != "mid" || r.messages.back().role != Role::kUser) return inner(r);
+    return call_tool("drover_spawn", R"({"tasks":[{"agent":"worker","message":"deep"}]})");
+  };
+  SessionId id = w.create(kParent, "go");
+  w.loop.run_for(60s);
+  const SessionId mid = child_of(w, id);
+  const SessionId worker = child_of(w, mid);
+  EXPECT_EQ(w.state(worker).status, Status::kEnded);
+  EXPECT_EQ(w.state(worker).tokens, 50'005);
+  EXPECT_EQ(w.state(mid).tokens, 15);
+  EXPECT_EQ(w.state(mid).reason, "budget");
+  EXPECT_EQ(w.payload(mid, kind::kBudgetExceeded).dump(),
+            R"({"budget":"tokens","scope":"subtask","effect":"refused","limit":"9000",)"
+            R"("used":"50020"})");
+  // Its books outlive a crash.
+  w.crash();
+  ExtensionDecision more;
+  more.budget = "subtask";
+  more.tokens = 41'020;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, mid, more)));
+  w.loop.run_for(60s);
+  Json over = w.payload(mid, kind::kBudgetExceeded);
+  EXPECT_EQ(over.get_string("limit"), "50020");
+  EXPECT_EQ(over.get_string("used"), "50020");
+  more.tokens = 20'000;
+  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, mid, more)));
+  w.loop.run_for(60s);
+  EXPECT_NE(w.state(mid).result.find("did deep"), std::string::npos) << w.state(mid).result;
+  EXPECT_EQ(w.state(id).status, Status::kEnded);
+}
+
 TEST(Tree, ABudgetOfASubtaskThatCannotBeReadIsToldToTheModel) {
   Tree w;
   w.spawn = R"({"tasks":[{"agent":"worker","message":"one","budget":{"token":5}}]})";

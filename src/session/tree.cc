@@ -105,13 +105,32 @@ std::optional<Shortage> shortage_of(const TreeLimits& limits, const TreeUse& use
 
 TreeUse TreePool::part(const SessionId& session) const {
   auto it = parts_.find(session);
-  return it == parts_.end() ? TreeUse() : it->second;
+  return it == parts_.end() ? TreeUse() : it->second.use;
 }
 
-void TreePool::count(const SessionId& session, const TreeUse& use) {
-  TreeUse& part = parts_[session];
-  used_ += use - part;
-  part = use;
+int64_t TreePool::subtree_tokens(const SessionId& session) const {
+  auto it = parts_.find(session);
+  return it == parts_.end() ? 0 : it->second.subtree_tokens;
+}
+
+void TreePool::count(const SessionId& session, const SessionId& parent, const TreeUse& use) {
+  Part& part = parts_[session];
+  int64_t above = use.tokens - part.use.tokens;
+  used_ += use - part.use;
+  part.use = use;
+  part.subtree_tokens += above;
+  if (part.parent.empty() && !parent.empty()) {
+    part.parent = parent;
+    above = part.subtree_tokens;  // what was counted below it is news further up
+  }
+  if (above == 0) return;
+  // An imported journal may name any parent: a ring of them has an end here.
+  const Part* below = &part;
+  for (size_t n = parts_.size(); n > 0 && !below->parent.empty(); --n) {
+    Part& next = parts_[below->parent];
+    next.subtree_tokens += above;
+    below = &next;
+  }
 }
 
 std::shared_ptr<TreePool> TreePools::find(const SessionId& root) const {
@@ -143,7 +162,7 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
   auto pool = std::make_shared<TreePool>(limits, started);
   // A session without children and without a parent is its own sum.
   if (root && state->spawns == 0) {
-    pool->count(state->id, use_of(*state));
+    pool->count(state->id, state->parent, use_of(*state));
     co_return pool;
   }
   store::SessionFilter filter;
@@ -151,7 +170,7 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
   filter.limit = kRowSlice;
   for (;;) {
     CO_TRY(auto rows, co_await journal_->list(ctx, filter));
-    for (const store::SessionRow& row : rows) pool->count(row.id, use_of(row));
+    for (const store::SessionRow& row : rows) pool->count(row.id, row.parent, use_of(row));
     if (rows.size() < filter.limit) co_return pool;
     filter.before = rows.back().id;
   }

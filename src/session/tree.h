@@ -63,14 +63,22 @@ class TreePool {
   const TreeUse& used() const { return used_; }
   /// By one of them; nothing if it was never counted.
   TreeUse part(const SessionId& session) const;
-  /// What that session counts from now on, whatever it did before.
-  void count(const SessionId& session, const TreeUse& use);
+  /// Tokens by one of them and all below it.
+  int64_t subtree_tokens(const SessionId& session) const;
+  /// What that session counts from now on, whatever it did before. `parent`: empty at the top.
+  /// Those above it may be counted later.
+  void count(const SessionId& session, const SessionId& parent, const TreeUse& use);
 
  private:
+  struct Part {
+    TreeUse use;
+    SessionId parent;            // empty: at the top, or not counted yet
+    int64_t subtree_tokens = 0;  // with its own
+  };
   TreeLimits limits_;
   WallTime started_;
   TreeUse used_;
-  std::map<SessionId, TreeUse> parts_;
+  std::map<SessionId, Part> parts_;
 };
 
 class TreePools {

@@ -283,8 +283,8 @@ TEST(TreePool, CountsEachSessionOnce) {
   TreePool pool(limits, WallTime());
   TreeUse some;
   some.tokens = 60;
-  pool.count(SessionId("ses_a"), some);
-  pool.count(SessionId("ses_a"), some);
+  pool.count(SessionId("ses_a"), SessionId(), some);
+  pool.count(SessionId("ses_a"), SessionId(), some);
   EXPECT_EQ(pool.used().tokens, 60);
   TreeUse more;
   more.tokens = 50;
@@ -294,10 +294,47 @@ TEST(TreePool, CountsEachSessionOnce) {
   EXPECT_EQ(shortage->limit, limit_text(limits, "tokens"));
   EXPECT_EQ(shortage->used, "60");
   some.tokens = 40;
-  pool.count(SessionId("ses_a"), some);
+  pool.count(SessionId("ses_a"), SessionId(), some);
   EXPECT_FALSE(shortage_of(pool.limits(), pool.used(), more, Duration{}));
   EXPECT_EQ(pool.part(SessionId("ses_a")).tokens, 40);
   EXPECT_EQ(pool.part(SessionId("ses_b")).tokens, 0);
+}
+
+TreeUse of_tokens(int64_t tokens) {
+  TreeUse out;
+  out.tokens = tokens;
+  return out;
+}
+
+/// Rows come youngest first: those above may be counted later.
+TEST(TreePool, SumsTheTokensBelowEachInWhateverOrder) {
+  const SessionId a("ses_a"), b("ses_b"), c("ses_c"), d("ses_d");
+  const TreeLimits limits;
+  TreePool pool(limits, WallTime());
+  pool.count(d, c, of_tokens(1));
+  pool.count(c, b, of_tokens(10));
+  pool.count(a, SessionId(), of_tokens(1000));
+  pool.count(b, a, of_tokens(100));
+  EXPECT_EQ(pool.subtree_tokens(d), 1);
+  EXPECT_EQ(pool.subtree_tokens(c), 11);
+  EXPECT_EQ(pool.subtree_tokens(b), 111);
+  EXPECT_EQ(pool.subtree_tokens(a), 1111);
+  pool.count(d, c, of_tokens(5));
+  pool.count(c, b, of_tokens(0));
+  EXPECT_EQ(pool.subtree_tokens(a), 1105);
+  EXPECT_EQ(pool.subtree_tokens(c), 5);
+  EXPECT_EQ(pool.used().tokens, 1105);
+  EXPECT_EQ(pool.part(b).tokens, 100);
+}
+
+TEST(TreePool, ARingOfParentsHasAnEnd) {
+  const SessionId a("ses_a"), b("ses_b");
+  const TreeLimits limits;
+  TreePool pool(limits, WallTime());
+  pool.count(a, b, of_tokens(1));
+  pool.count(b, a, of_tokens(1));
+  pool.count(a, a, of_tokens(2));
+  EXPECT_EQ(pool.used().tokens, 3);
 }
 
 }  // namespace
