@@ -274,16 +274,37 @@ TEST(Work, ALateResultIsRecordedOnceAlsoWhenTheGoodOneWasThere) {
   EXPECT_TRUE(verify_chain(w.id, w.events(w.id)));
 }
 
-TEST(Work, ALateResultAfterTheEndChangesNothing) {
+/// A journal that has ended stays as it is, also for who holds its last hash elsewhere.
+TEST(Work, ALateResultAfterTheEndIsRefusedAndRecordedNowhere) {
   Overtaken w;
   auto asked = w.lease(1s);
   ASSERT_EQ(asked.size(), 1u);
   ASSERT_TRUE(w.finish(asked[0].item.key, Json::object().set("plan", end_plan())));
-  const size_t before = w.events(w.id).size();
-  auto late = w.finish(w.call, Json::object().set("content", "too late"));
-  ASSERT_FALSE(late);
-  EXPECT_EQ(late.error().code, Code::kFailedPrecondition);
-  EXPECT_EQ(w.events(w.id).size(), before);
+  w.loop.run_for(1s);
+  const store::SessionRow before = *w.loop.run_task(w.store.journal().find(w.ctx, w.id));
+  EXPECT_EQ(before.status, "ended");
+  for (bool restarted : {false, true}) {
+    if (restarted) w.restart();
+    for (const WorkKey& key : {w.call, w.plan, asked[0].item.key}) {
+      Json body = Json::object();
+      if (key == w.call) {
+        body.set("content", "too late");
+      } else {
+        body.set("plan", end_plan());
+      }
+      auto late = w.finish(key, std::move(body));
+      ASSERT_FALSE(late);
+      EXPECT_EQ(late.error().code, Code::kFailedPrecondition);
+      EXPECT_EQ(late.error().reason, "") << "not superseded: that would say that it is recorded";
+      EXPECT_NE(late.error().message.find("has ended"), std::string::npos) << late.error().message;
+    }
+  }
+  w.loop.run_for(60s);
+  const store::SessionRow after = *w.loop.run_task(w.store.journal().find(w.ctx, w.id));
+  EXPECT_EQ(after.last_sequence, before.last_sequence);
+  EXPECT_EQ(after.last_hash, before.last_hash);
+  EXPECT_EQ(after.updated, before.updated) << "its retention runs from its end";
+  EXPECT_EQ(w.events(w.id).back().kind, kind::kSessionEnded);
 }
 
 TEST(Work, WhatNoWorkerWasAskedForIsNotTaken) {
