@@ -82,7 +82,7 @@ TEST(Cut, MoneyOfTheTreeThatCutAnAnswerIsSaidAndRaised) {
   ExtensionDecision more;
   more.budget = "tree";
   more.cost = Money::from_usd(1);
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(60s);
   EXPECT_EQ(w.state(id).messages.back().text(), "long");
   EXPECT_EQ(w.state(id).cost.usd(), "1.4");
@@ -93,7 +93,7 @@ void raise_time(World& w, const SessionId& id, Duration time) {
   ExtensionDecision more;
   more.budget = "tree";
   more.time = time;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(60s);
 }
 

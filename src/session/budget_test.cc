@@ -57,7 +57,7 @@ TEST(Budget, AnAnswerThatIsCutPausesAndGoesOnWhenAPersonGrantsMore) {
   ExtensionDecision more;
   more.tokens = 5000;
   more.explanation = "worth it";
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(5s);
   EXPECT_EQ(w.road.calls, 2);
   EXPECT_EQ(w.state(id).messages.back().text(), "long");
@@ -84,7 +84,7 @@ TEST(Budget, TimeCutsACallAndTheSessionPauses) {
   EXPECT_EQ(w.payload(id, kind::kBudgetExceeded).get_string("budget"), "time");
   ExtensionDecision more;
   more.time = 60s;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(120s);
   EXPECT_EQ(w.state(id).messages.back().text(), "slow");
 }
@@ -100,7 +100,7 @@ TEST(Budget, TimeCutsATool) {
   EXPECT_EQ(w.state(id).reason, "budget");
   ExtensionDecision more;
   more.time = 60s;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(120s);
   EXPECT_EQ(w.state(id).messages.back().text(), "done");
   ASSERT_EQ(w.tools.calls.size(), 2u);
@@ -149,7 +149,7 @@ TEST(Budget, BeyondTheRuleAPersonDecides) {
   no.request_id = asked.get_text("request_id");
   no.granted = false;
   no.explanation = "too dear";
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, no)));
+  w.decide(id, no);
   auto again = w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, no));
   ASSERT_FALSE(again);
   EXPECT_EQ(again.error().reason, "not_open");
@@ -299,7 +299,7 @@ TEST(Budget, MoneyOfTheTreeStopsARunawayAndARaiseLetsItGoOn) {
   ExtensionDecision more;
   more.budget = "tree";
   more.cost = Money::from_usd(1);
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(60s);
   EXPECT_GT(w.road.calls, before);
   EXPECT_LE(w.state(id).cost, Money::from_usd(3));
@@ -316,7 +316,7 @@ TEST(Budget, StepsOfASessionCanBeRaised) {
   ExtensionDecision more;
   more.budget = "session";
   more.steps = 2;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(10s);
   EXPECT_EQ(w.state(id).steps, 5);
   EXPECT_EQ(w.state(id).reason, "limit");

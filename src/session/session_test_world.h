@@ -101,6 +101,11 @@ struct World {
     EXPECT_TRUE(id) << id.error().message;
     return *id;
   }
+  /// A person's decision on a budget, which is taken.
+  void decide(const SessionId& id, const ExtensionDecision& decision) {
+    auto taken = loop.run_task(manager->decide_extension(ctx, who, id, decision));
+    EXPECT_TRUE(taken) << taken.error().message;
+  }
   std::vector<std::string> kinds(const SessionId& id) {
     std::vector<std::string> out;
     for (const contract::Event& e : events(id)) {

@@ -171,7 +171,7 @@ TEST(Tree, OneBudgetForTheTree) {
   ExtensionDecision more;
   more.budget = "tree";
   more.tokens = 100'000;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, thirsty, more)));
+  w.decide(thirsty, more);
   w.loop.run_for(60s);
   EXPECT_EQ(w.state(id).status, Status::kEnded);
   EXPECT_EQ(w.state(id).tree.tokens, 101'000);
@@ -208,7 +208,7 @@ TEST(Tree, AChildThatItsTreeHasCutGoesOnWhenTheTreeHasMore) {
   ExtensionDecision more;
   more.budget = "tree";
   more.tokens = 100'000;
-  ASSERT_TRUE(w.loop.run_task(w.manager->decide_extension(w.ctx, w.who, id, more)));
+  w.decide(id, more);
   w.loop.run_for(60s);
   EXPECT_EQ(w.state(id).status, Status::kEnded);
   EXPECT_NE(w.state(id).messages.back().text().find("did one"), std::string::npos);
