@@ -76,24 +76,31 @@ Task<Result<std::string>> Http1Connection::read_all(Context ctx, size_t max_byte
           "the request's body is larger than " + std::to_string(max_bytes) + " bytes");
     }
     // Memory follows what arrived, not what was announced.
-    out.reserve(static_cast<size_t>(std::min<uint64_t>(total, InputBuffer::kLarge)));
+    out.reserve(static_cast<size_t>(std::min<uint64_t>(total, InputBuffer::kLarge)) + 1);
     size_t buffered = static_cast<size_t>(std::min<uint64_t>(total, in_.size()));
     out.append(in_.pending().substr(0, buffered));
     in_.consume(buffered);
     body_.advance(buffered);
     size_t have = out.size();
     while (!body_.done()) {
-      // The rest goes from the stream straight into the string.
+      // The rest goes from the stream straight into the string. A byte more than that is asked for:
+      // where it does not come, nothing else is there, and no read has to find that out.
       if (have == out.size()) {
         uint64_t more =
-            std::min<uint64_t>(body_.remaining(), std::max<size_t>(have, InputBuffer::kLarge));
+            std::min<uint64_t>(body_.remaining() + 1, std::max<size_t>(have, InputBuffer::kLarge));
         out.resize(have + static_cast<size_t>(more));
       }
       std::span<char> room(out.data() + have, out.size() - have);
       Result<size_t> n = co_await read_body_bytes(ctx, room);
       if (!n) co_return fail(std::move(n).error());
-      have += *n;
-      body_.advance(*n);
+      const auto part = static_cast<size_t>(std::min<uint64_t>(*n, body_.remaining()));
+      have += part;
+      body_.advance(part);
+      if (part < *n) {
+        // The next request has begun.
+        in_.make_room(1).front() = out[have];
+        in_.commit(1);
+      }
     }
     out.resize(have);
     progress_.wake_all();

@@ -197,6 +197,23 @@ TEST_F(ServerTest, ServesPipelinedRequestsInOrder) {
   EXPECT_EQ(log_.requests.size(), 4u);
 }
 
+TEST_F(ServerTest, ABodyInPiecesLeavesTheNextRequestWhole) {
+  const std::string body(900, 'x');
+  const std::string post = "POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 900\r\n\r\n";
+  const std::string answers = "[POST /b " + body + "]";
+  for (size_t first : {0u, 1u, 450u, 899u, 900u}) {
+    SCOPED_TRACE(first);
+    MemoryStream& c = connect();
+    std::string got = exchange(c, post + body.substr(0, first));
+    got += exchange(c, body.substr(first) + post + body.substr(0, 100));
+    got += exchange(c, body.substr(100) + std::string(kGet));
+    size_t one = got.find(answers);
+    ASSERT_NE(one, got.npos) << got;
+    EXPECT_NE(got.find(answers, one + 1), got.npos) << got;
+    EXPECT_TRUE(got.ends_with("[GET /a ]")) << got;
+  }
+}
+
 TEST_F(ServerTest, StreamsChunked) {
   std::string answer = exchange("GET /stream HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_NE(answer.find("Transfer-Encoding: chunked\r\n"), std::string::npos);

@@ -88,10 +88,13 @@ std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer) 
   while (!core.drained()) {
     ssize_t n = core.read(buffer);
     if (n >= 0) {
-      if (n > 0 && static_cast<size_t>(n) < buffer.size()) core.note_short_read();
+      if (n > 0 && static_cast<size_t>(n) < buffer.size()) core.note_drained();
       return static_cast<size_t>(n);
     }
-    if (errno == EAGAIN) break;
+    if (errno == EAGAIN) {
+      core.note_drained();
+      break;
+    }
     if (errno != EINTR) return fail(io_error(errno, "read failed"));
   }
   return std::nullopt;

@@ -131,9 +131,9 @@ class FdCore final : public Watched {
 
   /// Nothing is left to read until the next event.
   bool drained() const { return drained_; }
-  /// A read of a stream took less than it asked for: the kernel's buffer is empty (epoll(7)). Not
-  /// once the peer has ended its side, since no event would follow that says so.
-  void note_short_read() { drained_ = !ended_; }
+  /// The kernel has said so, or a read of a stream took less than it asked for, which says the same
+  /// (epoll(7)). Not once the peer has ended its side, since no event would follow that says so.
+  void note_drained() { drained_ = !ended_; }
 
  private:
   void on_ready(uint32_t events) override;
