@@ -7,6 +7,8 @@ namespace drover::http {
 
 /// What one read takes at most.
 inline constexpr size_t kReadBytes = 16u << 10;
+/// Up to here a copy is cheaper than a second piece of the same write.
+inline constexpr size_t kSmallBody = 4u << 10;
 /// Up to here a copy is cheaper than another write.
 inline constexpr size_t kCoalesceMax = 16u << 10;
 /// What heads mostly take.

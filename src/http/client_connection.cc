@@ -27,10 +27,10 @@ bool body_expected(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-/// The request's bytes, the body among them if it goes with the head.
-std::string request_text(const ClientRequest& request, bool with_body) {
+/// The request's bytes before its body, with room for so many behind them.
+std::string head_text(const ClientRequest& request, size_t follows) {
   std::string out;
-  out.reserve(kHeadUsual + (with_body ? request.body.size() : 0));
+  out.reserve(kHeadUsual + follows);
   out += request.method;
   out += ' ';
   out += request.url.target;
@@ -47,7 +47,6 @@ std::string request_text(const ClientRequest& request, bool with_body) {
     out += "\r\n";
   }
   out += "\r\n";
-  if (with_body) out += request.body;
   return out;
 }
 
@@ -104,16 +103,21 @@ Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequ
   answer_complete_ = false;
   keep_alive_ = false;
   CO_TRY_VOID(ctx.check());
-  bool together = request.body.size() <= kCoalesceMax;
-  std::string out = request_text(request, together);
-  std::string_view rest = out;
+  const bool small = request.body.size() <= kSmallBody;
+  std::string out = head_text(request, small ? request.body.size() : 0);
+  std::string_view body = request.body;
+  if (small) out.append(std::exchange(body, {}));
   co_await writing.enter(loop_);
-  CO_TRY(size_t sent, stream_->try_write(rest));
-  rest.remove_prefix(sent);
-  if (rest.empty() && together) co_return Result<void>();
+  CO_TRY(size_t sent, stream_->try_write_both(out, body));
+  if (sent == out.size() + body.size()) co_return Result<void>();
+  if (sent == 0 && body.size() <= kCoalesceMax) out.append(std::exchange(body, {}));
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
-  if (!rest.empty()) CO_TRY_VOID(co_await stream_->write(bounded, rest));
-  if (!together) CO_TRY_VOID(co_await stream_->write(bounded, request.body));
+  const size_t of_head = std::min(sent, out.size());
+  if (of_head < out.size()) {
+    CO_TRY_VOID(co_await stream_->write(bounded, std::string_view(out).substr(of_head)));
+  }
+  body.remove_prefix(sent - of_head);
+  if (!body.empty()) CO_TRY_VOID(co_await stream_->write(bounded, body));
   co_return Result<void>();
 }
 

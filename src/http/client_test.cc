@@ -89,6 +89,33 @@ class ClientTest : public testing::Test {
   std::string request_text_;
 };
 
+TEST_F(ClientTest, WritesBodiesOfAllSizesWhole) {
+  for (bool at_once : {false, true}) {
+    for (size_t size : {0u, 4'095u, 4'096u, 4'097u, 16'384u, 16'385u, 400'000u}) {
+      for (size_t capacity : {SIZE_MAX, size_t{5}, size_t{100}, size_t{6'000}}) {
+        SCOPED_TRACE(std::to_string(size) + " through " + std::to_string(capacity) +
+                     (at_once ? " at once" : ""));
+        std::string text(size, ' ');
+        for (size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
+        hub_->capacity_up = capacity;
+        hub_->tells_at_once_up = at_once;
+        std::optional<Sent> out;
+        begin(request("POST", text), &out);
+        std::string got;
+        for (std::string part = sent(); !part.empty(); part = sent()) {
+          got += part;
+          server().in()->writable.wake_all();
+          settle();
+        }
+        ASSERT_TRUE(got.ends_with("\r\n\r\n" + text));
+        EXPECT_NE(got.find("Content-Length: " + std::to_string(size) + "\r\n"), got.npos);
+        feed("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+        ASSERT_TRUE(out && out->has_value());
+      }
+    }
+  }
+}
+
 TEST_F(ClientTest, WritesARequestAndReadsItsAnswer) {
   ClientRequest r = request("POST", "hello");
   r.headers.add("Authorization", "Bearer k");

@@ -133,12 +133,14 @@ struct MemoryHub {
   bool closed = false;
   int dials = 0;
   size_t capacity_up = SIZE_MAX;
+  bool tells_at_once_up = false;
   async::WaitQueue arrived;
 
   std::unique_ptr<MemoryStream> connect() {
     MemoryPair pair = make_memory_pair();
     ++dials;
     pair.client->out()->capacity = capacity_up;
+    pair.client->out()->tells_at_once = tells_at_once_up;
     waiting.push_back(std::move(pair.server));
     arrived.wake_all();
     return std::move(pair.client);

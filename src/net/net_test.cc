@@ -225,6 +225,25 @@ TEST(RealSockets, WhatTheKernelHasSaidIsNotAskedAgain) {
   EXPECT_EQ(std::string(four, 4), "more");
 }
 
+TEST(RealSockets, TwoPiecesGoAsOne) {
+  RealNet net;
+  auto pair = plain_pair(net);
+  ASSERT_TRUE(pair);
+  auto n = pair->client->try_write_both("a head, ", "a body");
+  ASSERT_TRUE(n);
+  EXPECT_EQ(*n, 14u);
+  EXPECT_EQ(*net.loop.run_task(read_n(net.ctx, pair->server.get(), 14)), "a head, a body");
+  const std::string large(64 << 20, 'x');  // nobody reads
+  n = pair->client->try_write_both("a head", large);
+  ASSERT_TRUE(n);
+  EXPECT_GT(*n, 6u);
+  EXPECT_LT(*n, large.size());
+  auto all = net.loop.run_task(read_n(net.ctx, pair->server.get(), *n));
+  EXPECT_EQ(*all, "a head" + large.substr(0, *n - 6));
+  pair->client->close();
+  EXPECT_FALSE(pair->client->try_write_both("a", "b"));
+}
+
 TEST(RealSockets, ResetIsAnErrorToThePeer) {
   RealNet net;
   auto pair = plain_pair(net);

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -37,9 +38,15 @@ ssize_t FdCore::read(std::span<char> buffer) {
                  : ::read(fd_, buffer.data(), buffer.size());
 }
 
-ssize_t FdCore::write(std::string_view data) {
-  return socket_ ? ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL)
-                 : ::write(fd_, data.data(), data.size());
+ssize_t FdCore::write(std::string_view data, std::string_view more) {
+  if (!socket_) return ::write(fd_, data.data(), data.size());
+  if (more.empty()) return ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
+  std::array<iovec, 2> parts = {iovec{const_cast<char*>(data.data()), data.size()},
+                                iovec{const_cast<char*>(more.data()), more.size()}};
+  msghdr message{};
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  return ::sendmsg(fd_, &message, MSG_NOSIGNAL);
 }
 
 void FdCore::on_ready(uint32_t events) {
@@ -100,10 +107,10 @@ std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer) 
   return std::nullopt;
 }
 
-Result<size_t> fd_try_write(FdCore& core, std::string_view data) {
+Result<size_t> fd_try_write(FdCore& core, std::string_view data, std::string_view more) {
   for (;;) {
     if (core.closed()) return fail(closed_error());
-    ssize_t n = core.write(data);
+    ssize_t n = core.write(data, more);
     if (n >= 0) return static_cast<size_t>(n);
     if (errno == EAGAIN) return size_t{0};
     if (errno != EINTR) return fail(io_error(errno, "write failed"));

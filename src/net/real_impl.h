@@ -119,7 +119,8 @@ class FdCore final : public Watched {
 
   int fd() const { return fd_; }
   ssize_t read(std::span<char> buffer);
-  ssize_t write(std::string_view data);
+  /// Of a socket, `more` goes with it.
+  ssize_t write(std::string_view data, std::string_view more);
   bool closed() const { return fd_ < 0; }
   AsioLoop& loop() { return *loop_; }
   async::Waiter readable(Context ctx) { return readers_.wait(std::move(ctx)); }
@@ -154,7 +155,7 @@ Error closed_error();
 
 /// What Stream::try_read and try_write say of them.
 std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer);
-Result<size_t> fd_try_write(FdCore& core, std::string_view data);
+Result<size_t> fd_try_write(FdCore& core, std::string_view data, std::string_view more = {});
 /// Reads at least a byte, 0 at the end.
 Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer);
 /// Returns at once unless the last read has shown that nothing is left.

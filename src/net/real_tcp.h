@@ -20,6 +20,9 @@ class TcpStream final : public Stream {
     return fd_try_read(*core_, buffer);
   }
   Result<size_t> try_write(std::string_view data) override { return fd_try_write(*core_, data); }
+  Result<size_t> try_write_both(std::string_view first, std::string_view second) override {
+    return fd_try_write(*core_, first, second);
+  }
   Task<Result<void>> write(Context ctx, std::string_view data) override {
     return fd_write(core_, std::move(ctx), data);
   }

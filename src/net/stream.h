@@ -52,6 +52,8 @@ class Stream {
   /// Writes what goes without waiting and says how much that was: none of it, if the stream cannot
   /// tell. Most requests and answers go whole, and need no task to wait in.
   virtual Result<size_t> try_write(std::string_view data) { return size_t{0}; }
+  /// The same of two pieces that follow each other, which need not be copied into one.
+  virtual Result<size_t> try_write_both(std::string_view first, std::string_view second);
   /// Ends our half (FIN, TLS close_notify).
   virtual Task<Result<void>> shutdown_write(Context ctx) = 0;
   /// Closes at once; pending reads and writes end with kCancelled. Idempotent.
