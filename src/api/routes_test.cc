@@ -1,5 +1,6 @@
 // The JSON routes: what they answer to what is wrong, and to whom.
 #include "api/routes_test_fixture.h"
+#include "session/batch.h"
 
 namespace drover::api {
 namespace {
@@ -96,6 +97,30 @@ TEST_F(RoutesTest, AnExportImportsAgainAndIsTheSame) {
   EXPECT_EQ(call("POST", "/v1/sessions/import", exported.body).status, 409) << "it is there";
   Reply foreign = call("POST", "/v1/sessions/import", exported.body, "k-other");
   EXPECT_EQ(foreign.status, 403) << "another tenant's session: " << foreign.body;
+}
+
+TEST_F(RoutesTest, AnImportSaysWhenItIsNotWhereItsJournalSays) {
+  session::State state;
+  state.id = SessionId::make(loop_.wall(), random_);
+  const std::string parent = SessionId::make(loop_.wall(), random_).str();
+  session::Batch batch(state, loop_, random_);
+  Json started = Json::object().set("tenant", "ten_b").set("root", parent).set("parent", parent);
+  started.set("agent", *Json::parse(R"({"name":"a","models":["m"]})")).set("depth", int64_t{1});
+  ASSERT_TRUE(
+      batch.add(session::system_draft(contract::kind::kSessionStarted, std::move(started))));
+  const std::string line = contract::encode_event(batch.take().front()) + "\n";
+  Reply taken = call("POST", "/v1/sessions/import", line, "k-other");
+  EXPECT_EQ(taken.status, 201) << taken.body;
+  EXPECT_EQ(taken.json().find("parent"), nullptr) << taken.body;
+  EXPECT_EQ(taken.json().find("root"), nullptr) << taken.body;
+  const Json answer = taken.json();
+  const Json* from = answer.find("detached");
+  ASSERT_NE(from, nullptr) << taken.body;
+  EXPECT_EQ(from->get_string("root"), parent);
+  EXPECT_EQ(from->get_string("parent"), parent);
+  EXPECT_EQ(from->get_string("why"), "its parent is not here");
+  const std::string path = "/v1/sessions/" + state.id.str();
+  EXPECT_EQ(call("GET", path + "/export", "", "k-other").body, line);
 }
 
 /// An operator whose rules allow the use of data and none of the verbs.

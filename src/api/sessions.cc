@@ -335,10 +335,16 @@ Task<Result<Json>> import_session(Context ctx, Exchange& exchange,
     }
     events.push_back(std::move(*event));
   }
-  CO_TRY(SessionId id,
+  CO_TRY(session::Imported taken,
          co_await services.sessions->import(ctx, exchange.principal, std::move(events)));
-  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-  co_return session_row_json(row);
+  CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, taken.id));
+  Json out = session_row_json(row);
+  if (!taken.detached.empty()) {
+    Json from = Json::object().set("root", taken.claimed_root.str());
+    if (!taken.claimed_parent.empty()) from.set("parent", taken.claimed_parent.str());
+    out.set("detached", std::move(from.set("why", taken.detached)));
+  }
+  co_return out;
 }
 
 using JsonCall = Task<Result<Json>> (*)(Context, Exchange&, const SessionServices&);

@@ -1,7 +1,5 @@
 #include "session/manager.h"
 
-#include "contract/validate.h"
-#include "session/own_store.h"
 #include "session/plan.h"
 
 namespace drover::session {
@@ -316,48 +314,6 @@ Task<Result<std::vector<contract::Event>>> SessionManager::follow(Context ctx, P
     async::Wake wake = co_await news->queue.wait(ctx);
     if (wake != async::Wake::kWoken) co_return fail(async::wake_error(wake, ctx));
   }
-}
-
-Task<Result<SessionId>> SessionManager::import(Context ctx, Principal who,
-                                               std::vector<contract::Event> events) {
-  CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
-  if (events.empty()) co_return fail(Code::kInvalidArgument, "the export holds no event");
-  SessionId id = events.front().session;
-  for (const contract::Event& event : events) CO_TRY_VOID(contract::validate_event(event));
-  CO_TRY_VOID(verify_chain(id, events));
-  State state;
-  state.id = id;
-  for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
-  if (state.tenant != who.tenant) {
-    co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
-  }
-  CO_TRY_VOID(co_await own_store_holds(ctx, services_, state.tenant, state.data_class));
-  store::SessionRow row;
-  row.id = id;
-  row.tenant = state.tenant;
-  row.agent = state.agent.name;
-  row.agent_version = state.agent.version;
-  row.status = state.status == Status::kEnded ? "ended" : "waiting";
-  if (state.status == Status::kEnded) row.end_reason = state.reason;
-  row.created = events.front().time;
-  row.updated = events.back().time;
-  row.last_sequence = state.last_sequence;
-  row.last_hash = state.last_hash;
-  row.trace_id = state.trace_id;
-  row.root = state.root;
-  row.parent = state.parent;
-  row.depth = static_cast<uint32_t>(state.depth);
-  if (row.status == "waiting") row.waiting_for = state.reason;
-  row.due = state.kept_until();
-  row.spent.steps = state.steps;
-  row.spent.tokens = state.tokens;
-  row.spent.cost = state.cost;
-  row.spent.spawns = state.spawns;
-  CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
-  if (services_.signer != nullptr) {
-    services_.signer->durable(id, state.last_sequence, state.last_hash);
-  }
-  co_return id;
 }
 
 Task<void> SessionManager::stop() {

@@ -12,7 +12,7 @@
 //
 // manager.cc: the calls. manager_steer.cc: approvals, signals, budgets. manager_kill.cc: kills.
 // manager_work.cc: workers. manager_tree.cc: parents and children. manager_recovery.cc: places, and
-// what a restart finds unfinished. manager_purge.cc: purges.
+// what a restart finds unfinished. manager_purge.cc: purges. manager_import.cc: imports.
 
 #include <memory>
 #include <set>
@@ -123,6 +123,16 @@ struct BegunSession {
   std::optional<Leased> work;
 };
 
+/// A session that was taken in.
+struct Imported {
+  SessionId id;
+  /// Why it is at the top of a tree of its own, and not where its journal says; "": it is there.
+  std::string detached;
+  /// Where its journal says it was.
+  SessionId claimed_root;
+  SessionId claimed_parent;
+};
+
 /// Tells an answer that was prepared.
 using Tell = std::function<void()>;
 /// Given what a call will return while its commit is on its way to the disk, so that an answer is
@@ -212,9 +222,12 @@ class SessionManager final : private Children {
   /// nothing follows. Re-readable from any position, so a follower never misses or repeats one.
   Task<Result<std::vector<contract::Event>>> follow(Context ctx, identity::Principal who,
                                                     SessionId id, uint64_t from, size_t max);
-  /// Takes in an exported session: chain verified, then stored as it stands.
-  Task<Result<SessionId>> import(Context ctx, identity::Principal who,
-                                 std::vector<contract::Event> events);
+  /// Takes in an exported session: chain verified, then stored as it stands. Below its parent if
+  /// that is here, of the same tenant, and its journal says that it spawned it; else at the top of
+  /// a tree of its own, for good. So a tree is imported from the top downwards. kAlreadyExists for
+  /// one that is here.
+  Task<Result<Imported>> import(Context ctx, identity::Principal who,
+                                std::vector<contract::Event> events);
 
   /// The batch that a session's model call lay in has ended.
   void batch_ended(const SessionId& id, const TenantId& tenant);
@@ -295,7 +308,12 @@ class SessionManager final : private Children {
   void purge_later(const SessionId& id);
   Task<void> purge_in_turn(Context ctx);
 
+  // manager_import.cc
+  Task<Result<std::string>> place_import(Context ctx, State* state);
+
   // manager_tree.cc
+  /// Asks until the store answers: a row, kNotFound, or that the context has ended.
+  Task<Result<store::SessionRow>> row_of(Context ctx, SessionId id);
   Task<Result<uint64_t>> begin_child(Context ctx, SessionId child, TenantId tenant, Command start);
   Task<void> ensure_child(Context ctx, SessionId parent, SessionId child, TenantId tenant,
                           Command start);

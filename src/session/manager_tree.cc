@@ -53,6 +53,21 @@ Command end_of(const Ending& ending) {
   return c;
 }
 
+/// The end of a child that never began.
+Command never_was(const SessionId& child, std::string reason, std::string result = "") {
+  Ending never;
+  never.row.id = child;
+  never.row.end_reason = std::move(reason);
+  never.result = std::move(result);
+  return end_of(never);
+}
+
+/// Whether that is the session which the parent's journal means: one that was imported may name
+/// anybody's as its child.
+bool is_child(const store::SessionRow& row, const SessionId& parent, const TenantId& tenant) {
+  return row.parent == parent && row.tenant == tenant;
+}
+
 Json why_ended(std::string_view reason, std::string_view explanation) {
   return Json::object().set("reason", reason).set("explanation", explanation);
 }
@@ -124,15 +139,18 @@ Task<Result<uint64_t>> SessionManager::begin_child(Context ctx, SessionId child,
   co_return co_await persist(ctx, child, tenant, std::move(start));
 }
 
+Task<Result<store::SessionRow>> SessionManager::row_of(Context ctx, SessionId id) {
+  for (;;) {
+    auto row = co_await services_.journal->find(ctx, id);
+    if (row || row.error().code == Code::kNotFound) co_return row;
+    CO_TRY_VOID(co_await async::sleep_for(ctx, kPersistMost));
+  }
+}
+
 Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId child,
                                         TenantId tenant, Command start) {
   // After a restart most children exist: the journal is asked before it is written.
-  auto row = co_await services_.journal->find(ctx, child);
-  while (!row && row.error().code != Code::kNotFound) {
-    auto slept = co_await async::sleep_for(ctx, kPersistMost);
-    if (!slept) co_return;
-    row = co_await services_.journal->find(ctx, child);
-  }
+  auto row = co_await row_of(ctx, child);
   if (!row && row.error().code == Code::kNotFound) {
     beginning_.insert(child);
     auto made = co_await begin_child(ctx, child, tenant, std::move(start));
@@ -143,11 +161,14 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
       co_return;
     }
     LOG_ERROR("child {}: {}", child.str(), made.error().to_string());
-    Ending refused;
-    refused.row.id = child;
-    refused.row.end_reason = "failed";
-    refused.result = made.error().message;
-    auto told = co_await persist(ctx, parent, tenant, end_of(refused));
+    Command end = never_was(child, "failed", made.error().message);
+    auto told = co_await persist(ctx, parent, tenant, std::move(end));
+    (void)told;
+    co_return;
+  }
+  if (row && !is_child(*row, parent, tenant)) {
+    Command end = never_was(child, "failed", "it is no child of this session here");
+    auto told = co_await persist(ctx, parent, tenant, std::move(end));
     (void)told;
     co_return;
   }
@@ -178,12 +199,7 @@ Task<Result<uint64_t>> SessionManager::cancel_child(Context ctx, SessionId child
 /// when it cancelled its children.
 Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId child,
                                        TenantId tenant) {
-  auto row = co_await services_.journal->find(ctx, parent);
-  while (!row && row.error().code != Code::kNotFound) {
-    auto slept = co_await async::sleep_for(ctx, kPersistMost);
-    if (!slept) co_return;
-    row = co_await services_.journal->find(ctx, parent);
-  }
+  auto row = co_await row_of(ctx, parent);
   if (!row) co_return;
   std::optional<Json> how = end_with(*row);
   if (!how) co_return;
@@ -195,6 +211,9 @@ Task<void> SessionManager::drop_orphan(Context ctx, SessionId parent, SessionId 
 Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId child,
                                       TenantId tenant) {
   for (int tries = 1;; ++tries) {
+    auto row = co_await row_of(ctx, child);
+    if (row && !is_child(*row, parent, tenant)) break;
+    if (!row && row.error().code != Code::kNotFound) co_return;
     Json how = why_ended("cancelled", "its result is not needed");
     auto done = co_await cancel_child(ctx, child, tenant, std::move(how));
     if (done || done.error().code != Code::kNotFound) co_return;
@@ -202,10 +221,8 @@ Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId c
     auto slept = co_await async::sleep_for(ctx, kPersistFirst);  // it may be about to begin
     if (!slept) co_return;
   }
-  Ending never;
-  never.row.id = child;
-  never.row.end_reason = "cancelled";
-  auto told = co_await persist(ctx, parent, tenant, end_of(never));
+  Command end = never_was(child, "cancelled");
+  auto told = co_await persist(ctx, parent, tenant, std::move(end));
   (void)told;
 }
 

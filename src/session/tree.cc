@@ -34,6 +34,17 @@ std::string exact_time(Duration d) {
   return out.empty() ? "0 s" : out;
 }
 
+/// What its journal says of its place in a tree is proven by its row (SessionManager::import).
+Task<Result<void>> take_place(Context ctx, store::Journal* journal, State* state) {
+  const bool alone = state->root.empty() || state->root == state->id;
+  if (alone && state->parent.empty()) co_return Result<void>();
+  CO_TRY(auto row, co_await journal->find(ctx, state->id));
+  state->root = row.root.empty() ? row.id : row.root;
+  state->parent = row.parent;
+  state->depth = row.depth;
+  co_return Result<void>();
+}
+
 }  // namespace
 
 TreeUse& TreeUse::operator+=(const TreeUse& o) {
@@ -124,7 +135,7 @@ void TreePool::count(const SessionId& session, const SessionId& parent, const Tr
     above = part.subtree_tokens;  // what was counted below it is news further up
   }
   if (above == 0) return;
-  // An imported journal may name any parent: a ring of them has an end here.
+  // Whatever the rows say: a ring of parents has an end here.
   const Part* below = &part;
   for (size_t n = parts_.size(); n > 0 && !below->parent.empty(); --n) {
     Part& next = parts_[below->parent];
@@ -170,7 +181,9 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
   filter.limit = kRowSlice;
   for (;;) {
     CO_TRY(auto rows, co_await journal_->list(ctx, filter));
-    for (const store::SessionRow& row : rows) pool->count(row.id, row.parent, use_of(row));
+    for (const store::SessionRow& row : rows) {
+      if (row.tenant == state->tenant) pool->count(row.id, row.parent, use_of(row));
+    }
     if (rows.size() < filter.limit) co_return pool;
     filter.before = rows.back().id;
   }
@@ -201,6 +214,7 @@ Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId i
     for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
     if (events.size() < slice) break;
   }
+  CO_TRY_VOID(co_await take_place(ctx, journal, &state));
   co_return state;
 }
 

@@ -238,6 +238,12 @@ int run_session_import(const Arguments& a) {
   } else {
     std::printf("%s: %s events\n", member(*session, "id").c_str(),
                 member(*session, "events").c_str());
+    if (const Json* from = session->find("detached")) {
+      std::string parent = member(*from, "parent");
+      std::string of = parent.empty() ? "the tree of " + member(*from, "root") : parent;
+      std::printf("it is the top of a tree of its own, not below %s: %s\n", of.c_str(),
+                  member(*from, "why").c_str());
+    }
   }
   return kExitOk;
 }
@@ -347,11 +353,14 @@ Command session_export_command() {
 }
 
 Command session_import_command() {
-  return make_session("import", "Take in an export; its hash chain is checked",
-                      "The session keeps its id, and exports again byte for byte.\n"
-                      "Example: drover session import case-7.jsonl --data ./elsewhere",
-                      {{"FILE", "an export; - for standard input", true, false}}, {},
-                      run_session_import);
+  return make_session(
+      "import", "Take in an export; its hash chain is checked",
+      "The session keeps its id, and exports again byte for byte. Import a tree from\n"
+      "the top downwards: below its parent is a session only if that is here and its\n"
+      "journal says that it spawned it; otherwise it is the top of a tree of its own,\n"
+      "for good, and the answer says so.\n"
+      "Example: drover session import case-7.jsonl --data ./elsewhere",
+      {{"FILE", "an export; - for standard input", true, false}}, {}, run_session_import);
 }
 
 Command session_cancel_command() {

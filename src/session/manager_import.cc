@@ -1,0 +1,102 @@
+// Imports: an exported session is stored as it stands. What its journal says of its place in a tree
+// is only a claim: it may name anybody's session as its root and its parent. The row has the place
+// that is proven here, and the row is what counts (load_state); the journal keeps the claim.
+
+#include <utility>
+
+#include "contract/validate.h"
+#include "session/manager.h"
+#include "session/own_store.h"
+
+namespace drover::session {
+namespace {
+
+using identity::Action;
+using identity::Principal;
+
+/// Whether the event that the child names is the spawn of this very child.
+bool spawned(const std::vector<contract::Event>& read, const State& child) {
+  if (read.empty() || read.front().sequence != child.parent_sequence) return false;
+  if (read.front().kind != contract::kind::kChildSpawned) return false;
+  auto payload = Json::parse(read.front().payload);
+  return payload && payload->get_string("child") == child.id.str();
+}
+
+store::SessionRow row_for(const State& state, const std::vector<contract::Event>& events) {
+  store::SessionRow row;
+  row.id = state.id;
+  row.tenant = state.tenant;
+  row.agent = state.agent.name;
+  row.agent_version = state.agent.version;
+  row.status = state.status == Status::kEnded ? "ended" : "waiting";
+  if (state.status == Status::kEnded) row.end_reason = state.reason;
+  row.created = events.front().time;
+  row.updated = events.back().time;
+  row.last_sequence = state.last_sequence;
+  row.last_hash = state.last_hash;
+  row.trace_id = state.trace_id;
+  row.root = state.root;
+  row.parent = state.parent;
+  row.depth = static_cast<uint32_t>(state.depth);
+  if (row.status == "waiting") row.waiting_for = state.reason;
+  row.due = state.kept_until();
+  row.spent.steps = state.steps;
+  row.spent.tokens = state.tokens;
+  row.spent.cost = state.cost;
+  row.spent.spawns = state.spawns;
+  return row;
+}
+
+}  // namespace
+
+/// Puts it below its parent, if that is here and spawned it, and else at the top of a tree of its
+/// own: then it says why, "" otherwise. Who is of another tenant is not here.
+Task<Result<std::string>> SessionManager::place_import(Context ctx, State* state) {
+  const SessionId root = std::exchange(state->root, state->id);
+  const SessionId parent = std::exchange(state->parent, SessionId());
+  state->depth = 0;
+  if (parent.empty()) {
+    co_return root == state->id ? std::string() : std::string("it names no parent");
+  }
+  auto above = co_await services_.journal->find(ctx, parent);
+  if (!above && above.error().code != Code::kNotFound) co_return fail(std::move(above).error());
+  if (!above || above->tenant != state->tenant) co_return std::string("its parent is not here");
+  CO_TRY(auto read, co_await services_.journal->read(ctx, parent, state->parent_sequence, 1));
+  if (!spawned(read, *state)) {
+    co_return std::string("its parent's journal does not say that it spawned it");
+  }
+  state->root = above->root;
+  state->parent = parent;
+  state->depth = static_cast<int64_t>(above->depth) + 1;
+  co_return std::string();
+}
+
+Task<Result<Imported>> SessionManager::import(Context ctx, Principal who,
+                                              std::vector<contract::Event> events) {
+  CO_TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
+  if (events.empty()) co_return fail(Code::kInvalidArgument, "the export holds no event");
+  State state;
+  state.id = events.front().session;
+  for (const contract::Event& event : events) CO_TRY_VOID(contract::validate_event(event));
+  CO_TRY_VOID(verify_chain(state.id, events));
+  for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
+  if (state.tenant != who.tenant) {
+    co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
+  }
+  CO_TRY_VOID(co_await own_store_holds(ctx, services_, state.tenant, state.data_class));
+  Imported out;
+  out.id = state.id;
+  out.claimed_root = state.root;
+  out.claimed_parent = state.parent;
+  CO_TRY(out.detached, co_await place_import(ctx, &state));
+  store::SessionRow row = row_for(state, events);
+  CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
+  if (services_.signer != nullptr) {
+    services_.signer->durable(state.id, state.last_sequence, state.last_hash);
+  }
+  // One that is below others counts with them, also while their pool is in memory already.
+  if (auto pool = trees_.find(state.root)) pool->count(state.id, state.parent, use_of(state));
+  co_return out;
+}
+
+}  // namespace drover::session
