@@ -96,7 +96,7 @@ store::SessionRow Actor::row() const {
   // A crash between a spawn and the child's first event leaves a parent that waits for nobody.
   if (state_.status == Status::kEnded) return row;
   if (state_.open_children() > 0) row.pending |= kEnsureChildren;
-  bool stopped = state_.over_budget && state_.over_budget->scope == "tree";
+  bool stopped = state_.over_budget && state_.over_budget->elsewhere();
   if (stopped && !state_.parent.empty()) row.pending |= kAwaitsRaise;
   return row;
 }
@@ -163,6 +163,7 @@ void Actor::settle_in_pool() {
   if (pool_ == nullptr) return;
   pool_->count(state_.id, state_.parent, use_of(state_));
   if (state_.root == state_.id) pool_->set_limits(state_.tree);
+  if (!state_.parent.empty()) pool_->set_subtask(state_.id, state_.subtask.tokens);
 }
 
 Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {

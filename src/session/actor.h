@@ -214,6 +214,8 @@ class Actor {
                         uint64_t effect = 0);
   /// For an effect that begins now.
   std::optional<TimeLeft> time_left() const;
+  /// What a limit that another journal has is now, as text.
+  std::string limit_now(const OverBudget& over) const;
   /// How much of that budget is used, as text; "" where nothing counts it.
   std::string used_text(const OverBudget& budget) const;
 
@@ -222,11 +224,14 @@ class Actor {
   std::string time_limit(std::string_view scope) const;
   /// How long it has been at it, without what budgets had stopped it.
   Duration subtask_age() const;
-  /// Tokens that it and all below it used and reserved, with its own part as it would be after this
-  /// batch.
-  int64_t subtask_tokens() const;
+  /// The tightest of its own limit on tokens and those of the subtasks above it, with its own part
+  /// as it would be after this batch; nullopt: there is none.
+  std::optional<SubtaskTokens> subtask_tokens() const;
+  /// By how much this batch changes what it used and reserved.
+  int64_t subtask_news() const;
   std::optional<Shortage> subtask_lacks(int64_t tokens) const;
-  /// Whether its own budget has room for so many tokens, and time; if not, it says so and pauses.
+  /// Whether its own budget, and those above it, have room for so many tokens, and time; if not, it
+  /// says so and pauses.
   Result<bool> within_subtask(int64_t tokens, Batch& batch, uint64_t effect = 0);
   void share_subtask(Draft& spawn) const;
   std::string subtask_used(const OverBudget& budget) const;

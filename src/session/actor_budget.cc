@@ -63,8 +63,9 @@ Result<bool> Actor::admit(Draft draft, Batch& batch) {
 Result<void> Actor::exceeded(Batch& batch, const Shortage& shortage, std::string_view scope,
                              uint64_t effect) {
   Json over = Json::object();
-  over.set("budget", shortage.budget).set("scope", scope).set("effect", "refused");
-  over.set("limit", shortage.limit).set("used", shortage.used);
+  over.set("budget", shortage.budget).set("scope", scope);
+  if (!shortage.limit_of.empty()) over.set("limit_of", shortage.limit_of);
+  over.set("effect", "refused").set("limit", shortage.limit).set("used", shortage.used);
   TRY_VOID(batch.add(system_draft(kind::kBudgetExceeded, std::move(over), effect)));
   return {};
 }
@@ -77,13 +78,20 @@ bool Actor::step_allowed() {
          !subtask_lacks(0);
 }
 
-/// The raise is in the root's journal, ours is only told: by whoever made it, or by nobody when the
-/// process ended in between, and perhaps while we were about to stop.
+/// The raise is in the journal of the root, or of a subtask above, ours is only told: by whoever
+/// made it, or by nobody when the process ended in between, and perhaps while we were about to
+/// stop.
 Result<void> Actor::take_raise(Batch& batch) {
-  if (pool_ == nullptr || !state_.over_budget || state_.over_budget->scope != "tree") return {};
+  if (pool_ == nullptr || !state_.over_budget || !state_.over_budget->elsewhere()) return {};
   const OverBudget& over = *state_.over_budget;
-  if (over.limit == limit_text(tree_limits(), over.budget)) return {};
+  if (over.limit == limit_now(over)) return {};
   return go_on(batch);
+}
+
+std::string Actor::limit_now(const OverBudget& over) const {
+  if (over.scope == "tree") return limit_text(tree_limits(), over.budget);
+  auto tokens = pool_->subtask(SessionId(over.limit_of));
+  return tokens ? std::to_string(*tokens) : "";
 }
 
 /// What a budget had stopped is tried again.
@@ -159,9 +167,9 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
       return false;
     }
   }
-  if (auto own = state_.subtask.tokens) {
-    output.narrow(*own - subtask_tokens() - input,
-                  OverBudget{"tokens", "subtask", std::to_string(*own)});
+  if (auto most = subtask_tokens()) {
+    output.narrow(most->left() - input,
+                  OverBudget{"tokens", "subtask", std::to_string(most->max), most->of.str()});
   }
   TRY(bool within, within_subtask(input + least, batch, draft.causation));
   if (!within) return false;
@@ -197,6 +205,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   if (output.clamp) {
     payload.set("output_tokens", output.tokens).set("budget", output.clamp->budget);
     payload.set("scope", output.clamp->scope).set("limit", output.clamp->limit);
+    if (!output.clamp->limit_of.empty()) payload.set("limit_of", output.clamp->limit_of);
   }
   TRY_VOID(batch.add(system_draft(kind::kBudgetReserved, std::move(payload), effect, attempt)));
   count_in_pool();

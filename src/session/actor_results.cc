@@ -219,7 +219,9 @@ Result<void> Actor::cut(const Finished& finished, Batch& batch) {
   const OverBudget& by = *finished.result.cut;
   const bool account = by.scope == "account";
   Json over = Json::object();
-  over.set("budget", by.budget).set("scope", by.scope).set("effect", account ? "refused" : "cut");
+  over.set("budget", by.budget).set("scope", by.scope);
+  if (!by.limit_of.empty()) over.set("limit_of", by.limit_of);
+  over.set("effect", account ? "refused" : "cut");
   if (account) over.set("explanation", finished.result.cut_why);
   if (!by.limit.empty()) over.set("limit", by.limit);
   std::string used = used_text(by);

@@ -13,17 +13,29 @@ Duration Actor::subtask_age() const {
   return std::max<Duration>(age, Duration{});
 }
 
-int64_t Actor::subtask_tokens() const {
-  const int64_t news = use_of(state_).tokens - pool_->part(state_.id).tokens;
-  return pool_->subtree_tokens(state_.id) + news;
+int64_t Actor::subtask_news() const {
+  return use_of(state_).tokens - pool_->part(state_.id).tokens;
+}
+
+std::optional<SubtaskTokens> Actor::subtask_tokens() const {
+  std::optional<SubtaskTokens> out;
+  // The root is nobody's subtask.
+  if (state_.depth >= 2) out = pool_->tightest(state_.parent);
+  if (state_.subtask.tokens) {
+    SubtaskTokens own{SessionId(), *state_.subtask.tokens, pool_->subtree_tokens(state_.id)};
+    if (!out || own.left() <= out->left()) out = std::move(own);
+  }
+  if (out) out->used += subtask_news();
+  return out;
 }
 
 std::optional<Shortage> Actor::subtask_lacks(int64_t tokens) const {
   const SubtaskBudget& budget = state_.subtask;
-  if (budget.tokens && tokens > 0) {
-    const int64_t used = subtask_tokens();
-    if (used + tokens > *budget.tokens) {
-      return Shortage{"tokens", std::to_string(*budget.tokens), std::to_string(used)};
+  if (tokens > 0) {
+    auto most = subtask_tokens();
+    if (most && tokens > most->left()) {
+      return Shortage{"tokens", std::to_string(most->max), std::to_string(most->used),
+                      most->of.str()};
     }
   }
   if (budget.time && subtask_age() >= *budget.time) {
@@ -43,9 +55,8 @@ Result<bool> Actor::within_subtask(int64_t tokens, Batch& batch, uint64_t effect
 void Actor::share_subtask(Draft& spawn) const {
   const SubtaskBudget& own = state_.subtask;
   SubtaskBudget given = SubtaskBudget::of(spawn.payload);
-  if (own.tokens) {
-    const int64_t left = *own.tokens - subtask_tokens();
-    given.tokens = std::min(given.tokens.value_or(left), left);
+  if (auto most = subtask_tokens()) {
+    given.tokens = std::min(given.tokens.value_or(most->left()), most->left());
   }
   if (own.time) {
     const Duration left = *own.time - subtask_age();
@@ -61,8 +72,9 @@ std::string Actor::time_limit(std::string_view scope) const {
 }
 
 std::string Actor::subtask_used(const OverBudget& budget) const {
-  return budget.budget == "tokens" ? std::to_string(subtask_tokens())
-                                   : format_duration(subtask_age());
+  if (budget.budget != "tokens") return format_duration(subtask_age());
+  const SessionId of = budget.limit_of.empty() ? state_.id : SessionId(budget.limit_of);
+  return std::to_string(pool_->subtree_tokens(of) + subtask_news());
 }
 
 }  // namespace drover::session

@@ -93,6 +93,7 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
     if (auto budget = payload.get_string("budget")) clamp.budget = *budget;
     if (auto scope = payload.get_string("scope")) clamp.scope = *scope;
     if (auto limit = payload.get_string("limit")) clamp.limit = *limit;
+    clamp.limit_of = payload.get_text("limit_of");
     state.reservation.clamp = std::move(clamp);
   }
   state.reservation.open = true;
@@ -117,6 +118,7 @@ Result<void> on_exceeded(State& state, const Event& event, const Json& payload) 
   over.budget = payload.get_text("budget");
   over.scope = payload.get_text("scope");
   over.limit = payload.get_text("limit");
+  over.limit_of = payload.get_text("limit_of");
   if (over.budget == "spawns" || over.budget == "depth" || over.budget == "width") return {};
   state.over_budget = std::move(over);
   for (auto* effect : {&state.model_call, &state.plan}) {

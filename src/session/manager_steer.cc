@@ -100,16 +100,18 @@ Task<Result<uint64_t>> SessionManager::decide_extension(Context ctx, Principal w
                                                         ExtensionDecision decision) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kExtendBudget));
   CO_TRY_VOID(check_decision(decision));
-  bool tree = decision.budget == "tree";
+  const bool tree = decision.budget == "tree";
+  const bool others = tree || decision.budget == "subtask";  // wait for it, perhaps
   // The tree's limits are its root's.
-  SessionId target = tree && !row.root.empty() ? row.root : id;
+  const SessionId root = row.root.empty() ? id : row.root;
+  const SessionId target = tree ? root : id;
   Command c;
   c.kind = Command::Kind::kExtension;
   c.actor = actor_of(who, "user");
   c.payload = decision_payload(decision);
   CO_TRY(uint64_t sequence, co_await command(ctx, target, row.tenant, std::move(c)));
-  if (tree) {
-    scope_.spawn(wake_over_budget(scope_.context(), target, Command::Kind::kNudge));
+  if (others) {
+    scope_.spawn(wake_over_budget(scope_.context(), root, Command::Kind::kNudge));
   }
   co_return sequence;
 }

@@ -101,6 +101,7 @@ std::optional<PendingEffect> effect_of(const Json& in, const char* key) {
 Json over_json(const OverBudget& over) {
   Json out = Json::object();
   out.set("budget", over.budget).set("scope", over.scope).set("limit", over.limit);
+  put(out, "limit_of", over.limit_of);
   return out;
 }
 
@@ -110,6 +111,7 @@ std::optional<OverBudget> over_of(const Json& in, const char* key) {
   OverBudget out;
   out.budget = found->get_text("budget");
   out.scope = found->get_text("scope");
+  out.limit_of = found->get_text("limit_of");
   out.limit = found->get_text("limit");
   return out;
 }

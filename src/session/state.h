@@ -43,6 +43,11 @@ struct OverBudget {
   std::string budget;  // "steps", "tokens", "money", "time"
   std::string scope;   // "step", "subtask", "tree", "account"
   std::string limit;   // as it was then; "" where nothing says
+  /// Of a subtask: the session above that has the limit; "": its own.
+  std::string limit_of = {};
+
+  /// Another session's journal has the limit, and its raise.
+  bool elsewhere() const { return scope == "tree" || !limit_of.empty(); }
 };
 
 /// What a model call may use: the reservation made for it, and where it is cut.

@@ -5,8 +5,8 @@
 //
 // Tokens are those of the child and of all below it, used and reserved together (session/tree.h); a
 // child that spawns hands on no more than it has left, of both. Those that it spawns side by side
-// have that much each: what they use together beyond it stops the child, not them. Time is from its
-// start, without what it waits for a raise of a budget.
+// have that much each, and share it: each is held to the tightest limit of its own and of those
+// above it. Time is from its start, without what it waits for a raise of a budget.
 
 #include <optional>
 

@@ -144,12 +144,70 @@ void TreePool::count(const SessionId& session, const SessionId& parent, const Tr
   }
 }
 
+template <typename Take>
+void TreePool::upwards(SessionId at, Take take) const {
+  for (size_t n = parts_.size(); n > 0 && !at.empty(); --n) {  // as in count(): no ring is endless
+    auto it = parts_.find(at);
+    if (it == parts_.end() || !take(it->first, it->second)) return;
+    at = it->second.parent;
+  }
+}
+
+void TreePool::set_subtask(const SessionId& session, std::optional<int64_t> tokens) {
+  parts_[session].subtask_max = tokens.value_or(kNoLimit);
+}
+
+std::optional<int64_t> TreePool::subtask(const SessionId& session) const {
+  auto it = parts_.find(session);
+  const int64_t max = it == parts_.end() ? kNoLimit : it->second.subtask_max.value_or(kNoLimit);
+  return max == kNoLimit ? std::nullopt : std::optional<int64_t>(max);
+}
+
+std::optional<SubtaskTokens> TreePool::tightest(const SessionId& session) const {
+  std::optional<SubtaskTokens> out;
+  upwards(session, [&out](const SessionId& id, const Part& part) {
+    const int64_t max = part.subtask_max.value_or(kNoLimit);
+    if (max == kNoLimit) return true;
+    if (!out || max - part.subtree_tokens < out->left()) {
+      out = SubtaskTokens{id, max, part.subtree_tokens};
+    }
+    return true;
+  });
+  return out;
+}
+
+SessionId TreePool::unsaid(const SessionId& session) const {
+  SessionId out;
+  upwards(session, [&out](const SessionId& id, const Part& part) {
+    if (part.parent.empty()) return false;
+    if (!part.subtask_max) out = id;
+    return out.empty();
+  });
+  return out;
+}
+
 std::shared_ptr<TreePool> TreePools::find(const SessionId& root) const {
   auto it = pools_.find(root);
   return it == pools_.end() ? nullptr : it->second.lock();
 }
 
+/// Those above say their limits themselves while they are awake; since the pool was opened they may
+/// not have been.
 Task<Result<std::shared_ptr<TreePool>>> TreePools::open(Context ctx, const State* state) {
+  CO_TRY(auto pool, co_await of_tree(ctx, state));
+  if (state->depth < 2) co_return pool;
+  for (;;) {
+    const SessionId above = pool->unsaid(state->parent);
+    if (above.empty()) co_return pool;
+    auto read = co_await load_state(ctx, journal_, above);
+    const bool purged = !read && read.error().reason == "purged";
+    if (!read && !purged) co_return fail(std::move(read).error());
+    if (pool->unsaid(above) != above) continue;  // it has woken meanwhile, and knows better
+    pool->set_subtask(above, read ? read->subtask.tokens : std::nullopt);
+  }
+}
+
+Task<Result<std::shared_ptr<TreePool>>> TreePools::of_tree(Context ctx, const State* state) {
   if (auto pool = find(state->root)) co_return pool;
   CO_TRY(auto permit, co_await loading_.acquire(ctx));
   if (auto pool = find(state->root)) co_return pool;

@@ -43,6 +43,16 @@ struct Shortage {
   std::string budget;  // "steps", "tokens", "money", "spawns", "time"
   std::string limit;
   std::string used;
+  std::string limit_of = {};  // a subtask's: the session above that has it; "": its own
+};
+
+/// A subtask's limit on tokens, and what of it its session and all below it used and reserved.
+struct SubtaskTokens {
+  SessionId of;  // whose limit; empty: of the session that asks
+  int64_t max = 0;
+  int64_t used = 0;
+
+  int64_t left() const { return max - used; }
 };
 
 /// Which limit a tree that has used so much would break with `more`; nullopt: none.
@@ -69,12 +79,27 @@ class TreePool {
   /// Those above it may be counted later.
   void count(const SessionId& session, const SessionId& parent, const TreeUse& use);
 
+  /// What that session and all below it may use as its parent's subtask; nullopt: it has no limit.
+  void set_subtask(const SessionId& session, std::optional<int64_t> tokens);
+  /// nullopt: none, or nobody has said.
+  std::optional<int64_t> subtask(const SessionId& session) const;
+  /// The tightest of the limits of that session and those above it.
+  std::optional<SubtaskTokens> tightest(const SessionId& session) const;
+  /// The lowest of that session and those above it, but for the top, of whose limit nobody has said
+  /// anything; empty: there is none.
+  SessionId unsaid(const SessionId& session) const;
+
  private:
+  static constexpr int64_t kNoLimit = INT64_MAX;
   struct Part {
     TreeUse use;
-    SessionId parent;            // empty: at the top, or not counted yet
-    int64_t subtree_tokens = 0;  // with its own
+    SessionId parent;                    // empty: at the top, or not counted yet
+    int64_t subtree_tokens = 0;          // with its own
+    std::optional<int64_t> subtask_max;  // kNoLimit: none; nullopt: nobody has said
   };
+  /// Those of that session and of all above it, upwards, until `take` says false.
+  template <typename Take>
+  void upwards(SessionId at, Take take) const;
   TreeLimits limits_;
   WallTime started_;
   TreeUse used_;
@@ -84,13 +109,14 @@ class TreePool {
 class TreePools {
  public:
   explicit TreePools(store::Journal* journal) : journal_(journal) {}
-  /// The pool of that session's tree. `state` as loaded; fresh sessions without a tree cost no
-  /// read.
+  /// The pool of that session's tree, with the limits of the subtasks above it. `state` as loaded;
+  /// fresh sessions without a tree cost no read.
   Task<Result<std::shared_ptr<TreePool>>> open(Context ctx, const State* state);
   /// The pool if it is in memory.
   std::shared_ptr<TreePool> find(const SessionId& root) const;
 
  private:
+  Task<Result<std::shared_ptr<TreePool>>> of_tree(Context ctx, const State* state);
   Task<Result<std::shared_ptr<TreePool>>> load(Context ctx, const State* state);
   store::Journal* journal_;
   std::unordered_map<SessionId, std::weak_ptr<TreePool>> pools_;

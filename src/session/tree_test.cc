@@ -214,21 +214,6 @@ TEST(Tree, AChildThatItsTreeHasCutGoesOnWhenTheTreeHasMore) {
   EXPECT_NE(w.state(id).messages.back().text().find("did one"), std::string::npos);
 }
 
-/// A root that is given more, and whose process ends before anybody is told.
-void raise_and_die(Tree& w, const SessionId& root, int64_t tokens) {
-  w.loop.run_task(w.manager->stop());
-  store::Journal& journal = w.store.journal();
-  auto state = w.loop.run_task(load_state(w.ctx, &journal, root));
-  auto row = w.loop.run_task(journal.find(w.ctx, root));
-  ASSERT_TRUE(state && row);
-  Batch batch(*state, w.loop, w.random);
-  Json payload = Json::object();
-  payload.set("request_id", "r").set("granted", true).set("budget", "tree").set("tokens", tokens);
-  ASSERT_TRUE(batch.add(system_draft(kind::kBudgetExtensionDecided, std::move(payload))));
-  uint64_t before = batch.expected_last();
-  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
-}
-
 TEST(Tree, ARaiseOfWhichNobodyWasToldIsSeenAtTheNextStart) {
   Tree w;
   w.road.input_tokens = 200;
@@ -239,7 +224,7 @@ TEST(Tree, ARaiseOfWhichNobodyWasToldIsSeenAtTheNextStart) {
       "go");
   w.loop.run_for(60s);
   ASSERT_EQ(w.state(id).reason, "children");
-  raise_and_die(w, id, 100'000);
+  raise_and_die(w, id, "tree", 100'000);
   w.start();
   ASSERT_TRUE(w.loop.run_task(w.manager->recover(w.ctx)));
   w.loop.run_for(60s);

@@ -2,6 +2,7 @@
 // Trees of sessions: a lead that spawns what it is told to, and workers of one agent that answer
 // with what they did.
 
+#include "session/batch.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -37,6 +38,21 @@ inline SessionId child_of(Tree& w, const SessionId& parent) {
     if (row.parent == parent) return row.id;
   }
   return SessionId();
+}
+
+/// A session that is given more, and whose process ends before anybody is told.
+inline void raise_and_die(Tree& w, const SessionId& id, std::string_view budget, int64_t tokens) {
+  w.loop.run_task(w.manager->stop());
+  store::Journal& journal = w.store.journal();
+  auto state = w.loop.run_task(load_state(w.ctx, &journal, id));
+  auto row = w.loop.run_task(journal.find(w.ctx, id));
+  ASSERT_TRUE(state && row);
+  Batch batch(*state, w.loop, w.random);
+  Json payload = Json::object();
+  payload.set("request_id", "r").set("granted", true).set("budget", budget).set("tokens", tokens);
+  ASSERT_TRUE(batch.add(system_draft(contract::kind::kBudgetExtensionDecided, std::move(payload))));
+  uint64_t before = batch.expected_last();
+  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
 }
 
 }  // namespace drover::session
