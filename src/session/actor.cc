@@ -154,18 +154,6 @@ Task<Result<void>> Actor::look_for_parent(Context ctx) {
   co_return Result<void>();
 }
 
-void Actor::count_in_pool() {
-  if (pool_ == nullptr) return;
-  pool_->count(state_.id, state_.parent, most_of(pool_->part(state_.id), use_of(state_)));
-}
-
-void Actor::settle_in_pool() {
-  if (pool_ == nullptr) return;
-  pool_->count(state_.id, state_.parent, use_of(state_));
-  if (state_.root == state_.id) pool_->set_limits(state_.tree);
-  if (!state_.parent.empty()) pool_->set_subtask(state_.id, state_.subtask.tokens);
-}
-
 Task<Result<void>> Actor::commit(Context ctx, Batch& batch) {
   if (batch.empty()) co_return Result<void>();
   uint64_t expected = batch.expected_last();

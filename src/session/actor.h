@@ -87,6 +87,10 @@ struct Notifier {
   }
 };
 
+/// Fewer output tokens than this are no answer, unless no more were asked for: then the budget
+/// refuses.
+inline constexpr int64_t kOutputTokensMin = 16;
+
 class Actor {
  public:
   Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<Notifier> notifier);
@@ -139,13 +143,6 @@ class Actor {
   Task<void> tidy_scratch(Context ctx);
   store::SessionRow row() const;
   void keep_snapshot();
-  /// Before a commit: the pool holds the most of what the journal says of us and of what is about
-  /// to be written, so that nothing is free for others before it is durable.
-  void count_in_pool();
-  /// After a commit or a load: the pool counts what the journal says, and has its limits.
-  void settle_in_pool();
-  /// The tree's limit that stopped the session was raised: it goes on.
-  Result<void> take_raise(Batch& batch);
   Result<void> go_on(Batch& batch);
   /// What the tree has used, with our own part as it would be after this batch.
   TreeUse tree_used() const;
@@ -201,6 +198,15 @@ class Actor {
   bool pending(uint64_t sequence, uint32_t attempt) const;
 
   // actor_budget.cc
+  /// Before a commit: the pool holds the most of what the journal says of us and of what is about
+  /// to be written, so that nothing is free for others before it is durable.
+  void count_in_pool();
+  /// After a commit or a load: the pool counts what the journal says, and has its limits. Who
+  /// waits for what it lets go of is told.
+  void settle_in_pool();
+  /// The limit elsewhere that stopped the session was raised, or others let go of what it needs: it
+  /// goes on.
+  Result<void> take_raise(Batch& batch);
   /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
   Result<bool> admit(Draft draft, Batch& batch);
   Result<bool> admit_model_call(Draft draft, Batch& batch);
@@ -233,6 +239,10 @@ class Actor {
   /// Whether its own budget, and those above it, have room for so many tokens, and time; if not, it
   /// says so and pauses.
   Result<bool> within_subtask(int64_t tokens, Batch& batch, uint64_t effect = 0);
+  /// A subtask's limit above it stopped it, and it goes on by itself once others let go of enough.
+  bool awaits_room() const;
+  /// The least that its next model call needs.
+  int64_t next_call_tokens() const;
   void share_subtask(Draft& spawn) const;
   std::string subtask_used(const OverBudget& budget) const;
 

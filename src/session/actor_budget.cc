@@ -11,10 +11,6 @@ namespace {
 
 namespace kind = contract::kind;
 
-/// Fewer output tokens than this are no answer, unless no more were asked for: then the budget
-/// refuses.
-constexpr int64_t kOutputTokensMin = 16;
-
 /// What the step that this call belongs to may use in all, and what is left of it; a first call
 /// begins a new step, with what was granted for it.
 struct StepTokens {
@@ -84,7 +80,8 @@ bool Actor::step_allowed() {
 Result<void> Actor::take_raise(Batch& batch) {
   if (pool_ == nullptr || !state_.over_budget || !state_.over_budget->elsewhere()) return {};
   const OverBudget& over = *state_.over_budget;
-  if (over.limit == limit_now(over)) return {};
+  const bool room = awaits_room() && !subtask_lacks(next_call_tokens());
+  if (over.limit == limit_now(over) && !room) return {};
   return go_on(batch);
 }
 
@@ -104,6 +101,29 @@ Result<void> Actor::go_on(Batch& batch) {
     return add_new_attempts(batch);
   }
   return {};
+}
+
+void Actor::count_in_pool() {
+  if (pool_ == nullptr) return;
+  pool_->count(state_.id, state_.parent, most_of(pool_->part(state_.id), use_of(state_)));
+}
+
+void Actor::settle_in_pool() {
+  if (pool_ == nullptr) return;
+  const bool below = !state_.parent.empty();
+  const bool lets_go = below && use_of(state_).tokens < pool_->part(state_.id).tokens;
+  pool_->count(state_.id, state_.parent, use_of(state_));
+  if (state_.root == state_.id) pool_->set_limits(state_.tree);
+  if (!below) return;
+  pool_->set_subtask(state_.id, state_.subtask.tokens);
+  if (lets_go) {
+    for (const SessionId& id : pool_->take_with_room()) {
+      services_.children->nudge(id, state_.tenant);
+    }
+  }
+  if (awaits_room()) {
+    pool_->await_room(state_.id, SessionId(state_.over_budget->limit_of), next_call_tokens());
+  }
 }
 
 TreeUse Actor::tree_used() const {

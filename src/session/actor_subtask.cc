@@ -51,6 +51,17 @@ Result<bool> Actor::within_subtask(int64_t tokens, Batch& batch, uint64_t effect
   return false;
 }
 
+/// A call that was cut, or is refused another attempt, waits for a person: with a little more it
+/// would be cut again.
+bool Actor::awaits_room() const {
+  const bool stopped = state_.status != Status::kEnded && state_.over_budget;
+  return stopped && !state_.over_budget->limit_of.empty() && !state_.model_call;
+}
+
+int64_t Actor::next_call_tokens() const {
+  return state_.input_tokens_estimate() + kOutputTokensMin;
+}
+
 /// To hand a task on makes its budget no larger.
 void Actor::share_subtask(Draft& spawn) const {
   const SubtaskBudget& own = state_.subtask;

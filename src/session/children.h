@@ -40,6 +40,8 @@ class Children {
   virtual void ensure(const State& parent, const ChildTask& task) = 0;
   /// The child's result is not needed any more: it is stopped, and its end told to the parent.
   virtual void drop(const State& parent, const SessionId& child) = 0;
+  /// A session of the same tree finds tokens that it waits for: others have let go of them.
+  virtual void nudge(const SessionId& session, const TenantId& tenant) = 0;
   /// Keeps a snapshot beside the journal, some time.
   virtual void keep(const SessionId& session, store::Snapshot snapshot) = 0;
   /// Tells the parent, cancels the children, then marks the row as done.

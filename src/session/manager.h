@@ -242,6 +242,7 @@ class SessionManager final : private Children {
   // Children: what actors ask of others of their tree.
   void ensure(const State& parent, const ChildTask& task) override;
   void drop(const State& parent, const SessionId& child) override;
+  void nudge(const SessionId& session, const TenantId& tenant) override;
   void keep(const SessionId& session, store::Snapshot snapshot) override;
   void ended(Ending ending) override;
 
@@ -320,6 +321,7 @@ class SessionManager final : private Children {
   Task<Result<uint64_t>> cancel_child(Context ctx, SessionId child, TenantId tenant, Json how);
   Task<void> drop_orphan(Context ctx, SessionId parent, SessionId child, TenantId tenant);
   Task<void> drop_child(Context ctx, SessionId parent, SessionId child, TenantId tenant);
+  Task<void> tell_of_room(Context ctx, SessionId session, TenantId tenant);
   Task<void> finish_end(Context ctx, Ending ending);
   Task<Result<void>> report_end(Context ctx, Ending ending);
   Task<Result<void>> cancel_children(Context ctx, SessionId parent, Json how);

@@ -118,6 +118,10 @@ void SessionManager::drop(const State& parent, const SessionId& child) {
   scope_.spawn(drop_child(scope_.context(), parent.id, child, parent.tenant));
 }
 
+void SessionManager::nudge(const SessionId& session, const TenantId& tenant) {
+  scope_.spawn(tell_of_room(scope_.context(), session, tenant));
+}
+
 void SessionManager::keep(const SessionId& session, store::Snapshot snapshot) {
   scope_.spawn(save(scope_.context(), session, std::move(snapshot)));
 }
@@ -224,6 +228,13 @@ Task<void> SessionManager::drop_child(Context ctx, SessionId parent, SessionId c
   Command end = never_was(child, "cancelled");
   auto told = co_await persist(ctx, parent, tenant, std::move(end));
   (void)told;
+}
+
+Task<void> SessionManager::tell_of_room(Context ctx, SessionId session, TenantId tenant) {
+  Command c;
+  c.kind = Command::Kind::kNudge;
+  auto told = co_await persist(ctx, session, tenant, std::move(c));
+  (void)told;  // it may have ended
 }
 
 Task<Result<void>> SessionManager::report_end(Context ctx, Ending ending) {

@@ -121,6 +121,25 @@ TEST(Subtask, TheLimitAboveHoldsAlsoWhenNobodyAboveIsAwake) {
   w.expect_done();
 }
 
+TEST(Subtask, WhoeverFindsTooFewGoesOnWhenOthersLetGoOfSome) {
+  Below w;
+  w.road.think = 1s;
+  w.answer_tokens = 5;
+  // The first worker's call is given all that there is, and uses little of it.
+  w.begin(2'000);
+  size_t refused = 0;
+  for (const store::SessionRow& row : w.rows()) {
+    if (row.parent != w.mid || w.count(row.id, kind::kBudgetExceeded) == 0) continue;
+    ++refused;
+    EXPECT_EQ(w.count(row.id, kind::kBudgetExceeded), 1u);
+    Json over = w.payload(row.id, kind::kBudgetExceeded);
+    EXPECT_EQ(over.get_string("limit_of"), w.mid.str());
+    EXPECT_EQ(over.get_string("effect"), "refused");
+  }
+  EXPECT_EQ(refused, 1u);
+  w.expect_done();
+}
+
 TreeUse of_tokens(int64_t tokens) {
   TreeUse out;
   out.tokens = tokens;
@@ -154,6 +173,20 @@ TEST(TreePool, TheTightestLimitAboveCounts) {
   EXPECT_EQ(pool.tightest(d)->left(), 30);
 }
 
+TEST(TreePool, ThoseWhoWaitAreToldOnceWhenThereIsRoom) {
+  const SessionId a("ses_a"), b("ses_b"), c("ses_c"), d("ses_d");
+  const TreeLimits limits;
+  TreePool pool(limits, WallTime());
+  pool.count(b, a, of_tokens(10));
+  pool.count(c, b, of_tokens(80));
+  pool.set_subtask(b, 100);
+  pool.await_room(d, b, 11);
+  EXPECT_TRUE(pool.take_with_room().empty());
+  pool.count(c, b, of_tokens(79));
+  EXPECT_EQ(pool.take_with_room(), std::vector<SessionId>{d});
+  EXPECT_TRUE(pool.take_with_room().empty());
+}
+
 TEST(TreePool, LimitsInARingHaveAnEnd) {
   const SessionId a("ses_a"), b("ses_b");
   const TreeLimits limits;
@@ -167,7 +200,8 @@ TEST(TreePool, LimitsInARingHaveAnEnd) {
 }
 
 /// A session in the journal that has ended.
-void put(World& w, const SessionId& id, const SessionId& root, const SessionId& parent) {
+void put(World& w, const SessionId& id, const SessionId& root, const SessionId& parent,
+         uint32_t pending = 0) {
   State state;
   state.id = id;
   Batch batch(state, w.loop, w.random);
@@ -185,6 +219,7 @@ void put(World& w, const SessionId& id, const SessionId& root, const SessionId& 
   row.parent = parent;
   row.depth = parent.empty() ? 0 : 1;
   row.last_sequence = 2;
+  row.pending = pending;
   auto done = w.loop.run_task(w.store.journal().append(w.ctx, row, 0, batch.take()));
   EXPECT_TRUE(done) << done.error().message;
 }
@@ -195,6 +230,8 @@ TEST(TreePool, ReadsTheLimitsAboveUnlessTheyArePurged) {
   const SessionId mid = SessionId::make(w.loop.wall(), w.random);
   put(w, top, top, SessionId());
   put(w, mid, top, top);
+  const SessionId thirsty = SessionId::make(w.loop.wall(), w.random);
+  put(w, thirsty, top, mid, kAwaitsRaise);
   State below;
   below.id = SessionId::make(w.loop.wall(), w.random);
   below.tenant = TenantId("ten_a");
@@ -210,6 +247,7 @@ TEST(TreePool, ReadsTheLimitsAboveUnlessTheyArePurged) {
     ASSERT_TRUE(pool) << pool.error().message;
     EXPECT_EQ((*pool)->subtask(mid), purged ? std::nullopt : std::optional<int64_t>(700));
     EXPECT_TRUE((*pool)->unsaid(mid).empty());
+    EXPECT_EQ((*pool)->take_with_room(), std::vector<SessionId>{thirsty});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "session/children.h"
 #include "session/snapshot.h"
 
 namespace drover::session {
@@ -186,6 +187,22 @@ SessionId TreePool::unsaid(const SessionId& session) const {
   return out;
 }
 
+void TreePool::await_room(const SessionId& session, const SessionId& of, int64_t tokens) {
+  awaited_[session] = Awaited{of, tokens};
+}
+
+std::vector<SessionId> TreePool::take_with_room() {
+  std::vector<SessionId> out;
+  std::erase_if(awaited_, [this, &out](const auto& entry) {
+    const auto& [session, wanted] = entry;
+    const auto max = subtask(wanted.of);
+    if (max && *max - subtree_tokens(wanted.of) < wanted.tokens) return false;
+    out.push_back(session);
+    return true;
+  });
+  return out;
+}
+
 std::shared_ptr<TreePool> TreePools::find(const SessionId& root) const {
   auto it = pools_.find(root);
   return it == pools_.end() ? nullptr : it->second.lock();
@@ -240,7 +257,10 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
   for (;;) {
     CO_TRY(auto rows, co_await journal_->list(ctx, filter));
     for (const store::SessionRow& row : rows) {
-      if (row.tenant == state->tenant) pool->count(row.id, row.parent, use_of(row));
+      if (row.tenant != state->tenant) continue;
+      pool->count(row.id, row.parent, use_of(row));
+      // How much it needs it says when it is told.
+      if ((row.pending & kAwaitsRaise) != 0) pool->await_room(row.id, row.parent, 1);
     }
     if (rows.size() < filter.limit) co_return pool;
     filter.before = rows.back().id;

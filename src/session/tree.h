@@ -89,6 +89,12 @@ class TreePool {
   /// anything; empty: there is none.
   SessionId unsaid(const SessionId& session) const;
 
+  /// That session waits until so many tokens are left under the limit of that subtask above it,
+  /// which others hold back.
+  void await_room(const SessionId& session, const SessionId& of, int64_t tokens);
+  /// Those for whom there are as many now; each is told once.
+  std::vector<SessionId> take_with_room();
+
  private:
   static constexpr int64_t kNoLimit = INT64_MAX;
   struct Part {
@@ -97,6 +103,10 @@ class TreePool {
     int64_t subtree_tokens = 0;          // with its own
     std::optional<int64_t> subtask_max;  // kNoLimit: none; nullopt: nobody has said
   };
+  struct Awaited {
+    SessionId of;
+    int64_t tokens = 0;
+  };
   /// Those of that session and of all above it, upwards, until `take` says false.
   template <typename Take>
   void upwards(SessionId at, Take take) const;
@@ -104,6 +114,7 @@ class TreePool {
   WallTime started_;
   TreeUse used_;
   std::map<SessionId, Part> parts_;
+  std::map<SessionId, Awaited> awaited_;
 };
 
 class TreePools {
