@@ -29,7 +29,8 @@ class FakeRoad final : public road::Road {
   int calls = 0;
   /// What is said of calls whose agent has a ladder.
   road::Downgraded downgraded;
-  std::vector<std::string> keys;
+  std::vector<std::string> keys;     // idempotency keys
+  std::vector<std::string> callers;  // keys of those for whom it was called
   std::vector<std::string> classes;  // data classes, as text
   std::vector<policy::Needs> needs;
   std::vector<contract::ChatRequest> requests;
@@ -44,6 +45,7 @@ class FakeRoad final : public road::Road {
                                      providers::Sink* sink) override {
     ++calls;
     keys.push_back(call.idempotency_key);
+    callers.push_back(call.principal.key.str());
     classes.push_back(call.data_class.text());
     needs.push_back(call.needs);
     batch_within = call.batch_within;

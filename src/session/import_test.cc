@@ -1,4 +1,4 @@
-// Imports: what a journal says of its place in a tree is a claim.
+// Imports: what a journal says of its place in a tree and of its key is a claim.
 
 #include "session/batch.h"
 #include "session/tree_test_fixture.h"
@@ -139,6 +139,60 @@ TEST(Import, AKillOfATreeTakesNobodyWithItWhoOnlySaysToBelongToIt) {
   EXPECT_EQ(report->stopped.size(), 1u);
   w.loop.run_for(10s);
   EXPECT_EQ(row_of(w, id).status, "waiting");
+}
+
+identity::Principal with_key(std::string key) {
+  identity::Principal out = identity::Principal::system(TenantId("ten_a"));
+  out.key = KeyId(std::move(key));
+  return out;
+}
+
+TEST(Import, ItsCallsCountAgainstTheKeyOfWhoImportsIt) {
+  // Whatever its journal names, and if it names none; the process itself has none.
+  for (const char* named : {"key_theirs", ""}) {
+    for (const char* mine : {"key_mine", ""}) {
+      World w;
+      w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+      Json place = Json::object();
+      if (*named != 0) place.set("key", named);
+      const SessionId id = new_id(w);
+      const Events events = claims(w, id, "ten_a", std::move(place));
+      ASSERT_TRUE(take_in(w, with_key(mine), events));
+      for (int calls = 1; calls <= 2; ++calls) {
+        // Who goes on with it makes no difference, as with sessions that began here.
+        const identity::Principal other = with_key("key_other");
+        ASSERT_TRUE(w.loop.run_task(
+            w.manager->post_message(w.ctx, other, id, Message::of_text(Role::kUser, "go on"))));
+        w.loop.run_for(10s);
+        ASSERT_EQ(w.road.callers.size(), static_cast<size_t>(calls));
+        EXPECT_EQ(w.road.callers.back(), mine) << "named: " << named;
+        EXPECT_EQ(w.state(id).key, mine);
+        w.restart();
+      }
+      const Events all = w.events(id);
+      EXPECT_EQ(exported(Events(all.begin(), all.begin() + 2)), exported(events));
+    }
+  }
+}
+
+TEST(Import, ItsChildrenCountAgainstThatKeyToo) {
+  Tree there;
+  there.who = with_key("key_theirs");
+  const SessionId id = there.create(kParent, "go");
+  there.loop.run_for(60s);
+  const Events all = there.events(id);
+  Tree w;
+  // As it was when it had begun.
+  ASSERT_TRUE(take_in(w, with_key("key_mine"), Events(all.begin(), all.begin() + 1)));
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "go"))));
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.rows().size(), 4u);
+  for (const store::SessionRow& row : w.rows()) {
+    if (row.id == id) continue;
+    EXPECT_EQ(w.payload(row.id, kind::kSessionStarted).get_text("key"), "key_mine");
+  }
+  EXPECT_EQ(w.road.callers, std::vector<std::string>(w.road.callers.size(), "key_mine"));
 }
 
 TEST(Import, ARootAloneIsNoPlace) {

@@ -224,8 +224,9 @@ class SessionManager final : private Children {
                                                     SessionId id, uint64_t from, size_t max);
   /// Takes in an exported session: chain verified, then stored as it stands. Below its parent if
   /// that is here, of the same tenant, and its journal says that it spawned it; else at the top of
-  /// a tree of its own, for good. So a tree is imported from the top downwards. kAlreadyExists for
-  /// one that is here.
+  /// a tree of its own, for good. So a tree is imported from the top downwards. Its calls count
+  /// against the key of who imports it, whichever its journal names. kAlreadyExists for one that is
+  /// here.
   Task<Result<Imported>> import(Context ctx, identity::Principal who,
                                 std::vector<contract::Event> events);
 

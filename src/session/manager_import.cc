@@ -1,6 +1,8 @@
 // Imports: an exported session is stored as it stands. What its journal says of its place in a tree
-// is only a claim: it may name anybody's session as its root and its parent. The row has the place
-// that is proven here, and the row is what counts (load_state); the journal keeps the claim.
+// and of its key is only a claim: it may name anybody's session as its root and its parent, and
+// anybody's key, whose budgets its calls would use up. The row has the place that is proven here
+// and the key of who imports it, and the row is what counts (load_state); the journal keeps the
+// claim.
 
 #include <utility>
 
@@ -22,7 +24,8 @@ bool spawned(const std::vector<contract::Event>& read, const State& child) {
   return payload && payload->get_string("child") == child.id.str();
 }
 
-store::SessionRow row_for(const State& state, const std::vector<contract::Event>& events) {
+store::SessionRow row_for(const Principal& who, const State& state,
+                          const std::vector<contract::Event>& events) {
   store::SessionRow row;
   row.id = state.id;
   row.tenant = state.tenant;
@@ -38,6 +41,7 @@ store::SessionRow row_for(const State& state, const std::vector<contract::Event>
   row.root = state.root;
   row.parent = state.parent;
   row.depth = static_cast<uint32_t>(state.depth);
+  row.key = who.key;
   if (row.status == "waiting") row.waiting_for = state.reason;
   row.due = state.kept_until();
   row.spent.steps = state.steps;
@@ -89,7 +93,7 @@ Task<Result<Imported>> SessionManager::import(Context ctx, Principal who,
   out.claimed_root = state.root;
   out.claimed_parent = state.parent;
   CO_TRY(out.detached, co_await place_import(ctx, &state));
-  store::SessionRow row = row_for(state, events);
+  store::SessionRow row = row_for(who, state, events);
   CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
   if (services_.signer != nullptr) {
     services_.signer->durable(state.id, state.last_sequence, state.last_hash);

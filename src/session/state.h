@@ -179,7 +179,8 @@ struct State {
   AgentSpec agent;
   Json labels;  // what the caller said of the session
   std::string trace_id;
-  std::string key;  // that began it, or its tree: whose budgets its calls count against
+  /// That began it, or its tree, or imported it: whose budgets its calls count against.
+  std::string key;
   /// Of all that is in it: the join of what the agent and the events said. As text, see
   /// contract/data_class.h; what is derived from the session (calls, results, memory, children)
   /// has this class.

@@ -35,14 +35,14 @@ std::string exact_time(Duration d) {
   return out.empty() ? "0 s" : out;
 }
 
-/// What its journal says of its place in a tree is proven by its row (SessionManager::import).
-Task<Result<void>> take_place(Context ctx, store::Journal* journal, State* state) {
-  const bool alone = state->root.empty() || state->root == state->id;
-  if (alone && state->parent.empty()) co_return Result<void>();
+/// What its journal says of its place in a tree, and of whose budgets it counts against, may be a
+/// claim: its row has what is proven (SessionManager::import).
+Task<Result<void>> take_proven(Context ctx, store::Journal* journal, State* state) {
   CO_TRY(auto row, co_await journal->find(ctx, state->id));
   state->root = row.root.empty() ? row.id : row.root;
   state->parent = row.parent;
   state->depth = row.depth;
+  if (row.key) state->key = row.key->str();
   co_return Result<void>();
 }
 
@@ -292,7 +292,7 @@ Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId i
     for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
     if (events.size() < slice) break;
   }
-  CO_TRY_VOID(co_await take_place(ctx, journal, &state));
+  CO_TRY_VOID(co_await take_proven(ctx, journal, &state));
   co_return state;
 }
 

@@ -312,6 +312,7 @@ SessionRow full_row(int session) {
 
 TEST_P(Conformance, RowsKeepTreesWaitsAndBudgets) {
   SessionRow row = full_row(2);
+  row.key = KeyId("key_1");
   ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 2))));
   auto found = run(journal().find(ctx_, row.id));
   ASSERT_TRUE(found) << found.error().to_string();
@@ -321,6 +322,7 @@ TEST_P(Conformance, RowsKeepTreesWaitsAndBudgets) {
   SessionRow later = row;
   later.root = later.parent = SessionId();  // never change
   later.depth = 0;
+  later.key.reset();
   later.waiting_for.clear();
   later.due.reset();
   later.pending = 0;
@@ -332,7 +334,24 @@ TEST_P(Conformance, RowsKeepTreesWaitsAndBudgets) {
   later.root = row.root;
   later.parent = row.parent;
   later.depth = row.depth;
+  later.key = row.key;
   EXPECT_EQ(*found, later);
+}
+
+TEST_P(Conformance, NobodysKeyIsAnotherThanNone) {
+  const std::optional<KeyId> keys[] = {std::nullopt, KeyId()};
+  int n = 1;
+  for (const std::optional<KeyId>& key : keys) {
+    SessionRow row = test_row(test_session(n++));
+    row.key = key;
+    ASSERT_TRUE(run(journal().append(ctx_, row, 0, test_events(row.id, 1, 1))));
+    auto found = run(journal().find(ctx_, row.id));
+    ASSERT_TRUE(found) << found.error().to_string();
+    EXPECT_EQ(found->key, key);
+    row.key = KeyId("key_2");  // never changes
+    ASSERT_TRUE(run(journal().append(ctx_, row, 1, test_events(row.id, 2, 2))));
+    EXPECT_EQ(run(journal().find(ctx_, row.id))->key, key);
+  }
 }
 
 TEST_P(Conformance, ASessionWithoutATreeIsItsOwnRoot) {

@@ -281,6 +281,7 @@ void fill(FolderWorld& w, Store& store) {
   row.root = test_session(1);
   row.parent = test_session(1);
   row.depth = 1;
+  row.key = KeyId("key_1");
   row.due = row.created + 1h;
   row.spent.cost = *Money::parse_usd("1.25");
   row.pending = kReportToParent;

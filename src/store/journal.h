@@ -72,6 +72,9 @@ struct SessionRow {
   SessionId root;
   SessionId parent;
   uint32_t depth = 0;
+  /// Of an imported session: the key that its calls count against, empty for nobody's. nullopt: the
+  /// key that its journal names.
+  std::optional<KeyId> key;
   /// What it waits for, as the contract's wait.started names it; empty while it does not.
   std::string waiting_for;
   /// When it wants to be awake at the latest (a timer, the end of a wait).
@@ -133,8 +136,8 @@ class Journal {
  public:
   virtual ~Journal() = default;
   /// Appends events with sequences expected_last+1… and updates the index row in one commit
-  /// (last_sequence and last_hash are taken from the events; tenant, created, root, parent and
-  /// depth never change). No events: only the row is updated, under the same fence.
+  /// (last_sequence and last_hash are taken from the events; tenant, created, root, parent,
+  /// depth and key never change). No events: only the row is updated, under the same fence.
   /// kInvalidArgument when the events do not belong to the session or their sequences have a gap.
   /// kAborted when the session's last sequence is not expected_last; kAlreadyExists for a new
   /// session (expected_last 0) that exists; kResourceExhausted when the disk is full (nothing is

@@ -31,6 +31,7 @@ SessionRow row_after(const SessionRow* stored, SessionRow row, uint64_t expected
     row.root = stored->root;
     row.parent = stored->parent;
     row.depth = stored->depth;
+    row.key = stored->key;
   } else if (row.root.empty()) {
     row.root = row.id;
   }

@@ -14,7 +14,8 @@ constexpr uint8_t kMarkFrame = 2;
 constexpr uint64_t kWhole = 1;
 constexpr uint64_t kHasDue = 2;
 constexpr uint64_t kErased = 4;  // alone
-constexpr uint64_t kKnownCommitFlags = kWhole | kHasDue;
+constexpr uint64_t kHasKey = 8;  // of a whole row
+constexpr uint64_t kKnownCommitFlags = kWhole | kHasDue | kHasKey;
 
 void put_money(WireWriter& out, Money money) {
   const __int128 pico = money.pico_usd();
@@ -50,9 +51,10 @@ void put_whole(WireWriter& out, const SessionRow& row) {
   out.id_text(row.root == row.id ? std::string_view() : row.root.str(), SessionTag::kPrefix);
   out.id_text(row.parent.str(), SessionTag::kPrefix);
   out.varint(row.depth);
+  if (row.key) out.text(row.key->str());
 }
 
-void take_whole(WireReader& in, SessionRow& row) {
+void take_whole(WireReader& in, bool has_key, SessionRow& row) {
   row.tenant = TenantId(std::string(in.text()));
   row.agent = std::string(in.text());
   row.agent_version = std::string(in.text());
@@ -62,6 +64,7 @@ void take_whole(WireReader& in, SessionRow& row) {
   if (row.root.empty()) row.root = row.id;
   row.parent = SessionId(in.id_text(SessionTag::kPrefix));
   row.depth = static_cast<uint32_t>(in.varint());
+  if (has_key) row.key = KeyId(std::string(in.text()));
 }
 
 /// What changes often; its times count from `updated`, which stands first.
@@ -122,7 +125,8 @@ std::string encode_commit(const Commit& commit, const SessionRow* before) {
   // Of a purged session no other frame says it any more.
   const bool whole = before == nullptr || purged(commit.row) || !same_whole(*before, commit.row);
   out.byte(kCommitFrame);
-  out.varint((whole ? kWhole : 0) | (commit.row.due ? kHasDue : 0));
+  const uint64_t has_key = whole && commit.row.key ? kHasKey : 0;
+  out.varint((whole ? kWhole : 0) | (commit.row.due ? kHasDue : 0) | has_key);
   out.id_text(commit.row.id.str(), SessionTag::kPrefix);
   out.varint(commit.previous);
   out.varint(commit.expected_last);
@@ -247,7 +251,9 @@ Result<std::optional<Commit>> decode_body(std::string_view body) {
     return fail(Code::kDataLoss, "an erased frame of the journal is nonsense");
   }
   if ((flags & ~kKnownCommitFlags) != 0) in.fail();
-  if (commit.whole) take_whole(in, commit.row);
+  const bool has_key = (flags & kHasKey) != 0;
+  if (has_key && !commit.whole) in.fail();
+  if (commit.whole) take_whole(in, has_key, commit.row);
   take_changing(in, (flags & kHasDue) != 0, commit.row);
   take_events(in, commit);
   if (in.failed() || in.left() != 0) {
@@ -270,6 +276,7 @@ SessionRow row_of(const SessionRow* before, const Commit& commit) {
   row.root = before->root;
   row.parent = before->parent;
   row.depth = before->depth;
+  row.key = before->key;
   return row;
 }
 

@@ -27,7 +27,7 @@ struct Commit {
   Position previous = 0;
   uint64_t expected_last = 0;
   /// Its id, its position and what changes often are always set; tenant, agent, version, trace,
-  /// times and place in the tree only when `whole`.
+  /// times, place in the tree and key only when `whole`.
   SessionRow row;
   bool whole = false;
   std::vector<contract::Event> events;

@@ -189,9 +189,14 @@ CREATE INDEX records_by_expiry ON records (expires) WHERE expires IS NOT NULL;
 CREATE INDEX records_by_source ON records (source) WHERE source <> '';
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments,     kJournal,   kRecordsAndSpans,
-                                            kTreesAndWaits, kFacts,     kSpanPacks,
-                                            kRecordClasses, kRecordEnds};
+// 9: the key that an imported session's calls count against. Of older ones nothing is said.
+constexpr std::string_view kImportedKeys = R"sql(
+ALTER TABLE sessions ADD COLUMN key TEXT;
+)sql";
+
+constexpr std::string_view kMigrations[] = {kDocuments,     kJournal,    kRecordsAndSpans,
+                                            kTreesAndWaits, kFacts,      kSpanPacks,
+                                            kRecordClasses, kRecordEnds, kImportedKeys};
 
 Result<void> apply_versions(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kColumns =
     "id, tenant, agent, agent_version, status, end_reason, created, updated, last_sequence, "
     "last_hash, trace_id, root, parent, depth, waiting_for, due, steps, tokens, cost, spawns, "
-    "reserved_tokens, reserved_cost, pending";
+    "reserved_tokens, reserved_cost, pending, key";
+constexpr int kAfterColumns = 24;
 
 std::string select(std::string_view rest) {
   return "SELECT " + std::string(kColumns) + " FROM sessions " + std::string(rest);
@@ -49,6 +50,7 @@ SessionRow read_row(const Statement& row) {
   out.reserved.tokens = row.integer(20);
   out.reserved.cost = read_money(row, 21);
   out.pending = static_cast<uint32_t>(row.integer(22));
+  if (!row.is_null(23)) out.key = KeyId(row.text(23));
   return out;
 }
 
@@ -99,11 +101,19 @@ void bind_changing(Statement& s, const SessionRow& row, MoneyTexts& texts) {
   s.bind(static_cast<int64_t>(row.pending));
 }
 
-/// What is written once: id, tenant, created, root, parent, depth.
+/// What is written once, in the order of bind_fixed.
+constexpr std::string_view kFixed = "id, tenant, created, root, parent, depth, key";
+constexpr std::string_view kFixedMarks = "?,?,?,?,?,?,?";
+
 void bind_fixed(Statement& s, const SessionRow& row) {
   s.bind(row.id.str()).bind(row.tenant.str()).bind(unix_nanos(row.created));
   s.bind(row.root == row.id ? std::string_view() : row.root.str()).bind(row.parent.str());
   s.bind(static_cast<int64_t>(row.depth));
+  if (row.key) {
+    s.bind(row.key->str());
+  } else {
+    s.bind_null();
+  }
 }
 
 /// "a, b" as "excluded.a, excluded.b".
@@ -161,13 +171,13 @@ Result<std::optional<StoredSession>> find_stored(Db& db, const SessionId& id) {
   s.bind(id.str());
   TRY(bool found, s.step());
   if (!found) return std::nullopt;
-  return StoredSession{s.integer(23), read_row(s)};
+  return StoredSession{s.integer(kAfterColumns), read_row(s)};
 }
 
 Result<int64_t> insert_session(Db& db, const SessionRow& row) {
-  static const std::string sql = "INSERT INTO sessions (" + std::string(kChanging) +
-                                 ", id, tenant, created, root, parent, depth) VALUES (" +
-                                 std::string(kChangingMarks) + ",?,?,?,?,?,?)";
+  static const std::string sql = "INSERT INTO sessions (" + std::string(kChanging) + ", " +
+                                 std::string(kFixed) + ") VALUES (" + std::string(kChangingMarks) +
+                                 "," + std::string(kFixedMarks) + ")";
   TRY(Statement s, db.use(sql));
   MoneyTexts texts;
   bind_changing(s, row, texts);
@@ -188,11 +198,11 @@ Result<void> update_session(Db& db, int64_t number, const SessionRow& row) {
 
 Result<void> upsert_at(Db& db, const SessionRow& row, uint64_t position) {
   // "excluded" is the row that could not be inserted.
-  static const std::string sql =
-      "INSERT INTO sessions (" + std::string(kChanging) +
-      ", position, id, tenant, created, root, parent, depth) VALUES (" +
-      std::string(kChangingMarks) + ",?,?,?,?,?,?,?) ON CONFLICT (id) DO UPDATE SET (" +
-      std::string(kChanging) + ", position) = (" + excluded(kChanging) + ", excluded.position)";
+  static const std::string sql = "INSERT INTO sessions (" + std::string(kChanging) +
+                                 ", position, " + std::string(kFixed) + ") VALUES (" +
+                                 std::string(kChangingMarks) + ",?," + std::string(kFixedMarks) +
+                                 ") ON CONFLICT (id) DO UPDATE SET (" + std::string(kChanging) +
+                                 ", position) = (" + excluded(kChanging) + ", excluded.position)";
   TRY(Statement s, db.use(sql));
   MoneyTexts texts;
   bind_changing(s, row, texts);
@@ -208,7 +218,7 @@ Result<std::optional<std::pair<SessionRow, uint64_t>>> find_at(Db& db, const Ses
   s.bind(id.str());
   TRY(bool found, s.step());
   if (!found) return std::nullopt;
-  return std::make_pair(read_row(s), static_cast<uint64_t>(s.integer(23)));
+  return std::make_pair(read_row(s), static_cast<uint64_t>(s.integer(kAfterColumns)));
 }
 
 Result<std::vector<SessionRow>> select_sessions(Db& db, const SessionFilter& filter) {

@@ -15,7 +15,8 @@ namespace sqlite {
 namespace {
 
 // Another form of the tables is another version; the file is then made anew.
-constexpr int kIndexVersion = 1;
+// 2: keys of imported sessions.
+constexpr int kIndexVersion = 2;
 constexpr int64_t kIndexCacheBytes = 4 << 20;
 
 // The columns are those of session_rows.h, and `position`.
@@ -46,7 +47,8 @@ CREATE TABLE sessions (
   spawns INTEGER NOT NULL,
   reserved_tokens INTEGER NOT NULL,
   reserved_cost ANY NOT NULL,
-  pending INTEGER NOT NULL
+  pending INTEGER NOT NULL,
+  key TEXT
 ) STRICT;
 CREATE INDEX sessions_by_tenant ON sessions (tenant, id);
 CREATE INDEX sessions_by_status ON sessions (status, id);
