@@ -8,6 +8,7 @@
 #include "base/limits/http.h"
 #include "base/limits/session.h"
 #include "contract/data_class.h"
+#include "session/labels.h"
 
 namespace drover::api {
 namespace {
@@ -111,24 +112,6 @@ Result<session::AgentSpec> read_agent(const Json& body, const TenantId& tenant,
   return spec;
 }
 
-/// Labels travel with every tool call, so they are few and short.
-Result<void> check_labels(const Json& labels) {
-  if (!labels.is_object()) return fail(Code::kInvalidArgument, "'labels' must be an object");
-  if (labels.members()->size() > limits::kLabelsMax) {
-    return fail(Code::kInvalidArgument,
-                "more than " + std::to_string(limits::kLabelsMax) + " labels");
-  }
-  for (const Json::Member& m : *labels.members()) {
-    const std::string* text = m.second.string();
-    if (text == nullptr || text->size() > limits::kLabelBytesMax ||
-        m.first.size() > limits::kLabelBytesMax) {
-      return fail(Code::kInvalidArgument, "a label is a name and a text, each of at most " +
-                                              std::to_string(limits::kLabelBytesMax) + " bytes");
-    }
-  }
-  return {};
-}
-
 /// What the body states of its data, beside what is known of it already.
 Task<Result<std::string>> read_data_class(Context ctx, const Json& body, std::string known,
                                           TenantId tenant, const SessionServices& services) {
@@ -151,7 +134,7 @@ Result<session::NewSession> read_new_session(const Json& json, const TenantId& t
     TRY(out.message, read_message(*message));
   }
   if (const Json* labels = json.find("labels"); labels != nullptr && !labels->is_null()) {
-    TRY_VOID(check_labels(*labels));
+    TRY_VOID(session::check_labels(*labels));
     out.labels = *labels;
   }
   if (const Json* plan = json.find("plan"); plan != nullptr) out.plan = *plan;

@@ -175,6 +175,25 @@ TEST(Import, ItsCallsCountAgainstTheKeyOfWhoImportsIt) {
   }
 }
 
+TEST(Import, ItsLabelsAreAsFewAndShortAsThoseOfANewOne) {
+  World w;
+  const auto with = [&w](const Json& labels) {
+    Json place = Json::object().set("labels", labels);
+    return take_in(w, w.who, claims(w, new_id(w), "ten_a", std::move(place)));
+  };
+  Json many = Json::object();
+  for (size_t i = 0; i < limits::kLabelsMax; ++i) many.set("l" + std::to_string(i), "x");
+  EXPECT_TRUE(with(many));
+  many.set("more", "x");
+  const Json wrong[] = {many, Json::object().set("a", std::string(limits::kLabelBytesMax + 1, 'x')),
+                        Json::object().set("a", Json::object())};
+  for (const Json& labels : wrong) {
+    auto taken = with(labels);
+    ASSERT_FALSE(taken) << labels.dump();
+    EXPECT_EQ(taken.error().code, Code::kInvalidArgument);
+  }
+}
+
 TEST(Import, ItsChildrenCountAgainstThatKeyToo) {
   Tree there;
   there.who = with_key("key_theirs");

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "contract/validate.h"
+#include "session/labels.h"
 #include "session/manager.h"
 #include "session/own_store.h"
 
@@ -87,6 +88,8 @@ Task<Result<Imported>> SessionManager::import(Context ctx, Principal who,
   if (state.tenant != who.tenant) {
     co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());
   }
+  // What of a session is bounded where it begins.
+  if (!state.labels.is_null()) CO_TRY_VOID(check_labels(state.labels));
   CO_TRY_VOID(co_await own_store_holds(ctx, services_, state.tenant, state.data_class));
   Imported out;
   out.id = state.id;
