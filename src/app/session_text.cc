@@ -77,6 +77,12 @@ std::string tool_calls_text(const Json& message) {
   return out;
 }
 
+bool stopped_by_budget(const Json& error) {
+  // "step_budget", "subtask_budget", "tree_budget"; an account's is "budget_exceeded".
+  const std::string reason = member(error, "reason");
+  return reason == "budget_exceeded" || reason.ends_with("_budget");
+}
+
 std::string event_summary(const Json& event) {
   const std::string kind = member(event, "kind");
   const Json* found = event.find("payload");

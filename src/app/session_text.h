@@ -14,5 +14,8 @@ std::string event_summary(const Json& event);
 std::string message_text(const Json& message);
 /// "find_order({"id": "7"}), find_user({})" of an assistant message; "" without calls.
 std::string tool_calls_text(const Json& message);
+/// Whether the error of a model.result says that a budget stopped the call, whosever it is: the
+/// session then waits for more of it, and not for a model.
+bool stopped_by_budget(const Json& error);
 
 }  // namespace drover::app

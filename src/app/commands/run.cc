@@ -111,10 +111,7 @@ class Conversation {
     if (const Json* error = payload.find("error")) {
       out.error = member(*error, "message");
       // What a budget stopped says next what it waits for.
-      const std::string reason = member(*error, "reason");
-      const bool budget =
-          reason == "budget_exceeded" || reason == "step_budget" || reason == "tree_budget";
-      if (!budget) out.waits_for = "model";
+      if (!stopped_by_budget(*error)) out.waits_for = "model";
     }
     const Json* message = payload.find("message");
     if (message == nullptr) return;
