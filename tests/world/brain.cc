@@ -21,13 +21,19 @@ std::vector<std::string> split(std::string_view text, char by) {
   return out;
 }
 
+/// "spawn:2:all:fast.say:900": so many children, how many of them to wait for, what each does, and
+/// the tokens that each may use.
 Json spawn_body(const std::vector<std::string>& parts) {
   std::string what = parts.size() > 3 ? parts[3] : "say";
   std::replace(what.begin(), what.end(), '.', ':');
   Json tasks = Json::array();
   int n = std::atoi(parts.size() > 1 ? parts[1].c_str() : "1");
   for (int i = 0; i < n; ++i) {
-    tasks.push(Json::object().set("message", fmt::format("#child{} do {} say", i, what)));
+    Json task = Json::object().set("message", fmt::format("#child{} do {} say", i, what));
+    if (parts.size() > 4) {
+      task.set("budget", Json::object().set("tokens", int64_t{std::atoi(parts[4].c_str())}));
+    }
+    tasks.push(std::move(task));
   }
   Json out = Json::object().set("tasks", std::move(tasks));
   std::string wait = parts.size() > 2 ? parts[2] : "all";

@@ -320,6 +320,10 @@ Task<Result<void>> Client::help_budget(Context ctx, SessionId id, Random* random
   } else {
     bool tree = now.over_budget && now.over_budget->scope == "tree";
     if (tree) co_return co_await raise_tree(ctx, id, 2'000 * round);
+    if (now.over_budget && now.over_budget->scope == "subtask") {
+      decision.budget = "subtask";
+      if (!now.over_budget->limit_of.empty()) id = SessionId(now.over_budget->limit_of);
+    }
     decision.time = 10min;
     decision.tokens = 2'000 * round;
   }

@@ -5,11 +5,17 @@
 namespace drover::world {
 namespace {
 
-constexpr std::string_view kReachedNames[] = {"overshoots",       "kept bills",
-                                              "dearest answers",  "planned timers",
-                                              "planned signals",  "planned approvals",
-                                              "planned requests", "planned children",
-                                              "tenant kills",     "purges"};
+constexpr std::string_view kReachedNames[] = {"overshoots",
+                                              "kept bills",
+                                              "dearest answers",
+                                              "planned timers",
+                                              "planned signals",
+                                              "planned approvals",
+                                              "planned requests",
+                                              "planned children",
+                                              "held subtasks",
+                                              "tenant kills",
+                                              "purges"};
 static_assert(std::size(kReachedNames) == kReachedKinds);
 
 double seconds(MonoTime t) { return std::chrono::duration<double>(t.time_since_epoch()).count(); }

@@ -25,6 +25,7 @@ enum class Reached : uint8_t {
   kPlannedApproval,  // …
   kPlannedRequest,   // more budget asked for by a plan
   kPlannedChild,
+  kSubtaskHeld,   // stopped by what its parent gave it
   kTenantKilled,  // a session ended by the kill of its tenant
   kPurged,
 };

@@ -1,8 +1,8 @@
-// Budgets: what a tree has used and reserved together is never more than it may, a reservation is
-// settled once, in full where nobody heard the end of its attempt, and is the ceiling of every bill
-// that keeps to what was asked, the index counts what the journals say, and nobody waits in the end
-// for a limit that was raised. A provider that bills more than was reserved is a fact, which a
-// budget.exceeded event tells in the same commit.
+// Budgets: what a tree has used and reserved together is never more than it may, nor what a subtask
+// has with all below it; a reservation is settled once, in full where nobody heard the end of its
+// attempt, and is the ceiling of every bill that keeps to what was asked, the index counts what the
+// journals say, and nobody waits in the end for a limit that was raised. A provider that bills more
+// than was reserved is a fact, which a budget.exceeded event tells in the same commit.
 
 #include <algorithm>
 #include <map>
@@ -81,8 +81,9 @@ class BudgetsChecker final : public Checker {
         session.spawn_in_doubt = false;
       }
     } else if (event.kind == kind::kBudgetExtensionDecided) {
-      on_decided(seen, tree);
+      on_decided(seen, session, tree);
     } else if (event.kind == kind::kBudgetExceeded && !overshot) {
+      if (word(seen, "scope") == "subtask") verdict_.reached(Reached::kSubtaskHeld);
       session.refused_at[word(seen, "budget")] = word(seen, "limit");
     } else if (event.kind == kind::kSessionEnded) {
       session.ended = true;
@@ -146,6 +147,10 @@ class BudgetsChecker final : public Checker {
   };
   struct Session {
     SessionId root;
+    SessionId parent;
+    std::optional<int64_t> subtask;  // tokens that it and all below it may use
+    int64_t subtree = 0;             // what they have used and reserved
+    int64_t subtree_overshoot = 0;
     std::map<std::string, std::string> refused_at;  // the limit that the last refusal named
     std::optional<Overshoot> owed;
     bool ended = false;
@@ -179,6 +184,8 @@ class BudgetsChecker final : public Checker {
   void on_started(const Seen& seen) {
     Session& session = sessions_[seen.event.session];
     session.root = SessionId(seen.payload.get_text("root"));
+    session.parent = SessionId(seen.payload.get_text("parent"));
+    if (const Json* own = seen.payload.at("budget", "tokens")) session.subtask = own->integer();
     if (session.root.empty()) session.root = seen.event.session;
     if (session.root == seen.event.session) {
       auto agent = session::AgentSpec::from_json(*seen.payload.find("agent"));
@@ -196,10 +203,13 @@ class BudgetsChecker final : public Checker {
       verdict_.fail("budgets", fmt::format("{}/{} reserves beside an open reservation",
                                            seen.event.session.str(), seen.event.sequence));
       tree.used.take(session.reserved);
+      count_upwards(session, -session.reserved.tokens, 0);
     }
     session.open = true;
     session.reserved = amount(seen.payload);
     tree.used.add(session.reserved);
+    count_upwards(session, session.reserved.tokens, 0);
+    check_subtasks(seen.event);
     int64_t tokens_max = tree.limits.tokens + tree.overshoot.tokens;
     if (tree.used.tokens > tokens_max) over(seen.event, "tokens", tree.used.tokens, tokens_max);
     Money cost_max = tree.limits.cost + tree.overshoot.cost;
@@ -207,6 +217,24 @@ class BudgetsChecker final : public Checker {
       verdict_.fail("budgets",
                     fmt::format("{}/{}: {} USD of {}", seen.event.session.str(),
                                 seen.event.sequence, tree.used.cost.usd(), cost_max.usd()));
+    }
+  }
+
+  /// For a session and all above it.
+  void count_upwards(Session& session, int64_t tokens, int64_t overshoot) {
+    for (Session* at = &session;; at = &sessions_[at->parent]) {
+      at->subtree += tokens;
+      at->subtree_overshoot += overshoot;
+      if (at->parent.empty()) return;
+    }
+  }
+
+  void check_subtasks(const contract::Event& event) {
+    for (SessionId id = event.session; !id.empty(); id = sessions_[id].parent) {
+      const Session& at = sessions_[id];
+      if (!at.subtask) continue;
+      const int64_t most = *at.subtask + at.subtree_overshoot;
+      if (at.subtree > most) over(event, "tokens of the subtask " + id.str(), at.subtree, most);
     }
   }
 
@@ -270,6 +298,7 @@ class BudgetsChecker final : public Checker {
                       event.session.str(), event.sequence, held.tokens - used.tokens, held.tokens));
     }
     if (session.open) tree.used.take(session.reserved);
+    const int64_t freed = session.open ? session.reserved.tokens : 0;
     Amount beyond;
     beyond.tokens = std::max<int64_t>(0, used.tokens - session.reserved.tokens);
     if (used.cost > session.reserved.cost) beyond.cost = used.cost - session.reserved.cost;
@@ -279,6 +308,7 @@ class BudgetsChecker final : public Checker {
     }
     tree.overshoot.add(beyond);
     tree.used.add(used);
+    count_upwards(session, used.tokens - freed, beyond.tokens);
     session.settled.add(used);
     session.reserved = Amount();
     session.open = false;
@@ -296,9 +326,13 @@ class BudgetsChecker final : public Checker {
     return out;
   }
 
-  void on_decided(const Seen& seen, Tree& tree) {
+  void on_decided(const Seen& seen, Session& session, Tree& tree) {
     const Json& p = seen.payload;
-    if (p.get_string("budget") != "tree" || !p.get_bool("granted").value_or(false)) return;
+    if (!p.get_bool("granted").value_or(false)) return;
+    if (p.get_string("budget") == "subtask" && session.subtask) {
+      *session.subtask += p.get_int("tokens").value_or(0);
+    }
+    if (p.get_string("budget") != "tree") return;
     tree.limits.tokens += p.get_int("tokens").value_or(0);
     tree.limits.cost += money(p, "cost_usd");
     tree.limits.time += Duration(p.get_int("time_ms").value_or(0) * 1'000'000);

@@ -18,6 +18,7 @@ const std::vector<std::unique_ptr<Workload>>& workloads() {
     out.push_back(make_signals());
     out.push_back(make_trees());
     out.push_back(make_budgets());
+    out.push_back(make_subtasks());
     out.push_back(make_extensions());
     out.push_back(make_planned());
     out.push_back(make_queued());

@@ -14,6 +14,7 @@ std::unique_ptr<Workload> make_approvals();
 std::unique_ptr<Workload> make_signals();
 std::unique_ptr<Workload> make_trees();
 std::unique_ptr<Workload> make_budgets();
+std::unique_ptr<Workload> make_subtasks();
 std::unique_ptr<Workload> make_extensions();
 std::unique_ptr<Workload> make_planned();
 std::unique_ptr<Workload> make_queued();
