@@ -140,12 +140,6 @@ TEST(Subtask, WhoeverFindsTooFewGoesOnWhenOthersLetGoOfSome) {
   w.expect_done();
 }
 
-TreeUse of_tokens(int64_t tokens) {
-  TreeUse out;
-  out.tokens = tokens;
-  return out;
-}
-
 TEST(TreePool, TheTightestLimitAboveCounts) {
   const SessionId a("ses_a"), b("ses_b"), c("ses_c"), d("ses_d");
   const TreeLimits limits;

@@ -285,12 +285,6 @@ TEST(TreePool, CountsEachSessionOnce) {
   EXPECT_EQ(pool.part(SessionId("ses_b")).tokens, 0);
 }
 
-TreeUse of_tokens(int64_t tokens) {
-  TreeUse out;
-  out.tokens = tokens;
-  return out;
-}
-
 /// Rows come youngest first: those above may be counted later.
 TEST(TreePool, SumsTheTokensBelowEachInWhateverOrder) {
   const SessionId a("ses_a"), b("ses_b"), c("ses_c"), d("ses_d");
