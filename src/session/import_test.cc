@@ -341,6 +341,7 @@ TEST(Import, AJournalThatNamesAStrangerAsItsChildLearnsNothingOfIt) {
     const Events events = waiting_parent(there, &child);
     World w;
     w.who = somebody_else();
+    new_id(w);  // another than there
     w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("secret"); };
     const SessionId theirs =
         w.create(ended ? R"({"name":"a","models":["m"],"end_after_answer":true})" : kAgent, "Hi");
@@ -348,7 +349,8 @@ TEST(Import, AJournalThatNamesAStrangerAsItsChildLearnsNothingOfIt) {
     const uint64_t last = w.state(theirs).last_sequence;
     const SessionId id = events.front().session;
     const identity::Principal thief = identity::Principal::system(TenantId("ten_a"));
-    ASSERT_TRUE(take_in(w, thief, renamed(w, events, child, theirs)));
+    auto taken = take_in(w, thief, renamed(w, events, child, theirs));
+    ASSERT_TRUE(taken) << taken.error().message;
     ASSERT_TRUE(w.loop.run_task(
         w.manager->post_message(w.ctx, thief, id, Message::of_text(Role::kUser, "go on"))));
     w.loop.run_for(10s);
@@ -386,6 +388,7 @@ TEST(Import, ItStopsNobodyEither) {
   ASSERT_EQ(open.size(), 1u);
   World w;
   w.who = somebody_else();
+  new_id(w);  // another than there
   w.road.think = 1h;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
   const SessionId theirs = w.create(kAgent, "Hi");
@@ -393,7 +396,8 @@ TEST(Import, ItStopsNobodyEither) {
   const uint64_t last = w.state(theirs).last_sequence;
   ASSERT_EQ(w.state(theirs).status, Status::kRunning);
   const identity::Principal thief = identity::Principal::system(TenantId("ten_a"));
-  ASSERT_TRUE(take_in(w, thief, renamed(w, events, SessionId(*open.begin()), theirs)));
+  auto taken = take_in(w, thief, renamed(w, events, SessionId(*open.begin()), theirs));
+  ASSERT_TRUE(taken) << taken.error().message;
   ASSERT_TRUE(w.loop.run_task(
       w.manager->post_message(w.ctx, thief, id, Message::of_text(Role::kUser, "go on"))));
   w.loop.run_for(10s);
