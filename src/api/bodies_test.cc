@@ -1,5 +1,5 @@
-// A misspelt member of a body is refused by every route: silence would be taken for consent, and a
-// class of data that nobody reads is none.
+// A misspelt member of a body is refused by every route, and so is one that stands twice: silence
+// would be taken for consent, and a class of data that nobody reads is none.
 #include "api/routes_test_fixture.h"
 
 namespace drover::api {
@@ -30,6 +30,10 @@ TEST_F(BodiesTest, AMisspeltMemberIsRefusedEverywhere) {
       {session + "/purge", R"({"raeson":"x"})", "'raeson'"},
       {"/v1/sessions", R"({"agent":"helper","lease":{"lease":1}})", "'lease'"},
       {"/v1/sessions", R"({"agent":"helper","lease":true})", "must be a JSON object"},
+      {"/v1/sessions", R"({"agent":"helper","data_class":"","data_class":"residency=de"})",
+       "the member 'data_class' stands twice"},
+      {"/v1/agents", R"({"name":"x","models":["m"],"data":"","data":"residency=de"})",
+       "field 'data' stands twice"},
       {"/v1/work/lease", R"({"queues":["q"],"wait":5})", "'wait'"},
       {"/v1/work/lease", R"({"queues":["q"],"max":0})", "'max' must be a whole number above 0"},
       {"/v1/work/lease", R"({"queues":["q"],"wait_ms":-1})", "'wait_ms' must be a number of milli"},

@@ -18,7 +18,12 @@ tl::unexpected<Error> bad_field(std::string message) {
 Result<void> known(const Json& body, std::initializer_list<std::string_view> names) {
   if (!body.is_object()) return bad_field("the body must be a JSON object");
   for (const Json::Member& m : *body.members()) {
-    if (std::find(names.begin(), names.end(), m.first) != names.end()) continue;
+    if (std::find(names.begin(), names.end(), m.first) != names.end()) {
+      if (body.find(m.first) != &m.second) {
+        return bad_field("the member '" + m.first + "' stands twice");
+      }
+      continue;
+    }
     std::string list;
     for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
     std::string_view near = near_word(m.first, names);

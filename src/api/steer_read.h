@@ -14,7 +14,8 @@
 namespace drover::api::body {
 
 /// An error for a member that is not among these, so that a typing mistake is not silent. It names
-/// the member, the one that was meant if there is a near one, and all that there are.
+/// the member, the one that was meant if there is a near one, and all that there are. And one for a
+/// member that stands twice: only one of them would be read, and the other may be the stricter.
 Result<void> known(const Json& body, std::initializer_list<std::string_view> names);
 /// "" if absent.
 Result<std::string> text(const Json& body, std::string_view name);

@@ -114,6 +114,22 @@ Result<void> read_part(std::string_view key, std::string_view value, DataClass& 
                    "' is unknown (residency, sensitivity, purpose, usage, retention)");
 }
 
+/// The name of a class, or "key=value". By itself, so that what stands twice is joined: read into
+/// what came before, the last would undo the others.
+Result<DataClass> read_one(std::string_view part) {
+  DataClass out;
+  const size_t equals = part.find('=');
+  if (equals != std::string_view::npos) {
+    TRY_VOID(read_part(part.substr(0, equals), part.substr(equals + 1), out));
+  } else if (is_class_word(part)) {
+    out.names.emplace_back(part);
+  } else {
+    return bad_class("'" + std::string(part.substr(0, 80)) +
+                     "' is neither the name of a class nor a part such as residency=de");
+  }
+  return out;
+}
+
 std::string joined(const Words& list, char separator) {
   if (list.empty()) return std::string(kNothing);
   std::string out;
@@ -188,17 +204,9 @@ Result<DataClass> DataClass::parse(std::string_view text) {
   }
   if (text.empty()) return out;
   for (std::string_view part : split(text, ';')) {
-    size_t equals = part.find('=');
-    if (equals != std::string_view::npos) {
-      TRY_VOID(read_part(part.substr(0, equals), part.substr(equals + 1), out));
-    } else if (is_class_word(part)) {
-      out.names.emplace_back(part);
-    } else {
-      return bad_class("'" + std::string(part.substr(0, 80)) +
-                       "' is neither the name of a class nor a part such as residency=de");
-    }
+    TRY(DataClass one, read_one(part));
+    out = join(out, one);
   }
-  sort_out(out.names);
   return out;
 }
 

@@ -13,7 +13,8 @@
 // residencies have no place in common join to a class that no place satisfies, and the policy says
 // so. Purposes that exclude each other are written "purpose=-", more clauses than
 // limits::kResidencyClausesMax "residency=-": nowhere. Words without "=" are names of classes that
-// the operator defines; a class with a name that nobody resolved is satisfied by no place.
+// the operator defines; a class with a name that nobody resolved is satisfied by no place. A part
+// that stands twice says both: the class is their join, in this form and as an object.
 //
 // Values, pure; parse() and from_json() fail with kInvalidArgument and say what is allowed.
 

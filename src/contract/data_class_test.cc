@@ -82,6 +82,63 @@ TEST(DataClass, AsAnObjectIsTheSame) {
   EXPECT_EQ(from(R"({"class":["patient"]})"), parsed("patient"));
 }
 
+TEST(DataClass, PartsThatStandTwiceAreJoined) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"sensitivity=restricted;sensitivity=public", "sensitivity=restricted"},
+      {"sensitivity=public;sensitivity=restricted", "sensitivity=restricted"},
+      {"retention=none;retention=30d", "retention=none"},
+      {"retention=1h;retention=unlimited", "retention=1h"},
+      {"purpose=research;purpose=care", "purpose=-"},
+      {"purpose=-;purpose=care", "purpose=-"},
+      {"purpose=care|billing;purpose=care", "purpose=care"},
+      {"residency=de;residency=fr", "residency=de&fr"},
+      {"usage=no-cache;usage=no-review", "usage=no-review,no-cache"},
+      {"patient;sensitivity=public;patient", "patient"}};
+  for (const auto& [text, strictest] : cases) EXPECT_EQ(parsed(text), parsed(strictest)) << text;
+}
+
+/// Some parts in any order, repeated or not: the same as text, as one object and joined one by one.
+TEST(DataClass, TextAndObjectOfTheSamePartsAreTheJoinOfEach) {
+  const std::pair<const char*, const char*> parts[] = {
+      {"residency", "de"},        {"residency", "de|fr"},        {"residency", "-"},
+      {"residency", "eu"},        {"sensitivity", "public"},     {"sensitivity", "internal"},
+      {"sensitivity", "secret"},  {"sensitivity", "restricted"}, {"purpose", "care"},
+      {"purpose", "research"},    {"purpose", "care|billing"},   {"purpose", "-"},
+      {"usage", "no-training"},   {"usage", "no-cache"},         {"usage", "no-review,no-cache"},
+      {"retention", "none"},      {"retention", "session"},      {"retention", "30d"},
+      {"retention", "unlimited"}, {"class", "patient"},          {"class", "staff"}};
+  SeededRandom random(23);
+  for (int i = 0; i < 5000; ++i) {
+    std::string text, object;
+    std::optional<DataClass> all = DataClass();  // nullopt: one of them cannot be read
+    std::vector<DataClass> each;
+    for (uint64_t n = 1 + random.below(5); n > 0; --n) {
+      const auto& [key, value] = parts[random.below(std::size(parts))];
+      const bool name = std::string_view(key) == "class";
+      const std::string part = name ? value : std::string(key) + "=" + value;
+      text += (text.empty() ? "" : ";") + part;
+      object += std::string(object.empty() ? "" : ",") + "\"" + key + "\":\"" + value + "\"";
+      auto one = DataClass::parse(part);
+      if (!one) {
+        all.reset();
+        break;
+      }
+      each.push_back(*one);
+      all = join(*all, *one);
+    }
+    auto as_text = DataClass::parse(text);
+    auto as_object = DataClass::from_json(*Json::parse("{" + object + "}"));
+    ASSERT_EQ(as_text.has_value(), all.has_value()) << text;
+    ASSERT_EQ(as_object.has_value(), all.has_value()) << object;
+    if (!all) continue;
+    ASSERT_EQ(*as_text, *all) << text;
+    ASSERT_EQ(*as_object, *all) << object;
+    for (const DataClass& one : each) {
+      ASSERT_EQ(join(*as_text, one), *as_text) << text << " is less strict than " << one.text();
+    }
+  }
+}
+
 TEST(DataClass, WhatItDoesNotKnowIsAnErrorThatSaysWhatThereIs) {
   for (const char* text : {"sensitivity=secret", "usage=no-fun", "retention=soon", "color=red",
                            "residency=DE", "residency=", "Patient", "a b", "purpose=x|,"}) {

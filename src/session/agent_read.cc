@@ -14,7 +14,10 @@ Result<void> members(const Json& object, const std::string& where,
     return bad(where + " must be an object, not " + std::string(object.type_name()));
   }
   for (const Json::Member& m : *object.members()) {
-    if (std::find(known.begin(), known.end(), m.first) != known.end()) continue;
+    if (std::find(known.begin(), known.end(), m.first) != known.end()) {
+      if (object.find(m.first) == &m.second) continue;
+      return bad("field '" + m.first + "' stands twice in " + where);
+    }
     std::string list;
     for (std::string_view k : known) list += (list.empty() ? "" : ", ") + std::string(k);
     return bad("unknown field '" + m.first + "' in " + where + " (known: " + list + ")");

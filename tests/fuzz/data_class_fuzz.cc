@@ -1,11 +1,12 @@
-// Any text as a data class: what is read is written and read again as the same, and joining it with
-// anything never loses what it demands.
+// Any text as a data class: what is read is written and read again as the same, joining it with
+// anything never loses what it demands, and two texts in one are their join.
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/limits/data_class.h"
 #include "contract/data_class.h"
 
 using drover::contract::DataClass;
@@ -26,5 +27,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!(both == drover::contract::join(*b, *a))) __builtin_trap();
   if (!(drover::contract::join(both, *a) == both)) __builtin_trap();
   if (both.sensitivity < a->sensitivity || both.keep_s > b->keep_s) __builtin_trap();
+  if (left.empty() || right.empty()) return 0;
+  const std::string one = std::string(left) + ';' + std::string(right);
+  if (one.size() > drover::limits::kDataClassBytesMax) return 0;
+  auto together = DataClass::parse(one);
+  if (!together || !(*together == both)) __builtin_trap();
   return 0;
 }
