@@ -1,6 +1,7 @@
 #include "api/gateway.h"
 
 #include "api/rate_headers.h"
+#include "api/request_headers.h"
 #include "api/standing.h"
 #include "async/stage.h"
 #include "base/limits/http.h"
@@ -234,7 +235,7 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
 /// On behalf of an agent, if the caller names one.
 Result<void> take_agent(const Exchange& exchange, const GatewayServices& services,
                         const TenantId& tenant, road::ModelCall& call) {
-  auto name = exchange.request.head().headers.get("x-drover-agent");
+  auto name = exchange.request.head().headers.get(kAgentHeader);
   if (!name || services.agents == nullptr) return {};
   TRY(session::AgentSpec agent, services.agents->resolve(tenant, *name));
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
@@ -251,15 +252,9 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   return {};
 }
 
-/// What the caller states of his data; the tenant's floor holds beside it.
-Result<contract::DataClass> stated_class(const Exchange& exchange) {
-  auto stated = exchange.request.head().headers.get("x-drover-data-class");
-  return stated ? contract::DataClass::parse(*stated) : contract::DataClass();
-}
-
 /// The class that the caller states in a header; a service_tier in the body is for the road.
 Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& exchange) {
-  auto stated = exchange.request.head().headers.get("x-drover-service-class");
+  auto stated = exchange.request.head().headers.get(kServiceClassHeader);
   if (!stated) return std::optional<road::ServiceClass>();
   auto read = road::parse_service_class(*stated);
   if (read) return read;
@@ -268,7 +263,7 @@ Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& e
 
 /// Whether another endpoint may go on where one broke off, if the caller says either.
 Result<std::optional<bool>> stated_continue(const Exchange& exchange) {
-  auto stated = exchange.request.head().headers.get("x-drover-continue");
+  auto stated = exchange.request.head().headers.get(kContinueHeader);
   if (!stated) return std::optional<bool>();
   if (*stated == "false") return std::optional<bool>(false);
   if (*stated == "true") return std::optional<bool>(true);
@@ -279,7 +274,8 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
                 std::string body) {
   auto scan = dialect::scan_openai_request(body);
   if (!scan) return respond_error(std::move(ctx), exchange, std::move(scan).error());
-  auto data_class = stated_class(exchange);
+  // Of his data; the tenant's floor holds beside it.
+  auto data_class = header_class(exchange.request.head().headers);
   if (!data_class) return respond_error(std::move(ctx), exchange, std::move(data_class).error());
   auto service_class = stated_service_class(exchange);
   if (!service_class) {

@@ -154,6 +154,30 @@ TEST_F(GatewayTest, AHeaderThatMeansNothingIsRefused) {
   EXPECT_TRUE(imposter("one.test").requests().empty());
 }
 
+TEST_F(GatewayTest, AllValuesOfTheDataClassCount) {
+  facts_ = *catalog::Facts::from_json(*Json::parse(R"({"cleared_for":"internal"})"), "test", "");
+  add("one.test");
+  imposter("one.test").script(answer(200, chat_body("hello")));
+  using Headers = std::initializer_list<std::pair<const char*, const char*>>;
+  auto status = [&](Headers headers) { return chat_as(false, false, headers).status; };
+  constexpr const char* kName = "X-Drover-Data-Class";
+  EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, ""}}), 200);
+  EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, "sensitivity=restricted"}}), 403);
+  EXPECT_EQ(status({{kName, "sensitivity=restricted"}, {kName, "sensitivity=internal"}}), 403);
+  EXPECT_EQ(status({{kName, "sensitivity=restricted;sensitivity=internal"}}), 403);
+  EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, "secret stuff"}}), 400);
+  // As a proxy may write them into one.
+  EXPECT_EQ(status({{kName, "sensitivity=internal, sensitivity=restricted"}}), 400);
+  EXPECT_EQ(imposter("one.test").requests().size(), 1u);
+}
+
+TEST_F(GatewayTest, AnAgentNamedTwiceIsNobody) {
+  add("one.test");
+  imposter("one.test").script(answer(200, chat_body("hello")));
+  EXPECT_EQ(chat_as(true, false, {{"x-drover-agent", "other"}}).status, 400);
+  EXPECT_EQ(chat_as(true, false, {{"x-drover-agent", "patient"}}).status, 200);
+}
+
 TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
   add("one.test");
   ImposterScript s = stream_head();

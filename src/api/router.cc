@@ -1,6 +1,7 @@
 #include "api/router.h"
 
 #include "api/json_route.h"
+#include "api/request_headers.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "dialect/dialect.h"
@@ -134,6 +135,9 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
     return respond_error(std::move(ctx), exchange, no_route(head, exchange.allow));
   }
   if (!route->open) {
+    if (auto fine = check_headers(head.headers); !fine) {
+      return respond_error(std::move(ctx), exchange, std::move(fine).error());
+    }
     auto principal = authenticate_(bearer(head), exchange.request.remote());
     if (!principal) {
       return respond_error(std::move(ctx), exchange, std::move(principal).error());

@@ -132,6 +132,25 @@ TEST_F(RouterTest, KeysComeInTheHeadersOfEverySdk) {
   EXPECT_EQ(call("GET", "/v1/things", "", "k-other").json().get_string("tenant"), "ten_b");
 }
 
+TEST_F(RouterTest, AHeaderThatContradictsItselfIsRefused) {
+  add_named("GET", "/v1/things");
+  serve();
+  auto asked = [&](std::initializer_list<std::pair<const char*, const char*>> headers) {
+    http::ClientRequest out = request("GET", "/v1/things", "", "k-all");
+    for (const auto& [name, value] : headers) out.headers.add(name, value);
+    return call(std::move(out));
+  };
+  for (const char* name :
+       {"X-Drover-Agent", "x-drover-service-class", "x-drover-continue", "if-match", "x-api-key"}) {
+    Reply reply = asked({{name, "one"}, {"accept", "*/*"}, {name, "two"}});
+    EXPECT_EQ(reply.status, 400) << name;
+    EXPECT_EQ(reply.error_member("code"), "repeated_header") << reply.body;
+    EXPECT_EQ(asked({{name, "one"}, {name, "one"}}).status, 200) << name;
+  }
+  EXPECT_EQ(asked({{"Authorization", "Bearer k-other"}}).status, 400) << "whose is it?";
+  EXPECT_EQ(asked({{"accept", "text/plain"}, {"accept", "*/*"}}).status, 200);
+}
+
 TEST_F(RouterTest, OnlyOpenRoutesNeedNoKey) {
   bool draining = false;
   HealthServices health;
