@@ -252,6 +252,14 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   return {};
 }
 
+/// A class or a zone that is not known here is the caller's mistake, as in the sessions API, and no
+/// lack of a place.
+Result<void> resolve_class(const GatewayServices& services, road::ModelCall& call) {
+  if (!services.resolve || call.data_class.unrestricted()) return {};
+  TRY(call.data_class, services.resolve(call.data_class));
+  return {};
+}
+
 /// The class that the caller states in a header; a service_tier in the body is for the road.
 Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& exchange) {
   auto stated = exchange.request.head().headers.get(kServiceClassHeader);
@@ -290,6 +298,9 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   const TenantId tenant = call.principal.tenant;
   if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
     return respond_error(std::move(ctx), exchange, std::move(taken).error());
+  }
+  if (auto known = resolve_class(services, call); !known) {
+    return respond_error(std::move(ctx), exchange, std::move(known).error());
   }
   call.continue_cut = go_on->value_or(call.continue_cut);
   if (stream) {
@@ -374,6 +385,7 @@ void add_gateway_routes(Router& router, GatewayServices services) {
   router.add_call("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
     return chat_completions(std::move(ctx), exchange, chats);
   });
+  router.reads_data_class();
   router.add_call("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {
     return list_models(ctx, exchange, services);
   });

@@ -9,6 +9,8 @@
 // itself states of the service class and of that goes before. The answer's x-drover-downgrade says
 // what was given up.
 
+#include <functional>
+
 #include "api/router.h"
 #include "road/road.h"
 #include "session/agent.h"
@@ -19,6 +21,9 @@ struct GatewayServices {
   road::Road* road = nullptr;
   Clock* clock = nullptr;
   const session::AgentSource* agents = nullptr;  // null: no call is made on behalf of one
+  /// The class that a caller or his agent states with its names resolved: whether they and its
+  /// zones are known. Absent: as it stands.
+  std::function<Result<contract::DataClass>(const contract::DataClass& data)> resolve;
 };
 
 void add_gateway_routes(Router& router, GatewayServices services);

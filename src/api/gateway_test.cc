@@ -36,6 +36,9 @@ class GatewayTest : public ApiFixture {
     services.agents = &agents_;
     services.road = road_.get();
     services.clock = &loop_;
+    services.resolve = [this](const contract::DataClass& data) {
+      return policy_.get()->resolve(data);
+    };
     add_gateway_routes(*router_, services);
     serve();
   }
@@ -169,6 +172,18 @@ TEST_F(GatewayTest, AllValuesOfTheDataClassCount) {
   // As a proxy may write them into one.
   EXPECT_EQ(status({{kName, "sensitivity=internal, sensitivity=restricted"}}), 400);
   EXPECT_EQ(imposter("one.test").requests().size(), 1u);
+}
+
+TEST_F(GatewayTest, AClassOrAZoneThatIsNotKnownIsTheCallersMistake) {
+  add("one.test");
+  for (const auto& [stated, code] : {std::pair{"patientt", "unknown_data_class"},
+                                     std::pair{"residency=atlantis", "unknown_zone"}}) {
+    Reply reply = chat_as(false, false, {{"x-drover-data-class", stated}});
+    EXPECT_EQ(reply.status, 400) << stated;
+    EXPECT_EQ(reply.error_member("code"), code) << reply.body;
+  }
+  EXPECT_EQ(chat_as(false, false, {{"x-drover-data-class", "residency=de"}}).status, 403)
+      << "what is known and has no place is another matter";
 }
 
 TEST_F(GatewayTest, AnAgentNamedTwiceIsNobody) {

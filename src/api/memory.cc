@@ -1,6 +1,7 @@
 #include "api/memory.h"
 
 #include "api/json_route.h"
+#include "api/request_headers.h"
 #include "api/steer_read.h"
 #include "base/bytes.h"
 #include "base/limits/memory.h"
@@ -77,12 +78,9 @@ Result<std::optional<uint64_t>> expected_version(const Exchange& exchange, const
   return out;
 }
 
-Result<std::string> read_record_class(const Json& body, const MemoryServices& services) {
-  const Json* stated = body.find("data_class");
-  contract::DataClass data;
-  if (stated != nullptr && !stated->is_null()) {
-    TRY(data, contract::DataClass::from_json(*stated));
-  }
+Result<std::string> read_record_class(const Exchange& exchange, const Json& body,
+                                      const MemoryServices& services) {
+  TRY(contract::DataClass data, stated_class(exchange.request.head().headers, body));
   return services.resolve ? services.resolve(data.text()) : data.text();
 }
 
@@ -108,7 +106,7 @@ Task<Result<Json>> put(Context ctx, Exchange& exchange, MemoryServices services)
   CO_TRY(memory::Scope scope, scope_of(exchange, identity::Action::kWriteMemory));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(memory::Entry entry, read_entry(exchange, body));
-  CO_TRY(entry.data_class, read_record_class(body, services));
+  CO_TRY(entry.data_class, read_record_class(exchange, body, services));
   if (services.may_hold) {
     scope.may_hold = [ask = services.may_hold, tenant = scope.tenant](
                          Context below, std::string store, std::string data_class) {
@@ -180,6 +178,7 @@ void add_memory_routes(Router& router, MemoryServices services) {
   add_json<MemoryServices>(router, "POST", "/v1/memory/{namespace}/search", services, search);
   add_json<MemoryServices>(router, "GET", "/v1/memory/{namespace}/{key}", services, get);
   add_json<MemoryServices>(router, "PUT", "/v1/memory/{namespace}/{key}", services, put);
+  router.reads_data_class();
   add_json<MemoryServices>(router, "DELETE", "/v1/memory/{namespace}/{key}", services, remove);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/json_route.h"
+#include "api/request_headers.h"
 #include "api/steer_read.h"
 #include "session/scratch_hop.h"
 
@@ -92,10 +93,8 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   if (call.ladder.empty()) {
     co_return fail(Code::kInvalidArgument, "name an 'agent' or a list of 'models'");
   }
-  if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
-    CO_TRY(contract::DataClass more, contract::DataClass::from_json(*stated));
-    call.data_class = contract::join(call.data_class, more);
-  }
+  CO_TRY(contract::DataClass data, stated_class(exchange.request.head().headers, body));
+  call.data_class = contract::join(call.data_class, data);
   if (const Json* stated = body.find("needs"); stated != nullptr && !stated->is_null()) {
     CO_TRY(policy::Needs more, policy::Needs::from_json(*stated));
     call.needs = policy::Needs::join(call.needs, more);
@@ -283,6 +282,7 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
 
 void add_placement_routes(Router& router, PlacementServices services) {
   add_json<PlacementServices>(router, "POST", "/v1/placement", services, ask);
+  router.reads_data_class();
   add_json<PlacementServices>(router, "GET", "/v1/sessions/{id}/placement", services, of_session);
 }
 

@@ -4,10 +4,16 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/near_word.h"
 
 namespace drover::api {
 namespace {
 
+constexpr std::string_view kPrefix = "x-drover-";
+constexpr std::string_view kSteering[] = {kDataClassHeader, kAgentHeader, kServiceClassHeader,
+                                          kContinueHeader};
+/// Of one Drover that asks another, and of the simulated providers.
+constexpr std::string_view kPassive[] = {"x-drover-attempt", "x-drover-session"};
 /// What cannot be two things at once. Whoever stands before the server may have read the other.
 constexpr std::string_view kOnce[] = {kAgentHeader,    kServiceClassHeader, kContinueHeader,
                                       "authorization", "api-key",           "x-api-key",
@@ -19,14 +25,34 @@ bool among(const std::string_view (&list)[N], std::string_view name) {
                      [&](std::string_view known) { return iequals(known, name); });
 }
 
+Error unknown_header(std::string_view name) {
+  std::string lower(name.substr(0, 80));
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::string there;
+  for (std::string_view known : kSteering) {
+    there += (there.empty() ? "" : ", ") + std::string(known);
+  }
+  const std::string_view near = near_word(lower, {std::begin(kSteering), std::end(kSteering)});
+  return Error(Code::kInvalidArgument,
+               "unknown header '" + lower + "'" +
+                   (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
+                   " (there are: " + there + ")")
+      .with_reason("unknown_header");
+}
+
 }  // namespace
 
 Result<void> check_headers(const http::Headers& headers) {
   for (const auto& [name, value] : headers.fields()) {
-    if (!among(kOnce, name) || *headers.get(name) == value) continue;
-    return fail(Error(Code::kInvalidArgument,
-                      "the header " + std::string(name) + " stands twice, with different values")
-                    .with_reason("repeated_header"));
+    if (among(kOnce, name)) {
+      if (*headers.get(name) == value) continue;
+      return fail(Error(Code::kInvalidArgument,
+                        "the header " + std::string(name) + " stands twice, with different values")
+                      .with_reason("repeated_header"));
+    }
+    if (name.size() < kPrefix.size() || !iequals(name.substr(0, kPrefix.size()), kPrefix)) continue;
+    if (!among(kSteering, name) && !among(kPassive, name)) return fail(unknown_header(name));
   }
   return {};
 }
@@ -39,6 +65,14 @@ Result<contract::DataClass> header_class(const http::Headers& headers) {
     out = contract::join(out, one);
   }
   return out;
+}
+
+Result<contract::DataClass> stated_class(const http::Headers& headers, const Json& body) {
+  TRY(contract::DataClass out, header_class(headers));
+  const Json* stated = body.find("data_class");
+  if (stated == nullptr || stated->is_null()) return out;
+  TRY(contract::DataClass own, contract::DataClass::from_json(*stated));
+  return contract::join(out, own);
 }
 
 }  // namespace drover::api

@@ -60,6 +60,18 @@ std::string_view bearer(const http::RequestHead& head) {
   return {};
 }
 
+/// What states the class of its data where nobody reads it is refused. Reading takes no data.
+Result<void> check_class_is_read(const http::RequestHead& head) {
+  if (head.method == "GET" || head.method == "HEAD" || head.method == "DELETE") return {};
+  if (!head.headers.has(kDataClassHeader)) return {};
+  return fail(Error(Code::kInvalidArgument,
+                    std::string(kDataClassHeader) + " is not read by " + head.method + " " +
+                        std::string(head.path()) +
+                        ": state it of a model call, a session, a message, a worker's result or a "
+                        "record of memory")
+                  .with_reason("header_not_read"));
+}
+
 /// `allow`: the methods of the routes with that path; empty: there is no such path.
 Error no_route(const http::RequestHead& head, const std::string& allow) {
   if (allow.empty()) {
@@ -135,7 +147,9 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
     return respond_error(std::move(ctx), exchange, no_route(head, exchange.allow));
   }
   if (!route->open) {
-    if (auto fine = check_headers(head.headers); !fine) {
+    Result<void> fine = check_headers(head.headers);
+    if (fine && !route->reads_data_class) fine = check_class_is_read(head);
+    if (!fine) {
       return respond_error(std::move(ctx), exchange, std::move(fine).error());
     }
     auto principal = authenticate_(bearer(head), exchange.request.remote());

@@ -53,6 +53,10 @@ class Router {
   /// A route that needs no key (health).
   void add_open(std::string method, std::string pattern, RouteHandler handler);
 
+  /// The route that was added last reads X-Drover-Data-Class. Others that take something refuse it:
+  /// what it says of that would be passed over.
+  void reads_data_class() { routes_.back().reads_data_class = true; }
+
   /// For http::Server.
   Task<void> handle(Context ctx, http::ServerRequest& request, http::ServerResponse& response);
 
@@ -63,6 +67,7 @@ class Router {
     RouteHandler handler;
     bool open = false;
     bool manages = true;
+    bool reads_data_class = false;
   };
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
   /// The handler's work, or the refusal.

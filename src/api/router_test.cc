@@ -151,6 +151,39 @@ TEST_F(RouterTest, AHeaderThatContradictsItselfIsRefused) {
   EXPECT_EQ(asked({{"accept", "text/plain"}, {"accept", "*/*"}}).status, 200);
 }
 
+TEST_F(RouterTest, AMisspeltHeaderIsRefusedAndOneThatNobodyReads) {
+  add_named("GET", "/v1/things");
+  add_named("POST", "/v1/things");
+  add_named("POST", "/v1/data");
+  router_->reads_data_class();
+  router_->add_open("GET", "/health", [](Context ctx, Exchange& exchange) {
+    return tell(std::move(ctx), exchange, "health");
+  });
+  serve();
+  auto asked = [&](const char* method, const char* path, const char* header) {
+    http::ClientRequest out = request(method, path, "", "k-all");
+    out.headers.add(header, "residency=de");
+    return call(std::move(out));
+  };
+  Reply misspelt = asked("GET", "/v1/things", "X-Drover-DataClass");
+  EXPECT_EQ(misspelt.status, 400);
+  EXPECT_EQ(misspelt.error_member("code"), "unknown_header");
+  EXPECT_NE(misspelt.error_member("message").find(
+                "'x-drover-dataclass': did you mean 'x-drover-data-class'?"),
+            std::string::npos)
+      << misspelt.body;
+  EXPECT_EQ(asked("POST", "/v1/data", "x-drover-data_class").status, 400);
+  EXPECT_EQ(asked("GET", "/health", "x-drover-nothing").status, 200) << "it reads none";
+  // What one Drover sends another, and what clients of the simulated clouds send.
+  EXPECT_EQ(asked("POST", "/v1/things", "x-drover-attempt").status, 200);
+  EXPECT_EQ(asked("POST", "/v1/things", "x-drover-session").status, 200);
+  EXPECT_EQ(asked("POST", "/v1/data", "x-drover-data-class").status, 200);
+  EXPECT_EQ(asked("GET", "/v1/things", "x-drover-data-class").status, 200) << "it brings no data";
+  Reply unread = asked("POST", "/v1/things", "x-drover-data-class");
+  EXPECT_EQ(unread.status, 400);
+  EXPECT_EQ(unread.error_member("code"), "header_not_read") << unread.body;
+}
+
 TEST_F(RouterTest, OnlyOpenRoutesNeedNoKey) {
   bool draining = false;
   HealthServices health;

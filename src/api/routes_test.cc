@@ -314,6 +314,30 @@ TEST_F(RoutesTest, AMemoryStatesItsClassAndGivesItBack) {
             400);
 }
 
+TEST_F(RoutesTest, TheHeadersDataClassCountsWhereTheBodysDoes) {
+  add("one.test");
+  auto stated = [&](std::string method, std::string path, std::string body) {
+    http::ClientRequest asked = request(std::move(method), std::move(path), std::move(body));
+    asked.headers.add("x-drover-data-class", "residency=de");
+    asked.headers.add("x-drover-data-class", "retention=30d");
+    return call(std::move(asked));
+  };
+  Reply made =
+      stated("POST", "/v1/sessions", R"({"agent":"helper","data_class":"sensitivity=internal"})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string session = "/v1/sessions/" + made.json().get_text("id");
+  EXPECT_EQ(call("GET", session).json().get_text("data_class"),
+            "residency=de;sensitivity=internal;retention=30d");
+  Reply open = call("POST", "/v1/sessions", R"({"agent":"helper"})");
+  const std::string other = "/v1/sessions/" + open.json().get_text("id");
+  EXPECT_EQ(stated("POST", other + "/messages", R"({"content":"hello"})").status, 202);
+  EXPECT_EQ(call("GET", other).json().get_text("data_class"), "residency=de;retention=30d");
+  EXPECT_EQ(stated("PUT", "/v1/memory/notes/h", R"({"text":"tea"})").status, 200);
+  EXPECT_EQ(call("GET", "/v1/memory/notes/h").json().get_text("data_class"),
+            "residency=de;retention=30d");
+  expect_error(stated("POST", other + "/signals/door", R"({"open":true})"), 400, "is not read by");
+}
+
 TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {
   add("one.test");
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));

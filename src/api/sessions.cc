@@ -1,6 +1,7 @@
 #include "api/sessions.h"
 
 #include "api/json_route.h"
+#include "api/request_headers.h"
 #include "api/session_events.h"
 #include "api/standing.h"
 #include "api/steer_read.h"
@@ -113,13 +114,11 @@ Result<session::AgentSpec> read_agent(const Json& body, const TenantId& tenant,
 }
 
 /// What the body states of its data, beside what is known of it already.
-Task<Result<std::string>> read_data_class(Context ctx, const Json& body, std::string known,
-                                          TenantId tenant, const SessionServices& services) {
-  std::string out = std::move(known);
-  if (const Json* stated = body.find("data_class"); stated != nullptr && !stated->is_null()) {
-    CO_TRY(contract::DataClass parsed, contract::DataClass::from_json(*stated));
-    out = contract::join_texts(out, parsed.text());
-  }
+/// `stated` is that and what the headers state.
+Task<Result<std::string>> read_data_class(Context ctx, contract::DataClass stated,
+                                          std::string known, TenantId tenant,
+                                          const SessionServices& services) {
+  std::string out = contract::join_texts(known, stated.text());
   if (!services.check_data) co_return out;
   co_return co_await services.check_data(ctx, std::move(tenant), std::move(out));
 }
@@ -152,7 +151,8 @@ Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
                                             SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
-  CO_TRY(spec.data_class, co_await read_data_class(ctx, body, spec.agent.data_class,
+  CO_TRY(auto stated, stated_class(exchange.request.head().headers, body));
+  CO_TRY(spec.data_class, co_await read_data_class(ctx, std::move(stated), spec.agent.data_class,
                                                    exchange.principal.tenant, services));
   const Json* lease = body.find("lease");
   if (lease == nullptr || lease->is_null()) {
@@ -269,8 +269,9 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto message, read_posted(body));
+  CO_TRY(auto stated, stated_class(exchange.request.head().headers, body));
   CO_TRY(std::string data_class,
-         co_await read_data_class(ctx, body, "", exchange.principal.tenant, services));
+         co_await read_data_class(ctx, std::move(stated), "", exchange.principal.tenant, services));
   CO_TRY(uint64_t sequence,
          co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
                                                   std::move(data_class)));
@@ -352,10 +353,12 @@ void add_session_routes(Router& router, SessionServices services) {
                });
   };
   add_json<SessionServices>(router, "POST", "/v1/sessions", services, create_session, kCreated);
+  router.reads_data_class();
   json("GET", "/v1/sessions", list_sessions, 200);
   json("POST", "/v1/sessions/import", import_session, kCreated);
   json("GET", "/v1/sessions/{id}", show_session, 200);
   json("POST", "/v1/sessions/{id}/messages", post_message, 202);
+  router.reads_data_class();
   json("POST", "/v1/sessions/{id}/rewards", reward, 202);
   json("POST", "/v1/sessions/{id}/cancel", cancel, 202);
   json("POST", "/v1/sessions/{id}/purge", purge, 200);

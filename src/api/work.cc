@@ -1,6 +1,7 @@
 #include "api/work.h"
 
 #include "api/json_route.h"
+#include "api/request_headers.h"
 #include "api/steer_read.h"
 #include "base/limits/session.h"
 #include "contract/data_class.h"
@@ -51,14 +52,15 @@ Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices servi
 
 /// The class that a worker states of its result. What this server may not hold is a wrong result,
 /// which the worker gives back with these words.
-Task<Result<std::string>> read_class(Context ctx, const Json* body, TenantId tenant,
-                                     const WorkServices* services) {
+Task<Result<std::string>> read_class(Context ctx, const http::Headers* headers, const Json* body,
+                                     TenantId tenant, const WorkServices* services) {
   const Json* stated = body->find("data_class");
-  if (stated == nullptr || stated->is_null()) co_return std::string();
+  const bool in_body = stated != nullptr && !stated->is_null();
+  if (!in_body && !headers->has(kDataClassHeader)) co_return std::string();
   if (body->find("content") == nullptr) {
     co_return fail(Code::kInvalidArgument, "a 'data_class' goes with a 'content'");
   }
-  CO_TRY(contract::DataClass data, contract::DataClass::from_json(*stated));
+  CO_TRY(contract::DataClass data, stated_class(*headers, *body));
   std::string text = data.text();
   if (!services->check_data) co_return text;
   auto checked = co_await services->check_data(ctx, std::move(tenant), std::move(text));
@@ -81,8 +83,8 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
   CO_TRY(result.body, co_await read_json(ctx, exchange));
   CO_TRY_VOID(body::known(result.body, {"plan", "content", "is_error", "data_class", "error",
                                         "next", "worker", "lease_ms"}));
-  CO_TRY(result.data_class,
-         co_await read_class(ctx, &result.body, exchange.principal.tenant, &services));
+  CO_TRY(result.data_class, co_await read_class(ctx, &exchange.request.head().headers, &result.body,
+                                                exchange.principal.tenant, &services));
   CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
   CO_TRY(result.worker, body::text(result.body, "worker"));
@@ -116,6 +118,7 @@ void add_work_routes(Router& router, WorkServices services) {
   add_json<WorkServices>(router, "POST", "/v1/work/lease", services, lease);
   add_json<WorkServices>(router, "POST", "/v1/work/{lease}/heartbeat", services, heartbeat);
   add_json<WorkServices>(router, "POST", "/v1/work/{lease}/result", services, result);
+  router.reads_data_class();
 }
 
 }  // namespace drover::api
