@@ -28,4 +28,8 @@ bool kept_for_the_work_only(std::string_view data_class) {
   return keep_of(data_class) <= kKeepSession;
 }
 
+bool kept_while_worked_on_only(std::string_view data_class) {
+  return keep_of(data_class) == kKeepNone;
+}
+
 }  // namespace drover::contract

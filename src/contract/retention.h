@@ -16,5 +16,7 @@ inline constexpr std::string_view kRetentionOver = "retention";
 std::optional<WallTime> kept_until(std::string_view data_class, WallTime touched);
 /// Whether it may be kept only while it is worked on: "none" and "session".
 bool kept_for_the_work_only(std::string_view data_class);
+/// Whether it may be kept only while it is worked on, and not while its session rests: "none".
+bool kept_while_worked_on_only(std::string_view data_class);
 
 }  // namespace drover::contract

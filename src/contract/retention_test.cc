@@ -23,6 +23,10 @@ TEST(Retention, NoneAndSessionEndWithTheWork) {
     EXPECT_EQ(kept_until(text, kNow), kNow) << text;
     EXPECT_TRUE(kept_for_the_work_only(text)) << text;
   }
+  EXPECT_TRUE(kept_while_worked_on_only("retention=none"));
+  EXPECT_FALSE(kept_while_worked_on_only("retention=session"));
+  EXPECT_FALSE(kept_while_worked_on_only(""));
+  EXPECT_TRUE(kept_while_worked_on_only(join_texts("retention=3h", "retention=none")));
   EXPECT_FALSE(kept_for_the_work_only("retention=1d"));
   EXPECT_FALSE(kept_for_the_work_only(""));
 }

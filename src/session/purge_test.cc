@@ -4,6 +4,7 @@
 #include "session/batch.h"
 #include "session/session_test_world.h"
 #include "session/tree.h"
+#include "session/tree_test_fixture.h"
 #include "store/damaged_journal.h"
 #include "store/span_batch.h"
 
@@ -259,6 +260,58 @@ TEST(Retention, AnOpenSessionThatOnlyWaitsEndsFirst) {
   EXPECT_EQ(w.state(id).status, Status::kWaiting) << "it counts from its last event";
   w.loop.run_for(5h);
   EXPECT_TRUE(store::purged(row_of(w, id)));
+}
+
+TEST(Retention, OfNoneAnOpenSessionThatOnlyWaitsGoesAsWell) {
+  World w;
+  w.keep_time();
+  SessionId id = talked(w, "retention=none", false);
+  EXPECT_EQ(w.state(id).kept_until(), w.state(id).last_time + limits::kRestWithNoneMax);
+  w.loop.run_for(limits::kRestWithNoneMax - 1min);
+  auto said = w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "still here")));
+  ASSERT_TRUE(said);
+  w.loop.run_for(limits::kRestWithNoneMax - 1min);
+  EXPECT_EQ(w.state(id).status, Status::kWaiting) << "it counts from its last event";
+  w.restart();  // nothing of it is in memory
+  w.loop.run_for(3min);
+  EXPECT_TRUE(store::purged(row_of(w, id)));
+  EXPECT_EQ(w.events(id).size(), 1u);
+}
+
+TEST(Retention, OfNoneOneWhoseDataWasRefusedGoesAsWell) {
+  World w;
+  w.keep_time();
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> {
+    return fail(Code::kPermissionDenied, "no place for this data");
+  };
+  SessionId id = w.create(agent_of("retention=none"), std::string(kCanary));
+  w.loop.run_for(1min);
+  ASSERT_EQ(w.state(id).status, Status::kWaiting);
+  w.loop.run_for(limits::kRestWithNoneMax);
+  EXPECT_TRUE(store::purged(row_of(w, id)));
+}
+
+TEST(Retention, OfNoneOneWhoseChildrenAreOpenWaitsForThem) {
+  Tree w;
+  w.keep_time();
+  w.spawn = R"({"tasks":[{"agent":"worker","message":"one"}]})";
+  auto lead = w.road.answer;
+  w.road.answer = [lead](const contract::ChatRequest& r) -> Result<Message> {
+    if (r.messages[0].text() == "work") return fail(Code::kPermissionDenied, "no place for it");
+    return lead(r);
+  };
+  Json agent = *Json::parse(kParent);
+  agent.set("data", "retention=none");
+  SessionId id = w.create(agent.dump(), "go");
+  w.loop.run_for(10s);
+  EXPECT_EQ(w.state(id).open_children(), 1u);
+  EXPECT_EQ(w.state(id).kept_until(), std::nullopt);
+  const SessionId child = child_of(w, id);
+  EXPECT_EQ(w.state(child).kept_until(), w.state(child).last_time + limits::kRestWithNoneMax);
+  w.loop.run_for(limits::kRestWithNoneMax + 1min);
+  EXPECT_TRUE(store::purged(row_of(w, child)));
+  EXPECT_EQ(row_of(w, id).end_reason, "completed") << "it was told, and answered";
 }
 
 TEST(Retention, TheStrictestThatCameInCounts) {

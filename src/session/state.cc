@@ -67,8 +67,10 @@ std::optional<WallTime> State::kept_until() const {
   // Its end is no use of it: nothing begins anew.
   if (until && status == Status::kEnded && reason == contract::kRetentionOver) return last_time;
   if (!until || *until > last_time) return until;
-  if (status != Status::kEnded) return std::nullopt;
-  return last_time + limits::kPurgeGrace;
+  if (status == Status::kEnded) return last_time + limits::kPurgeGrace;
+  const bool rests = status == Status::kWaiting && open_children() == 0;
+  if (!rests || !contract::kept_while_worked_on_only(data_class)) return std::nullopt;
+  return last_time + limits::kRestWithNoneMax;
 }
 
 std::optional<WallTime> State::look_at() const {

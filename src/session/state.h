@@ -274,7 +274,8 @@ struct State {
   /// The earliest time at which a wait is due.
   std::optional<WallTime> due() const;
   /// When its class's retention ends, as of its last event. An open session for whose work alone it
-  /// may be kept has none yet.
+  /// may be kept ("none", "session") has none yet, unless it is "none" and nobody works: a session
+  /// that only waits would otherwise keep for ever what may be kept least of all.
   std::optional<WallTime> kept_until() const;
   /// The earlier of both: when it is to be looked at.
   std::optional<WallTime> look_at() const;

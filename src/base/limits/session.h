@@ -39,6 +39,10 @@ inline constexpr uint32_t kEffectAttemptsMax = 20;
 /// How long an ended session stays that may be kept only for its work ("none", "session"), so that
 /// whoever waits for its end can read how it ended.
 inline constexpr Duration kPurgeGrace = 10min;
+/// How long an open session of data with retention "none" stays where it only waits (a message, an
+/// approval, a signal, a budget, a place for its data) and none of its children works: then it is
+/// ended and purged, as one with a duration is.
+inline constexpr Duration kRestWithNoneMax = 1h;
 /// Sessions whose time has come and that wait to be purged, one after another; the rest is looked
 /// for again.
 inline constexpr size_t kPurgeQueueMax = 1'000;
