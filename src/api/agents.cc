@@ -54,6 +54,14 @@ Task<Result<session::AgentRegistry::Deployed>> deploy(Context ctx, Exchange& exc
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto spec, session::AgentSpec::from_json(body));
   CO_TRY_VOID(services.check_agent(spec));
+  if (services.check_data && !spec.data_class.empty()) {
+    // It stays by its name: what that means may change.
+    auto known = co_await services.check_data(ctx, exchange.principal.tenant, spec.data_class);
+    if (!known) {
+      known.error().message = "agent '" + spec.name + "': " + known.error().message;
+      co_return fail(std::move(known).error());
+    }
+  }
   co_return co_await services.agents->deploy(ctx, exchange.principal.tenant, std::move(spec));
 }
 

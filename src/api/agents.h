@@ -21,6 +21,10 @@ struct AgentServices {
   store::Journal* journal = nullptr;
   /// Whether a description's models and tools exist.
   std::function<Result<void>(const session::AgentSpec& agent)> check_agent;
+  /// Whether its data class is known, and this server's own store may hold such data: as for a
+  /// session (SessionServices), so that no version is deployed whose every session is refused.
+  std::function<Task<Result<std::string>>(Context ctx, TenantId tenant, std::string data_class)>
+      check_data;
 };
 
 void add_agent_routes(Router& router, AgentServices services);

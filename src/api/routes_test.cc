@@ -338,6 +338,20 @@ TEST_F(RoutesTest, TheHeadersDataClassCountsWhereTheBodysDoes) {
   expect_error(stated("POST", other + "/signals/door", R"({"open":true})"), 400, "is not read by");
 }
 
+TEST_F(RoutesTest, AnAgentIsDeployedOnlyWithAClassThatIsKnown) {
+  auto deploy = [&](const std::string& data) {
+    return call("POST", "/v1/agents", R"({"name":"ward","models":["m"],"data":)" + data + "}");
+  };
+  ASSERT_EQ(deploy(R"("residency=de")").status, 201);
+  Reply unknown = deploy(R"("patientt")");
+  expect_error(unknown, 400, "agent 'ward': there is no data class 'patientt'");
+  EXPECT_EQ(unknown.error_member("code"), "unknown_data_class");
+  EXPECT_EQ(deploy(R"({"residency":["atlantis"]})").error_member("code"), "unknown_zone");
+  expect_error(deploy(R"("sensitivity=secret")"), 400, "sensitivity 'secret' is unknown");
+  Reply shown = call("GET", "/v1/agents/ward");
+  EXPECT_EQ(shown.json().find("versions")->array_items()->size(), 1u) << shown.body;
+}
+
 TEST_F(RoutesTest, FollowersAreToldOfEventsAsTheyCome) {
   add("one.test");
   imposter("one.test").script(road::answer(200, road::chat_body("hello")));

@@ -60,6 +60,9 @@ class RoutesFixture : public ApiFixture {
     agent_services.agents = &agents_;
     agent_services.journal = &store_.journal();
     agent_services.check_agent = [](const session::AgentSpec&) { return Result<void>(); };
+    agent_services.check_data = [this](Context, TenantId, std::string data_class) {
+      return known_class(std::move(data_class));
+    };
     add_agent_routes(*router_, std::move(agent_services));
     KeyServices keys;
     keys.keys = &keys_;
@@ -107,6 +110,13 @@ class RoutesFixture : public ApiFixture {
     auto tenants = co_await tenants_.load(ctx);
     auto keys = co_await keys_.load(ctx);
     EXPECT_TRUE(tenants && keys);
+  }
+
+  /// As the runtime's check: no class has a name here.
+  Task<Result<std::string>> known_class(std::string data_class) {
+    CO_TRY(contract::DataClass parsed, contract::DataClass::parse(data_class));
+    CO_TRY(contract::DataClass resolved, policy_.get()->resolve(parsed));
+    co_return resolved.text();
   }
 
   void expect_error(const Reply& reply, int status, const std::string& says) {

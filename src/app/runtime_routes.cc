@@ -80,6 +80,7 @@ void Runtime::add_routes(api::Router& router) {
   agents.agents = agents_.get();
   agents.journal = &store_->journal();
   agents.check_agent = sessions.check_agent;
+  agents.check_data = sessions.check_data;
   api::add_agent_routes(router, agents);
   api::ApprovalServices approvals;
   approvals.sessions = sessions_.get();
