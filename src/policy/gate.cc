@@ -26,10 +26,10 @@ namespace {
 
 Result<void> answer(const std::optional<Denial>& denial, const VerbAsk& ask) {
   if (!denial) return {};
-  return fail(Error(Code::kPermissionDenied, "the operator's rules do not let this key do '" +
-                                                 ask.verb + "': " + denial->rule + ": " +
-                                                 denial->why)
-                  .with_reason("policy"));
+  const std::string begin = denial->unasked ? "nobody could be asked whether this key may do '"
+                                            : "the operator's rules do not let this key do '";
+  return fail(refused(begin + ask.verb + "': " + denial->rule + ": " + denial->why, "policy",
+                      denial->unasked));
 }
 
 }  // namespace

@@ -1,7 +1,8 @@
 #pragma once
 // The operator's rules for verbs (approve, extend, export, kill, purge, catalog, keys, …), put
 // behind identity::authorise: the policy in force is asked, and what was refused goes into the
-// audit.
+// audit. A no of the rules is kPermissionDenied (reason "policy"), and kUnavailable where an
+// external authoriser would have to be asked and cannot be (policy::kUnasked).
 //
 // Answers that are not about one session or one record are kept until the policy changes, at most
 // limits::kVerbAnswersMax of them. Owner: the process, one; what it is made of outlives it. Loop

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "async/sim_loop.h"
+#include "base/limits/policy.h"
 #include "store/memory/memory_store.h"
 
 namespace drover::policy {
@@ -18,6 +19,7 @@ class FakeRules final : public Authorizer {
   std::optional<Denial> deny(const Ask&, const Thing&) const override { return std::nullopt; }
   std::optional<Denial> deny_verb(const VerbAsk& ask) const override {
     ++asked;
+    if (!there) return Denial{"fake", "no answer", true};
     if (ask.verb == "kill" && ask.name == "intern") return Denial{"fake:kill", "interns do not"};
     if (ask.data.sensitivity >= contract::Sensitivity::kConfidential) {
       return Denial{"fake:" + ask.agent, "confidential"};
@@ -28,6 +30,7 @@ class FakeRules final : public Authorizer {
   std::string fingerprint() const override { return "fake"; }
   uint64_t generation() const override { return generation_now; }
   mutable int asked = 0;
+  bool there = true;
   uint64_t generation_now = 0;
 };
 
@@ -56,6 +59,23 @@ struct World {
   identity::Audit audit{store.documents(), ctx};
   VerbGate gate{holder, &audit};
 };
+
+TEST(Gate, WhoCouldNotBeAskedIsNoRule) {
+  World w;
+  w.rules->there = false;
+  auto refused = authorise(w.key("ten_a", "nurse"), Action::kKill, TenantId("ten_a"));
+  ASSERT_FALSE(refused) << "no is the answer all the same";
+  EXPECT_EQ(refused.error().code, Code::kUnavailable);
+  EXPECT_EQ(refused.error().retry, Retry::kAfter);
+  EXPECT_EQ(refused.error().retry_after, limits::kUnaskedRetry);
+  EXPECT_NE(refused.error().message.find("nobody could be asked"), std::string::npos)
+      << refused.error().message;
+  auto entries = w.audit.list(std::nullopt, 0, 10);
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].reason, "policy_unavailable");
+  EXPECT_NE(entries[0].why.find("fake: no answer"), std::string::npos) << entries[0].why;
+  w.loop.run_task(w.audit.stop());
+}
 
 TEST(Gate, ARefusedVerbNamesTheRuleAndIsAudited) {
   World w;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/limits/policy.h"
 #include "catalog/processing_scope.h"
 
 namespace drover::policy {
@@ -19,6 +20,15 @@ std::string content_of(const PolicySpec& spec) {
 }
 
 }  // namespace
+
+Error refused(std::string text, std::string reason, bool unasked) {
+  if (!unasked)
+    return Error(Code::kPermissionDenied, std::move(text)).with_reason(std::move(reason));
+  Error out(Code::kUnavailable, std::move(text), Retry::kAfter);
+  out.reason = kUnasked;
+  out.retry_after = limits::kUnaskedRetry;
+  return out;
+}
 
 std::string fingerprint_of(std::string_view content) {
   uint64_t hash = 0xcbf29ce484222325;

@@ -44,7 +44,16 @@ struct Ask {
 struct Denial {
   std::string rule;
   std::string why;
+  /// It is no word of a rule: who would have to be asked has not answered. No is the answer all the
+  /// same, until he does.
+  bool unasked = false;
 };
+
+/// The reason of an error that an unasked denial is.
+inline constexpr std::string_view kUnasked = "policy_unavailable";
+/// What a denial is to whoever asked: kPermissionDenied with the reason given, or for an unasked
+/// one kUnavailable (kUnasked), to be tried again after limits::kUnaskedRetry.
+Error refused(std::string text, std::string reason, bool unasked);
 
 /// What is asked that is no use of data: may this key approve, extend, export, kill, … ?
 struct VerbAsk {

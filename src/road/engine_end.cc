@@ -135,7 +135,7 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
   bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
-  const bool told = out.error.reason == "no_place";
+  const bool told = out.error.reason == "no_place" || out.error.reason == policy::kUnasked;
   if (flight.bound && places_failed && !told) tell_bounds(flight, out.error);
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);

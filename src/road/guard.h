@@ -47,8 +47,9 @@ class Guard {
   /// check(), which never waits.
   Task<void> prepare(Context ctx, policy::ThingKind kind, std::string name, TenantId tenant,
                      std::string data_class);
-  /// kPermissionDenied (reason "no_place") names the thing, the rule and why. `data_class` is the
-  /// session's, as text; the tenant's floors are added.
+  /// kPermissionDenied (reason "no_place") names the thing, the rule and why; kUnavailable where it
+  /// could not be asked (policy::refused). `data_class` is the session's, as text; the tenant's
+  /// floors are added.
   Result<void> check(policy::ThingKind kind, const std::string& name, const TenantId& tenant,
                      std::string_view data_class);
   /// Whether data of that class, with the tenant's floors, is bound to anything at all.

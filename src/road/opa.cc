@@ -6,8 +6,8 @@
 namespace drover::road {
 namespace {
 
-/// A question whose answer is wanted now is not asked again sooner after a failure.
-constexpr Duration kAfterFailure = 1s;
+/// The reason of an answer that came and cannot be used.
+constexpr std::string_view kWrongAnswer = "wrong_answer";
 
 std::string question_key(const policy::Ask& ask) {
   return std::string(policy::thing_kind_name(ask.kind)) + '\1' + ask.tenant + '\1' +
@@ -92,7 +92,8 @@ Result<std::set<std::string>> ids(const Json* list, const std::set<std::string>&
 }
 
 bool says_the_same(const OpaAnswer& a, const OpaAnswer& b) {
-  return a.asked == b.asked && a.allowed == b.allowed && a.why == b.why && a.failure == b.failure;
+  return a.asked == b.asked && a.allowed == b.allowed && a.why == b.why && a.failure == b.failure &&
+         a.unasked == b.unasked;
 }
 
 }  // namespace
@@ -101,7 +102,7 @@ std::optional<policy::Denial> OpaAnswers::deny(const policy::Ask& ask,
                                                const policy::Thing& thing) const {
   auto it = answers_.find(question_key(ask));
   if (it == answers_.end()) {
-    return policy::Denial{"opa", "the external authoriser has not been asked yet"};
+    return policy::Denial{"opa", "the external authoriser has not been asked yet", true};
   }
   return denial(it->second, thing.id);
 }
@@ -116,7 +117,7 @@ std::optional<policy::Denial> OpaAnswers::deny_verb(const policy::VerbAsk& ask) 
     it = answers_.find(verb_key(at_all));
   }
   if (it == answers_.end()) {
-    return policy::Denial{"opa", "the external authoriser has not been asked yet"};
+    return policy::Denial{"opa", "the external authoriser has not been asked yet", true};
   }
   return denial(it->second, ask.verb);
 }
@@ -124,9 +125,9 @@ std::optional<policy::Denial> OpaAnswers::deny_verb(const policy::VerbAsk& ask) 
 std::optional<policy::Denial> OpaAnswers::denial(const OpaAnswer& answer,
                                                  const std::string& id) const {
   if (loop_.mono() >= answer.until) {
-    return policy::Denial{"opa", "the external authoriser's last answer is over"};
+    return policy::Denial{"opa", "the external authoriser's last answer is over", true};
   }
-  if (!answer.failure.empty()) return policy::Denial{"opa", answer.failure};
+  if (!answer.failure.empty()) return policy::Denial{"opa", answer.failure, answer.unasked};
   if (answer.allowed.count(id) != 0) return std::nullopt;
   auto why = answer.why.find(id);
   return policy::Denial{
@@ -161,7 +162,9 @@ async::Task<Result<OpaAnswer>> Opa::fetch(async::Context ctx, std::string body,
                    "it answered with status " + std::to_string(response->head().status));
   }
   CO_TRY(std::string text, co_await response->read_all(ctx, limits::kOpaAnswerBytesMax));
-  co_return read_opa_answer(text, std::move(asked));
+  auto read = read_opa_answer(text, std::move(asked));
+  if (!read) read.error().reason = kWrongAnswer;
+  co_return read;
 }
 
 Result<OpaAnswer> read_opa_answer(std::string_view text, std::set<std::string> asked) {
@@ -215,7 +218,8 @@ async::Task<void> Opa::ask(std::string key, std::string body, std::set<std::stri
       OpaAnswer none;
       none.asked = std::move(about);
       none.failure = "the external authoriser gave no answer: " + answer.error().message;
-      none.until = loop_.mono() + kAfterFailure;
+      none.unasked = answer.error().reason != kWrongAnswer;
+      none.until = loop_.mono() + limits::kUnaskedRetry;
       keep(key, std::move(none));
     }
   }

@@ -1,6 +1,7 @@
 // An external authoriser on the simulated network, spoken to as OPA is.
 #include "road/opa.h"
 
+#include "base/limits/policy.h"
 #include "road/asking_gate.h"
 #include "road/effects.h"
 #include "road/road_test_fixture.h"
@@ -80,21 +81,27 @@ TEST_F(OpaTest, TheTraceSaysWhereACallMightRunAndWhyNotElsewhere) {
 }
 
 TEST_F(OpaTest, FailsClosedWhateverGoesWrong) {
-  const std::pair<std::string, int> bad[] = {
-      {"{}", 200},
-      {R"({"result":true})", 200},
-      {R"({"result":[1]})", 200},
-      {R"({"result":{"allowed":["a.test"]}})", 200},
-      {"no json", 200},
-      {R"({"result":["a.test"]})", 500},
-      {R"({"result":["a.test"]})", 302},
+  struct Bad {
+    std::string body;
+    int status;
+    const char* code;
   };
-  for (const auto& [body, status] : bad) {
-    says(body, status);
+  const Bad bad[] = {
+      {"{}", 200, "permission_denied"},
+      {R"({"result":true})", 200, "permission_denied"},
+      {R"({"result":[1]})", 200, "permission_denied"},
+      {R"({"result":{"allowed":["a.test"]}})", 200, "permission_denied"},
+      {"no json", 200, "permission_denied"},
+      // It is not there: no word of its rules.
+      {R"({"result":["a.test"]})", 500, "unavailable"},
+      {R"({"result":["a.test"]})", 302, "unavailable"},
+  };
+  for (const Bad& b : bad) {
+    says(b.body, b.status);
     std::string out = call();
     EXPECT_TRUE(
-        out.starts_with("permission_denied: no endpoint of the model 'm' may see this data"))
-        << body << " " << out;
+        out.starts_with(std::string(b.code) + ": no endpoint of the model 'm' may see this data"))
+        << b.body << " " << out;
     EXPECT_NE(out.find("-> opa: the external authoriser gave no answer"), std::string::npos) << out;
     loop_.run_for(2s);
   }
@@ -103,13 +110,32 @@ TEST_F(OpaTest, FailsClosedWhateverGoesWrong) {
   EXPECT_EQ(call(), "a.test") << "asked again a moment later";
 }
 
+TEST_F(OpaTest, WhoIsRefusedWhileItIsNotThereMayComeBack) {
+  says("", 503);
+  auto out = run(call_for(request_body(false)));
+  ASSERT_FALSE(out);
+  EXPECT_EQ(out.error().error.code, Code::kUnavailable);
+  EXPECT_EQ(out.error().error.reason, "policy_unavailable");
+  EXPECT_EQ(out.error().error.retry, Retry::kAfter);
+  EXPECT_EQ(out.error().error.retry_after, limits::kUnaskedRetry);
+  loop_.run_for(limits::kUnaskedRetry);
+  // What rules of our own remove stays a no, whoever is there.
+  ModelCall elsewhere = call_for(request_body(false));
+  elsewhere.data_class = *contract::DataClass::parse("residency=us");
+  auto never = run(std::move(elsewhere));
+  ASSERT_FALSE(never);
+  EXPECT_EQ(never.error().error.reason, "no_place") << never.error().error.to_string();
+  says(R"({"result":["a.test"]})");
+  EXPECT_EQ(call(), "a.test");
+}
+
 TEST_F(OpaTest, AnAnswerThatComesTooLateIsNone) {
   OpaOptions options;
   options.timeout = 100ms;
   use(options);
   says(R"({"result":["a.test"]})", 200, 150ms);
   MonoTime before = loop_.mono();
-  EXPECT_TRUE(call().starts_with("permission_denied"));
+  EXPECT_TRUE(call().starts_with("unavailable"));
   EXPECT_LE(loop_.mono() - before, Duration(110ms));
 }
 
@@ -128,7 +154,7 @@ TEST_F(OpaTest, IsAskedAgainBesideTheCallsAndItsLastAnswerHoldsUntilItIsOver) {
   EXPECT_EQ(call(), "b.test");
   loop_.run_for(30s);
   says("", 503);
-  EXPECT_TRUE(call().starts_with("permission_denied"));
+  EXPECT_TRUE(call().starts_with("unavailable"));
 }
 
 TEST_F(OpaTest, ManyCallsAtOnceAskOnce) {
@@ -288,7 +314,10 @@ TEST_F(OpaTest, VerbsAreAskedAboutAndFailClosed) {
 
   says("{}", 500);
   loop_.run_for(120s);
-  EXPECT_NE(tried(identity::Action::kKill, "").find("gave no answer"), std::string::npos);
+  const std::string unasked = tried(identity::Action::kKill, "");
+  EXPECT_NE(unasked.find("nobody could be asked whether this key may do 'kill'"), std::string::npos)
+      << unasked;
+  EXPECT_NE(unasked.find("gave no answer"), std::string::npos) << unasked;
   // Scopes come first: who lacks one is no question for anybody.
   const size_t before = asked();
   who.scopes = {identity::Scope::kCall};

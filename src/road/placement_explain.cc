@@ -19,7 +19,7 @@ std::optional<Rejection> Placer::removed(const PlaceQuestion& question,
   if (!decision.allowed.test(i)) {
     std::optional<policy::Denial> denial = decisions_.why(question.ask, i);
     if (!denial) return std::nullopt;
-    return Rejection{id, std::move(denial->why), std::move(denial->rule)};
+    return Rejection{id, std::move(denial->why), std::move(denial->rule), denial->unasked};
   }
   const policy::EvidenceNeed* lacks = nullptr;
   if (shows_evidence(decision, i, &lacks)) {
@@ -60,6 +60,7 @@ void Placer::add_removed(const policy::Bits& serving, const policy::Decision& de
     std::optional<Rejection> rejection = removed(question, decision, i);
     if (!rejection) continue;
     if (!rejection->rule.empty()) ++out.removed;
+    out.unasked = out.unasked || rejection->unasked;
     if (out.rejected.size() < limits::kRejectionsShownMax) {
       out.rejected.push_back(std::move(*rejection));
     }
@@ -184,7 +185,7 @@ Error Placer::refusal(const PlaceQuestion& question) {
   }
   auto rest = placement.removed - static_cast<int64_t>(std::min(shown, kShown));
   if (rest > 0) text += "; and " + std::to_string(rest) + " more";
-  return Error(Code::kPermissionDenied, std::move(text)).with_reason("no_place");
+  return policy::refused(std::move(text), "no_place", placement.unasked);
 }
 
 }  // namespace drover::road

@@ -56,6 +56,8 @@ struct Rejection {
   std::string reason;
   /// The hard rule that removed it ("residency"); empty: none did, it cannot serve now.
   std::string rule;
+  /// The rule is an authoriser that could not be asked (policy::Denial).
+  bool unasked = false;
 };
 
 /// What a placement was made from. The same catalog and policy have the same text.
@@ -123,6 +125,8 @@ struct Placement {
   std::vector<Rejection> rejected;
   /// How many endpoints of the ladder's models the rules removed.
   int64_t removed = 0;
+  /// One of them may yet be allowed: an authoriser could not be asked. Known where reasons are.
+  bool unasked = false;
   /// What the step needed, the request's own needs among it; for people.
   std::string needs;
   // Of that what the request showed: without it nobody can make the same again.

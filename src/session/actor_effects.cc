@@ -181,10 +181,14 @@ std::optional<Result<void>> Actor::workers_may_see() {
   const std::string name = state_.agent.planner.name();
   Result<void> seen = guard.check(policy::ThingKind::kTool, name, state_.tenant, state_.data_class);
   const std::string brings = guard.brings(name);
-  if (!seen || brings.empty()) return seen;
-  // Their results would be journalled.
-  return guard.check(policy::ThingKind::kStore, road::kOwnStore, state_.tenant,
-                     contract::join_texts(state_.data_class, brings));
+  if (seen && !brings.empty()) {
+    // Their results would be journalled.
+    seen = guard.check(policy::ThingKind::kStore, road::kOwnStore, state_.tenant,
+                       contract::join_texts(state_.data_class, brings));
+  }
+  // The next attempt asks whoever gave no answer again.
+  if (!seen && seen.error().reason == policy::kUnasked) workers_asked_for_.reset();
+  return seen;
 }
 
 Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {

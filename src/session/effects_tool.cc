@@ -88,12 +88,14 @@ Result<void> readable(const road::Explanation& places, const std::vector<std::st
     usable = usable || (r.rule.empty() && !unknown);
   }
   if (usable) return {};
+  const bool unasked = std::any_of(places.rejected.begin(), places.rejected.end(),
+                                   [](const road::Rejection& r) { return r.unasked; });
   std::string why = "no model of this agent may see data of the class " + both;
   if (!places.rejected.empty()) {
     const road::Rejection& first = places.rejected.front();
     why += ": " + first.endpoint + " -> " + first.rule + ": " + first.reason;
   }
-  return fail(Error(Code::kPermissionDenied, std::move(why)).with_reason("no_place"));
+  return fail(policy::refused(std::move(why), "no_place", unasked));
 }
 
 /// A record comes to the session only if something can still be done with both together: the store

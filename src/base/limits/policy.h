@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/time.h"
+
 namespace drover::limits {
 
 /// Zones there are, built in and configured; more are refused at load.
@@ -19,5 +21,8 @@ inline constexpr size_t kVerbAnswersMax = 4'096;
 inline constexpr size_t kOpaAnswerBytesMax = 1 << 20;
 /// Bytes kept of what it says of one thing; the rest is cut.
 inline constexpr size_t kOpaReasonBytesMax = 500;
+/// An external authoriser that gave no answer is not asked the same again sooner, and whoever was
+/// refused for it is told to come back then.
+inline constexpr Duration kUnaskedRetry = 1s;
 
 }  // namespace drover::limits

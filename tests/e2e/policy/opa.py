@@ -64,8 +64,9 @@ def external():
     assert len(of_calls) <= 6, "a call is not a question"
     assert of_calls[0]["action"] == "call_model", of_calls[0]
     FakeOpa.broken = True
-    until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
-    assert "gave no answer" in ask(server, "patient")[1], ask(server, "patient")
+    until(lambda: ask(server, "patient")[0] == 503, "the last answer is over")
+    said = ask(server, "patient")[1]
+    assert "gave no answer" in said and "policy_unavailable" in said, said
     FakeOpa.broken = False
     until(lambda: ask(server, "patient")[0] == 200, "it answers again")
     opa.shutdown()
@@ -124,8 +125,12 @@ def reloads():
     assert server.call("POST", "/v1/agents", {}, nurse)[0] == 403
     assert server.call("GET", "/v1/keys", key=nurse)[0] == 200
     FakeOpa.broken = True
-    until(lambda: server.call("GET", "/v1/keys", key=nurse)[0] == 403, "no answer about verbs")
-    until(lambda: server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 403, "no answer")
+    until(lambda: server.call("GET", "/v1/keys", key=nurse)[0] == 503, "no answer about verbs")
+    headers = server.call("GET", "/v1/keys", key=nurse)[1]
+    assert headers.get("retry-after") == "1", dict(headers)
+    entries = server.json("GET", "/v1/audit", key=server.key)["data"]
+    assert entries[0]["reason"] == "policy_unavailable", entries[0]
+    until(lambda: server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 503, "no answer")
     said = server.call("PUT", "/v1/memory/notes/b", put, server.key)[2]
     assert "gave no answer" in said and "this server" in said, said
     FakeOpa.broken = False
@@ -183,9 +188,9 @@ def real_opa():
         entries = server.json("GET", "/v1/audit", key=server.key)["data"]
         assert [(e["verb"], e["name"]) for e in entries] == [("export", "intern")], entries
         opa.stop()
-        until(lambda: ask(server, "patient")[0] == 403, "the last answer is over")
+        until(lambda: ask(server, "patient")[0] == 503, "the last answer is over")
         assert "gave no answer" in ask(server, "patient")[1], ask(server, "patient")
-        assert server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 403
+        assert server.call("PUT", "/v1/memory/notes/b", put, server.key)[0] == 503
         assert server.stop() == 0
 
 
