@@ -9,6 +9,7 @@
 #include "app/config_parts.h"
 #include "app/config_policy.h"
 #include "app/config_reader.h"
+#include "app/config_slips.h"
 #include "app/config_stores.h"
 #include "app/price_table.h"
 #include "base/bytes.h"
@@ -45,6 +46,7 @@ ConfigOutcome ConfigReader::read() {
   };
   read_budgets(root, add_fault, c);
   read_prices(root, path_, read_file_, add_fault, c);
+  note_slips(c);
   if (c.policy == nullptr) c.policy = std::make_shared<policy::Policy>();
   return std::move(out_);
 }

@@ -96,6 +96,35 @@ stores:
   }
 }
 
+TEST(ConfigPolicy, WhatIsProbablyASlipIsANote) {
+  ConfigOutcome outcome = parse_policy(R"(
+here: {region: eu-cental-1}
+policy:
+  requirements:
+    - {name: parent, when: {purpose: [caer, care, billing]}, needs: {jurisdiction: eu}}
+endpoints:
+  - {id: a, provider: aws-bedrock, model: m, region: eu-cental-1, credentials: ["env:A", "env:B"]}
+  - {id: b, provider: aws-bedrock, model: m, region: mars-1, facts: {purposes: [care, any]}}
+  - {id: c, provider: aws-bedrock, model: m, region: mars-2, facts: {zone: de}}
+  - {id: d, provider: vllm, model: m, region: us-east-04, base_url: "http://127.0.0.1:1/v1"}
+  - {id: e, provider: vllm, model: m, region: cellar, base_url: "http://127.0.0.1:1/v1", zone: de}
+  - {id: f, provider: aws-bedrock, model: m, region: eu-central-1}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const std::string unknown = ", so nothing is known of its place";
+  const std::string unnamed = ", which no class, endpoint, store or tool names";
+  const std::vector<std::string> expected = {
+      "endpoint 'a': no catalog has the region 'eu-cental-1' of aws-bedrock" + unknown +
+          ": did you mean 'eu-central-1'?",
+      "endpoint 'b': no catalog has the region 'mars-1' of aws-bedrock" + unknown,
+      "endpoint 'd': no catalog has the region 'us-east-04' of vllm" + unknown +
+          ": did you mean 'US-EAST-04'?",
+      "here: no catalog has the region 'eu-cental-1': did you mean 'eu-central-1'?",
+      "requirement 'parent' is for the purpose 'caer'" + unnamed + ": did you mean 'care'?",
+      "requirement 'parent' is for the purpose 'billing'" + unnamed};
+  EXPECT_EQ(outcome.config.notes, expected);
+}
+
 TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   ConfigOutcome outcome = parse_policy(kWholePolicy);
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();

@@ -45,6 +45,12 @@ Result<void> check(const FactKind& kind, const Json& value) {
         return bad(kind, "public, internal, confidential or restricted");
       }
       return {};
+    case FactType::kTenancy:
+      // Another word would be taken for a shared one, by rules that need a dedicated one.
+      if (!word(value) || (*value.string() != "shared" && *value.string() != "dedicated")) {
+        return bad(kind, "shared or dedicated");
+      }
+      return {};
     case FactType::kTable: {
       const Json::Object* members = value.members();
       if (members == nullptr || !std::all_of(members->begin(), members->end(),
@@ -75,7 +81,7 @@ const std::vector<FactKind>& fact_kinds() {
       {"vision", kFlag, "whether the model reads images"},
       {"context_window", kNumber, "tokens of a prompt and its answer, at most"},
       {"attestation", kNames, "kinds of evidence that it can give: aws-nitro, nvidia-cc"},
-      {"tenancy", kName, "shared (a general pool) or dedicated (nobody else's work)"},
+      {"tenancy", kTenancy, "shared (a general pool) or dedicated (nobody else's work)"},
       {"cleared_for", kSensitivity, "the highest sensitivity that may be processed there"},
       {"purposes", kNames, "what it may be used for; any for everything"},
       {"retention", kRetention, "how long the provider keeps prompts and answers"},

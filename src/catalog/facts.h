@@ -33,6 +33,7 @@ enum class FactType : uint8_t {
   kFlag,         // true or false
   kRetention,    // none, session, unlimited, 30d
   kSensitivity,  // public, internal, confidential, restricted
+  kTenancy,      // shared, dedicated
   kTable,        // words with a number each: {eu-west-1: 25}
 };
 

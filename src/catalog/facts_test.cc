@@ -34,11 +34,14 @@ TEST(Facts, AreCheckedByTheirKind) {
   for (const char* json :
        {R"({"zone":7})", R"({"zone":""})", R"({"certifications":[7]})", R"({"sovereignty":"x"})",
         R"({"sovereignty":-1})", R"({"batch":"yes"})", R"({"retention":"soon"})",
-        R"({"cleared_for":"secret"})", R"({"rtt_ms":{"a":"b"}})", R"({"colour":"red"})", "[]"}) {
+        R"({"cleared_for":"secret"})", R"({"rtt_ms":{"a":"b"}})", R"({"colour":"red"})", "[]",
+        R"({"tenancy":"private"})", R"({"tenancy":true})"}) {
     auto facts = read(json);
     ASSERT_FALSE(facts) << json;
     EXPECT_EQ(facts.error().code, Code::kInvalidArgument);
   }
+  EXPECT_TRUE(read(R"({"tenancy":"shared"})"));
+  EXPECT_TRUE(read(R"({"tenancy":"dedicated"})"));
   EXPECT_TRUE(read(R"({"certifications":"c5","rtt_ms":{"eu-west-1":25},"batch":true})"));
   EXPECT_FALSE(read(R"({"operator":")" + std::string(5000, 'x') + "\"}"));
 }

@@ -1,0 +1,124 @@
+#include "app/config_slips.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/near_word.h"
+
+namespace drover::app {
+namespace {
+
+using Words = std::set<std::string>;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
+/// The word that was meant, whatever its case; "" if none is near.
+std::string meant(std::string_view word, const Words& known) {
+  const std::string wanted = lower(word);
+  std::vector<std::string> spelt;
+  for (const std::string& one : known) {
+    spelt.push_back(lower(one));
+    if (spelt.back() == wanted) return one;
+  }
+  const std::string_view near =
+      near_word(wanted, std::vector<std::string_view>(spelt.begin(), spelt.end()));
+  for (const std::string& one : known) {
+    if (!near.empty() && lower(one) == near) return one;
+  }
+  return {};
+}
+
+std::string did_you_mean(const std::string& near) {
+  return near.empty() ? std::string() : ": did you mean '" + near + "'?";
+}
+
+/// The regions that the catalog has of a provider; of all with "".
+Words regions_of(const catalog::Places& places, std::string_view provider) {
+  Words out;
+  for (const auto& [id, place] : places.all()) {
+    const bool its = provider.empty() || std::find(place.providers.begin(), place.providers.end(),
+                                                   provider) != place.providers.end();
+    if (its && !place.region.empty()) out.insert(place.region);
+  }
+  return out;
+}
+
+void note_regions(Config& config) {
+  std::set<std::pair<std::string, std::string>> told;
+  for (const catalog::Endpoint& e : config.endpoints) {
+    if (e.region.empty() || config.places.find(e.provider, e.region) != nullptr) continue;
+    const Words known = regions_of(config.places, e.provider);
+    const std::string near = meant(e.region, known);
+    // Of a provider of his own, and of a place whose zone he states, the operator knows best.
+    const bool own = known.empty() || !e.facts.text("zone").empty();
+    if ((own && near.empty()) || !told.emplace(e.provider, e.region).second) continue;
+    config.notes.push_back("endpoint '" + e.id + "': no catalog has the region '" + e.region +
+                           "' of " + e.provider + ", so nothing is known of its place" +
+                           did_you_mean(near));
+  }
+  // Other things may be anywhere: only what looks like a slip is told.
+  const Words all = regions_of(config.places, "");
+  for (const auto& [name, thing] : config.things) {
+    const std::string region(thing.facts.text("region"));
+    if (region.empty() || all.contains(region)) continue;
+    const std::string near = meant(region, all);
+    if (near.empty()) continue;
+    config.notes.push_back((name == road::kOwnStore ? "here" : "'" + name + "'") +
+                           std::string(": no catalog has the region '") + region + "'" +
+                           did_you_mean(near));
+  }
+}
+
+void add_purposes(const contract::DataClass& data, Words& out) {
+  if (data.purposes) out.insert(data.purposes->begin(), data.purposes->end());
+}
+void add_purposes(const std::string& data_class, Words& out) {
+  if (auto data = contract::DataClass::parse(data_class)) add_purposes(*data, out);
+}
+void add_purposes(const catalog::Facts& facts, Words& out) {
+  for (std::string& purpose : facts.list("purposes")) {
+    if (purpose != "any") out.insert(std::move(purpose));
+  }
+}
+
+/// All purposes that something else than a requirement names.
+Words purposes_named(const Config& config) {
+  Words out;
+  for (const auto& [name, data] : config.policy->classes()) add_purposes(data, out);
+  for (const auto& [name, data] : config.policy->tenants()) add_purposes(data, out);
+  add_purposes(config.policy->floor(), out);
+  for (const auto& [name, agent] : config.agents) add_purposes(agent.data_class, out);
+  for (const catalog::Endpoint& e : config.endpoints) add_purposes(e.facts, out);
+  for (const auto& [name, thing] : config.things) {
+    add_purposes(thing.facts, out);
+    add_purposes(thing.data_class, out);
+  }
+  return out;
+}
+
+void note_purposes(Config& config) {
+  if (config.policy == nullptr) return;
+  const Words named = purposes_named(config);
+  for (const policy::Requirement& r : config.policy->requirements()) {
+    for (const std::string& purpose : r.purposes) {
+      if (named.contains(purpose)) continue;
+      config.notes.push_back("requirement '" + r.name + "' is for the purpose '" + purpose +
+                             "', which no class, endpoint, store or tool names" +
+                             did_you_mean(meant(purpose, named)));
+    }
+  }
+}
+
+}  // namespace
+
+void note_slips(Config& config) {
+  note_regions(config);
+  note_purposes(config);
+}
+
+}  // namespace drover::app
