@@ -9,6 +9,13 @@
 namespace drover::policy {
 namespace {
 
+/// The remedy, where a rule misses a fact: how an operator states it. Own stores have theirs in
+/// `here`, others with them.
+std::string to_state(const Thing& thing, std::string_view fact) {
+  const char* where = thing.kind == ThingKind::kStore ? "here, or facts of a store" : "facts";
+  return " (" + std::string(where) + ": {" + std::string(fact) + ": …})";
+}
+
 std::string content_of(const PolicySpec& spec) {
   std::string all;
   for (const ZoneSpec& z : spec.zones) all += z.name + "<" + joined(z.within) + "\n";
@@ -195,7 +202,7 @@ bool Case::inside(int zone) const {
 
 std::string Case::stated(const Thing& thing, std::string_view fact) const {
   const Json* value = thing.facts.value(fact);
-  if (value == nullptr) return "not stated";
+  if (value == nullptr) return "not stated" + to_state(thing, fact);
   return value->string() != nullptr ? *value->string() : value->dump();
 }
 
@@ -215,7 +222,12 @@ std::optional<Denial> Case::deny_by(const Thing& thing, bool slow) const {
 
 std::optional<Denial> Case::deny_by_rules(const Thing& thing) const {
   if (impossible_) return impossible_;
-  if (auto denial = built_in(thing)) return denial;
+  if (auto denial = built_in(thing)) {
+    if (denial->rule == "purpose" && thing.traits.purposes.empty()) {
+      denial->why += to_state(thing, "purposes");
+    }
+    return denial;
+  }
   if (thing.kind == ThingKind::kModel) {
     if (auto why = ask_.needs.lacks(thing)) return Denial{"needs", std::move(*why)};
   }
@@ -251,11 +263,11 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
   }
   if (data.sensitivity > contract::Sensitivity::kPublic &&
       t.cleared_for < static_cast<int>(data.sensitivity)) {
-    return Denial{"sensitivity", "the data is " + std::string(sensitivity_name(data.sensitivity)) +
-                                     "; " +
-                                     (t.cleared_for == Traits::kUnknown
-                                          ? std::string("what it is cleared for is not stated")
-                                          : "it is cleared for " + stated(thing, "cleared_for"))};
+    return Denial{"sensitivity",
+                  "the data is " + std::string(sensitivity_name(data.sensitivity)) + "; " +
+                      (t.cleared_for == Traits::kUnknown
+                           ? "what it is cleared for is not stated" + to_state(thing, "cleared_for")
+                           : "it is cleared for " + stated(thing, "cleared_for"))};
   }
   if (data.purposes && !t.any_purpose) {
     bool serves = std::any_of(t.purposes.begin(), t.purposes.end(), [&](const std::string& p) {

@@ -109,7 +109,30 @@ TEST_F(PolicyTest, ADenialSaysWhatIsWantedAndWhatIsThere) {
   EXPECT_EQ(why(changed("zone", "us"), "residency=de|fr"),
             "the data may be in fr, de; its zone is us");
   EXPECT_EQ(why(changed("retention", nullptr), "retention=none"),
-            "the data may be kept: none; its provider's retention is not stated");
+            "the data may be kept: none; its provider's retention is not stated "
+            "(facts: {retention: …})");
+}
+
+TEST_F(PolicyTest, ADenialForWantOfAFactNamesTheFactToState) {
+  const std::pair<const char*, const char*> wanted[] = {
+      {"zone", "residency=de"},
+      {"prompt_cache", "residency=de"},
+      {"prompt_cache", "usage=no-cache"},
+      {"cleared_for", "sensitivity=internal"},
+      {"purposes", "purpose=care"},
+      {"trains_on_data", "usage=no-training"},
+      {"human_review", "usage=no-review"},
+      {"retention", "retention=30d"},
+      {"tenancy", "sensitivity=restricted"},
+  };
+  for (const auto& [fact, data] : wanted) {
+    const std::string said = why(changed(fact, nullptr), data);
+    EXPECT_TRUE(said.ends_with("(facts: {" + std::string(fact) + ": …})")) << said;
+  }
+  EXPECT_EQ(why(changed("zone", nullptr, ThingKind::kStore), "residency=de"),
+            "the data may be in de; its zone is not stated (here, or facts of a store: {zone: …})");
+  EXPECT_EQ(why(changed("purposes", "research"), "purpose=care").find("(facts"), std::string::npos)
+      << "it is stated";
 }
 
 TEST_F(PolicyTest, ZonesNestAndMayBeSmallerThanACountry) {

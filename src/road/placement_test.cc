@@ -93,7 +93,7 @@ TEST_F(Zoned, NoPlaceIsARefusalThatNamesEndpointAndRule) {
   EXPECT_EQ(error.message,
             "no endpoint of the model 'm' may see this data (residency=de): us.test -> residency: "
             "the data may be in de; its zone is us; somewhere.test -> residency: the data may be "
-            "in de; its zone is not stated");
+            "in de; its zone is not stated (facts: {zone: …})");
   EXPECT_TRUE(out.error().attempts.empty());
   EXPECT_EQ(imposter("us.test").requests().size(), 0u);
 }
