@@ -127,6 +127,22 @@ std::optional<Alias> find_alias(const std::string& text) {
   return finder.found();
 }
 
+/// "; line 3 is indented by a tab, …", of the first such line: the parser's own words do not say
+/// it.
+std::string about_tabs(std::string_view text) {
+  for (int line = 1; !text.empty(); ++line) {
+    const size_t end = text.find('\n');
+    const std::string_view one = text.substr(0, end);
+    const size_t first = one.find_first_not_of(' ');
+    if (first != std::string_view::npos && one[first] == '\t') {
+      return "; line " + std::to_string(line) +
+             " is indented by a tab, and YAML is indented by spaces alone";
+    }
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<YamlDocument> YamlDocument::parse(std::string_view text) {
@@ -148,7 +164,8 @@ Result<YamlDocument> YamlDocument::parse(std::string_view text) {
     YAML::Node root = YAML::Load(whole);
     TRY(document.root_, YamlReader(document).read(root, "", 0));
   } catch (const YAML::Exception& e) {
-    return fail(Code::kInvalidArgument, "line " + std::to_string(e.mark.line + 1) + ": " + e.msg);
+    return fail(Code::kInvalidArgument,
+                "line " + std::to_string(e.mark.line + 1) + ": " + e.msg + about_tabs(text));
   }
   return document;
 }

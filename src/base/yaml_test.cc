@@ -31,6 +31,16 @@ TEST(Yaml, RefusesWithTheLine) {
   EXPECT_TRUE(YamlDocument::parse("text: 2 * 3 = *bold*\nq: \"*x\"\n"));
 }
 
+TEST(Yaml, ATabIsNamedWhereItIsNotRead) {
+  auto doc = YamlDocument::parse("policy:\n  floor:\n \tsensitivity: internal\n");
+  ASSERT_FALSE(doc);
+  EXPECT_NE(doc.error().message.find("line 3 is indented by a tab"), std::string::npos)
+      << doc.error().message;
+  auto other = YamlDocument::parse("a: [1\n");
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().message.find("tab"), std::string::npos) << other.error().message;
+}
+
 TEST(Yaml, AliasesAreRefusedWithWhatToDoInstead) {
   auto refused = YamlDocument::parse("base: &defaults\n  a: 1\nmore:\n  <<: *defaults\n");
   ASSERT_FALSE(refused);

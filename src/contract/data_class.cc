@@ -155,6 +155,28 @@ Result<std::string> listed(const Json& json, std::string_view key, char separato
   return out.empty() ? std::string(kNothing) : out;
 }
 
+/// Of a part that takes one word. A list of one is that one; more are no choice, and a number says
+/// neither a level nor a unit.
+Result<std::string> one_word(const Json& json, std::string_view key, std::string_view what) {
+  const Json::Array* items = json.array_items();
+  const Json& one = items != nullptr && items->size() == 1 ? items->front() : json;
+  if (const std::string* text = one.string()) return *text;
+  std::string got = "a " + std::string(one.type_name());
+  if (items != nullptr) got = "a list";
+  if (const Json::Number* number = one.raw_number()) got = number->text.substr(0, 80);
+  return bad_class(std::string(key) + " must be one of " + std::string(what) + ", not " + got);
+}
+
+Result<std::string> part_text(const Json& json, std::string_view key) {
+  if (key == "sensitivity") {
+    return one_word(json, key, "public, internal, confidential and restricted");
+  }
+  if (key == "retention") {
+    return one_word(json, key, "none, session, unlimited and a duration such as 30d");
+  }
+  return listed(json, key, key == "usage" ? ',' : '|');
+}
+
 }  // namespace
 
 std::string_view sensitivity_name(Sensitivity sensitivity) {
@@ -223,7 +245,7 @@ Result<DataClass> DataClass::from_json(const Json& json) {
       out = join(out, named);
       continue;
     }
-    TRY(std::string text, listed(value, key, key == "usage" ? ',' : '|'));
+    TRY(std::string text, part_text(value, key));
     DataClass part;
     TRY_VOID(read_part(key, text, part));
     out = join(out, part);

@@ -152,6 +152,25 @@ TEST(DataClass, WhatItDoesNotKnowIsAnErrorThatSaysWhatThereIs) {
   EXPECT_FALSE(DataClass::from_json(*Json::parse(R"({"retention":7})")));
 }
 
+TEST(DataClass, AWrongTypeIsAnErrorThatSaysWhatBelongsThere) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"sensitivity":3})",
+       "sensitivity must be one of public, internal, confidential and restricted, not 3"},
+      {R"({"sensitivity":["public","restricted"]})", "confidential and restricted, not a list"},
+      {R"({"sensitivity":true})", "restricted, not a boolean"},
+      {R"({"retention":30})",
+       "retention must be one of none, session, unlimited and a duration such as 30d, not 30"},
+      {R"({"retention":["30d","none"]})", "such as 30d, not a list"},
+      {R"({"purpose":7})", "purpose must be a name or a list of names"}};
+  for (const auto& [json, says] : cases) {
+    auto out = DataClass::from_json(*Json::parse(json));
+    ASSERT_FALSE(out) << json;
+    EXPECT_NE(out.error().message.find(says), std::string::npos) << out.error().message;
+  }
+  EXPECT_EQ(from(R"({"sensitivity":["restricted"],"retention":["30d"]})"),
+            parsed("sensitivity=restricted;retention=30d"));
+}
+
 TEST(DataClass, JoinTakesTheStrictestOfEachPart) {
   DataClass a = parsed("residency=eu;sensitivity=internal;purpose=care|billing;retention=30d");
   DataClass b = parsed(
