@@ -124,6 +124,7 @@ void ConfigReader::planner(const Json& item, const std::string& at) {
       fault(at, "a planner is a queue or an origin, not both");
     }
     read_thing(item, at, "queue:" + queue, tell(), out_.config);
+    out_.config.queues.push_back(std::move(queue));
     return;
   }
   session::PlannerOrigin p;

@@ -98,6 +98,8 @@ struct Config {
   std::map<std::string, session::AgentSpec> agents;
   /// Header values are still references.
   std::vector<session::PlannerOrigin> planners;
+  /// Those of 'planners' that are queues.
+  std::vector<std::string> queues;
   /// What is allowed and may not be meant, sentences for people.
   std::vector<std::string> notes;
   /// Tenants and keys in them may be names.

@@ -1,15 +1,14 @@
 // drover catalog show, check, diff: what is known of places, where it is from, and what is missing.
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
-#include <span>
 #include <vector>
 
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/files.h"
 #include "app/output.h"
+#include "app/placed.h"
 #include "policy/zones.h"
 
 namespace drover::app {
@@ -25,14 +24,6 @@ std::string value_text(const Json& value) {
   }
   return out;
 }
-
-/// What drover.yaml places: an endpoint with the facts of its region and its own, a tool, a
-/// planner's origin, the workers of a queue, a store.
-struct Placed {
-  std::string id;
-  policy::ThingKind kind = policy::ThingKind::kModel;
-  catalog::Facts facts;
-};
 
 struct Known {
   catalog::Places places = catalog::Places::starter();
@@ -54,12 +45,7 @@ Result<Known> read_known(const Arguments& a) {
   const Config& config = outcome.config;
   out.places.merge(config.places);
   out.zones = config.policy->zones();
-  for (const catalog::Endpoint& e : config.endpoints) {
-    out.placed.push_back({e.id, policy::ThingKind::kModel, e.facts});
-  }
-  for (const auto& [name, thing] : config.things) {
-    out.placed.push_back({name, thing.kind, thing.facts});
-  }
+  out.placed = placed_of(config);
   return out;
 }
 
@@ -157,26 +143,10 @@ int show(const Arguments& a) {
   return kExitOk;
 }
 
-/// Without these a built-in rule says no to data that is bound.
-constexpr std::array<const char*, 7> kOfModels = {"zone",      "prompt_cache",   "cleared_for",
-                                                  "retention", "trains_on_data", "human_review",
-                                                  "tenancy"};
-constexpr std::array<const char*, 7> kOfTools = {
-    "zone", "cleared_for", "purposes", "retention", "trains_on_data", "human_review", "tenancy"};
-constexpr std::array<const char*, 6> kOfStores = {"zone",           "cleared_for",  "purposes",
-                                                  "trains_on_data", "human_review", "tenancy"};
-
-std::span<const char* const> needed_of(policy::ThingKind kind) {
-  if (kind == policy::ThingKind::kModel) return kOfModels;
-  if (kind == policy::ThingKind::kTool) return kOfTools;
-  return kOfStores;
-}
-
-void tell_missing(const std::string& id, std::span<const char* const> names,
-                  const catalog::Facts& facts) {
-  for (const char* name : names) {
-    if (facts.find(name) != nullptr) continue;
-    std::printf("%s: '%s' is not stated: rules that need it say no\n", id.c_str(), name);
+void tell_missing(const std::string& id, policy::ThingKind kind, const catalog::Facts& facts) {
+  for (std::string_view name : missing_facts(kind, facts)) {
+    std::printf("%s: '%s' is not stated: rules that need it say no\n", id.c_str(),
+                std::string(name).c_str());
   }
 }
 
@@ -197,7 +167,7 @@ size_t check_place(const catalog::Place& place, const policy::Zones& zones, bool
     if (fact.source.empty()) complain_of("'" + fact.name + "' states no source");
     if (fact.date.empty()) complain_of("'" + fact.name + "' states no date");
   }
-  if (verbose) tell_missing(place.id, kOfModels, place.facts);
+  if (verbose) tell_missing(place.id, policy::ThingKind::kModel, place.facts);
   return faults;
 }
 
@@ -229,7 +199,7 @@ int check_catalog(const Arguments& a) {
   }
   for (const Placed& one : known->placed) {
     if (!a.has("missing") || a.has("FILE")) break;
-    tell_missing(one.id, needed_of(one.kind), one.facts);
+    tell_missing(one.id, one.kind, one.facts);
   }
   std::printf("%zu places, %zu faults\n", places->all().size(), faults);
   return faults == 0 ? kExitOk : kExitFailed;
@@ -292,14 +262,14 @@ const Flag kConfigFlag = {"--config", "FILE", "the configuration (default: drove
 Command catalog_show_command() {
   Command c;
   c.name = "catalog show";
-  c.summary = "Places, endpoints, tools and stores, or one with each fact, its source and date";
+  c.summary = "Places, and what is placed there, or one with each fact, its source and date";
   c.details =
       "Places come with the program and from the files of 'catalog:'; what the configuration\n"
-      "places has the facts of its place and its own.\n"
+      "places (endpoints, tools, planners, queues, stores) has the facts of its place and its "
+      "own.\n"
       "Examples: drover catalog show aws/eu-central-1\n"
       "          drover catalog show frankfurt     an endpoint, a tool or a store of drover.yaml";
-  c.positionals.push_back(
-      catalog_positional("PLACE", "a place, an endpoint, a tool or a store", false));
+  c.positionals.push_back(catalog_positional("PLACE", "a place, or what is placed", false));
   c.flags = {kConfigFlag, {"--json", "", "as JSON", "", false}};
   c.run = show;
   return c;
