@@ -1,5 +1,6 @@
 #include "app/config_policy.h"
 
+#include "app/config_policy_check.h"
 #include "catalog/processing_scope.h"
 #include "http/message.h"
 #include "policy/cedar.h"
@@ -12,10 +13,27 @@ bool known(const Json& object, const std::string& at, SettingNames names, const 
   return known_settings(object, at, names, fault) || object.is_object();
 }
 
-contract::DataClass data_class(const Json& json, const std::string& at, const TellFault& fault) {
-  auto out = contract::DataClass::from_json(json);
-  if (!out) fault(at, out.error().message, "such as {residency: eu, sensitivity: confidential}");
-  return out.value_or(contract::DataClass());
+/// Each part is read by itself, so that a fault stands at its own line. `what` names the class.
+contract::DataClass data_class(const Json& json, const std::string& at, const std::string& what,
+                               const TellFault& fault) {
+  constexpr const char* kExample = "such as {residency: eu, sensitivity: confidential}";
+  contract::DataClass out;
+  auto add = [&](const Json& part, const std::string& where) {
+    auto read = contract::DataClass::from_json(part);
+    if (read) {
+      out = contract::join(out, *read);
+    } else {
+      fault(where, what + read.error().message, kExample);
+    }
+  };
+  if (!json.is_object()) {
+    add(json, at);
+    return out;
+  }
+  for (const auto& [name, value] : *json.members()) {
+    add(Json::object().set(name, value), at + "." + name);
+  }
+  return out;
 }
 
 std::map<std::string, contract::DataClass> data_classes(const Json& section, std::string_view key,
@@ -29,7 +47,7 @@ std::map<std::string, contract::DataClass> data_classes(const Json& section, std
     return out;
   }
   for (const auto& [name, value] : *map->members()) {
-    out[name] = data_class(value, at + "." + name, fault);
+    out[name] = data_class(value, at + "." + name, class_title(key, name), fault);
   }
   return out;
 }
@@ -116,7 +134,7 @@ void read_opa(const Json& section, const ConfigPath& path, const TellFault& faul
   auto url = http::Url::parse(opa.url);
   if (!url || !url->target.starts_with("/v1/data/")) {
     fault("policy.opa.url", "'" + opa.url + "' is no document of OPA's data API",
-          "such as http://127.0.0.1:8181/v1/data/drover/allow");
+          "such as http://127.0.0.1:8181/v1/data/drover/decision");
   }
   opa.token = text_setting(section, at, "token", fault).value_or("");
   if (!opa.token.empty() && !opa.token.starts_with("env:") && !opa.token.starts_with("file:")) {
@@ -145,8 +163,10 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
   spec.classes = data_classes(section, "classes", counted);
   spec.tenants = data_classes(section, "tenants", counted);
   if (const Json* floor = section.find("floor"); floor != nullptr && !floor->is_null()) {
-    spec.floor = data_class(*floor, "policy.floor", counted);
+    spec.floor = data_class(*floor, "policy.floor", "floor: ", counted);
   }
+  check_own_zones(spec.zones, counted);
+  check_classes(spec, counted);
   if (const Json* list = section.find("requirements"); list != nullptr && !list->is_null()) {
     check_requirements(*list, spec, counted);
     spec.requirements = *list;
@@ -175,15 +195,39 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
 }
 
 /// A zone that nobody knows is a slip: rules that need it would say no, and nobody would know why.
-void check_zones(const catalog::Facts& facts, const std::string& at, const TellFault& fault,
-                 const Config& config) {
+/// `item` states the facts, by `facts` or itself.
+void check_zones(const catalog::Facts& facts, const Json& item, const std::string& at,
+                 const TellFault& fault, const Config& config) {
   if (config.policy == nullptr) return;
   for (const char* name : {"zone", "prompt_cache", "jurisdiction"}) {
     std::string zone(facts.text(name));
     if (zone.empty() || zone == "none" || config.policy->zones().find(zone) >= 0) continue;
-    fault(at, "its " + std::string(name) + " is '" + zone + "', and there is no such zone",
+    const bool among_facts = item.at("facts", name) != nullptr;
+    fault(at + (among_facts ? ".facts." : ".") + name,
+          "its " + std::string(name) + " is '" + zone + "', and there is no such zone",
           "policy.zones adds zones");
   }
+}
+
+/// Each by itself, so that a fault stands at its own line.
+catalog::Facts facts_at(const Json& object, const std::string& at, const TellFault& fault) {
+  catalog::Facts out;
+  auto add = [&](const Json& part, const std::string& where) {
+    auto read = catalog::Facts::from_json(part, "operator", "");
+    if (read) {
+      out.overlay(*read);
+    } else {
+      fault(where, read.error().message, "");
+    }
+  };
+  if (!object.is_object()) {
+    add(object, at);
+    return out;
+  }
+  for (const auto& [name, value] : *object.members()) {
+    add(Json::object().set(name, value), at + "." + name);
+  }
+  return out;
 }
 
 /// nullopt: not stated, or a fault.
@@ -226,11 +270,9 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
     }
   }
   if (const Json* here = root.find("here"); here != nullptr && !here->is_null()) {
-    auto facts = catalog::Facts::from_json(*here, "operator", "");
-    if (!facts) fault("here", facts.error().message, "");
     road::ThingSpec store;
     store.kind = policy::ThingKind::kStore;
-    store.facts = facts.value_or(catalog::Facts());
+    store.facts = facts_at(*here, "here", fault);
     out.road.here = std::string(store.facts.text("region"));
     out.things[road::kOwnStore] = std::move(store);
   }
@@ -245,15 +287,15 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
     read_policy(*section, path, read_file, fault, out);
   }
   auto own = out.things.find(road::kOwnStore);
-  if (own != out.things.end()) check_zones(own->second.facts, "here", fault, out);
+  if (own != out.things.end()) {
+    check_zones(own->second.facts, *root.find("here"), "here", fault, out);
+  }
 }
 
 catalog::Facts own_facts(const Json& item, const std::string& at, const TellFault& fault) {
   const Json* facts = item.find("facts");
   if (facts == nullptr || facts->is_null()) return {};
-  auto read = catalog::Facts::from_json(*facts, "operator", "");
-  if (!read) fault(at + ".facts", read.error().message, "");
-  return read.value_or(catalog::Facts());
+  return facts_at(*facts, at + ".facts", fault);
 }
 
 const catalog::Place* named_place(const Json& item, const std::string& at, const TellFault& fault,
@@ -307,7 +349,7 @@ void read_endpoint_facts(const Json& item, const std::string& at, const TellFaul
   if (own.find("processing_scope") == nullptr) {
     state("processing_scope", catalog::processing_scope(e));
   }
-  check_zones(own, at, fault, config);
+  check_zones(own, item, at, fault, config);
   e.facts.overlay(own);
   if (e.zone.empty()) e.zone = std::string(e.facts.text("zone"));
   if (e.partition.empty() && place != nullptr) {
@@ -319,9 +361,9 @@ void read_thing(const Json& item, const std::string& at, const std::string& name
                 const TellFault& fault, Config& out) {
   road::ThingSpec thing;
   thing.facts = own_facts(item, at, fault);
-  check_zones(thing.facts, at, fault, out);
+  check_zones(thing.facts, item, at, fault, out);
   if (const Json* data = item.find("data"); data != nullptr && !data->is_null()) {
-    thing.data_class = data_class(*data, at + ".data", fault).text();
+    thing.data_class = data_class(*data, at + ".data", "", fault).text();
     auto checked = check_data_class(out, thing.data_class);
     if (!checked) fault(at + ".data", checked.error().message, "");
   }

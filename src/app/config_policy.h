@@ -16,7 +16,7 @@
 //     tenants: {clinic: patient}        # the least for what a tenant brings (app/parties.h)
 //     requirements: [...]               # policy/requirement.h
 //     cedar: rules.cedar                # rules in the Cedar language: policy/cedar.h
-//     opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 2s, keep: 60s,
+//     opa: {url: "http://127.0.0.1:8181/v1/data/drover/decision", timeout: 2s, keep: 60s,
 //           token: env:OPA_TOKEN, ca_file: opa.pem}     # an external authoriser: road/opa.h
 //   endpoints:
 //     - {…, region: eu-central-1, facts: {retention: none, cleared_for: confidential}}

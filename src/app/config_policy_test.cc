@@ -232,6 +232,23 @@ agents:
   ASSERT_NE(outcome.config.policy, nullptr);
 }
 
+TEST(ConfigPolicy, EveryFaultyClassIsToldAndNoneForThoseWhoNameIt) {
+  ConfigOutcome outcome = parse_policy(R"(policy:
+  classes:
+    patient:
+      residency: dee
+      sensitivity: secret
+    guest:
+      retention: 10 days
+  floor: patient
+  tenants: {clinic: guest}
+)");
+  ASSERT_EQ(outcome.faults.size(), 3u);
+  std::vector<int> lines;
+  for (const ConfigFault& f : outcome.faults) lines.push_back(f.line);
+  EXPECT_EQ(lines, (std::vector<int>{5, 7, 4}));
+}
+
 struct Wrong {
   std::string_view text;
   int line;
@@ -262,9 +279,36 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"catalog: [missing.yaml]", 1, "missing.yaml"},
         Wrong{"placement:\n  prefer: prettiest", 2, "no preference"},
         Wrong{"policy:\n  colour: red", 2, "unknown setting 'colour'"},
-        Wrong{"policy:\n  zones:\n    - {name: a, within: [nowhere]}", 2, "does not exist"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: [nowhere]}", 3, "does not exist"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: [b]}\n    - {name: b, within: [a]}", 4,
+              "lies within itself"},
+        Wrong{"policy:\n  zones:\n    - {name: a, within: [b]}\n    - {name: de, within: [eu]}\n"
+              "    - {name: b, within: [eu]}",
+              4, "two zones are called 'de'"},
         Wrong{"policy:\n  classes:\n    patient: {sensitivity: secret}", 3, "'secret' is unknown"},
-        Wrong{"policy:\n  classes:\n    patient: {residency: atlantis}", 2, "no zone 'atlantis'"},
+        Wrong{"policy:\n  classes:\n    patient:\n      purpose: care\n      sensitivity: secret",
+              5, "class 'patient': data class: sensitivity 'secret' is unknown"},
+        Wrong{"policy:\n  classes:\n    patient:\n      purpose: care\n      retention: 10 days", 5,
+              "class 'patient': data class: retention '10 days'"},
+        Wrong{"policy:\n  classes:\n    patient:\n      purpose: care\n      usage: [no-trainning]",
+              5, "class 'patient': data class: usage 'no-trainning' is unknown"},
+        Wrong{"policy:\n  zones:\n    - {name: x, within: [de]}\n  classes:\n    patient:\n"
+              "      purpose: care\n      residency: dee",
+              7, "class 'patient': there is no zone 'dee'"},
+        Wrong{"policy:\n  classes:\n    patient: {residency: atlantis}", 3, "no zone 'atlantis'"},
+        Wrong{
+            "policy:\n  zones:\n    - {name: x, within: [de]}\n  floor: internal", 4,
+            "floor: there is no data class 'internal' (none is defined) (a level is {sensitivity: "
+            "internal})"},
+        Wrong{"policy:\n  zones:\n    - {name: x, within: [de]}\n  tenants:\n    clinic: guest", 5,
+              "tenant 'clinic': there is no data class 'guest'"},
+        Wrong{"here:\n  region: muc-1\n  zone: atlantis", 3, "zone is 'atlantis'"},
+        Wrong{"endpoints:\n  - provider: openai\n    model: m\n    facts:\n      retention: none\n"
+              "      cleared_for: secret",
+              6, "fact 'cleared_for' must be"},
+        Wrong{"endpoints:\n  - provider: openai\n    model: m\n    facts:\n      retention: none\n"
+              "      zone: atlantis",
+              6, "zone is 'atlantis'"},
         Wrong{"policy:\n  requirements:\n    - {name: a, needs: {sovereignty: 2}}\n"
               "    - {name: b, needs: {colour: red}}",
               4, "unknown setting 'colour' in needs"},
