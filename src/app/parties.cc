@@ -1,46 +1,43 @@
 #include "app/parties.h"
 
 namespace drover::app {
-namespace {
 
-/// `what` begins the complaint: "the budget 'b' is".
-Result<std::string> tenant_id(const identity::Tenants& tenants, const std::string& named,
-                              const std::string& what) {
-  auto found = tenants.find(named);
-  if (found) return found->id.str();
-  return fail(Code::kInvalidArgument, what + " for the tenant '" + named +
-                                          "', which there is not: make it first, with `drover " +
-                                          "tenant create " + named + "`");
+std::string Parties::remedy(const std::string& command) const {
+  return "which there is not: make it first, with `drover " + command +
+         (folder_.empty() ? "" : " --data " + folder_) + "`";
 }
 
-/// A label stands for all keys in force that bear it; for none once all of them are revoked.
-Result<std::vector<std::string>> key_ids(const identity::Keys& keys, const std::string& named,
-                                         const std::string& what) {
+Result<std::string> Parties::tenant_id(const std::string& named, const std::string& what) const {
+  auto found = tenants_.find(named);
+  if (found) return found->id.str();
+  return fail(Code::kInvalidArgument,
+              what + " for the tenant '" + named + "', " + remedy("tenant create " + named));
+}
+
+Result<std::vector<std::string>> Parties::key_ids(const std::string& named,
+                                                  const std::string& what) const {
   std::vector<std::string> ids;
   if (named.starts_with("key_")) {
     ids.push_back(named);
     return ids;
   }
   bool ever = false;
-  for (const identity::KeyInfo& info : keys.list(std::nullopt)) {
+  for (const identity::KeyInfo& info : keys_.list(std::nullopt)) {
     if (info.label != named) continue;
     ever = true;
     if (!info.revoked) ids.push_back(info.id.str());
   }
   if (ever) return ids;
-  return fail(Code::kInvalidArgument,
-              what + " for the key '" + named +
-                  "', which there is not: make it first, with `drover key " + "create --label " +
-                  named + "`, or name its id");
+  return fail(Code::kInvalidArgument, what + " for the key '" + named + "', " +
+                                          remedy("key create --label " + named) +
+                                          ", or name its id");
 }
-
-}  // namespace
 
 Result<std::shared_ptr<const policy::Policy>> Parties::in_policy(
     std::shared_ptr<const policy::Policy> named) const {
   std::map<std::string, std::string> ids;
   auto add = [&](const std::string& tenant, const std::string& what) -> Result<void> {
-    auto id = tenant_id(tenants_, tenant, what);
+    auto id = tenant_id(tenant, what);
     if (!id && skip_unknown_) return {};
     if (!id) return fail(std::move(id).error());
     if (*id != tenant) ids[tenant] = std::move(*id);
@@ -61,13 +58,13 @@ Result<road::Settings> Parties::in_settings(road::Settings named) const {
   named.classes.tenants.clear();
   named.classes.keys.clear();
   for (const auto& [name, rule] : classes.tenants) {
-    auto id = tenant_id(tenants_, name, "'classes' are");
+    auto id = tenant_id(name, "'classes' are");
     if (!id && skip_unknown_) continue;
     if (!id) return fail(std::move(id).error());
     named.classes.tenants[*id] = rule;
   }
   for (const auto& [name, rule] : classes.keys) {
-    auto ids = key_ids(keys_, name, "'classes' are");
+    auto ids = key_ids(name, "'classes' are");
     if (!ids && skip_unknown_) continue;
     if (!ids) return fail(std::move(ids).error());
     for (const std::string& id : *ids) named.classes.keys[id] = rule;
@@ -80,7 +77,7 @@ Result<std::vector<road::Budget>> Parties::by_ids(road::Budget b) const {
   const std::string what = "the budget '" + b.name + "' is";
   std::string& tenant = b.whom[static_cast<size_t>(road::Dimension::kTenant)];
   if (!tenant.empty() && tenant != road::kEach) {
-    TRY(tenant, tenant_id(tenants_, tenant, what));
+    TRY(tenant, tenant_id(tenant, what));
   }
   std::vector<road::Budget> out;
   std::string& key = b.whom[static_cast<size_t>(road::Dimension::kKey)];
@@ -88,7 +85,7 @@ Result<std::vector<road::Budget>> Parties::by_ids(road::Budget b) const {
     out.push_back(std::move(b));
     return out;
   }
-  TRY(auto ids, key_ids(keys_, key, what));
+  TRY(auto ids, key_ids(key, what));
   for (std::string& id : ids) {
     key = std::move(id);
     out.push_back(b);

@@ -10,6 +10,8 @@
 // A value that looks at tenants and keys, which must be loaded and outlive it. Loop thread only.
 
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "identity/keys.h"
@@ -22,8 +24,11 @@ namespace drover::app {
 
 class Parties {
  public:
-  Parties(const identity::Tenants& tenants, const identity::Keys& keys, bool skip_unknown)
-      : tenants_(tenants), keys_(keys), skip_unknown_(skip_unknown) {}
+  /// `folder` is the data folder that the remedies name; "" where a command finds it by itself: the
+  /// default one, or that of a server that runs.
+  Parties(const identity::Tenants& tenants, const identity::Keys& keys, bool skip_unknown,
+          std::string folder = "")
+      : tenants_(tenants), keys_(keys), skip_unknown_(skip_unknown), folder_(std::move(folder)) {}
 
   /// Floors of tenants, and requirements that hold for one.
   Result<std::shared_ptr<const policy::Policy>> in_policy(
@@ -35,10 +40,16 @@ class Parties {
 
  private:
   Result<std::vector<road::Budget>> by_ids(road::Budget budget) const;
+  /// `what` begins the complaint: "the budget 'b' is".
+  Result<std::string> tenant_id(const std::string& named, const std::string& what) const;
+  /// A label stands for all keys in force that bear it; for none once all of them are revoked.
+  Result<std::vector<std::string>> key_ids(const std::string& named, const std::string& what) const;
+  std::string remedy(const std::string& command) const;
 
   const identity::Tenants& tenants_;
   const identity::Keys& keys_;
   bool skip_unknown_;
+  std::string folder_;
 };
 
 }  // namespace drover::app

@@ -89,6 +89,26 @@ TEST_F(PartiesTest, ATenantThatIsNotThereIsRefusedByName) {
   EXPECT_EQ(rule(**skipped, clinic_), "c5") << "what is for others holds all the same";
 }
 
+TEST_F(PartiesTest, TheRemedyNamesTheFolderThatIsMeant) {
+  const Parties elsewhere(tenants_, keys_, false, "data");
+  auto policy = elsewhere.in_policy(naming("clinc", "clinic"));
+  ASSERT_FALSE(policy);
+  EXPECT_NE(policy.error().message.find("`drover tenant create clinc --data data`"),
+            std::string::npos)
+      << policy.error().message;
+  road::Settings settings;
+  settings.classes.keys["bot"].weight = 3;
+  auto by_key = elsewhere.in_settings(settings);
+  ASSERT_FALSE(by_key);
+  EXPECT_NE(by_key.error().message.find("`drover key create --label bot --data data`"),
+            std::string::npos)
+      << by_key.error().message;
+  auto usual = resolved(naming("clinc", "clinic"));
+  ASSERT_FALSE(usual);
+  EXPECT_NE(usual.error().message.find("`drover tenant create clinc`"), std::string::npos)
+      << usual.error().message;
+}
+
 TEST_F(PartiesTest, ClassesAndBudgetsGoByIdsToo) {
   road::Settings settings;
   settings.classes.tenants["clinic"].weight = 3;

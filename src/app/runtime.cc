@@ -310,11 +310,13 @@ Task<Result<size_t>> Runtime::start(Context ctx) {
   CO_TRY_VOID(co_await keys_->load(ctx));
   CO_TRY_VOID(co_await audit_->load(ctx));
   CO_TRY_VOID(co_await agents_->load(ctx));
-  CO_TRY(auto policy, parties().in_policy(config_.policy));
+  // Who is named and is not there is made over the folder: nothing serves it yet.
+  const Parties named = parties(config_.data == Config().data ? "" : config_.data);
+  CO_TRY(auto policy, named.in_policy(config_.policy));
   use_policy(std::move(policy));
-  CO_TRY(auto settings, parties().in_settings(config_.road));
+  CO_TRY(auto settings, named.in_settings(config_.road));
   road_->configure(std::move(settings));
-  CO_TRY(auto budgets, parties().in_budgets(config_.budgets));
+  CO_TRY(auto budgets, named.in_budgets(config_.budgets));
   CO_TRY_VOID(co_await batches_->load(ctx));
   CO_TRY_VOID(co_await books_->start(ctx, std::move(budgets)));
   background_->spawn(books_->keep(background_->context()));

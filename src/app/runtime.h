@@ -157,8 +157,10 @@ class Runtime {
   void open_batches();
   /// Sessions that a budget stopped try again with each hour, in which windows renew.
   Task<void> retry_refused(Context ctx);
-  /// Tenants and keys by their ids; both must be loaded.
-  Parties parties() const { return Parties(*tenants_, *keys_, options_.skip_unknown_parties); }
+  /// Tenants and keys by their ids; both must be loaded. `folder`: app/parties.h.
+  Parties parties(std::string folder = "") const {
+    return Parties(*tenants_, *keys_, options_.skip_unknown_parties, std::move(folder));
+  }
 
   net::AsioLoop& loop_;
   RuntimeOptions options_;
