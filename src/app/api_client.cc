@@ -42,6 +42,16 @@ Error no_key(const std::string& url) {
   return error;
 }
 
+Error not_drover() { return Error(Code::kUnavailable, "it is not Drover"); }
+
+/// A server that is named is asked without reading the file.
+Error unread_config(Error error, bool folder_named) {
+  if (folder_named) return error;
+  error.message +=
+      "; a server that runs on is asked without this file where --url or DROVER_URL names it";
+  return error;
+}
+
 /// The server's error as ours. A refused key says where keys come from.
 Error answer_error_of(int status, std::string_view body) {
   auto parsed = Json::parse(body);
@@ -219,6 +229,14 @@ Result<std::string> named_server(const Arguments& arguments) {
   return url;
 }
 
+Way way_of(const Surroundings& around, Need need) {
+  if (!around.folder_named && around.server_answers) {
+    return around.key ? Way::kServer : Way::kNoKey;
+  }
+  if (around.folder_there || need != Need::kRead) return Way::kFolder;
+  return around.folder_named ? Way::kNoFolder : Way::kNoServer;
+}
+
 ApiClient::ApiClient() : blocking_(1), root_(loop_) {
   network_ = net::make_asio_network(loop_, blocking_);
   client_ = http::make_client(loop_, network_->dialer());
@@ -238,25 +256,42 @@ Result<std::unique_ptr<ApiClient>> ApiClient::connect(const Arguments& arguments
   if (!url.empty()) {
     out->url_ = url;
     TRY(bool there, out->answers());
-    if (!there) return fail(unreachable(url, Error(Code::kUnavailable, "it is not Drover")));
+    if (!there) return fail(unreachable(url, not_drover()));
     if (key.empty()) return fail(no_key(url));
     return out;
   }
-  TRY(Config config, client_config(arguments));
-  out->url_ = config.url();
-  const bool folder_named = arguments.has("data");
-  const bool folder_there = file_exists(config.data + "/drover.db");
-  auto there = folder_named ? Result<bool>(false) : out->answers();
-  if (there && *there && !key.empty()) return out;
-  if (!folder_there && need == Need::kRead) {
-    if (folder_named) {
-      return usage_error("there is no data folder " + config.data + ": name another with --data");
+  Surroundings around;
+  around.folder_named = arguments.has("data");
+  auto config = client_config(arguments);
+  if (!config) return fail(unread_config(std::move(config).error(), around.folder_named));
+  out->url_ = config->url();
+  around.folder_there = file_exists(config->data + "/drover.db");
+  around.key = !key.empty();
+  auto there = around.folder_named ? Result<bool>(false) : out->answers();
+  around.server_answers = there && *there;
+  switch (way_of(around, need)) {
+    case Way::kServer:
+      return out;
+    case Way::kNoKey: {
+      Error error = no_key(out->url_);
+      error.message += ". To work on a folder that it does not serve, name that with --data DIR";
+      return fail(std::move(error));
     }
-    if (there) return fail(no_key(out->url_));
-    return fail(std::move(there).error());
+    case Way::kNoFolder:
+      return usage_error("there is no data folder " + config->data + ": name another with --data");
+    case Way::kNoServer:
+      if (there) return fail(unreachable(out->url_, not_drover()));
+      return fail(std::move(there).error());
+    case Way::kFolder:
+      break;
   }
-  if (there && *there && !folder_there) return fail(no_key(out->url_));
-  TRY_VOID(out->open_folder(std::move(config), need, arguments.get("as")));
+  const std::string server = out->url_;
+  const std::string folder = config->data;
+  TRY_VOID(out->open_folder(std::move(*config), need, arguments.get("as")));
+  if (!around.folder_named) {
+    std::fprintf(stderr, "drover: no server answers at %s: working on the data folder %s itself\n",
+                 server.c_str(), folder.c_str());
+  }
   return out;
 }
 

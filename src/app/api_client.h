@@ -4,8 +4,10 @@
 //   2. --data DIR: that folder, opened in this process by a server of its own on loopback with a
 //      key of its own, so that every command works on a stopped server's folder;
 //   3. DROVER_URL: that server;
-//   4. the server that drover.yaml names (or http://127.0.0.1:7070), if there is a key for it and
-//      it answers; otherwise the folder that drover.yaml names.
+//   4. the server that drover.yaml names (or http://127.0.0.1:7070) if it answers: without a key
+//   for
+//      it that is an error, for data must not land in another place than the one that is served;
+//   5. otherwise the folder that drover.yaml names, which is said on standard error.
 // Keys come from --key or DROVER_KEY and are never printed.
 //
 // Calls block and are bounded in time. Errors are for people and name the remedy; exit_code() tells
@@ -45,6 +47,25 @@ Result<Config> client_config(const Arguments& arguments);
 /// The server that is named: by --url, or by DROVER_URL if no folder is (--data); "" if none is.
 /// A usage error if both a server and a folder are.
 Result<std::string> named_server(const Arguments& arguments);
+
+/// What a command finds that names no server.
+struct Surroundings {
+  bool folder_named = false;    // by --data
+  bool folder_there = false;    // the named one, or drover.yaml's
+  bool server_answers = false;  // where drover.yaml says
+  bool key = false;             // for it
+};
+
+enum class Way : uint8_t {
+  kServer,
+  kFolder,
+  kNoKey,     // a server answers, and nothing is done beside it unless a folder is named
+  kNoFolder,  // the named folder is not there, and the command only looks
+  kNoServer,  // nor is there a folder
+};
+
+/// 2, 4 and 5 above.
+Way way_of(const Surroundings& around, Need need);
 
 class ApiClient {
  public:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 
 namespace drover::app {
 namespace {
@@ -43,6 +44,47 @@ TEST_F(NamedServer, AFolderThatIsNotThereIsSaidWhateverTheEnvironmentNames) {
   EXPECT_NE(client.error().message.find("there is no data folder no-such-folder"),
             std::string::npos)
       << client.error().message;
+}
+
+TEST_F(NamedServer, AFileThatCannotBeReadDoesNotHideAServerThatIsNamed) {
+  const std::string path = testing::TempDir() + "/broken.yaml";
+  std::ofstream(path) << "listn: 1\n";
+  auto client = ApiClient::connect(with({{"config", path}}), Need::kRead);
+  ASSERT_FALSE(client);
+  EXPECT_EQ(exit_code(client.error()), kExitUsage);
+  EXPECT_NE(client.error().message.find("DROVER_URL names it"), std::string::npos)
+      << client.error().message;
+  auto folder = ApiClient::connect(with({{"config", path}, {"data", "here"}}), Need::kRead);
+  ASSERT_FALSE(folder);
+  EXPECT_EQ(folder.error().message.find("DROVER_URL"), std::string::npos) << folder.error().message;
+}
+
+TEST(WayOf, ACommandWithoutAKeyDoesNotWorkBesideAServer) {
+  Surroundings around;
+  around.server_answers = true;
+  around.folder_there = true;
+  for (Need need : {Need::kRead, Need::kWrite, Need::kBooks, Need::kRun}) {
+    EXPECT_EQ(way_of(around, need), Way::kNoKey);
+  }
+  around.folder_there = false;
+  EXPECT_EQ(way_of(around, Need::kRun), Way::kNoKey);
+  around.key = true;
+  EXPECT_EQ(way_of(around, Need::kRun), Way::kServer);
+  around.folder_named = around.folder_there = true;
+  EXPECT_EQ(way_of(around, Need::kRun), Way::kFolder) << "what is named goes before all";
+}
+
+TEST(WayOf, WithoutAServerTheFolderIsLeft) {
+  Surroundings around;
+  around.key = true;
+  EXPECT_EQ(way_of(around, Need::kRead), Way::kNoServer);
+  EXPECT_EQ(way_of(around, Need::kWrite), Way::kFolder) << "it is made";
+  around.folder_there = true;
+  EXPECT_EQ(way_of(around, Need::kRead), Way::kFolder);
+  around.folder_there = false;
+  around.folder_named = true;
+  EXPECT_EQ(way_of(around, Need::kRead), Way::kNoFolder);
+  EXPECT_EQ(way_of(around, Need::kRun), Way::kFolder);
 }
 
 }  // namespace

@@ -78,9 +78,12 @@ d 0 run agent.yaml --message 'Second' --json
 id="$(field id)"
 [ -n "$id" ] || fail "no session id: $(cat out)"
 
-# The folder alone, with no server.
+# The folder alone, with no server: said, unless it is named.
 d 0 session ls
 has "$id"
+has 'working on the data folder data itself' err
+d 0 session ls --data data
+[ ! -s err ] || fail "said of a folder that is named: $(cat err)"
 d 0 session show "$id"
 has 'Second'
 d 0 session events "$id"
@@ -227,6 +230,13 @@ d 2 session ls --data data
 has 'DROVER_KEY' err
 d 2 session ls --url "$at"
 has 'no key' err
+# Without a key nothing is done beside a server that answers, though there is another folder.
+printf 'listen: %s\ndata: apart\n' "${at#http://}" >beside.yaml
+d 0 memory put notes k text --config beside.yaml --data apart
+d 2 session ls --config beside.yaml
+has 'no key for the server' err
+d 2 memory put notes k other --config beside.yaml
+has 'name that with --data' err
 export DROVER_URL="$at" DROVER_KEY=drv_wrong
 d 1 session ls
 export DROVER_KEY="$key"
