@@ -94,6 +94,14 @@ export type PlanItem = Leased & PlanRequest & { kind: "plan" };
 export type ToolItem = Leased & { kind: "tool_call"; name: string; arguments: Json };
 export type Item = PlanItem | ToolItem;
 
+export interface Failure {
+  of: "model" | "planner";
+  /** The event that says it. */
+  sequence: number;
+  /** Where `retry` is "never", another attempt would fail alike. */
+  error: { code?: string; reason?: string; message?: string; retry?: string };
+}
+
 export interface Session {
   id: string;
   agent: string;
@@ -110,6 +118,8 @@ export interface Session {
   data_class?: string;
   /** Until when the data's retention lets it stay. */
   kept_until?: string;
+  /** Why the last attempt of what it waits for failed. */
+  failure?: Failure;
   messages?: Message[];
   steps?: number;
   cost_usd?: string;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/failure.h"
 #include "api/json_route.h"
 #include "api/request_headers.h"
 #include "api/steer_read.h"
@@ -275,6 +276,9 @@ Task<Result<Json>> of_session(Context ctx, Exchange& exchange, PlacementServices
     out.set("facts_changed", !same);
     out.set("last", std::move(last));
   }
+  // Endpoints are not all that decides: its planner may be where the data may not go.
+  CO_TRY(Json failure, co_await failure_of(ctx, exchange.principal, *services.sessions, state));
+  if (!failure.is_null()) out.set("failure", std::move(failure));
   co_return out;
 }
 

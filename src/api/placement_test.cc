@@ -118,5 +118,65 @@ TEST_F(PlacementRoutesTest, AndTheRungThatItWasMadeOn) {
   EXPECT_EQ(asked(0).get_int("downgrade_level"), std::nullopt) << asked(0).dump();
 }
 
+/// The API says why a session goes no further, where it shows it and where it may go.
+class RefusedSessionTest : public PlacementRoutesTest {
+ protected:
+  RefusedSessionTest() {
+    road::ThingSpec store;
+    store.kind = policy::ThingKind::kStore;
+    store.facts = *catalog::Facts::from_json(*Json::parse(R"({"zone":"de"})"), "test", "");
+    effects_.guard().set_things({{road::kOwnStore, store}});
+  }
+  SessionId begin_bound(const std::string& json) {
+    session::NewSession spec;
+    spec.agent = agent(json);
+    spec.data_class = "residency=de";
+    spec.message = contract::Message::of_text(contract::Role::kUser, "look at this");
+    auto id =
+        loop_.run_task(sessions_->create(Context(loop_), principals_["k-all"], std::move(spec)));
+    EXPECT_TRUE(id) << id.error().message;
+    loop_.run_for(5s);
+    return *id;
+  }
+  /// Of the session, and of its placement.
+  std::pair<Json, Json> failures(const SessionId& id) {
+    const std::string path = "/v1/sessions/" + id.str();
+    Json session = call("GET", path).json();
+    Json placement = call("GET", path + "/placement").json();
+    const Json* shown = session.find("failure");
+    const Json* explained = placement.find("failure");
+    return {shown == nullptr ? Json() : *shown, explained == nullptr ? Json() : *explained};
+  }
+};
+
+TEST_F(RefusedSessionTest, AtItsPlannerThoughAnEndpointMayBeUsed) {
+  with("fits.test", R"({"zone":"de","prompt_cache":"none"})");
+  SessionId id = begin_bound(R"({"name":"ward","models":["m"],"planner":{"queue":"wards"}})");
+  auto [shown, explained] = failures(id);
+  ASSERT_EQ(shown.get_text("of"), "planner") << shown.dump();
+  EXPECT_EQ(shown.find("error")->get_text("reason"), "no_place");
+  EXPECT_NE(shown.find("error")->get_text("message").find("queue:wards"), std::string::npos)
+      << shown.dump();
+  EXPECT_NE(shown.find("error")->get_text("message").find("residency"), std::string::npos);
+  EXPECT_EQ(explained.dump(), shown.dump());
+}
+
+TEST_F(RefusedSessionTest, AtEveryEndpointOfItsModel) {
+  with("abroad.test", R"({"zone":"us"})");
+  SessionId id = begin_bound(R"({"name":"ward","models":["m"]})");
+  auto [shown, explained] = failures(id);
+  ASSERT_EQ(shown.get_text("of"), "model") << shown.dump();
+  EXPECT_NE(shown.find("error")->get_text("message").find("residency"), std::string::npos)
+      << shown.dump();
+  EXPECT_EQ(explained.dump(), shown.dump());
+}
+
+TEST_F(RefusedSessionTest, NotWhereItWasAnswered) {
+  with("fits.test", R"({"zone":"de","prompt_cache":"none"})");
+  auto [shown, explained] = failures(begin_bound(R"({"name":"ward","models":["m"]})"));
+  EXPECT_TRUE(shown.is_null()) << shown.dump();
+  EXPECT_TRUE(explained.is_null()) << explained.dump();
+}
+
 }  // namespace
 }  // namespace drover::api

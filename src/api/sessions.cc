@@ -1,5 +1,6 @@
 #include "api/sessions.h"
 
+#include "api/failure.h"
 #include "api/json_route.h"
 #include "api/request_headers.h"
 #include "api/session_events.h"
@@ -244,6 +245,8 @@ Task<Result<Json>> show_session(Context ctx, Exchange& exchange, const SessionSe
   if (auto until = state.kept_until()) out.set("kept_until", format_rfc3339(*until));
   Json more = state_json(state);
   for (Json::Member& m : *more.members()) out.set(m.first, std::move(m.second));
+  CO_TRY(Json failure, co_await failure_of(ctx, exchange.principal, *services.sessions, state));
+  if (!failure.is_null()) out.set("failure", std::move(failure));
   co_return out;
 }
 

@@ -1,11 +1,16 @@
 #include "app/session_text.h"
 
+#include <algorithm>
+#include <cstdint>
+
 #include "app/output.h"
 
 namespace drover::app {
 namespace {
 
 constexpr size_t kSummaryWidth = 100;
+/// Why something failed or was refused is not cut before the reason.
+constexpr size_t kReasonWidth = 2000;
 
 std::string money_and_tokens(const Json& payload) {
   std::string out;
@@ -25,7 +30,7 @@ std::string error_text(const Json& payload) {
   return error == nullptr ? "" : member(*error, "message");
 }
 
-std::string model_result(const Json& payload) {
+std::string model_result(const Json& payload, size_t width) {
   const Json* message = payload.find("message");
   std::string said = message == nullptr ? "" : message_text(*message);
   std::string calls = message == nullptr ? "" : tool_calls_text(*message);
@@ -33,8 +38,8 @@ std::string model_result(const Json& payload) {
                     : said.empty()     ? calls
                                        : said + (calls.empty() ? "" : " → " + calls);
   std::string from = member(payload, "endpoint");
-  return (from.empty() ? "" : from + ": ") + one_line(out, kSummaryWidth) +
-         money_and_tokens(payload);
+  if (message == nullptr) width = kReasonWidth;
+  return (from.empty() ? "" : from + ": ") + one_line(out, width) + money_and_tokens(payload);
 }
 
 std::string tool_names(const Json* list) {
@@ -42,6 +47,19 @@ std::string tool_names(const Json* list) {
   if (list == nullptr || list->array_items() == nullptr) return out;
   for (const Json& item : *list->array_items()) {
     if (item.string() != nullptr) out += (out.empty() ? "" : ", ") + *item.string();
+  }
+  return out;
+}
+
+/// "; frankfurt: retention: …; virginia: …", each with the rule that removed it.
+std::string rejected_text(const Json& payload) {
+  const Json* list = payload.find("rejected");
+  std::string out;
+  if (list == nullptr || list->array_items() == nullptr) return out;
+  for (const Json& r : *list->array_items()) {
+    std::string rule = member(r, "rule");
+    out += "; " + member(r, "endpoint") + ": " + (rule.empty() ? "" : rule + ": ") +
+           member(r, "reason");
   }
   return out;
 }
@@ -83,7 +101,16 @@ bool stopped_by_budget(const Json& error) {
   return reason == "budget_exceeded" || reason.ends_with("_budget");
 }
 
-std::string event_summary(const Json& event) {
+std::string failure_text(const Json& failure) {
+  const Json* error = failure.find("error");
+  if (error == nullptr) return "";
+  std::string out = member(*error, "message");
+  if (member(*error, "retry") != "never") out += " (it is tried again)";
+  return one_line(out, kReasonWidth);
+}
+
+std::string event_summary(const Json& event, bool whole) {
+  const size_t width = whole ? SIZE_MAX : kSummaryWidth;
   const std::string kind = member(event, "kind");
   const Json* found = event.find("payload");
   if (found == nullptr) return "(payload purged)";
@@ -94,32 +121,37 @@ std::string event_summary(const Json& event) {
   }
   if (kind == "observation") {
     const Json* message = p.find("message");
-    return one_line(message == nullptr ? "" : message_text(*message), kSummaryWidth);
+    return one_line(message == nullptr ? "" : message_text(*message), width);
   }
   if (kind == "model.call")
     return "step " + member(p, "step") + ": " + tool_names(p.find("models"));
-  if (kind == "model.result") return model_result(p);
+  if (kind == "model.result") return model_result(p, width);
   if (kind == "tool.call") {
-    return one_line(member(p, "name") + "(" + member(p, "arguments") + ")", kSummaryWidth);
+    return one_line(member(p, "name") + "(" + member(p, "arguments") + ")", width);
   }
   if (kind == "tool.result") {
-    return one_line(member(p, "name") + ": " + member(p, "content") + error_text(p), kSummaryWidth);
+    const std::string said = member(p, "name") + ": " + member(p, "content") + error_text(p);
+    return one_line(said, p.find("error") == nullptr ? width : std::max(width, kReasonWidth));
+  }
+  if (kind == "plan" && p.find("error") != nullptr) {
+    return one_line("failed: " + error_text(p), kReasonWidth);
   }
   if (kind == "placement.decided") {
     std::string out = tool_names(p.find("endpoints"));
+    if (out.empty()) return one_line("nowhere" + rejected_text(p), kReasonWidth);
     const Json* scratch = p.find("scratch");
     if (scratch == nullptr || !scratch->get_string("from")) return out;
     return one_line(
         out + "; scratch data " + member(*scratch, "from") + " → " + member(*scratch, "store"),
-        kSummaryWidth);
+        width);
   }
   if (kind == "failover") {
     return one_line(member(p, "from") + " → " + member(p, "to") + ": " + error_text(p),
-                    kSummaryWidth);
+                    std::max(width, kReasonWidth));
   }
   if (kind == "wait.started") return "for " + member(p, "for");
-  if (kind == "session.ended") return one_line(member(p, "reason"), kSummaryWidth);
-  return one_line(p.dump(), kSummaryWidth);
+  if (kind == "session.ended") return one_line(member(p, "reason"), width);
+  return one_line(p.dump(), width);
 }
 
 }  // namespace drover::app

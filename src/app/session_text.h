@@ -8,8 +8,11 @@
 
 namespace drover::app {
 
-/// What an event says, on one line: the message, the tool and its arguments, the reason.
-std::string event_summary(const Json& event);
+/// What an event says, on one line: the message, the tool and its arguments, the reason. Not
+/// `whole`: cut as fits on a screen, but for why something failed.
+std::string event_summary(const Json& event, bool whole = false);
+/// Why a session goes no further, as the API's `failure` says.
+std::string failure_text(const Json& failure);
 /// The text of a message in an event's payload, whether it stands as text or in parts.
 std::string message_text(const Json& message);
 /// "find_order({"id": "7"}), find_user({})" of an assistant message; "" without calls.

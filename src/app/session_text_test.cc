@@ -15,5 +15,44 @@ TEST(SessionText, ACallThatABudgetStoppedWaitsForNoModel) {
   EXPECT_FALSE(stopped_by_budget(Json::object().set("code", "unavailable")));
 }
 
+Json event_of(const std::string& kind, const std::string& payload) {
+  return Json::object().set("kind", kind).set("payload", *Json::parse(payload));
+}
+
+const std::string kLong(300, 'x');
+
+TEST(EventSummary, APlacementThatWentNowhereSaysWhy) {
+  Json event = event_of("placement.decided", R"({"endpoints":[],"rejected":[
+      {"endpoint":"virginia","rule":"residency","reason":"the data may be in de; its zone is us"},
+      {"endpoint":"spare","reason":"it is down"}]})");
+  EXPECT_EQ(event_summary(event),
+            "nowhere; virginia: residency: the data may be in de; its zone is us; spare: it is "
+            "down");
+  EXPECT_EQ(event_summary(event_of("placement.decided", R"({"endpoints":["a","b"]})")), "a, b");
+}
+
+TEST(EventSummary, AReasonIsNotCut) {
+  const std::string error = R"({"error":{"message":")" + kLong + R"( the reason"}})";
+  for (const char* kind : {"model.result", "plan", "tool.result", "failover"}) {
+    EXPECT_TRUE(event_summary(event_of(kind, error)).ends_with(" the reason")) << kind;
+  }
+}
+
+TEST(EventSummary, OnlyAScreenCutsText) {
+  Json said =
+      event_of("observation", R"({"message":{"role":"user","content":")" + kLong + R"("}})");
+  EXPECT_LT(event_summary(said).size(), 110u);
+  EXPECT_EQ(event_summary(said, true), kLong);
+  Json other = event_of("memory.write", R"({"key":")" + kLong + R"("})");
+  EXPECT_EQ(event_summary(other, true), R"({"key":")" + kLong + R"("})");
+}
+
+TEST(FailureText, SaysWhetherAnotherAttemptFollows) {
+  Json failure = *Json::parse(R"({"of":"model","error":{"message":"no place","retry":"never"}})");
+  EXPECT_EQ(failure_text(failure), "no place");
+  failure = *Json::parse(R"({"of":"model","error":{"message":"busy","retry":"same_target"}})");
+  EXPECT_EQ(failure_text(failure), "busy (it is tried again)");
+}
+
 }  // namespace
 }  // namespace drover::app

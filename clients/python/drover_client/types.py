@@ -153,6 +153,12 @@ DataClass = TypedDict("DataClass", {
 }, total=False)
 
 
+class Failure(TypedDict):
+    of: Literal["model", "planner"]
+    sequence: int  # of the event that says it
+    error: dict[str, str]  # where its "retry" is "never", another attempt would fail alike
+
+
 class Session(TypedDict):
     id: str
     agent: str
@@ -166,6 +172,7 @@ class Session(TypedDict):
     labels: NotRequired[dict[str, str]]
     data_class: NotRequired[str]  # when read one by one, as all that follows
     kept_until: NotRequired[str]  # until when the data's retention lets it stay
+    failure: NotRequired[Failure]  # why the last attempt of what it waits for failed
     messages: NotRequired[list[Message]]
     steps: NotRequired[int]
     cost_usd: NotRequired[str]

@@ -6,6 +6,7 @@
 #include "app/commands.h"
 #include "app/files.h"
 #include "app/output.h"
+#include "app/session_text.h"
 #include "base/yaml.h"
 
 namespace drover::app {
@@ -26,7 +27,8 @@ std::string number_text(const Json& object, std::string_view name, const char* f
 void print_ranked(const Json& answer, bool explain) {
   const Json::Array& ranked = items(answer, "ranked");
   if (ranked.empty()) {
-    std::printf("No endpoint may be used.\n");
+    const bool hint = !explain && !items(answer, "rejected").empty();
+    std::printf("No endpoint may be used%s.\n", hint ? " (--explain says why)" : "");
     return;
   }
   // What a score is made of, by a column each; short, those that are asked for with --explain, and
@@ -209,6 +211,11 @@ int run_place(const Arguments& a) {
     print_ranked(*answer, a.has("explain"));
     if (a.has("explain")) print_scratch_places(*answer);
     if (a.has("explain")) print_rejected(*answer, "not used");
+    if (const Json* failure = answer->find("failure")) {
+      std::printf("\nIts %s gave no answer: %s\n",
+                  member(*failure, "of") == "planner" ? "planner" : "last call",
+                  failure_text(*failure).c_str());
+    }
     print_last(*answer, a.has("explain"));
     if (const Json* epochs = answer->find("epochs"); epochs != nullptr && a.has("explain")) {
       std::printf("\ncatalog %s, policy %s, health %s\n", member(*epochs, "catalog").c_str(),

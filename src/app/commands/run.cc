@@ -23,7 +23,7 @@ constexpr size_t kToolTextShown = 200;
 struct Turn {
   std::string answer;
   std::string error;
-  std::string waits_for;   // "message", "limit", "model", "budget", …
+  std::string waits_for;   // "message", "limit", "model", "planner", "budget", …
   std::string over;        // whose budget stopped it: "account", "tree", …
   std::string end_reason;  // set if the session has ended
   bool ended() const { return !end_reason.empty(); }
@@ -89,6 +89,8 @@ class Conversation {
     }
     if (kind == "model.result") {
       take_result(static_cast<uint64_t>(event.get_int("causation").value_or(0)), payload, out);
+    } else if (kind == "plan") {
+      take_plan(payload, out);
     } else if (kind == "tool.result") {
       note("  ← ", member(payload, "name") + ": " + member(payload, "content"));
     } else if (kind == "failover") {
@@ -104,6 +106,14 @@ class Conversation {
       if (out.end_reason.empty()) out.end_reason = "ended";
     }
     return out.waits_for.empty() && !out.ended();
+  }
+
+  /// A planner that may not see the data, say, is not asked again by itself.
+  static void take_plan(const Json& payload, Turn& out) {
+    const Json* error = payload.find("error");
+    if (error == nullptr || member(*error, "retry") != "never") return;
+    out.error = member(*error, "message");
+    out.waits_for = "planner";
   }
 
   void take_result(uint64_t call, const Json& payload, Turn& out) {
@@ -169,6 +179,9 @@ void explain(const Turn& turn, const std::string& id) {
                  id.c_str());
   } else if (turn.waits_for == "model") {
     std::fprintf(stderr, "drover: no model answered: %s (%s goes on with the next message)\n",
+                 printable(turn.error).c_str(), id.c_str());
+  } else if (turn.waits_for == "planner") {
+    std::fprintf(stderr, "drover: its planner gave no plan: %s (%s waits)\n",
                  printable(turn.error).c_str(), id.c_str());
   } else if (turn.waits_for == "budget") {
     const char* how = turn.over == "account" ? "extend` tries again" : "budget` raises it";

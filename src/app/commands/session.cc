@@ -1,9 +1,12 @@
 // drover session ls|show|events|export|import|cancel|purge.
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <iostream>
 
 #include "app/api_client.h"
 #include "app/commands.h"
@@ -88,6 +91,10 @@ int run_session_show(const Arguments& a) {
   row("agent", member(*session, "agent") + " " + member(*session, "agent_version"));
   row("status", member(*session, "status"));
   row("waits for", member(*session, "waiting_for"));
+  // Whole: the reason stands behind the data's class.
+  if (const Json* failure = session->find("failure")) {
+    table.add({"because", failure_text(*failure)});
+  }
   row("ended", member(*session, "end_reason"));
   row("created", short_time(member(*session, "created")));
   row("updated", short_time(member(*session, "updated")));
@@ -117,9 +124,10 @@ void print_event(const Json& event, std::string_view line, bool json) {
   if (json) {
     std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
   } else {
+    const bool whole = isatty(STDOUT_FILENO) == 0;  // whoever pipes it looks for something
     std::printf("%5s  %s  %-18s %s\n", member(event, "sequence").c_str(),
                 short_time(member(event, "time")).c_str(), member(event, "kind").c_str(),
-                printable(event_summary(event)).c_str());
+                printable(event_summary(event, whole)).c_str());
   }
   std::fflush(stdout);
 }
