@@ -45,8 +45,10 @@ Result<uint64_t> query_limit(const Exchange& exchange, uint64_t fallback, uint64
   auto text = exchange.request.head().query_param("limit");
   if (!text) return fallback;
   auto value = whole_number(*text);
-  if (!value) return fail(Code::kInvalidArgument, "limit must be a whole number");
-  return std::clamp<uint64_t>(*value, 1, most);
+  if (!value || *value == 0) {
+    return fail(Code::kInvalidArgument, "limit must be a whole number from 1");
+  }
+  return std::min<uint64_t>(*value, most);
 }
 
 Json list_json(Json data, bool has_more) {

@@ -51,7 +51,8 @@ void add_json(Router& router, std::string method, std::string pattern, Services 
 
 /// All of the text as a number in decimal digits; nullopt if it is anything else.
 std::optional<uint64_t> whole_number(std::string_view text);
-/// A query parameter that is a number of things, kept within [1, most]; `fallback` if absent.
+/// A query parameter that is a number of things, from 1, and not more than `most` are taken;
+/// `fallback` if absent.
 Result<uint64_t> query_limit(const Exchange& exchange, uint64_t fallback, uint64_t most);
 /// {"object":"list","has_more":…,"data":[…]}.
 Json list_json(Json data, bool has_more);

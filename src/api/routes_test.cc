@@ -67,6 +67,8 @@ TEST_F(RoutesTest, SessionRoutesRefuseWhatMakesNoSense) {
   expect_error(call("GET", path + "/events?from=x"), 400, "from");
   expect_error(call("GET", path + "/events?limit=-1"), 400, "limit");
   expect_error(call("GET", "/v1/sessions?limit=many"), 400, "limit");
+  expect_error(call("GET", "/v1/sessions?limit=0"), 400, "limit must be a whole number from 1");
+  expect_error(call("GET", "/v1/audit?limit=0"), 400, "limit");
   expect_error(call("GET", "/v1/sessions?before=x"), 400, "ses_");
   expect_error(call("POST", path + "/messages", "{}"), 400, "");
   expect_error(call("POST", path + "/messages", R"({"content":"x","data":"patient"})"), 400,

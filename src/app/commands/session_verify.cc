@@ -7,6 +7,7 @@
 #include "app/api_client.h"
 #include "app/commands.h"
 #include "app/files.h"
+#include "app/key_fingerprint.h"
 #include "app/output.h"
 #include "contract/event.h"
 #include "session/batch.h"
@@ -39,7 +40,8 @@ Result<void> check(const SessionId& id, const std::vector<contract::Event>& even
   if (!is_purged(events)) TRY_VOID(session::verify_chain(id, events));
   TRY_VOID(proof.verify());
   if (!expected_key.empty() && proof.fingerprint() != expected_key) {
-    return broken("it was signed by another key: " + proof.fingerprint());
+    return broken("it was signed by another key than " + expected_key + ": by " +
+                  proof.fingerprint());
   }
   if (proof.head.session != id) return broken("the signature is another session's");
   const uint64_t first = events.front().sequence;
@@ -78,6 +80,12 @@ void say(const std::vector<contract::Event>& events, const store::HeadProof& pro
 int run(const Arguments& a) {
   auto id = SessionId::parse(a.get("SESSION"));
   if (!id) return complain(usage_error(id.error().message).value());
+  std::string expected_key;
+  if (a.has("fingerprint")) {
+    auto key = read_fingerprint(a.get("fingerprint"));
+    if (!key) return complain(usage_error(key.error().message).value());
+    expected_key = std::move(*key);
+  }
   const std::string path = "/v1/sessions/" + url_part(id->str());
   auto client = ApiClient::connect(a, Need::kRead);
   if (!client) return complain(client.error());
@@ -88,7 +96,7 @@ int run(const Arguments& a) {
   if (!events) return complain(events.error());
   auto proof = fetch_proof(**client, path, events->back().sequence);
   if (!proof) return complain(proof.error());
-  auto checked = check(*id, *events, *proof, a.get("fingerprint"));
+  auto checked = check(*id, *events, *proof, expected_key);
   if (!checked) return complain(checked.error());
   say(*events, *proof);
   return kExitOk;
@@ -106,11 +114,11 @@ Command session_verify_command() {
       "makes it, or give it with --fingerprint. Exit code 1 if something was changed.\n"
       "Examples:\n"
       "  drover session verify ses_01KAR…\n"
-      "  drover session verify ses_01KAR… --export case-7.jsonl --fingerprint 5d0c…";
+      "  drover session verify ses_01KAR… --export case-7.jsonl --fingerprint \"$FINGERPRINT\"";
   c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
-  c.flags =
-      client_flags({{"--export", "FILE", "verify this export instead of the journal", ""},
-                    {"--fingerprint", "HEX", "SHA-256 of the key that must have signed", ""}});
+  c.flags = client_flags(
+      {{"--export", "FILE", "verify this export instead of the journal", ""},
+       {"--fingerprint", "HEX", "SHA-256 of the key that must have signed, 64 digits", ""}});
   c.run = run;
   return c;
 }
