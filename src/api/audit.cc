@@ -25,6 +25,8 @@ Result<std::optional<TenantId>> whose_audit(const Exchange& exchange,
   const bool is_operator = who.tenant == identity::default_tenant();
   if (named.empty()) return is_operator ? std::optional<TenantId>() : who.tenant;
   auto found = services.tenants->find(named);
+  // Only the operator may know which there are.
+  if (!found && is_operator) return fail(std::move(found).error());
   if (!found) return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
   TRY_VOID(identity::authorise(who, identity::Action::kReadAudit, found->id));
   return std::optional<TenantId>(found->id);

@@ -198,6 +198,8 @@ TEST_F(RoutesTest, EachVerbIsPutToTheOperatorsRulesAndItsRefusalIsAudited) {
   EXPECT_EQ(call("GET", "/v1/audit", "", "k-sessions").status, 403);
   EXPECT_EQ(call("GET", "/v1/audit", "", "k-other").json().find("data")->array_items()->size(), 0u);
   EXPECT_EQ(call("GET", "/v1/audit?tenant=default", "", "k-all").status, 404);
+  expect_error(call("GET", "/v1/audit?tenant=nobody", "", "k-operator"), 404, "no tenant 'nobody'");
+  expect_error(call("GET", "/v1/audit?tenant=nobody", "", "k-all"), 404, "not found");
   EXPECT_EQ(call("GET", "/v1/audit?before=x").status, 400);
   policy_.replace(std::make_shared<policy::Policy>());
   EXPECT_EQ(call("GET", path + "/export").status, 200) << "the rules are others now";

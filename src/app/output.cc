@@ -13,6 +13,10 @@ size_t width(std::string_view utf8) {
   }));
 }
 
+std::string counted(size_t number, std::string_view what) {
+  return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -28,6 +28,8 @@ class Table {
 std::string printable(std::string_view text);
 /// The same on one line, at most `most` characters.
 std::string one_line(std::string_view text, size_t most);
+/// "1 agent", "2 agents".
+std::string counted(size_t number, std::string_view what);
 /// Characters, which is what a terminal aligns by (wide ones count as one).
 size_t width(std::string_view utf8);
 /// "2026-11-23 09:20:01" of an RFC 3339 time.

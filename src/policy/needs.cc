@@ -203,13 +203,13 @@ std::optional<std::string> Needs::lacks(const Thing& thing) const {
     return "the request is longer than its window of " + known(t.context_window) + " tokens";
   }
   if (!hardware.empty() && !serves(hardware, t.hardware)) {
-    return "the step needs hardware " + joined(hardware, " or ") +
-           "; it has: " + (t.hardware.empty() ? "not stated" : joined(t.hardware));
+    return "the step needs hardware " + joined(hardware, " or ") + "; " +
+           what_it("has", t.hardware);
   }
   for (const EvidenceNeed& need : evidence) {
     if (has(t.attestation, need.kind)) continue;
-    return "the step needs evidence of kind " + need.kind +
-           "; it can give: " + (t.attestation.empty() ? "not stated" : joined(t.attestation));
+    return "the step needs evidence of kind " + need.kind + "; " +
+           what_it("can give", t.attestation);
   }
   return std::nullopt;
 }

@@ -274,8 +274,8 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
       return std::binary_search(data.purposes->begin(), data.purposes->end(), p);
     });
     if (!serves) {
-      return Denial{"purpose", "the data is for " + joined(*data.purposes) + "; it serves " +
-                                   (t.purposes.empty() ? "not stated" : joined(t.purposes))};
+      return Denial{"purpose", "the data is for " + joined(*data.purposes) + "; " +
+                                   what_it("serves", t.purposes)};
     }
   }
   if ((data.usage & contract::kNoTraining) != 0 && t.trains != 0) {

@@ -111,6 +111,10 @@ TEST_F(PolicyTest, ADenialSaysWhatIsWantedAndWhatIsThere) {
   EXPECT_EQ(why(changed("retention", nullptr), "retention=none"),
             "the data may be kept: none; its provider's retention is not stated "
             "(facts: {retention: …})");
+  EXPECT_EQ(why(changed("purposes", "billing"), "purpose=care"),
+            "the data is for care; it serves billing");
+  EXPECT_NE(why(changed("purposes", nullptr), "purpose=care").find("what it serves is not stated"),
+            std::string::npos);
 }
 
 TEST_F(PolicyTest, ADenialForWantOfAFactNamesTheFactToState) {
@@ -133,6 +137,16 @@ TEST_F(PolicyTest, ADenialForWantOfAFactNamesTheFactToState) {
             "the data may be in de; its zone is not stated (here, or facts of a store: {zone: …})");
   EXPECT_EQ(why(changed("purposes", "research"), "purpose=care").find("(facts"), std::string::npos)
       << "it is stated";
+}
+
+TEST_F(PolicyTest, ARequirementSaysWhatIsThere) {
+  require(R"([{"name":"r","needs":{"certifications":"c5"}}])");
+  EXPECT_EQ(why(changed("certifications", nullptr), ""),
+            "needs the certification c5; what it has is not stated");
+  EXPECT_EQ(why(changed("certifications", "hds"), ""), "needs the certification c5; it has hds");
+  require(R"([{"name":"r","needs":{"tenancy":"dedicated"}}])");
+  EXPECT_EQ(why(changed("tenancy", "shared"), ""),
+            "needs dedicated tenancy; its tenancy is shared");
 }
 
 TEST_F(PolicyTest, ZonesNestAndMayBeSmallerThanACountry) {
@@ -231,7 +245,7 @@ TEST_F(PolicyTest, APoolIsAskedOfModelsAlone) {
   EXPECT_EQ(rule(thing(kGood), ""), "ours");
   EXPECT_EQ(rule(thing(kGood, ThingKind::kModel, "reserved"), ""), "");
   EXPECT_EQ(why(thing(kGood, ThingKind::kModel, ""), ""),
-            "needs a pool that is reserved; its is not stated");
+            "needs a pool that is reserved; its pool is not stated");
   for (ThingKind kind : {ThingKind::kTool, ThingKind::kStore}) {
     EXPECT_EQ(rule(thing(kGood, kind, ""), ""), "") << "it has none that it could be in";
     EXPECT_EQ(rule(thing("{}", kind, ""), ""), "ours") << "the rest is asked of all";

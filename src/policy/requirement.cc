@@ -65,11 +65,6 @@ bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
   return std::any_of(a.begin(), a.end(), [&](const std::string& w) { return contains(b, w); });
 }
 
-std::string words_or_none(const std::vector<std::string>& list) {
-  const std::string words = joined(list);
-  return words.empty() ? "not stated" : words;
-}
-
 Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {
   TRY_VOID(known(when, "when", {"sensitivity", "residency", "purpose", "tenant"}));
   TRY(auto sensitivity, stated_text(when, "sensitivity"));
@@ -175,19 +170,19 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
   const Traits& t = thing.traits;
   for (const std::string& c : certifications) {
     if (!contains(t.certifications, c)) {
-      return "needs the certification " + c + "; it has: " + words_or_none(t.certifications);
+      return "needs the certification " + c + "; " + what_it("has", t.certifications);
     }
   }
   if (!hardware.empty() && !meet(hardware, t.hardware)) {
-    return "needs hardware " + words_or_none(hardware) + "; it has: " + words_or_none(t.hardware);
+    return "needs hardware " + joined(hardware) + "; " + what_it("has", t.hardware);
   }
   if (!pools.empty() && thing.kind == ThingKind::kModel && !contains(pools, thing.pool)) {
-    return "needs a pool that is " + words_or_none(pools) + "; its is " +
+    return "needs a pool that is " + joined(pools) + "; its pool is " +
            (thing.pool.empty() ? "not stated" : thing.pool);
   }
   if (sovereignty > t.sovereignty) {
     std::string has(thing.facts.find("sovereignty") == nullptr ? "not stated" : "lower");
-    return "needs a higher sovereignty level; its is " + has;
+    return "needs a higher sovereignty level; its level is " + has;
   }
   auto inside = [&](int wanted, int has) {
     return wanted < 0 || (has >= 0 && zones.inside(wanted).test(static_cast<size_t>(has)));
@@ -203,15 +198,15 @@ std::optional<std::string> Requirement::lacks(const Thing& thing, const Zones& z
   if (!inside(zone, t.zone) || !inside(zone, t.scope)) {
     return "needs to be within " + zones.name(zone) + "; its zone is " + stated("zone");
   }
-  if (dedicated && t.dedicated != 1) return "needs dedicated tenancy; its is " + stated("tenancy");
+  if (dedicated && t.dedicated != 1)
+    return "needs dedicated tenancy; its tenancy is " + stated("tenancy");
   // Evidence is fetched from endpoints only: what a tool or a store is said to be able to prove,
   // nobody has looked at.
   if (!evidence.kind.empty() && thing.kind != ThingKind::kModel) {
     return "needs evidence of kind " + evidence.kind + ", which only a model's endpoint can give";
   }
   if (!evidence.kind.empty() && !contains(t.attestation, evidence.kind)) {
-    return "needs evidence of kind " + evidence.kind +
-           "; it can give: " + words_or_none(t.attestation);
+    return "needs evidence of kind " + evidence.kind + "; " + what_it("can give", t.attestation);
   }
   return std::nullopt;
 }

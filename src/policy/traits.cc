@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
+
 namespace drover::policy {
 namespace {
 
@@ -29,6 +31,11 @@ std::string_view thing_kind_name(ThingKind kind) {
       return "store";
   }
   return "model";
+}
+
+std::string what_it(std::string_view has, const std::vector<std::string>& list) {
+  const std::string verb(has);
+  return list.empty() ? "what it " + verb + " is not stated" : "it " + verb + " " + joined(list);
 }
 
 Traits traits_of(const catalog::Facts& facts, const Zones& zones) {

@@ -4,6 +4,7 @@
 // it say no. Values.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/facts.h"
@@ -49,6 +50,9 @@ struct Thing {
   Traits traits;
   catalog::Facts facts;  // for explanations and for rules in a language of their own
 };
+
+/// For denials: "it has c5, hds", or "what it has is not stated".
+std::string what_it(std::string_view has, const std::vector<std::string>& list);
 
 Thing make_thing(std::string id, ThingKind kind, std::string pool, catalog::Facts facts,
                  const Zones& zones);

@@ -188,8 +188,8 @@ int check_catalog(const Arguments& a) {
   auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : known->places;
   for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
   if (!wrong.empty()) {
-    std::fprintf(stderr, "drover: %zu fault%s; each must be mended before the file is used\n",
-                 wrong.size(), wrong.size() == 1 ? "" : "s");
+    std::fprintf(stderr, "drover: %s; each must be mended before the file is used\n",
+                 counted(wrong.size(), "fault").c_str());
     return kExitFailed;
   }
   if (!places) return complain_of_catalog(places.error());
@@ -201,8 +201,15 @@ int check_catalog(const Arguments& a) {
     if (!a.has("missing") || a.has("FILE")) break;
     tell_missing(one.id, one.kind, one.facts);
   }
-  std::printf("%zu places, %zu faults\n", places->all().size(), faults);
+  std::printf("%s, %s\n", counted(places->all().size(), "place").c_str(),
+              counted(faults, "fault").c_str());
   return faults == 0 ? kExitOk : kExitFailed;
+}
+
+/// " (https://…, 2026-11-20)"; what is not stated is said to be so.
+std::string origin_text(const catalog::Fact& fact) {
+  return " (" + (fact.source.empty() ? "no source" : fact.source) + ", " +
+         (fact.date.empty() ? "no date" : fact.date) + ")";
 }
 
 void diff_place(const catalog::Place& before, const catalog::Place& after, size_t* changes) {
@@ -215,7 +222,7 @@ void diff_place(const catalog::Place& before, const catalog::Place& after, size_
     std::printf("%s: %s: %s -> %s%s\n", after.id.c_str(), std::string(kind.name).c_str(),
                 was == nullptr ? "not stated" : value_text(was->value).c_str(),
                 is == nullptr ? "not stated" : value_text(is->value).c_str(),
-                is == nullptr ? "" : (" (" + is->source + ", " + is->date + ")").c_str());
+                is == nullptr ? "" : origin_text(*is).c_str());
   }
 }
 
@@ -242,7 +249,7 @@ int diff(const Arguments& a) {
     if (was == nullptr) std::printf("%s: new\n", id.c_str());
     diff_place(was == nullptr ? kNone : *was, place, &changes);
   }
-  std::printf("%zu changes\n", changes);
+  std::printf("%s\n", counted(changes, "change").c_str());
   return changes == 0 ? kExitOk : kExitFailed;
 }
 

@@ -3,6 +3,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/files.h"
+#include "app/output.h"
 #include "app/runtime.h"
 #include "app/uncounted.h"
 
@@ -26,12 +27,14 @@ int run_config_check(const Arguments& arguments) {
     ++faults;
   }
   if (faults > 0) {
-    std::fprintf(stderr, "%zu fault%s\n", faults, faults == 1 ? "" : "s");
+    std::fprintf(stderr, "%s\n", counted(faults, "fault").c_str());
     return kExitFailed;
   }
   const Config& c = outcome.config;
-  std::printf("%s is fine: %zu endpoints, %zu tool servers, %zu agents, listening on %s\n",
-              path.c_str(), c.endpoints.size(), c.tools.size(), c.agents.size(), c.url().c_str());
+  std::printf("%s is fine: %s, %s, %s, listening on %s\n", path.c_str(),
+              counted(c.endpoints.size(), "endpoint").c_str(),
+              counted(c.tools.size(), "tool server").c_str(),
+              counted(c.agents.size(), "agent").c_str(), c.url().c_str());
   for (const std::string& note : c.notes) std::printf("note: %s\n", note.c_str());
   const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
   if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
