@@ -123,6 +123,8 @@ TEST(Tree, SumsTokensMoneyAndTime) {
                                 .set("gen_ai.usage.output_tokens", 5)
                                 .set("drover.cost_usd", "0.25")
                                 .set("drover.needs", "vision")
+                                .set("drover.placement", "frankfurt, munich")
+                                .set("drover.placement.rejected", "virginia -> residency: no")
                                 .set("drover.latency.model", 40'000'000)
                                 .set("drover.latency.other", 10'000'000);
   spans.push_back(row(4, 1, "execute_tool x", 20ms));
@@ -145,11 +147,26 @@ TEST(Tree, SumsTokensMoneyAndTime) {
   EXPECT_NE(text.find("├─ chat m  50 ms"), std::string::npos) << text;
   EXPECT_NE(text.find("│  └─ attempt a"), std::string::npos) << text;
   EXPECT_NE(text.find("└─ execute_tool x"), std::string::npos) << text;
+  const char* placed = "│  │  * placed at frankfurt, munich; not virginia -> residency: no\n";
+  EXPECT_NE(text.find(placed), std::string::npos) << text;
   EXPECT_NE(text.find("FAILED"), std::string::npos) << text;
   EXPECT_NE(text.find("(needs vision)"), std::string::npos) << text;
   EXPECT_NE(text.find("(coalesced, batch of 6, 2 tries)"), std::string::npos) << text;
   Json json = render_json(tree);
   EXPECT_EQ(json.find("roots")->array_items()->at(0).get_string("cost_usd"), "0.25");
+}
+
+TEST(Tree, APlacementIsOneShortLine) {
+  std::vector<store::SpanRow> spans;
+  spans.push_back(row(1, 0, "chat m", 1ms));
+  std::string rejected;
+  for (int i = 0; i < 200; ++i) rejected += "ü -> residency: no; ";
+  spans.back().attributes =
+      Json::object().set("drover.placement", "").set("drover.placement.rejected", rejected);
+  std::string text = render_text(build_tree(spans));
+  EXPECT_NE(text.find("* placed nowhere; not ü -> residency: no;"), std::string::npos) << text;
+  EXPECT_LT(text.size(), 300u) << text;
+  EXPECT_TRUE(text.ends_with("…\n")) << text;
 }
 
 TEST(Tree, TrustsNobody) {

@@ -134,16 +134,35 @@ std::string describe(const TraceNode& node) {
   return out;
 }
 
+constexpr size_t kPlacementShown = 240;
+
+/// Where a step might go, and what was left out and why; "" for a span that placed nothing. The
+/// JSON form has all of it.
+std::string placement_of(const TraceNode& node) {
+  const Json a = node.span.attributes.json();
+  auto placed = a.get_string(own::kPlacement);
+  if (!placed) return "";
+  std::string out = placed->empty() ? "placed nowhere" : "placed at " + std::string(*placed);
+  if (auto rejected = a.get_string(own::kPlacementRejected)) {
+    out += "; not " + std::string(*rejected);
+  }
+  if (out.size() <= kPlacementShown) return out;
+  size_t end = kPlacementShown;
+  while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0) == 0x80) --end;
+  return out.substr(0, end) + "…";
+}
+
 void render(const TraceNode& node, const std::string& indent, bool root, bool last,
             std::string& out) {
   out += indent;
   if (!root) out += last ? "└─ " : "├─ ";
   out += describe(node) + '\n';
   std::string below = indent + (root ? "" : last ? "   " : "│  ");
+  const std::string beside = below + (node.children.empty() ? "   " : "│  ") + "* ";
+  if (std::string placed = placement_of(node); !placed.empty()) out += beside + placed + '\n';
   if (const Json::Array* events = node.span.events.array_items()) {
     for (const Json& event : *events) {
-      out += below + (node.children.empty() ? "   " : "│  ") + "* " +
-             std::string(event.get_string("name").value_or("event"));
+      out += beside + std::string(event.get_string("name").value_or("event"));
       const Json* attributes = event.find("attributes");
       if (attributes != nullptr && attributes->is_object()) {
         for (const auto& [key, value] : *attributes->members()) {
