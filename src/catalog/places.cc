@@ -180,7 +180,8 @@ void Places::merge(const Places& others) {
     auto [it, added] = places_.emplace(id, place);
     if (added) continue;
     it->second.providers = place.providers;
-    it->second.region = place.region;
+    // What a file leaves out stays: without its region no endpoint would find the place.
+    if (!place.region.empty()) it->second.region = place.region;
     it->second.facts.overlay(place.facts);
   }
 }

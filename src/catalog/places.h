@@ -43,7 +43,8 @@ class Places {
   /// nullptr if there is none.
   const Place* find(std::string_view provider, std::string_view region) const;
   const Place* find(std::string_view id) const;
-  /// By id. Places of the same id are merged, the others' facts win.
+  /// By id. Places of the same id are merged: the others' providers, region and facts win, and what
+  /// they leave out stays.
   void merge(const Places& others);
   const std::map<std::string, Place, std::less<>>& all() const { return places_; }
 

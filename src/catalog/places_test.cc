@@ -63,6 +63,19 @@ TEST(Places, AFaultNamesTheFileThePlaceAndTheFact) {
   }
 }
 
+TEST(Places, AFileThatNamesNoRegionLeavesIt) {
+  Places all = Places::starter();
+  auto own = Places::parse(
+      "places: [{id: aws/eu-central-1, providers: [aws-bedrock], facts: {tenancy: dedicated}}]",
+      "own.yaml");
+  ASSERT_TRUE(own) << own.error().message;
+  all.merge(*own);
+  const Place* place = all.find("aws-bedrock", "eu-central-1");
+  ASSERT_NE(place, nullptr) << "an endpoint there would have lost its facts";
+  EXPECT_EQ(place->facts.text("tenancy"), "dedicated");
+  EXPECT_EQ(place->facts.text("zone"), "de");
+}
+
 TEST(Places, AllFaultsAreToldEachWithItsLine) {
   std::vector<std::string> faults;
   auto out = Places::parse(
