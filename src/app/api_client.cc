@@ -229,12 +229,12 @@ Result<std::string> named_server(const Arguments& arguments) {
   return url;
 }
 
-Way way_of(const Surroundings& around, Need need) {
+Reach reach_of(const Surroundings& around, Need need) {
   if (!around.folder_named && around.server_answers) {
-    return around.key ? Way::kServer : Way::kNoKey;
+    return around.key ? Reach::kServer : Reach::kNoKey;
   }
-  if (around.folder_there || need != Need::kRead) return Way::kFolder;
-  return around.folder_named ? Way::kNoFolder : Way::kNoServer;
+  if (around.folder_there || need != Need::kRead) return Reach::kFolder;
+  return around.folder_named ? Reach::kNoFolder : Reach::kNoServer;
 }
 
 ApiClient::ApiClient() : blocking_(1), root_(loop_) {
@@ -269,20 +269,20 @@ Result<std::unique_ptr<ApiClient>> ApiClient::connect(const Arguments& arguments
   around.key = !key.empty();
   auto there = around.folder_named ? Result<bool>(false) : out->answers();
   around.server_answers = there && *there;
-  switch (way_of(around, need)) {
-    case Way::kServer:
+  switch (reach_of(around, need)) {
+    case Reach::kServer:
       return out;
-    case Way::kNoKey: {
+    case Reach::kNoKey: {
       Error error = no_key(out->url_);
       error.message += ". To work on a folder that it does not serve, name that with --data DIR";
       return fail(std::move(error));
     }
-    case Way::kNoFolder:
+    case Reach::kNoFolder:
       return usage_error("there is no data folder " + config->data + ": name another with --data");
-    case Way::kNoServer:
+    case Reach::kNoServer:
       if (there) return fail(unreachable(out->url_, not_drover()));
       return fail(std::move(there).error());
-    case Way::kFolder:
+    case Reach::kFolder:
       break;
   }
   const std::string server = out->url_;

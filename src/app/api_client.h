@@ -56,7 +56,7 @@ struct Surroundings {
   bool key = false;             // for it
 };
 
-enum class Way : uint8_t {
+enum class Reach : uint8_t {
   kServer,
   kFolder,
   kNoKey,     // a server answers, and nothing is done beside it unless a folder is named
@@ -65,7 +65,7 @@ enum class Way : uint8_t {
 };
 
 /// 2, 4 and 5 above.
-Way way_of(const Surroundings& around, Need need);
+Reach reach_of(const Surroundings& around, Need need);
 
 class ApiClient {
  public:

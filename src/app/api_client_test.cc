@@ -59,32 +59,32 @@ TEST_F(NamedServer, AFileThatCannotBeReadDoesNotHideAServerThatIsNamed) {
   EXPECT_EQ(folder.error().message.find("DROVER_URL"), std::string::npos) << folder.error().message;
 }
 
-TEST(WayOf, ACommandWithoutAKeyDoesNotWorkBesideAServer) {
+TEST(ReachOf, ACommandWithoutAKeyDoesNotWorkBesideAServer) {
   Surroundings around;
   around.server_answers = true;
   around.folder_there = true;
   for (Need need : {Need::kRead, Need::kWrite, Need::kBooks, Need::kRun}) {
-    EXPECT_EQ(way_of(around, need), Way::kNoKey);
+    EXPECT_EQ(reach_of(around, need), Reach::kNoKey);
   }
   around.folder_there = false;
-  EXPECT_EQ(way_of(around, Need::kRun), Way::kNoKey);
+  EXPECT_EQ(reach_of(around, Need::kRun), Reach::kNoKey);
   around.key = true;
-  EXPECT_EQ(way_of(around, Need::kRun), Way::kServer);
+  EXPECT_EQ(reach_of(around, Need::kRun), Reach::kServer);
   around.folder_named = around.folder_there = true;
-  EXPECT_EQ(way_of(around, Need::kRun), Way::kFolder) << "what is named goes before all";
+  EXPECT_EQ(reach_of(around, Need::kRun), Reach::kFolder) << "what is named goes before all";
 }
 
-TEST(WayOf, WithoutAServerTheFolderIsLeft) {
+TEST(ReachOf, WithoutAServerTheFolderIsLeft) {
   Surroundings around;
   around.key = true;
-  EXPECT_EQ(way_of(around, Need::kRead), Way::kNoServer);
-  EXPECT_EQ(way_of(around, Need::kWrite), Way::kFolder) << "it is made";
+  EXPECT_EQ(reach_of(around, Need::kRead), Reach::kNoServer);
+  EXPECT_EQ(reach_of(around, Need::kWrite), Reach::kFolder) << "it is made";
   around.folder_there = true;
-  EXPECT_EQ(way_of(around, Need::kRead), Way::kFolder);
+  EXPECT_EQ(reach_of(around, Need::kRead), Reach::kFolder);
   around.folder_there = false;
   around.folder_named = true;
-  EXPECT_EQ(way_of(around, Need::kRead), Way::kNoFolder);
-  EXPECT_EQ(way_of(around, Need::kRun), Way::kFolder);
+  EXPECT_EQ(reach_of(around, Need::kRead), Reach::kNoFolder);
+  EXPECT_EQ(reach_of(around, Need::kRun), Reach::kFolder);
 }
 
 }  // namespace
