@@ -2,6 +2,7 @@
 // answer, or makes it anew, once.
 
 #include "base/limits/batch.h"
+#include "base/limits/session.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -59,6 +60,20 @@ TEST(BatchWait, ASessionInABatchIsParkedAndTakesItsAnswer) {
                                        "model.result"};
   EXPECT_EQ(w.kinds(id), expected);
   EXPECT_TRUE(verify_chain(id, w.events(id)));
+}
+
+TEST(BatchWait, ItIsNoRestOfDataThatIsNotKept) {
+  Patient w;
+  Json agent = *Json::parse(kPatient);
+  agent.set("data", "retention=none");
+  SessionId id = w.create(agent.dump(), "go");
+  w.loop.run_for(60s);
+  ASSERT_EQ(w.state(id).reason, "batch");
+  EXPECT_EQ(w.state(id).kept_until(), std::nullopt);
+  w.loop.run_for(limits::kRestWithNoneMax + 1min);
+  w.let_out(id);
+  EXPECT_EQ(w.state(id).messages.back().text(), "got go");
+  EXPECT_EQ(w.state(id).kept_until(), w.state(id).last_time + limits::kRestWithNoneMax);
 }
 
 TEST(BatchWait, ItSurvivesACrashAndAMessageMeanwhileWaits) {

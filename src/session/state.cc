@@ -68,7 +68,9 @@ std::optional<WallTime> State::kept_until() const {
   if (until && status == Status::kEnded && reason == contract::kRetentionOver) return last_time;
   if (!until || *until > last_time) return until;
   if (status == Status::kEnded) return last_time + limits::kPurgeGrace;
-  const bool rests = status == Status::kWaiting && open_children() == 0;
+  // A batch is work, by the provider, for as long as the agent said that it may take.
+  const bool batched = find_wait("batch") != nullptr;
+  const bool rests = status == Status::kWaiting && open_children() == 0 && !batched;
   if (!rests || !contract::kept_while_worked_on_only(data_class)) return std::nullopt;
   return last_time + limits::kRestWithNoneMax;
 }

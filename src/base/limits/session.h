@@ -40,8 +40,8 @@ inline constexpr uint32_t kEffectAttemptsMax = 20;
 /// whoever waits for its end can read how it ended.
 inline constexpr Duration kPurgeGrace = 10min;
 /// How long an open session of data with retention "none" stays where it only waits (a message, an
-/// approval, a signal, a budget, a place for its data) and none of its children works: then it is
-/// ended and purged, as one with a duration is.
+/// approval, a signal, a budget, a place for its data) and neither one of its children nor a
+/// provider's batch works for it: then it is ended and purged, as one with a duration is.
 inline constexpr Duration kRestWithNoneMax = 1h;
 /// Sessions whose time has come and that wait to be purged, one after another; the rest is looked
 /// for again.
