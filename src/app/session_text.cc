@@ -38,7 +38,7 @@ std::string model_result(const Json& payload, size_t width) {
                     : said.empty()     ? calls
                                        : said + (calls.empty() ? "" : " → " + calls);
   std::string from = member(payload, "endpoint");
-  if (message == nullptr) width = kReasonWidth;
+  if (message == nullptr) width = std::max(width, kReasonWidth);
   return (from.empty() ? "" : from + ": ") + one_line(out, width) + money_and_tokens(payload);
 }
 
@@ -111,6 +111,7 @@ std::string failure_text(const Json& failure) {
 
 std::string event_summary(const Json& event, bool whole) {
   const size_t width = whole ? SIZE_MAX : kSummaryWidth;
+  const size_t reason_width = std::max(width, kReasonWidth);
   const std::string kind = member(event, "kind");
   const Json* found = event.find("payload");
   if (found == nullptr) return "(payload purged)";
@@ -131,14 +132,14 @@ std::string event_summary(const Json& event, bool whole) {
   }
   if (kind == "tool.result") {
     const std::string said = member(p, "name") + ": " + member(p, "content") + error_text(p);
-    return one_line(said, p.find("error") == nullptr ? width : std::max(width, kReasonWidth));
+    return one_line(said, p.find("error") == nullptr ? width : reason_width);
   }
   if (kind == "plan" && p.find("error") != nullptr) {
-    return one_line("failed: " + error_text(p), kReasonWidth);
+    return one_line("failed: " + error_text(p), reason_width);
   }
   if (kind == "placement.decided") {
     std::string out = tool_names(p.find("endpoints"));
-    if (out.empty()) return one_line("nowhere" + rejected_text(p), kReasonWidth);
+    if (out.empty()) return one_line("nowhere" + rejected_text(p), reason_width);
     const Json* scratch = p.find("scratch");
     if (scratch == nullptr || !scratch->get_string("from")) return out;
     return one_line(
@@ -147,7 +148,7 @@ std::string event_summary(const Json& event, bool whole) {
   }
   if (kind == "failover") {
     return one_line(member(p, "from") + " → " + member(p, "to") + ": " + error_text(p),
-                    std::max(width, kReasonWidth));
+                    reason_width);
   }
   if (kind == "wait.started") return "for " + member(p, "for");
   if (kind == "session.ended") return one_line(member(p, "reason"), width);

@@ -45,6 +45,11 @@ TEST(EventSummary, OnlyAScreenCutsText) {
   EXPECT_EQ(event_summary(said, true), kLong);
   Json other = event_of("memory.write", R"({"key":")" + kLong + R"("})");
   EXPECT_EQ(event_summary(other, true), R"({"key":")" + kLong + R"("})");
+  const std::string error = R"({"error":{"message":")" + std::string(5000, 'x') + R"( its end"}})";
+  for (const char* kind : {"model.result", "plan", "tool.result", "failover"}) {
+    EXPECT_LT(event_summary(event_of(kind, error)).size(), 2100u) << kind;
+    EXPECT_TRUE(event_summary(event_of(kind, error), true).ends_with(" its end")) << kind;
+  }
 }
 
 TEST(FailureText, SaysWhetherAnotherAttemptFollows) {
