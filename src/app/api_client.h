@@ -4,9 +4,8 @@
 //   2. --data DIR: that folder, opened in this process by a server of its own on loopback with a
 //      key of its own, so that every command works on a stopped server's folder;
 //   3. DROVER_URL: that server;
-//   4. the server that drover.yaml names (or http://127.0.0.1:7070) if it answers: without a key
-//   for
-//      it that is an error, for data must not land in another place than the one that is served;
+//   4. the server that drover.yaml names (or http://127.0.0.1:7070) if it answers: without its key
+//      that is an error, for data must not land in another place than the one that is served;
 //   5. otherwise the folder that drover.yaml names, which is said on standard error.
 // Keys come from --key or DROVER_KEY and are never printed.
 //
