@@ -253,11 +253,10 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
 }
 
 /// A class or a zone that is not known here is the caller's mistake, as in the sessions API, and no
-/// lack of a place.
-Result<void> resolve_class(const GatewayServices& services, road::ModelCall& call) {
-  if (!services.resolve || call.data_class.unrestricted()) return {};
-  TRY(call.data_class, services.resolve(call.data_class));
-  return {};
+/// lack of a place. The class keeps its name: what that means may change while the call waits.
+Result<void> check_class(const GatewayServices& services, const road::ModelCall& call) {
+  if (!services.check_class || call.data_class.unrestricted()) return {};
+  return services.check_class(call.data_class);
 }
 
 /// The class that the caller states in a header; a service_tier in the body is for the road.
@@ -299,7 +298,7 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
     return respond_error(std::move(ctx), exchange, std::move(taken).error());
   }
-  if (auto known = resolve_class(services, call); !known) {
+  if (auto known = check_class(services, call); !known) {
     return respond_error(std::move(ctx), exchange, std::move(known).error());
   }
   call.continue_cut = go_on->value_or(call.continue_cut);

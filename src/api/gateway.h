@@ -21,9 +21,8 @@ struct GatewayServices {
   road::Road* road = nullptr;
   Clock* clock = nullptr;
   const session::AgentSource* agents = nullptr;  // null: no call is made on behalf of one
-  /// The class that a caller or his agent states with its names resolved: whether they and its
-  /// zones are known. Absent: as it stands.
-  std::function<Result<contract::DataClass>(const contract::DataClass& data)> resolve;
+  /// Whether the names and the zones of a class are known that a caller or his agent states.
+  std::function<Result<void>(const contract::DataClass& data)> check_class;
 };
 
 void add_gateway_routes(Router& router, GatewayServices services);

@@ -36,8 +36,9 @@ class GatewayTest : public ApiFixture {
     services.agents = &agents_;
     services.road = road_.get();
     services.clock = &loop_;
-    services.resolve = [this](const contract::DataClass& data) {
-      return policy_.get()->resolve(data);
+    services.check_class = [this](const contract::DataClass& data) -> Result<void> {
+      TRY_VOID(policy_.get()->resolve(data));
+      return {};
     };
     add_gateway_routes(*router_, services);
     serve();
@@ -56,6 +57,11 @@ class GatewayTest : public ApiFixture {
     if (agent) asked.headers.add("x-drover-agent", "patient");
     for (const auto& [name, value] : headers) asked.headers.add(name, value);
     return call(std::move(asked));
+  }
+  static Task<void> keep_reply(Context ctx, http::Client* client, http::ClientRequest asked,
+                               Reply* out) {
+    Reply reply = co_await exchange(std::move(ctx), client, std::move(asked));
+    *out = std::move(reply);
   }
   /// The data lines of a stream.
   static std::vector<std::string> data_of(const std::string& body) {
@@ -184,6 +190,37 @@ TEST_F(GatewayTest, AClassOrAZoneThatIsNotKnownIsTheCallersMistake) {
   }
   EXPECT_EQ(chat_as(false, false, {{"x-drover-data-class", "residency=de"}}).status, 403)
       << "what is known and has no place is another matter";
+}
+
+TEST_F(GatewayTest, WhatAClassMeansMayChangeWhileACallWaits) {
+  facts_ = *catalog::Facts::from_json(
+      *Json::parse(R"({"zone":"us","prompt_cache":"none","calls_in_flight":1})"), "test", "");
+  add("us.test");
+  ImposterScript slowly;
+  slowly.then(answer(200, chat_body("hello")).parts[0].bytes, 5s);
+  imposter("us.test").script(std::move(slowly));
+  auto patients_are_in = [&](const std::string& zone) {
+    policy::PolicySpec spec;
+    spec.classes["patient"] = *contract::DataClass::parse("residency=" + zone);
+    policy_.replace(*policy::Policy::make(std::move(spec)));
+  };
+  patients_are_in("us");
+  Reply served, queued;
+  async::Scope scope{Context(loop_)};
+  for (Reply* reply : {&served, &queued}) {
+    http::ClientRequest asked =
+        request("POST", "/v1/chat/completions", request_body(false), "k-call");
+    asked.headers.add("x-drover-data-class", "patient");
+    scope.spawn(keep_reply(scope.context(), caller_.get(), std::move(asked), reply));
+    loop_.run_for(10ms);
+  }
+  patients_are_in("de");
+  road_->configure(parts_.settings);
+  loop_.run_for(20s);
+  EXPECT_EQ(served.status, 200) << "it was sent before";
+  EXPECT_EQ(queued.status, 403) << queued.body;
+  EXPECT_EQ(imposter("us.test").requests().size(), 1u);
+  loop_.run_task(scope.join());
 }
 
 TEST_F(GatewayTest, AnAgentNamedTwiceIsNobody) {

@@ -50,8 +50,9 @@ void Runtime::add_routes(api::Router& router) {
   gateway.road = road_.get();
   gateway.clock = &loop_;
   gateway.agents = agents_.get();
-  gateway.resolve = [this](const contract::DataClass& data) {
-    return policy_.get()->resolve(data);
+  gateway.check_class = [this](const contract::DataClass& data) -> Result<void> {
+    TRY_VOID(policy_.get()->resolve(data));
+    return {};
   };
   api::add_gateway_routes(router, gateway);
   api::SessionServices sessions;
