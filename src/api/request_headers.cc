@@ -26,9 +26,7 @@ bool among(const std::string_view (&list)[N], std::string_view name) {
 }
 
 Error unknown_header(std::string_view name) {
-  std::string lower(name.substr(0, 80));
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string lower = to_lower(name.substr(0, 80));
   std::string there;
   for (std::string_view known : kSteering) {
     there += (there.empty() ? "" : ", ") + std::string(known);

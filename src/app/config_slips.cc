@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/bytes.h"
 #include "base/near_word.h"
 
 namespace drover::app {
@@ -10,25 +11,18 @@ namespace {
 
 using Words = std::set<std::string>;
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return out;
-}
-
 /// The word that was meant, whatever its case; "" if none is near.
 std::string meant(std::string_view word, const Words& known) {
-  const std::string wanted = lower(word);
+  const std::string wanted = to_lower(word);
   std::vector<std::string> spelt;
   for (const std::string& one : known) {
-    spelt.push_back(lower(one));
+    spelt.push_back(to_lower(one));
     if (spelt.back() == wanted) return one;
   }
   const std::string_view near =
       near_word(wanted, std::vector<std::string_view>(spelt.begin(), spelt.end()));
   for (const std::string& one : known) {
-    if (!near.empty() && lower(one) == near) return one;
+    if (!near.empty() && to_lower(one) == near) return one;
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "app/demo/engine_talk.h"
+#include "app/output.h"
 
 namespace drover::app {
 namespace {
@@ -12,10 +13,6 @@ namespace {
 std::string engine_millis(int64_t us) {
   if (us >= 1'000'000) return fmt::format("{:.2f} s", static_cast<double>(us) / 1e6);
   return fmt::format("{:.0f} ms", static_cast<double>(us) / 1e3);
-}
-
-std::string counted(size_t n, const char* what) {
-  return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
 }
 
 }  // namespace
