@@ -202,7 +202,9 @@ Result<int64_t> parse_retention(std::string_view text) {
   if (text == "session") return kKeepSession;
   if (text == "unlimited") return kKeepUnlimited;
   auto duration = parse_duration(text);
-  if (!duration || *duration < Duration::zero()) {
+  // A number alone may be meant in days, and what is kept too short is lost.
+  const bool unit = !text.empty() && !(text.back() >= '0' && text.back() <= '9');
+  if (!duration || !unit || *duration < Duration::zero()) {
     return bad_class("retention '" + std::string(text.substr(0, 80)) +
                      "' is not none, session, unlimited or a duration such as 30d");
   }

@@ -150,6 +150,8 @@ TEST(DataClass, WhatItDoesNotKnowIsAnErrorThatSaysWhatThereIs) {
   EXPECT_FALSE(DataClass::parse(std::string(limits::kDataClassBytesMax + 1, 'a')));
   EXPECT_FALSE(DataClass::from_json(*Json::parse("7")));
   EXPECT_FALSE(DataClass::from_json(*Json::parse(R"({"retention":7})")));
+  EXPECT_FALSE(DataClass::from_json(*Json::parse(R"({"retention":"30"})"))) << "of what?";
+  EXPECT_FALSE(DataClass::parse("retention=30"));
 }
 
 TEST(DataClass, AWrongTypeIsAnErrorThatSaysWhatBelongsThere) {
