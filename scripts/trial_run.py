@@ -54,16 +54,26 @@ class Trial:
     def path(self, name):
         return os.path.join(self.home, name)
 
+    def start_sim(self, script):
+        """The clouds take the ports behind the first one too, any of which may be somebody's."""
+        for last in (False, False, False, True):
+            port = servers.free_port()
+            command = [self.program, "sim", "--json", "--script", script, "--port", str(port)]
+            for name in ("openai", "azure", "coreweave", "aws"):
+                command += ["--cloud", name]
+            sim = servers.Process("sim", command, port, self.home,
+                                  environment=counting(self.path("sim.profraw")))
+            try:
+                return sim.wait_until_up()
+            except SystemExit:
+                if last or "Address already in use" not in sim.output():
+                    raise
+        return None
+
     def start_clouds(self):
         # What a simulated cloud spends its time with is not what a release is for: its counts go.
         script = servers.write(self.path("script.yaml"), SCRIPT)
-        port = servers.free_port()
-        command = [self.program, "sim", "--json", "--script", script, "--port", str(port)]
-        for name in ("openai", "azure", "coreweave", "aws"):
-            command += ["--cloud", name]
-        sim = servers.Process("sim", command, port, self.home,
-                              environment=counting(self.path("sim.profraw")))
-        sim.wait_until_up()
+        sim = self.start_sim(script)
         end = time.monotonic() + servers.START_TIMEOUT_S
         while not sim.output().endswith("\n"):
             if time.monotonic() > end:
