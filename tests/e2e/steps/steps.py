@@ -195,7 +195,7 @@ def a_step_that_nobody_serves_says_why():
     session = begin("nowhere")
     result = until(lambda: events(session, "model.result"), "the refusal")[0]
     assert "has what the step needs (evidence aws-nitro" in result["error"]["message"], result
-    assert "eyes -> needs: the step needs evidence of kind aws-nitro; it can give: not stated" in result["error"]["message"]
+    assert "eyes -> needs: the step needs evidence of kind aws-nitro; what it can give is not stated" in result["error"]["message"]
 
 
 def needs_that_nobody_knows_are_told_to_the_planner():
