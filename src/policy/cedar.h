@@ -18,9 +18,11 @@
 // extend, export, kill, purge, catalog, keys, agents, lease and server: the principal is a Key in
 // its Tenant, with `name` and `scopes`, the resource a Session in its Tenant, with its `agent`, or
 // the Tenant whose things they are. The context is the data's class, of a session where it is one.
-// cedar_schema() has all of it, and files are validated against it when they are loaded: an
-// attribute that does not exist, or that is not asked for with `has`, is a fault with line and
-// column.
+// cedar_schema() has all of it, and files are validated against it when they are loaded. Faults,
+// with line and column, are an attribute that does not exist (behind `has` too) or that is not
+// asked for with `has`, a rule that can never apply, and a Tenant's or a Session's id that cannot
+// be one. The engine itself lets some of these pass, and warns of others: such a rule forbids
+// nothing, and looks like one that holds.
 //
 // A program that was built without the engine knows the words but loads nothing: load() says so.
 // Values; deny() may be called by any thread.
@@ -39,7 +41,7 @@ bool cedar_built_in();
 std::string_view cedar_version();
 /// What rules are validated against.
 std::string cedar_schema();
-/// kInvalidArgument: every fault on a line of its own, "FILE:LINE:COLUMN: …".
+/// kInvalidArgument: every fault on a line of its own, "FILE:LINE:COLUMN: …", in their order.
 /// kUnimplemented: there is no engine in this program.
 Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
                                                      const std::string& file,

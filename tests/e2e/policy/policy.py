@@ -39,7 +39,10 @@ def refused_at_the_start():
              "rules.cedar:2:26: "),
             ("permit(principal, action, resource);\n"
              "forbid(principal, action == Action::\"call_model\", resource)\n"
-             "when { resource.colour == \"red\" };\n", "rules.cedar:3:")):
+             "when { resource.colour == \"red\" };\n", "rules.cedar:3:"),
+            ("permit(principal, action, resource);\n"
+             "forbid(principal, action == Action::\"call_model\", resource)\n"
+             "unless { resource has juris && resource.juris == \"fr\" };\n", "rules.cedar:3:10: ")):
         write("rules.cedar", rules)
         path = config_of("start.yaml", "  cedar: rules.cedar\n")
         for arguments in (["config", "check", path],
