@@ -133,6 +133,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, ConfigFaults,
     testing::Values(
         Bad{"listen: 127.0.0.1:1\nendpoint: []\n", 2, "unknown setting 'endpoint'"},
+        Bad{"listen: 127.0.0.1:1\npolcy:\n  floor: {sensitivity: internal}\n", 2,
+            "unknown setting 'polcy'"},
         Bad{"listen: 0.0.0.0:7070\n", 1, "needs TLS"}, Bad{"listen: here\n", 1, "not an address"},
         Bad{"endpoints:\n  - model: m\n", 2, "'provider' is missing"},
         Bad{"endpoints:\n  - {model: m, provider: openai,\n     credentials: sk-123}\n", 3,

@@ -72,7 +72,7 @@ class YamlReader {
       if (out.find(key) != nullptr) return bad(line, "'" + key + "' stands here twice");
       std::string child = path.empty() ? key : path + "." + key;
       TRY(Json value, read(member.second, child, depth + 1));
-      if (document_.lines_[child] == 0) document_.lines_[child] = line;
+      document_.lines_[child] = line;  // its value may begin further down
       out.set(key, std::move(value));
     }
     return out;

@@ -1,7 +1,7 @@
 #pragma once
-// YAML configuration as a Json tree plus the line of each value, so that a fault can be reported
-// where it stands. Plain scalars become null, booleans, numbers or text by the YAML 1.2 core
-// schema; quoted ones are always text. Aliases are refused (a small file could grow without
+// YAML configuration as a Json tree plus the line of each member and item, so that a fault can be
+// reported where it stands. Plain scalars become null, booleans, numbers or text by the YAML 1.2
+// core schema; quoted ones are always text. Aliases are refused (a small file could grow without
 // bound), as are duplicate keys. JSON files are YAML and read the same way.
 //
 // yaml.cc alone includes yaml-cpp. Limits: limits::kConfigBytesMax, limits::kJsonDepthMax.
@@ -23,8 +23,8 @@ class YamlDocument {
   static Result<YamlDocument> parse(std::string_view text);
 
   const Json& root() const { return root_; }
-  /// The line (from 1) of the value at a path such as "endpoints[2].price.input"; the line of the
-  /// nearest ancestor if there is no such value.
+  /// The line (from 1) of the member or the item at a path such as "endpoints[2].price.input": a
+  /// member's is that of its name. The line of the nearest ancestor if there is none.
   int line(std::string_view path) const;
 
  private:

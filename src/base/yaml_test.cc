@@ -23,6 +23,21 @@ TEST(Yaml, ReadsTypesAndRemembersLines) {
   EXPECT_EQ(doc->line("endpoints[1].missing"), 5);
 }
 
+TEST(Yaml, AMembersLineIsThatOfItsName) {
+  auto doc = YamlDocument::parse(
+      "policy:\n"
+      "  classes: {}\n"
+      "text:\n"
+      "  of a line\n"
+      "list:\n"
+      "  - a\n");
+  ASSERT_TRUE(doc) << doc.error().message;
+  EXPECT_EQ(doc->line("policy"), 1);
+  EXPECT_EQ(doc->line("text"), 3);
+  EXPECT_EQ(doc->line("list"), 5);
+  EXPECT_EQ(doc->line("list[0]"), 6);
+}
+
 TEST(Yaml, RefusesWithTheLine) {
   EXPECT_EQ(YamlDocument::parse("a: 1\nb: [1, 2\n").error().message.rfind("line ", 0), 0u);
   EXPECT_EQ(YamlDocument::parse("a: 1\na: 2\n").error().message.rfind("line 2", 0), 0u);
