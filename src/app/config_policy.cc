@@ -88,7 +88,7 @@ std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fa
   return out;
 }
 
-/// Each item is tried alone first, so that a fault stands at its own line.
+/// Each item is read alone first, so that every fault stands at its own line.
 void check_requirements(const Json& list, const policy::PolicySpec& spec, const TellFault& fault) {
   const Json::Array* items = list.array_items();
   if (items == nullptr) {
@@ -98,9 +98,11 @@ void check_requirements(const Json& list, const policy::PolicySpec& spec, const 
   auto zones = policy::Zones::make(spec.zones);
   if (!zones) return;
   for (size_t i = 0; i < items->size(); ++i) {
-    auto one = policy::Requirement::from_json((*items)[i], *zones);
-    std::string at = "policy.requirements[" + std::to_string(i) + "]";
-    if (!one) fault(at, one.error().message, "");
+    const std::string item = "policy.requirements[" + std::to_string(i) + "]";
+    policy::Requirement::read((*items)[i], *zones,
+                              [&](const std::string& at, const std::string& message) {
+                                fault(at.empty() ? item : item + "." + at, message, "");
+                              });
   }
 }
 

@@ -249,6 +249,36 @@ TEST(ConfigPolicy, EveryFaultyClassIsToldAndNoneForThoseWhoNameIt) {
   EXPECT_EQ(lines, (std::vector<int>{5, 7, 4}));
 }
 
+TEST(ConfigPolicy, EveryFaultOfARequirementIsToldAtItsMemberWithItsName) {
+  ConfigOutcome outcome = parse_policy(R"(policy:
+  requirements:
+    - name: c5
+      when: {sensitivty: confidential}
+      for: [models]
+      needs:
+        sovereignty: 2
+        certification: c5
+        zone: atlantis
+    - name: Bad Name
+      needs: {}
+    - name: mute
+)");
+  const std::vector<std::pair<int, std::string>> expected = {
+      {4, "requirement 'c5': unknown setting 'sensitivty' in when"},
+      {5, "requirement 'c5': for: 'models' is not model, tool or store"},
+      {8, "requirement 'c5': unknown setting 'certification' in needs"},
+      {9, "requirement 'c5': zone: there is no zone 'atlantis'"},
+      {10, "a requirement needs a name"},
+      {11, "it needs nothing"},
+      {12, "requirement 'mute': it says no needs"}};
+  ASSERT_EQ(outcome.faults.size(), expected.size());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_EQ(outcome.faults[i].line, expected[i].first) << outcome.faults[i].to_string();
+    EXPECT_TRUE(outcome.faults[i].message.starts_with(expected[i].second))
+        << outcome.faults[i].to_string();
+  }
+}
+
 struct Wrong {
   std::string_view text;
   int line;

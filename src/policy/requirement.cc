@@ -9,54 +9,6 @@
 namespace drover::policy {
 namespace {
 
-tl::unexpected<Error> bad_requirement(std::string message) {
-  return fail(Code::kInvalidArgument, std::move(message));
-}
-
-Result<void> known(const Json& object, std::string_view where,
-                   std::initializer_list<std::string_view> names) {
-  if (!object.is_object()) return bad_requirement(std::string(where) + " must be a mapping");
-  for (const auto& [key, value] : *object.members()) {
-    if (std::find(names.begin(), names.end(), key) != names.end()) continue;
-    std::string list;
-    for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
-    return bad_requirement("unknown setting '" + key + "' in " + std::string(where) +
-                           " (known: " + list + ")");
-  }
-  return {};
-}
-
-/// Something else than a text would be no demand at all if it were passed over.
-Result<std::optional<std::string>> stated_text(const Json& object, std::string_view key) {
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return std::optional<std::string>();
-  if (const std::string* s = v->string()) return std::optional<std::string>(*s);
-  return bad_requirement(std::string(key) + " must be a text, not " + std::string(v->type_name()));
-}
-
-Result<std::vector<std::string>> list(const Json& object, std::string_view key) {
-  std::vector<std::string> out;
-  const Json* v = object.find(key);
-  if (v == nullptr || v->is_null()) return out;
-  if (const std::string* one = v->string()) return std::vector<std::string>{*one};
-  const Json::Array* items = v->array_items();
-  for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
-    if (const std::string* s = (*items)[i].string()) out.push_back(*s);
-  }
-  if (items == nullptr || out.empty() || out.size() != items->size()) {
-    return bad_requirement(std::string(key) + " must be a list of names");
-  }
-  return out;
-}
-
-Result<int> zone(const Json& object, std::string_view key, const Zones& zones) {
-  TRY(auto name, stated_text(object, key));
-  if (!name) return Traits::kUnknown;
-  int found = zones.find(*name);
-  if (found < 0) return bad_requirement(std::string(key) + ": there is no zone '" + *name + "'");
-  return found;
-}
-
 bool contains(const std::vector<std::string>& list, std::string_view word) {
   return std::find(list.begin(), list.end(), word) != list.end();
 }
@@ -65,104 +17,211 @@ bool meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
   return std::any_of(a.begin(), a.end(), [&](const std::string& w) { return contains(b, w); });
 }
 
-Result<void> read_when(const Json& when, const Zones& zones, Requirement& out) {
-  TRY_VOID(known(when, "when", {"sensitivity", "residency", "purpose", "tenant"}));
-  TRY(auto sensitivity, stated_text(when, "sensitivity"));
-  if (sensitivity) {
-    auto level = contract::parse_sensitivity(*sensitivity);
-    if (!level)
-      return bad_requirement("sensitivity must be public, internal, confidential or restricted");
-    out.sensitivity = *level;
-  }
-  TRY(out.residency, zone(when, "residency", zones));
-  TRY(out.purposes, list(when, "purpose"));
-  TRY(auto tenant, stated_text(when, "tenant"));
-  if (tenant && tenant->empty()) return bad_requirement("tenant must be the name of one");
-  out.tenant = tenant.value_or("");
-  return {};
-}
+/// Reads one, and tells each fault at its member. Something else than a text or a list where one
+/// belongs would be no demand at all if it were passed over.
+class RequirementReader {
+ public:
+  RequirementReader(const Zones& zones, const Requirement::Tell& tell)
+      : zones_(zones), tell_(tell) {}
 
-Result<void> read_evidence(const Json& needs, Requirement& out) {
-  TRY(auto kind, stated_text(needs, "attestation"));
-  TRY(auto age, stated_text(needs, "max_age"));
-  if (!kind && age) return bad_requirement("max_age says how old the evidence of attestation is");
-  if (!kind) return {};
-  out.evidence.kind = *kind;
-  if (auto known = attest::parse_kind(*kind); !known) {
-    return bad_requirement("attestation: " + known.error().message);
-  }
-  if (age) {
-    TRY(out.evidence.max_age, parse_duration(*age));
-  }
-  if (out.evidence.max_age <= Duration::zero()) {
-    return bad_requirement("attestation needs a max_age, such as 1h");
-  }
-  if (out.evidence.max_age < limits::kEvidenceAgeMin) {
-    return bad_requirement("max_age must be at least " + format_duration(limits::kEvidenceAgeMin) +
-                           ": younger evidence cannot be kept at hand");
-  }
-  out.evidence.rule = out.name;
-  return {};
-}
-
-Result<void> read_needs(const Json& needs, const Zones& zones, Requirement& out) {
-  TRY_VOID(known(needs, "needs",
-                 {"certifications", "hardware", "pool", "sovereignty", "jurisdiction", "zone",
-                  "tenancy", "attestation", "max_age"}));
-  TRY(out.certifications, list(needs, "certifications"));
-  TRY(out.hardware, list(needs, "hardware"));
-  TRY(out.pools, list(needs, "pool"));
-  if (const Json* level = needs.find("sovereignty"); level != nullptr && !level->is_null()) {
-    if (!(level->number().value_or(-1) >= 0 && *level->number() <= 4)) {
-      return bad_requirement("sovereignty must be a number from 0 to 4");
+  Requirement read(const Json& json) {
+    if (!known(json, "", "a requirement", {"name", "when", "for", "needs"})) return out_;
+    out_.name = text(json, "", "name").value_or("");
+    if (!contract::is_class_word(out_.name)) {
+      fault(json.find("name") == nullptr ? "" : "name",
+            "a requirement needs a name (a-z, 0-9, '-')");
     }
-    out.sovereignty = *level->number();
+    if (const Json* when = json.find("when")) read_when(*when);
+    const bool stated = read_kinds(json);
+    const Json* needs = json.find("needs");
+    if (needs == nullptr) {
+      fault("", "it says no needs");
+      return out_;
+    }
+    const size_t before = faults_;
+    read_needs(*needs);
+    if (faults_ == before && demands_nothing()) fault("needs", "it needs nothing");
+    if (!out_.pools.empty() && stated && (out_.for_kind[1] || out_.for_kind[2])) {
+      fault("for", "pool: tools and stores are in none; say for: model");
+    }
+    return out_;
   }
-  TRY(out.jurisdiction, zone(needs, "jurisdiction", zones));
-  TRY(out.zone, zone(needs, "zone", zones));
-  TRY(auto tenancy, stated_text(needs, "tenancy"));
-  if (tenancy && *tenancy != "dedicated")
-    return bad_requirement("tenancy can only need 'dedicated'");
-  out.dedicated = tenancy.has_value();
-  return read_evidence(needs, out);
-}
 
-bool demands_nothing(const Requirement& r) {
-  return r.certifications.empty() && r.hardware.empty() && r.pools.empty() && r.sovereignty < 0 &&
-         r.jurisdiction < 0 && r.zone < 0 && !r.dedicated && r.evidence.kind.empty();
-}
+ private:
+  void fault(const std::string& at, const std::string& message) {
+    ++faults_;
+    tell_(at, (contract::is_class_word(out_.name) ? "requirement '" + out_.name + "': " : "") +
+                  message);
+  }
+
+  static std::string join(const std::string& at, std::string_view key) {
+    return at.empty() ? std::string(key) : at + "." + std::string(key);
+  }
+
+  /// False: it is no mapping. Unknown names are told, and the rest is read all the same.
+  bool known(const Json& object, const std::string& at, const std::string& what,
+             std::initializer_list<std::string_view> names) {
+    if (!object.is_object()) {
+      fault(at, what + " must be a mapping");
+      return false;
+    }
+    for (const auto& [key, value] : *object.members()) {
+      if (std::find(names.begin(), names.end(), key) != names.end()) continue;
+      std::string list;
+      for (std::string_view n : names) list += (list.empty() ? "" : ", ") + std::string(n);
+      fault(join(at, key), "unknown setting '" + key + "' in " + what + " (known: " + list + ")");
+    }
+    return true;
+  }
+
+  std::optional<std::string> text(const Json& object, const std::string& at, std::string_view key) {
+    const Json* v = object.find(key);
+    if (v == nullptr || v->is_null()) return std::nullopt;
+    if (const std::string* s = v->string()) return *s;
+    fault(join(at, key), std::string(key) + " must be a text, not " + std::string(v->type_name()));
+    return std::nullopt;
+  }
+
+  std::vector<std::string> list(const Json& object, const std::string& at, std::string_view key) {
+    std::vector<std::string> out;
+    const Json* v = object.find(key);
+    if (v == nullptr || v->is_null()) return out;
+    if (const std::string* one = v->string()) return {*one};
+    const Json::Array* items = v->array_items();
+    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      if (const std::string* s = (*items)[i].string()) out.push_back(*s);
+    }
+    if (items == nullptr || out.empty() || out.size() != items->size()) {
+      fault(join(at, key), std::string(key) + " must be a list of names");
+      out.clear();
+    }
+    return out;
+  }
+
+  int zone(const Json& object, const std::string& at, std::string_view key) {
+    auto name = text(object, at, key);
+    if (!name) return Traits::kUnknown;
+    const int found = zones_.find(*name);
+    if (found >= 0) return found;
+    fault(join(at, key), std::string(key) + ": there is no zone '" + *name + "'");
+    return Traits::kUnknown;
+  }
+
+  void read_when(const Json& when) {
+    if (!known(when, "when", "when", {"sensitivity", "residency", "purpose", "tenant"})) return;
+    if (auto sensitivity = text(when, "when", "sensitivity")) {
+      auto level = contract::parse_sensitivity(*sensitivity);
+      if (!level) {
+        fault("when.sensitivity",
+              "sensitivity must be public, internal, confidential or restricted");
+      } else {
+        out_.sensitivity = *level;
+      }
+    }
+    out_.residency = zone(when, "when", "residency");
+    out_.purposes = list(when, "when", "purpose");
+    auto tenant = text(when, "when", "tenant");
+    if (tenant && tenant->empty()) fault("when.tenant", "tenant must be the name of one");
+    out_.tenant = tenant.value_or("");
+  }
+
+  /// Whether kinds are stated.
+  bool read_kinds(const Json& json) {
+    const std::vector<std::string> kinds = list(json, "", "for");
+    if (kinds.empty()) return false;
+    constexpr std::string_view kNames[] = {"model", "tool", "store"};  // by ThingKind
+    std::fill(std::begin(out_.for_kind), std::end(out_.for_kind), false);
+    for (const std::string& kind : kinds) {
+      const auto* named = std::find(std::begin(kNames), std::end(kNames), kind);
+      if (named == std::end(kNames)) {
+        fault("for", "for: '" + kind + "' is not model, tool or store");
+      } else {
+        out_.for_kind[named - std::begin(kNames)] = true;
+      }
+    }
+    return true;
+  }
+
+  void read_needs(const Json& needs) {
+    const bool mapping = known(needs, "needs", "needs",
+                               {"certifications", "hardware", "pool", "sovereignty", "jurisdiction",
+                                "zone", "tenancy", "attestation", "max_age"});
+    if (!mapping) return;
+    out_.certifications = list(needs, "needs", "certifications");
+    out_.hardware = list(needs, "needs", "hardware");
+    out_.pools = list(needs, "needs", "pool");
+    if (const Json* level = needs.find("sovereignty"); level != nullptr && !level->is_null()) {
+      if (!(level->number().value_or(-1) >= 0 && *level->number() <= 4)) {
+        fault("needs.sovereignty", "sovereignty must be a number from 0 to 4");
+      } else {
+        out_.sovereignty = *level->number();
+      }
+    }
+    out_.jurisdiction = zone(needs, "needs", "jurisdiction");
+    out_.zone = zone(needs, "needs", "zone");
+    auto tenancy = text(needs, "needs", "tenancy");
+    if (tenancy && *tenancy != "dedicated") {
+      fault("needs.tenancy", "tenancy can only need 'dedicated'");
+    }
+    out_.dedicated = tenancy.has_value();
+    read_evidence(needs);
+  }
+
+  void read_evidence(const Json& needs) {
+    const size_t before = faults_;
+    auto kind = text(needs, "needs", "attestation");
+    auto age = text(needs, "needs", "max_age");
+    if (faults_ > before) return;
+    if (!kind) {
+      if (age) fault("needs.max_age", "max_age says how old the evidence of attestation is");
+      return;
+    }
+    out_.evidence.kind = *kind;
+    out_.evidence.rule = out_.name;
+    if (auto known = attest::parse_kind(*kind); !known) {
+      fault("needs.attestation", "attestation: " + known.error().message);
+    }
+    if (age) {
+      auto time = parse_duration(*age);
+      if (!time) {
+        fault("needs.max_age", "max_age: " + time.error().message);
+        return;
+      }
+      out_.evidence.max_age = *time;
+    }
+    if (out_.evidence.max_age <= Duration::zero()) {
+      fault(age ? "needs.max_age" : "needs.attestation", "attestation needs a max_age, such as 1h");
+    } else if (out_.evidence.max_age < limits::kEvidenceAgeMin) {
+      fault("needs.max_age", "max_age must be at least " +
+                                 format_duration(limits::kEvidenceAgeMin) +
+                                 ": younger evidence cannot be kept at hand");
+    }
+  }
+
+  bool demands_nothing() const {
+    const Requirement& r = out_;
+    return r.certifications.empty() && r.hardware.empty() && r.pools.empty() && r.sovereignty < 0 &&
+           r.jurisdiction < 0 && r.zone < 0 && !r.dedicated && r.evidence.kind.empty();
+  }
+
+  const Zones& zones_;
+  const Requirement::Tell& tell_;
+  Requirement out_;
+  size_t faults_ = 0;
+};
 
 }  // namespace
 
+Requirement Requirement::read(const Json& json, const Zones& zones, const Tell& tell) {
+  return RequirementReader(zones, tell).read(json);
+}
+
 Result<Requirement> Requirement::from_json(const Json& json, const Zones& zones) {
-  TRY_VOID(known(json, "a requirement", {"name", "when", "for", "needs"}));
-  Requirement out;
-  TRY(auto name, stated_text(json, "name"));
-  out.name = name.value_or("");
-  if (!contract::is_class_word(out.name))
-    return bad_requirement("a requirement needs a name (a-z, 0-9, '-')");
-  if (const Json* when = json.find("when")) TRY_VOID(read_when(*when, zones, out));
-  TRY(std::vector<std::string> kinds, list(json, "for"));
-  if (!kinds.empty()) {
-    std::fill(std::begin(out.for_kind), std::end(out.for_kind), false);
-    for (const std::string& kind : kinds) {
-      if (kind == "model")
-        out.for_kind[0] = true;
-      else if (kind == "tool")
-        out.for_kind[1] = true;
-      else if (kind == "store")
-        out.for_kind[2] = true;
-      else
-        return bad_requirement("for: '" + kind + "' is not model, tool or store");
-    }
-  }
-  const Json* needs = json.find("needs");
-  if (needs == nullptr) return bad_requirement("requirement '" + out.name + "' says no needs");
-  TRY_VOID(read_needs(*needs, zones, out));
-  if (demands_nothing(out)) return bad_requirement("requirement '" + out.name + "' needs nothing");
-  if (!out.pools.empty() && !kinds.empty() && (out.for_kind[1] || out.for_kind[2])) {
-    return bad_requirement("pool: tools and stores are in none; say for: model");
-  }
+  std::optional<std::string> first;
+  Requirement out = read(json, zones, [&](const std::string&, const std::string& message) {
+    if (!first) first = message;
+  });
+  if (first) return fail(Code::kInvalidArgument, std::move(*first));
   return out;
 }
 

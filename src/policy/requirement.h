@@ -19,6 +19,7 @@
 //
 // Values.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -54,6 +55,12 @@ struct Requirement {
   bool dedicated = false;
   EvidenceNeed evidence;  // its kind empty: none
 
+  /// Where a fault is in the requirement ("needs.zone"; "": in it as a whole), and what is wrong;
+  /// the name stands in front where there is one.
+  using Tell = std::function<void(const std::string& at, const std::string& message)>;
+  /// Tells every fault; with one, what is returned means nothing.
+  static Requirement read(const Json& json, const Zones& zones, const Tell& tell);
+  /// The same; the error is the first fault.
   static Result<Requirement> from_json(const Json& json, const Zones& zones);
   /// What the thing lacks; nullopt: nothing.
   std::optional<std::string> lacks(const Thing& thing, const Zones& zones) const;
