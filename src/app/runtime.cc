@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "app/files.h"
+#include "app/output.h"
 #include "app/tool_servers.h"
 #include "memory/retention.h"
 #include "net/linger.h"
@@ -285,8 +286,7 @@ void Runtime::audit_expired(const store::Removed& removed) {
   entry.name = "retention";
   entry.verb = std::string(identity::verb_of(identity::Action::kPurge));
   entry.reason = "its retention has ended";
-  entry.why =
-      std::to_string(removed.records) + " memory records of namespace " + removed.name_space;
+  entry.why = counted(removed.records, "memory record") + " of namespace " + removed.name_space;
   audit_->done(std::move(entry));
 }
 

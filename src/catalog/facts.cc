@@ -81,7 +81,7 @@ const std::vector<FactKind>& fact_kinds() {
       {"vision", kFlag, "whether the model reads images"},
       {"context_window", kNumber, "tokens of a prompt and its answer, at most"},
       {"attestation", kNames, "kinds of evidence that it can give: aws-nitro, nvidia-cc"},
-      {"tenancy", kTenancy, "shared (a general pool) or dedicated (nobody else's work)"},
+      {"tenancy", kTenancy, "shared: a general pool; dedicated: nobody else's work"},
       {"cleared_for", kSensitivity, "the highest sensitivity that may be processed there"},
       {"purposes", kNames, "what it may be used for; any for everything"},
       {"retention", kRetention, "how long the provider keeps prompts and answers"},

@@ -40,6 +40,9 @@ TEST(Facts, AreCheckedByTheirKind) {
     ASSERT_FALSE(facts) << json;
     EXPECT_EQ(facts.error().code, Code::kInvalidArgument);
   }
+  EXPECT_EQ(read(R"({"tenancy":"private"})").error().message,
+            "fact 'tenancy' must be shared or dedicated (shared: a general pool; dedicated: nobody "
+            "else's work)");
   EXPECT_TRUE(read(R"({"tenancy":"shared"})"));
   EXPECT_TRUE(read(R"({"tenancy":"dedicated"})"));
   EXPECT_TRUE(read(R"({"certifications":"c5","rtt_ms":{"eu-west-1":25},"batch":true})"));

@@ -206,6 +206,12 @@ std::string Case::stated(const Thing& thing, std::string_view fact) const {
   return value->string() != nullptr ? *value->string() : value->dump();
 }
 
+std::string Case::where_cached(const Thing& thing) const {
+  const bool known = thing.facts.value("prompt_cache") != nullptr;
+  return (known ? "its prompt cache is in " : "where its prompt cache lies is ") +
+         stated(thing, "prompt_cache");
+}
+
 std::optional<Denial> Case::deny(const Thing& thing) const {
   if (auto denial = deny_by_rules(thing)) return denial;
   if (auto denial = deny_slowly(thing)) return denial;
@@ -254,12 +260,11 @@ std::optional<Denial> Case::built_in(const Thing& thing) const {
       return Denial{"residency", bound + "; " + why};
     }
     if (model && t.prompt_cache != Traits::kNone && !inside(t.prompt_cache)) {
-      return Denial{"cache", bound + "; its prompt cache is in " + stated(thing, "prompt_cache")};
+      return Denial{"cache", bound + "; " + where_cached(thing)};
     }
   }
   if (model && (data.usage & contract::kNoCache) != 0 && t.prompt_cache != Traits::kNone) {
-    return Denial{"cache", "the data must not be cached; its prompt cache is in " +
-                               stated(thing, "prompt_cache")};
+    return Denial{"cache", "the data must not be cached; " + where_cached(thing)};
   }
   if (data.sensitivity > contract::Sensitivity::kPublic &&
       t.cleared_for < static_cast<int>(data.sensitivity)) {

@@ -176,6 +176,7 @@ class Case {
   std::optional<Denial> deny_by(const Thing& thing, bool slow) const;
   bool inside(int zone) const;
   std::string stated(const Thing& thing, std::string_view fact) const;
+  std::string where_cached(const Thing& thing) const;
 
   const Policy& policy_;
   const Ask& ask_;

@@ -135,6 +135,11 @@ TEST_F(PolicyTest, ADenialForWantOfAFactNamesTheFactToState) {
   }
   EXPECT_EQ(why(changed("zone", nullptr, ThingKind::kStore), "residency=de"),
             "the data may be in de; its zone is not stated (here, or facts of a store: {zone: …})");
+  EXPECT_EQ(why(changed("prompt_cache", nullptr), "usage=no-cache"),
+            "the data must not be cached; where its prompt cache lies is not stated (facts: "
+            "{prompt_cache: …})");
+  EXPECT_EQ(why(changed("prompt_cache", "de"), "usage=no-cache"),
+            "the data must not be cached; its prompt cache is in de");
   EXPECT_EQ(why(changed("purposes", "research"), "purpose=care").find("(facts"), std::string::npos)
       << "it is stated";
 }

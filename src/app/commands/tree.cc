@@ -64,14 +64,22 @@ void print_totals(const Json& tree) {
     std::string most = limits == nullptr ? "" : member(*limits, name);
     return most.empty() ? "" : " of " + most;
   };
-  std::printf("\n%s sessions, %s open, depth %s%s\n", member(*totals, "sessions").c_str(),
+  auto number = [&](std::string_view name) {
+    return static_cast<size_t>(totals->get_int(name).value_or(0));
+  };
+  // "7 of 40 steps", and without a limit "7 steps".
+  auto used = [&](std::string_view name, std::string_view what) {
+    const std::string most = of(name);
+    return most.empty() ? counted(number(name), what)
+                        : member(*totals, name) + most + " " + std::string(what) + "s";
+  };
+  std::printf("\n%s, %s open, depth %s%s\n", counted(number("sessions"), "session").c_str(),
               member(*totals, "open").c_str(), member(*totals, "depth").c_str(),
               of("depth").c_str());
-  std::printf("%s%s steps, %s%s tokens, %s%s", member(*totals, "steps").c_str(),
-              of("steps").c_str(), member(*totals, "tokens").c_str(), of("tokens").c_str(),
+  std::printf("%s, %s, %s%s", used("steps", "step").c_str(), used("tokens", "token").c_str(),
               money_text(*totals, "cost_usd").c_str(), of("cost_usd").c_str());
   if (std::string held = member(*totals, "reserved_tokens"); held != "0" && !held.empty()) {
-    std::printf("; %s tokens reserved", held.c_str());
+    std::printf("; %s reserved", counted(number("reserved_tokens"), "token").c_str());
   }
   std::printf("\n");
 }
