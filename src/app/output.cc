@@ -1,5 +1,7 @@
 #include "app/output.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 
@@ -45,6 +47,10 @@ std::string one_line(std::string_view text, size_t most) {
     if (starts && ++seen == most) break;
   }
   return out.substr(0, end) + "…";
+}
+
+std::string cell(std::string_view text, size_t most) {
+  return one_line(text, isatty(STDOUT_FILENO) != 0 ? most : std::string::npos);
 }
 
 std::string Table::text(bool colours) const {

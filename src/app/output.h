@@ -28,6 +28,9 @@ class Table {
 std::string printable(std::string_view text);
 /// The same on one line, at most `most` characters.
 std::string one_line(std::string_view text, size_t most);
+/// The same for a table on standard output: whole where that is no terminal, for whoever pipes it
+/// looks for something.
+std::string cell(std::string_view text, size_t most);
 /// "1 agent", "2 agents".
 std::string counted(size_t number, std::string_view what);
 /// Characters, which is what a terminal aligns by (wide ones count as one).

@@ -51,8 +51,8 @@ void add_versions(Table& table, const Json& agent) {
   const Json* versions = agent.find("versions");
   if (versions == nullptr || versions->array_items() == nullptr) return;
   for (const Json& v : *versions->array_items()) {
-    table.add({one_line(member(agent, "name"), 40), one_line(member(v, "version"), 40),
-               state_of(agent, v), member(v, "sessions_open"), short_time(member(v, "deployed"))});
+    table.add({cell(member(agent, "name"), 40), cell(member(v, "version"), 40), state_of(agent, v),
+               member(v, "sessions_open"), short_time(member(v, "deployed"))});
   }
 }
 

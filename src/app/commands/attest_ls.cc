@@ -29,7 +29,7 @@ int run_attest_ls(const Arguments& a) {
     if (!failure.empty()) why += (why.empty() ? "last fetch: " : "; last fetch: ") + failure;
     table.add({member(item, "endpoint"), member(item, "kind"), member(item, "verdict"),
                seconds_of(item, "age_s"), seconds_of(item, "max_age_s"),
-               short_time(member(item, "expires")), one_line(why, 240)});
+               short_time(member(item, "expires")), cell(why, 240)});
   }
   if (a.has("json")) {
     print_json(*list);

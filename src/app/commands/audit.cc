@@ -27,9 +27,9 @@ int run_audit_ls(const Arguments& a) {
     std::string on = member(e, "session");
     table.add({std::to_string(e.get_int("sequence").value_or(0)), short_time(member(e, "last")),
                std::to_string(e.get_int("times").value_or(1)),
-               one_line(who.empty() ? member(e, "name") : who + " " + member(e, "name"), 50),
+               cell(who.empty() ? member(e, "name") : who + " " + member(e, "name"), 50),
                member(e, "verb"), member(e, "outcome"), on.empty() ? member(e, "owner") : on,
-               member(e, "reason"), one_line(member(e, "why"), 100)});
+               member(e, "reason"), cell(member(e, "why"), 100)});
   }
   if (table.empty()) {
     std::printf("nothing was refused or purged\n");

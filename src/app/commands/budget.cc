@@ -31,7 +31,7 @@ void print_summary(const Json& report) {
                "PAID OFF", "REWARD", "DECIDED IN"});
   for (const Json& s : budget_items_of(report, "summary")) {
     std::string reward = member(s, "reward_mean");
-    table.add({one_line(member(s, "agent"), 30), one_line(member(s, "reason_code"), 30),
+    table.add({cell(member(s, "agent"), 30), cell(member(s, "reason_code"), 30),
                member(s, "requests"), member(s, "granted"), member(s, "by_rule"),
                member(s, "tokens_asked"), member(s, "tokens_granted"), member(s, "tokens_used"),
                budget_of(s, "paid_off", "concluded"),

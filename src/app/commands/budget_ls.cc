@@ -40,7 +40,7 @@ int run_budget_ls(const Arguments& a) {
       if (limit == nullptr || limit->find(what) == nullptr) continue;
       std::string per = member(b, "per");
       if (b.get_bool("rolling").value_or(false)) per += ", rolling";
-      table.add({one_line(member(b, "name"), 30), of.empty() ? "everybody" : one_line(of, 50), per,
+      table.add({cell(member(b, "name"), 30), of.empty() ? "everybody" : cell(of, 50), per,
                  std::string(what), amount(*b.find("used"), what),
                  amount(*b.find("reserved"), what), amount(*limit, what),
                  short_time(member(b, "renews"))});

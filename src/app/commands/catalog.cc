@@ -79,8 +79,7 @@ void print_facts(const std::string& id, const catalog::Facts& facts) {
   std::printf("%s\n", id.c_str());
   Table table({"fact", "value", "date", "source"});
   for (const catalog::Fact& fact : facts.all()) {
-    table.add(
-        {fact.name, one_line(value_text(fact.value), 50), fact.date, one_line(fact.source, 90)});
+    table.add({fact.name, cell(value_text(fact.value), 50), fact.date, cell(fact.source, 90)});
   }
   table.print();
 }

@@ -130,7 +130,7 @@ void print_cost(const Json& report, const std::vector<std::string>& by) {
     std::vector<std::string> cells;
     for (const std::string& name : by) {
       std::string text = member(row, name);
-      cells.push_back(text.empty() ? "–" : one_line(text, 40));
+      cells.push_back(text.empty() ? "–" : cell(text, 40));
     }
     const int64_t calls = row.get_int("calls").value_or(0) + row.get_int("failed").value_or(0);
     cells.push_back(std::to_string(calls));
@@ -199,11 +199,11 @@ void print_calls(const Json::Array& calls) {
     std::string request = member(call, "request_id");
     if (request.empty()) request = member(call, "idempotency_key");
     const std::string tier = member(call, "service_tier");
-    table.add({short_time(member(call, "at")), one_line(member(call, "endpoint"), 34),
-               one_line(member(call, "model"), 24), tier.empty() ? "–" : one_line(tier, 10),
+    table.add({short_time(member(call, "at")), cell(member(call, "endpoint"), 34),
+               cell(member(call, "model"), 24), tier.empty() ? "–" : cell(tier, 10),
                number_of(u, "input_tokens"), number_of(u, "output_tokens"),
                call.find("cost_usd") == nullptr ? "–" : cost_dollars(call, "cost_usd"),
-               one_line(request, 40), marks_of(call)});
+               cell(request, 40), marks_of(call)});
   }
   table.print();
 }

@@ -67,8 +67,8 @@ void print_group(const Json& answer, const Group& group, size_t most) {
     std::string request = member(call, "request_id");
     if (request.empty() && billed != nullptr) request = member(*billed, "request_id");
     if (request.empty()) request = member(call, "idempotency_key");
-    table.add({short_time(member(call, "at")), one_line(member(call, "endpoint"), 34),
-               one_line(request, 44), tokens(call.find("usage")),
+    table.add({short_time(member(call, "at")), cell(member(call, "endpoint"), 34),
+               cell(request, 44), tokens(call.find("usage")),
                tokens(billed == nullptr ? nullptr : billed->find("usage"))});
   }
   table.print();

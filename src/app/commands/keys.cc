@@ -65,7 +65,7 @@ int run_keys_ls(const Arguments& a) {
     table.add({member(key, "id"), member(key, "tenant"), joined(key.find("scopes")),
                short_time(member(key, "created")),
                key.find("revoked") == nullptr ? "in force" : "revoked",
-               one_line(member(key, "label"), 40)});
+               cell(member(key, "label"), 40)});
   }
   table.print();
   return kExitOk;
@@ -125,7 +125,7 @@ int run_tenant_ls(const Arguments& a) {
   }
   Table table({"ID", "NAME", "CREATED (UTC)"});
   for (const Json& t : items_of(*list)) {
-    table.add({member(t, "id"), one_line(member(t, "name"), 60), short_time(member(t, "created"))});
+    table.add({member(t, "id"), cell(member(t, "name"), 60), short_time(member(t, "created"))});
   }
   table.print();
   return kExitOk;

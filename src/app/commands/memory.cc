@@ -57,13 +57,13 @@ void show_records(const Json& list) {
   for (const Json& r : *data->array_items()) {
     std::string text = member(r, "text");
     if (const Json* value = r.find("value"); text.empty() && value != nullptr) text = value->dump();
-    std::vector<std::string> row = {one_line(member(r, "key"), kMemoryTextShown),
-                                    member(r, "version"), short_time(member(r, "updated"))};
+    std::vector<std::string> row = {cell(member(r, "key"), kMemoryTextShown), member(r, "version"),
+                                    short_time(member(r, "updated"))};
     char score[32];
     std::snprintf(score, sizeof(score), "%.3f", r.get_number("score").value_or(0));
     if (scored) row.insert(row.begin(), score);
     if (ends) row.push_back(short_time(member(r, "expires")));
-    row.push_back(one_line(text, kMemoryTextShown));
+    row.push_back(cell(text, kMemoryTextShown));
     table.add(std::move(row));
   }
   table.print();

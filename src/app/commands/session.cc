@@ -39,8 +39,8 @@ int run_session_ls(const Arguments& a) {
   for (const Json& s : items_of(*list)) {
     std::string status = member(s, "status");
     std::string why = member(s, "end_reason");
-    table.add({member(s, "id"), one_line(member(s, "agent"), 30),
-               why.empty() ? status : status + " (" + one_line(why, 30) + ")", member(s, "events"),
+    table.add({member(s, "id"), cell(member(s, "agent"), 30),
+               why.empty() ? status : status + " (" + cell(why, 30) + ")", member(s, "events"),
                short_time(member(s, "updated"))});
   }
   table.print();
@@ -57,22 +57,22 @@ void show_messages(const Json& messages) {
     std::string calls = tool_calls_text(message);
     std::printf("\n%s\n", dim(member(message, "role")).c_str());
     if (!text.empty()) std::printf("%s\n", printable(text).c_str());
-    if (!calls.empty()) std::printf("→ %s\n", one_line(calls, 400).c_str());
+    if (!calls.empty()) std::printf("→ %s\n", cell(calls, 400).c_str());
   }
-}
-
-/// What is left of a purged session, by `row(label, value)`.
-template <typename Row>
-void show_purge(const Json& purge, Row row) {
-  row("purged", short_time(member(purge, "time")) + " by " + member(purge, "by"));
-  row("why", member(purge, "reason"));
-  row("data", member(purge, "data_class"));
-  row("went", member(purge, "events") + " events");
-  row("last hash", member(purge, "last_hash"));
 }
 
 uint64_t number(const Json& object, std::string_view name) {
   return static_cast<uint64_t>(object.get_int(name).value_or(0));
+}
+
+/// What is left of a purged session, by `row(label, value)` and `data_row(class)`.
+template <typename Row, typename DataRow>
+void show_purge(const Json& purge, Row row, DataRow data_row) {
+  row("purged", short_time(member(purge, "time")) + " by " + member(purge, "by"));
+  row("why", member(purge, "reason"));
+  data_row(member(purge, "data_class"));
+  row("went", counted(number(purge, "events"), "event"));
+  row("last hash", member(purge, "last_hash"));
 }
 
 int run_session_show(const Arguments& a) {
@@ -86,7 +86,11 @@ int run_session_show(const Arguments& a) {
   }
   Table table({"SESSION", member(*session, "id")});
   auto row = [&](const char* label, std::string value) {
-    if (!value.empty()) table.add({label, one_line(value, 100)});
+    if (!value.empty()) table.add({label, cell(value, 100)});
+  };
+  // Whole: what is cut off would look as if it were not restricted.
+  auto data_row = [&](const std::string& data) {
+    if (!data.empty()) table.add({"data", one_line(data, std::string::npos)});
   };
   row("agent", member(*session, "agent") + " " + member(*session, "agent_version"));
   row("status", member(*session, "status"));
@@ -100,14 +104,11 @@ int run_session_show(const Arguments& a) {
   row("updated", short_time(member(*session, "updated")));
   row("kept until", short_time(member(*session, "kept_until")));
   if (const Json* purge = session->find("purge")) {
-    show_purge(*purge, row);
+    show_purge(*purge, row, data_row);
     table.print();
     return kExitOk;
   }
-  // Whole: what is cut off would look as if it were not restricted.
-  if (std::string data = member(*session, "data_class"); !data.empty()) {
-    table.add({"data", std::move(data)});
-  }
+  data_row(member(*session, "data_class"));
   row("steps", member(*session, "steps"));
   if (const Json* usage = session->find("usage")) {
     row("tokens", std::to_string(number(*usage, "input_tokens")) + " in, " +

@@ -54,8 +54,8 @@ int run_approvals(const Arguments& a) {
   }
   Table table({"SESSION", "AGENT", "ID", "FOR", "WHAT"});
   for (const Json& wait : data_of(*list)) {
-    table.add({member(wait, "session"), one_line(member(wait, "agent"), 30), id_of(wait),
-               member(wait, "for"), one_line(question_of(wait), 120)});
+    table.add({member(wait, "session"), cell(member(wait, "agent"), 30), id_of(wait),
+               member(wait, "for"), cell(question_of(wait), 120)});
   }
   table.print();
   if (list->get_bool("has_more").value_or(false)) {

@@ -21,10 +21,10 @@ std::string money_text(const Json& spent, std::string_view name) {
 std::string status_text(const Json& session) {
   std::string status = member(session, "status");
   if (std::string what = member(session, "waiting_for"); !what.empty()) {
-    return "waits for " + one_line(what, 30);
+    return "waits for " + cell(what, 30);
   }
   std::string why = member(session, "end_reason");
-  return why.empty() ? status : status + " (" + one_line(why, 30) + ")";
+  return why.empty() ? status : status + " (" + cell(why, 30) + ")";
 }
 
 void add_rows(Table& table, const Children& children, const std::string& parent, int depth) {
@@ -35,11 +35,11 @@ void add_rows(Table& table, const Children& children, const std::string& parent,
     const Json* spent = session->find("spent");
     if (spent == nullptr) spent = &kNone;
     std::string id = member(*session, "id");
-    table.add({std::string(static_cast<size_t>(depth) * 2, ' ') + id,
-               one_line(member(*session, "agent"), 30) + "@" +
-                   one_line(member(*session, "agent_version"), 12),
-               status_text(*session), member(*spent, "steps"), member(*spent, "tokens"),
-               money_text(*spent, "cost_usd")});
+    table.add(
+        {std::string(static_cast<size_t>(depth) * 2, ' ') + id,
+         cell(member(*session, "agent"), 30) + "@" + cell(member(*session, "agent_version"), 12),
+         status_text(*session), member(*spent, "steps"), member(*spent, "tokens"),
+         money_text(*spent, "cost_usd")});
     if (depth < 64) add_rows(table, children, id, depth + 1);
   }
 }
