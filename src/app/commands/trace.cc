@@ -23,7 +23,12 @@ int run_trace(const Arguments& a) {
   }
   auto text = (*client)->fetch("GET", std::move(target), "text/plain");
   if (!text) return complain(text.error());
-  if (text->empty()) std::fprintf(stderr, "no step has finished yet, or its spans were pruned\n");
+  if (text->empty()) {
+    std::fprintf(
+        stderr,
+        "no step has finished yet (one that has just finished is shown in a moment), or its "
+        "spans were pruned\n");
+  }
   std::printf("%s", printable(*text).c_str());
   return kExitOk;
 }
