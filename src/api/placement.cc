@@ -54,6 +54,7 @@ Json explanation_json(const road::Explanation& e) {
   if (!e.hardware.first.empty()) out.set("hardware_first", placement_words(e.hardware.first));
   if (!e.hardware.reserve.empty()) out.set("hardware_reserve", placement_words(e.hardware.reserve));
   out.set("ranked", std::move(ranked)).set("rejected", std::move(rejected));
+  if (!e.unserved.empty()) out.set("unserved_models", placement_words(e.unserved));
   return out.set("epochs", std::move(epochs));
 }
 
@@ -74,7 +75,9 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel, tenant));
   road::SupposedCall call;
   call.tenant = tenant.str();
-  if (const Json* agent = body.find("agent"); agent != nullptr && !agent->is_null()) {
+  const Json* agent = body.find("agent");
+  const bool of_agent = agent != nullptr && !agent->is_null();
+  if (of_agent) {
     const std::string* name = agent->string();
     Result<session::AgentSpec> spec = name != nullptr ? services.agents->resolve(tenant, *name)
                                                       : session::AgentSpec::from_json(*agent);
@@ -91,7 +94,8 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   for (size_t i = 0; names != nullptr && i < names->size(); ++i) {
     if (const std::string* name = (*names)[i].string()) call.ladder.push_back(*name);
   }
-  if (call.ladder.empty()) {
+  // An agent whose planner decides may name none, and needs no endpoint then.
+  if (call.ladder.empty() && !of_agent) {
     co_return fail(Code::kInvalidArgument, "name an 'agent' or a list of 'models'");
   }
   CO_TRY(contract::DataClass data, stated_class(exchange.request.head().headers, body));

@@ -118,6 +118,25 @@ TEST_F(PlacementRoutesTest, AndTheRungThatItWasMadeOn) {
   EXPECT_EQ(asked(0).get_int("downgrade_level"), std::nullopt) << asked(0).dump();
 }
 
+TEST_F(PlacementRoutesTest, NamesTheModelsThatNoEndpointServes) {
+  with("fits.test", "{}");
+  Json answer = call("POST", "/v1/placement", R"({"models":["m","nots"]})").json();
+  EXPECT_EQ(endpoints(answer), "fits.test ");
+  ASSERT_NE(answer.find("unserved_models"), nullptr) << answer.dump();
+  EXPECT_EQ(answer.find("unserved_models")->dump(), R"(["nots"])");
+  EXPECT_EQ(answer.find("rejected")->array_items()->size(), 1u);
+}
+
+TEST_F(PlacementRoutesTest, AnAgentWithoutModelsNeedsNoEndpoint) {
+  with("fits.test", "{}");
+  auto reply =
+      call("POST", "/v1/placement", R"({"agent":{"name":"ward","planner":{"queue":"wards"}}})");
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(endpoints(reply.json()), "");
+  EXPECT_EQ(reply.json().find("rejected")->dump(), "[]");
+  EXPECT_EQ(call("POST", "/v1/placement", "{}").status, 400);
+}
+
 /// The API says why a session goes no further, where it shows it and where it may go.
 class RefusedSessionTest : public PlacementRoutesTest {
  protected:

@@ -155,4 +155,33 @@ std::string event_summary(const Json& event, bool whole) {
   return one_line(p.dump(), width);
 }
 
+bool needs_no_endpoint(const Json& placement) {
+  auto none = [&](std::string_view name) {
+    const Json* list = placement.find(name);
+    return list == nullptr || list->array_items() == nullptr || list->array_items()->empty();
+  };
+  return none("ranked") && none("rejected");
+}
+
+std::string no_endpoint_text(const Json& placement, bool hint) {
+  if (needs_no_endpoint(placement)) {
+    return "No endpoint is needed: the agent names no model, and its planner has asked for none.";
+  }
+  const Json* rejected = placement.find("rejected");
+  const Json* unserved = placement.find("unserved_models");
+  const Json::Array* models = unserved == nullptr ? nullptr : unserved->array_items();
+  if (models != nullptr && !models->empty() && rejected != nullptr &&
+      rejected->array_items() != nullptr && rejected->array_items()->size() == models->size()) {
+    std::string names;
+    for (const Json& model : *models) {
+      if (const std::string* name = model.string()) {
+        names += (names.empty() ? "'" : ", '") + one_line(*name, 80) + "'";
+      }
+    }
+    return "No endpoint serves the model" + std::string(models->size() == 1 ? " " : "s ") + names +
+           ".";
+  }
+  return std::string("No endpoint may be used") + (hint ? " (--explain says why)." : ".");
+}
+
 }  // namespace drover::app

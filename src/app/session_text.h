@@ -13,6 +13,11 @@ namespace drover::app {
 std::string event_summary(const Json& event, bool whole = false);
 /// Why a session goes no further, as the API's `failure` says.
 std::string failure_text(const Json& failure);
+/// Whether a placement is one of an agent without models, whose planner asked for none.
+bool needs_no_endpoint(const Json& placement);
+/// What stands in place of the endpoints where a placement has none. `hint`: reasons are not
+/// printed, and it says how to see them.
+std::string no_endpoint_text(const Json& placement, bool hint);
 /// The text of a message in an event's payload, whether it stands as text or in parts.
 std::string message_text(const Json& message);
 /// "find_order({"id": "7"}), find_user({})" of an assistant message; "" without calls.

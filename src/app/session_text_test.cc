@@ -59,5 +59,20 @@ TEST(FailureText, SaysWhetherAnotherAttemptFollows) {
   EXPECT_EQ(failure_text(failure), "busy (it is tried again)");
 }
 
+TEST(NoEndpointText, SaysWhetherOneIsMissing) {
+  Json none = *Json::parse(R"({"ranked":[],"rejected":[]})");
+  EXPECT_TRUE(needs_no_endpoint(none));
+  EXPECT_TRUE(no_endpoint_text(none, true).starts_with("No endpoint is needed: "));
+  Json unserved = *Json::parse(R"({"ranked":[],"unserved_models":["nots"],"rejected":[
+      {"endpoint":"nots","reason":"no endpoint serves this model"}]})");
+  EXPECT_FALSE(needs_no_endpoint(unserved));
+  EXPECT_EQ(no_endpoint_text(unserved, true), "No endpoint serves the model 'nots'.");
+  Json refused = *Json::parse(R"({"ranked":[],"unserved_models":["nots"],"rejected":[
+      {"endpoint":"nots","reason":"no endpoint serves this model"},
+      {"endpoint":"virginia","rule":"residency","reason":"its zone is us"}]})");
+  EXPECT_EQ(no_endpoint_text(refused, true), "No endpoint may be used (--explain says why).");
+  EXPECT_EQ(no_endpoint_text(refused, false), "No endpoint may be used.");
+}
+
 }  // namespace
 }  // namespace drover::app

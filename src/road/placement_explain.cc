@@ -110,6 +110,7 @@ Explanation Placer::explain(const PlaceQuestion& question) {
     const policy::Bits* serving = board_.serving(question.ladder[m]);
     if (serving == nullptr) {
       out.rejected.push_back(Rejection{question.ladder[m], "no endpoint serves this model", ""});
+      out.unserved.push_back(question.ladder[m]);
       continue;
     }
     size_t first = out.ranked.size();

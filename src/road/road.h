@@ -164,9 +164,10 @@ struct Explanation {
     ScratchPlace scratch;  // where the session's scratch data would lie
   };
   std::vector<Ranked> ranked;
-  std::vector<Rejection> rejected;  // all of them
-  std::string data_class;           // with its floors, names resolved
-  std::string needs;                // of the step, for people
+  std::vector<Rejection> rejected;    // all of them
+  std::vector<std::string> unserved;  // models that no endpoint serves; among the rejected too
+  std::string data_class;             // with its floors, names resolved
+  std::string needs;                  // of the step, for people
   Preference preference = Preference::kListed;
   /// Of an agent with a downgrade ladder: what that wishes on the rung where its calls are now.
   HardwareWish hardware;

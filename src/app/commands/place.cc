@@ -27,8 +27,7 @@ std::string number_text(const Json& object, std::string_view name, const char* f
 void print_ranked(const Json& answer, bool explain) {
   const Json::Array& ranked = items(answer, "ranked");
   if (ranked.empty()) {
-    const bool hint = !explain && !items(answer, "rejected").empty();
-    std::printf("No endpoint may be used%s.\n", hint ? " (--explain says why)" : "");
+    std::printf("%s\n", no_endpoint_text(answer, !explain).c_str());
     return;
   }
   // What a score is made of, by a column each; short, those that are asked for with --explain, and
@@ -68,8 +67,8 @@ void print_ranked(const Json& answer, bool explain) {
   Table table(std::move(head));
   for (size_t i = 0; i < ranked.size(); ++i) {
     const Json& r = ranked[i];
-    std::vector<std::string> row = {std::to_string(i + 1), one_line(member(r, "endpoint"), 40),
-                                    one_line(member(r, "model"), 30)};
+    std::vector<std::string> row = {std::to_string(i + 1), cell(member(r, "endpoint"), 40),
+                                    cell(member(r, "model"), 30)};
     for (const Term* term : shown) row.push_back(number_text(r, term->name, term->format));
     table.add(std::move(row));
   }
@@ -81,7 +80,7 @@ std::string words(const Json& object, std::string_view name) {
   for (const Json& item : items(object, name)) {
     if (const std::string* word = item.string()) out += (out.empty() ? "" : ", ") + *word;
   }
-  return one_line(out, 200);
+  return cell(out, 200);
 }
 
 /// What the agent's downgrade ladder says of accelerators.
@@ -103,8 +102,8 @@ void print_rejected(const Json& answer, const char* title) {
   Table table({title, "rule", "because"});
   for (const Json& r : rejected) {
     std::string rule = member(r, "rule");
-    table.add({one_line(member(r, "endpoint"), 40), rule.empty() ? "-" : one_line(rule, 24),
-               one_line(member(r, "reason"), 120)});
+    table.add({cell(member(r, "endpoint"), 40), rule.empty() ? "-" : cell(rule, 24),
+               cell(member(r, "reason"), 120)});
   }
   table.print();
 }
@@ -116,8 +115,8 @@ void print_scratch_places(const Json& answer) {
     const Json* scratch = r.find("scratch");
     if (scratch == nullptr) continue;
     const std::string store = member(*scratch, "store");
-    table.add({one_line(member(r, "endpoint"), 40), store.empty() ? "-" : one_line(store, 40),
-               one_line(member(*scratch, "reason"), 160)});
+    table.add({cell(member(r, "endpoint"), 40), store.empty() ? "-" : cell(store, 40),
+               cell(member(*scratch, "reason"), 160)});
   }
   if (table.empty()) return;
   std::printf("\n");
@@ -135,7 +134,7 @@ std::string scratch_text(const Json& scratch) {
   }
   if (std::string reason = member(scratch, "reason"); !reason.empty()) out += ": " + reason;
   if (std::string error = member(scratch, "error"); !error.empty()) out += "; " + error;
-  return one_line(out, 400);
+  return cell(out, 400);
 }
 
 void print_last(const Json& answer, bool explain) {
@@ -198,7 +197,7 @@ int run_place(const Arguments& a) {
     std::string data = member(*answer, "data_class");
     std::printf("Data: %s\n", data.empty() ? "not classified" : data.c_str());
     if (std::string needs = member(*answer, "needs"); !needs.empty()) {
-      std::printf("Needs: %s\n", one_line(needs, 200).c_str());
+      std::printf("Needs: %s\n", cell(needs, 200).c_str());
     }
     std::printf("Order: %s\n", member(*answer, "prefer").c_str());
     print_hardware(*answer);
@@ -222,7 +221,8 @@ int run_place(const Arguments& a) {
                   member(*epochs, "policy").c_str(), member(*epochs, "health").c_str());
     }
   }
-  return items(*answer, "ranked").empty() ? kExitFailed : kExitOk;
+  if (!items(*answer, "ranked").empty()) return kExitOk;
+  return needs_no_endpoint(*answer) && answer->find("failure") == nullptr ? kExitOk : kExitFailed;
 }
 
 }  // namespace
@@ -240,7 +240,7 @@ Command place_command() {
       "with the rule that removed it, and each score with what it is made of: the price of tokens\n"
       "and of moving them, expected cache hits, first token, cold start, pace, queue, load, "
       "carbon.\n"
-      "Exit code 1 if no endpoint is left.\n\n"
+      "Exit code 1 if no endpoint is left of those that are needed.\n\n"
       "  drover place --agent agents/ward.yaml --explain\n"
       "  drover place --model claude-sonnet --data-class 'residency=de;retention=none' --explain\n"
       "  drover place --model gpt-4o --needs '{vision: true, context_tokens: 200000}' --explain\n"
