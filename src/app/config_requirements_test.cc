@@ -7,14 +7,14 @@
 namespace drover::app {
 namespace {
 
-ConfigOutcome parse_policy(std::string_view text) {
+ConfigOutcome parse_alone(std::string_view text) {
   return parse_config("drover.yaml", text, [](const std::string& path) -> Result<std::string> {
     return fail(Code::kNotFound, path + ": no such file");
   });
 }
 
 TEST(ConfigRequirements, EveryFaultOfARequirementIsToldAtItsMemberWithItsName) {
-  ConfigOutcome outcome = parse_policy(R"(policy:
+  ConfigOutcome outcome = parse_alone(R"(policy:
   requirements:
     - name: c5
       when: {sensitivty: confidential}
@@ -55,7 +55,7 @@ class RequirementFaults : public testing::TestWithParam<WrongRequirement> {};
 TEST_P(RequirementFaults, AreToldWithTheirLine) {
   const std::string text =
       "policy:\n  requirements:\n    - {name: r, " + std::string(GetParam().text) + "}";
-  ConfigOutcome outcome = parse_policy(text);
+  ConfigOutcome outcome = parse_alone(text);
   ASSERT_FALSE(outcome.faults.empty());
   EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
   EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)
