@@ -43,6 +43,10 @@ class Workload {
 const std::vector<std::unique_ptr<Workload>>& workloads();
 Workload& draw_workload(Random& random);
 
+/// One session from its making until it is at rest; with that chance it is cancelled on the way.
+Task<Result<void>> play_to_rest(Context ctx, Play play, session::AgentSpec agent, std::string text,
+                                double cancels);
+
 /// An agent with the simulated tools, and one with all the built-in ones beside them.
 session::AgentSpec plain_agent();
 session::AgentSpec able_agent();

@@ -20,14 +20,7 @@ class Queued final : public Workload {
     if (play.random->chance(0.2)) agent.step_budget.time = 20s;
     play.bound(agent);
     std::string text = play.random->chance(0.5) ? play.script(0) : play.plan(0, {});
-    CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
-    if (play.random->chance(0.2)) {
-      CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(0ms, 8s)));
-      CO_TRY_VOID(co_await play.client->cancel(ctx, id));
-    }
-    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
-    (void)last;
-    co_return Result<void>();
+    co_return co_await play_to_rest(ctx, play, std::move(agent), std::move(text), 0.2);
   }
 };
 

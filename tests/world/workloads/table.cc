@@ -42,6 +42,18 @@ Workload& draw_workload(Random& random) {
   return *workloads().back();
 }
 
+Task<Result<void>> play_to_rest(Context ctx, Play play, session::AgentSpec agent, std::string text,
+                                double cancels) {
+  CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
+  if (play.random->chance(cancels)) {
+    CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(0ms, 8s)));
+    CO_TRY_VOID(co_await play.client->cancel(ctx, id));
+  }
+  CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
+  (void)last;
+  co_return Result<void>();
+}
+
 session::AgentSpec plain_agent() {
   session::AgentSpec agent;
   agent.name = "worker";

@@ -22,14 +22,7 @@ class Trees final : public Workload {
     std::string word = kWords[play.random->below(std::size(kWords))];
     if (play.random->chance(0.2)) word += "+spawn:2:all:fast";
     std::string text = play.one(0, word + " fast");
-    CO_TRY(SessionId id, co_await play.client->create(ctx, std::move(agent), std::move(text)));
-    if (play.random->chance(0.25)) {
-      CO_TRY_VOID(co_await async::sleep_for(ctx, play.pause(0ms, 8s)));
-      CO_TRY_VOID(co_await play.client->cancel(ctx, id));
-    }
-    CO_TRY(auto last, co_await play.client->settle(ctx, id, play.random));
-    (void)last;
-    co_return Result<void>();
+    co_return co_await play_to_rest(ctx, play, std::move(agent), std::move(text), 0.25);
   }
 };
 
