@@ -2,124 +2,13 @@
 
 #include <gtest/gtest.h>
 
-#include "base/crc32c.h"
 #include "base/log.h"
-#include "store/log/wire.h"
+#include "store/log/frame.h"
 #include "store/memory/sim_disk.h"
 #include "store/posix_disk.h"
-#include "store/store_test_util.h"
 
 namespace drover::store::log {
 namespace {
-
-TEST(Crc32c, IsThatOfTheStandard) {
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283u);  // RFC 3720, B.4 and every table of checksums
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);
-  EXPECT_EQ(crc32c("6789", crc32c("12345")), 0xE3069283u);
-}
-
-TEST(Wire, EveryFormComesBack) {
-  std::string bytes;
-  WireWriter out(bytes);
-  out.word32(0xDEADBEEF);
-  out.word64(0x0123456789ABCDEF);
-  for (uint64_t v : {uint64_t{0}, uint64_t{127}, uint64_t{128}, UINT64_MAX}) out.varint(v);
-  for (int64_t v : {int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX}) out.zigzag(v);
-  std::vector<std::string> texts = {"", "x", "00ff", "0F", "abc", std::string(64, 'a')};
-  texts.push_back("0123456789abcdef0123456789abcdefc0de");
-  // No digit at any place of a long text, beside digits in their order or not.
-  for (size_t i = 0; i < 40; ++i) {
-    for (const char c : {'g', '/', ':', '`', 'A', '\0', '\xE1'}) {
-      texts.push_back("fedcba98765432100123456789abcdef76543210");
-      texts.back()[i] = c;
-    }
-  }
-  for (const std::string& t : texts) out.hex_text(t);
-  const std::vector<std::string> ids = {"",
-                                        "ses_1",
-                                        "ses_01K0000000000000000000000Z",
-                                        "ses_7ZZZZZZZZZZZZZZZZZZZZZZZZZ",
-                                        "ses_8ZZZZZZZZZZZZZZZZZZZZZZZZZ",
-                                        "evt_01K0000000000000000000000Z",
-                                        "ses_01k0000000000000000000000z"};
-  for (const std::string& t : ids) out.id_text(t, "ses");
-  WireReader in(bytes);
-  EXPECT_EQ(in.word32(), 0xDEADBEEF);
-  EXPECT_EQ(in.word64(), 0x0123456789ABCDEFu);
-  for (uint64_t v : {uint64_t{0}, uint64_t{127}, uint64_t{128}, UINT64_MAX}) {
-    EXPECT_EQ(in.varint(), v);
-  }
-  for (int64_t v : {int64_t{0}, int64_t{-1}, INT64_MIN, INT64_MAX}) EXPECT_EQ(in.zigzag(), v);
-  for (const std::string& t : texts) EXPECT_EQ(in.hex_text(), t);
-  for (const std::string& t : ids) EXPECT_EQ(in.id_text("ses"), t);
-  EXPECT_FALSE(in.failed());
-  EXPECT_EQ(in.left(), 0u);
-  in.byte();
-  EXPECT_TRUE(in.failed());
-}
-
-TEST(Wire, ALengthBeyondTheEndFails) {
-  std::string bytes;
-  WireWriter(bytes).varint(1'000);
-  WireReader in(bytes);
-  EXPECT_EQ(in.text(), "");
-  EXPECT_TRUE(in.failed());
-}
-
-Commit test_commit(int session, uint64_t expected_last, uint64_t count) {
-  Commit commit;
-  const SessionId id = test_session(session);
-  commit.expected_last = expected_last;
-  commit.events = test_events(id, expected_last + 1, expected_last + count);
-  commit.blob_refs.resize(count);
-  commit.row = test_row(id);
-  commit.row.root = id;
-  commit.row.due = commit.row.created + 3h;
-  commit.row.spent.cost = *Money::parse_usd("-0.5");
-  commit.row.reserved.cost = *Money::parse_usd("99999999999");
-  commit.row.last_sequence = expected_last + count;
-  commit.row.last_hash = test_hash(expected_last + count);
-  return commit;
-}
-
-TEST(Frame, ComesBackExactly) {
-  Commit commit = test_commit(1, 0, 3);
-  commit.events[1].payload.clear();
-  commit.blob_refs[1] = std::string(64, 'e');
-  const std::string frame = encode_commit(commit, nullptr);
-  auto decoded = decode_body(std::string_view(frame).substr(kFrameHeadBytes));
-  ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_TRUE((*decoded)->whole);
-  EXPECT_EQ(row_of(nullptr, **decoded), commit.row);
-  EXPECT_EQ((*decoded)->blob_refs, commit.blob_refs);
-  ASSERT_EQ((*decoded)->events.size(), 3u);
-  for (size_t i = 0; i < 3; ++i) {
-    EXPECT_EQ(difference((*decoded)->events[i], commit.events[i]), "") << i;
-  }
-}
-
-TEST(Frame, ALaterOneLeansOnTheRowBefore) {
-  const Commit first = test_commit(1, 0, 3);
-  Commit second = test_commit(1, 3, 0);
-  second.previous = 64;
-  second.row.status = "waiting";
-  const std::string whole = encode_commit(second, nullptr);
-  const std::string frame = encode_commit(second, &first.row);
-  EXPECT_LT(frame.size(), whole.size());
-  auto decoded = decode_body(std::string_view(frame).substr(kFrameHeadBytes));
-  ASSERT_TRUE(decoded && decoded->has_value());
-  EXPECT_EQ((*decoded)->previous, 64u);
-  EXPECT_EQ(row_of(&first.row, **decoded), second.row);
-}
-
-TEST(Frame, NoTruncationOfItIsACommit) {
-  const std::string frame = encode_commit(test_commit(1, 0, 2), nullptr);
-  const std::string_view body = std::string_view(frame).substr(kFrameHeadBytes);
-  for (size_t size = 0; size < body.size(); ++size) {
-    auto decoded = decode_body(body.substr(0, size));
-    EXPECT_FALSE(decoded && decoded->has_value()) << size;
-  }
-}
 
 /// A log on a simulated disk, and frames whose bodies are marks followed by a number.
 struct LogWorld {
