@@ -214,7 +214,7 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
     out->headers.add(name, value);
   }
   keep_alive_ = parser_.keep_alive();
-  if (head_request || out->status < 200 || out->status == 204 || out->status == 304) {
+  if (head_request || out->is_bare()) {
     body_.start_none();
   } else if (parser_.has_transfer_encoding()) {
     if (parser_.has_content_length() ||

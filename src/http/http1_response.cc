@@ -14,8 +14,6 @@ namespace {
 /// What a chunk's size and the stream's end take at most.
 constexpr size_t kChunkFraming = 32;
 
-bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
-
 /// Framing belongs to the connection, whatever the handler set.
 bool is_framing(std::string_view name) {
   return (name.size() == 14 && iequals(name, "content-length")) ||
@@ -148,7 +146,7 @@ Task<Result<void>> Http1Connection::flush(Context ctx) {
 Result<bool> Http1Connection::put_answer(const ResponseHead& head, std::string_view body) {
   decide_keep_alive(true);
   prepared_ = false;
-  bool bare = has_no_body(head.status);
+  bool bare = head.is_bare();
   out_.clear();
   bool with_body = !bare && !is_head_ && !body.empty();
   bool together = with_body && body.size() <= kCoalesceMax;
@@ -215,7 +213,7 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
   if (!read) co_return fail(Code::kInvalidArgument, "the answer's " + read.error().message);
   const std::optional<uint64_t> length = *read;
   std::string framing;
-  if (is_head_ || has_no_body(head.status)) {
+  if (is_head_ || head.is_bare()) {
     framing_ = Framing::kNone;
     if (is_head_ && !length) framing = "Transfer-Encoding: chunked\r\n";
   } else if (length) {
@@ -229,7 +227,7 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
   }
   if (length) {
     answer_left_ = *length;
-    if (!has_no_body(head.status)) framing = "Content-Length: " + std::to_string(*length) + "\r\n";
+    if (!head.is_bare()) framing = "Content-Length: " + std::to_string(*length) + "\r\n";
   }
   prepared_ = false;
   out_.clear();

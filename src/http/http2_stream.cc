@@ -220,7 +220,7 @@ Task<Result<void>> Http2Stream::wait_sent(Context ctx) {
 
 Task<Result<void>> Http2Stream::respond(Context ctx, ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
-  bool bare = head.status < 200 || head.status == 204 || head.status == 304;
+  bool bare = head.is_bare();
   std::string length = std::to_string(body.size());
   bool with_body = !bare && head_.method != "HEAD" && !body.empty();
   end_ = true;
@@ -237,7 +237,7 @@ Task<Result<void>> Http2Stream::respond(Context ctx, ResponseHead head, std::str
 
 Task<Result<void>> Http2Stream::start(Context ctx, ResponseHead head, std::string_view first) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
-  bool bare = head.status < 200 || head.status == 204 || head.status == 304;
+  bool bare = head.is_bare();
   bool with_body = !bare && head_.method != "HEAD";
   CO_TRY_VOID(submit(head, nullptr, with_body));
   answer_ = Answer::kStreaming;

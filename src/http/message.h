@@ -133,6 +133,8 @@ struct ResponseHead {
 
   /// Whether the status is one of 2xx (RFC 9110 section 15.3).
   bool is_success() const { return status >= 200 && status <= 299; }
+  /// Whether no body follows, whatever was asked (RFC 9110 section 6.4.1).
+  bool is_bare() const { return status < 200 || status == 204 || status == 304; }
 };
 
 /// "Not Found" for 404.
