@@ -1,93 +1,13 @@
+// What the client writes and what it makes of answers.
+
 #include "http/client.h"
 
 #include <gtest/gtest.h>
 
-#include "async/scope.h"
-#include "async/sim_loop.h"
-#include "async/sync.h"
-#include "base/limits/http.h"
-#include "http/memory_net.h"
+#include "http/client_test_fixture.h"
 
 namespace drover::http {
 namespace {
-
-using async::SimLoop;
-
-/// A server made of text: each connection answers each request with the next script entry.
-class ClientTest : public testing::Test {
- protected:
-  void SetUp() override {
-    hub_ = std::make_shared<MemoryHub>();
-    dialer_ = std::make_unique<MemoryDialer>(hub_);
-    client_ = make_client(loop_, *dialer_);
-  }
-  void TearDown() override {
-    client_.reset();
-    servers_.clear();
-    hub_->waiting.clear();
-    loop_.run(100'000);
-  }
-
-  static ClientRequest request(std::string method = "POST", std::string body = "{}") {
-    ClientRequest r;
-    r.method = std::move(method);
-    r.url = *Url::parse("http://up.example:8080/v1/x?y");
-    r.body = std::move(body);
-    return r;
-  }
-  /// The server's side of the newest connection.
-  MemoryStream& server() {
-    while (!hub_->waiting.empty()) {
-      servers_.push_back(std::unique_ptr<MemoryStream>(
-          static_cast<MemoryStream*>(hub_->waiting.front().release())));
-      hub_->waiting.pop_front();
-    }
-    return *servers_.back();
-  }
-  void settle() { loop_.run_for(Duration(0)); }
-  void feed(std::string_view text) {
-    server().out()->bytes.append(text);
-    server().out()->readable.wake_all();
-    settle();
-  }
-  void end() {
-    server().out()->ended = true;
-    server().out()->wake();
-    settle();
-  }
-  std::string sent() { return std::exchange(server().in()->bytes, std::string()); }
-
-  using Sent = Result<std::unique_ptr<ClientResponse>>;
-  static Task<void> run_send(Client* client, Context ctx, ClientRequest r,
-                             std::optional<Sent>* out) {
-    *out = co_await client->send(std::move(ctx), std::move(r));
-  }
-  /// Begins a call; its outcome comes to `out`.
-  void begin(ClientRequest r, std::optional<Sent>* out) {
-    async::detail::start_detached(run_send(client_.get(), Context(loop_), std::move(r), out));
-    settle();
-  }
-  /// A whole call whose server answers with `answer`.
-  Sent call(ClientRequest r, std::string_view answer, bool then_end = false) {
-    std::optional<Sent> out;
-    begin(std::move(r), &out);
-    request_text_ = sent();
-    feed(answer);
-    if (then_end) end();
-    if (!out) return fail(Code::kInternal, "no outcome");
-    return std::move(*out);
-  }
-  Result<std::string> body(Sent& sent, size_t max = 100'000) {
-    return loop_.run_task((*sent)->read_all(Context(loop_), max));
-  }
-
-  SimLoop loop_;
-  std::shared_ptr<MemoryHub> hub_;
-  std::unique_ptr<MemoryDialer> dialer_;
-  std::unique_ptr<Client> client_;
-  std::vector<std::unique_ptr<MemoryStream>> servers_;
-  std::string request_text_;
-};
 
 TEST_F(ClientTest, WritesBodiesOfAllSizesWhole) {
   for (bool at_once : {false, true}) {
@@ -130,24 +50,6 @@ TEST_F(ClientTest, WritesARequestAndReadsItsAnswer) {
   EXPECT_EQ((*sent)->head().headers.get("x-a"), "b");
   EXPECT_EQ(body(sent), "abc");
   EXPECT_EQ(client_->idle_connections(), 1u);
-}
-
-TEST_F(ClientTest, ReusesAConnectionThatWasReadToItsEnd) {
-  for (int i = 0; i < 3; ++i) {
-    Sent sent = call(request(),
-                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                     "3\r\nabc\r\n0\r\n\r\n");
-    ASSERT_TRUE(sent.has_value());
-    EXPECT_EQ((*sent)->timing().reused, i > 0);
-    EXPECT_EQ(body(sent), "abc");
-  }
-  EXPECT_EQ(hub_->dials, 1);
-  // Without a body at all.
-  Sent none = call(request("GET", ""), "HTTP/1.1 204 No Content\r\n\r\n");
-  EXPECT_EQ(client_->idle_connections(), 1u);
-  Sent head = call(request("HEAD", ""), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
-  EXPECT_EQ(body(head), "");
-  EXPECT_EQ(hub_->dials, 1);
 }
 
 TEST_F(ClientTest, TakesABodyWithoutATaskWhereAllOfItIsHere) {
@@ -196,123 +98,6 @@ TEST_F(ClientTest, AnEndThatIsHereNeedsNoReading) {
   ASSERT_EQ(*part, "abc");
   EXPECT_EQ((*sent)->take_buffered(0), "");
   EXPECT_EQ(client_->idle_connections(), 1u);
-}
-
-TEST_F(ClientTest, NeverReusesWhatCannotBeReused) {
-  {
-    Sent unread = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nab");
-    ASSERT_TRUE(unread.has_value());
-  }
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  {
-    Sent closing =
-        call(request(), "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\na");
-    EXPECT_EQ(body(closing), "a");
-  }
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  {
-    Sent old = call(request(), "HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na");
-    EXPECT_EQ(body(old), "a");
-  }
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  {
-    Sent extra =
-        call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\n\r\n");
-    EXPECT_EQ(body(extra), "a");
-  }
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  {
-    Sent aborted = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na");
-    (*aborted)->abort();
-    EXPECT_FALSE(body(aborted).has_value());
-  }
-  EXPECT_EQ(client_->idle_connections(), 0u);
-}
-
-TEST_F(ClientTest, KeepsPoolsApart) {
-  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(client_->idle_connections(), 1u);
-  // The same origin under another address policy must be checked again.
-  ClientRequest strict = request();
-  strict.policy.allow_private = true;
-  Sent b = call(std::move(strict), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(hub_->dials, 2);
-  ClientRequest other = request();
-  other.url.port = 1;
-  Sent c = call(std::move(other), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(hub_->dials, 3);
-  EXPECT_EQ(client_->idle_connections(), 3u);
-  client_->clear_idle();
-  settle();
-  EXPECT_EQ(client_->idle_connections(), 0u);
-}
-
-TEST_F(ClientTest, AnIdleConnectionThatThePeerEndsLeavesThePool) {
-  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(client_->idle_connections(), 1u);
-  end();
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  Sent b = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_TRUE(b.has_value());
-  feed("HTTP/1.1 408 Request Timeout\r\n\r\n");  // unasked
-  EXPECT_EQ(client_->idle_connections(), 0u);
-}
-
-TEST_F(ClientTest, IdleConnectionsAreClosedInTime) {
-  Sent a = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  loop_.run_for(limits::kHttpClientIdleTimeout + 1s);
-  EXPECT_EQ(client_->idle_connections(), 0u);
-  EXPECT_TRUE(server().in()->ended);
-}
-
-TEST_F(ClientTest, RepeatsAStaleRequestOnlyIfThatIsSafe) {
-  Sent first = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  std::optional<Sent> out;
-  begin(request("GET", ""), &out);
-  end();  // the reused connection dies unanswered
-  EXPECT_FALSE(out.has_value());
-  EXPECT_EQ(hub_->dials, 2);
-  EXPECT_TRUE(sent().starts_with("GET "));
-  feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
-  ASSERT_TRUE(out.has_value() && out->has_value());
-  EXPECT_FALSE((**out)->timing().reused);
-  // A POST may have been carried out.
-  out.reset();
-  begin(request("POST"), &out);
-  end();
-  ASSERT_TRUE(out.has_value() && !out->has_value());
-  EXPECT_EQ(out->error().reason, "reset");
-  EXPECT_EQ(out->error().retry, Retry::kOtherTarget);
-  EXPECT_EQ(hub_->dials, 2);
-}
-
-TEST_F(ClientTest, TellsWhetherTheRequestWentOut) {
-  bool gone_out = false;
-  std::optional<Sent> out;
-  ClientRequest unanswered = request("POST");
-  unanswered.sent = &gone_out;
-  begin(std::move(unanswered), &out);
-  EXPECT_TRUE(gone_out) << "before there is an answer";
-  end();
-  ASSERT_TRUE(out.has_value() && !out->has_value());
-
-  gone_out = false;
-  ClientRequest unsafe = request("POST");
-  unsafe.headers.add("x", "a\r\nb");
-  unsafe.sent = &gone_out;
-  out.reset();
-  begin(std::move(unsafe), &out);
-  ASSERT_TRUE(out.has_value() && !out->has_value());
-  EXPECT_FALSE(gone_out);
-}
-
-TEST_F(ClientTest, AFreshConnectionIsNotTriedTwice) {
-  std::optional<Sent> out;
-  begin(request("GET", ""), &out);
-  end();
-  ASSERT_TRUE(out.has_value() && !out->has_value());
-  EXPECT_EQ(out->error().reason, "reset");
-  EXPECT_EQ(hub_->dials, 1);
 }
 
 TEST_F(ClientTest, ACutBodyIsAnError) {
