@@ -86,9 +86,9 @@ TEST_F(Faults, AnotherPlaceNeedsNoBudget) {
 }
 
 /// Two accounts of one place.
-class Accounts : public Faults {
+class FaultsOfAccounts : public Faults {
  protected:
-  Accounts() {
+  FaultsOfAccounts() {
     add("a.test");
     add("a.test", "env:OTHER_KEY");
     endpoints_[1].id = "a.test#2";
@@ -108,7 +108,7 @@ class Accounts : public Faults {
   }
 };
 
-TEST_F(Accounts, ARefusedKeyIsFollowedByTheNextAndNotUsedAgain) {
+TEST_F(FaultsOfAccounts, ARefusedKeyIsFollowedByTheNextAndNotUsedAgain) {
   imposter("a.test").script(error_answer(401, "invalid_api_key"));
   imposter("a.test").script(answer(200, chat_body("ok")));
   auto out = run(call_for(request_body(false)));
@@ -121,7 +121,7 @@ TEST_F(Accounts, ARefusedKeyIsFollowedByTheNextAndNotUsedAgain) {
   EXPECT_EQ(key_of(2), "second");
 }
 
-TEST_F(Accounts, AnAccountWithoutQuotaIsPassedOver) {
+TEST_F(FaultsOfAccounts, AnAccountWithoutQuotaIsPassedOver) {
   imposter("a.test").script(error_answer(429, "insufficient_quota"));
   imposter("a.test").script(answer(200, chat_body("ok")));
   ASSERT_TRUE(run(call_for(request_body(false))));
@@ -131,7 +131,7 @@ TEST_F(Accounts, AnAccountWithoutQuotaIsPassedOver) {
   EXPECT_TRUE(health_.check(endpoints_[1]).usable());
 }
 
-TEST_F(Accounts, ALimitIsOneAccountsAnOutageIsBoth) {
+TEST_F(FaultsOfAccounts, ALimitIsOneAccountsAnOutageIsBoth) {
   imposter("a.test").script(error_answer(429, "rate_limit", "retry-after: 60\r\n"));
   imposter("a.test").script(answer(200, chat_body("ok")));
   ASSERT_TRUE(run(call_for(request_body(false))));
