@@ -1,6 +1,8 @@
+// Who may ask, what they state of their call, and what they are answered.
+
 #include "api/gateway.h"
 
-#include "api/api_test_fixture.h"
+#include "api/gateway_test_fixture.h"
 #include "session/agents.h"
 #include "store/memory/memory_store.h"
 
@@ -10,75 +12,11 @@ namespace {
 using road::answer;
 using road::chat_body;
 using road::delta_chunk;
-using road::end_of_stream;
-using road::finish_chunk;
 using road::good_stream;
 using road::ImposterScript;
 using road::role_chunk;
 using road::sse;
 using road::stream_head;
-using road::usage_chunk;
-
-/// One agent, of slow calls that may be continued.
-class PatientAgent final : public session::AgentSource {
- public:
-  Result<session::AgentSpec> resolve(const TenantId&, std::string_view name) const override {
-    if (name != "patient") return fail(Code::kNotFound, "there is only 'patient'");
-    return session::AgentSpec::from_json(*Json::parse(
-        R"({"name":"patient","models":["m"],"service_class":"slow","continue_cut":true})"));
-  }
-};
-
-class GatewayTest : public ApiFixture {
- protected:
-  GatewayTest() {
-    GatewayServices services;
-    services.agents = &agents_;
-    services.road = road_.get();
-    services.clock = &loop_;
-    services.check_class = [this](const contract::DataClass& data) -> Result<void> {
-      TRY_VOID(policy_.get()->resolve(data));
-      return {};
-    };
-    add_gateway_routes(*router_, services);
-    serve();
-  }
-  ~GatewayTest() override { stop_serving(); }
-
-  Reply chat(bool stream, std::string key = "k-call") {
-    return call("POST", "/v1/chat/completions", request_body(stream), std::move(key));
-  }
-  /// The same with headers more, on behalf of the agent or not.
-  Reply chat_as(bool agent, bool stream,
-                std::initializer_list<std::pair<const char*, const char*>> headers,
-                std::string body = "") {
-    if (body.empty()) body = request_body(stream);
-    http::ClientRequest asked = request("POST", "/v1/chat/completions", std::move(body), "k-call");
-    if (agent) asked.headers.add("x-drover-agent", "patient");
-    for (const auto& [name, value] : headers) asked.headers.add(name, value);
-    return call(std::move(asked));
-  }
-  static Task<void> keep_reply(Context ctx, http::Client* client, http::ClientRequest asked,
-                               Reply* out) {
-    Reply reply = co_await exchange(std::move(ctx), client, std::move(asked));
-    *out = std::move(reply);
-  }
-  /// The data lines of a stream.
-  static std::vector<std::string> data_of(const std::string& body) {
-    std::vector<std::string> out;
-    size_t at = 0;
-    while ((at = body.find("data: ", at)) != std::string::npos) {
-      size_t end = body.find("\n\n", at);
-      if (end == std::string::npos) break;
-      out.push_back(body.substr(at + 6, end - at - 6));
-      at = end;
-    }
-    return out;
-  }
-
- private:
-  PatientAgent agents_;
-};
 
 TEST_F(GatewayTest, AWholeAnswerPassesAsBytes) {
   add("one.test");
@@ -228,129 +166,6 @@ TEST_F(GatewayTest, AnAgentNamedTwiceIsNobody) {
   imposter("one.test").script(answer(200, chat_body("hello")));
   EXPECT_EQ(chat_as(true, false, {{"x-drover-agent", "other"}}).status, 400);
   EXPECT_EQ(chat_as(true, false, {{"x-drover-agent", "patient"}}).status, 200);
-}
-
-TEST_F(GatewayTest, StatusAndStartUpEventsWaitForTheFirstVisibleDelta) {
-  add("one.test");
-  ImposterScript s = stream_head();
-  s.then(sse(role_chunk()), 100ms).then(sse(role_chunk()), 100ms);
-  s.then(sse(delta_chunk("Hel")), 300ms).then(sse(delta_chunk("lo")), 50ms);
-  s.then(sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 50ms);
-  imposter("one.test").script(s);
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 200);
-  EXPECT_EQ(reply.header("content-type"), "text/event-stream; charset=utf-8");
-  EXPECT_GE(reply.head_at, 500ms) << "not with the role, which is not visible";
-  EXPECT_LT(reply.head_at, 550ms) << "but with the first text";
-  ASSERT_FALSE(reply.parts.empty());
-  // What was held back comes with the first text, before it and in order.
-  std::vector<std::string> first = data_of(reply.parts.front().bytes);
-  ASSERT_EQ(first.size(), 3u) << reply.parts.front().bytes;
-  EXPECT_NE(first[0].find(R"("role":"assistant")"), std::string::npos);
-  EXPECT_NE(first[1].find(R"("role":"assistant")"), std::string::npos);
-  EXPECT_NE(first[2].find(R"("content":"Hel")"), std::string::npos);
-  EXPECT_EQ(data_of(reply.body).back(), "[DONE]");
-}
-
-TEST_F(GatewayTest, WhatCameTogetherGoesOutTogether) {
-  add("one.test");
-  ImposterScript s = stream_head();
-  s.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(delta_chunk("b")), 10ms);
-  s.then(sse(delta_chunk("c")), 10ms);
-  s.then(sse(delta_chunk("d")) + sse(finish_chunk()) + sse(usage_chunk()) + end_of_stream(), 10ms);
-  imposter("one.test").script(s);
-  // One that is here whole needs no stream.
-  ImposterScript whole = stream_head();
-  whole.then(sse(role_chunk()) + sse(delta_chunk("a")) + sse(finish_chunk()) + end_of_stream());
-  imposter("one.test").script(whole);
-  Reply reply = chat(true);
-  ASSERT_EQ(reply.parts.size(), 3u) << reply.body;
-  EXPECT_EQ(data_of(reply.parts[0].bytes).size(), 3u);
-  EXPECT_EQ(data_of(reply.parts[1].bytes).size(), 1u);
-  EXPECT_EQ(data_of(reply.parts[2].bytes).back(), "[DONE]");
-  EXPECT_EQ(data_of(reply.body).size(), 7u) << "usage was not asked for by the caller";
-
-  Reply quick = chat(true);
-  EXPECT_EQ(quick.header("content-type"), "text/event-stream; charset=utf-8");
-  EXPECT_EQ(quick.header("content-length"), std::to_string(quick.body.size()));
-  EXPECT_EQ(data_of(quick.body).size(), 4u);
-}
-
-TEST_F(GatewayTest, AnErrorRightBehindVisibleTextIsAnEventToo) {
-  add("one.test");
-  add("two.test", "env:OTHER_KEY");
-  ImposterScript broken = stream_head();
-  broken.then(sse(delta_chunk("Hel")) + sse("{garbage"));
-  imposter("one.test").script(broken);
-  imposter("two.test").script(good_stream());
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 200);
-  std::vector<std::string> events = data_of(reply.body);
-  ASSERT_EQ(events.size(), 2u) << reply.body;
-  EXPECT_NE(events[0].find("Hel"), std::string::npos) << "what was said is not lost";
-  EXPECT_NE(events[1].find("error"), std::string::npos);
-  EXPECT_TRUE(imposter("two.test").requests().empty());
-}
-
-TEST_F(GatewayTest, EventsOfAnAttemptThatFailedAreNotSeen) {
-  add("one.test");
-  add("two.test", "env:OTHER_KEY");
-  ImposterScript cut = stream_head();
-  cut.then(sse(R"({"id":"first","object":"chat.completion.chunk","created":1,"model":"up-1",)"
-               R"("choices":[{"index":0,"delta":{"role":"assistant","content":""}}]})"));
-  cut.then("", 200ms).and_close();
-  imposter("one.test").script(cut);
-  imposter("two.test").script(good_stream());
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 200);
-  EXPECT_EQ(reply.header("x-drover-endpoint"), "two.test");
-  EXPECT_EQ(reply.body.find("first"), std::string::npos) << reply.body;
-  EXPECT_EQ(data_of(reply.body).back(), "[DONE]");
-}
-
-TEST_F(GatewayTest, ABreakAfterVisibleTextEndsWithAnErrorEvent) {
-  add("one.test");
-  add("two.test", "env:OTHER_KEY");
-  ImposterScript cut = stream_head();
-  cut.then(sse(role_chunk()) + sse(delta_chunk("Hel"))).then("", 100ms).and_close();
-  imposter("one.test").script(cut);
-  imposter("two.test").script(good_stream());
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 200);
-  std::vector<std::string> events = data_of(reply.body);
-  ASSERT_GE(events.size(), 2u);
-  Json last = Json::parse(events.back()).value_or(Json());
-  ASSERT_NE(last.find("error"), nullptr) << "never a clean end: " << events.back();
-  EXPECT_EQ(reply.body.find("[DONE]"), std::string::npos);
-  EXPECT_TRUE(imposter("two.test").requests().empty()) << "never switched silently";
-}
-
-TEST_F(GatewayTest, AStreamThatFailsBeforeAnythingIsVisibleIsAPlainError) {
-  add("one.test");
-  imposter("one.test").script(answer(400, R"({"error":{"message":"bad","code":"bad_thing"}})"));
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 400);
-  EXPECT_EQ(reply.header("content-type"), "application/json");
-  EXPECT_EQ(reply.error_member("code"), "bad_thing");
-}
-
-TEST_F(GatewayTest, WhatIsHeldBackIsBounded) {
-  add("one.test");
-  ImposterScript flood = stream_head();
-  std::string big = R"({"id":"s1","object":"chat.completion.chunk","created":1,"model":"up-1",)"
-                    R"("choices":[{"index":0,"delta":{"role":"assistant","content":""}}],"pad":")" +
-                    std::string(100'000, 'x') + R"("})";
-  for (int i = 0; i < 12; ++i) flood.then(sse(big), 1ms);
-  imposter("one.test").script(flood);
-  Reply reply = chat(true);
-  EXPECT_EQ(reply.status, 503);
-  EXPECT_NE(reply.error_member("message").find("said nothing"), std::string::npos) << reply.body;
-  // Another endpoint may have something to say.
-  add("two.test", "env:OTHER_KEY");
-  imposter("two.test").script(good_stream());
-  Reply better = chat(true);
-  EXPECT_EQ(better.status, 200);
-  EXPECT_EQ(better.header("x-drover-endpoint"), "two.test");
 }
 
 TEST_F(GatewayTest, AProvidersTooLargeReachesTheCallerAsSuch) {
