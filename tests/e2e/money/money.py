@@ -5,9 +5,7 @@ import http.client
 import io
 import json
 import os
-import random
 import signal
-import socket
 import statistics
 import subprocess
 import threading
@@ -15,6 +13,7 @@ import time
 from collections import Counter
 from fractions import Fraction
 
+from callers import Callers
 from server import DROVER, WORK, Child, Serve, until, write
 
 arguments = argparse.ArgumentParser()
@@ -25,7 +24,6 @@ arguments.add_argument("--leave", type=float, default=0.3)
 arguments.add_argument("--seed", type=int, default=1)
 arguments.add_argument("--memory", action="store_true", help="resident memory must be flat")
 A = arguments.parse_args()
-chance = random.Random(A.seed)
 passed = failed = 0
 
 
@@ -155,63 +153,9 @@ server.admin = ADMIN
 
 
 # --- The callers ---
-counts = {"answered": 0, "left": 0, "refused": 0, "broken": 0}
-count_lock = threading.Lock()
-stop = threading.Event()
-
-
-def note(what):
-    with count_lock:
-        counts[what] += 1
-
-
-def one_call(rng):
-    stream = rng.random() < 0.6
-    leaves = rng.random() < A.leave
-    small = rng.random() < 0.05
-    words = " ".join("word%d" % rng.randrange(1000) for _ in range(rng.randrange(5, 200)))
-    body = json.dumps({"model": rng.choice(["aws", "azure", "coreweave", "any", "any"]),
-                       "max_tokens": 300, "stream": stream,
-                       "messages": [{"role": "user", "content": words}]})
-    connection = http.client.HTTPConnection("127.0.0.1", server.now.port, timeout=30)
-    try:
-        connection.request("POST", "/v1/chat/completions", body,
-                           {"authorization": "Bearer " + (SMALL if small else ADMIN),
-                            "content-type": "application/json"})
-        if leaves and not stream:
-            time.sleep(rng.random() * 0.05)
-            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            note("left")
-            return
-        answer = connection.getresponse()
-        if leaves:
-            answer.read(rng.randrange(1, 400))
-            note("left")
-            return
-        text = answer.read()
-        if answer.status == 402:
-            note("refused")
-        elif answer.status == 200 and (not stream or text.rstrip().endswith(b"[DONE]")):
-            note("answered")
-        else:
-            note("broken")
-    except (OSError, http.client.HTTPException):
-        note("broken")
-    finally:
-        connection.close()
-
-
-def work(number):
-    rng = random.Random(A.seed * 1000 + number)
-    while not stop.is_set():
-        one_call(rng)
-        time.sleep(rng.random() * 0.02)
-
-
 faults = set_faults()
-threads = [threading.Thread(target=work, args=(n,)) for n in range(A.workers)]
-for thread in threads:
-    thread.start()
+callers = Callers(server, ADMIN, SMALL, A.leave, A.seed)
+callers.start(A.workers)
 began = time.monotonic()
 kill_at = [began + A.seconds * (n + 0.5) / A.kills for n in range(A.kills)]
 samples = []
@@ -222,9 +166,8 @@ while time.monotonic() - began < A.seconds:
         server.kill()
     elif not A.kills:
         samples.append((time.monotonic() - began, server.resident()))
-stop.set()
-for thread in threads:
-    thread.join()
+callers.stop()
+counts = callers.counts
 print(f"{json.dumps(counts)}, {server.kills} kills, faults: {', '.join(sorted(faults))}", flush=True)
 check(counts["answered"] > 10 and counts["left"] > 3, "calls were answered, and clients left")
 check(len(faults) >= 10, f"{len(faults)} kinds of fault were set")
