@@ -9,7 +9,7 @@ using sim::wall::End;
 using sim::wall::Expect;
 using sim::wall::Seen;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr size_t kShown = 60;
   std::string out = "\"" + std::string(text.substr(0, kShown));
   return out + (text.size() > kShown ? "…\"" : "\"");
@@ -26,12 +26,12 @@ void judge_text(const Expect& expect, const Seen& seen, std::vector<std::string>
   if (expect.end == End::kLeft) return;
   if (expect.text_bytes_max == 0) {
     if (seen.text != expect.text) {
-      faults.push_back("the text is " + quoted(seen.text) + ", not " + quoted(expect.text));
+      faults.push_back("the text is " + in_quotes(seen.text) + ", not " + in_quotes(expect.text));
     }
     return;
   }
   if (!repeats(seen.text, expect.text)) {
-    faults.push_back("the text is not " + quoted(expect.text) + " again and again");
+    faults.push_back("the text is not " + in_quotes(expect.text) + " again and again");
   }
   if (seen.text.size() < expect.text_bytes_min || seen.text.size() > expect.text_bytes_max) {
     faults.push_back(std::to_string(seen.text.size()) + " bytes of text, not " +
@@ -53,8 +53,8 @@ void judge_error(const Expect& expect, const Seen& seen, std::vector<std::string
   bool named = seen.error_code.find(expect.code) != std::string::npos ||
                seen.error_type.find(expect.code) != std::string::npos;
   if (!named) {
-    faults.push_back("the error's code is " + quoted(seen.error_code) + ", not " +
-                     quoted(expect.code));
+    faults.push_back("the error's code is " + in_quotes(seen.error_code) + ", not " +
+                     in_quotes(expect.code));
   }
   if (seen.message.empty()) faults.push_back("the error has no message");
 }
@@ -68,10 +68,10 @@ void judge_call(const Expect& expect, const Seen& seen, std::vector<std::string>
   judge_text(expect, seen, faults);
   if (expect.end == End::kError) judge_error(expect, seen, faults);
   if (seen.tool_arguments != expect.tool_arguments) {
-    faults.push_back("the tool call's arguments are " + quoted(seen.tool_arguments));
+    faults.push_back("the tool call's arguments are " + in_quotes(seen.tool_arguments));
   }
   if (!expect.finish_reason.empty() && seen.finish_reason != expect.finish_reason) {
-    faults.push_back("the finish reason is " + quoted(seen.finish_reason));
+    faults.push_back("the finish reason is " + in_quotes(seen.finish_reason));
   }
   if (seen.took > expect.within) {
     faults.push_back("it took " + format_duration(seen.took) + ", more than " +
