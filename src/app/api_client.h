@@ -34,6 +34,9 @@ enum class Need : uint8_t {
   kRun,    // runs sessions: endpoints and tools as configured
 };
 
+/// One event of a session's journal, and its line as it came; false: enough.
+using OnEvent = std::function<bool(const Json& event, std::string_view line)>;
+
 /// One event of a session's live output: its name, its id, and what is in it; false: enough.
 using OnLive = std::function<bool(std::string_view name, std::string_view id, const Json& data)>;
 
@@ -80,8 +83,7 @@ class ApiClient {
   Result<std::string> fetch_url(const std::string& url);
   /// The events of a session from a sequence on, live, until on_event returns false or the session
   /// has ended. Takes a broken connection up again where it broke.
-  Result<void> follow(const std::string& session, uint64_t from,
-                      const std::function<bool(const Json& event, std::string_view line)>& on_event,
+  Result<void> follow(const std::string& session, uint64_t from, const OnEvent& on_event,
                       const OnLive* on_live = nullptr);
   /// Its live output from a sequence on (text while it comes), until it has ended or on_live has
   /// enough. follow() gives it beside the events.
@@ -95,9 +97,7 @@ class ApiClient {
   ApiClient();
   Result<void> open_folder(Config config, Need need, const std::string& tenant);
   Result<bool> answers();
-  Result<void> follow_events(
-      const std::string& session, uint64_t from,
-      const std::function<bool(const Json& event, std::string_view line)>& on_event);
+  Result<void> follow_events(const std::string& session, uint64_t from, const OnEvent& on_event);
   Task<Result<void>> listen(Context ctx, std::string session, uint64_t from, const OnLive* on_live);
   Task<void> listen_quietly(Context ctx, std::string session, uint64_t from, const OnLive* on_live);
   Result<http::ClientRequest> request(std::string method, std::string target) const;
