@@ -82,9 +82,6 @@ class JsonScanner {
   std::string key_;
 };
 
-/// The text of a JSON string token's inside, escapes resolved; a lone surrogate is an error.
-Result<std::string> unescape_json(std::string_view inside);
-
 /// Well-formed UTF-8, by simdjson's validator.
 bool is_utf8_fast(std::string_view text);
 
