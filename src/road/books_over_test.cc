@@ -4,22 +4,19 @@
 
 #include "async/sim_loop.h"
 #include "road/books.h"
+#include "store/forwarding_journal.h"
 #include "store/memory/memory_store.h"
 
 namespace drover::road {
 namespace {
 
 /// Counts what is asked of the journal below, and refuses to answer when told to.
-class CountedJournal final : public store::Journal {
+class CountedJournal final : public store::ForwardingJournal {
  public:
-  explicit CountedJournal(store::Journal& below) : below_(below) {}
+  using ForwardingJournal::ForwardingJournal;
   size_t asked = 0;
   size_t refuse = 0;  // the list of that number, counted from here; 0: none
 
-  async::Task<Result<void>> append(async::Context ctx, store::SessionRow row, uint64_t expected,
-                                   std::vector<contract::Event> events) override {
-    return below_.append(ctx, std::move(row), expected, std::move(events));
-  }
   async::Task<Result<std::vector<contract::Event>>> read(async::Context ctx, SessionId session,
                                                          uint64_t from, size_t most) override {
     ++asked;
@@ -44,22 +41,11 @@ class CountedJournal final : public store::Journal {
     ++asked;
     return below_.tree(ctx, std::move(root));
   }
-  async::Task<Result<void>> save_snapshot(async::Context ctx, SessionId session,
-                                          store::Snapshot snapshot) override {
-    return below_.save_snapshot(ctx, std::move(session), std::move(snapshot));
-  }
   async::Task<Result<std::optional<store::Snapshot>>> load_snapshot(async::Context ctx,
                                                                     SessionId session) override {
     ++asked;
     return below_.load_snapshot(ctx, std::move(session));
   }
-  async::Task<Result<void>> erase(async::Context ctx, SessionId session) override {
-    return below_.erase(ctx, std::move(session));
-  }
-  Duration last_sync() const override { return below_.last_sync(); }
-
- private:
-  store::Journal& below_;
 };
 
 class RoomTest : public testing::Test {
