@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 
 #include "async/worker_pool.h"
@@ -76,48 +77,47 @@ TEST(Backup, ADamagedOneIsNotRestored) {
   EXPECT_FALSE(path_exists(w.folder("new")));
 }
 
-TEST(Backup, IsConsistentWhileWritersGoOn) {
-  FolderWorld w;
-  auto store = w.open(w.folder("data"));
+/// A backup beside a writer, who adds to the first session two events at a time.
+Result<BackupReport> backup_while_written_to(FolderWorld& w, Store& store) {
   async::WorkerPool pool(1);
   std::atomic<bool> finished{false};
   Result<BackupReport> report = fail(Code::kInternal, "not run");
-  w.append(*store, 1, 0, test_events(test_session(1), 1, 1));
   pool.submit([&] {
     report = backup(w.folder("data"), w.folder("copy"), WallTime());
     finished = true;
   });
   uint64_t last = 1;
   while (!finished) {
-    w.append(*store, 1, last, test_events(test_session(1), last + 1, last + 2));
+    w.append(store, 1, last, test_events(test_session(1), last + 1, last + 2));
     last += 2;
   }
+  return report;
+}
+
+/// The first session was one event before there was a writer.
+void expect_whole_appends(FolderWorld& w, Store& copy) {
+  auto row = drive(w.loop, copy.journal().find(w.ctx, test_session(1)));
+  auto events = drive(w.loop, copy.journal().read(w.ctx, test_session(1), 1, 1'000'000));
+  ASSERT_TRUE(row && events);
+  EXPECT_EQ(events->size(), row->last_sequence);
+  EXPECT_EQ(row->last_sequence % 2, 1u) << "half an append";
+}
+
+TEST(Backup, IsConsistentWhileWritersGoOn) {
+  FolderWorld w;
+  auto store = w.open(w.folder("data"));
+  w.append(*store, 1, 0, test_events(test_session(1), 1, 1));
+  auto report = backup_while_written_to(w, *store);
   ASSERT_TRUE(report) << report.error().to_string();
   auto copy = w.open(w.folder("copy"));
-  auto row = drive(w.loop, copy->journal().find(w.ctx, test_session(1)));
-  ASSERT_TRUE(row);
-  auto events = drive(w.loop, copy->journal().read(w.ctx, test_session(1), 1, 1'000'000));
-  ASSERT_TRUE(events);
-  EXPECT_EQ(events->size(), row->last_sequence);
-  EXPECT_EQ(row->last_sequence % 2, 1u);  // never half an append
+  expect_whole_appends(w, *copy);
 }
 
 TEST(LogFolder, ABackupWhileItIsWrittenToHasWholeCommitsAndIsChecked) {
   FolderWorld w;
   auto store = w.open_log(w.folder("data"));
   fill(w, *store);
-  async::WorkerPool pool(1);
-  std::atomic<bool> finished{false};
-  Result<BackupReport> report = fail(Code::kInternal, "not run");
-  pool.submit([&] {
-    report = backup(w.folder("data"), w.folder("copy"), WallTime());
-    finished = true;
-  });
-  uint64_t last = 1;
-  while (!finished) {
-    w.append(*store, 1, last, test_events(test_session(1), last + 1, last + 2));
-    last += 2;
-  }
+  auto report = backup_while_written_to(w, *store);
   ASSERT_TRUE(report) << report.error().to_string();
   EXPECT_EQ(report->sessions, 23);
   EXPECT_EQ(report->blobs, 1);
@@ -129,11 +129,7 @@ TEST(LogFolder, ABackupWhileItIsWrittenToHasWholeCommitsAndIsChecked) {
   ASSERT_TRUE(restored) << restored.error().to_string();
   auto copy = w.open_log(w.folder("new"));
   ASSERT_NE(copy, nullptr);
-  auto row = drive(w.loop, copy->journal().find(w.ctx, test_session(1)));
-  auto events = drive(w.loop, copy->journal().read(w.ctx, test_session(1), 1, 1'000'000));
-  ASSERT_TRUE(row && events);
-  EXPECT_EQ(events->size(), row->last_sequence);
-  EXPECT_EQ(row->last_sequence % 2, 1u);  // never half an append
+  expect_whole_appends(w, *copy);
   auto blob = drive(w.loop, copy->journal().read(w.ctx, test_session(22), 2, 1));
   ASSERT_TRUE(blob) << blob.error().to_string();
   EXPECT_GT(blob->front().payload.size(), limits::kInlinePayloadBytesMax);
