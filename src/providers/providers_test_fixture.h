@@ -11,6 +11,7 @@
 
 #include "providers/imposter_test_server.h"
 #include "providers/provider.h"
+#include "providers/test_environment.h"
 
 namespace drover::providers {
 
@@ -28,14 +29,7 @@ class ProvidersTest : public ::testing::Test {
     environment_["AWS_ACCESS_KEY_ID"] = "AKIDEXAMPLE";
     environment_["AWS_SECRET_ACCESS_KEY"] = "aws-canary-secret";
     environment_["AWS_SESSION_TOKEN"] = "aws-canary-session";
-    ProviderEnvironment env;
-    env.client = client_.get();
-    env.random = &random_;
-    env.getenv = [this](const std::string& name) -> std::optional<std::string> {
-      auto it = environment_.find(name);
-      if (it == environment_.end()) return std::nullopt;
-      return it->second;
-    };
+    ProviderEnvironment env = test_environment(*client_, random_, environment_);
     env.read_file = [this](const std::string& path) -> Result<std::string> {
       auto it = files_.find(path);
       if (it == files_.end()) return fail(Code::kNotFound, "no such file");

@@ -18,12 +18,8 @@ PlacedIds ids(const std::vector<const catalog::Endpoint*>& endpoints) {
 class Scored : public RoadFixture {
  protected:
   void SetUp() override {
-    parts_of_.catalog = &catalog_;
-    parts_of_.health = &health_;
-    parts_of_.policy = &policy_;
-    parts_of_.clock = &loop_;
+    parts_of_ = placer_parts();
     parts_of_.evidence = &evidence_;
-    parts_of_.here = "home";
   }
   void priced(const std::string& id, const std::string& usd, const std::string& facts = "{}",
               const std::string& model = "m") {

@@ -9,7 +9,9 @@
 #include "catalog/health.h"
 #include "dialect/openai_scan.h"
 #include "providers/imposter_test_server.h"
+#include "providers/test_environment.h"
 #include "road/accounts.h"
+#include "road/placement.h"
 #include "road/road.h"
 #include "trace/ring_sink.h"
 
@@ -92,15 +94,8 @@ class RoadFixture : public ::testing::Test {
     client_ = http::make_client(loop_, network_.dialer());
     environment_["GOOD_KEY"] = "sk-canary-0123456789";
     environment_["OTHER_KEY"] = "sk-other-0123456789";
-    providers::ProviderEnvironment env;
-    env.client = client_.get();
-    env.random = &random_;
-    env.getenv = [this](const std::string& name) -> std::optional<std::string> {
-      auto it = environment_.find(name);
-      if (it == environment_.end()) return std::nullopt;
-      return it->second;
-    };
-    table_ = std::make_unique<providers::ProviderTable>(std::move(env));
+    table_ = std::make_unique<providers::ProviderTable>(
+        providers::test_environment(*client_, random_, environment_));
     make();
   }
   ~RoadFixture() override {
@@ -179,6 +174,16 @@ class RoadFixture : public ::testing::Test {
   }
   ModelResult run(ModelCall call, providers::Sink* sink = nullptr) {
     return loop_.run_task(road_->call_model(Context(loop_), std::move(call), sink));
+  }
+  /// For a placer of a test's own.
+  PlacerParts placer_parts() {
+    PlacerParts out;
+    out.catalog = &catalog_;
+    out.health = &health_;
+    out.policy = &policy_;
+    out.clock = &loop_;
+    out.here = "home";
+    return out;
   }
   LatencyParts checked(const LatencyParts& parts, Duration wall) {
     EXPECT_EQ(parts.total(), wall);

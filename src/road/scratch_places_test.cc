@@ -12,13 +12,7 @@ using ScratchIds = std::vector<std::string>;
 
 class ScratchPlacesTest : public RoadFixture {
  protected:
-  void SetUp() override {
-    parts_of_.catalog = &catalog_;
-    parts_of_.health = &health_;
-    parts_of_.policy = &policy_;
-    parts_of_.clock = &loop_;
-    parts_of_.here = "home";
-  }
+  void SetUp() override { parts_of_ = placer_parts(); }
   static catalog::Facts facts(const std::string& json) {
     return *catalog::Facts::from_json(*Json::parse(json), "test", "");
   }

@@ -8,6 +8,7 @@
 #include "async/sim_loop.h"
 #include "catalog/health.h"
 #include "net/sim_net.h"
+#include "providers/test_environment.h"
 #include "road/road.h"
 #include "sim/clouds.h"
 #include "trace/ring_sink.h"
@@ -21,15 +22,8 @@ class CloudsTest : public testing::Test {
     Result<void> started = clouds_->start();
     EXPECT_TRUE(started) << started.error().to_string();
     client_ = http::make_client(loop_, network_.dialer());
-    providers::ProviderEnvironment env;
-    env.client = client_.get();
-    env.random = &random_;
-    env.getenv = [this](const std::string& name) -> std::optional<std::string> {
-      auto it = environment_.find(name);
-      if (it == environment_.end()) return std::nullopt;
-      return it->second;
-    };
-    table_ = std::make_unique<providers::ProviderTable>(std::move(env));
+    table_ = std::make_unique<providers::ProviderTable>(
+        providers::test_environment(*client_, random_, environment_));
   }
   /// Whoever asks the clouds is closed before.
   ~CloudsTest() override {
