@@ -174,7 +174,7 @@ Result<Figures> measure_sqlite(const std::string& folder, int sessions) {
   options.folder = folder;
   TRY(auto store, store::open_sqlite(options, clock, random));
   Figures figures = measure(loop, *store, random, sessions);
-  count_syncs(figures, store->stats().commits);
+  count_syncs(figures, store->stats().syncs);
   return figures;
 }
 

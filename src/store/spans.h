@@ -44,7 +44,8 @@ struct SpanLimits {
 class Spans {
  public:
   virtual ~Spans() = default;
-  /// The batch is not changed any more; the caller may keep it to try again.
+  /// The batch is not changed any more; the caller may keep it to try again. What is written
+  /// survives this process; a power cut may take the last seconds.
   virtual Task<Result<void>> write(Context ctx, std::shared_ptr<const SpanBatch> batch) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_trace(Context ctx, std::string trace_id_hex) = 0;
   virtual Task<Result<std::vector<SpanRow>>> by_session(Context ctx, SessionId session) = 0;

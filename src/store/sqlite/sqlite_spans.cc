@@ -161,7 +161,8 @@ Task<Result<void>> SqliteSpans::write(Context ctx, std::shared_ptr<const SpanBat
     TRY_VOID(prune_slice(db, oldest, count_max, batch->count() + limits::kSpanPruneSlice));
     return {};
   };
-  co_return co_await writer_.write<void>(ctx, bytes, std::move(job));
+  // A power cut may take the last spans, as it takes those that were not yet given to the store.
+  co_return co_await writer_.write<void>(ctx, bytes, std::move(job), Durable::kLater);
 }
 
 Task<Result<std::vector<SpanRow>>> SqliteSpans::by_trace(Context ctx, std::string trace_id_hex) {

@@ -103,7 +103,7 @@ class Embedded final : public SqliteStore {
   Blobs& blobs() override { return blobs_; }
   SqliteStats stats() const override {
     const WriterStats s = writer_.stats();
-    return SqliteStats{s.writes, s.commits, s.single_retries, s.commit_time};
+    return SqliteStats{s.writes, s.commits, s.syncs, s.single_retries, s.commit_time};
   }
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
-// The embedded store: one SQLite database file (write-ahead log, synchronous=FULL: a commit is on
-// the disk) and a folder of blob files. One writer thread with group commit, one thread for short
-// reads, one for searches and upkeep, one for blobs.
+// The embedded store: one SQLite database file (write-ahead log; a commit is on the disk, but that
+// of spans alone, which follow with the next) and a folder of blob files. One writer thread with
+// group commit, one thread for short reads, one for searches and upkeep, one for blobs.
 //
 //   SqliteOptions options;
 //   options.folder = "/var/lib/drover";            // made by store/data_folder.h, which locks it
@@ -42,7 +42,8 @@ struct SqliteOptions {
 /// What the embedded store has done since it was opened, for metrics and benchmarks.
 struct SqliteStats {
   uint64_t writes = 0;
-  uint64_t commits = 0;  // each one sync of the write-ahead log
+  uint64_t commits = 0;
+  uint64_t syncs = 0;  // commits that synced the write-ahead log
   uint64_t single_retries = 0;
   Duration commit_time{};
 };

@@ -68,8 +68,20 @@ void Writer::run_group(Jobs& jobs) {
   }
 }
 
+Result<void> Writer::begin(const Jobs& jobs) {
+  const bool at_once = std::any_of(
+      jobs.begin(), jobs.end(), [](const auto& job) { return job->durable == Durable::kAtOnce; });
+  const Durable wanted = at_once ? Durable::kAtOnce : Durable::kLater;
+  if (wanted != mode_) {
+    // NORMAL: the log is synced before it is checkpointed, and not at a commit.
+    TRY_VOID(db_.exec(at_once ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    mode_ = wanted;
+  }
+  return db_.exec("BEGIN IMMEDIATE");
+}
+
 bool Writer::try_group(const Jobs& jobs) {
-  Result<void> begun = db_.exec("BEGIN IMMEDIATE");
+  Result<void> begun = begin(jobs);
   if (!begun) {
     for (const auto& job : jobs) job->fail_with(begun.error());
     return true;  // the same awaits each of them alone: this is the answer
@@ -99,9 +111,11 @@ bool Writer::commit(const Jobs& jobs, int64_t changes_before) {
   }
   if (changed) {
     const Duration took = clock_.mono() - start;
-    last_commit_.store(took.count(), std::memory_order_relaxed);
+    const bool synced = mode_ == Durable::kAtOnce;
+    if (synced) last_commit_.store(took.count(), std::memory_order_relaxed);
     std::lock_guard<std::mutex> lock(mutex_);
     ++stats_.commits;
+    if (synced) ++stats_.syncs;
     stats_.commit_time += took;
   }
   return true;

@@ -7,6 +7,10 @@
 // transaction of its own, so that nobody suffers for another's failure and each answer is true.
 // A write that fails before it changed anything (a lost fence) costs the others nothing.
 //
+// A group syncs unless none of its writes needs to: what only must not be lost by this process
+// (spans) says so, and becomes durable with the next group that syncs, or when the log is
+// checkpointed.
+//
 // Any loop thread may call write(); the work runs on the executor, one at a time (the executor
 // must not run two of its jobs at once). With an inline executor each write is its own group.
 // Limits: kStoreQueueJobsMax, kStoreQueueBytesMax (then kUnavailable), kGroupCommitJobsMax.
@@ -27,10 +31,14 @@ namespace drover::store::sqlite {
 /// What the writer has done since it was opened.
 struct WriterStats {
   uint64_t writes = 0;
-  uint64_t commits = 0;  // each one sync of the write-ahead log
+  uint64_t commits = 0;
+  uint64_t syncs = 0;  // commits that synced the write-ahead log
   uint64_t single_retries = 0;
   Duration commit_time{};  // in all
 };
+
+/// When a write has to be on the disk. kLater survives this process, not the machine's power.
+enum class Durable { kAtOnce, kLater };
 
 class WriteJob {
  public:
@@ -44,6 +52,7 @@ class WriteJob {
   virtual void finish() = 0;
   async::Loop* loop;
   size_t bytes = 0;
+  Durable durable = Durable::kAtOnce;
 };
 
 template <typename T, typename F>
@@ -70,12 +79,14 @@ class Writer {
   Writer(Db& db, async::Executor& executor, Clock& clock, Checkpointer* checkpointer)
       : db_(db), executor_(executor), clock_(clock), checkpointer_(checkpointer) {}
 
-  /// Runs fn(Db&) → Result<T> in a transaction; returns once that is durable. `bytes` is what the
-  /// write holds in memory. Not interrupted by the context.
+  /// Runs fn(Db&) → Result<T> in a transaction; returns once that is committed, and durable unless
+  /// it said kLater. `bytes` is what the write holds in memory. Not interrupted by the context.
   template <typename T, typename F>
-  async::Task<Result<T>> write(async::Context ctx, size_t bytes, F fn) {
+  async::Task<Result<T>> write(async::Context ctx, size_t bytes, F fn,
+                               Durable durable = Durable::kAtOnce) {
     auto job = std::make_shared<WriteJobOf<T, F>>(ctx.loop(), std::move(fn));
     job->bytes = bytes;
+    job->durable = durable;
     CO_TRY_VOID(enqueue(job));
     async::Context quiet = ctx.detached();
     Result<Result<T>> out = co_await job->slot.take(quiet);
@@ -83,7 +94,7 @@ class Writer {
     co_return std::move(*out);
   }
 
-  /// How long the last commit took, nearly all of it the sync. Any thread.
+  /// How long the last commit that synced took, nearly all of it the sync. Any thread.
   Duration last_commit() const { return Duration(last_commit_.load(std::memory_order_relaxed)); }
   WriterStats stats() const;
 
@@ -94,6 +105,7 @@ class Writer {
   void run_group(Jobs& jobs);
   /// True when the group is committed; otherwise it is rolled back.
   bool try_group(const Jobs& jobs);
+  Result<void> begin(const Jobs& jobs);
   bool commit(const Jobs& jobs, int64_t changes_before);
   void roll_back();
   static void finish(const Jobs& jobs);
@@ -102,6 +114,8 @@ class Writer {
   async::Executor& executor_;
   Clock& clock_;
   Checkpointer* checkpointer_;
+  /// What the connection's commits do now; only the executor's job looks.
+  Durable mode_ = Durable::kAtOnce;
   std::atomic<int64_t> last_commit_{0};
 
   mutable std::mutex mutex_;
