@@ -40,12 +40,6 @@ inline SessionId child_of(Tree& w, const SessionId& parent) {
   return SessionId();
 }
 
-inline TreeUse of_tokens(int64_t tokens) {
-  TreeUse out;
-  out.tokens = tokens;
-  return out;
-}
-
 /// A session that is given more, and whose process ends before anybody is told.
 inline void raise_and_die(Tree& w, const SessionId& id, std::string_view budget, int64_t tokens) {
   w.loop.run_task(w.manager->stop());
