@@ -15,7 +15,7 @@ constexpr int64_t kBytesMin = 64 << 10;
 
 store::Snapshot make_snapshot(const State& state) {
   Json json = Json::object();
-  json.set("version", kVersion).set("state", state_to_json(state));
+  json.set("version", kVersion).set("state", snapshots::state_to_json(state));
   store::Snapshot out;
   out.sequence = state.last_sequence;
   out.hash = state.last_hash;
@@ -30,7 +30,7 @@ Result<State> read_snapshot(const store::Snapshot& snapshot) {
   }
   const Json* body = json.find("state");
   if (body == nullptr) return fail(Code::kDataLoss, "a snapshot without a state");
-  TRY(State state, state_from_json(*body));
+  TRY(State state, snapshots::state_from_json(*body));
   if (state.last_sequence != snapshot.sequence || state.last_hash != snapshot.hash) {
     return fail(Code::kDataLoss, "a snapshot of another event");
   }

@@ -4,9 +4,9 @@
 
 #include "session/state.h"
 
-namespace drover::session {
+namespace drover::session::snapshots {
 
 Json state_to_json(const State& state);
 Result<State> state_from_json(const Json& json);
 
-}  // namespace drover::session
+}  // namespace drover::session::snapshots

@@ -17,7 +17,8 @@ void compare(const std::vector<contract::Event>& events) {
     auto read = read_snapshot(snapshot);
     ASSERT_TRUE(read) << read.error().message;
     kept = std::move(*read);
-    EXPECT_EQ(state_to_json(plain).dump(), state_to_json(kept).dump()) << event.kind;
+    EXPECT_EQ(snapshots::state_to_json(plain).dump(), snapshots::state_to_json(kept).dump())
+        << event.kind;
     EXPECT_EQ(decide(plain).size(), decide(kept).size()) << event.kind;
   }
 }
@@ -84,7 +85,7 @@ TEST(Snapshot, ALongSessionIsTakenUpFromOne) {
   ASSERT_TRUE(loaded);
   State whole;
   for (const contract::Event& e : w.events(id)) ASSERT_TRUE(fold(whole, e));
-  EXPECT_EQ(state_to_json(*loaded).dump(), state_to_json(whole).dump());
+  EXPECT_EQ(snapshots::state_to_json(*loaded).dump(), snapshots::state_to_json(whole).dump());
 }
 
 TEST(Snapshot, ADamagedOneIsPassedOver) {
