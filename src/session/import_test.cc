@@ -15,12 +15,6 @@ Result<Imported> take_in(World& w, const identity::Principal& who, Events events
   return w.loop.run_task(w.manager->import(w.ctx, who, std::move(events)));
 }
 
-store::SessionRow row_of(World& w, const SessionId& id) {
-  auto row = w.loop.run_task(w.store.journal().find(w.ctx, id));
-  EXPECT_TRUE(row) << id.str();
-  return row ? *row : store::SessionRow();
-}
-
 std::string exported(const Events& events) {
   std::string out;
   for (const contract::Event& e : events) out += contract::encode_event(e) + "\n";
@@ -67,7 +61,7 @@ TEST(Import, NobodyGetsIntoAnotherTenantsTree) {
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
   const SessionId theirs = w.create(kAgent, "Hi");
   w.loop.run_for(1s);
-  const store::SessionRow before = row_of(w, theirs);
+  const store::SessionRow before = w.row(theirs);
   const SessionId id = new_id(w);
   const Events events = claims(w, id, "ten_b", below(theirs, theirs));
   auto taken = take_in(w, somebody_else(), events);
@@ -75,7 +69,7 @@ TEST(Import, NobodyGetsIntoAnotherTenantsTree) {
   EXPECT_EQ(taken->detached, "its parent is not here");
   EXPECT_EQ(taken->claimed_root, theirs);
   EXPECT_EQ(taken->claimed_parent, theirs);
-  const store::SessionRow row = row_of(w, id);
+  const store::SessionRow row = w.row(id);
   EXPECT_EQ(row.root, id);
   EXPECT_TRUE(row.parent.empty());
   EXPECT_EQ(row.depth, 0u);
@@ -95,8 +89,8 @@ TEST(Import, NobodyGetsIntoAnotherTenantsTree) {
   ASSERT_TRUE(w.loop.run_task(w.manager->cancel(w.ctx, somebody_else(), id, "")));
   w.loop.run_for(10s);
   EXPECT_EQ(w.state(theirs).last_sequence, before.last_sequence);
-  EXPECT_EQ(row_of(w, theirs).spent.tokens, before.spent.tokens);
-  EXPECT_EQ(row_of(w, id).pending, 0u);
+  EXPECT_EQ(w.row(theirs).spent.tokens, before.spent.tokens);
+  EXPECT_EQ(w.row(id).pending, 0u);
   auto all = w.loop.run_task(w.manager->events(w.ctx, somebody_else(), id, 1, 1000));
   ASSERT_TRUE(all);
   EXPECT_EQ(exported(Events(all->begin(), all->begin() + 2)), exported(events));
@@ -138,7 +132,7 @@ TEST(Import, AKillOfATreeTakesNobodyWithItWhoOnlySaysToBelongToIt) {
   ASSERT_TRUE(report) << report.error().message;
   EXPECT_EQ(report->stopped.size(), 1u);
   w.loop.run_for(10s);
-  EXPECT_EQ(row_of(w, id).status, "waiting");
+  EXPECT_EQ(w.row(id).status, "waiting");
 }
 
 identity::Principal with_key(std::string key) {
@@ -225,8 +219,8 @@ TEST(Import, ARootAloneIsNoPlace) {
     auto taken = take_in(w, w.who, claims(w, id, "ten_a", std::move(place)));
     ASSERT_TRUE(taken) << taken.error().message;
     EXPECT_EQ(taken->detached, "it names no parent");
-    EXPECT_EQ(row_of(w, id).root, id);
-    EXPECT_EQ(row_of(w, id).depth, 0u);
+    EXPECT_EQ(w.row(id).root, id);
+    EXPECT_EQ(w.row(id).depth, 0u);
   }
 }
 
@@ -240,7 +234,7 @@ TEST(Import, NobodyIsAChildWhomItsParentDidNotSpawn) {
     auto taken = take_in(w, w.who, claims(w, id, "ten_a", below(top, top, sequence)));
     ASSERT_TRUE(taken) << taken.error().message;
     EXPECT_EQ(taken->detached, "its parent's journal does not say that it spawned it");
-    EXPECT_EQ(row_of(w, id).root, id);
+    EXPECT_EQ(w.row(id).root, id);
   }
 }
 
@@ -252,8 +246,8 @@ TEST(Import, AParentMayBeNobodyOrItself) {
   ASSERT_TRUE(take_in(w, w.who, claims(w, b, "ten_a", below(a, a))));
   ASSERT_TRUE(take_in(w, w.who, claims(w, c, "ten_a", below(c, c))));
   for (const SessionId& id : {a, b, c}) {
-    EXPECT_EQ(row_of(w, id).root, id);
-    EXPECT_TRUE(row_of(w, id).parent.empty());
+    EXPECT_EQ(w.row(id).root, id);
+    EXPECT_TRUE(w.row(id).parent.empty());
     ASSERT_TRUE(w.loop.run_task(
         w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "go on"))));
   }
@@ -282,8 +276,8 @@ TEST(Import, ATreeIsImportedFromTheTopDownwards) {
     auto taken = take_in(other, other.who, w.events(id));
     ASSERT_TRUE(taken) << taken.error().message;
     EXPECT_EQ(taken->detached, "");
-    const store::SessionRow was = row_of(w, id);
-    const store::SessionRow row = row_of(other, id);
+    const store::SessionRow was = w.row(id);
+    const store::SessionRow row = other.row(id);
     EXPECT_EQ(row.root, was.root);
     EXPECT_EQ(row.parent, was.parent);
     EXPECT_EQ(row.depth, was.depth);
@@ -306,7 +300,7 @@ TEST(Import, WithoutWhatIsAboveItATreeBeginsThere) {
   taken = take_in(other, other.who, w.events(w.leaf));
   ASSERT_TRUE(taken) << taken.error().message;
   EXPECT_EQ(taken->detached, "") << "its own parent is here";
-  const store::SessionRow leaf = row_of(other, w.leaf);
+  const store::SessionRow leaf = other.row(w.leaf);
   EXPECT_EQ(leaf.root, w.mid);
   EXPECT_EQ(leaf.parent, w.mid);
   EXPECT_EQ(leaf.depth, 1u);
@@ -315,7 +309,7 @@ TEST(Import, WithoutWhatIsAboveItATreeBeginsThere) {
   EXPECT_EQ(folded.depth, 1);
   // The top that comes too late takes nobody back.
   ASSERT_TRUE(take_in(other, other.who, w.events(w.top)));
-  EXPECT_EQ(row_of(other, w.mid).root, w.mid);
+  EXPECT_EQ(other.row(w.mid).root, w.mid);
   EXPECT_EQ(exported(other.events(w.mid)), exported(w.events(w.mid)));
 }
 

@@ -32,12 +32,6 @@ Result<Purged> purge(World& w, const SessionId& id, std::string reason = "erasur
   return w.loop.run_task(w.manager->purge(w.ctx, w.who, id, std::move(reason)));
 }
 
-store::SessionRow row_of(World& w, const SessionId& id) {
-  auto row = w.loop.run_task(w.manager->find(w.ctx, w.who, id));
-  EXPECT_TRUE(row);
-  return row.value_or(store::SessionRow());
-}
-
 void remember(World& w, const std::string& space, const std::string& key, SessionId source) {
   store::Record record;
   record.name_space = space;
@@ -55,7 +49,7 @@ bool remembered(World& w, const std::string& space, const std::string& key) {
 TEST(Purge, LeavesWhoWhenWhyAndTheLastHash) {
   World w;
   SessionId id = talked(w, "sensitivity=confidential");
-  const store::SessionRow before = row_of(w, id);
+  const store::SessionRow before = w.row(id);
   ASSERT_EQ(before.status, "ended");
   remember(w, "team", "its", id);
   remember(w, "notes:" + id.str(), "by hand", SessionId());
@@ -78,7 +72,7 @@ TEST(Purge, LeavesWhoWhenWhyAndTheLastHash) {
   EXPECT_EQ(last.actor.id, "system");
   EXPECT_TRUE(verify_event(id, last, before.last_hash)) << "it follows in the chain";
   EXPECT_EQ(w.payload(id, contract::kind::kPurge).get_string("reason"), "erasure request");
-  const store::SessionRow after = row_of(w, id);
+  const store::SessionRow after = w.row(id);
   EXPECT_EQ(after.end_reason, store::kPurged);
   EXPECT_EQ(after.pending, 0u);
   EXPECT_FALSE(after.due);
@@ -174,13 +168,13 @@ TEST(Purge, GoesOnAfterAFailureAndARestart) {
     remember(w, "team", key, one);
     w.store.disk().fail_after(writes, Error(Code::kUnavailable, "the disk failed"));
     if (!purge(w, one)) ++failed;
-    EXPECT_TRUE(store::purged(row_of(w, one)));
+    EXPECT_TRUE(store::purged(w.row(one)));
     EXPECT_EQ(w.events(one).size(), 1u) << "nothing is readable from the first moment";
     w.store.disk().heal();
     w.restart();
     w.loop.run_for(60s);
-    EXPECT_EQ(row_of(w, one).pending, 0u);
-    EXPECT_FALSE(row_of(w, one).due);
+    EXPECT_EQ(w.row(one).pending, 0u);
+    EXPECT_FALSE(w.row(one).due);
     EXPECT_FALSE(remembered(w, "team", key));
     EXPECT_EQ(w.events(one).size(), 1u);
   }
@@ -193,8 +187,8 @@ TEST(Retention, AnEndedSessionGoesWhenItsTimeIsOver) {
   w.keep_time();
   SessionId id = talked(w, "retention=2d");
   SessionId other = talked(w, "");
-  const WallTime ended = row_of(w, id).updated;
-  EXPECT_EQ(row_of(w, id).due, ended + 48h);
+  const WallTime ended = w.row(id).updated;
+  EXPECT_EQ(w.row(id).due, ended + 48h);
   EXPECT_EQ(w.state(id).kept_until(), ended + 48h);
   w.loop.run_for(47h);
   EXPECT_GT(w.events(id).size(), 1u);
@@ -259,7 +253,7 @@ TEST(Retention, AnOpenSessionThatOnlyWaitsEndsFirst) {
   w.loop.run_for(20h);
   EXPECT_EQ(w.state(id).status, Status::kWaiting) << "it counts from its last event";
   w.loop.run_for(5h);
-  EXPECT_TRUE(store::purged(row_of(w, id)));
+  EXPECT_TRUE(store::purged(w.row(id)));
 }
 
 TEST(Retention, OfNoneAnOpenSessionThatOnlyWaitsGoesAsWell) {
@@ -275,7 +269,7 @@ TEST(Retention, OfNoneAnOpenSessionThatOnlyWaitsGoesAsWell) {
   EXPECT_EQ(w.state(id).status, Status::kWaiting) << "it counts from its last event";
   w.restart();  // nothing of it is in memory
   w.loop.run_for(3min);
-  EXPECT_TRUE(store::purged(row_of(w, id)));
+  EXPECT_TRUE(store::purged(w.row(id)));
   EXPECT_EQ(w.events(id).size(), 1u);
 }
 
@@ -289,7 +283,7 @@ TEST(Retention, OfNoneOneWhoseDataWasRefusedGoesAsWell) {
   w.loop.run_for(1min);
   ASSERT_EQ(w.state(id).status, Status::kWaiting);
   w.loop.run_for(limits::kRestWithNoneMax);
-  EXPECT_TRUE(store::purged(row_of(w, id)));
+  EXPECT_TRUE(store::purged(w.row(id)));
 }
 
 TEST(Retention, OfNoneOneWhoseChildrenAreOpenWaitsForThem) {
@@ -310,8 +304,8 @@ TEST(Retention, OfNoneOneWhoseChildrenAreOpenWaitsForThem) {
   const SessionId child = child_of(w, id);
   EXPECT_EQ(w.state(child).kept_until(), w.state(child).last_time + limits::kRestWithNoneMax);
   w.loop.run_for(limits::kRestWithNoneMax + 1min);
-  EXPECT_TRUE(store::purged(row_of(w, child)));
-  EXPECT_EQ(row_of(w, id).end_reason, "completed") << "it was told, and answered";
+  EXPECT_TRUE(store::purged(w.row(child)));
+  EXPECT_EQ(w.row(id).end_reason, "completed") << "it was told, and answered";
 }
 
 TEST(Retention, TheStrictestThatCameInCounts) {
@@ -335,7 +329,7 @@ TEST(Retention, ManyAreDueAtOnceAndAllGo) {
   w.start();
   w.keep_time();
   w.loop.run_for(60s);
-  for (const SessionId& id : ids) EXPECT_TRUE(store::purged(row_of(w, id))) << id.str();
+  for (const SessionId& id : ids) EXPECT_TRUE(store::purged(w.row(id))) << id.str();
 }
 
 }  // namespace

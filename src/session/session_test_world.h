@@ -146,6 +146,12 @@ struct World {
     auto recovered = loop.run_task(manager->recover(ctx));
     ASSERT_TRUE(recovered) << recovered.error().message;
   }
+  /// Of the index, whoever's it is.
+  store::SessionRow row(const SessionId& id) {
+    auto got = loop.run_task(store.journal().find(ctx, id));
+    EXPECT_TRUE(got) << id.str();
+    return got ? *got : store::SessionRow();
+  }
   State state(const SessionId& id) {
     auto got = loop.run_task(manager->state(ctx, who, id));
     EXPECT_TRUE(got) << got.error().message;

@@ -88,7 +88,7 @@ TEST(Work, ALateResultAfterTheEndIsRefusedAndRecordedNowhere) {
   const Leased asked = w.lease_one(1s);
   ASSERT_TRUE(w.finish(asked.item.key, Json::object().set("plan", end_plan())));
   w.loop.run_for(1s);
-  const store::SessionRow before = *w.loop.run_task(w.store.journal().find(w.ctx, w.id));
+  const store::SessionRow before = w.row(w.id);
   EXPECT_EQ(before.status, "ended");
   for (bool restarted : {false, true}) {
     if (restarted) w.restart();
@@ -107,7 +107,7 @@ TEST(Work, ALateResultAfterTheEndIsRefusedAndRecordedNowhere) {
     }
   }
   w.loop.run_for(60s);
-  const store::SessionRow after = *w.loop.run_task(w.store.journal().find(w.ctx, w.id));
+  const store::SessionRow after = w.row(w.id);
   EXPECT_EQ(after.last_sequence, before.last_sequence);
   EXPECT_EQ(after.last_hash, before.last_hash);
   EXPECT_EQ(after.updated, before.updated) << "its retention runs from its end";
