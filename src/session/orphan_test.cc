@@ -1,6 +1,5 @@
 // What becomes of children whose parent has ended.
 
-#include "session/batch.h"
 #include "session/tree_test_fixture.h"
 
 namespace drover::session {
@@ -137,20 +136,13 @@ TEST(Tree, SoIsOneWhoseProcessEndedInBetween) {
     SessionId id = w.create(kParent, "go");
     w.loop.run_for(15s);
     ASSERT_EQ(w.rows().size(), 3u);
-    w.loop.run_task(w.manager->stop());
     // The root ended before it knew of them: nothing is owed.
-    store::Journal& journal = w.store.journal();
-    auto state = w.loop.run_task(load_state(w.ctx, &journal, id));
-    auto row = w.loop.run_task(journal.find(w.ctx, id));
-    ASSERT_TRUE(state && row);
-    Batch batch(*state, w.loop, w.random);
-    Json payload = Json::object().set("reason", reason);
-    ASSERT_TRUE(batch.add(system_draft(kind::kSessionEnded, std::move(payload))));
-    uint64_t before = batch.expected_last();
-    row->status = "ended";
-    row->end_reason = reason;
-    row->pending = 0;
-    ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
+    last_act(w, id, kind::kSessionEnded, Json::object().set("reason", reason),
+             [&reason](store::SessionRow& row) {
+               row.status = "ended";
+               row.end_reason = reason;
+               row.pending = 0;
+             });
     w.start();
     ASSERT_TRUE(w.loop.run_task(w.manager->recover(w.ctx)));
     w.loop.run_for(5s);

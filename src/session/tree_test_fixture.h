@@ -2,6 +2,8 @@
 // Trees of sessions: a lead that spawns what it is told to, and workers of one agent that answer
 // with what they did.
 
+#include <functional>
+
 #include "session/batch.h"
 #include "session/session_test_world.h"
 
@@ -40,19 +42,27 @@ inline SessionId child_of(Tree& w, const SessionId& parent) {
   return SessionId();
 }
 
-/// A session that is given more, and whose process ends before anybody is told.
-inline void raise_and_die(Tree& w, const SessionId& id, std::string_view budget, int64_t tokens) {
+/// The last act of a process: an event that it tells nobody of. `end`: what else it says in the
+/// session's row.
+inline void last_act(Tree& w, const SessionId& id, std::string_view kind, Json payload,
+                     const std::function<void(store::SessionRow&)>& end = nullptr) {
   w.loop.run_task(w.manager->stop());
   store::Journal& journal = w.store.journal();
   auto state = w.loop.run_task(load_state(w.ctx, &journal, id));
-  auto row = w.loop.run_task(journal.find(w.ctx, id));
-  ASSERT_TRUE(state && row);
+  ASSERT_TRUE(state) << state.error().message;
+  store::SessionRow row = w.row(id);
   Batch batch(*state, w.loop, w.random);
+  ASSERT_TRUE(batch.add(system_draft(kind, std::move(payload))));
+  if (end) end(row);
+  const uint64_t before = batch.expected_last();
+  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, std::move(row), before, batch.take())));
+}
+
+/// A session that is given more, and whose process ends before anybody is told.
+inline void raise_and_die(Tree& w, const SessionId& id, std::string_view budget, int64_t tokens) {
   Json payload = Json::object();
   payload.set("request_id", "r").set("granted", true).set("budget", budget).set("tokens", tokens);
-  ASSERT_TRUE(batch.add(system_draft(contract::kind::kBudgetExtensionDecided, std::move(payload))));
-  uint64_t before = batch.expected_last();
-  ASSERT_TRUE(w.loop.run_task(journal.append(w.ctx, *row, before, batch.take())));
+  last_act(w, id, contract::kind::kBudgetExtensionDecided, std::move(payload));
 }
 
 }  // namespace drover::session
