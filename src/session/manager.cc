@@ -268,8 +268,7 @@ Task<Result<store::SessionRow>> SessionManager::find_to_export(Context ctx, Prin
 
 Task<Result<State>> SessionManager::state(Context ctx, Principal who, SessionId id, uint64_t last) {
   CO_TRY(auto row, co_await authorised(ctx, who, id, Action::kReadSession));
-  (void)row;
-  co_return co_await load_state(ctx, services_.journal, id, last);
+  co_return co_await load_state(ctx, services_.journal, std::move(row), last);
 }
 
 Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, Principal who,
@@ -283,7 +282,7 @@ Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, P
 /// What the session's data is, as text; a purged one's is that of the purge.
 Task<Result<std::string>> SessionManager::class_of(Context ctx, store::SessionRow row) {
   if (!store::purged(row)) {
-    CO_TRY(State state, co_await load_state(ctx, services_.journal, row.id));
+    CO_TRY(State state, co_await load_state(ctx, services_.journal, row));
     co_return std::move(state.data_class);
   }
   CO_TRY(auto last, co_await services_.journal->read(ctx, row.id, row.last_sequence, 1));

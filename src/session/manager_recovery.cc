@@ -119,7 +119,7 @@ Task<void> SessionManager::finish_ends(Context ctx) {
 }
 
 Task<void> SessionManager::finish_cut_off(Context ctx, store::SessionRow row) {
-  auto state = co_await load_state(ctx, services_.journal, row.id);
+  auto state = co_await load_state(ctx, services_.journal, row);
   while (!state) {
     if (ctx.cancelled()) co_return;
     LOG_ERROR("session {}: {}", row.id.str(), state.error().to_string());
@@ -128,7 +128,7 @@ Task<void> SessionManager::finish_cut_off(Context ctx, store::SessionRow row) {
     if (code == Code::kDataLoss || code == Code::kFailedPrecondition) co_return;
     auto slept = co_await async::sleep_for(ctx, kRecoverAgain);
     if (!slept) co_return;
-    state = co_await load_state(ctx, services_.journal, row.id);
+    state = co_await load_state(ctx, services_.journal, row);
   }
   scope_.spawn(finish_end(scope_.context(), ending_of(std::move(row), *state)));
 }

@@ -184,7 +184,7 @@ Task<void> SessionManager::ensure_child(Context ctx, SessionId parent, SessionId
   }
   // One that has ended reports again, in case its report was lost: the parent takes it once.
   if (!row || row->status != "ended") co_return;
-  auto state = co_await load_state(ctx, services_.journal, child);
+  auto state = co_await load_state(ctx, services_.journal, *row);
   if (!state) co_return;
   auto told = co_await persist(ctx, parent, tenant, end_of(ending_of(*row, *state)));
   (void)told;

@@ -37,13 +37,11 @@ std::string exact_time(Duration d) {
 
 /// What its journal says of its place in a tree, and of whose budgets it counts against, may be a
 /// claim: its row has what is proven (SessionManager::import).
-Task<Result<void>> take_proven(Context ctx, store::Journal* journal, State* state) {
-  CO_TRY(auto row, co_await journal->find(ctx, state->id));
-  state->root = row.root.empty() ? row.id : row.root;
-  state->parent = row.parent;
-  state->depth = row.depth;
-  if (row.key) state->key = row.key->str();
-  co_return Result<void>();
+void take_proven(State& state, const store::SessionRow& row) {
+  state.root = row.root.empty() ? row.id : row.root;
+  state.parent = row.parent;
+  state.depth = row.depth;
+  if (row.key) state.key = row.key->str();
 }
 
 }  // namespace
@@ -273,7 +271,14 @@ Error purged_error(const SessionId& id) {
       .with_reason("purged");
 }
 
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id, uint64_t last) {
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id) {
+  CO_TRY(auto row, co_await journal->find(ctx, id));
+  co_return co_await load_state(ctx, journal, std::move(row));
+}
+
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, store::SessionRow row,
+                               uint64_t last) {
+  const SessionId id = row.id;
   State state;
   CO_TRY(auto kept, co_await journal->load_snapshot(ctx, id));
   if (kept && kept->sequence <= last) {
@@ -292,7 +297,7 @@ Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId i
     for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
     if (events.size() < slice) break;
   }
-  CO_TRY_VOID(co_await take_proven(ctx, journal, &state));
+  take_proven(state, row);
   co_return state;
 }
 

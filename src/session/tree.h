@@ -138,8 +138,10 @@ class TreePools {
 /// Reads a session's journal (from its snapshot, if there is one) and folds it, as of event `last`
 /// or of the newest. Its place in a tree is that of its row, and so is an imported one's key. Of a
 /// purged one nothing can be folded: kFailedPrecondition, reason "purged".
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id,
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, store::SessionRow row,
                                uint64_t last = UINT64_MAX);
+/// The same for whoever has no row at hand.
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id);
 Error purged_error(const SessionId& id);
 
 }  // namespace drover::session
