@@ -96,8 +96,8 @@ store::SessionRow Actor::row() const {
   // A crash between a spawn and the child's first event leaves a parent that waits for nobody.
   if (state_.status == Status::kEnded) return row;
   if (state_.open_children() > 0) row.pending |= kEnsureChildren;
-  bool stopped = state_.over_budget && state_.over_budget->elsewhere();
-  if (stopped && !state_.parent.empty()) row.pending |= kAwaitsRaise;
+  const bool elsewhere = state_.over_budget && state_.over_budget->elsewhere();
+  if ((elsewhere || awaits_room()) && !state_.parent.empty()) row.pending |= kAwaitsRaise;
   return row;
 }
 

@@ -87,10 +87,6 @@ struct Notifier {
   }
 };
 
-/// Fewer output tokens than this are no answer, unless no more were asked for: then the budget
-/// refuses.
-inline constexpr int64_t kOutputTokensMin = 16;
-
 class Actor {
  public:
   Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<Notifier> notifier);
@@ -204,8 +200,8 @@ class Actor {
   /// After a commit or a load: the pool counts what the journal says, and has its limits. Who
   /// waits for what it lets go of is told.
   void settle_in_pool();
-  /// The limit elsewhere that stopped the session was raised, or others let go of what it needs: it
-  /// goes on.
+  /// The limit elsewhere that stopped the session was raised, or others let go of what it needs,
+  /// also under its own: it goes on.
   Result<void> take_raise(Batch& batch);
   /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
   Result<bool> admit(Draft draft, Batch& batch);
@@ -239,10 +235,11 @@ class Actor {
   /// Whether its own budget, and those above it, have room for so many tokens, and time; if not, it
   /// says so and pauses.
   Result<bool> within_subtask(int64_t tokens, Batch& batch, uint64_t effect = 0);
-  /// A subtask's limit above it stopped it, and it goes on by itself once others let go of enough.
+  /// A subtask's tokens stopped it, its own or those of one above it, and it goes on by itself once
+  /// others let go of enough.
   bool awaits_room() const;
-  /// The least that its next model call needs.
-  int64_t next_call_tokens() const;
+  /// And they have.
+  bool finds_room() const;
   void share_subtask(Draft& spawn) const;
   std::string subtask_used(const OverBudget& budget) const;
 

@@ -78,11 +78,10 @@ bool Actor::step_allowed() {
 /// made it, or by nobody when the process ended in between, and perhaps while we were about to
 /// stop.
 Result<void> Actor::take_raise(Batch& batch) {
-  if (pool_ == nullptr || !state_.over_budget || !state_.over_budget->elsewhere()) return {};
+  if (pool_ == nullptr || !state_.over_budget) return {};
   const OverBudget& over = *state_.over_budget;
-  const bool room = awaits_room() && !subtask_lacks(next_call_tokens());
-  if (over.limit == limit_now(over) && !room) return {};
-  return go_on(batch);
+  const bool raised = over.elsewhere() && over.limit != limit_now(over);
+  return raised || finds_room() ? go_on(batch) : Result<void>();
 }
 
 std::string Actor::limit_now(const OverBudget& over) const {
@@ -121,9 +120,11 @@ void Actor::settle_in_pool() {
       services_.children->nudge(id, state_.tenant);
     }
   }
-  if (awaits_room()) {
-    pool_->await_room(state_.id, SessionId(state_.over_budget->limit_of), next_call_tokens());
-  }
+  if (!awaits_room()) return;
+  // That with the fewest left now, which need not be the one that stopped it.
+  const auto most = subtask_tokens();
+  const bool above = most && !most->of.empty();
+  pool_->await_room(state_.id, above ? most->of : state_.id, state_.next_call_tokens());
 }
 
 TreeUse Actor::tree_used() const {
@@ -177,7 +178,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   int64_t wanted = state_.planned_output_tokens.value_or(
       state_.agent.output_tokens_max.value_or(limits::kOutputTokensReserved));
   OutputRoom output{wanted, std::nullopt};
-  const int64_t least = std::min(wanted, kOutputTokensMin);
+  const int64_t least = std::min(wanted, limits::kOutputTokensMin);
   bool new_step = first && !state_.agent.planner.set();
   if (auto step = step_tokens(state_, new_step)) {
     output.narrow(step->left - input, OverBudget{"tokens", "step", std::to_string(step->max)});

@@ -54,12 +54,12 @@ Result<bool> Actor::within_subtask(int64_t tokens, Batch& batch, uint64_t effect
 /// A call that was cut, or is refused another attempt, waits for a person: with a little more it
 /// would be cut again.
 bool Actor::awaits_room() const {
-  const bool stopped = state_.status != Status::kEnded && state_.over_budget;
-  return stopped && !state_.over_budget->limit_of.empty() && !state_.model_call;
+  if (state_.status == Status::kEnded || !state_.over_budget || state_.model_call) return false;
+  return state_.over_budget->scope == "subtask" && state_.over_budget->budget == "tokens";
 }
 
-int64_t Actor::next_call_tokens() const {
-  return state_.input_tokens_estimate() + kOutputTokensMin;
+bool Actor::finds_room() const {
+  return awaits_room() && !subtask_lacks(state_.next_call_tokens());
 }
 
 /// To hand a task on makes its budget no larger.

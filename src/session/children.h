@@ -11,8 +11,8 @@ namespace drover::session {
 /// A bit of SessionRow::pending beside the store's own: the session has open children, of which
 /// some may not exist yet when the process ends here.
 inline constexpr uint32_t kEnsureChildren = 4;
-/// Another one: its tree's budget stopped it, or that of a subtask above it, and may have been
-/// raised when the process ends here, before anybody could tell.
+/// Another one: its tree's budget stopped it, or a subtask's, and may have been raised when the
+/// process ends here, or others have let go of what it needs, before anybody could tell.
 inline constexpr uint32_t kAwaitsRaise = 8;
 
 /// An end that has consequences elsewhere: `row` says which are still to be done.

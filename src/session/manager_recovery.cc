@@ -49,8 +49,8 @@ Task<Result<size_t>> SessionManager::recover(Context ctx) {
   if (!std::exchange(keeps_time_, true)) scope_.spawn(timekeeper_.run(scope_.context()));
   ToWake left(2);
   left[0].status = "running";
-  // Parents see to it that their children exist, and who waits for its tree's budget whether it was
-  // raised.
+  // Parents see to it that their children exist, and who waits for a budget whether it was raised,
+  // or has room.
   left[1].status = "waiting";
   left[1].pending = kEnsureChildren | kAwaitsRaise;
   CO_TRY(size_t woken, co_await wake_some(ctx, &left, false));

@@ -285,6 +285,8 @@ struct State {
   /// About how many input tokens the next model call has: what the last usage said, and what came
   /// since.
   int64_t input_tokens_estimate() const;
+  /// The least that the next model call needs.
+  int64_t next_call_tokens() const { return input_tokens_estimate() + limits::kOutputTokensMin; }
   /// Tokens and time that the current step may still use; absent: no limit.
   std::optional<int64_t> step_tokens_max() const;
   /// Of the next model call's endpoint: the agent's needs and the plan's.

@@ -6,7 +6,9 @@
 // Tokens are those of the child and of all below it, used and reserved together (session/tree.h); a
 // child that spawns hands on no more than it has left, of both. Those that it spawns side by side
 // have that much each, and share it: each is held to the tightest limit of its own and of those
-// above it. Time is from its start, without what it waits for a raise of a budget.
+// above it. Who finds too few left for another call waits until it is given more, or others let go
+// of enough of what they had reserved. Time is from its start, without what it waits for a raise of
+// a budget.
 
 #include <optional>
 

@@ -61,18 +61,7 @@ struct Below : Tree {
     ASSERT_TRUE(kept && kept->over_budget);
     EXPECT_EQ(kept->over_budget->limit_of, mid.str());
   }
-  void expect_done() {
-    EXPECT_EQ(state(top).status, Status::kEnded);
-    for (const store::SessionRow& row : rows()) EXPECT_EQ(row.end_reason, "completed");
-  }
 };
-
-ExtensionDecision more_tokens(int64_t tokens) {
-  ExtensionDecision more;
-  more.budget = "subtask";
-  more.tokens = tokens;
-  return more;
-}
 
 TEST(Subtask, ThoseSideBySideUseTogetherNoMoreThanIt) {
   Below w;

@@ -257,7 +257,8 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
     for (const store::SessionRow& row : rows) {
       if (row.tenant != state->tenant) continue;
       pool->count(row.id, row.parent, use_of(row));
-      // How much it needs it says when it is told.
+      // Of which limit, and how much it needs, it says when it is told: without room at its parent
+      // there is none.
       if ((row.pending & kAwaitsRaise) != 0) pool->await_room(row.id, row.parent, 1);
     }
     if (rows.size() < filter.limit) co_return pool;

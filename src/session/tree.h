@@ -89,8 +89,8 @@ class TreePool {
   /// anything; empty: there is none.
   SessionId unsaid(const SessionId& session) const;
 
-  /// That session waits until so many tokens are left under the limit of that subtask above it,
-  /// which others hold back.
+  /// That session waits until so many tokens are left under the limit of that subtask, its own or
+  /// one above it, which others hold back.
   void await_room(const SessionId& session, const SessionId& of, int64_t tokens);
   /// Those for whom there are as many now; each is told once.
   std::vector<SessionId> take_with_room();

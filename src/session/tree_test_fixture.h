@@ -32,6 +32,10 @@ struct Tree : World {
     EXPECT_TRUE(got);
     return got ? *got : std::vector<store::SessionRow>();
   }
+  /// That all of them have come to their end.
+  void expect_done() {
+    for (const store::SessionRow& row : rows()) EXPECT_EQ(row.end_reason, "completed");
+  }
 };
 
 /// The only child of a session; empty if there is none.
@@ -40,6 +44,14 @@ inline SessionId child_of(Tree& w, const SessionId& parent) {
     if (row.parent == parent) return row.id;
   }
   return SessionId();
+}
+
+/// More for the subtask that a session is.
+inline ExtensionDecision more_tokens(int64_t tokens) {
+  ExtensionDecision more;
+  more.budget = "subtask";
+  more.tokens = tokens;
+  return more;
 }
 
 /// The last act of a process: an event that it tells nobody of. `end`: what else it says in the

@@ -68,6 +68,8 @@ inline constexpr Duration kTreeTimeMax = 400 * 24h;
 inline constexpr size_t kChildTasksMax = 256;
 /// Output tokens reserved for a call whose agent names no limit.
 inline constexpr int64_t kOutputTokensReserved = 8'192;
+/// Fewer output tokens than this are no answer, unless no more were asked for: the budget refuses.
+inline constexpr int64_t kOutputTokensMin = 16;
 
 // Work queues.
 /// Items that wait in all queues: the sessions of further ones stay awake and offer them again.
