@@ -1,8 +1,9 @@
 // Budgets: what a tree has used and reserved together is never more than it may, nor what a subtask
 // has with all below it; a reservation is settled once, in full where nobody heard the end of its
 // attempt, and is the ceiling of every bill that keeps to what was asked, the index counts what the
-// journals say, and nobody waits in the end for a limit that was raised. A provider that bills more
-// than was reserved is a fact, which a budget.exceeded event tells in the same commit.
+// journals say, and nobody waits in the end for a limit that was raised, or for tokens of a subtask
+// that has enough of them. A provider that bills more than was reserved is a fact, which a
+// budget.exceeded event tells in the same commit.
 
 #include <algorithm>
 #include <map>
@@ -125,7 +126,9 @@ class BudgetsChecker final : public Checker {
     // Who has asked for an extension beside it waits for a person's word first.
     bool asks = std::any_of(state.waits.begin(), state.waits.end(),
                             [](const session::Wait& w) { return !w.request_id.empty(); });
-    if (over.scope != "tree" || asks) return;
+    if (asks) return;
+    if (over.scope == "subtask") return finds_no_room(final);
+    if (over.scope != "tree") return;
     const Session& session = sessions_[final.id];
     std::string now = session::limit_text(trees_[session.root].limits, over.budget);
     auto refused = session.refused_at.find(over.budget);
@@ -236,6 +239,21 @@ class BudgetsChecker final : public Checker {
       const int64_t most = *at.subtask + at.subtree_overshoot;
       if (at.subtree > most) over(event, "tokens of the subtask " + id.str(), at.subtree, most);
     }
+  }
+
+  /// Whoever was stopped with a call still to be made has too few tokens for it at least under one
+  /// limit, its own or one above it.
+  void finds_no_room(const Final& final) {
+    const session::State& state = final.state;
+    if (state.over_budget->budget != "tokens" || state.model_call) return;
+    const int64_t needed = state.next_call_tokens();
+    for (SessionId id = final.id; !id.empty(); id = sessions_[id].parent) {
+      const Session& at = sessions_[id];
+      if (at.subtask && *at.subtask - at.subtree < needed) return;
+    }
+    verdict_.fail("budgets",
+                  fmt::format("{} waits for tokens of a subtask, which has the {} that it needs",
+                              final.id.str(), needed));
   }
 
   /// The event behind a settlement beyond its reservation, or one that tells of such a settlement.

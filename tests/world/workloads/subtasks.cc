@@ -15,9 +15,12 @@ class Subtasks final : public Workload {
     session::AgentSpec agent = able_agent();
     agent.output_tokens_max = 200;
     agent.tree.depth = 3;
-    static constexpr const char* kWords[] = {
-        "spawn:3:all:fast:700", "spawn:2:any:slow:400", "spawn:2:all:spawn.2.all.fast:1500",
-        "spawn:1:all:spawn.3.all.fast.600:1200", "spawn:1:all:spawn.2.all.spawn.2.all.fast:2500"};
+    static constexpr const char* kWords[] = {"spawn:3:all:fast:700",
+                                             "spawn:2:any:slow:400",
+                                             "spawn:2:all:spawn.2.all.fast:1500",
+                                             "spawn:1:all:spawn.3.all.fast.600:1200",
+                                             "spawn:1:all:spawn.2.all.spawn.2.all.fast:2500",
+                                             "spawn:1:all:spawn.3.any.slow:1200"};
     std::string word = kWords[play.random->below(std::size(kWords))];
     if (play.random->chance(0.3)) word += "+fast";
     std::string text = play.one(0, word + " fast");
