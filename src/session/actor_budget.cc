@@ -4,6 +4,7 @@
 
 #include "base/limits/session.h"
 #include "session/actor.h"
+#include "session/amounts.h"
 #include "session/builtins.h"
 
 namespace drover::session {
@@ -20,8 +21,8 @@ struct StepTokens {
 std::optional<StepTokens> step_tokens(const State& state, bool new_step) {
   if (!state.agent.step_budget.tokens) return std::nullopt;
   StepTokens out;
-  out.max = *state.agent.step_budget.tokens;
-  out.max += new_step ? state.step.next_tokens : state.step.tokens_granted;
+  out.max = raised(*state.agent.step_budget.tokens,
+                   new_step ? state.step.next_tokens : state.step.tokens_granted);
   out.left = new_step ? out.max : out.max - state.step.tokens;
   return out;
 }
@@ -80,8 +81,8 @@ bool Actor::step_allowed() {
 Result<void> Actor::take_raise(Batch& batch) {
   if (pool_ == nullptr || !state_.over_budget) return {};
   const OverBudget& over = *state_.over_budget;
-  const bool raised = over.elsewhere() && over.limit != limit_now(over);
-  return raised || finds_room() ? go_on(batch) : Result<void>();
+  const bool has_more = over.elsewhere() && over.limit != limit_now(over);
+  return has_more || finds_room() ? go_on(batch) : Result<void>();
 }
 
 std::string Actor::limit_now(const OverBudget& over) const {

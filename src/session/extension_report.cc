@@ -3,14 +3,12 @@
 #include <algorithm>
 #include <iterator>
 
+#include "session/amounts.h"
+
 namespace drover::session {
 namespace {
 
 namespace kind = contract::kind;
-
-int64_t number_of(const Json& payload, std::string_view name) {
-  return payload.get_int(name).value_or(0);
-}
 
 }  // namespace
 
@@ -26,7 +24,7 @@ void ExtensionAnalysis::started(const Json& payload) {
 
 /// The first attempt at a model call or at a plan.
 void ExtensionAnalysis::called(const contract::Event& event, const Json& payload) {
-  step_ = payload.get_int("step").value_or(step_ + 1);
+  step_ = amount_of(payload.get_int("step").value_or(step_ + 1));
   bool model = event.kind == kind::kModelCall;
   if (model != planner_) ++turn_;
   if (!model) return;
@@ -49,8 +47,8 @@ void ExtensionAnalysis::asked(const contract::Event& event, const Json& payload)
   out.explanation = payload.get_text("explanation");
   out.expected_gain = payload.get_text("expected_gain");
   out.asked = event.time;
-  out.tokens_asked = number_of(payload, "tokens");
-  out.time_ms_asked = number_of(payload, "time_ms");
+  out.tokens_asked = amount_of(payload, "tokens");
+  out.time_ms_asked = time_of(payload, "time_ms") / 1ms;
   cases_.push_back(std::move(out));
 }
 
@@ -75,8 +73,8 @@ void ExtensionAnalysis::decided(const contract::Event& event, const Json& payloa
   it->decided_after = event.time - it->asked;
   if (!it->granted) return;
   if (in_call_) it->counts_for = turn_;
-  it->tokens_granted = number_of(payload, "tokens");
-  it->time_ms_granted = number_of(payload, "time_ms");
+  it->tokens_granted = amount_of(payload, "tokens");
+  it->time_ms_granted = time_of(payload, "time_ms") / 1ms;
 }
 
 void ExtensionAnalysis::came_of_it(bool well) {
@@ -87,7 +85,7 @@ void ExtensionAnalysis::came_of_it(bool well) {
 
 void ExtensionAnalysis::settled(const contract::Event& event, const Json& payload) {
   auto turn = turn_of_.find(event.causation);
-  int64_t tokens = payload.get_int("step_tokens").value_or(number_of(payload, "tokens"));
+  int64_t tokens = amount_of(payload.get_int("step_tokens").value_or(amount_of(payload, "tokens")));
   settled_[turn == turn_of_.end() ? turn_ : turn->second] += tokens;
 }
 

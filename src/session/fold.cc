@@ -32,12 +32,6 @@ std::optional<uint64_t> index(const Json& payload, std::string_view key) {
   return n && *n >= 0 ? std::optional<uint64_t>(static_cast<uint64_t>(*n)) : std::nullopt;
 }
 
-Money money(const Json& payload, std::string_view key) {
-  auto written = payload.get_string(key);
-  if (!written) return Money();
-  return Money::parse_usd(*written).value_or(Money());
-}
-
 }  // namespace folding
 
 namespace {

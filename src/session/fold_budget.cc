@@ -2,14 +2,11 @@
 
 #include <algorithm>
 
+#include "session/amounts.h"
 #include "session/folding.h"
 
 namespace drover::session::folding {
 namespace {
-
-Duration millis(const Json& payload, std::string_view key) {
-  return Duration(payload.get_int(key).value_or(0) * 1'000'000);
-}
 
 /// The tool call whose intent has that sequence.
 std::optional<uint64_t> budgeted_call(const State& state, uint64_t sequence) {
@@ -34,38 +31,40 @@ std::string decision_text(bool granted, const Json& payload) {
 
 void raise(State& state, const Json& payload, bool tree) {
   if (!tree) {
-    state.agent.steps_max += payload.get_int("steps").value_or(0);
+    state.agent.steps_max = raised(state.agent.steps_max, amount_of(payload, "steps"));
     return;
   }
-  state.tree.tokens += payload.get_int("tokens").value_or(0);
-  state.tree.cost += money(payload, "cost_usd");
-  state.tree.time += millis(payload, "time_ms");
-  state.tree.steps += payload.get_int("steps").value_or(0);
-  state.tree.spawns += payload.get_int("spawns").value_or(0);
+  TreeLimits& now = state.tree;
+  now.tokens = raised(now.tokens, amount_of(payload, "tokens"));
+  now.cost += cost_of(payload, "cost_usd");
+  now.time = raised(now.time, time_of(payload, "time_ms"));
+  now.steps = raised(now.steps, amount_of(payload, "steps"));
+  now.spawns = raised(now.spawns, amount_of(payload, "spawns"));
 }
 
 void grant(State& state, const Json& payload) {
   std::string_view budget = payload.get_string("budget").value_or("step");
   if (budget == "tree" || budget == "session") return raise(state, payload, budget == "tree");
+  const int64_t tokens = amount_of(payload, "tokens");
+  const Duration time = time_of(payload, "time_ms");
   if (budget == "subtask") {
-    if (state.subtask.tokens) *state.subtask.tokens += payload.get_int("tokens").value_or(0);
-    if (state.subtask.time) *state.subtask.time += millis(payload, "time_ms");
+    SubtaskBudget& own = state.subtask;
+    if (own.tokens) own.tokens = raised(*own.tokens, tokens);
+    if (own.time) own.time = raised(*own.time, time);
     return;
   }
   if (budget == "account") return;  // it is kept elsewhere: the session tries again
-  int64_t tokens = payload.get_int("tokens").value_or(0);
-  Duration time = millis(payload, "time_ms");
-  state.step.time_granted += time;
+  state.step.time_granted = raised(state.step.time_granted, time);
   if (state.model_call) {
     state.step.tokens_granted += tokens;
   } else {
     state.step.next_tokens += tokens;
-    state.step.next_time += time;
+    state.step.next_time = raised(state.step.next_time, time);
   }
   if (payload.get_text("by").starts_with("rule:")) {
     ++state.extensions_granted;
     state.extension_tokens_granted += tokens;
-    state.extension_time_granted += time;
+    state.extension_time_granted = raised(state.extension_time_granted, time);
   }
 }
 
@@ -83,11 +82,12 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
   if (!state.model_call || state.model_call->sequence != event.causation) {
     return broken(event, "a reservation for a call that is not pending");
   }
-  state.reservation.tokens = payload.get_int("tokens").value_or(0);
-  state.reservation.cost = money(payload, "cost_usd");
-  state.reservation.output_tokens = payload.get_int("output_tokens");
+  state.reservation.tokens = amount_of(payload, "tokens");
+  state.reservation.cost = cost_of(payload, "cost_usd");
+  state.reservation.output_tokens.reset();
   state.reservation.clamp.reset();
-  if (state.reservation.output_tokens) {
+  if (auto output = payload.get_int("output_tokens")) {
+    state.reservation.output_tokens = amount_of(*output);
     // Earlier programs did not say whose limit it was: their answers were cut by the step's.
     OverBudget clamp{"tokens", "step", ""};
     if (auto budget = payload.get_string("budget")) clamp.budget = *budget;
@@ -102,10 +102,10 @@ Result<void> on_reserved(State& state, const Event& event, const Json& payload) 
 
 Result<void> on_settled(State& state, const Event& event, const Json& payload) {
   // A settlement stands by itself: the session may have ended while the call was under way.
-  const int64_t tokens = payload.get_int("tokens").value_or(0);
+  const int64_t tokens = amount_of(payload, "tokens");
   state.tokens += tokens;
-  state.step.tokens += payload.get_int("step_tokens").value_or(tokens);
-  state.cost += money(payload, "cost_usd");
+  state.step.tokens += amount_of(payload.get_int("step_tokens").value_or(tokens));
+  state.cost += cost_of(payload, "cost_usd");
   state.reservation = Reservation();
   return {};
 }
@@ -134,8 +134,8 @@ Result<void> on_extension_requested(State& state, const Event& event, const Json
   Extension e;
   e.sequence = event.sequence;
   e.request_id = payload.get_text("request_id");
-  e.tokens = payload.get_int("tokens").value_or(0);
-  e.time = millis(payload, "time_ms");
+  e.tokens = amount_of(payload, "tokens");
+  e.time = time_of(payload, "time_ms");
   e.call_index = budgeted_call(state, event.causation);
   if (PendingToolCall* call = e.call_index ? state.find_call(*e.call_index) : nullptr) {
     call->waiting = true;

@@ -1,5 +1,6 @@
 // Model and tool calls of a turn.
 
+#include "session/amounts.h"
 #include "session/builtins.h"
 #include "session/folding.h"
 
@@ -9,7 +10,7 @@ namespace {
 using contract::Message;
 
 void add(std::optional<int64_t>& sum, const std::optional<int64_t>& more) {
-  if (more) sum = sum.value_or(0) + *more;
+  if (more) sum = sum.value_or(0) + amount_of(*more);
 }
 
 void count_usage(State& state, const Json& payload) {
@@ -22,12 +23,12 @@ void count_usage(State& state, const Json& payload) {
   add(state.usage.cache_write_tokens, u.cache_write_tokens);
   add(state.usage.reasoning_tokens, u.reasoning_tokens);
   if (u.input_tokens) {
-    state.counted_tokens = *u.input_tokens;
+    state.counted_tokens = amount_of(*u.input_tokens);
     state.counted_bytes = state.prompt_bytes();
   }
   if (state.reservation.open) return;  // its settlement counts
-  state.tokens += u.input_tokens.value_or(0) + u.output_tokens.value_or(0);
-  state.cost += money(payload, "cost_usd");
+  state.tokens += amount_of(u.input_tokens.value_or(0)) + amount_of(u.output_tokens.value_or(0));
+  state.cost += cost_of(payload, "cost_usd");
 }
 
 /// A call of a built-in tool begins: what it waits for follows from its arguments.

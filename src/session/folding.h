@@ -12,7 +12,6 @@ tl::unexpected<Error> broken(const Event& event, std::string why);
 bool push_queued(State& state);
 std::optional<WallTime> time(const Json& payload, std::string_view key);
 std::optional<uint64_t> index(const Json& payload, std::string_view key);
-Money money(const Json& payload, std::string_view key);
 
 // fold_turn.cc: model and tool calls.
 Result<void> on_model_call(State& state, const Event& event, const Json& payload);

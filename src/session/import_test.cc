@@ -1,4 +1,4 @@
-// Imports: what a journal says of its key is a claim, and its labels are bounded.
+// Imports: what a journal says of its key is a claim; its labels and its amounts are bounded.
 
 #include "session/import_test_fixture.h"
 
@@ -58,6 +58,71 @@ TEST(Import, ItsLabelsAreAsFewAndShortAsThoseOfANewOne) {
     ASSERT_FALSE(taken) << labels.dump();
     EXPECT_EQ(taken.error().code, Code::kInvalidArgument);
   }
+}
+
+/// A journal that says so of budgets, one event each, after it has begun.
+Events says(World& w, const SessionId& id,
+            const std::vector<std::pair<std::string_view, Json>>& of) {
+  State state;
+  state.id = id;
+  Batch batch(state, w.loop, w.random);
+  auto agent = AgentSpec::from_json(*Json::parse(kAgent));
+  Json started = Json::object().set("agent", agent->to_json()).set("tenant", "ten_a");
+  EXPECT_TRUE(batch.add(system_draft(kind::kSessionStarted, std::move(started))));
+  for (const auto& [what, payload] : of) EXPECT_TRUE(batch.add(system_draft(what, payload)));
+  return batch.take();
+}
+
+TEST(Import, AbsurdAmountsAddUpLikeOthers) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  Json bill = Json::object().set("reservation", "r").set("tokens", INT64_MAX);
+  bill.set("step_tokens", INT64_MAX).set("cost_usd", "1" + std::string(24, '0'));
+  Json raise = Json::object().set("request_id", "r").set("granted", true).set("tokens", INT64_MAX);
+  raise.set("time_ms", int64_t{1'000'000'000'000'000'000})
+      .set("cost_usd", "1" + std::string(24, '0'));
+  raise.set("steps", INT64_MAX).set("spawns", INT64_MAX).set("by", "rule:x");
+  std::vector<std::pair<std::string_view, Json>> all;
+  for (int i = 0; i < 4; ++i) {
+    all.emplace_back(kind::kBudgetSettled, bill);
+    for (const char* budget : {"tree", "session", "step"}) {
+      Json one = raise;
+      all.emplace_back(kind::kBudgetExtensionDecided, one.set("budget", budget));
+    }
+  }
+  const SessionId id = new_id(w);
+  auto taken = take_in(w, w.who, says(w, id, all));
+  ASSERT_TRUE(taken) << taken.error().message;
+  const State s = w.state(id);
+  constexpr int64_t kMost = limits::kBudgetAmountMax;
+  EXPECT_EQ(s.tokens, 4 * kMost);
+  EXPECT_EQ(s.cost, Money::from_usd(4 * limits::kBudgetUsdMax));
+  EXPECT_EQ(w.row(id).spent.tokens, 4 * kMost);
+  EXPECT_EQ(s.tree.tokens, limits::kTreeTokensMax + 4 * kMost);
+  EXPECT_EQ(s.tree.time, limits::kBudgetTimeMax);
+  EXPECT_EQ(s.agent.steps_max, limits::kSessionStepsMax + 4 * kMost);
+  EXPECT_EQ(s.step.next_tokens, 4 * kMost);
+  EXPECT_EQ(s.step.next_time, limits::kBudgetTimeMax);
+  EXPECT_EQ(s.extension_time_granted, limits::kBudgetTimeMax);
+}
+
+TEST(Import, NoAmountGivesAnythingBack) {
+  World w;
+  Json bill = Json::object().set("reservation", "r").set("tokens", int64_t{-900});
+  auto refused = take_in(w, w.who, says(w, new_id(w), {{kind::kBudgetSettled, bill}}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().reason, "invalid_event");
+  // Money may be written with a sign.
+  bill.set("tokens", int64_t{900}).set("cost_usd", "-1000");
+  Json raise = Json::object().set("request_id", "r").set("granted", true).set("budget", "tree");
+  raise.set("cost_usd", "-1000");
+  const SessionId id = new_id(w);
+  auto taken =
+      take_in(w, w.who,
+              says(w, id, {{kind::kBudgetSettled, bill}, {kind::kBudgetExtensionDecided, raise}}));
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(w.row(id).spent.cost, Money());
+  EXPECT_EQ(w.state(id).tree.cost, Money::from_usd(limits::kTreeCostUsdMax));
 }
 
 TEST(Import, ItsChildrenCountAgainstThatKeyToo) {

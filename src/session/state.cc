@@ -5,6 +5,7 @@
 
 #include "base/limits/session.h"
 #include "contract/retention.h"
+#include "session/amounts.h"
 #include "session/builtins.h"
 
 namespace drover::session {
@@ -112,7 +113,7 @@ policy::Needs State::step_needs() const { return policy::Needs::join(agent.needs
 
 std::optional<int64_t> State::step_tokens_max() const {
   if (!agent.step_budget.tokens) return std::nullopt;
-  return *agent.step_budget.tokens + step.tokens_granted;
+  return raised(*agent.step_budget.tokens, step.tokens_granted);
 }
 
 std::optional<Duration> State::step_time_max() const {

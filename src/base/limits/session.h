@@ -25,8 +25,11 @@ inline constexpr size_t kPlanEffectsMax = 64;
 /// refused.
 inline constexpr size_t kToolCallIdBytesMax = 128;
 /// Tokens, steps or spawns of one request for more, or of one raise; more is refused, so that sums
-/// stay sums.
+/// stay sums. What else an event says (a bill, a journal from elsewhere) counts for no more.
 inline constexpr int64_t kBudgetAmountMax = 1'000'000'000'000;
+/// The same in dollars and as time, which is also the most that a raise makes of a limit.
+inline constexpr int64_t kBudgetUsdMax = 1'000'000'000'000;
+inline constexpr Duration kBudgetTimeMax = 100 * 366 * 24h;
 /// Signals of a session that no wait has taken; further ones are refused.
 inline constexpr size_t kSignalsKeptMax = 64;
 /// Waits of a session that are open at once; a plan or a call that asks for more is refused, a call
