@@ -59,11 +59,7 @@ bool Actor::quiet() const {
 }
 
 store::SessionRow Actor::row() const {
-  store::SessionRow row;
-  row.id = state_.id;
-  row.tenant = state_.tenant;
-  row.agent = state_.agent.name;
-  row.agent_version = state_.agent.version;
+  store::SessionRow row = row_for(state_);
   bool busy = state_.status == Status::kRunning || retry_;
   row.status = state_.status == Status::kEnded ? "ended" : busy ? "running" : "waiting";
   if (state_.status == Status::kEnded) row.end_reason = state_.reason;
@@ -75,20 +71,7 @@ store::SessionRow Actor::row() const {
     }
   }
   row.created = created_;
-  row.updated = state_.last_time;
-  row.last_sequence = state_.last_sequence;
-  row.last_hash = state_.last_hash;
-  row.trace_id = state_.trace_id;
-  row.root = state_.root;
-  row.parent = state_.parent;
-  row.depth = static_cast<uint32_t>(state_.depth);
   row.due = state_.look_at();
-  row.spent.steps = state_.steps;
-  row.spent.tokens = state_.tokens;
-  row.spent.cost = state_.cost;
-  row.spent.spawns = state_.spawns;
-  row.reserved.tokens = state_.reservation.tokens;
-  row.reserved.cost = state_.reservation.cost;
   if (state_.status == Status::kEnded && ending_) {
     if (!state_.parent.empty()) row.pending |= store::kReportToParent;
     if (state_.open_children() > 0) row.pending |= store::kCancelChildren;

@@ -220,6 +220,20 @@ Events waiting_parent(Tree& w, SessionId* child) {
   return w.events(id);
 }
 
+TEST(Import, ACallThatWasUnderWayIsReserved) {
+  Tree there;
+  SessionId child;
+  const Events top = waiting_parent(there, &child);
+  World w;
+  ASSERT_TRUE(take_in(w, w.who, top));
+  auto taken = take_in(w, w.who, there.events(child));
+  ASSERT_TRUE(taken) << taken.error().message;
+  EXPECT_EQ(taken->detached, "");
+  const store::SessionRow row = w.row(child);
+  EXPECT_GT(row.reserved.tokens, 0);
+  EXPECT_EQ(row.reserved, there.row(child).reserved);
+}
+
 TEST(Import, AJournalThatNamesAStrangerAsItsChildLearnsNothingOfIt) {
   for (bool ended : {true, false}) {
     Tree there;

@@ -25,30 +25,14 @@ bool spawned(const std::vector<contract::Event>& read, const State& child) {
   return payload && payload->get_string("child") == child.id.str();
 }
 
-store::SessionRow row_for(const Principal& who, const State& state,
-                          const std::vector<contract::Event>& events) {
-  store::SessionRow row;
-  row.id = state.id;
-  row.tenant = state.tenant;
-  row.agent = state.agent.name;
-  row.agent_version = state.agent.version;
+store::SessionRow imported_row(const Principal& who, const State& state) {
+  store::SessionRow row = row_for(state);
   row.status = state.status == Status::kEnded ? "ended" : "waiting";
   if (state.status == Status::kEnded) row.end_reason = state.reason;
-  row.created = events.front().time;
-  row.updated = events.back().time;
-  row.last_sequence = state.last_sequence;
-  row.last_hash = state.last_hash;
-  row.trace_id = state.trace_id;
-  row.root = state.root;
-  row.parent = state.parent;
-  row.depth = static_cast<uint32_t>(state.depth);
-  row.key = who.key;
   if (row.status == "waiting") row.waiting_for = state.reason;
+  row.created = state.started;
+  row.key = who.key;
   row.due = state.kept_until();
-  row.spent.steps = state.steps;
-  row.spent.tokens = state.tokens;
-  row.spent.cost = state.cost;
-  row.spent.spawns = state.spawns;
   return row;
 }
 
@@ -96,13 +80,12 @@ Task<Result<Imported>> SessionManager::import(Context ctx, Principal who,
   out.claimed_root = state.root;
   out.claimed_parent = state.parent;
   CO_TRY(out.detached, co_await place_import(ctx, &state));
-  store::SessionRow row = row_for(who, state, events);
-  CO_TRY_VOID(co_await services_.journal->append(ctx, std::move(row), 0, std::move(events)));
+  const store::SessionRow row = imported_row(who, state);
+  CO_TRY_VOID(co_await services_.journal->append(ctx, row, 0, std::move(events)));
   if (services_.signer != nullptr) {
     services_.signer->durable(state.id, state.last_sequence, state.last_hash);
   }
-  // One that is below others counts with them, also while their pool is in memory already.
-  if (auto pool = trees_.find(state.root)) pool->count(state.id, state.parent, use_of(state));
+  trees_.count(row);
   co_return out;
 }
 

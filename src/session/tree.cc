@@ -206,6 +206,14 @@ std::shared_ptr<TreePool> TreePools::find(const SessionId& root) const {
   return it == pools_.end() ? nullptr : it->second.lock();
 }
 
+void TreePools::count(const store::SessionRow& row) {
+  std::shared_ptr<TreePool> pool = find(row.root);
+  if (pool == nullptr && reading_ && reading_->root == row.root) pool = reading_->pool;
+  if (pool == nullptr) return;
+  // It may be awake already, and count more than when it came.
+  pool->count(row.id, row.parent, most_of(pool->part(row.id), use_of(row)));
+}
+
 /// Those above say their limits themselves while they are awake; since the pool was opened they may
 /// not have been.
 Task<Result<std::shared_ptr<TreePool>>> TreePools::open(Context ctx, const State* state) {
@@ -226,7 +234,9 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::of_tree(Context ctx, const St
   if (auto pool = find(state->root)) co_return pool;
   CO_TRY(auto permit, co_await loading_.acquire(ctx));
   if (auto pool = find(state->root)) co_return pool;
-  CO_TRY(auto pool, co_await load(ctx, state));
+  auto read = co_await load(ctx, state);
+  reading_.reset();
+  CO_TRY(auto pool, std::move(read));
   if (pools_.size() % kPoolSweep == kPoolSweep - 1) {
     std::erase_if(pools_, [](const auto& entry) { return entry.second.expired(); });
   }
@@ -249,6 +259,7 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
     pool->count(state->id, state->parent, use_of(*state));
     co_return pool;
   }
+  reading_ = Reading{state->root, pool};
   store::SessionFilter filter;
   filter.root = state->root;
   filter.limit = kRowSlice;
@@ -264,6 +275,28 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
     if (rows.size() < filter.limit) co_return pool;
     filter.before = rows.back().id;
   }
+}
+
+store::SessionRow row_for(const State& state) {
+  store::SessionRow row;
+  row.id = state.id;
+  row.tenant = state.tenant;
+  row.agent = state.agent.name;
+  row.agent_version = state.agent.version;
+  row.updated = state.last_time;
+  row.last_sequence = state.last_sequence;
+  row.last_hash = state.last_hash;
+  row.trace_id = state.trace_id;
+  row.root = state.root;
+  row.parent = state.parent;
+  row.depth = static_cast<uint32_t>(state.depth);
+  row.spent.steps = state.steps;
+  row.spent.tokens = state.tokens;
+  row.spent.cost = state.cost;
+  row.spent.spawns = state.spawns;
+  row.reserved.tokens = state.reservation.tokens;
+  row.reserved.cost = state.reservation.cost;
+  return row;
 }
 
 Error purged_error(const SessionId& id) {

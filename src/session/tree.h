@@ -123,17 +123,29 @@ class TreePools {
   /// The pool of that session's tree, with the limits of the subtasks above it. `state` as loaded;
   /// fresh sessions without a tree cost no read.
   Task<Result<std::shared_ptr<TreePool>>> open(Context ctx, const State* state);
-  /// The pool if it is in memory.
-  std::shared_ptr<TreePool> find(const SessionId& root) const;
+  /// What a session counts that has come into its tree from elsewhere, as its row says. In the
+  /// pool, if that is in memory or is being read: what is read now may have been asked for before.
+  void count(const store::SessionRow& row);
 
  private:
+  /// The pool if it is in memory.
+  std::shared_ptr<TreePool> find(const SessionId& root) const;
   Task<Result<std::shared_ptr<TreePool>>> of_tree(Context ctx, const State* state);
   Task<Result<std::shared_ptr<TreePool>>> load(Context ctx, const State* state);
   store::Journal* journal_;
   std::unordered_map<SessionId, std::weak_ptr<TreePool>> pools_;
   /// One loading at a time: two would count apart.
   async::Semaphore loading_{1};
+  struct Reading {
+    SessionId root;
+    std::shared_ptr<TreePool> pool;
+  };
+  std::optional<Reading> reading_;  // while rows are counted in it
 };
+
+/// What a session's row has of its state, whoever writes it: which session it is, where it stands,
+/// in its journal and in its tree, and what it counts.
+store::SessionRow row_for(const State& state);
 
 /// Reads a session's journal (from its snapshot, if there is one) and folds it, as of event `last`
 /// or of the newest. Its place in a tree is that of its row, and so is an imported one's key. Of a

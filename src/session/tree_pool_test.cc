@@ -1,6 +1,7 @@
 // The pool that a tree's sessions count in together, by itself.
 
 #include "session/tree_test_fixture.h"
+#include "store/forwarding_journal.h"
 
 namespace drover::session {
 namespace {
@@ -155,6 +156,43 @@ void put(World& w, const SessionId& id, const SessionId& root, const SessionId& 
   row.pending = pending;
   auto done = w.loop.run_task(w.store.journal().append(w.ctx, row, 0, batch.take()));
   EXPECT_TRUE(done) << done.error().message;
+}
+
+/// A journal whose lists take a second to arrive.
+class LateLists final : public store::ForwardingJournal {
+ public:
+  using ForwardingJournal::ForwardingJournal;
+  Task<Result<std::vector<store::SessionRow>>> list(Context ctx,
+                                                    store::SessionFilter filter) override {
+    CO_TRY(auto rows, co_await ForwardingJournal::list(ctx, std::move(filter)));
+    CO_TRY_VOID(co_await async::sleep_for(ctx, 1s));
+    co_return rows;
+  }
+};
+
+TEST(TreePool, WhoComesWhileItIsReadCountsToo) {
+  World w;
+  LateLists journal(w.store.journal());
+  TreePools pools(&journal);
+  State top;
+  top.id = top.root = SessionId::make(w.loop.wall(), w.random);
+  top.tenant = TenantId("ten_a");
+  top.spawns = 1;
+  store::SessionRow come;
+  come.id = SessionId::make(w.loop.wall(), w.random);
+  come.root = come.parent = top.id;
+  come.spent.tokens = 500;
+  come.reserved.tokens = 70;
+  w.loop.call_after(500ms, [&pools, &come] { pools.count(come); });
+  auto pool = w.loop.run_task(pools.open(w.ctx, &top));
+  ASSERT_TRUE(pool) << pool.error().message;
+  EXPECT_EQ((*pool)->used().tokens, 570);
+  EXPECT_EQ((*pool)->subtree_tokens(top.id), 570);
+  // Nor does it count twice, or less than it says itself meanwhile.
+  pools.count(come);
+  (*pool)->count(come.id, top.id, of_tokens(900));
+  pools.count(come);
+  EXPECT_EQ((*pool)->used().tokens, 900);
 }
 
 TEST(TreePool, ReadsTheLimitsAboveUnlessTheyArePurged) {
