@@ -1,6 +1,5 @@
 #include "app/config_policy.h"
 
-#include "app/config_policy_check.h"
 #include "catalog/processing_scope.h"
 #include "http/message.h"
 #include "policy/cedar.h"
@@ -47,7 +46,7 @@ std::map<std::string, contract::DataClass> data_classes(const Json& section, std
     return out;
   }
   for (const auto& [name, value] : *map->members()) {
-    out[name] = data_class(value, at + "." + name, class_title(key, name), fault);
+    out[name] = data_class(value, at + "." + name, policy::class_title(key, name), fault);
   }
   return out;
 }
@@ -88,30 +87,12 @@ std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fa
   return out;
 }
 
-/// Each item is read alone first, so that every fault stands at its own line.
-void check_requirements(const Json& list, const policy::PolicySpec& spec, const TellFault& fault) {
-  const Json::Array* items = list.array_items();
-  if (items == nullptr) {
-    fault("policy.requirements", "requirements must be a list", "begin each entry with '- '");
-    return;
-  }
-  auto zones = policy::Zones::make(spec.zones);
-  if (!zones) return;
-  for (size_t i = 0; i < items->size(); ++i) {
-    const std::string item = "policy.requirements[" + std::to_string(i) + "]";
-    policy::Requirement::read((*items)[i], *zones,
-                              [&](const std::string& at, const std::string& message) {
-                                fault(at.empty() ? item : item + "." + at, message, "");
-                              });
-  }
-}
-
-Result<std::shared_ptr<const policy::Authorizer>> load_rules(
-    const std::string& file, const ConfigPath& path, const ReadFile& read_file,
-    const std::vector<policy::ZoneSpec>& own_zones) {
+Result<std::shared_ptr<const policy::Authorizer>> load_rules(const std::string& file,
+                                                             const ConfigPath& path,
+                                                             const ReadFile& read_file,
+                                                             const policy::Zones& zones) {
   TRY(std::string text, read_file(path(file)));
-  TRY(policy::Zones zones, policy::Zones::make(own_zones));
-  return policy::load_cedar(text, file, std::make_shared<const policy::Zones>(std::move(zones)));
+  return policy::load_cedar(text, file, std::make_shared<const policy::Zones>(zones));
 }
 
 /// A time within bounds; what is not there stays as it is.
@@ -167,33 +148,26 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
   if (const Json* floor = section.find("floor"); floor != nullptr && !floor->is_null()) {
     spec.floor = data_class(*floor, "policy.floor", "floor: ", counted);
   }
-  check_own_zones(spec.zones, counted);
-  check_classes(spec, counted);
-  if (const Json* list = section.find("requirements"); list != nullptr && !list->is_null()) {
-    check_requirements(*list, spec, counted);
-    spec.requirements = *list;
-  }
+  if (const Json* list = section.find("requirements")) spec.requirements = *list;
+  const policy::Policy::Tell tell = [&](const std::string& at, std::string message,
+                                        std::string remedy) {
+    counted("policy." + at, std::move(message), std::move(remedy));
+  };
+  auto made = policy::Policy::read(spec, tell);
   auto cedar = text_setting(section, "policy", "cedar", counted);
   if (cedar && faults == 0) {
-    auto rules = load_rules(*cedar, path, read_file, spec.zones);
+    auto rules = load_rules(*cedar, path, read_file, made->zones());
     if (!rules) {
       counted("policy.cedar", rules.error().message, "");
     } else {
       spec.authorizers.push_back(std::move(*rules));
+      made = policy::Policy::read(std::move(spec), tell);
     }
   }
   if (const Json* opa = section.find("opa"); opa != nullptr && !opa->is_null()) {
     read_opa(*opa, path, counted, out);
   }
-  if (faults > 0) return;
-  auto made = policy::Policy::make(std::move(spec));
-  if (made) {
-    out.policy = std::move(*made);
-  } else {
-    Error error = std::move(made).error();
-    std::string note = error.notes.empty() ? "" : error.notes.front() + ": ";
-    fault("policy", note + error.message, "");
-  }
+  if (faults == 0) out.policy = std::move(made);
 }
 
 /// A zone that nobody knows is a slip: rules that need it would say no, and nobody would know why.

@@ -45,41 +45,84 @@ std::string fingerprint_of(std::string_view content) {
   return out;
 }
 
-Result<std::shared_ptr<const Policy>> Policy::make(PolicySpec spec) {
+std::string class_title(std::string_view list, const std::string& name) {
+  return (list == "classes" ? "class '" : "tenant '") + name + "': ";
+}
+
+void Policy::read_classes(const PolicySpec& spec, const Tell& tell) {
+  auto meant = [&](const contract::DataClass& data, const std::string& at,
+                   const std::string& title) {
+    auto resolved = resolve(data);
+    if (resolved) return std::move(*resolved);
+    const bool of_zone = resolved.error().reason == "unknown_zone";
+    std::string remedy = of_zone ? "policy.zones adds zones" : "";
+    for (const std::string& name : data.names) {
+      const bool level = !of_zone && contract::parse_sensitivity(name).has_value();
+      if (level) remedy = "a level is {sensitivity: " + name + "}";
+    }
+    tell(of_zone ? at + ".residency" : at, title + resolved.error().message, std::move(remedy));
+    return contract::DataClass();
+  };
+  for (const auto& [name, data] : spec.classes) {
+    const std::string at = "classes." + name;
+    const std::string title = class_title("classes", name);
+    // There all the same: what names a class with a fault is not at fault as well.
+    contract::DataClass& known = classes_[name];
+    if (!contract::is_class_word(name)) {
+      tell(at, title + "that is no name of a class (a-z, 0-9, '.', '_', '-')", "");
+    } else if (!data.names.empty()) {
+      tell(at, title + "it must say what it means, not name another class", "");
+    } else {
+      known = meant(data, at, title);
+    }
+  }
+  floor_ = meant(spec.floor, "floor", "floor: ");
+  for (const auto& [tenant, data] : spec.tenants) {
+    tenants_[tenant] = meant(data, "tenants." + tenant, class_title("tenants", tenant));
+  }
+}
+
+void Policy::read_requirements(const Json& list, const Tell& tell) {
+  if (list.is_null()) return;
+  const Json::Array* items = list.array_items();
+  if (items == nullptr) {
+    return tell("requirements", "requirements must be a list", "begin each entry with '- '");
+  }
+  for (size_t i = 0; i < items->size(); ++i) {
+    const std::string item = "requirements[" + std::to_string(i) + "]";
+    if (i >= limits::kRequirementsMax) {
+      return tell(item, "more than " + std::to_string(limits::kRequirementsMax) + " requirements",
+                  "");
+    }
+    requirements_.push_back(Requirement::read(
+        (*items)[i], zones_, [&](const std::string& at, const std::string& message) {
+          tell(at.empty() ? item : item + "." + at, message, "");
+        }));
+  }
+}
+
+std::shared_ptr<const Policy> Policy::read(PolicySpec spec, const Tell& tell) {
   auto out = std::make_shared<Policy>();
   out->fingerprint_ = fingerprint_of(content_of(spec));
-  TRY(out->zones_, Zones::make(spec.zones));
-  for (const auto& [name, data] : spec.classes) {
-    if (!contract::is_class_word(name)) {
-      return fail(Code::kInvalidArgument, "'" + name + "' is no name of a class");
-    }
-    if (!data.names.empty()) {
-      return fail(Code::kInvalidArgument,
-                  "class '" + name + "' must say what it means, not name another class");
-    }
-  }
-  out->classes_ = std::move(spec.classes);
-  for (const auto& [name, data] : out->classes_) {
-    auto checked = out->resolve(data);
-    if (!checked) {
-      return fail(std::move(checked).error().note("class '" + name + "'"));
-    }
-  }
-  TRY(out->floor_, out->resolve(spec.floor));
-  for (const auto& [tenant, data] : spec.tenants) {
-    TRY(out->tenants_[tenant], out->resolve(data));
-  }
-  const Json::Array* items = spec.requirements.array_items();
-  for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
-    if (i >= limits::kRequirementsMax) {
-      return fail(Code::kInvalidArgument,
-                  "more than " + std::to_string(limits::kRequirementsMax) + " requirements");
-    }
-    TRY(Requirement requirement, Requirement::from_json((*items)[i], out->zones_));
-    out->requirements_.push_back(std::move(requirement));
-  }
+  bool zones_known = true;
+  out->zones_ = Zones::read(spec.zones, [&](size_t zone, const std::string& message) {
+    zones_known = false;
+    tell("zones[" + std::to_string(zone) + "]", message, "");
+  });
+  if (!zones_known) return out;
+  out->read_classes(spec, tell);
+  out->read_requirements(spec.requirements, tell);
   out->authorizers_ = std::move(spec.authorizers);
-  return std::shared_ptr<const Policy>(std::move(out));
+  return out;
+}
+
+Result<std::shared_ptr<const Policy>> Policy::make(PolicySpec spec) {
+  std::optional<std::string> first;
+  auto out = read(std::move(spec), [&](const std::string&, std::string message, std::string) {
+    if (!first) first = std::move(message);
+  });
+  if (first) return fail(Code::kInvalidArgument, std::move(*first));
+  return out;
 }
 
 std::shared_ptr<const Policy> Policy::with(std::shared_ptr<const Authorizer> authorizer) const {

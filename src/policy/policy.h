@@ -21,6 +21,7 @@
 // (policy/requirement.h) by their own names, then the authorisers, if there are some. A Case is one
 // question prepared: judging a thing then costs no text. Pure; any thread.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -97,10 +98,22 @@ struct PolicySpec {
   std::vector<std::shared_ptr<const Authorizer>> authorizers;  // all must allow
 };
 
+/// "class 'patient': " of an entry of `classes`, "tenant 'clinic': " of `tenants`; complaints begin
+/// with it.
+std::string class_title(std::string_view list, const std::string& name);
+
 class Policy {
  public:
+  /// Where a fault is in the spec ("zones[2]", "classes.patient.residency",
+  /// "requirements[0].needs.zone"), what is wrong, and what to write instead, or "".
+  using Tell = std::function<void(const std::string& at, std::string message, std::string remedy)>;
+
   /// The built-in rules alone.
   Policy() = default;
+  /// Tells every fault; with one, what is returned means nothing. Where zones are at fault the rest
+  /// is not looked at: what names mean is then not known.
+  static std::shared_ptr<const Policy> read(PolicySpec spec, const Tell& tell);
+  /// The same; the error (kInvalidArgument) is the first fault.
   static Result<std::shared_ptr<const Policy>> make(PolicySpec spec);
   /// The same with one more authoriser.
   std::shared_ptr<const Policy> with(std::shared_ptr<const Authorizer> authorizer) const;
@@ -133,6 +146,8 @@ class Policy {
   contract::DataClass effective(const std::string& tenant, const contract::DataClass& data) const;
 
  private:
+  void read_classes(const PolicySpec& spec, const Tell& tell);
+  void read_requirements(const Json& list, const Tell& tell);
   Zones zones_;
   std::map<std::string, contract::DataClass> classes_;
   contract::DataClass floor_;

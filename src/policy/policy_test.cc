@@ -294,6 +294,56 @@ TEST_F(PolicyTest, WhatIsWronglyConfiguredIsRefused) {
   }
 }
 
+TEST(PolicyFaults, AreAllToldEachWhereItStands) {
+  auto told = [](PolicySpec spec) {
+    std::vector<std::string> out;
+    Policy::read(std::move(spec),
+                 [&](const std::string& at, std::string message, const std::string& remedy) {
+                   out.push_back(at + ": " + message + (remedy.empty() ? "" : " | " + remedy));
+                 });
+    return out;
+  };
+  PolicySpec spec;
+  spec.classes["patient"] = of("residency=dee");
+  spec.classes["guest"] = of("patient");
+  spec.classes["A"] = of("");
+  spec.floor = of("internal");
+  spec.tenants["clinic"] = of("patient;residency=atlantis");
+  spec.tenants["lab"] = of("patient");
+  spec.requirements = *Json::parse(R"([{"name":"a","needs":{"zone":"mars","colour":"red"}},7])");
+  const std::vector<std::string> expected = {
+      "classes.A: class 'A': that is no name of a class (a-z, 0-9, '.', '_', '-')",
+      "classes.guest: class 'guest': it must say what it means, not name another class",
+      "classes.patient.residency: class 'patient': there is no zone 'dee' | policy.zones adds "
+      "zones",
+      "floor: floor: there is no data class 'internal' (there are: A, guest, patient) | a level is "
+      "{sensitivity: internal}",
+      "tenants.clinic.residency: tenant 'clinic': there is no zone 'atlantis' | policy.zones adds "
+      "zones",
+      "requirements[0].needs.colour: requirement 'a': unknown setting 'colour' in needs (known: "
+      "certifications, hardware, pool, sovereignty, jurisdiction, zone, tenancy, attestation, "
+      "max_age)",
+      "requirements[0].needs.zone: requirement 'a': zone: there is no zone 'mars'",
+      "requirements[1]: a requirement must be a mapping"};
+  EXPECT_EQ(told(spec), expected);
+  // What names mean is not known where zones are at fault.
+  spec.zones = {{"a", {"nowhere", "b"}, ""},
+                {"b", {"c"}, ""},
+                {"c", {"b"}, ""},
+                {"B", {}, ""},
+                {"d", {"B"}, ""},
+                {"de", {}, ""},
+                {"e", {"e"}, ""}};
+  EXPECT_EQ(told(spec), (std::vector<std::string>{
+                            "zones[3]: 'B' is no name of a zone (a-z, 0-9, '.', '_', '-')",
+                            "zones[5]: two zones are called 'de'",
+                            "zones[0]: zone 'a' is within 'nowhere', which does not exist",
+                            "zones[2]: zone 'c' lies within itself, by way of 'b'",
+                            "zones[6]: zone 'e' lies within itself, by way of 'e'"}));
+  EXPECT_EQ(Policy::make(spec).error().message,
+            "'B' is no name of a zone (a-z, 0-9, '.', '_', '-')");
+}
+
 TEST(Decisions, AreOfTheirCatalogAndPolicyOnly) {
   auto policy = std::make_shared<Policy>();
   Decisions decisions;

@@ -10,6 +10,7 @@
 // Values, immutable once made, any thread. At most limits::kZonesMax.
 
 #include <bitset>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,8 +38,13 @@ class Zones {
  public:
   /// The built-in zones alone.
   Zones();
-  /// With an operator's own. kInvalidArgument: a name that is none, twice, within a zone that does
-  /// not exist, or within itself.
+  /// The place in the list of a zone with a fault, and what is wrong with it.
+  using Tell = std::function<void(size_t zone, const std::string& message)>;
+  /// With an operator's own. Tells every fault: a name that is none, twice, within a zone that does
+  /// not exist, or within itself (of those in a ring, the last). With one, what is returned means
+  /// nothing.
+  static Zones read(const std::vector<ZoneSpec>& own, const Tell& tell);
+  /// The same; the error (kInvalidArgument) is the first fault.
   static Result<Zones> make(const std::vector<ZoneSpec>& own);
 
   /// -1 if there is none of that name.
@@ -58,7 +64,12 @@ class Zones {
   std::string describe(const ZoneSet& zones) const;
 
  private:
-  Result<void> add(const std::vector<ZoneSpec>& specs);
+  void add(const std::vector<ZoneSpec>& specs, const Tell& tell);
+  /// What lies within what, once all are there.
+  void nest();
+  /// The zone that one names as holding it though it lies within that one; "": there is none, or a
+  /// later one of the same ring is told.
+  std::string inside_out(size_t zone) const;
   std::vector<ZoneSpec> specs_;
   std::map<std::string, int, std::less<>> index_;
   std::vector<ZoneSet> inside_;
