@@ -1,23 +1,14 @@
 #include "app/config_classes.h"
 
-#include <gtest/gtest.h>
-
-#include "app/config.h"
+#include "app/config_test_util.h"
 
 namespace drover::app {
 namespace {
 
 using road::ServiceClass;
 
-ConfigOutcome parse_classes(std::string_view text) {
-  ReadFile none = [](const std::string&) -> Result<std::string> {
-    return fail(Code::kNotFound, "no file");
-  };
-  return parse_config("drover.yaml", text, none);
-}
-
 TEST(ConfigClasses, AllOfIt) {
-  ConfigOutcome out = parse_classes(R"(
+  ConfigOutcome out = parse_drover_yaml(R"(
 classes:
   default: slow
   calls: 500
@@ -51,7 +42,7 @@ classes:
 }
 
 TEST(ConfigClasses, EachFaultHasItsLineAndItsRemedy) {
-  ConfigOutcome out = parse_classes(R"(classes:
+  ConfigOutcome out = parse_drover_yaml(R"(classes:
   default: quick
   calls: 0
   kept_for_fast: 2

@@ -1,23 +1,18 @@
 #include "app/config_policy.h"
 
-#include <gtest/gtest.h>
+#include "app/config_test_util.h"
 
 namespace drover::app {
 namespace {
 
-Result<std::string> one_file(const std::string& path) {
-  if (path.ends_with("own.yaml")) {
-    return std::string(
-        "source: our audit\ndate: 2026-10-01\nplaces:\n"
-        "  - id: cellar\n    providers: [vllm]\n    region: cellar\n"
-        "    facts: {zone: de-by, prompt_cache: de-by}\n");
-  }
-  return fail(Code::kNotFound, path + ": no such file");
-}
-
-ConfigOutcome parse_policy(std::string_view text) {
-  return parse_config("drover.yaml", text, one_file);
-}
+constexpr const char* kOwnPlaces = R"(source: our audit
+date: 2026-10-01
+places:
+  - id: cellar
+    providers: [vllm]
+    region: cellar
+    facts: {zone: de-by, prompt_cache: de-by}
+)";
 
 constexpr std::string_view kWholePolicy = R"(
 here: {region: eu-central-1, zone: de, cleared_for: restricted}
@@ -47,7 +42,7 @@ agents:
 )";
 
 TEST(ConfigStores, StandInTheirFaultDomainsBesideTheOwn) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 data: here
 here: {zone: de}
 stores:
@@ -65,11 +60,11 @@ stores:
   EXPECT_EQ(c.store_folders.at("fra"), "scratch/fra");
   EXPECT_EQ(c.store_folders.at("cellar"), "/mnt/cellar");
   EXPECT_EQ(c.things.at("cellar").kind, policy::ThingKind::kStore);
-  EXPECT_TRUE(parse_policy("data: here\n").config.road.stores.empty());
+  EXPECT_TRUE(parse_drover_yaml("data: here\n").config.road.stores.empty());
 }
 
 TEST(ConfigStores, EachFaultIsToldWithItsLine) {
-  ConfigOutcome outcome = parse_policy(R"(data: here
+  ConfigOutcome outcome = parse_drover_yaml(R"(data: here
 stores:
   - {data: a, facts: {fault_domain: x}}
   - {name: nowhere, facts: {fault_domain: x}}
@@ -97,7 +92,7 @@ stores:
 }
 
 TEST(ConfigPolicy, WhatIsProbablyASlipIsANote) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 here: {region: eu-cental-1}
 policy:
   requirements:
@@ -126,7 +121,7 @@ endpoints:
 }
 
 TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
-  ConfigOutcome outcome = parse_policy(kWholePolicy);
+  ConfigOutcome outcome = parse_drover_yaml(kWholePolicy, {{"own.yaml", kOwnPlaces}});
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   const Config& c = outcome.config;
   EXPECT_EQ(c.road.here, "eu-central-1");
@@ -154,7 +149,7 @@ TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
 }
 
 TEST(ConfigPolicy, AnEndpointThatMayLeaveItsRegionIsNoPlaceForBoundData) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 endpoints:
   - {id: a, provider: aws-bedrock, model: "us.amazon.nova-pro-v1:0", region: eu-central-1}
   - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, upstream_model: xx.amazon.x}
@@ -179,7 +174,7 @@ endpoints:
 }
 
 TEST(ConfigPolicy, AnEndpointIsNotAtAPlaceOfAnotherRegion) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 endpoints:
   - {id: a, provider: aws-bedrock, model: m, region: us-east-1, place: aws/eu-central-1}
   - {id: b, provider: aws-bedrock, model: m, region: eu-central-1, place: aws/eu-central-1}
@@ -193,7 +188,7 @@ endpoints:
 }
 
 TEST(ConfigPolicy, ReadsAnExternalAuthoriserAndWhereWorkersAre) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 policy:
   opa: {url: "http://127.0.0.1:8181/v1/data/drover/allow", timeout: 500ms, token: env:OPA_TOKEN}
 planners:
@@ -213,7 +208,7 @@ planners:
 }
 
 TEST(ConfigPolicy, AFaultInItAddsNoneForThoseWhoNameItsClassesAndZones) {
-  ConfigOutcome outcome = parse_policy(R"(
+  ConfigOutcome outcome = parse_drover_yaml(R"(
 here: {zone: clinic}
 policy:
   zones: [{name: clinic, within: [de]}]
@@ -233,7 +228,7 @@ agents:
 }
 
 TEST(ConfigPolicy, EveryFaultyClassIsToldAndNoneForThoseWhoNameIt) {
-  ConfigOutcome outcome = parse_policy(R"(policy:
+  ConfigOutcome outcome = parse_drover_yaml(R"(policy:
   classes:
     patient:
       residency: dee
@@ -249,21 +244,9 @@ TEST(ConfigPolicy, EveryFaultyClassIsToldAndNoneForThoseWhoNameIt) {
   EXPECT_EQ(lines, (std::vector<int>{5, 7, 4}));
 }
 
-struct Wrong {
-  std::string_view text;
-  int line;
-  std::string_view says;
-};
-
 class PolicyFaults : public testing::TestWithParam<Wrong> {};
 
-TEST_P(PolicyFaults, AreToldWithTheirLine) {
-  ConfigOutcome outcome = parse_policy(GetParam().text);
-  ASSERT_FALSE(outcome.faults.empty());
-  EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
-  EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)
-      << outcome.faults[0].to_string();
-}
+TEST_P(PolicyFaults, AreToldWithTheirLine) { expect_told(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
     All, PolicyFaults,

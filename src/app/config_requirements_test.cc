@@ -1,20 +1,12 @@
 // Faults of policy.requirements in drover.yaml.
 
-#include <gtest/gtest.h>
-
-#include "app/config.h"
+#include "app/config_test_util.h"
 
 namespace drover::app {
 namespace {
 
-ConfigOutcome parse_alone(std::string_view text) {
-  return parse_config("drover.yaml", text, [](const std::string& path) -> Result<std::string> {
-    return fail(Code::kNotFound, path + ": no such file");
-  });
-}
-
 TEST(ConfigRequirements, EveryFaultOfARequirementIsToldAtItsMemberWithItsName) {
-  ConfigOutcome outcome = parse_alone(R"(policy:
+  ConfigOutcome outcome = parse_drover_yaml(R"(policy:
   requirements:
     - name: c5
       when: {sensitivty: confidential}
@@ -43,60 +35,43 @@ TEST(ConfigRequirements, EveryFaultOfARequirementIsToldAtItsMemberWithItsName) {
   }
 }
 
-struct WrongRequirement {
-  std::string_view text;
-  int line;
-  std::string_view says;
-};
-
-/// A requirement whose words are passed over would be none.
-class RequirementFaults : public testing::TestWithParam<WrongRequirement> {};
+/// Of the rest of one named r. A requirement whose words are passed over would be none.
+class RequirementFaults : public testing::TestWithParam<Wrong> {};
 
 TEST_P(RequirementFaults, AreToldWithTheirLine) {
   const std::string text =
       "policy:\n  requirements:\n    - {name: r, " + std::string(GetParam().text) + "}";
-  ConfigOutcome outcome = parse_alone(text);
-  ASSERT_FALSE(outcome.faults.empty());
-  EXPECT_EQ(outcome.faults[0].line, GetParam().line) << outcome.faults[0].to_string();
-  EXPECT_NE(outcome.faults[0].to_string().find(GetParam().says), std::string::npos)
-      << outcome.faults[0].to_string();
+  expect_told(Wrong{text, GetParam().line, GetParam().says});
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, RequirementFaults,
     testing::Values(
-        WrongRequirement{"needs: {}", 3, "needs nothing"},
-        WrongRequirement{"needs: {zone: null}", 3, "needs nothing"},
-        WrongRequirement{"needs: {jurisdiction: [eu]}", 3, "jurisdiction must be a text, not a"},
-        WrongRequirement{"needs: {zone: [de]}", 3, "zone must be a text"},
-        WrongRequirement{"needs: {tenancy: [dedicated]}", 3, "tenancy must be a text"},
-        WrongRequirement{"needs: {tenancy: \"\"}", 3, "tenancy can only need 'dedicated'"},
-        WrongRequirement{"needs: {attestation: [aws-nitro], max_age: 1h}", 3,
-                         "attestation must be a text"},
-        WrongRequirement{"needs: {attestation: aws-nitro, max_age: [1h]}", 3,
-                         "max_age must be a text"},
-        WrongRequirement{"needs: {attestation: aws-nitro, max_age: 2s}", 3,
-                         "max_age must be at least 10"},
-        WrongRequirement{"needs: {zone: de, max_age: 1h}", 3, "max_age says how old"},
-        WrongRequirement{"needs: {sovereignty: [2]}", 3, "sovereignty must be a number"},
-        WrongRequirement{"needs: {sovereignty: -1}", 3, "sovereignty must be a number"},
-        WrongRequirement{"needs: {certifications: []}", 3, "certifications must be a list"},
-        WrongRequirement{"needs: {certifications: {c5: true}}", 3, "certifications must be a list"},
-        WrongRequirement{"needs: {hardware: 7}", 3, "hardware must be a list"},
-        WrongRequirement{"needs: {pool: [[reserved]]}", 3, "pool must be a list"},
-        WrongRequirement{"needs: {pool: reserved}, for: [model, store]", 3, "say for: model"},
-        WrongRequirement{"needs: {zone: de}, for: []", 3, "for must be a list"},
-        WrongRequirement{"needs: {zone: de}, for: {model: true}", 3, "for must be a list"},
-        WrongRequirement{"needs: {zone: de}, when: {sensitivity: [internal]}", 3,
-                         "sensitivity must be a"},
-        WrongRequirement{"needs: {zone: de}, when: {residency: [eu]}", 3,
-                         "residency must be a text"},
-        WrongRequirement{"needs: {zone: de}, when: {purpose: {care: true}}", 3,
-                         "purpose must be a list"},
-        WrongRequirement{"needs: {zone: de}, when: {tenant: [clinic]}", 3, "tenant must be a text"},
-        WrongRequirement{"needs: {zone: de}, when: {tenant: \"\"}", 3, "tenant must be the name"},
-        WrongRequirement{"needs: {zone: de}, when: [care]", 3, "when must be a mapping"},
-        WrongRequirement{"needs: [zone]", 3, "needs must be a mapping"}));
+        Wrong{"needs: {}", 3, "needs nothing"}, Wrong{"needs: {zone: null}", 3, "needs nothing"},
+        Wrong{"needs: {jurisdiction: [eu]}", 3, "jurisdiction must be a text, not a"},
+        Wrong{"needs: {zone: [de]}", 3, "zone must be a text"},
+        Wrong{"needs: {tenancy: [dedicated]}", 3, "tenancy must be a text"},
+        Wrong{"needs: {tenancy: \"\"}", 3, "tenancy can only need 'dedicated'"},
+        Wrong{"needs: {attestation: [aws-nitro], max_age: 1h}", 3, "attestation must be a text"},
+        Wrong{"needs: {attestation: aws-nitro, max_age: [1h]}", 3, "max_age must be a text"},
+        Wrong{"needs: {attestation: aws-nitro, max_age: 2s}", 3, "max_age must be at least 10"},
+        Wrong{"needs: {zone: de, max_age: 1h}", 3, "max_age says how old"},
+        Wrong{"needs: {sovereignty: [2]}", 3, "sovereignty must be a number"},
+        Wrong{"needs: {sovereignty: -1}", 3, "sovereignty must be a number"},
+        Wrong{"needs: {certifications: []}", 3, "certifications must be a list"},
+        Wrong{"needs: {certifications: {c5: true}}", 3, "certifications must be a list"},
+        Wrong{"needs: {hardware: 7}", 3, "hardware must be a list"},
+        Wrong{"needs: {pool: [[reserved]]}", 3, "pool must be a list"},
+        Wrong{"needs: {pool: reserved}, for: [model, store]", 3, "say for: model"},
+        Wrong{"needs: {zone: de}, for: []", 3, "for must be a list"},
+        Wrong{"needs: {zone: de}, for: {model: true}", 3, "for must be a list"},
+        Wrong{"needs: {zone: de}, when: {sensitivity: [internal]}", 3, "sensitivity must be a"},
+        Wrong{"needs: {zone: de}, when: {residency: [eu]}", 3, "residency must be a text"},
+        Wrong{"needs: {zone: de}, when: {purpose: {care: true}}", 3, "purpose must be a list"},
+        Wrong{"needs: {zone: de}, when: {tenant: [clinic]}", 3, "tenant must be a text"},
+        Wrong{"needs: {zone: de}, when: {tenant: \"\"}", 3, "tenant must be the name"},
+        Wrong{"needs: {zone: de}, when: [care]", 3, "when must be a mapping"},
+        Wrong{"needs: [zone]", 3, "needs must be a mapping"}));
 
 }  // namespace
 }  // namespace drover::app

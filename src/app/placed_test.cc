@@ -1,6 +1,6 @@
 #include "app/placed.h"
 
-#include <gtest/gtest.h>
+#include "app/config_test_util.h"
 
 namespace drover::app {
 namespace {
@@ -8,9 +8,7 @@ namespace {
 using Names = std::vector<std::string_view>;
 
 Config config_of(std::string_view text) {
-  ConfigOutcome outcome = parse_config("drover.yaml", text, [](const std::string& path) {
-    return Result<std::string>(fail(Code::kNotFound, path));
-  });
+  ConfigOutcome outcome = parse_drover_yaml(text);
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   return std::move(outcome.config);
 }
