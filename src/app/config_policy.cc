@@ -95,6 +95,16 @@ Result<std::shared_ptr<const policy::Authorizer>> load_rules(const std::string& 
   return policy::load_cedar(text, file, std::make_shared<const policy::Zones>(zones));
 }
 
+/// Each line of what is wrong with a file is a fault of its own.
+void tell_lines(std::string_view lines, const std::string& at, const TellFault& fault) {
+  for (;;) {
+    const size_t end = lines.find('\n');
+    fault(at, std::string(lines.substr(0, end)), "");
+    if (end == std::string_view::npos) return;
+    lines.remove_prefix(end + 1);
+  }
+}
+
 /// A time within bounds; what is not there stays as it is.
 void read_time(const Json& section, const char* key, Duration least, Duration most,
                const TellFault& fault, Duration& out) {
@@ -158,7 +168,7 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
   if (cedar && faults == 0) {
     auto rules = load_rules(*cedar, path, read_file, made->zones());
     if (!rules) {
-      counted("policy.cedar", rules.error().message, "");
+      tell_lines(rules.error().message, "policy.cedar", counted);
     } else {
       spec.authorizers.push_back(std::move(*rules));
       made = policy::Policy::read(std::move(spec), tell);

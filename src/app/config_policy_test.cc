@@ -1,6 +1,7 @@
 #include "app/config_policy.h"
 
 #include "app/config_test_util.h"
+#include "policy/cedar.h"
 
 namespace drover::app {
 namespace {
@@ -242,6 +243,22 @@ TEST(ConfigPolicy, EveryFaultyClassIsToldAndNoneForThoseWhoNameIt) {
   std::vector<int> lines;
   for (const ConfigFault& f : outcome.faults) lines.push_back(f.line);
   EXPECT_EQ(lines, (std::vector<int>{5, 7, 4}));
+}
+
+TEST(ConfigPolicy, EachFaultOfAFileOfRulesIsOneOfItsOwn) {
+  if (!policy::cedar_built_in()) GTEST_SKIP() << "cargo: this build has no Cedar engine";
+  const ConfigOutcome outcome =
+      parse_drover_yaml("policy:\n  cedar: rules.cedar\n",
+                        {{"rules.cedar",
+                          "permit(principal, action, resource);\n"
+                          "forbid(principal == Tenant::\"clinic\", action, resource);\n"
+                          "forbid(principal, action == Action::\"use\", resource);\n"}});
+  ASSERT_EQ(outcome.faults.size(), 2u);
+  for (int i = 0; i < 2; ++i) {
+    const std::string told = outcome.faults[static_cast<size_t>(i)].to_string();
+    EXPECT_TRUE(told.starts_with("drover.yaml:2: rules.cedar:" + std::to_string(2 + i) + ":"))
+        << told;
+  }
 }
 
 class PolicyFaults : public testing::TestWithParam<Wrong> {};

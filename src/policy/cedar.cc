@@ -228,10 +228,11 @@ Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
     const Json::Array* list = faults.array_items();
     for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
       const Json& one = (*list)[i];
+      std::string said(one.get_string("message").value_or("not a policy"));
+      std::replace(said.begin(), said.end(), '\n', ' ');  // a line for each
       message += (message.empty() ? "" : "\n") + file + ":" +
                  std::to_string(one.get_int("line").value_or(0)) + ":" +
-                 std::to_string(one.get_int("column").value_or(0)) + ": " +
-                 std::string(one.get_string("message").value_or("not a policy"));
+                 std::to_string(one.get_int("column").value_or(0)) + ": " + said;
     }
     return fail(Code::kInvalidArgument, message.empty() ? file + ": not a policy" : message);
   }

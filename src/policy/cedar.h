@@ -20,9 +20,10 @@
 // the Tenant whose things they are. The context is the data's class, of a session where it is one.
 // cedar_schema() has all of it, and files are validated against it when they are loaded. Faults,
 // with line and column, are an attribute that does not exist (behind `has` too) or that is not
-// asked for with `has`, a rule that can never apply, and a Tenant's or a Session's id that cannot
-// be one. The engine itself lets some of these pass, and warns of others: such a rule forbids
-// nothing, and looks like one that holds.
+// asked for with `has`, a rule that can never apply, a template (`?principal`, `?resource`: nothing
+// is linked to one here), and a Tenant's or a Session's id that cannot be one. The engine itself
+// lets some of these pass, and warns of others: such a rule forbids nothing, and looks like one
+// that holds.
 //
 // A program that was built without the engine knows the words but loads nothing: load() says so.
 // Values; deny() may be called by any thread.

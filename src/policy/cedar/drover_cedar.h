@@ -10,8 +10,9 @@ extern "C" {
 
 typedef struct drover_cedar drover_cedar;
 
-/* Parses and validates; a rule that can never apply is a fault. NULL on failure; *faults is then
-   [{"line", "column", "message"}], by place, 1-based, 0 where the place is not known. */
+/* Parses and validates; a rule that can never apply is a fault, and so is a template. NULL on
+   failure; *faults is then [{"line", "column", "message"}], by place, 1-based, 0 where the place is
+   not known. */
 drover_cedar* drover_cedar_load(const char* policies, size_t policies_size, const char* schema,
                                 size_t schema_size, char** faults);
 /* 1 allowed, 0 denied, -1 the request was wrong. *reasons is {"policies": […], "errors": […]}. May

@@ -126,8 +126,17 @@ fn unmet_names(text: &str, policy: &cedar_policy::Policy, schema: &Schema) -> Ve
     faults
 }
 
-/// Type errors, names that no request can meet, and rules that can never apply: such a rule would
-/// be one that its author relies on and that forbids nothing.
+/// The engine decides by what is linked to a template, and nothing is linked here: passed over, it
+/// would be a rule that does nothing.
+fn unlinked(text: &str, template: &cedar_policy::Template) -> Value {
+    let template: &cedar_policy_core::ast::Template = template.as_ref();
+    let message = "a rule with `?principal` or `?resource` is a template: it holds only for what is \
+                   linked to it, and Drover links nothing (name whom and what the rule is for)";
+    fault_at(text, template.loc().map(Loc::start), message)
+}
+
+/// Type errors, names that no request can meet, templates, and rules that can never apply: such a
+/// rule would be one that its author relies on and that forbids nothing.
 fn check(text: &str, policies: &PolicySet, schema: &Schema) -> Vec<Value> {
     let result = Validator::new(schema.clone()).validate(policies, ValidationMode::Strict);
     let mut faults = vec![];
@@ -142,6 +151,10 @@ fn check(text: &str, policies: &PolicySet, schema: &Schema) -> Vec<Value> {
             told.insert(policy.id().to_string());
         }
         faults.extend(unmet);
+    }
+    for template in policies.templates() {
+        told.insert(template.id().to_string());
+        faults.push(unlinked(text, template));
     }
     // Of the two that say so, the head's is the plainer.
     let warnings = || result.validation_warnings();
