@@ -1,5 +1,6 @@
 #include "app/config_policy.h"
 
+#include "app/config_places.h"
 #include "catalog/processing_scope.h"
 #include "http/message.h"
 #include "policy/cedar.h"
@@ -184,14 +185,12 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
 /// `item` states the facts, by `facts` or itself.
 void check_zones(const catalog::Facts& facts, const Json& item, const std::string& at,
                  const TellFault& fault, const Config& config) {
-  if (config.policy == nullptr) return;
-  for (const char* name : {"zone", "prompt_cache", "jurisdiction"}) {
-    std::string zone(facts.text(name));
-    if (zone.empty() || zone == "none" || config.policy->zones().find(zone) >= 0) continue;
+  for (const char* name : kZoneFacts) {
+    const catalog::Fact* stated = facts.find(name);
+    std::string wrong = stated == nullptr ? std::string() : wrong_zone(*stated, config);
+    if (wrong.empty()) continue;
     const bool among_facts = item.at("facts", name) != nullptr;
-    fault(at + (among_facts ? ".facts." : ".") + name,
-          "its " + std::string(name) + " is '" + zone + "', and there is no such zone",
-          "policy.zones adds zones");
+    fault(at + (among_facts ? ".facts." : ".") + name, std::move(wrong), "policy.zones adds zones");
   }
 }
 
@@ -234,27 +233,10 @@ std::optional<road::Preference> preference(const Json& placement, std::string_vi
 
 void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFile& read_file,
                           const TellFault& fault, Config& out) {
-  out.places = catalog::Places::starter();
-  if (const Json* files = root.find("catalog"); files != nullptr && !files->is_null()) {
-    const Json::Array* items = files->array_items();
-    if (items == nullptr) fault("catalog", "catalog must be a list of files", "[places.yaml]");
-    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
-      const std::string* name = (*items)[i].string();
-      std::string at = "catalog[" + std::to_string(i) + "]";
-      if (name == nullptr) {
-        fault(at, "a catalog is the name of a file", "");
-        continue;
-      }
-      auto text = read_file(path(*name));
-      auto read = text ? catalog::Places::parse(*text, *name)
-                       : Result<catalog::Places>(fail(std::move(text).error()));
-      if (read) {
-        out.places.merge(*read);
-      } else {
-        fault(at, read.error().message, "drover catalog check FILE says more");
-      }
-    }
+  if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
+    read_policy(*section, path, read_file, fault, out);
   }
+  read_places(root, path, read_file, fault, out);
   if (const Json* here = root.find("here"); here != nullptr && !here->is_null()) {
     road::ThingSpec store;
     store.kind = policy::ThingKind::kStore;
@@ -268,9 +250,6 @@ void read_policy_sections(const Json& root, const ConfigPath& path, const ReadFi
     out.road.preference =
         preference(*placement, "prefer", fault).value_or(road::Preference::kListed);
     out.road.low_risk = preference(*placement, "low_risk", fault);
-  }
-  if (const Json* section = root.find("policy"); section != nullptr && !section->is_null()) {
-    read_policy(*section, path, read_file, fault, out);
   }
   auto own = out.things.find(road::kOwnStore);
   if (own != out.things.end()) {

@@ -121,6 +121,35 @@ endpoints:
   EXPECT_EQ(outcome.config.notes, expected);
 }
 
+TEST(ConfigPolicy, APurposeThatIsServedAndThatNoDataIsForIsANote) {
+  const ConfigOutcome outcome = parse_drover_yaml(R"(
+here: {purposes: [care]}
+policy:
+  classes: {patient: {purpose: care}}
+  requirements:
+    - {name: parent, when: {purpose: billing}, needs: {jurisdiction: eu}}
+endpoints:
+  - {id: a, provider: openai, model: m, facts: {purposes: [caer, billing, any]}}
+  - {id: b, provider: openai, model: m, facts: {purposes: [caer]}}
+  - {id: c, provider: openai, model: m, facts: {purposes: research}}
+tools:
+  - {name: files, command: [files], facts: {purposes: [cares]}}
+)");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const std::string unnamed = ": no class, agent or requirement names the purpose ";
+  const std::vector<std::string> expected = {
+      "endpoint 'a'" + unnamed + "'caer': did you mean 'care'?",
+      "endpoint 'c'" + unnamed + "'research'",
+      "'files'" + unnamed + "'cares': did you mean 'care'?"};
+  EXPECT_EQ(outcome.config.notes, expected);
+  EXPECT_TRUE(parse_drover_yaml(R"(
+endpoints:
+  - {id: a, provider: openai, model: m, facts: {purposes: [care]}}
+)")
+                  .config.notes.empty())
+      << "callers may state it";
+}
+
 TEST(ConfigPolicy, ReadsPlacesPolicyAndFacts) {
   ConfigOutcome outcome = parse_drover_yaml(kWholePolicy, {{"own.yaml", kOwnPlaces}});
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();

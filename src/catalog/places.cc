@@ -27,8 +27,9 @@ bool is_date(const std::string& text) {
 /// Reads on after a fault, so that all are told at once.
 class Reader {
  public:
-  Reader(const YamlDocument& document, const std::string& file, std::vector<std::string>& faults)
-      : document_(document), file_(file), faults_(faults) {}
+  Reader(const YamlDocument& document, const std::string& file, const PlaceChecks& checks,
+         std::vector<std::string>& faults)
+      : document_(document), file_(file), checks_(checks), faults_(faults) {}
 
   std::vector<Place> read() {
     const Json& root = document_.root();
@@ -87,11 +88,15 @@ class Reader {
       std::string one = where + "." + name;
       if (value.is_object() && value.find("value") != nullptr) check_date(value, one, place);
       auto read = Facts::from_json(Json::object().set(name, value), source_, date_);
-      if (read) {
-        out.overlay(*read);
-      } else {
+      if (!read) {
         fault(one, place, read.error().message);
+        continue;
       }
+      for (const Fact& fact : read->all()) {
+        const std::string wrong = checks_.fact ? checks_.fact(fact) : std::string();
+        if (!wrong.empty()) fault(one, place, wrong);
+      }
+      out.overlay(*read);
     }
   }
 
@@ -102,7 +107,11 @@ class Reader {
     out.region = item.get_string("region").value_or("");
     if (const Json* names = item.find("providers"); names != nullptr && names->array_items()) {
       for (const Json& name : *names->array_items()) {
-        if (const std::string* text = name.string()) out.providers.push_back(*text);
+        const std::string* text = name.string();
+        if (text == nullptr) continue;
+        out.providers.push_back(*text);
+        const std::string wrong = checks_.provider ? checks_.provider(*text) : std::string();
+        if (!wrong.empty()) fault(at + ".providers", out.id, wrong);
       }
     }
     if (out.providers.empty()) fault(at, out.id, "'providers' must be a list of names");
@@ -121,6 +130,7 @@ class Reader {
 
   const YamlDocument& document_;
   const std::string& file_;
+  const PlaceChecks& checks_;
   std::vector<std::string>& faults_;
   std::string source_;
   std::string date_;
@@ -129,12 +139,12 @@ class Reader {
 }  // namespace
 
 Result<Places> Places::parse(std::string_view yaml, const std::string& file,
-                             std::vector<std::string>* faults) {
+                             std::vector<std::string>* faults, const PlaceChecks& checks) {
   std::vector<std::string> found;
   Places out;
   auto document = YamlDocument::parse(yaml);
   if (document) {
-    for (Place& place : Reader(*document, file, found).read()) {
+    for (Place& place : Reader(*document, file, checks, found).read()) {
       std::string id = place.id;
       out.places_.emplace(id, std::move(place));
     }

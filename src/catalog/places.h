@@ -15,6 +15,7 @@
 // Values, any thread. Errors (kInvalidArgument) name the file, the line, the place and
 // the fact.
 
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -32,13 +33,20 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
+/// What is wrong with a word of a file, by those who know which there are; "": nothing.
+struct PlaceChecks {
+  std::function<std::string(const Fact& fact)> fact = nullptr;
+  std::function<std::string(const std::string& provider)> provider = nullptr;
+};
+
 class Places {
  public:
   /// Those that come with the program.
   static const Places& starter();
   /// The error is the first fault; `faults`, if given, gets all of them.
   static Result<Places> parse(std::string_view yaml, const std::string& file,
-                              std::vector<std::string>* faults = nullptr);
+                              std::vector<std::string>* faults = nullptr,
+                              const PlaceChecks& checks = {});
 
   /// nullptr if there is none.
   const Place* find(std::string_view provider, std::string_view region) const;

@@ -6,6 +6,7 @@
 
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/config_places.h"
 #include "app/files.h"
 #include "app/output.h"
 #include "app/placed.h"
@@ -31,15 +32,16 @@ struct Known {
   std::vector<Placed> placed;
 };
 
-/// The starter catalog, and what the configuration adds and places (if there is one).
-Result<Known> read_known(const Arguments& a) {
+/// The starter catalog, and what the configuration adds and places (if there is one). With `file`,
+/// a file is asked about, which may be what is wrong in the configuration: that is no fault here.
+Result<Known> read_known(const Arguments& a, bool file = false) {
   Known out;
   std::string path = a.get("config");
   const bool named = !path.empty();
   if (!named) path = "drover.yaml";
   if (!named && !read_small_file(path)) return out;
   ConfigOutcome outcome = read_config(path, read_small_file);
-  if (!outcome.faults.empty()) {
+  if (!outcome.faults.empty() && !file) {
     return fail(Code::kInvalidArgument, outcome.faults.front().to_string());
   }
   const Config& config = outcome.config;
@@ -162,6 +164,9 @@ size_t check_place(const catalog::Place& place, const policy::Zones& zones, bool
     complain_of("its " + std::string(name) + " is '" + std::string(zone) +
                 "', a zone that is not known: rules that need it say no");
   }
+  for (const std::string& provider : place.providers) {
+    if (std::string wrong = wrong_provider(provider); !wrong.empty()) complain_of(wrong);
+  }
   for (const catalog::Fact& fact : place.facts.all()) {
     if (fact.source.empty()) complain_of("'" + fact.name + "' states no source");
     if (fact.date.empty()) complain_of("'" + fact.name + "' states no date");
@@ -180,10 +185,8 @@ int check_catalog(const Arguments& a) {
     return kExitOk;
   }
   std::vector<std::string> wrong;
-  auto known = read_known(a);
-  // What it names may be judged without the configuration, however wrong that is.
-  if (!known && !a.has("FILE")) return complain_of_catalog(known.error());
-  if (!known) known = Known();
+  auto known = read_known(a, a.has("FILE"));
+  if (!known) return complain_of_catalog(known.error());
   auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : known->places;
   for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
   if (!wrong.empty()) {
@@ -284,7 +287,7 @@ Command catalog_show_command() {
 Command catalog_check_command() {
   Command c;
   c.name = "catalog check";
-  c.summary = "Check facts: unknown zones, missing sources and dates";
+  c.summary = "Check facts: unknown zones and providers, missing sources and dates";
   c.details =
       "Example: drover catalog check places.yaml --missing\nExit code 1 if there is a fault.";
   c.positionals.push_back(
