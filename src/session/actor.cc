@@ -44,7 +44,7 @@ bool Actor::rest() {
 }
 
 bool Actor::quiet() const {
-  if (retry_ || no_place_ || asking_about_workers_) return false;
+  if (retry_ || no_place_ || ask_later_ || asking_about_workers_) return false;
   if (running_.size() > offered_.size()) return false;  // not by workers alone
   if (offered_.empty()) return true;
   // Whatever has no one to do it is begun anew by the next start: here that would be another
@@ -93,7 +93,7 @@ Task<Result<void>> Actor::load(Context ctx) {
   running_.clear();
   known_.clear();
   cancelled_.clear();
-  retry_ = no_place_ = retry_scheduled_ = ending_ = false;
+  retry_ = no_place_ = ask_later_ = retry_scheduled_ = ending_ = false;
   orphan_.reset();
   armed_.reset();
   auto loaded = co_await load_state(ctx, services_.journal, id);

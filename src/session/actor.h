@@ -253,8 +253,10 @@ class Actor {
   void tell_ending(store::SessionRow row);
   void arm_timer();
   void schedule_retry();
-  /// Whether workers may be offered the session's work: nullopt: that is being asked.
+  /// Whether workers may be offered the session's work: nullopt: that is being asked, or will be.
   std::optional<Result<void>> workers_may_see();
+  /// Whether that could not be said, and is asked again later.
+  bool asks_later(const Result<void>& seen);
   Task<void> ask_about_workers(Context ctx, std::string data_class);
   void offer_work(uint64_t sequence, uint32_t attempt, const PendingToolCall* call,
                   bool ahead = false);
@@ -292,9 +294,12 @@ class Actor {
     std::string why;
   };
   std::map<uint64_t, GivenBack> given_back_;
-  /// The class that an external authoriser was last asked about, for the queue's workers.
+  /// The class that an external authoriser was last asked about, for the queue's workers, and when.
   std::optional<std::string> workers_asked_for_;
+  MonoTime workers_asked_at_{};
   bool asking_about_workers_ = false;
+  bool ask_later_ = false;         // nobody could say: asked again with the next retry
+  int unasked_ = 0;                // how many times in a row
   std::set<SessionId> known_;      // children that exist
   std::set<SessionId> cancelled_;  // children that were told to stop
   std::shared_ptr<TreePool> pool_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/limits/policy.h"
 #include "base/limits/session.h"
 #include "contract/data_class.h"
 #include "session/actor.h"
@@ -14,6 +15,8 @@ namespace {
 
 constexpr Duration kRetryFirst = 500ms;
 constexpr Duration kRetryMost = 30s;
+/// What workers do is given up once nobody could say so often in a row whether they may see it.
+constexpr int kUnaskedMost = 5;
 /// A timer is looked at again at least this often: the wall clock may jump.
 constexpr Duration kTimerLook = 1s;
 
@@ -138,7 +141,7 @@ void Actor::start_tool_calls(bool ahead) {
     ToolTask task;
     if (!p.executor.empty()) {
       auto seen = workers_may_see();
-      if (!seen || (ahead && !*seen)) {
+      if (!seen || (ahead && !*seen) || asks_later(*seen)) {
         running_.erase(p.sequence);
         continue;
       }
@@ -170,6 +173,7 @@ void Actor::start_tool_calls(bool ahead) {
 /// Workers are a thing like any tool, named by their queue: what its facts do not allow is not even
 /// offered, and the model or the planner's agent is told which rule it was.
 std::optional<Result<void>> Actor::workers_may_see() {
+  if (ask_later_) return std::nullopt;
   road::Guard& guard = services_.effects->guard();
   if (guard.asks_outside() && workers_asked_for_ != state_.data_class) {
     if (!asking_about_workers_) {
@@ -186,9 +190,23 @@ std::optional<Result<void>> Actor::workers_may_see() {
     seen = guard.check(policy::ThingKind::kStore, road::kOwnStore, state_.tenant,
                        contract::join_texts(state_.data_class, brings));
   }
-  // The next attempt asks whoever gave no answer again.
-  if (!seen && seen.error().reason == policy::kUnasked) workers_asked_for_.reset();
-  return seen;
+  if (seen || seen.error().reason != policy::kUnasked) {
+    unasked_ = 0;
+    return seen;
+  }
+  // Who gave no answer is asked again by the next attempt; one whose answer is over, now.
+  workers_asked_for_.reset();
+  const bool over = services_.loop->mono() - workers_asked_at_ > limits::kUnaskedRetry;
+  return over && guard.asks_outside() ? workers_may_see() : seen;
+}
+
+/// A plan has further attempts when it fails, a tool call's result is the last word: it stays
+/// pending, as the attempt that it is.
+bool Actor::asks_later(const Result<void>& seen) {
+  if (seen || seen.error().reason != policy::kUnasked || unasked_ + 1 >= kUnaskedMost) return false;
+  ++unasked_;
+  ask_later_ = true;
+  return true;
 }
 
 Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
@@ -203,6 +221,7 @@ Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
   asking_about_workers_ = false;
   if (ctx.cancelled()) co_return;
   workers_asked_for_ = std::move(data_class);
+  workers_asked_at_ = services_.loop->mono();
   Command command;
   command.kind = Command::Kind::kNudge;
   Input input(std::move(command));
@@ -295,13 +314,16 @@ void Actor::arm_timer() {
 }
 
 void Actor::schedule_retry() {
-  const bool later = retry_ || no_place_;
+  const bool later = retry_ || no_place_ || ask_later_;
   if (!later || retry_scheduled_ || state_.status == Status::kEnded) return;
   retry_scheduled_ = true;
-  Duration wait = kRetryFirst * (1 << std::min(failures_, 8));
+  const int failed = ask_later_ ? std::max(failures_, unasked_) : failures_;
+  Duration wait = kRetryFirst * (1 << std::min(failed, 8));
   wait = std::min<Duration>(wait, kRetryMost);
   wait -= Duration(
       static_cast<int64_t>(services_.random->below(static_cast<uint64_t>(wait.count() / 4 + 1))));
+  // Sooner nobody would be asked.
+  if (ask_later_) wait = std::max<Duration>(wait, limits::kUnaskedRetry);
   effects_->spawn(wake_later(effects_->context(), wait));
 }
 

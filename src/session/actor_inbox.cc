@@ -33,7 +33,7 @@ void Actor::take(Input input, Batch& batch, Result<void>& status) {
   } else if (std::holds_alternative<RetryDue>(input)) {
     retry_scheduled_ = false;
     if (retry_) status = add_new_attempts(batch);
-    retry_ = no_place_ = false;
+    retry_ = no_place_ = ask_later_ = false;
   }
 }
 

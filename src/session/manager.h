@@ -279,6 +279,8 @@ class SessionManager final : private Children {
   void work_time_over(const WorkKey& key, const TenantId& tenant, const OverBudget& budget);
   Task<void> tell_of_work(Context ctx, WorkKey key, TenantId tenant, Command command);
   WorkQueue::MayHave may_have(const identity::Principal& who);
+  /// Asks again who said that workers may see what waits in those queues, where that is over.
+  Task<void> ask_of_waiting(Context ctx, TenantId tenant, std::vector<std::string> queues);
   /// What the queue does not keep of an item.
   Task<Result<void>> complete(Context ctx, WorkItem* item);
   Task<std::optional<Leased>> lease_next(Context ctx, identity::Principal who, SessionId session,

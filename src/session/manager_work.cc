@@ -73,12 +73,30 @@ WorkQueue::MayHave SessionManager::may_have(const Principal& who) {
   };
 }
 
+/// What an external authoriser says holds for a time, and items may wait for longer: their actors
+/// asked when they offered them.
+Task<void> SessionManager::ask_of_waiting(Context ctx, TenantId tenant,
+                                          std::vector<std::string> queues) {
+  road::Guard& guard = services_.effects->guard();
+  if (!guard.asks_outside()) co_return;
+  for (const std::string& queue : queues) {
+    const std::set<std::string> classes = work_.classes(tenant, queue);
+    for (const std::string& data_class : classes) {
+      const std::string name = "queue:" + queue;
+      Result<void> seen = guard.check(policy::ThingKind::kTool, name, tenant, data_class);
+      if (seen || seen.error().reason != policy::kUnasked) continue;
+      co_await guard.prepare(ctx, policy::ThingKind::kTool, name, tenant, data_class);
+    }
+  }
+}
+
 Task<Result<std::vector<Leased>>> SessionManager::lease(Context ctx, Principal who,
                                                         LeaseRequest request) {
   CO_TRY_VOID(identity::authorise(who, Action::kLeaseWork, who.tenant));
   if (request.queues.empty()) {
     co_return fail(Code::kInvalidArgument, "'queues' names at least one queue");
   }
+  co_await ask_of_waiting(ctx, who.tenant, request.queues);
   CO_TRY(auto leased, co_await work_.lease(ctx, who.tenant, std::move(request.queues), request.wait,
                                            request.most, request.lease_time, may_have(who)));
   std::vector<Leased> out;

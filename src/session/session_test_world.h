@@ -45,7 +45,8 @@ struct World {
   store::MemoryStreamLog streams;
   identity::Audit audit{store.documents(), ctx};
   FakeRoad road;
-  road::Effects effects{random, nullptr, nullptr};
+  policy::PolicyHolder policy;
+  road::Effects effects{random, nullptr, nullptr, &policy};
   FakeTools tools;
   FakeAgents agents;
   FakePlanner planner;

@@ -92,5 +92,95 @@ TEST(Work, IsNotOfferedWhereTheJournalMayNotHoldItsResults) {
       << w.last(id, kind::kPlan).payload;
 }
 
+/// Rules elsewhere: what workers may see is asked there, and an answer holds for a while.
+class Elsewhere final : public road::ExternalRules {
+ public:
+  explicit Elsewhere(Workers& w) : workers_(w), rules_(std::make_shared<Rules>(w.loop)) {
+    w.policy.replace(policy::Policy().with(rules_));
+    w.effects.guard().set_external(this);
+  }
+  ~Elsewhere() override { workers_.effects.guard().set_external(nullptr); }
+  Task<void> prepare(Context, policy::Ask ask, std::vector<const policy::Thing*>) override {
+    if (ask.kind != policy::ThingKind::kTool) co_return;
+    ++asked;
+    if (there) rules_->until = rules_->loop.mono() + holds;
+  }
+  bool prepared(const policy::Ask&) override { return false; }
+
+  bool there = true;
+  Duration holds{60s};
+  int asked = 0;
+
+ private:
+  struct Rules final : policy::Authorizer {
+    explicit Rules(async::Loop& l) : loop(l) {}
+    std::optional<policy::Denial> deny(const policy::Ask& ask,
+                                       const policy::Thing&) const override {
+      if (ask.kind != policy::ThingKind::kTool || loop.mono() < until) return std::nullopt;
+      return policy::Denial{"elsewhere", "it gave no answer", true};
+    }
+    bool by_tenant() const override { return false; }
+    std::string fingerprint() const override { return "elsewhere"; }
+    async::Loop& loop;
+    MonoTime until{};
+  };
+  Workers& workers_;
+  std::shared_ptr<Rules> rules_;
+};
+
+TEST(Work, IsAskedAboutAgainWhereNobodyCouldSayWhoMaySeeIt) {
+  Workers w;
+  Elsewhere elsewhere(w);
+  elsewhere.there = false;
+  SessionId id = w.begin(step_plan(1));
+  w.loop.run_for(5s);
+  EXPECT_TRUE(w.lease().empty());
+  EXPECT_EQ(elsewhere.asked, 3) << "after a second, then after two";
+  EXPECT_EQ(w.count(id, kind::kToolResult), 0u);
+  elsewhere.there = true;
+  Leased item = w.lease_one(30s);
+  EXPECT_EQ(item.item.key.attempt, 1u) << "nobody had begun it";
+  ASSERT_TRUE(w.finish(item.item.key, Json::object().set("content", "x")));
+  EXPECT_EQ(w.count(id, kind::kToolResult), 1u);
+}
+
+TEST(Work, IsGivenUpWhereNobodyCanSayForLong) {
+  Workers w;
+  Elsewhere elsewhere(w);
+  elsewhere.there = false;
+  SessionId id = w.begin(step_plan(1));
+  w.loop.run_for(11s);
+  EXPECT_EQ(w.count(id, kind::kToolResult), 0u);
+  w.loop.run_for(5s);
+  ASSERT_EQ(w.count(id, kind::kToolResult), 1u);
+  EXPECT_NE(w.last(id, kind::kToolResult).payload.find("elsewhere: it gave no answer"),
+            std::string::npos);
+}
+
+TEST(Work, WaitsForWorkersLongerThanTheAnswerThatItWasOfferedBy) {
+  Workers w;
+  Elsewhere elsewhere(w);
+  w.begin(step_plan(1));
+  w.loop.run_for(120s);
+  EXPECT_EQ(elsewhere.asked, 1);
+  w.lease_one();
+  EXPECT_EQ(elsewhere.asked, 2) << "by the lease";
+}
+
+TEST(Work, IsAskedAboutAtOnceWhereTheLastAnswerIsOver) {
+  Workers w;
+  Elsewhere elsewhere(w);
+  elsewhere.holds = 2s;
+  SessionId id = w.begin(step_plan(1));
+  Leased item = w.lease_one(100ms);
+  w.loop.run_for(2'500ms);  // its actor is still awake
+  Json result = Json::object().set("content", "x").set("plan", step_plan(2));
+  ASSERT_TRUE(w.finish(item.item.key, std::move(result)));
+  item = w.lease_one(100ms);
+  EXPECT_EQ(item.item.key.attempt, 1u);
+  EXPECT_EQ(w.count(id, kind::kToolResult), 1u) << "none of a refusal";
+  EXPECT_EQ(elsewhere.asked, 2);
+}
+
 }  // namespace
 }  // namespace drover::session

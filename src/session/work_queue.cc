@@ -110,6 +110,16 @@ void WorkQueue::lighten(const SessionId& session) {
   }
 }
 
+std::set<std::string> WorkQueue::classes(const TenantId& tenant, const std::string& queue) const {
+  std::set<std::string> out;
+  auto items = queues_.find(queue);
+  if (items == queues_.end()) return out;
+  for (const WorkItem& item : items->second) {
+    if (item.tenant == tenant) out.insert(item.data_class);
+  }
+  return out;
+}
+
 WorkItem WorkQueue::remove(Place place) {
   waiting_.erase(place->key);
   auto queue = queues_.find(place->queue);

@@ -89,6 +89,9 @@ class WorkQueue {
   /// Forgets what the session's items tell workers.
   void lighten(const SessionId& session);
 
+  /// The class of what waits in that queue for workers of the tenant, each once.
+  std::set<std::string> classes(const TenantId& tenant, const std::string& queue) const;
+
   /// Whether a worker may have that item.
   using MayHave = std::function<bool(const WorkItem& item)>;
   /// Up to `most` items of these queues, of that tenant, that the worker may have; waits up to
