@@ -28,9 +28,12 @@ std::string content_of(const PolicySpec& spec) {
 
 }  // namespace
 
-Error refused(std::string text, std::string reason, bool unasked) {
-  if (!unasked)
-    return Error(Code::kPermissionDenied, std::move(text)).with_reason(std::move(reason));
+bool is_denial(const Error& error) { return error.reason == kNoPlace || error.reason == kUnasked; }
+
+Error refused(std::string text, std::string_view reason, bool unasked) {
+  if (!unasked) {
+    return Error(Code::kPermissionDenied, std::move(text)).with_reason(std::string(reason));
+  }
   Error out(Code::kUnavailable, std::move(text), Retry::kAfter);
   out.reason = kUnasked;
   out.retry_after = limits::kUnaskedRetry;

@@ -50,11 +50,14 @@ struct Denial {
   bool unasked = false;
 };
 
-/// The reason of an error that an unasked denial is.
+/// The reasons of an error that a denial is: by a rule, and unasked.
+inline constexpr std::string_view kNoPlace = "no_place";
 inline constexpr std::string_view kUnasked = "policy_unavailable";
+/// Whether it is either: a denial, in words of our own.
+bool is_denial(const Error& error);
 /// What a denial is to whoever asked: kPermissionDenied with the reason given, or for an unasked
 /// one kUnavailable (kUnasked), to be tried again after limits::kUnaskedRetry.
-Error refused(std::string text, std::string reason, bool unasked);
+Error refused(std::string text, std::string_view reason, bool unasked);
 
 /// What is asked that is no use of data: may this key approve, extend, export, kill, … ?
 struct VerbAsk {

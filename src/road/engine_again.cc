@@ -26,8 +26,9 @@ Result<void> Engine::may_still(Flight& flight, const catalog::Endpoint& endpoint
   flight.barred = true;
   std::string text = "'" + endpoint.id + "' may not be used any more: ";
   if (!no->rule.empty()) text += no->rule + ": ";
-  return fail(Error(Code::kPermissionDenied, text + no->reason, Retry::kOtherTarget)
-                  .with_reason("no_place"));
+  Error error = policy::refused(text + no->reason, policy::kNoPlace, no->unasked);
+  error.retry = Retry::kOtherTarget;
+  return fail(std::move(error));
 }
 
 Task<Result<void>> Engine::find_seat(Context ctx, Flight* flight) {
@@ -59,14 +60,13 @@ Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
   Result<void> placed = place(*flight);
   flight->latency.placement += parts_.loop->mono() - began;
   // The rules' own words, where no endpoint had any.
-  if (!placed && flight->failure.reason == "no_place") flight->failure = placed.error();
+  if (!placed && policy::is_denial(flight->failure)) flight->failure = placed.error();
   auto tried = [flight](const catalog::Endpoint* endpoint) {
-    return std::any_of(flight->attempts.begin(), flight->attempts.end(),
-                       [endpoint](const AttemptRecord& a) {
-                         const std::string& why = a.error.reason;
-                         const bool made = why != kNoPlaceFree && why != "no_place";
-                         return made && a.endpoint == endpoint->id;
-                       });
+    return std::any_of(
+        flight->attempts.begin(), flight->attempts.end(), [endpoint](const AttemptRecord& a) {
+          const bool made = a.error.reason != kNoPlaceFree && !policy::is_denial(a.error);
+          return made && a.endpoint == endpoint->id;
+        });
   };
   std::erase_if(flight->placement.endpoints, tried);
   std::erase_if(flight->last_resort, tried);
@@ -84,7 +84,10 @@ Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
   flight->tried_before += (*tries)->attempts();
   tries->emplace(flight->placement, flight->last_resort, *parts_.random, retries_,
                  parts_.settings.attempts_max);
-  co_return (*tries)->first(parts_.loop->mono());
+  NextTry next = (*tries)->first(parts_.loop->mono());
+  // What the rules said of where it was says nothing of where it is.
+  if (next.endpoint != nullptr && policy::is_denial(flight->failure)) flight->failure = Error();
+  co_return next;
 }
 
 }  // namespace drover::road

@@ -9,10 +9,11 @@ namespace drover::road {
 namespace {
 
 /// What the caller is told when an endpoint refuses our credentials: it is not his key that is
-/// wrong.
+/// wrong. Who could not be asked about one place may be there later, for all of them.
 Error for_caller(Error error) {
+  if (error.reason == policy::kUnasked) error.retry = Retry::kAfter;
   bool ours = error.code == Code::kUnauthenticated || error.code == Code::kPermissionDenied;
-  if (!ours || error.reason == "no_place") return error;
+  if (!ours || policy::is_denial(error)) return error;
   Error out(Code::kUnavailable, "the endpoint's own credentials do not work: " + error.message,
             Retry::kAfter);
   out.reason = "upstream_auth";
@@ -135,8 +136,9 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   out.cost_known = flight.failed_priced && flight.failed_usage.known();
   note_attempts(flight.attempts, out.error);
   bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
-  const bool told = out.error.reason == "no_place" || out.error.reason == policy::kUnasked;
-  if (flight.bound && places_failed && !told) tell_bounds(flight, out.error);
+  if (flight.bound && places_failed && !policy::is_denial(out.error)) {
+    tell_bounds(flight, out.error);
+  }
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;

@@ -85,7 +85,7 @@ Result<void> Guard::check(policy::ThingKind kind, const std::string& name, const
   std::string text = std::string(policy::thing_kind_name(kind)) + " '" + name +
                      "' may not see this data (" + ask.data.text() + "): " + no->rule + ": " +
                      no->why;
-  return fail(policy::refused(std::move(text), "no_place", no->unasked));
+  return fail(policy::refused(std::move(text), policy::kNoPlace, no->unasked));
 }
 
 bool Guard::bound(const TenantId& tenant, std::string_view data_class) const {

@@ -161,8 +161,15 @@ async::Task<Result<OpaAnswer>> Opa::fetch(async::Context ctx, std::string body,
     co_return fail(Code::kUnavailable,
                    "it answered with status " + std::to_string(response->head().status));
   }
-  CO_TRY(std::string text, co_await response->read_all(ctx, limits::kOpaAnswerBytesMax));
-  auto read = read_opa_answer(text, std::move(asked));
+  auto text = co_await response->read_all(ctx, limits::kOpaAnswerBytesMax);
+  if (!text && text.error().reason == "body_too_large") {
+    co_return fail(Code::kUnavailable, "its answer is longer than " +
+                                           std::to_string(limits::kOpaAnswerBytesMax) +
+                                           " bytes: let it say the ids that are allowed, and why "
+                                           "not the others in few words");
+  }
+  if (!text) co_return fail(std::move(text).error());
+  auto read = read_opa_answer(*text, std::move(asked));
   if (!read) read.error().reason = kWrongAnswer;
   co_return read;
 }

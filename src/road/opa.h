@@ -10,14 +10,15 @@
 //   answer       {"result": ["frankfurt"]}                    the things that are allowed
 //                {"result": {"allow": ["frankfurt"], "why": {"virginia": "outside"}}}
 //
-// Fails closed: no answer within the deadline, another status than 200, no "result" (the document
-// is undefined), a result of another form: nothing is allowed, and the denial says so. The first
-// two are no word of its rules: whoever is refused for them may come back (policy::Denial). An
-// answer is kept for `keep`; from half of it on it is asked for again beside the calls, so that a
-// slow OPA delays nobody and one that is gone denies only when the last answer is over. An id that
-// is not one of those asked about counts for nothing. Actions are call_model, call_tool (workers
-// and planners are tools) and store: whether this server's own store ("this server") may hold such
-// data, asked where it comes in from a caller or goes into or out of memory.
+// Fails closed: no answer within the deadline, another status than 200, more than
+// kOpaAnswerBytesMax, no "result" (the document is undefined), a result of another form: nothing is
+// allowed, and the denial says so. The first three are no word of its rules: whoever is refused for
+// them may come back (policy::Denial). An answer is kept for `keep`; from half of it on it is asked
+// for again beside the calls, so that a slow OPA delays nobody and one that is gone denies only
+// when the last answer is over. An id that is not one of those asked about counts for nothing.
+// Actions are call_model, call_tool (workers and planners are tools) and store: whether this
+// server's own store ("this server") may hold such data, asked where it comes in from a caller or
+// goes into or out of memory.
 //
 // Verbs (approve, export, kill, …) are asked about in the same form: the action is "manage", the
 // things are verbs of kind "verb", and `key`, `name` and `scopes` say who asks. What a key may try

@@ -139,6 +139,48 @@ TEST_F(OpaTest, AnAnswerThatComesTooLateIsNone) {
   EXPECT_LE(loop_.mono() - before, Duration(110ms));
 }
 
+TEST_F(OpaTest, AnAnswerThatIsTooLongIsNoneAndSaysSo) {
+  says(std::string(limits::kOpaAnswerBytesMax + 1, ' '));
+  const std::string out = call();
+  EXPECT_TRUE(out.starts_with("unavailable: ")) << out;
+  EXPECT_NE(out.find("its answer is longer than 1048576 bytes: let it say the ids"),
+            std::string::npos)
+      << out;
+}
+
+TEST_F(OpaTest, ACallThatHasWaitedIsToldSoTooWhereItCannotBeAsked) {
+  OpaOptions options;
+  options.keep = 1s;
+  use(options);
+  says(R"({"result":["a.test","b.test"]})");
+  auto budget = budget_from_json(*Json::parse(R"({"name":"r","requests":1,"per":"minute"})"));
+  ASSERT_TRUE(budget);
+  ASSERT_TRUE(accounts_.set_budgets({*budget}));
+  ASSERT_TRUE(run(neutral_call()));
+  async::Scope scope{Context(loop_)};
+  ModelFailure failure;
+  struct Caller {
+    static Task<void> run(Context ctx, Road* road, ModelCall call, ModelFailure* failure) {
+      auto out = co_await road->call_model(ctx, std::move(call), nullptr);
+      if (!out) *failure = std::move(out.error());
+    }
+  };
+  scope.spawn(Caller::run(scope.context(), road_.get(), neutral_call(), &failure));
+  loop_.run_for(2s);  // it waits for its budget, and what was said is over
+  says("", 503);
+  EXPECT_TRUE(call().starts_with("unavailable: "));
+  loop_.run_task(scope.join());
+  EXPECT_EQ(failure.error.code, Code::kUnavailable) << failure.error.to_string();
+  EXPECT_EQ(failure.error.reason, policy::kUnasked);
+  EXPECT_EQ(failure.error.retry, Retry::kAfter);
+  EXPECT_EQ(failure.error.retry_after, limits::kUnaskedRetry);
+  ASSERT_FALSE(failure.attempts.empty());
+  for (const AttemptRecord& made : failure.attempts) {
+    EXPECT_EQ(made.error.reason, policy::kUnasked) << made.endpoint << " was not refused";
+  }
+  EXPECT_EQ(imposter("a.test").requests().size() + imposter("b.test").requests().size(), 1u);
+}
+
 TEST_F(OpaTest, IsAskedAgainBesideTheCallsAndItsLastAnswerHoldsUntilItIsOver) {
   says(R"({"result":["a.test"]})");
   EXPECT_EQ(call(), "a.test");

@@ -186,7 +186,7 @@ Error Placer::refusal(const PlaceQuestion& question) {
   }
   auto rest = placement.removed - static_cast<int64_t>(std::min(shown, kShown));
   if (rest > 0) text += "; and " + std::to_string(rest) + " more";
-  return policy::refused(std::move(text), "no_place", placement.unasked);
+  return policy::refused(std::move(text), policy::kNoPlace, placement.unasked);
 }
 
 }  // namespace drover::road

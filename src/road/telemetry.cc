@@ -234,7 +234,7 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
 
 void describe_failure(trace::Span& span, const Error& error, bool bound) {
   // A refusal by the rules is in words of our own: the rule, the place, the class.
-  if (!bound || error.reason == "no_place" || error.reason == policy::kUnasked) {
+  if (!bound || policy::is_denial(error)) {
     span.fail(error);
     return;
   }

@@ -95,7 +95,7 @@ Result<void> readable(const road::Explanation& places, const std::vector<std::st
     const road::Rejection& first = places.rejected.front();
     why += ": " + first.endpoint + " -> " + first.rule + ": " + first.reason;
   }
-  return fail(policy::refused(std::move(why), "no_place", unasked));
+  return fail(policy::refused(std::move(why), policy::kNoPlace, unasked));
 }
 
 /// A record comes to the session only if something can still be done with both together: the store
