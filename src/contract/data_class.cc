@@ -286,7 +286,9 @@ std::string DataClass::text() const {
     }
     part("usage", flags);
   }
-  if (keep_s != kKeepUnlimited) part("retention", retention_text(keep_s));
+  for (int64_t seconds : {keep_s, at_most_s}) {
+    if (seconds != kKeepUnlimited) part("retention", retention_text(seconds));
+  }
   return out;
 }
 
@@ -304,6 +306,11 @@ DataClass join(const DataClass& a, const DataClass& b) {
   }
   out.usage |= b.usage;
   out.keep_s = std::min(a.keep_s, b.keep_s);
+  auto duration = [](const DataClass& d) {
+    return d.keep_s > kKeepSession ? d.keep_s : d.at_most_s;
+  };
+  const bool by_work = out.keep_s <= kKeepSession;
+  out.at_most_s = by_work ? std::min(duration(a), duration(b)) : kKeepUnlimited;
   out.names.insert(out.names.end(), b.names.begin(), b.names.end());
   sort_out(out.names);
   return out;

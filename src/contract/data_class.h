@@ -11,7 +11,8 @@
 // Residency: every clause ("&") must hold, by any of its zones ("|"). A zone's meaning belongs to
 // the policy (policy/zones.h), so that joining needs no configuration and stays pure: inputs whose
 // residencies have no place in common join to a class that no place satisfies, and the policy says
-// so. Purposes that exclude each other are written "purpose=-", more clauses than
+// so. Of a retention that ends with the work ("none", "session") and a duration both hold, and both
+// are written. Purposes that exclude each other are written "purpose=-", more clauses than
 // limits::kResidencyClausesMax "residency=-": nowhere. Words without "=" are names of classes that
 // the operator defines; a class with a name that nobody resolved is satisfied by no place. A part
 // that stands twice says both: the class is their join, in this form and as an object.
@@ -54,6 +55,9 @@ struct DataClass {
   std::optional<std::vector<std::string>> purposes;  // sorted; absent: any; empty: none in common
   uint8_t usage = 0;
   int64_t keep_s = kKeepUnlimited;
+  /// Beside "none" or "session": the shortest duration that was joined to it, which the work on the
+  /// data may outlast.
+  int64_t at_most_s = kKeepUnlimited;
   std::vector<std::string> names;  // sorted; not resolved yet
 
   static Result<DataClass> parse(std::string_view text);

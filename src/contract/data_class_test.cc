@@ -42,6 +42,7 @@ DataClass some_class(Random& random) {
   out.usage = static_cast<uint8_t>(random.below(8));
   const int64_t keeps[] = {kKeepNone, kKeepSession, 86400, kKeepUnlimited};
   out.keep_s = keeps[random.below(4)];
+  if (random.below(3) == 0) out = join(out, parsed("retention=3h"));
   if (random.below(4) == 0) out.names.push_back("named");
   return out;
 }
@@ -86,7 +87,7 @@ TEST(DataClass, PartsThatStandTwiceAreJoined) {
   const std::pair<const char*, const char*> cases[] = {
       {"sensitivity=restricted;sensitivity=public", "sensitivity=restricted"},
       {"sensitivity=public;sensitivity=restricted", "sensitivity=restricted"},
-      {"retention=none;retention=30d", "retention=none"},
+      {"retention=none;retention=30d;retention=60d", "retention=30d;retention=none"},
       {"retention=1h;retention=unlimited", "retention=1h"},
       {"purpose=research;purpose=care", "purpose=-"},
       {"purpose=-;purpose=care", "purpose=-"},
@@ -180,7 +181,17 @@ TEST(DataClass, JoinTakesTheStrictestOfEachPart) {
       "retention=session");
   EXPECT_EQ(join(a, b).text(),
             "residency=de|us&eu;sensitivity=confidential;purpose=care;usage=no-cache;"
-            "retention=session");
+            "retention=session;retention=30d");
+}
+
+TEST(DataClass, WhatEndsWithTheWorkKeepsTheShortestDurationBesideIt) {
+  const DataClass none = join(parsed("retention=none"), parsed("retention=1h"));
+  EXPECT_EQ(none.keep_s, kKeepNone);
+  EXPECT_EQ(none.at_most_s, 3600);
+  EXPECT_EQ(none.text(), "retention=none;retention=3600s");
+  EXPECT_EQ(join(none, parsed("retention=3m")).at_most_s, 180);
+  EXPECT_EQ(join(none, parsed("retention=session")), none);
+  EXPECT_EQ(join(parsed("retention=3m"), parsed("retention=1h")).text(), "retention=180s");
 }
 
 TEST(DataClass, InputsThatContradictStayAContradiction) {

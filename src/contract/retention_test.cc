@@ -31,6 +31,16 @@ TEST(Retention, NoneAndSessionEndWithTheWork) {
   EXPECT_FALSE(kept_for_the_work_only(""));
 }
 
+TEST(Retention, ADurationBesideTheWorkHoldsToo) {
+  const std::string both = join_texts("retention=3m", "retention=none");
+  EXPECT_EQ(kept_until(both, kNow), kNow) << "it ends with the work";
+  EXPECT_EQ(kept_at_most(both, kNow), kNow + 3min);
+  EXPECT_EQ(kept_at_most("retention=3m", kNow), kNow + 3min);
+  for (const char* text : {"", "retention=none", "retention=session", "retention=unlimited"}) {
+    EXPECT_EQ(kept_at_most(text, kNow), std::nullopt) << text;
+  }
+}
+
 TEST(Retention, TheStrictestIsInherited) {
   const std::string joined = join_texts("retention=30d", "residency=de;retention=7d");
   EXPECT_EQ(kept_until(joined, kNow), kNow + 7 * 24h);

@@ -31,12 +31,13 @@ class Sight {
   std::map<std::string, bool> hidden_;
 };
 
-/// What a session may keep only for its work goes with it: its class is at least as strict.
+/// What a session may keep only for its work goes with it: its class is at least as strict. A
+/// duration beside that ends it all the same.
 Result<std::optional<WallTime>> end_of(const store::Record& record, WallTime now) {
   if (!contract::kept_for_the_work_only(record.data_class)) {
     return contract::kept_until(record.data_class, now);
   }
-  if (!record.source.empty()) return std::optional<WallTime>();
+  if (!record.source.empty()) return contract::kept_at_most(record.data_class, now);
   return fail(Code::kInvalidArgument,
               "data of class '" + record.data_class +
                   "' may be kept only as long as a session works on it; a record outside of one "

@@ -109,6 +109,11 @@ TEST(MemoryRetention, WhatIsKeptForTheWorkAloneNeedsASession) {
     EXPECT_NE(outside.error().message.find("as long as a session works"), std::string::npos);
     ASSERT_TRUE(w.write("k", data, "", SessionId("ses_0000000001")));
     EXPECT_FALSE(w.find("k")->expires) << "it goes with its session";
+    const WallTime before = w.loop.wall();
+    ASSERT_TRUE(w.write("k", data, "retention=3m", SessionId("ses_0000000001")));
+    ASSERT_TRUE(w.find("k")->expires) << "or when a duration beside it is over";
+    EXPECT_GE(*w.find("k")->expires, before + 3min);
+    EXPECT_LE(*w.find("k")->expires, w.loop.wall() + 3min);
   }
 }
 

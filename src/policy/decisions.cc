@@ -12,6 +12,7 @@ void append_class(const Ask& ask, bool by_tenant, std::string& key) {
   key += static_cast<char>(data.sensitivity);
   key += static_cast<char>(data.usage);
   key.append(reinterpret_cast<const char*>(&data.keep_s), sizeof data.keep_s);
+  key.append(reinterpret_cast<const char*>(&data.at_most_s), sizeof data.at_most_s);
   for (const auto& clause : data.residency) {
     key += '\1';
     for (const std::string& zone : clause) (key += '\2') += zone;

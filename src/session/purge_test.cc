@@ -273,6 +273,22 @@ TEST(Retention, OfNoneAnOpenSessionThatOnlyWaitsGoesAsWell) {
   EXPECT_EQ(w.events(id).size(), 1u);
 }
 
+TEST(Retention, NoWorkOutlastsTheDurationBesideIt) {
+  World w;
+  w.keep_time();
+  for (const char* data : {"retention=none;retention=3m", "retention=session;retention=3m"}) {
+    SessionId open = talked(w, data, false);
+    EXPECT_EQ(w.state(open).kept_until(), w.state(open).last_time + 3min) << data;
+    SessionId ended = talked(w, data);
+    w.loop.run_for(2min);
+    EXPECT_EQ(w.state(open).status, Status::kWaiting) << data;
+    EXPECT_GT(w.events(ended).size(), 1u) << data;
+    w.loop.run_for(5min);
+    EXPECT_TRUE(store::purged(w.row(open))) << data;
+    EXPECT_TRUE(store::purged(w.row(ended))) << data;
+  }
+}
+
 TEST(Retention, OfNoneOneWhoseDataWasRefusedGoesAsWell) {
   World w;
   w.keep_time();

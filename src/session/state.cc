@@ -68,12 +68,14 @@ std::optional<WallTime> State::kept_until() const {
   // Its end is no use of it: nothing begins anew.
   if (until && status == Status::kEnded && reason == contract::kRetentionOver) return last_time;
   if (!until || *until > last_time) return until;
-  if (status == Status::kEnded) return last_time + limits::kPurgeGrace;
+  const auto most = contract::kept_at_most(data_class, last_time);
+  auto at_most = [&most](WallTime end) { return most ? std::min(*most, end) : end; };
+  if (status == Status::kEnded) return at_most(last_time + limits::kPurgeGrace);
   // A batch is work, by the provider, for as long as the agent said that it may take.
   const bool batched = find_wait("batch") != nullptr;
   const bool rests = status == Status::kWaiting && open_children() == 0 && !batched;
-  if (!rests || !contract::kept_while_worked_on_only(data_class)) return std::nullopt;
-  return last_time + limits::kRestWithNoneMax;
+  if (!rests || !contract::kept_while_worked_on_only(data_class)) return most;
+  return at_most(last_time + limits::kRestWithNoneMax);
 }
 
 std::optional<WallTime> State::look_at() const {
