@@ -49,6 +49,11 @@ Result<std::shared_ptr<const policy::Policy>> Parties::in_policy(
   for (const policy::Requirement& r : named->requirements()) {
     if (!r.tenant.empty()) TRY_VOID(add(r.tenant, "the requirement '" + r.name + "' is"));
   }
+  for (const auto& authorizer : named->authorizers()) {
+    for (const std::string& tenant : authorizer->tenants()) {
+      TRY_VOID(add(tenant, "a rule in 'policy.cedar' is"));
+    }
+  }
   if (ids.empty()) return named;
   return named->renamed(ids);
 }

@@ -30,7 +30,8 @@ class Parties {
           std::string folder = "")
       : tenants_(tenants), keys_(keys), skip_unknown_(skip_unknown), folder_(std::move(folder)) {}
 
-  /// Floors of tenants, and requirements that hold for one.
+  /// Floors of tenants, and requirements that hold for one. Rules of authorisers name tenants by id
+  /// already: those are looked up only.
   Result<std::shared_ptr<const policy::Policy>> in_policy(
       std::shared_ptr<const policy::Policy> named) const;
   /// The classes of tenants and keys.

@@ -12,6 +12,18 @@ namespace {
 
 contract::DataClass class_of(std::string_view text) { return *contract::DataClass::parse(text); }
 
+/// Rules in a language of their own, for one tenant.
+struct RulesForOne final : policy::Authorizer {
+  explicit RulesForOne(std::string named) : tenant(std::move(named)) {}
+  std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
+    return std::nullopt;
+  }
+  bool by_tenant() const override { return true; }
+  std::vector<std::string> tenants() const override { return {tenant}; }
+  std::string fingerprint() const override { return "one"; }
+  std::string tenant;
+};
+
 class PartiesTest : public ::testing::Test {
  protected:
   PartiesTest() {
@@ -87,6 +99,19 @@ TEST_F(PartiesTest, ATenantThatIsNotThereIsRefusedByName) {
   auto skipped = resolved(naming("clinc", "clinic"), true);
   ASSERT_TRUE(skipped);
   EXPECT_EQ(rule(**skipped, clinic_), "c5") << "what is for others holds all the same";
+}
+
+TEST_F(PartiesTest, SoIsOneThatOnlyARuleNames) {
+  auto with_rule_for = [&](const std::string& tenant, bool skip_unknown = false) {
+    return resolved(policy::Policy().with(std::make_shared<RulesForOne>(tenant)), skip_unknown);
+  };
+  EXPECT_TRUE(with_rule_for(clinic_));
+  auto nobody = with_rule_for("ten_nobody");
+  ASSERT_FALSE(nobody);
+  EXPECT_NE(nobody.error().message.find("a rule in 'policy.cedar' is for the tenant 'ten_nobody'"),
+            std::string::npos)
+      << nobody.error().message;
+  EXPECT_TRUE(with_rule_for("ten_nobody", true));
 }
 
 TEST_F(PartiesTest, TheRemedyNamesTheFolderThatIsMeant) {

@@ -146,8 +146,12 @@ std::string joined_texts(const Json& object, std::string_view key) {
 
 class Cedar final : public Authorizer {
  public:
-  Cedar(drover_cedar* loaded, std::string print, bool tenants, std::shared_ptr<const Zones> zones)
-      : loaded_(loaded), print_(std::move(print)), tenants_(tenants), zones_(std::move(zones)) {}
+  Cedar(drover_cedar* loaded, std::string_view rules, std::shared_ptr<const Zones> zones)
+      : loaded_(loaded),
+        print_(fingerprint_of(rules)),
+        by_tenant_(looks_at_principals(rules)),
+        tenants_(tenants_named(rules)),
+        zones_(std::move(zones)) {}
   ~Cedar() override { drover_cedar_free(loaded_); }
   Cedar(const Cedar&) = delete;
   Cedar& operator=(const Cedar&) = delete;
@@ -186,7 +190,8 @@ class Cedar final : public Authorizer {
     return decided(request.set("entities", std::move(entities)));
   }
   bool slow() const override { return true; }  // half a millisecond a thing with 200 rules
-  bool by_tenant() const override { return tenants_; }
+  bool by_tenant() const override { return by_tenant_; }
+  std::vector<std::string> tenants() const override { return tenants_; }
   std::string fingerprint() const override { return print_; }
 
  private:
@@ -206,7 +211,8 @@ class Cedar final : public Authorizer {
 
   drover_cedar* loaded_;
   std::string print_;
-  bool tenants_;
+  bool by_tenant_;
+  std::vector<std::string> tenants_;
   std::shared_ptr<const Zones> zones_;
 };
 
@@ -236,9 +242,8 @@ Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
     }
     return fail(Code::kInvalidArgument, message.empty() ? file + ": not a policy" : message);
   }
-  bool tenants = looks_at_principals(policies);
   return std::shared_ptr<const Authorizer>(
-      std::make_shared<Cedar>(loaded, fingerprint_of(policies), tenants, std::move(zones)));
+      std::make_shared<Cedar>(loaded, policies, std::move(zones)));
 }
 
 #else

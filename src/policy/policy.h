@@ -88,6 +88,8 @@ class Authorizer {
   virtual bool slow() const { return false; }
   /// Whether the answer may differ by tenant.
   virtual bool by_tenant() const = 0;
+  /// The ids of tenants that its rules name: each must be one's, or the rule holds for nobody.
+  virtual std::vector<std::string> tenants() const { return {}; }
   virtual std::string fingerprint() const = 0;
 };
 

@@ -56,4 +56,20 @@ bool looks_at_principals(std::string_view rules) {
   return false;
 }
 
+std::vector<std::string> tenants_named(std::string_view rules) {
+  std::vector<std::string> out;
+  size_t at = 0;
+  for (std::string_view token = next_token(rules, at); !token.empty();
+       token = next_token(rules, at)) {
+    if (token != "Tenant") continue;
+    size_t ahead = at;
+    if (next_token(rules, ahead) != ":" || next_token(rules, ahead) != ":") continue;
+    const std::string_view text = next_token(rules, ahead);
+    if (text.size() < 2 || text.front() != '"') continue;
+    const std::string_view id = text.substr(1, text.size() - 2);
+    if (std::find(out.begin(), out.end(), id) == out.end()) out.emplace_back(id);
+  }
+  return out;
+}
+
 }  // namespace drover::policy

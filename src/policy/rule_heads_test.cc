@@ -43,5 +43,19 @@ TEST(RuleHeads, AllElseLooks) {
   }
 }
 
+TEST(RuleHeads, TheTenantsThatTheyName) {
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(tenants_named(R"(forbid(principal == Tenant::"ten_2", action, resource);
+                             // forbid(principal == Tenant::"ten_of_a_comment", action, resource);
+                             permit(principal in Tenant :: "ten_3", action, resource)
+                             when { resource.pool == "Tenant::" && principal != Tenant::"ten_2" };)"),
+            (Ids{"ten_2", "ten_3"}));
+  EXPECT_EQ(tenants_named(R"(forbid(principal is Tenant, action, resource == Store::"ten_2");)"),
+            Ids());
+  for (std::string_view cut : {"Tenant", "Tenant:", "Tenant::", "Tenant::\""}) {
+    EXPECT_EQ(tenants_named(cut), Ids()) << cut;
+  }
+}
+
 }  // namespace
 }  // namespace drover::policy
