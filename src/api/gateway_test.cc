@@ -108,7 +108,7 @@ TEST_F(GatewayTest, AllValuesOfTheDataClassCount) {
   using Headers = std::initializer_list<std::pair<const char*, const char*>>;
   auto status = [&](Headers headers) { return chat_as(false, false, headers).status; };
   constexpr const char* kName = "X-Drover-Data-Class";
-  EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, ""}}), 200);
+  EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, "retention=unlimited"}}), 200);
   EXPECT_EQ(status({{kName, "sensitivity=internal"}, {kName, "sensitivity=restricted"}}), 403);
   EXPECT_EQ(status({{kName, "sensitivity=restricted"}, {kName, "sensitivity=internal"}}), 403);
   EXPECT_EQ(status({{kName, "sensitivity=restricted;sensitivity=internal"}}), 403);

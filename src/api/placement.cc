@@ -100,6 +100,8 @@ Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices servic
   }
   CO_TRY(contract::DataClass data, stated_class(exchange.request.head().headers, body));
   call.data_class = contract::join(call.data_class, data);
+  // As where a session begins: a misspelt class is the caller's mistake, and no lack of a place.
+  if (services.check_class) CO_TRY_VOID(services.check_class(call.data_class));
   if (const Json* stated = body.find("needs"); stated != nullptr && !stated->is_null()) {
     CO_TRY(policy::Needs more, policy::Needs::from_json(*stated));
     call.needs = policy::Needs::join(call.needs, more);

@@ -11,7 +11,10 @@
 //                                      step asked for then; "facts_changed" says whether from other
 //                                      facts and rules. Health and evidence are those of now.
 
+#include <functional>
+
 #include "api/router.h"
+#include "contract/data_class.h"
 #include "session/agents.h"
 #include "session/manager.h"
 
@@ -22,6 +25,8 @@ struct PlacementServices {
   session::SessionManager* sessions = nullptr;
   const session::AgentRegistry* agents = nullptr;
   memory::Scratch* scratch = nullptr;  // may be null: scratch data never moves
+  /// Whether all names in a class, and its zones, are known here. May be absent.
+  std::function<Result<void>(const contract::DataClass& data)> check_class;
 };
 
 void add_placement_routes(Router& router, PlacementServices services);

@@ -59,7 +59,7 @@ Result<contract::DataClass> header_class(const http::Headers& headers) {
   contract::DataClass out;
   for (const auto& [name, value] : headers.fields()) {
     if (!iequals(name, kDataClassHeader)) continue;
-    TRY(contract::DataClass one, contract::DataClass::parse(value));
+    TRY(contract::DataClass one, contract::DataClass::stated(value));
     out = contract::join(out, one);
   }
   return out;

@@ -24,7 +24,8 @@ inline constexpr std::string_view kContinueHeader = "x-drover-continue";
 /// x-drover-session, of the simulated ones, are known and steer nothing.
 Result<void> check_headers(const http::Headers& headers);
 
-/// What the request states of its data: all values of X-Drover-Data-Class, joined. Absent: nothing.
+/// What the request states of its data: all values of X-Drover-Data-Class, joined. Absent: nothing;
+/// an empty value is refused ("unknown_data_class").
 Result<contract::DataClass> header_class(const http::Headers& headers);
 
 /// The same, and what its body states as "data_class", if it states anything: joined.

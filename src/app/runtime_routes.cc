@@ -72,6 +72,7 @@ void Runtime::add_routes(api::Router& router) {
   placement.sessions = sessions_.get();
   placement.agents = agents_.get();
   placement.scratch = scratch_.get();
+  placement.check_class = gateway.check_class;
   api::add_placement_routes(router, placement);
   api::WorkServices work;
   work.sessions = sessions_.get();

@@ -234,8 +234,16 @@ Result<DataClass> DataClass::parse(std::string_view text) {
   return out;
 }
 
+Result<DataClass> DataClass::stated(std::string_view text) {
+  if (text.find_first_not_of(' ') != std::string_view::npos) return parse(text);
+  return fail(Error(Code::kInvalidArgument,
+                    "data class: an empty text is no class (is a variable not set?); to state "
+                    "nothing, leave the header, the member or the flag out")
+                  .with_reason("unknown_data_class"));
+}
+
 Result<DataClass> DataClass::from_json(const Json& json) {
-  if (const std::string* text = json.string()) return parse(*text);
+  if (const std::string* text = json.string()) return stated(*text);
   if (!json.is_object())
     return bad_class("must be a text or an object, not " + std::string(json.type_name()));
   DataClass out;
@@ -243,7 +251,7 @@ Result<DataClass> DataClass::from_json(const Json& json) {
     if (value.is_null()) continue;
     if (key == "class") {
       TRY(std::string name, listed(value, key, ';'));
-      TRY(DataClass named, parse(name));
+      TRY(DataClass named, stated(name));
       out = join(out, named);
       continue;
     }

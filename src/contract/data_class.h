@@ -17,7 +17,8 @@
 // the operator defines; a class with a name that nobody resolved is satisfied by no place. A part
 // that stands twice says both: the class is their join, in this form and as an object.
 //
-// Values, pure; parse() and from_json() fail with kInvalidArgument and say what is allowed.
+// Values, pure; parse(), stated() and from_json() fail with kInvalidArgument and say what is
+// allowed.
 
 #include <cstdint>
 #include <limits>
@@ -60,8 +61,12 @@ struct DataClass {
   int64_t at_most_s = kKeepUnlimited;
   std::vector<std::string> names;  // sorted; not resolved yet
 
+  /// What is written down already: "" is data that nothing is said of.
   static Result<DataClass> parse(std::string_view text);
-  /// The text form, or an object: {residency: [de, fr], sensitivity: confidential, purpose: [care],
+  /// What somebody states, in a header, a member or a setting. An empty text is no class (reason
+  /// "unknown_data_class"): where a variable is not set, data would go out as if it were free.
+  static Result<DataClass> stated(std::string_view text);
+  /// The same, or an object: {residency: [de, fr], sensitivity: confidential, purpose: [care],
   /// usage: [no-training], retention: session, class: patient}.
   static Result<DataClass> from_json(const Json& json);
   /// "" for data that nothing is said of.

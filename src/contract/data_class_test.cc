@@ -140,6 +140,24 @@ TEST(DataClass, TextAndObjectOfTheSamePartsAreTheJoinOfEach) {
   }
 }
 
+/// A variable that is not set must not free the data of its class.
+TEST(DataClass, AnEmptyTextIsNoClassWhereItIsStated) {
+  EXPECT_TRUE(parsed("").unrestricted()) << "written down, it says nothing";
+  EXPECT_EQ(*DataClass::stated(" residency=de"), parsed("residency=de"));
+  for (const char* json : {R"("")", R"("  ")", R"({"class":""})", R"({"class":["patient",""]})",
+                           R"({"class":[""]})", R"({"residency":""})", R"({"sensitivity":""})",
+                           R"({"usage":[""]})", R"({"retention":""})"}) {
+    EXPECT_FALSE(DataClass::from_json(*Json::parse(json))) << json;
+  }
+  EXPECT_TRUE(from(R"({"class":null})").unrestricted());
+  auto empty = DataClass::stated("");
+  ASSERT_FALSE(empty);
+  EXPECT_EQ(empty.error().code, Code::kInvalidArgument);
+  EXPECT_EQ(empty.error().reason, "unknown_data_class");
+  EXPECT_NE(empty.error().message.find("to state nothing, leave the header, the member"),
+            std::string::npos);
+}
+
 TEST(DataClass, WhatItDoesNotKnowIsAnErrorThatSaysWhatThereIs) {
   for (const char* text : {"sensitivity=secret", "usage=no-fun", "retention=soon", "color=red",
                            "residency=DE", "residency=", "Patient", "a b", "purpose=x|,"}) {
