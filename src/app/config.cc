@@ -11,6 +11,7 @@
 #include "app/config_reader.h"
 #include "app/config_slips.h"
 #include "app/config_stores.h"
+#include "app/config_unplaced.h"
 #include "app/price_table.h"
 #include "base/bytes.h"
 #include "http/message.h"
@@ -47,6 +48,7 @@ ConfigOutcome ConfigReader::read() {
   read_budgets(root, add_fault, c);
   read_prices(root, path_, read_file_, add_fault, c);
   note_slips(c);
+  note_unplaced(c);
   if (c.policy == nullptr) c.policy = std::make_shared<policy::Policy>();
   return std::move(out_);
 }
