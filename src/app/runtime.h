@@ -111,6 +111,8 @@ class Runtime {
   identity::Keys& keys() { return *keys_; }
   identity::Tenants& tenants() { return *tenants_; }
   session::SessionManager& sessions() { return *sessions_; }
+  /// The fingerprint of the key that journals are signed with; "" where nothing is signed.
+  const std::string& signing_key() const { return signing_key_; }
   session::AgentRegistry& agents() { return *agents_; }
   road::Road& road() { return *road_; }
   memory::Memory& memory() { return *memory_; }
@@ -180,6 +182,7 @@ class Runtime {
   std::unique_ptr<store::DataFolder> folder_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BatchSigner> signer_;  // null: in memory, or only looked at
+  std::string signing_key_;
   ScratchStores scratch_stores_;
   std::unique_ptr<identity::Tenants> tenants_;
   std::unique_ptr<identity::Keys> keys_;

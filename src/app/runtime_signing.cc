@@ -1,7 +1,6 @@
 // The key that journals are signed with, and where the signatures lie: both in the data folder.
 
 #include "app/runtime.h"
-#include "base/log.h"
 #include "store/files.h"
 
 namespace drover::app {
@@ -31,10 +30,10 @@ Result<void> Runtime::open_signer() {
   } else if (options_.recover) {
     key = crypto::SigningKey::generate(crypto::SignatureAlgorithm::kEs256, random_);
     TRY_VOID(store::write_file(path, key->pem()));
-    LOG_INFO("journals are signed with the key {}", key->public_key().fingerprint().hex());
   } else {
     return {};  // whoever only looks at a folder signs nothing in it
   }
+  signing_key_ = key->public_key().fingerprint().hex();
   const std::string folder = config_.data + "/signatures";
   TRY(auto files, store::SignatureFiles::open(disk_, folder, std::move(*key)));
   signer_ = std::make_unique<store::BatchSigner>(std::move(files), blocking_, root_);

@@ -166,6 +166,10 @@ int run_serve(const Arguments& arguments) {
   }
 
   const Config& c = runtime->config();
+  // At each start, not where the key is made: that start may have failed, and its log be lost.
+  if (!runtime->signing_key().empty()) {
+    LOG_INFO("journals are signed with the key {}", runtime->signing_key());
+  }
   LOG_INFO("drover {} listens on {}://{}, data in {}, {} endpoints, {} sessions taken up again",
            DROVER_VERSION, c.tls() ? "https" : "http", serving.local().to_string(), c.data,
            c.endpoints.size(), *resumed);
