@@ -162,6 +162,8 @@ Result<identity::Principal> killer(const Exchange& exchange, const SteeringServi
   TenantId owner = who.tenant;
   if (target.kind == KillTarget::Kind::kTenant) {
     auto found = services.tenants->find(target.what);
+    // Only the operator may know which there are.
+    if (!found && who.tenant == identity::default_tenant()) return fail(std::move(found).error());
     if (!found) return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
     owner = found->id;
     target.what = owner.str();
@@ -171,13 +173,28 @@ Result<identity::Principal> killer(const Exchange& exchange, const SteeringServi
   return who;
 }
 
+/// An agent that nobody knows and that never ran is a slip, which must not look like a success.
+Result<void> check_agent_is_known(const SteeringServices& services, const TenantId& tenant,
+                                  const std::string& what) {
+  if (services.agents->info(tenant, what)) return {};  // a name may hold an '@' itself
+  const session::AgentReference named = session::parse_agent_reference(what);
+  auto agent = services.agents->info(tenant, named.name);
+  if (!agent) return fail(std::move(agent).error());
+  auto version = services.agents->version(tenant, named.name, named.version);
+  if (!version) return fail(std::move(version).error());
+  return {};
+}
+
 Task<Result<Json>> kill(Context ctx, Exchange& exchange, SteeringServices services) {
   CO_TRY(Json json, co_await read_json(ctx, exchange));
   CO_TRY(KillTarget target, read_target(json));
   CO_TRY(std::string why, body::text(json, "explanation"));
   CO_TRY(auto who, killer(exchange, services, target));
+  const TenantId tenant = who.tenant;
+  const std::string what = target.what;
   CO_TRY(auto report,
          co_await services.sessions->kill(ctx, std::move(who), std::move(target), std::move(why)));
+  if (report.never_there) CO_TRY_VOID(check_agent_is_known(services, tenant, what));
   Json stopped = Json::array();
   for (const session::Killed& k : report.stopped) {
     stopped.push(Json::object().set("id", k.id.str()).set("agent", k.agent).set("was", k.was));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/near_word.h"
 
 namespace drover::identity {
 namespace {
@@ -67,7 +68,12 @@ Result<Tenant> Tenants::find(std::string_view id_or_name) const {
   for (const auto& [id, tenant] : tenants_) {
     if (id.str() == id_or_name || tenant.name == id_or_name) return tenant;
   }
-  return fail(Code::kNotFound, "no tenant '" + std::string(id_or_name.substr(0, 80)) + "'");
+  std::vector<std::string_view> names;
+  for (const auto& [id, tenant] : tenants_) names.push_back(tenant.name);
+  const std::string_view near = near_word(id_or_name, names);
+  return fail(Code::kNotFound,
+              "no tenant '" + std::string(id_or_name.substr(0, 80)) + "'" +
+                  (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?"));
 }
 
 std::vector<Tenant> Tenants::list() const {

@@ -33,7 +33,7 @@ class Tenants {
   Task<Result<void>> load(Context ctx);
   /// kAlreadyExists for a name in use, kInvalidArgument for one that is empty or too long.
   Task<Result<Tenant>> create(Context ctx, std::string name);
-  /// By id or by name; kNotFound.
+  /// By id or by name; kNotFound, whose message may name another tenant: for the operator alone.
   Result<Tenant> find(std::string_view id_or_name) const;
   /// By time of making.
   std::vector<Tenant> list() const;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/limits/session.h"
 #include "base/limits/store.h"
+#include "base/near_word.h"
 
 namespace drover::session {
 namespace {
@@ -147,11 +149,13 @@ Task<Result<void>> AgentRegistry::save(Context ctx, Key key, Entry entry) {
 }
 
 Error AgentRegistry::unknown(const TenantId& tenant, std::string_view name) const {
-  std::string known;
-  for (const AgentInfo& other : list(tenant)) known += (known.empty() ? "" : ", ") + other.name;
-  return Error(Code::kNotFound,
-               "no agent is named '" + std::string(name) + "'" +
-                   (known.empty() ? "; none is configured or deployed" : "; there are: " + known));
+  std::vector<std::string> known;
+  for (AgentInfo& other : list(tenant)) known.push_back(std::move(other.name));
+  std::string text = "no agent is named '" + std::string(name) + "'";
+  const std::string_view near = near_word(name, {known.begin(), known.end()});
+  if (!near.empty()) text += " (did you mean '" + std::string(near) + "'?)";
+  text += known.empty() ? "; none is configured or deployed" : "; there are: " + joined(known);
+  return Error(Code::kNotFound, std::move(text));
 }
 
 Result<AgentInfo> AgentRegistry::info(const TenantId& tenant, std::string_view name) const {

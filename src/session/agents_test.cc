@@ -78,7 +78,8 @@ TEST_F(AgentsTest, TheNewestIsCurrentAndTheSameContentIsTheSameVersion) {
   EXPECT_EQ(resolve("a"), "a@2");
   EXPECT_EQ(resolve("a@1"), "a@1");
   EXPECT_EQ(resolve("a@9"), "! agent 'a' has no version '9'; there are: 2, 1");
-  EXPECT_EQ(resolve("b@1"), "! no agent is named 'b'; there are: a");
+  EXPECT_EQ(resolve("b@1"), "! no agent is named 'b' (did you mean 'a'?); there are: a");
+  EXPECT_EQ(resolve("other"), "! no agent is named 'other'; there are: a");
   restart();
   EXPECT_EQ(resolve("a"), "a@2");
   EXPECT_EQ(agents_->resolve(tenant_, "a")->instructions, "x");

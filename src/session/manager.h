@@ -87,6 +87,8 @@ struct KillReport {
   std::vector<Killed> stopped;
   /// Sessions that could not be stopped, with the reason.
   std::vector<std::pair<SessionId, Error>> failed;
+  /// An agent that is meant, and of which the tenant never had a session: its name may be a slip.
+  bool never_there = false;
 };
 
 /// What a purge left: who, when and why stand in the session's last event.

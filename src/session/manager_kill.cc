@@ -111,6 +111,15 @@ Task<Result<KillReport>> SessionManager::kill(Context ctx, Principal who, KillTa
     if (killing.report.stopped.size() == before) break;
     killing.again = true;
   }
+  const KillReport& report = killing.report;
+  if (killing.target.kind == KillTarget::Kind::kAgent && report.stopped.empty() &&
+      report.failed.empty()) {
+    store::SessionFilter ever = filter_of(killing.target, killing.tenant);
+    ever.open = false;
+    ever.limit = 1;
+    CO_TRY(Rows rows, co_await services_.journal->list(ctx, std::move(ever)));
+    killing.report.never_there = rows.empty();
+  }
   co_return std::move(killing.report);
 }
 

@@ -30,7 +30,14 @@ Result<bool> confirmed(const Arguments& a) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-void print_kill(const Json& report) {
+/// Whose sessions were looked for, where there was none to stop.
+std::string none_open(const std::string& kind, const std::string& what) {
+  if (kind == "session") return what + " has ended";
+  if (kind == "tree") return "none in the tree of " + what + " is open";
+  return "none of the " + kind + " " + what + " is open";
+}
+
+void print_kill(const Arguments& a, const Json& report) {
   const Json* stopped = report.find("stopped");
   const Json* failed = report.find("failed");
   Table table({"STOPPED", "AGENT", "WAS"});
@@ -43,8 +50,12 @@ void print_kill(const Json& report) {
     count = stopped->array_items()->size();
   }
   if (!table.empty()) table.print();
-  std::printf("%zu session%s stopped\n", count, count == 1 ? "" : "s");
-  if (failed == nullptr || failed->array_items() == nullptr) return;
+  const bool all =
+      failed == nullptr || failed->array_items() == nullptr || failed->array_items()->empty();
+  const std::string why =
+      count == 0 && all ? ": " + none_open(a.get("KIND"), printable(a.get("WHAT"))) : "";
+  std::printf("%zu session%s stopped%s\n", count, count == 1 ? "" : "s", why.c_str());
+  if (all) return;
   for (const Json& f : *failed->array_items()) {
     std::fprintf(stderr, "%s is not stopped: %s\n", member(f, "id").c_str(),
                  one_line(member(f, "error"), 200).c_str());
@@ -67,7 +78,7 @@ int run_kill(const Arguments& a) {
   if (a.has("json")) {
     print_json(*report);
   } else {
-    print_kill(*report);
+    print_kill(a, *report);
   }
   const Json* failed = report->find("failed");
   bool all =
@@ -84,7 +95,9 @@ Command kill_command() {
   c.details =
       "What is under way is given up; journals stay. What a session spawned, and what that did, "
       "is\n"
-      "stopped with it and named. An agent or a tenant is asked about first.\n"
+      "stopped with it and named. An agent or a tenant is asked about first. One that is not known "
+      "is\n"
+      "an error; one of which nothing is open is not.\n"
       "Examples:\n"
       "  drover kill tree ses_01KAR… --why 'runs in a circle'\n"
       "  drover kill agent research --yes --why 'a wrong prompt'";

@@ -1,0 +1,59 @@
+// A kill of what is not known is an error: in an emergency a slip must not look like a success.
+#include "api/routes_test_fixture.h"
+
+namespace drover::api {
+namespace {
+
+class KillRoutesTest : public RoutesFixture {
+ protected:
+  Reply kill(const std::string& target, const std::string& what, std::string key = "k-all") {
+    Json body = Json::object().set("target", target).set("what", what);
+    return call("POST", "/v1/kill", body.dump(), std::move(key));
+  }
+  void expect_nothing(const Reply& reply) {
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    EXPECT_TRUE(reply.json().find("stopped")->array_items()->empty()) << reply.body;
+  }
+};
+
+TEST_F(KillRoutesTest, AnAgentThatIsNotKnownIsNotFound) {
+  expect_error(kill("agent", "helpr"), 404, "no agent is named 'helpr' (did you mean 'helper'?)");
+  expect_error(kill("agent", "nope@2"), 404, "no agent is named 'nope'; there are: helper");
+  expect_error(kill("agent", "helper@9"), 404, "agent 'helper' has no version '9'");
+  expect_nothing(kill("agent", "helper"));
+  const std::string version = agents_.info(TenantId("ten_a"), "helper")->current;
+  expect_nothing(kill("agent", "helper@" + version));
+}
+
+TEST_F(KillRoutesTest, AnAgentThatOnlySessionsNameIsKnown) {
+  add("one.test");
+  Reply made = call("POST", "/v1/sessions", R"({"agent":{"name":"passer","models":["m"]}})");
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_EQ(kill("agent", "passer", "k-other").status, 404) << "another tenant's";
+  Reply stopped = kill("agent", "passer");
+  EXPECT_EQ(stopped.json().find("stopped")->array_items()->size(), 1u) << stopped.body;
+  expect_nothing(kill("agent", "passer"));
+}
+
+TEST_F(KillRoutesTest, ATenantThatIsNotKnownIsNamedToTheOperatorAlone) {
+  expect_error(kill("tenant", "defalt", "k-operator"), 404,
+               "no tenant 'defalt': did you mean 'default'?");
+  Reply other = kill("tenant", "defalt");
+  EXPECT_EQ(other.status, 404);
+  EXPECT_EQ(other.error_member("message"), "not found");
+  expect_nothing(kill("tenant", "default", "k-operator"));
+}
+
+TEST_F(KillRoutesTest, ASessionThatHasEndedIsKnown) {
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
+  const std::string id = made.json().get_text("id");
+  for (const char* target : {"session", "tree"}) {
+    EXPECT_EQ(kill(target, "ses_01KAR0000000000000000000").status, 404) << target;
+  }
+  EXPECT_EQ(kill("session", id).json().find("stopped")->array_items()->size(), 1u);
+  expect_nothing(kill("session", id));
+  expect_nothing(kill("tree", id));
+}
+
+}  // namespace
+}  // namespace drover::api
