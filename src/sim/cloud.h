@@ -92,6 +92,9 @@ class SimCloud {
                             http::ServerResponse& response);
   Result<Json> control_answer(const http::RequestHead& head, std::string_view body);
   Result<Json> control_faults(const Json& body);
+  Result<Json> control_outage(const Json& body);
+  /// kInvalidArgument, with those that there are, for a region that is not here. "": all of them.
+  Result<void> check_region(const std::string& region, bool part_of_name) const;
   /// Runs what batches are due, so that the books have it.
   void run_batches();
   const SimModel* find_model(std::string_view id) const;

@@ -242,6 +242,16 @@ TEST_F(SimCloudTest, ControlsAnswerDuringAnOutage) {
       control("POST", "/_sim/faults", R"({"faults":[{"kind":"cut"},{"kind":"refuse"}]})").status,
       200);
   EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 2u);
+  // Nothing would happen: a slip must not look like a provider that bears the fault.
+  for (const char* path : {"/_sim/faults", "/_sim/outage"}) {
+    Got refused = control("POST", path, R"({"kind":"cut","region":"eastsu2"})");
+    EXPECT_EQ(refused.status, 400) << path;
+    EXPECT_NE(refused.body.find("no region 'eastsu2' here: did you mean 'eastus2'? (there are: "),
+              std::string::npos)
+        << refused.body;
+  }
+  EXPECT_EQ(control("POST", "/_sim/faults", R"({"kind":"cut","region":"eastus"})").status, 200);
+  EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 3u) << "and none of a wrong region";
   EXPECT_EQ(control("DELETE", "/_sim/faults", "").status, 200);
   EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 0u);
   EXPECT_EQ(control("POST", "/_sim/nothing", "{}").status, 404);

@@ -2,6 +2,7 @@
 //   GET  /_sim/state?log=N    counts, sums, the newest N requests (100), faults waiting, outages
 //   POST /_sim/faults         one fault or {"faults": [...]} (fault.h); DELETE: forget all of them
 //   POST /_sim/outage         {"on": true, "region": "…"}
+//   (a region that is not here is refused in both: nothing would happen)
 //   POST /_sim/quota          {"requests_per_minute", "tokens_per_minute"}
 //   POST /_sim/cache          {"clear": true}: forget all prompts
 //   POST /_sim/batch          how batches made from now on go: batch.h
@@ -11,6 +12,8 @@
 
 #include <charconv>
 
+#include "base/bytes.h"
+#include "base/near_word.h"
 #include "sim/batch.h"
 #include "sim/cloud.h"
 
@@ -43,6 +46,20 @@ Json SimCloud::state(size_t log_max) const {
   return out;
 }
 
+Result<void> SimCloud::check_region(const std::string& region, bool part_of_name) const {
+  std::vector<std::string> known;
+  for (const std::unique_ptr<SimSite>& site : sites_) {
+    const bool part = site->region.find(region) != std::string::npos;
+    if (region.empty() || site->region == region || (part_of_name && part)) return {};
+    known.push_back(site->region);
+  }
+  const std::string_view near = near_word(region, {known.begin(), known.end()});
+  return fail(Code::kInvalidArgument,
+              "there is no region '" + region + "' here" +
+                  (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
+                  " (there are: " + joined(known) + ")");
+}
+
 Result<Json> SimCloud::control_faults(const Json& body) {
   const Json* list = body.find("faults");
   Json::Array one(1, body);
@@ -51,10 +68,18 @@ Result<Json> SimCloud::control_faults(const Json& body) {
   std::vector<Fault> faults;
   for (const Json& item : *items) {
     TRY(Fault fault, Fault::from_json(item));
+    TRY_VOID(check_region(fault.region, true));
     faults.push_back(std::move(fault));
   }
   for (Fault& fault : faults) TRY_VOID(faults_.add(std::move(fault)));
   return Json::object().set("faults", faults_.to_json());
+}
+
+Result<Json> SimCloud::control_outage(const Json& body) {
+  const std::string region = body.get_text("region");
+  TRY_VOID(check_region(region, false));
+  set_outage(body.get_bool("on").value_or(true), region);
+  return Json::object().set("outage", in_outage(""));
 }
 
 Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string_view body) {
@@ -73,11 +98,7 @@ Result<Json> SimCloud::control_answer(const http::RequestHead& head, std::string
   if (head.method != "POST") return fail(Code::kNotFound, "no such control");
   TRY(Json json, Json::parse(body.empty() ? "{}" : body));
   if (path == "/_sim/faults") return control_faults(json);
-  if (path == "/_sim/outage") {
-    bool on = json.get_bool("on").value_or(true);
-    set_outage(on, json.get_string("region").value_or(""));
-    return Json::object().set("outage", in_outage(""));
-  }
+  if (path == "/_sim/outage") return control_outage(json);
   if (path == "/_sim/quota") {
     QuotaRules rules;
     rules.requests_per_minute = json.get_int("requests_per_minute").value_or(0);
