@@ -19,6 +19,16 @@ std::string counted(size_t number, std::string_view what) {
   return std::to_string(number) + " " + std::string(what) + (number == 1 ? "" : "s");
 }
 
+std::string some_of(const std::vector<std::string>& names) {
+  constexpr size_t kMost = 3;
+  std::string out;
+  for (size_t i = 0; i < std::min(names.size(), kMost); ++i) {
+    out += (i == 0 ? "'" : ", '") + names[i] + "'";
+  }
+  if (names.size() > kMost) out += " and " + std::to_string(names.size() - kMost) + " more";
+  return out;
+}
+
 std::string printable(std::string_view text) {
   std::string out;
   for (size_t i = 0; i < text.size(); ++i) {

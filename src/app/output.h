@@ -33,6 +33,8 @@ std::string one_line(std::string_view text, size_t most);
 std::string cell(std::string_view text, size_t most);
 /// "1 agent", "2 agents".
 std::string counted(size_t number, std::string_view what);
+/// "'a', 'b', 'c' and 3 more".
+std::string some_of(const std::vector<std::string>& names);
 /// Characters, which is what a terminal aligns by (wide ones count as one).
 size_t width(std::string_view utf8);
 /// "2026-11-23 09:20:01" of an RFC 3339 time.

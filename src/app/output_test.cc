@@ -12,6 +12,12 @@ TEST(Output, CountsOneAsOne) {
   EXPECT_EQ(counted(2, "tool server"), "2 tool servers");
 }
 
+TEST(Output, ALongListIsCutWithItsNumber) {
+  EXPECT_EQ(some_of({"a"}), "'a'");
+  EXPECT_EQ(some_of({"a", "b", "c"}), "'a', 'b', 'c'");
+  EXPECT_EQ(some_of({"a", "b", "c", "d", "e"}), "'a', 'b', 'c' and 2 more");
+}
+
 TEST(Output, ACellIsCutOnATerminalOnly) {
   const std::string text(300, 'x');
   if (isatty(STDOUT_FILENO) != 0) {

@@ -51,14 +51,16 @@ providers::ProviderEnvironment Runtime::environment() {
   providers::ProviderEnvironment e;
   e.client = attested_client_.get();
   e.random = &random_;
-  e.getenv = [this](const std::string& name) -> std::optional<std::string> {
-    auto it = options_.secrets.find(name);
-    if (it != options_.secrets.end()) return it->second;
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  e.getenv = [this](const std::string& name) { return variable(name); };
   e.read_file = read_small_file;
   return e;
+}
+
+std::optional<std::string> Runtime::variable(const std::string& name) const {
+  auto it = options_.secrets.find(name);
+  if (it != options_.secrets.end()) return it->second;
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 Result<void> Runtime::open_store() {

@@ -83,6 +83,8 @@ class Runtime {
   void add_secrets(const std::map<std::string, std::string>& secrets) {
     options_.secrets.insert(secrets.begin(), secrets.end());
   }
+  /// One of those, or of the environment; nullopt where it is not set.
+  std::optional<std::string> variable(const std::string& name) const;
   /// Opens the store and builds everything. Nothing runs yet.
   Result<void> open(Config config);
   /// Loads keys and the ledger, wakes running sessions; returns how many. Those beyond the places

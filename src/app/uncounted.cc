@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "app/output.h"
+
 namespace drover::app {
 namespace {
 
@@ -13,17 +15,6 @@ bool priced(const catalog::Endpoint& e) {
 bool limits_money(const road::Budget& budget, const catalog::Endpoint& e) {
   const std::string& provider = budget.of(road::Dimension::kProvider);
   return budget.money && (provider.empty() || provider == road::kEach || provider == e.provider);
-}
-
-/// "'a', 'b' and 3 more".
-std::string names(const std::vector<std::string>& list) {
-  constexpr size_t kMost = 3;
-  std::string out;
-  for (size_t i = 0; i < std::min(list.size(), kMost); ++i) {
-    out += (i == 0 ? "'" : ", '") + list[i] + "'";
-  }
-  if (list.size() > kMost) out += " and " + std::to_string(list.size() - kMost) + " more";
-  return out;
 }
 
 }  // namespace
@@ -46,7 +37,7 @@ std::string uncounted_money(const std::vector<catalog::Endpoint>& endpoints,
   if (unpriced.empty()) return "";
   const bool one = unpriced.size() == 1;
   return "no price is known of " + std::string(one ? "the endpoint " : "the endpoints ") +
-         names(unpriced) + ": budgets in money (" + names(loose) +
+         some_of(unpriced) + ": budgets in money (" + some_of(loose) +
          ") count nothing for calls there; write price_per_million, or limit tokens";
 }
 

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 
 #include "app/commands.h"
 #include "app/config.h"
@@ -6,6 +7,7 @@
 #include "app/output.h"
 #include "app/runtime.h"
 #include "app/uncounted.h"
+#include "app/unset_variables.h"
 
 namespace drover::app {
 namespace {
@@ -38,6 +40,13 @@ int run_config_check(const Arguments& arguments) {
   for (const std::string& note : c.notes) std::printf("note: %s\n", note.c_str());
   const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
   if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  for (const std::string& note : unset_variables(c, environment)) {
+    std::printf("note: %s\n", note.c_str());
+  }
   return kExitOk;
 }
 

@@ -6,6 +6,7 @@
 #include "app/files.h"
 #include "app/serving.h"
 #include "app/uncounted.h"
+#include "app/unset_variables.h"
 #include "base/limits/app.h"
 
 namespace drover::app {
@@ -82,7 +83,8 @@ Task<Result<void>> print_first_key(Context ctx, Runtime* runtime) {
 }
 
 /// What is allowed and may not be meant.
-void warn_of(const Config& config) {
+void warn_of(const Runtime& runtime) {
+  const Config& config = runtime.config();
   if (config.endpoints.empty()) {
     LOG_WARN(
         "no endpoint is configured: run `drover sim` for simulated clouds, and see "
@@ -91,6 +93,8 @@ void warn_of(const Config& config) {
   for (const std::string& note : config.notes) LOG_WARN("{}", note);
   const std::string uncounted = uncounted_money(config.endpoints, config.budgets);
   if (!uncounted.empty()) LOG_WARN("{}", uncounted);
+  const auto environment = [&](const std::string& name) { return runtime.variable(name); };
+  for (const std::string& note : unset_variables(config, environment)) LOG_WARN("{}", note);
 }
 
 Task<void> reload(Runtime* runtime) {
@@ -108,7 +112,7 @@ Task<void> reload(Runtime* runtime) {
   auto done = co_await runtime->reload(runtime->context(), std::move(outcome.config));
   if (done) {
     LOG_INFO("SIGHUP: {} was read again", path);
-    warn_of(runtime->config());
+    warn_of(*runtime);
   } else {
     LOG_ERROR("SIGHUP: {}; the old configuration stays in force", done.error().message);
   }
@@ -173,7 +177,7 @@ int run_serve(const Arguments& arguments) {
   LOG_INFO("drover {} listens on {}://{}, data in {}, {} endpoints, {} sessions taken up again",
            DROVER_VERSION, c.tls() ? "https" : "http", serving.local().to_string(), c.data,
            c.endpoints.size(), *resumed);
-  warn_of(c);
+  warn_of(*runtime);
   bool stopping = false;
   async::Scope signals(runtime->context());
   loop.on_signal({SIGTERM, SIGINT, SIGHUP}, [&](int signal) {

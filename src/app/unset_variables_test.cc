@@ -1,0 +1,48 @@
+#include "app/unset_variables.h"
+
+#include <gtest/gtest.h>
+
+namespace drover::app {
+namespace {
+
+TEST(UnsetVariables, EachIsToldOnceWithThoseThatNeedIt) {
+  ConfigOutcome outcome = parse_config(
+      "drover.yaml", R"(
+policy:
+  opa: {url: "http://127.0.0.1:8181/v1/data/drover/decision", token: "env:OPA"}
+endpoints:
+  - {id: a, provider: openai, model: m, credentials: ["env:NOPE", "env:SET"]}
+  - {id: b, provider: openai, model: m, credentials: "env:NOPE"}
+  - {id: c, provider: openai, model: m, credentials: "env:BLANK"}
+  - {id: d, provider: openai, model: m, credentials: "file:key"}
+  - {id: e, provider: aws-bedrock, model: m, region: eu-central-1, credentials: "aws:default"}
+  - {id: f, provider: openai, model: m, credentials: "env:SET"}
+tools:
+  - {name: orders, url: "https://t.example", headers: {authorization: "env:TOKEN", x: plain}}
+  - {name: files, command: [files], environment: {KEY: "env:TOKEN", BLANK: "env:BLANK"}}
+planners:
+  - {origin: "http://127.0.0.1:9000", headers: {authorization: "env:PLAN"}}
+)",
+      [](const std::string& path) { return Result<std::string>(fail(Code::kNotFound, path)); });
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const std::vector<std::string> told =
+      unset_variables(outcome.config, [](const std::string& name) -> std::optional<std::string> {
+        if (name == "BLANK") return " ";
+        if (name == "SET") return "secret";
+        return std::nullopt;
+      });
+  const std::string unset = " is not set";
+  const std::string stops = ": `drover serve` does not start";
+  const std::vector<std::string> expected = {
+      "the environment variable BLANK" + unset + ": there is no key for the endpoint 'c'",
+      "the environment variable NOPE" + unset + ": there is no key for the endpoints 'a', 'b'",
+      "the environment variable OPA" + unset + ", which policy.opa needs" + stops,
+      "the environment variable PLAN" + unset + ", which the planner http://127.0.0.1:9000 needs" +
+          stops,
+      "the environment variable TOKEN" + unset +
+          ", which the tool server orders, the tool server files need" + stops};
+  EXPECT_EQ(told, expected);
+}
+
+}  // namespace
+}  // namespace drover::app
