@@ -1,4 +1,5 @@
 // A kill of what is not known is an error: in an emergency a slip must not look like a success.
+// And of what was killed and purged is told that it was.
 #include "api/routes_test_fixture.h"
 
 namespace drover::api {
@@ -53,6 +54,18 @@ TEST_F(KillRoutesTest, ASessionThatHasEndedIsKnown) {
   EXPECT_EQ(kill("session", id).json().find("stopped")->array_items()->size(), 1u);
   expect_nothing(kill("session", id));
   expect_nothing(kill("tree", id));
+}
+
+TEST_F(KillRoutesTest, OfAPurgedSessionTheTraceSaysThatItWas) {
+  Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
+  const std::string session = "/v1/sessions/" + made.json().get_text("id");
+  EXPECT_EQ(kill("session", made.json().get_text("id")).status, 200);
+  EXPECT_EQ(call("GET", session + "/trace").status, 200);
+  Reply purged = call("POST", session + "/purge");
+  ASSERT_EQ(purged.status, 200) << purged.body;
+  Reply trace = call("GET", session + "/trace");
+  EXPECT_EQ(trace.error_member("code"), "purged") << trace.body;
+  EXPECT_NE(trace.error_member("message").find("was purged"), std::string::npos) << trace.body;
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "api/json_route.h"
 #include "base/bytes.h"
+#include "session/tree.h"
 #include "trace/tree.h"
 
 namespace drover::api {
@@ -21,7 +22,7 @@ Task<Result<Rows>> rows_of_session(Context ctx, Exchange& exchange, TraceService
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   // Another tenant's session is not found.
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
-  (void)row;
+  if (store::purged(row)) co_return fail(session::purged_error(id));
   CO_TRY(Rows rows, co_await services.spans->by_session(ctx, std::move(id)));
   keep_own(rows, exchange.principal.tenant);
   co_return rows;

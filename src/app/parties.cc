@@ -2,14 +2,22 @@
 
 namespace drover::app {
 
-std::string Parties::remedy(const std::string& command) const {
-  return "which there is not: make it first, with `drover " + command +
-         (folder_.empty() ? "" : " --data " + folder_) + "`";
+std::string Parties::command(const std::string& words) const {
+  return "`drover " + words + (folder_.empty() ? "" : " --data " + folder_) + "`";
+}
+std::string Parties::remedy(const std::string& words) const {
+  return "which there is not: make it first, with " + command(words);
 }
 
 Result<std::string> Parties::tenant_id(const std::string& named, const std::string& what) const {
   auto found = tenants_.find(named);
   if (found) return found->id.str();
+  // Nobody can make a tenant with an id that he chooses: what would be made is another one.
+  if (TenantId::parse(named)) {
+    return fail(Code::kInvalidArgument, what + " for the tenant '" + named +
+                                            "', which there is not: " + command("tenant ls") +
+                                            " has the ids of those that there are");
+  }
   return fail(Code::kInvalidArgument,
               what + " for the tenant '" + named + "', " + remedy("tenant create " + named));
 }

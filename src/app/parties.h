@@ -45,7 +45,8 @@ class Parties {
   Result<std::string> tenant_id(const std::string& named, const std::string& what) const;
   /// A label stands for all keys in force that bear it; for none once all of them are revoked.
   Result<std::vector<std::string>> key_ids(const std::string& named, const std::string& what) const;
-  std::string remedy(const std::string& command) const;
+  std::string command(const std::string& words) const;
+  std::string remedy(const std::string& words) const;
 
   const identity::Tenants& tenants_;
   const identity::Keys& keys_;

@@ -114,6 +114,17 @@ TEST_F(PartiesTest, SoIsOneThatOnlyARuleNames) {
   EXPECT_TRUE(with_rule_for("ten_nobody", true));
 }
 
+TEST_F(PartiesTest, AnIdThatIsNotThereIsLookedUpAndNotMade) {
+  const std::string id = clinic_ + "x";
+  auto policy = Parties(tenants_, keys_, false, "data").in_policy(naming(id, "clinic"));
+  ASSERT_FALSE(policy);
+  EXPECT_EQ(policy.error().message.find("tenant create"), std::string::npos);
+  EXPECT_NE(policy.error().message.find(
+                "'" + id + "', which there is not: `drover tenant ls --data data` has the ids"),
+            std::string::npos)
+      << policy.error().message;
+}
+
 TEST_F(PartiesTest, TheRemedyNamesTheFolderThatIsMeant) {
   const Parties elsewhere(tenants_, keys_, false, "data");
   auto policy = elsewhere.in_policy(naming("clinc", "clinic"));

@@ -110,8 +110,8 @@ Command session_verify_command() {
   c.summary = "Check that a journal is what the server wrote: hash chain and signature";
   c.details =
       "With --export the events come from a file that was exported earlier, also of a session\n"
-      "that was purged since. Compare the key with the one that the server's log names when it\n"
-      "makes it, or give it with --fingerprint. Exit code 1 if something was changed.\n"
+      "that was purged since. Compare the key with the one that the server's log names at each\n"
+      "start, or give it with --fingerprint. Exit code 1 if something was changed.\n"
       "Examples:\n"
       "  drover session verify ses_01KAR…\n"
       "  drover session verify ses_01KAR… --export case-7.jsonl --fingerprint \"$FINGERPRINT\"";
