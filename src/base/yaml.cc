@@ -9,6 +9,7 @@
 
 #include "base/limits/config.h"
 #include "base/limits/json.h"
+#include "base/yaml_flow.h"
 
 namespace drover {
 
@@ -164,8 +165,11 @@ Result<YamlDocument> YamlDocument::parse(std::string_view text) {
     YAML::Node root = YAML::Load(whole);
     TRY(document.root_, YamlReader(document).read(root, "", 0));
   } catch (const YAML::Exception& e) {
-    return fail(Code::kInvalidArgument,
-                "line " + std::to_string(e.mark.line + 1) + ": " + e.msg + about_tabs(text));
+    const int line = e.mark.line + 1;
+    const bool of_flow = e.msg.find("flow") != std::string::npos;
+    return fail(Code::kInvalidArgument, "line " + std::to_string(line) + ": " + e.msg +
+                                            (of_flow ? about_open_flow(text, line) : "") +
+                                            about_tabs(text));
   }
   return document;
 }

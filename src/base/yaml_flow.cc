@@ -1,0 +1,102 @@
+#include "base/yaml_flow.h"
+
+#include <vector>
+
+namespace drover {
+namespace {
+
+constexpr std::string_view kSpaces = " \t\r";
+
+struct Open {
+  char bracket;
+  int line;
+};
+
+class FlowScan {
+ public:
+  explicit FlowScan(std::string_view text) : text_(text) {}
+
+  /// Those that are open at the end, or where another one is closed.
+  const std::vector<Open>& run() {
+    while (!text_.empty() && !crossed_) {
+      const size_t end = text_.find('\n');
+      line_text_ = text_.substr(0, end);
+      ++line_;
+      if (quote_ != 0 || !skipped()) read_line();
+      text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
+    }
+    return open_;
+  }
+
+ private:
+  /// A line of a text that stands as a block, after "|" or ">".
+  bool skipped() {
+    const size_t indent = line_text_.find_first_not_of(kSpaces);
+    if (indent == std::string_view::npos) return true;
+    if (in_block_ && indent > block_indent_) return true;
+    in_block_ = false;
+    if (!open_.empty()) return false;
+    const size_t last = line_text_.find_last_of("|>");
+    const bool ends =
+        last != std::string_view::npos && last > 0 && line_text_[last - 1] == ' ' &&
+        line_text_.find_first_not_of("+-0123456789 \r", last + 1) == std::string::npos;
+    in_block_ = ends;
+    block_indent_ = indent;
+    return false;
+  }
+
+  void read_line() {
+    char before = 0;  // the last that is no space; 0 at the beginning of the line
+    char neighbour = ' ';
+    for (size_t i = 0; i < line_text_.size() && !crossed_; ++i) {
+      const char c = line_text_[i];
+      if (quote_ != 0) {
+        if (c == '\\' && quote_ == '"') {
+          ++i;
+        } else if (c == quote_) {
+          quote_ = 0;
+        }
+        before = neighbour = c;
+        continue;
+      }
+      if (c == '#' && kSpaces.find(neighbour) != std::string_view::npos) return;
+      const bool begins =
+          before == 0 || std::string_view(",:-[{").find(before) != std::string::npos;
+      if ((c == '"' || c == '\'') && begins) quote_ = c;
+      if ((c == '{' || c == '[') && (begins || !open_.empty())) open_.push_back({c, line_});
+      if (c == '}' || c == ']') close(c);
+      neighbour = c;
+      if (kSpaces.find(c) == std::string_view::npos) before = c;
+    }
+  }
+
+  void close(char c) {
+    if (open_.empty()) return;  // of plain text
+    crossed_ = open_.back().bracket != (c == '}' ? '{' : '[');
+    if (!crossed_) open_.pop_back();
+  }
+
+  std::string_view text_;
+  std::string_view line_text_;
+  int line_ = 0;
+  std::vector<Open> open_;
+  char quote_ = 0;
+  bool crossed_ = false;
+  bool in_block_ = false;
+  size_t block_indent_ = 0;
+};
+
+}  // namespace
+
+std::string about_open_flow(std::string_view yaml, int line) {
+  FlowScan scan(yaml);
+  const std::vector<Open>& open = scan.run();
+  for (auto it = open.rbegin(); it != open.rend(); ++it) {
+    if (it->line > line) continue;
+    return std::string("; the '") + it->bracket + "' of line " + std::to_string(it->line) +
+           " is not closed";
+  }
+  return {};
+}
+
+}  // namespace drover
