@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/assert.h"
+#include "base/near_word.h"
 #include "base/time.h"
 #include "base/yaml.h"
 
@@ -37,6 +38,7 @@ class Reader {
       fault("", "", "must be a mapping with 'places'");
       return {};
     }
+    const bool known = check_members(root, "", "", {"source", "date", "facts", "places"});
     source_ = root.get_string("source").value_or("");
     date_ = root.get_string("date").value_or("");
     check_date(root, "", "");
@@ -45,7 +47,8 @@ class Reader {
     const Json* list = root.find("places");
     const Json::Array* items = list == nullptr ? nullptr : list->array_items();
     if (items == nullptr) {
-      fault("places", "", "'places' must be a list");
+      // Else it stands there under another name, which has been told.
+      if (list != nullptr || known) fault("places", "", "'places' must be a list");
       return {};
     }
     std::vector<Place> out;
@@ -67,6 +70,24 @@ class Reader {
   void fault(const std::string& at, const std::string& place, const std::string& message) {
     faults_.push_back(file_ + ":" + std::to_string(document_.line(at)) +
                       (place.empty() ? "" : ", " + place) + ": " + message);
+  }
+
+  /// Whether all are known; each that is not is a fault.
+  bool check_members(const Json& item, const std::string& at, const std::string& place,
+                     const std::vector<std::string_view>& known) {
+    std::string names;
+    for (std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+    bool all = true;
+    for (const auto& [key, value] : *item.members()) {
+      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      const std::string_view near = near_word(key, known);
+      fault(at.empty() ? key : at + "." + key, place,
+            "unknown member '" + key + "'" +
+                (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") + " (" + names +
+                ")");
+      all = false;
+    }
+    return all;
   }
 
   void check_date(const Json& item, const std::string& at, const std::string& place) {
@@ -115,10 +136,7 @@ class Reader {
       }
     }
     if (out.providers.empty()) fault(at, out.id, "'providers' must be a list of names");
-    for (const auto& [key, value] : *item.members()) {
-      if (key == "id" || key == "region" || key == "providers" || key == "facts") continue;
-      fault(at + "." + key, out.id, "unknown member '" + key + "' (id, providers, region, facts)");
-    }
+    check_members(item, at, out.id, {"id", "providers", "region", "facts"});
     out.facts = shared;
     facts(item, at, out.id, out.facts);
     if (!out.region.empty()) {

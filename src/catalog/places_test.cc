@@ -104,5 +104,23 @@ TEST(Places, AllFaultsAreToldEachWithItsLine) {
   }
 }
 
+TEST(Places, AMemberThatIsNotKnownIsNamedWithTheOneThatWasMeant) {
+  std::vector<std::string> faults;
+  ASSERT_FALSE(
+      Places::parse("source: x\nplace:\n  - {id: a, providers: [x]}\n", "own.yaml", &faults));
+  EXPECT_EQ(faults, std::vector<std::string>{"own.yaml:2: unknown member 'place': did you mean "
+                                             "'places'? (source, date, facts, places)"});
+  ASSERT_FALSE(
+      Places::parse("places:\n  - {id: a, provider: [x]}\ncolour: red\n", "own.yaml", &faults));
+  const std::vector<std::string> expected = {
+      "own.yaml:3: unknown member 'colour' (source, date, facts, places)",
+      "own.yaml:2, a: 'providers' must be a list of names",
+      "own.yaml:2, a: unknown member 'provider': did you mean 'providers'? (id, providers, region, "
+      "facts)"};
+  EXPECT_EQ(faults, expected);
+  ASSERT_FALSE(Places::parse("source: x\n", "own.yaml", &faults));
+  EXPECT_EQ(faults, std::vector<std::string>{"own.yaml:1: 'places' must be a list"});
+}
+
 }  // namespace
 }  // namespace drover::catalog
