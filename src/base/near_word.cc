@@ -1,7 +1,10 @@
 #include "base/near_word.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+
+#include "base/bytes.h"
 
 namespace drover {
 namespace {
@@ -37,6 +40,21 @@ std::string_view near_word(std::string_view word, const std::vector<std::string_
     out = name;
   }
   return out;
+}
+
+std::string_view near_name(std::string_view name, const std::vector<std::string_view>& known) {
+  const std::string wanted = to_lower(name.substr(0, kNearWordMax + 1));
+  std::vector<std::string> lower;
+  lower.reserve(known.size());
+  for (std::string_view one : known) {
+    lower.push_back(to_lower(one));
+    if (lower.back() == wanted) return one;
+  }
+  const std::string_view near = near_word(wanted, {lower.begin(), lower.end()});
+  for (size_t i = 0; i < known.size(); ++i) {
+    if (!near.empty() && lower[i] == near) return known[i];
+  }
+  return {};
 }
 
 }  // namespace drover

@@ -22,5 +22,14 @@ TEST(NearWord, FindsASlipAndABeginningAndNothingElse) {
   EXPECT_EQ(near_word("agent" + std::string(kNearWordMax, 'x'), known), "") << "too long to be one";
 }
 
+TEST(NearName, IsFoundWhateverItsCaseAndGivenInItsOwn) {
+  const std::vector<std::string_view> known = {"aws/eu-central-1", "coreweave/US-EAST-04"};
+  EXPECT_EQ(near_name("coreweave/us-east-04", known), "coreweave/US-EAST-04");
+  EXPECT_EQ(near_name("CoreWeave/us-east-04a", known), "coreweave/US-EAST-04");
+  EXPECT_EQ(near_name("aws/EU-CENTRL-1", known), "aws/eu-central-1");
+  EXPECT_EQ(near_name("mars", known), "");
+  EXPECT_EQ(near_name("", known), "");
+}
+
 }  // namespace
 }  // namespace drover

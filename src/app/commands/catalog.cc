@@ -10,6 +10,7 @@
 #include "app/files.h"
 #include "app/output.h"
 #include "app/placed.h"
+#include "base/near_word.h"
 #include "policy/zones.h"
 
 namespace drover::app {
@@ -92,8 +93,13 @@ int show_one(const Arguments& a, const Known& known) {
   const auto placed = std::find_if(known.placed.begin(), known.placed.end(), is_it);
   const catalog::Place* place = known.places.find(id);
   if (place == nullptr && placed == known.placed.end()) {
-    std::fprintf(stderr, "drover: there is no place '%s' (drover catalog show lists them)\n",
-                 one_line(id, 80).c_str());
+    std::vector<std::string_view> names;
+    for (const auto& [name, one] : known.places.all()) names.push_back(name);
+    for (const Placed& one : known.placed) names.push_back(one.id);
+    const std::string near(near_name(id, names));
+    std::fprintf(stderr, "drover: there is no place '%s'%s (drover catalog show lists them)\n",
+                 one_line(id, 80).c_str(),
+                 near.empty() ? "" : (": did you mean '" + one_line(near, 80) + "'?").c_str());
     return kExitUsage;
   }
   if (a.has("json")) {

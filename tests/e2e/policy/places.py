@@ -66,6 +66,9 @@ tools:
     code, said = run(["catalog", "show", "fra", "--config", path])
     assert code == 0 and re.search(r"^cleared_for +internal +operator", said, re.M), said
     assert re.search(r"^country +de +20\d\d-\d\d-\d\d +https://", said, re.M), said
+    for slip, meant in (("AWS/eu-cental-1", "aws/eu-central-1"), ("fraa", "fra")):
+        code, said = run(["catalog", "show", slip, "--config", path])
+        assert code == 2 and f"there is no place '{slip}': did you mean '{meant}'?" in said, said
     code, said = run(["catalog", "check", "--missing", "--config", path])
     assert code == 0 and "fra: 'retention' is not stated" in said, said
     assert "desk: 'cleared_for' is not stated" in said and "fra: 'zone'" not in said, said
