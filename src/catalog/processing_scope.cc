@@ -74,6 +74,10 @@ std::string arn_scope(std::string_view arn, std::string_view region) {
 
 }  // namespace
 
+bool is_beyond_zones(std::string_view scope) {
+  return scope == "global" || scope == "apac" || scope == kScopeNotStated;
+}
+
 std::string processing_scope(const Endpoint& e) {
   // Deployments of the kinds Standard, DataZone and Global look alike from outside: only who made
   // them can say.

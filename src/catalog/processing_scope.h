@@ -14,6 +14,10 @@ namespace drover::catalog {
 /// can have this name.
 inline constexpr std::string_view kScopeNotStated = "not stated";
 
+/// Whether it is a scope without being a zone: "global", "apac", or kScopeNotStated. No residency
+/// is within it.
+bool is_beyond_zones(std::string_view scope);
+
 /// "": its requests stay in its region, or within what the facts of its place say. A zone: they
 /// stay within that. Else kScopeNotStated.
 std::string processing_scope(const Endpoint& endpoint);

@@ -11,6 +11,7 @@
 #include "app/output.h"
 #include "app/placed.h"
 #include "base/near_word.h"
+#include "catalog/processing_scope.h"
 #include "policy/zones.h"
 
 namespace drover::app {
@@ -164,9 +165,10 @@ size_t check_place(const catalog::Place& place, const policy::Zones& zones, bool
     std::printf("%s: %s\n", place.id.c_str(), what.c_str());
     ++faults;
   };
-  for (const char* name : {"zone", "prompt_cache", "jurisdiction", "processing_scope"}) {
+  for (std::string_view name : {"zone", "prompt_cache", "jurisdiction", "processing_scope"}) {
     std::string_view zone = place.facts.text(name);
     if (zone.empty() || zone == "none" || zones.find(zone) >= 0) continue;
+    if (name == "processing_scope" && catalog::is_beyond_zones(zone)) continue;
     complain_of("its " + std::string(name) + " is '" + std::string(zone) +
                 "', a zone that is not known: rules that need it say no");
   }

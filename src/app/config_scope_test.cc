@@ -1,0 +1,54 @@
+// How far requests are routed is told by a zone, and one that nobody knows is a slip.
+#include <gtest/gtest.h>
+
+#include "app/config.h"
+
+namespace drover::app {
+namespace {
+
+std::vector<std::string> scope_faults(std::string_view text) {
+  ConfigOutcome outcome = parse_config("drover.yaml", text, [](const std::string& path) {
+    return Result<std::string>(fail(Code::kNotFound, path + ": no such file"));
+  });
+  std::vector<std::string> out;
+  for (const ConfigFault& fault : outcome.faults) out.push_back(fault.to_string());
+  return out;
+}
+
+TEST(ConfigScope, AZoneThatThereIsNotIsAFaultAtItsLine) {
+  const std::string told =
+      "its processing_scope is 'dx', and there is no such zone (policy.zones adds zones; global is "
+      "beyond all of them)";
+  const std::vector<std::string> expected = {"drover.yaml:3: " + told, "drover.yaml:7: " + told,
+                                             "drover.yaml:9: " + told, "drover.yaml:11: " + told};
+  EXPECT_EQ(scope_faults(R"(endpoints:
+  - {id: a, provider: azure-openai, model: m, deployment: m, region: swedencentral,
+     facts: {processing_scope: dx}}
+  - id: b
+    provider: openai
+    model: m
+    facts: {processing_scope: {value: dx, source: us, date: 2026-10-01}}
+tools:
+  - {name: t, url: "https://t.example", facts: {processing_scope: dx}}
+planners:
+  - {queue: wards, facts: {processing_scope: dx}}
+)"),
+            expected);
+}
+
+TEST(ConfigScope, ZonesOfOnesOwnAndWhatIsBeyondAllAreKnown) {
+  EXPECT_EQ(scope_faults(R"(
+policy:
+  zones: [{name: de-by, within: [de]}]
+endpoints:
+  - {id: a, provider: openai, model: m, facts: {processing_scope: de-by}}
+  - {id: b, provider: openai, model: m, facts: {processing_scope: global}}
+  - {id: c, provider: aws-bedrock, model: "apac.amazon.nova-pro-v1:0", region: ap-southeast-1}
+  - {id: d, provider: aws-bedrock, model: "eu.amazon.nova-pro-v1:0", region: eu-central-1}
+  - {id: e, provider: openai, model: m, facts: {processing_scope: eu}}
+)"),
+            std::vector<std::string>());
+}
+
+}  // namespace
+}  // namespace drover::app
