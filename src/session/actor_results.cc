@@ -276,18 +276,21 @@ Result<void> Actor::give_up_exhausted(Batch& batch) {
 }
 
 /// Effects that the journal knows and nobody is doing: after a restart, a failure, a lost lease.
+/// While a budget stops the session those that it refused or cut wait for more; what was under way
+/// beside them is finished, or refused as well.
 Result<void> Actor::add_new_attempts(Batch& batch) {
-  if (state_.over_budget) return {};
+  const bool stopped = state_.over_budget.has_value();
   TRY_VOID(give_up_exhausted(batch));
   const bool in_batch = state_.find_wait("batch") != nullptr;
   if (state_.model_call && !in_batch && !taken_up(state_.model_call->sequence) &&
-      !state_.model_call->exhausted()) {
+      !(stopped && state_.model_call->failed) && !state_.model_call->exhausted()) {
     Draft d = system_draft(kind::kModelCall, Json::object(), state_.model_call->sequence,
                            state_.model_call->attempt + 1);
     TRY(bool admitted, admit_model_call(std::move(d), batch));
     (void)admitted;
   }
-  if (state_.plan && !taken_up(state_.plan->sequence) && !state_.plan->exhausted()) {
+  if (state_.plan && !taken_up(state_.plan->sequence) && !(stopped && state_.plan->failed) &&
+      !state_.plan->exhausted()) {
     TRY_VOID(try_again(system_draft(kind::kPlanRequested, Json::object(), state_.plan->sequence,
                                     state_.plan->attempt + 1),
                        batch));
@@ -295,7 +298,7 @@ Result<void> Actor::add_new_attempts(Batch& batch) {
   for (size_t i = 0; i < state_.tool_calls.size(); ++i) {
     const PendingToolCall& p = state_.tool_calls[i];
     if (p.sequence == 0 || p.done || p.waiting || p.ready) continue;
-    if (p.executor == "builtin" || taken_up(p.sequence)) continue;
+    if (p.executor == "builtin" || taken_up(p.sequence) || (stopped && p.failed)) continue;
     if (p.attempt >= limits::kEffectAttemptsMax) {
       Draft d = system_draft(kind::kToolResult, Json::object(), p.sequence, p.attempt);
       d.payload.set("call_id", p.call.id).set("name", p.call.name).set("is_error", true);

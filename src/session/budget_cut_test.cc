@@ -1,5 +1,6 @@
 // What a call that nobody heard the end of counts, and which limit it was that cut one.
 
+#include "session/batch.h"
 #include "session/session_test_world.h"
 
 namespace drover::session {
@@ -125,6 +126,35 @@ TEST(Cut, TheTreesTimeCutsATool) {
   raise_time(w, id, 10min);
   ASSERT_EQ(w.tools.calls.size(), 2u);
   EXPECT_EQ(w.tools.calls[1].attempt, 2);
+  EXPECT_EQ(w.state(id).messages.back().text(), "done");
+}
+
+TEST(Cut, WhatRanBesideACallThatWasCutIsNotForgottenByACrash) {
+  World w;
+  w.tools.latency["t"] = w.tools.latency["u"] = 30s;
+  w.road.answer = [](const contract::ChatRequest& r) -> Result<Message> {
+    return r.messages.back().role == Role::kUser ? call_tools({"t", "u"}) : say("done");
+  };
+  SessionId id = w.create(budgeted(R"("tree":{"time_s":10})"), "go");
+  w.loop.run_for(9s);
+  // The process ends between the cut of the one and that of the other.
+  w.loop.run_task(w.manager->stop());
+  auto state = w.loop.run_task(load_state(w.ctx, &w.store.journal(), id));
+  ASSERT_TRUE(state && state->tool_calls.size() == 2);
+  Batch batch(*state, w.loop, w.random);
+  Json cut = Json::object().set("budget", "time").set("scope", "tree").set("effect", "cut");
+  ASSERT_TRUE(batch.add(system_draft(kind::kBudgetExceeded, cut.set("limit", "10 s"),
+                                     state->tool_calls[0].sequence)));
+  const uint64_t before = batch.expected_last();
+  ASSERT_TRUE(w.loop.run_task(w.store.journal().append(w.ctx, w.row(id), before, batch.take())));
+  w.loop.run_for(2s);
+  w.crash();
+  w.loop.run_for(60s);
+  EXPECT_EQ(w.state(id).status, Status::kWaiting);
+  EXPECT_EQ(w.state(id).reason, "budget");
+  EXPECT_EQ(w.tools.calls.size(), 2u) << "there is no time to begin one again";
+  raise_time(w, id, 10min);
+  EXPECT_EQ(w.tools.calls.size(), 4u);
   EXPECT_EQ(w.state(id).messages.back().text(), "done");
 }
 
