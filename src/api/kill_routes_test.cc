@@ -11,6 +11,23 @@ class KillRoutesTest : public RoutesFixture {
     Json body = Json::object().set("target", target).set("what", what);
     return call("POST", "/v1/kill", body.dump(), std::move(key));
   }
+  /// A session of an agent that is in no registry.
+  void begin(const std::string& agent, const std::string& version) {
+    Json spec = Json::object().set("name", agent).set("version", version);
+    spec.set("models", Json::array().push("m"));
+    Reply made = call("POST", "/v1/sessions", Json::object().set("agent", std::move(spec)).dump());
+    EXPECT_EQ(made.status, 201) << made.body;
+  }
+  /// Whose sessions a kill stopped, one after another.
+  std::string stopped(const Reply& reply) {
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    std::string out;
+    const Json json = reply.json();
+    const Json* list = json.find("stopped");
+    if (list == nullptr || list->array_items() == nullptr) return "no list";
+    for (const Json& one : *list->array_items()) out += one.get_text("agent") + " ";
+    return out;
+  }
   void expect_nothing(const Reply& reply) {
     EXPECT_EQ(reply.status, 200) << reply.body;
     EXPECT_TRUE(reply.json().find("stopped")->array_items()->empty()) << reply.body;
@@ -34,6 +51,48 @@ TEST_F(KillRoutesTest, AnAgentThatOnlySessionsNameIsKnown) {
   Reply stopped = kill("agent", "passer");
   EXPECT_EQ(stopped.json().find("stopped")->array_items()->size(), 1u) << stopped.body;
   expect_nothing(kill("agent", "passer"));
+}
+
+TEST_F(KillRoutesTest, AnEmptyNameOrVersionStopsNobody) {
+  ASSERT_EQ(call("POST", "/v1/sessions", R"({"agent":"helper"})").status, 201);
+  for (const char* what : {"@", "@1"}) {
+    expect_error(kill("agent", what), 400, "names no agent before the '@'");
+  }
+  expect_error(kill("agent", "helper@"), 400,
+               "'helper@' names no version after the '@': write 'helper' for all versions");
+  expect_error(kill("agent", ""), 400, "'what' is missing");
+  EXPECT_EQ(stopped(kill("agent", "helper")), "helper ");
+}
+
+TEST_F(KillRoutesTest, AnAgentWhoseNameHoldsAnAtIsMeantByIt) {
+  std::map<std::string, session::AgentSpec> known;
+  for (const char* name : {"ops@home", "ops"}) {
+    known[name].name = name;
+    known[name].version = "2";
+    known[name].models = {"m"};
+  }
+  agents_.set_configured(std::move(known));
+  for (const char* name : {"ops@home", "ops"}) {
+    Json body = Json::object().set("agent", name);
+    ASSERT_EQ(call("POST", "/v1/sessions", body.dump()).status, 201) << name;
+  }
+  expect_error(kill("agent", "ops@home@9"), 404, "agent 'ops@home' has no version '9'");
+  EXPECT_EQ(stopped(kill("agent", "ops@home@2")), "ops@home ");
+  expect_nothing(kill("agent", "ops@home"));
+  EXPECT_EQ(stopped(kill("agent", "ops@2")), "ops ");
+}
+
+TEST_F(KillRoutesTest, SoIsOneThatOnlySessionsName) {
+  add("one.test");
+  begin("team@x", "1");
+  begin("team", "x");
+  EXPECT_EQ(stopped(kill("agent", "team@x")), "team@x ");
+  expect_nothing(kill("agent", "team@x"));
+  EXPECT_EQ(stopped(kill("agent", "team")), "team ");
+  begin("crew", "x");
+  begin("crew", "y");
+  EXPECT_EQ(stopped(kill("agent", "crew@x")), "crew ");
+  EXPECT_EQ(stopped(kill("agent", "crew")), "crew ");
 }
 
 TEST_F(KillRoutesTest, ATenantThatIsNotKnownIsNamedToTheOperatorAlone) {

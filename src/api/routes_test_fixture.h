@@ -93,6 +93,7 @@ class RoutesFixture : public ApiFixture {
     SteeringServices steering;
     steering.sessions = sessions_.get();
     steering.agents = &agents_;
+    steering.journal = &store_.journal();
     steering.tenants = &tenants_;
     add_steering_routes(*router_, steering);
     for (auto& [key, principal] : principals_) principal.gate = &gate_;

@@ -175,11 +175,10 @@ Result<identity::Principal> killer(const Exchange& exchange, const SteeringServi
 
 /// An agent that nobody knows and that never ran is a slip, which must not look like a success.
 Result<void> check_agent_is_known(const SteeringServices& services, const TenantId& tenant,
-                                  const std::string& what) {
-  if (services.agents->info(tenant, what)) return {};  // a name may hold an '@' itself
-  const session::AgentReference named = session::parse_agent_reference(what);
+                                  const session::AgentReference& named) {
   auto agent = services.agents->info(tenant, named.name);
   if (!agent) return fail(std::move(agent).error());
+  if (named.version.empty()) return {};
   auto version = services.agents->version(tenant, named.name, named.version);
   if (!version) return fail(std::move(version).error());
   return {};
@@ -191,10 +190,16 @@ Task<Result<Json>> kill(Context ctx, Exchange& exchange, SteeringServices servic
   CO_TRY(std::string why, body::text(json, "explanation"));
   CO_TRY(auto who, killer(exchange, services, target));
   const TenantId tenant = who.tenant;
-  const std::string what = target.what;
+  session::AgentReference agent;
+  if (target.kind == KillTarget::Kind::kAgent) {
+    CO_TRY(agent, co_await session::agent_meant(ctx, services.agents, services.journal, tenant,
+                                                target.what));
+    target.what = agent.name;
+    target.version = agent.version;
+  }
   CO_TRY(auto report,
          co_await services.sessions->kill(ctx, std::move(who), std::move(target), std::move(why)));
-  if (report.never_there) CO_TRY_VOID(check_agent_is_known(services, tenant, what));
+  if (report.never_there) CO_TRY_VOID(check_agent_is_known(services, tenant, agent));
   Json stopped = Json::array();
   for (const session::Killed& k : report.stopped) {
     stopped.push(Json::object().set("id", k.id.str()).set("agent", k.agent).set("was", k.was));

@@ -12,7 +12,9 @@
 //   POST /v1/agents/{name}/move             {"from": "1", "to": "2", "explanation": "…"}: all open
 //                                           sessions of that version
 //   POST /v1/kill                           {"target": "session" | "tree" | "agent" | "tenant",
-//                                            "what": "…", "explanation": "…"}
+//                                            "what": "…", "explanation": "…"}; what is an id, of an
+//                                            agent its name or name@version, of a tenant also its
+//                                            name
 
 #include "api/router.h"
 #include "identity/tenants.h"
@@ -24,6 +26,7 @@ namespace drover::api {
 struct SteeringServices {
   session::SessionManager* sessions = nullptr;
   const session::AgentRegistry* agents = nullptr;
+  store::Journal* journal = nullptr;
   const identity::Tenants* tenants = nullptr;
 };
 

@@ -90,6 +90,7 @@ void Runtime::add_routes(api::Router& router) {
   api::SteeringServices steering;
   steering.sessions = sessions_.get();
   steering.agents = agents_.get();
+  steering.journal = &store_->journal();
   steering.tenants = tenants_.get();
   api::add_steering_routes(router, steering);
   api::TreeServices trees;

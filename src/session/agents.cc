@@ -322,6 +322,41 @@ Task<Result<void>> AgentRegistry::drain(Context ctx, TenantId tenant, std::strin
   co_return co_await save(ctx, std::move(key), std::move(next));
 }
 
+Task<Result<AgentReference>> agent_meant(Context ctx, const AgentRegistry* agents,
+                                         store::Journal* journal, TenantId tenant,
+                                         std::string text) {
+  AgentReference out = parse_agent_reference(text);
+  if (out.name == text) {
+    if (text.empty()) co_return fail(Code::kInvalidArgument, "no agent is named");
+    co_return out;
+  }
+  bool whole = agents->info(tenant, text).has_value();
+  if (!whole) {
+    store::SessionFilter filter;  // an agent that came with its session is in no registry
+    filter.tenant = std::move(tenant);
+    filter.agent = text;
+    filter.limit = 1;
+    CO_TRY(auto rows, co_await journal->list(ctx, std::move(filter)));
+    whole = !rows.empty();
+  }
+  if (whole) {
+    out.name = std::move(text);
+    out.version.clear();
+    co_return out;
+  }
+  if (out.name.empty()) {
+    co_return fail(Code::kInvalidArgument, "'" + text.substr(0, 80) +
+                                               "' names no agent before the '@': write its name, "
+                                               "or name@version");
+  }
+  if (out.version.empty()) {
+    co_return fail(Code::kInvalidArgument,
+                   "'" + text.substr(0, 80) + "' names no version after the '@': write '" +
+                       out.name.substr(0, 80) + "' for all versions, or name@version");
+  }
+  co_return out;
+}
+
 Task<Result<std::map<std::string, uint64_t>>> open_sessions_by_version(Context ctx,
                                                                        store::Journal* journal,
                                                                        TenantId tenant,

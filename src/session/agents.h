@@ -101,6 +101,13 @@ struct AgentReference {
 };
 AgentReference parse_agent_reference(std::string_view text);
 
+/// The agent, or its version, that a text means to one who asks for its sessions: all of it is a
+/// name where the registry knows that, or a session of the tenant bears it; else it has two parts.
+/// kInvalidArgument where a part is empty, which would stand for any agent or all versions.
+async::Task<Result<AgentReference>> agent_meant(async::Context ctx, const AgentRegistry* agents,
+                                                store::Journal* journal, TenantId tenant,
+                                                std::string text);
+
 /// How many sessions of that agent have not ended, by version.
 async::Task<Result<std::map<std::string, uint64_t>>> open_sessions_by_version(
     async::Context ctx, store::Journal* journal, TenantId tenant, std::string agent);

@@ -42,10 +42,11 @@ struct Family : World {
     EXPECT_TRUE(got);
     return got ? *got : std::vector<store::SessionRow>();
   }
-  KillReport kill(KillTarget::Kind of, std::string what) {
+  KillReport kill(KillTarget::Kind of, std::string what, std::string version = "") {
     KillTarget target;
     target.kind = of;
     target.what = std::move(what);
+    target.version = std::move(version);
     auto report = loop.run_task(manager->kill(ctx, who, target, "runaway"));
     EXPECT_TRUE(report) << report.error().message;
     return report ? *report : KillReport();
@@ -114,6 +115,40 @@ TEST(Kill, AnAgentsSessionsGoWithTheirChildrenOfOtherAgents) {
   EXPECT_EQ(w.open(), 3u);
   EXPECT_EQ(ids_of(w.kill(KillTarget::Kind::kAgent, "lead")).count(other), 1u);
   EXPECT_EQ(w.open(), 0u);
+}
+
+TEST(Kill, AnAgentIsItsWholeNameAndOneOfItsVersionsIsNamedApart) {
+  Family w;
+  auto one = [&](const std::string& name, const std::string& version) {
+    return w.create(R"({"name":")" + name + R"(","version":")" + version +
+                        R"(","instructions":"kid","models":["m"],"builtins":["wait_for_signal"]})",
+                    "go");
+  };
+  using Ids = std::set<SessionId>;
+  const SessionId first = one("team", "x");
+  const SessionId second = one("team", "y");
+  const SessionId other = one("team@x", "1");
+  w.loop.run_for(60s);
+  ASSERT_EQ(w.open(), 3u);
+  EXPECT_EQ(ids_of(w.kill(KillTarget::Kind::kAgent, "team@x")), Ids{other});
+  EXPECT_EQ(ids_of(w.kill(KillTarget::Kind::kAgent, "team", "x")), Ids{first});
+  EXPECT_EQ(ids_of(w.kill(KillTarget::Kind::kAgent, "team")), Ids{second});
+}
+
+TEST(Kill, AnAgentWithoutANameIsNotEveryAgent) {
+  Family w;
+  w.lead("kid", 1);
+  w.loop.run_for(60s);
+  ASSERT_EQ(w.open(), 2u);
+  KillTarget target;
+  target.kind = KillTarget::Kind::kAgent;
+  for (const char* version : {"", "1"}) {
+    target.version = version;
+    auto report = w.loop.run_task(w.manager->kill(w.ctx, w.who, target, "a slip"));
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().code, Code::kInvalidArgument);
+  }
+  EXPECT_EQ(w.open(), 2u);
 }
 
 /// Rules that keep kids from being killed; says what was asked.

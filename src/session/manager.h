@@ -77,6 +77,8 @@ struct KillTarget {
   Kind kind = Kind::kSession;
   /// A session's id (any of the tree's), an agent's name; of a tenant: its own.
   std::string what;
+  /// Of an agent: that version alone. Empty: all of them.
+  std::string version;
 };
 struct Killed {
   SessionId id;

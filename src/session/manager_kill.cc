@@ -26,9 +26,8 @@ store::SessionFilter filter_of(const KillTarget& target, const TenantId& tenant)
   filter.open = true;
   filter.limit = kVictimSlice;
   if (target.kind == KillTarget::Kind::kAgent) {
-    const size_t at = target.what.find('@');
-    filter.agent = target.what.substr(0, at);
-    if (at != std::string::npos) filter.agent_version = target.what.substr(at + 1);
+    filter.agent = target.what;
+    filter.agent_version = target.version;
   }
   return filter;
 }
@@ -78,6 +77,10 @@ struct SessionManager::Killing {
 
 /// The top of the tree that is meant, or of that of the session; none for an agent or a tenant.
 Task<Result<SessionId>> SessionManager::top_of_kill(Context ctx, Principal who, KillTarget target) {
+  // To the filter of sessions no name is any name.
+  if (target.kind == KillTarget::Kind::kAgent && target.what.empty()) {
+    co_return fail(Code::kInvalidArgument, "no agent is named whose sessions are stopped");
+  }
   SessionId top;
   if (action_of(target) == Action::kKill) {
     CO_TRY(SessionId id, SessionId::parse(target.what));

@@ -101,8 +101,10 @@ Command kill_command() {
       "Examples:\n"
       "  drover kill tree ses_01KAR… --why 'runs in a circle'\n"
       "  drover kill agent research --yes --why 'a wrong prompt'";
-  c.positionals = {{"KIND", "session, tree, agent or tenant", true, false},
-                   {"WHAT", "a session's id, an agent's name, a tenant's id or name", true, false}};
+  c.positionals = {
+      {"KIND", "session, tree, agent or tenant", true, false},
+      {"WHAT", "a session's id, an agent's name or name@version, a tenant's id or name", true,
+       false}};
   c.flags = client_flags(
       {{"--why", "TEXT", "why; goes into the journals", ""}, {"--yes", "", "do not ask", ""}});
   c.run = run_kill;
