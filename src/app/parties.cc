@@ -1,5 +1,7 @@
 #include "app/parties.h"
 
+#include <set>
+
 namespace drover::app {
 
 std::string Parties::command(const std::string& words) const {
@@ -41,6 +43,24 @@ Result<std::vector<std::string>> Parties::key_ids(const std::string& named,
                                           ", or name its id");
 }
 
+Result<void> Parties::check_rules(const policy::Policy& policy) const {
+  // By id alone: to a rule that names a tenant, or an id that another has for its name, nobody is.
+  std::set<std::string> ids, unknown;
+  for (const identity::Tenant& tenant : tenants_.list()) ids.insert(tenant.id.str());
+  for (const auto& authorizer : policy.authorizers()) {
+    for (const std::string& tenant : authorizer->tenants()) {
+      if (!ids.contains(tenant)) unknown.insert(tenant);
+    }
+  }
+  if (unknown.empty()) return {};
+  std::string all;
+  for (const std::string& id : unknown) all += (all.empty() ? "'" : ", '") + id + "'";
+  const std::string whom = unknown.size() == 1 ? "the tenant " : "each of the tenants ";
+  return fail(Code::kInvalidArgument, "a rule in 'policy.cedar' is for " + whom + all +
+                                          ", and nobody has such an id: " + command("tenant ls") +
+                                          " has the ids of those that there are");
+}
+
 Result<std::shared_ptr<const policy::Policy>> Parties::in_policy(
     std::shared_ptr<const policy::Policy> named) const {
   std::map<std::string, std::string> ids;
@@ -57,11 +77,7 @@ Result<std::shared_ptr<const policy::Policy>> Parties::in_policy(
   for (const policy::Requirement& r : named->requirements()) {
     if (!r.tenant.empty()) TRY_VOID(add(r.tenant, "the requirement '" + r.name + "' is"));
   }
-  for (const auto& authorizer : named->authorizers()) {
-    for (const std::string& tenant : authorizer->tenants()) {
-      TRY_VOID(add(tenant, "a rule in 'policy.cedar' is"));
-    }
-  }
+  if (!skip_unknown_) TRY_VOID(check_rules(*named));
   if (ids.empty()) return named;
   return named->renamed(ids);
 }

@@ -30,8 +30,8 @@ class Parties {
           std::string folder = "")
       : tenants_(tenants), keys_(keys), skip_unknown_(skip_unknown), folder_(std::move(folder)) {}
 
-  /// Floors of tenants, and requirements that hold for one. Rules of authorisers name tenants by id
-  /// already: those are looked up only.
+  /// Floors of tenants, and requirements that hold for one. Rules of authorisers are asked with ids
+  /// and are not rewritten: whom they name must be ids, and all that are none are told at once.
   Result<std::shared_ptr<const policy::Policy>> in_policy(
       std::shared_ptr<const policy::Policy> named) const;
   /// The classes of tenants and keys.
@@ -41,6 +41,7 @@ class Parties {
 
  private:
   Result<std::vector<road::Budget>> by_ids(road::Budget budget) const;
+  Result<void> check_rules(const policy::Policy& policy) const;
   /// `what` begins the complaint: "the budget 'b' is".
   Result<std::string> tenant_id(const std::string& named, const std::string& what) const;
   /// A label stands for all keys in force that bear it; for none once all of them are revoked.

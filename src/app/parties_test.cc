@@ -12,16 +12,17 @@ namespace {
 
 contract::DataClass class_of(std::string_view text) { return *contract::DataClass::parse(text); }
 
-/// Rules in a language of their own, for one tenant.
-struct RulesForOne final : policy::Authorizer {
-  explicit RulesForOne(std::string named) : tenant(std::move(named)) {}
+/// Rules in a language of their own, for some tenants.
+struct RulesForSome final : policy::Authorizer {
+  explicit RulesForSome(std::string named) : RulesForSome(std::vector{std::move(named)}) {}
+  explicit RulesForSome(std::vector<std::string> all) : named(std::move(all)) {}
   std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
     return std::nullopt;
   }
   bool by_tenant() const override { return true; }
-  std::vector<std::string> tenants() const override { return {tenant}; }
+  std::vector<std::string> tenants() const override { return named; }
   std::string fingerprint() const override { return "one"; }
-  std::string tenant;
+  std::vector<std::string> named;
 };
 
 class PartiesTest : public ::testing::Test {
@@ -103,7 +104,7 @@ TEST_F(PartiesTest, ATenantThatIsNotThereIsRefusedByName) {
 
 TEST_F(PartiesTest, SoIsOneThatOnlyARuleNames) {
   auto with_rule_for = [&](const std::string& tenant, bool skip_unknown = false) {
-    return resolved(policy::Policy().with(std::make_shared<RulesForOne>(tenant)), skip_unknown);
+    return resolved(policy::Policy().with(std::make_shared<RulesForSome>(tenant)), skip_unknown);
   };
   EXPECT_TRUE(with_rule_for(clinic_));
   auto nobody = with_rule_for("ten_nobody");
@@ -112,6 +113,22 @@ TEST_F(PartiesTest, SoIsOneThatOnlyARuleNames) {
             std::string::npos)
       << nobody.error().message;
   EXPECT_TRUE(with_rule_for("ten_nobody", true));
+}
+
+TEST_F(PartiesTest, ARuleGoesByIdsAloneAndAllThatAreNoneAreTold) {
+  ASSERT_TRUE(loop_.run_task(tenants_.create(ctx_, "ten_lookalike")));
+  auto refused = [&](std::vector<std::string> tenants) {
+    auto rules = std::make_shared<RulesForSome>(std::move(tenants));
+    auto policy = resolved(policy::Policy().with(std::move(rules)));
+    return policy ? "" : policy.error().message;
+  };
+  EXPECT_EQ(refused({clinic_, "ten_default"}), "");
+  EXPECT_EQ(refused({"ten_lookalike"}),
+            "a rule in 'policy.cedar' is for the tenant 'ten_lookalike', and nobody has such an "
+            "id: `drover tenant ls` has the ids of those that there are");
+  EXPECT_NE(refused({"ten_z", clinic_, "clinic", "ten_a"})
+                .find("for each of the tenants 'clinic', 'ten_a', 'ten_z', and nobody"),
+            std::string::npos);
 }
 
 TEST_F(PartiesTest, AnIdThatIsNotThereIsLookedUpAndNotMade) {
