@@ -38,8 +38,11 @@ Result<TenantId> tenant_of(const Exchange& exchange, const KeyServices& services
   TenantId tenant = exchange.principal.tenant;
   if (!named.empty()) {
     auto found = services.tenants->find(named);
-    const bool is_operator = tenant == identity::default_tenant();
-    if (!found && is_operator) return fail(std::move(found).error());
+    // Only an operator who manages keys may know which there are.
+    if (!found && tenant == identity::default_tenant()) {
+      TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, tenant));
+      return fail(std::move(found).error());
+    }
     if (!found) return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
     tenant = found->id;
   }

@@ -104,6 +104,17 @@ TEST_F(KillRoutesTest, ATenantThatIsNotKnownIsNamedToTheOperatorAlone) {
   expect_nothing(kill("tenant", "default", "k-operator"));
 }
 
+TEST_F(KillRoutesTest, ToAKeyThatMayNotTheNearTenantIsNotTold) {
+  add_key("k-caller", "ten_default", {identity::Scope::kCall});
+  for (const Reply& reply : {kill("tenant", "defalt", "k-caller"),
+                             call("GET", "/v1/keys?tenant=defalt", "", "k-caller")}) {
+    expect_error(reply, 403, "lacks the scope 'admin'");
+    EXPECT_EQ(reply.body.find("did you mean"), std::string::npos) << reply.body;
+  }
+  EXPECT_EQ(kill("tenant", "default", "k-caller").status, 403) << "it looks the same";
+  expect_error(call("GET", "/v1/keys?tenant=defalt", "", "k-operator"), 404, "did you mean");
+}
+
 TEST_F(KillRoutesTest, ASessionThatHasEndedIsKnown) {
   Reply made = call("POST", "/v1/sessions", R"({"agent":"helper"})");
   const std::string id = made.json().get_text("id");

@@ -162,8 +162,11 @@ Result<identity::Principal> killer(const Exchange& exchange, const SteeringServi
   TenantId owner = who.tenant;
   if (target.kind == KillTarget::Kind::kTenant) {
     auto found = services.tenants->find(target.what);
-    // Only the operator may know which there are.
-    if (!found && who.tenant == identity::default_tenant()) return fail(std::move(found).error());
+    // Only an operator who might stop it may know which there are.
+    if (!found && who.tenant == identity::default_tenant()) {
+      TRY_VOID(identity::authorise(who, Action::kKillMany, who.tenant));
+      return fail(std::move(found).error());
+    }
     if (!found) return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
     owner = found->id;
     target.what = owner.str();
