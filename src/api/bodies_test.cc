@@ -58,5 +58,17 @@ TEST_F(BodiesTest, AMisspeltMemberIsRefusedEverywhere) {
   EXPECT_EQ(call("GET", session).json().get_int("events"), events) << "nothing was done";
 }
 
+TEST_F(BodiesTest, ARaiseBeyondWhatCountsIsRefusedAndSaysHowMuchDoes) {
+  add_key("k-approver", "ten_a", {identity::Scope::kApprove});
+  const std::string id =
+      call("POST", "/v1/sessions", R"({"agent":"helper"})").json().get_text("id");
+  const std::string budget = "/v1/sessions/" + id + "/budget";
+  expect_error(call("POST", budget, R"({"cost_usd":1000000000001})", "k-approver"), 400,
+               "at most 1000000000000 dollars at once");
+  expect_error(call("POST", budget, R"({"time_s":1000000001})", "k-approver"), 400,
+               "'time_s' must be at most 1000000000");
+  EXPECT_EQ(call("POST", budget, R"({"cost_usd":1000000000000})", "k-approver").status, 202);
+}
+
 }  // namespace
 }  // namespace drover::api

@@ -67,7 +67,8 @@ Result<session::ExtensionDecision> amounts(const Json& body) {
   TRY(out.spawns, count(body, "spawns"));
   if (const Json* time = body.find("time_s"); time != nullptr && !time->is_null()) {
     std::optional<double> seconds = time->number();
-    if (!seconds || !(*seconds > 0) || *seconds > 1e9) return bad_field("'time_s' must be above 0");
+    if (!seconds || !(*seconds > 0)) return bad_field("'time_s' must be above 0");
+    if (*seconds > 1e9) return bad_field("'time_s' must be at most 1000000000, about 30 years");
     out.time = std::chrono::milliseconds(static_cast<int64_t>(*seconds * 1000));
   }
   if (const Json* cost = body.find("cost_usd"); cost != nullptr && !cost->is_null()) {

@@ -227,6 +227,13 @@ TEST(Budget, ADecisionThatMakesNoSenseIsRefused) {
   EXPECT_NE(refused(d).find("only be raised"), std::string::npos);
   d.tokens = INT64_MAX;
   EXPECT_NE(refused(d).find("at most"), std::string::npos);
+  d.tokens.reset();
+  d.cost = Money::from_usd(limits::kBudgetUsdMax) + Money::from_pico_usd(1);
+  EXPECT_NE(refused(d).find("at most 1000000000000 dollars at once"), std::string::npos);
+  d.cost.reset();
+  d.time = limits::kBudgetTimeMax + Duration(1);
+  EXPECT_NE(refused(d).find("at most 36600 days at once"), std::string::npos);
+  d.time.reset();
   d.tokens = 5;
   d.budget = "patience";
   EXPECT_NE(refused(d).find("step, subtask, session, tree or account"), std::string::npos);

@@ -33,6 +33,23 @@ Json decision_payload(const ExtensionDecision& decision) {
   return payload;
 }
 
+/// More than these counts for no more when it is folded: it would look granted and not be.
+Result<void> check_amounts(const ExtensionDecision& d) {
+  auto at_most = [](const std::string& most) {
+    return fail(Code::kInvalidArgument, "a budget is raised by at most " + most + " at once");
+  };
+  for (int64_t n : {d.tokens.value_or(0), d.steps.value_or(0), d.spawns.value_or(0)}) {
+    if (n > limits::kBudgetAmountMax) return at_most(std::to_string(limits::kBudgetAmountMax));
+  }
+  if (d.cost.value_or(Money()) > Money::from_usd(limits::kBudgetUsdMax)) {
+    return at_most(std::to_string(limits::kBudgetUsdMax) + " dollars");
+  }
+  if (d.time.value_or(Duration{}) > limits::kBudgetTimeMax) {
+    return at_most(std::to_string(limits::kBudgetTimeMax / 24h) + " days");
+  }
+  return {};
+}
+
 Result<void> check_decision(const ExtensionDecision& d) {
   bool raise = d.request_id.empty();
   bool amount = d.tokens || d.time || d.cost || d.steps || d.spawns;
@@ -48,11 +65,7 @@ Result<void> check_decision(const ExtensionDecision& d) {
   bool negative = d.tokens.value_or(0) < 0 || d.steps.value_or(0) < 0 || d.spawns.value_or(0) < 0 ||
                   d.time.value_or(Duration{}) < Duration{} || d.cost.value_or(Money()) < Money();
   if (negative) return fail(Code::kInvalidArgument, "a budget can only be raised");
-  for (int64_t n : {d.tokens.value_or(0), d.steps.value_or(0), d.spawns.value_or(0)}) {
-    if (n <= limits::kBudgetAmountMax) continue;
-    return fail(Code::kInvalidArgument, "a budget is raised by at most " +
-                                            std::to_string(limits::kBudgetAmountMax) + " at once");
-  }
+  TRY_VOID(check_amounts(d));
   if (raise && !amount && d.budget != "account") {
     return fail(Code::kInvalidArgument,
                 "say how much more: tokens, time_s, cost_usd, steps or spawns");
