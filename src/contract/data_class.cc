@@ -294,7 +294,8 @@ std::string DataClass::text() const {
     }
     part("usage", flags);
   }
-  for (int64_t seconds : {keep_s, at_most_s}) {
+  // The stricter one last: whoever takes the last of what stands twice reads none that is too lax.
+  for (int64_t seconds : {at_most_s, keep_s}) {
     if (seconds != kKeepUnlimited) part("retention", retention_text(seconds));
   }
   return out;

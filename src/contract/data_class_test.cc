@@ -199,14 +199,14 @@ TEST(DataClass, JoinTakesTheStrictestOfEachPart) {
       "retention=session");
   EXPECT_EQ(join(a, b).text(),
             "residency=de|us&eu;sensitivity=confidential;purpose=care;usage=no-cache;"
-            "retention=session;retention=30d");
+            "retention=30d;retention=session");
 }
 
 TEST(DataClass, WhatEndsWithTheWorkKeepsTheShortestDurationBesideIt) {
   const DataClass none = join(parsed("retention=none"), parsed("retention=1h"));
   EXPECT_EQ(none.keep_s, kKeepNone);
   EXPECT_EQ(none.at_most_s, 3600);
-  EXPECT_EQ(none.text(), "retention=none;retention=3600s");
+  EXPECT_EQ(none.text(), "retention=3600s;retention=none");
   EXPECT_EQ(join(none, parsed("retention=3m")).at_most_s, 180);
   EXPECT_EQ(join(none, parsed("retention=session")), none);
   EXPECT_EQ(join(parsed("retention=3m"), parsed("retention=1h")).text(), "retention=180s");
