@@ -18,20 +18,25 @@ bool Engine::decided(const policy::Ask& ask, const ScratchAt& scratch) {
 }
 
 bool Engine::outside_knows(const policy::Ask& ask, const ScratchAt& scratch) {
-  if (parts_.external == nullptr) return true;
-  if (!parts_.external->prepared(ask)) return false;
+  if (parts_.external == nullptr || !parts_.external->active()) return true;
+  if (!parts_.external->prepared(ask, {})) return false;
   if (!placer_.scratch().any()) return true;
-  return parts_.external->prepared(placer_.scratch().about(ask, scratch));
+  // Others ask about this server's own store.
+  return parts_.external->prepared(placer_.scratch().about(ask, scratch),
+                                   placer_.scratch().things());
 }
 
 Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch) {
-  if (parts_.external != nullptr && !parts_.external->prepared(ask)) {
+  if (parts_.external != nullptr && !parts_.external->prepared(ask, {})) {
     policy::Ask outside = ask;
     co_await parts_.external->prepare(ctx, std::move(outside), placer_.things());
   }
   policy::Ask stores = placer_.scratch().about(ask, scratch);
-  if (parts_.external != nullptr && placer_.scratch().any() && !parts_.external->prepared(stores)) {
-    co_await parts_.external->prepare(ctx, std::move(stores), placer_.scratch().things());
+  if (parts_.external != nullptr && parts_.external->active() && placer_.scratch().any()) {
+    std::vector<const policy::Thing*> asked = placer_.scratch().things();
+    if (!parts_.external->prepared(stores, asked)) {
+      co_await parts_.external->prepare(ctx, std::move(stores), std::move(asked));
+    }
   }
   co_return co_await deciding_.prepare(ctx, std::move(ask));
 }

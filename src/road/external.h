@@ -21,8 +21,10 @@ class ExternalRules {
   /// case.
   virtual async::Task<void> prepare(async::Context ctx, policy::Ask ask,
                                     std::vector<const policy::Thing*> things) = 0;
-  /// The same question without waiting: whether prepare() has anything to do.
-  virtual bool prepared(const policy::Ask& ask) = 0;
+  /// The same question without waiting: whether prepare() has anything to do. `things` may be left
+  /// out where all who ask it ask about the same.
+  virtual bool prepared(const policy::Ask& ask,
+                        const std::vector<const policy::Thing*>& things) = 0;
 };
 
 }  // namespace drover::road

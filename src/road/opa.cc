@@ -1,5 +1,7 @@
 #include "road/opa.h"
 
+#include <algorithm>
+
 #include "base/limits/policy.h"
 #include "base/log.h"
 
@@ -35,22 +37,21 @@ Json data_json(const contract::DataClass& data) {
   return out.set("retention", contract::retention_text(data.keep_s));
 }
 
-std::string question(const policy::Ask& ask, const std::vector<const policy::Thing*>& things) {
-  static constexpr std::string_view kActions[] = {"call_model", "call_tool", "store"};
-  Json list = Json::array();
-  for (const policy::Thing* thing : things) {
-    Json one = Json::object().set("id", thing->id);
-    one.set("kind", policy::thing_kind_name(thing->kind));
-    if (!thing->pool.empty()) one.set("pool", thing->pool);
-    for (const catalog::Fact& fact : thing->facts.all()) {
-      if (one.find(fact.name) == nullptr) one.set(fact.name, fact.value);
-    }
-    list.push(std::move(one));
+Json thing_json(const policy::Thing& thing) {
+  Json out = Json::object().set("id", thing.id);
+  out.set("kind", policy::thing_kind_name(thing.kind));
+  if (!thing.pool.empty()) out.set("pool", thing.pool);
+  for (const catalog::Fact& fact : thing.facts.all()) {
+    if (out.find(fact.name) == nullptr) out.set(fact.name, fact.value);
   }
+  return out;
+}
+
+Json input_of(const policy::Ask& ask) {
+  static constexpr std::string_view kActions[] = {"call_model", "call_tool", "store"};
   Json input = Json::object().set("tenant", ask.tenant);
   input.set("action", kActions[static_cast<size_t>(ask.kind)]);
-  input.set("data", data_json(ask.data)).set("things", std::move(list));
-  return Json::object().set("input", std::move(input)).dump();
+  return input.set("data", data_json(ask.data));
 }
 
 std::string verb_key(const policy::VerbAsk& ask) {
@@ -59,11 +60,7 @@ std::string verb_key(const policy::VerbAsk& ask) {
   return out + '\1' + ask.verb + '\1' + ask.session + '\1' + ask.data.text();
 }
 
-std::string verb_question(const policy::VerbAsk& ask, const std::vector<std::string>& verbs) {
-  Json list = Json::array();
-  for (const std::string& verb : verbs) {
-    list.push(Json::object().set("id", verb).set("kind", "verb"));
-  }
+Json input_of(const policy::VerbAsk& ask) {
   Json scopes = Json::array();
   for (const std::string& scope : ask.scopes) scopes.push(scope);
   Json input = Json::object().set("tenant", ask.tenant).set("action", "manage");
@@ -72,8 +69,7 @@ std::string verb_question(const policy::VerbAsk& ask, const std::vector<std::str
   if (!ask.session.empty()) {
     input.set("owner", ask.owner).set("session", ask.session).set("agent", ask.agent);
   }
-  input.set("data", data_json(ask.data)).set("things", std::move(list));
-  return Json::object().set("input", std::move(input)).dump();
+  return input.set("data", data_json(ask.data));
 }
 
 Result<std::set<std::string>> ids(const Json* list, const std::set<std::string>& asked) {
@@ -126,6 +122,9 @@ std::optional<policy::Denial> OpaAnswers::denial(const OpaAnswer& answer,
                                                  const std::string& id) const {
   if (loop_.mono() >= answer.until) {
     return policy::Denial{"opa", "the external authoriser's last answer is over", true};
+  }
+  if (answer.asked.count(id) == 0) {
+    return policy::Denial{"opa", "the external authoriser has not been asked about it yet", true};
   }
   if (!answer.failure.empty()) return policy::Denial{"opa", answer.failure, answer.unasked};
   if (answer.allowed.count(id) != 0) return std::nullopt;
@@ -221,7 +220,9 @@ async::Task<void> Opa::ask(std::string key, std::string body, std::set<std::stri
                       held->second.until > loop_.mono();
     LOG_WARN("the external authoriser: {}{}", answer.error().to_string(),
              good ? "; its last answer holds for now" : "; nothing is allowed");
-    if (!good) {
+    if (good) {
+      held->second.rests_until = loop_.mono() + limits::kUnaskedRetry;
+    } else {
       OpaAnswer none;
       none.asked = std::move(about);
       none.failure = "the external authoriser gave no answer: " + answer.error().message;
@@ -235,10 +236,13 @@ async::Task<void> Opa::ask(std::string key, std::string body, std::set<std::stri
   asking->done.wake_all();
 }
 
-bool Opa::prepared(const policy::Ask& ask) {
+bool Opa::prepared(const policy::Ask& ask, const std::vector<const policy::Thing*>& things) {
   if (!active()) return true;
   auto it = answers_->answers_.find(question_key(ask));
   if (it == answers_->answers_.end()) return false;
+  for (const policy::Thing* thing : things) {
+    if (it->second.asked.count(thing->id) == 0) return false;
+  }
   return it->second.failure.empty() && loop_.mono() + options_.keep / 2 < it->second.until;
 }
 
@@ -247,51 +251,105 @@ async::Task<void> Opa::prepare(async::Context ctx, policy::Ask ask,
   if (!active()) co_return;
   std::set<std::string> about;
   for (const policy::Thing* thing : things) about.insert(thing->id);
-  std::string key = question_key(ask);
-  std::function<std::string()> body = [&] { return question(ask, things); };
-  co_await answered(ctx, std::move(key), std::move(about), std::move(body));
+  Question question;
+  question.key = question_key(ask);
+  if (look(question.key, about) == Look::kEnough) co_return;
+  question.input = input_of(ask);
+  // Of models there is one list for all who ask.
+  if (ask.kind != policy::ThingKind::kModel) question.kind = policy::thing_kind_name(ask.kind);
+  for (const policy::Thing* thing : things) question.things[thing->id] = thing_json(*thing);
+  co_await answered(ctx, std::move(question), std::move(about));
 }
 
 async::Task<void> Opa::prepare_verbs(async::Context ctx, policy::VerbAsk ask,
                                      std::vector<std::string> verbs) {
   if (!active()) co_return;
   std::set<std::string> about(verbs.begin(), verbs.end());
-  std::string key = verb_key(ask);
-  std::function<std::string()> body = [&] { return verb_question(ask, verbs); };
-  co_await answered(ctx, std::move(key), std::move(about), std::move(body));
+  Question question;
+  question.key = verb_key(ask);
+  if (look(question.key, about) == Look::kEnough) co_return;
+  question.input = input_of(ask);
+  for (const std::string& verb : verbs) {
+    question.things[verb] = Json::object().set("id", verb).set("kind", "verb");
+  }
+  co_await answered(ctx, std::move(question), std::move(about));
 }
 
-async::Task<void> Opa::answered(async::Context ctx, std::string key, std::set<std::string> about,
-                                std::function<std::string()> body) {
+Opa::Look Opa::look(const std::string& key, const std::set<std::string>& about) {
   auto held = answers_->answers_.find(key);
-  bool usable = held != answers_->answers_.end() && loop_.mono() < held->second.until;
-  // Things that came after it was asked: another question.
-  for (const std::string& id : about) usable = usable && held->second.asked.count(id) != 0;
-  const bool fresh = usable && loop_.mono() + options_.keep / 2 < held->second.until;
-  if (fresh || (usable && !held->second.failure.empty())) co_return;
-  if (!usable && held != answers_->answers_.end()) {
+  if (held == answers_->answers_.end()) return Look::kLacking;
+  const OpaAnswer& answer = held->second;
+  if (loop_.mono() >= answer.until) {
     answers_->answers_.erase(held);
     ++answers_->generation_;
+    return Look::kLacking;
   }
-  std::shared_ptr<Asking>& slot = asking_[key];
-  const bool begins = slot == nullptr;
-  if (begins) slot = std::make_shared<Asking>();
-  std::shared_ptr<Asking> asking = slot;
-  if (begins) {
-    ++questions_;
-    scope_.spawn(ask(std::move(key), body(), std::move(about), asking));
+  const bool failed = !answer.failure.empty();
+  // Things that came after it was asked: another question. What it says of the others holds.
+  if (!std::includes(answer.asked.begin(), answer.asked.end(), about.begin(), about.end())) {
+    return !failed && loop_.mono() < answer.rests_until ? Look::kEnough : Look::kLacking;
   }
-  if (usable) co_return;  // it is renewed beside the call
-  // It may have been refused at once: whoever asked then waits for nothing.
-  if (asking->over) co_return;
-  async::Wake wake = co_await asking->done.wait(ctx);
-  (void)wake;  // whoever left finds no answer, which is a no
+  const bool fresh = loop_.mono() + options_.keep / 2 < answer.until;
+  return failed || fresh ? Look::kEnough : Look::kOld;
+}
+
+/// Who asks about one thing takes nobody else's answer away.
+void Opa::join_held(Question& question) {
+  if (question.kind.empty()) return;
+  std::map<std::string, Json>& known = known_[question.kind];
+  if (known.size() >= limits::kOpaThingsMax) known.clear();
+  for (const auto& [id, thing] : question.things) known.insert_or_assign(id, thing);
+  auto held = answers_->answers_.find(question.key);
+  if (held == answers_->answers_.end()) return;
+  size_t joined = 0;
+  for (const std::string& id : held->second.asked) {
+    auto it = known.find(id);
+    if (it == known.end() || question.things.count(id) != 0) continue;
+    if (++joined > limits::kOpaJoinedMax) return;
+    question.things[id] = it->second;
+  }
+}
+
+async::Task<void> Opa::answered(async::Context ctx, Question question,
+                                std::set<std::string> about) {
+  Look found = look(question.key, about);
+  // Again: whoever else has asked meanwhile may have had other things in mind.
+  for (int round = 0; round < 3 && found != Look::kEnough; ++round) {
+    std::shared_ptr<Asking>& slot = asking_[question.key];
+    const bool begins = slot == nullptr;
+    if (begins) slot = std::make_shared<Asking>();
+    std::shared_ptr<Asking> asking = slot;
+    if (begins) {
+      ++questions_;
+      join_held(question);
+      std::set<std::string> asked;
+      Json list = Json::array();
+      for (const auto& [id, thing] : question.things) {
+        asked.insert(id);
+        list.push(thing);
+      }
+      Json input = question.input;
+      input.set("things", std::move(list));
+      std::string body = Json::object().set("input", std::move(input)).dump();
+      scope_.spawn(ask(question.key, std::move(body), std::move(asked), asking));
+    }
+    if (found == Look::kOld) co_return;  // it is renewed beside the call
+    // It may have been refused at once: whoever asked then waits for nothing.
+    if (!asking->over) {
+      async::Wake wake = co_await asking->done.wait(ctx);
+      (void)wake;  // whoever left finds no answer, which is a no
+    }
+    const bool stops = ctx.cancelled() || scope_.context().cancelled() || !active();
+    if (begins || stops) co_return;
+    found = look(question.key, about);
+  }
 }
 
 void Opa::configure(OpaOptions options) {
   options_ = std::move(options);
   answers_->fingerprint_ = "opa " + options_.url;
   answers_->answers_.clear();
+  known_.clear();
   ++answers_->generation_;
 }
 

@@ -16,6 +16,9 @@
 // them may come back (policy::Denial). An answer is kept for `keep`; from half of it on it is asked
 // for again beside the calls, so that a slow OPA delays nobody and one that is gone denies only
 // when the last answer is over. An id that is not one of those asked about counts for nothing.
+// A tool or a store that nobody states anything of is known by who uses it: it is asked about with
+// those that the last answer is about, which holds until there is another. What has not been asked
+// about yet is refused as what nobody could be asked about.
 // Actions are call_model, call_tool (workers and planners are tools) and store: whether this
 // server's own store ("this server") may hold such data, asked where it comes in from a caller or
 // goes into or out of memory.
@@ -29,9 +32,8 @@
 // flight; what was sent before goes on, and who waits is judged anew (road/engine_again.cc).
 //
 // Owner: the process; stop() before it goes. Loop thread only. Limits: kDecisionsMax answers,
-// kOpaAnswerBytesMax.
+// kOpaAnswerBytesMax, kOpaThingsMax, kOpaJoinedMax.
 
-#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -62,6 +64,7 @@ struct OpaAnswer {
   std::string failure;                     // no answer: why nothing is allowed
   bool unasked = false;                    // of a failure: it could not be asked at all
   MonoTime until;
+  MonoTime rests_until{};  // no sooner is it asked about what this answer lacks
 };
 /// The body of an answer with status 200.
 Result<OpaAnswer> read_opa_answer(std::string_view text, std::set<std::string> asked);
@@ -96,7 +99,7 @@ class Opa final : public ExternalRules {
   std::shared_ptr<const policy::Authorizer> authorizer() const { return answers_; }
   async::Task<void> prepare(async::Context ctx, policy::Ask ask,
                             std::vector<const policy::Thing*> things) override;
-  bool prepared(const policy::Ask& ask) override;
+  bool prepared(const policy::Ask& ask, const std::vector<const policy::Thing*>& things) override;
   /// The same about one verb and a session, or (no session) about all of `verbs`.
   async::Task<void> prepare_verbs(async::Context ctx, policy::VerbAsk ask,
                                   std::vector<std::string> verbs);
@@ -115,9 +118,20 @@ class Opa final : public ExternalRules {
                                        std::set<std::string> asked);
   async::Task<void> ask(std::string key, std::string body, std::set<std::string> asked,
                         std::shared_ptr<Asking> asking);
+  /// What is asked, made before anything is waited for: the things may go meanwhile.
+  struct Question {
+    std::string key;
+    Json input;                          // but for the things
+    std::string kind;                    // of things that others may have asked about; "": of none
+    std::map<std::string, Json> things;  // by id
+  };
+  /// What is at hand about some things: no question is due, one beside the calls, or one to be
+  /// waited for.
+  enum class Look : uint8_t { kEnough, kOld, kLacking };
+  Look look(const std::string& key, const std::set<std::string>& about);
   /// Returns once there is an answer about these, or there will be none for now.
-  async::Task<void> answered(async::Context ctx, std::string key, std::set<std::string> about,
-                             std::function<std::string()> body);
+  async::Task<void> answered(async::Context ctx, Question question, std::set<std::string> about);
+  void join_held(Question& question);
   void keep(const std::string& key, OpaAnswer answer);
 
   async::Loop& loop_;
@@ -125,6 +139,7 @@ class Opa final : public ExternalRules {
   OpaOptions options_;
   std::shared_ptr<OpaAnswers> answers_;
   std::unordered_map<std::string, std::shared_ptr<Asking>> asking_;
+  std::map<std::string, std::map<std::string, Json>> known_;  // kind, id: as it was asked about
   uint64_t questions_ = 0;
   async::Scope scope_;
 };

@@ -3,47 +3,10 @@
 
 #include "base/limits/policy.h"
 #include "road/asking_gate.h"
-#include "road/effects.h"
-#include "road/road_test_fixture.h"
+#include "road/opa_test_fixture.h"
 
 namespace drover::road {
 namespace {
-
-class OpaTest : public RoadFixture {
- protected:
-  void SetUp() override {
-    for (const char* host : {"a.test", "b.test"}) {
-      facts_ = *catalog::Facts::from_json(
-          *Json::parse(R"({"zone":"de","retention":"none","prompt_cache":"none"})"), "test", "");
-      add(host);
-      imposter(host).script(answer(200, chat_body(host)));
-    }
-    use(OpaOptions());
-  }
-  void TearDown() override { loop_.run_task(opa_->stop()); }
-  void use(OpaOptions options) {
-    options.url = "http://opa.test/v1/data/drover/allow";
-    opa_ = std::make_unique<Opa>(Context(loop_), *client_, std::move(options));
-    policy_.replace(policy::Policy().with(opa_->authorizer()));
-    parts_.external = opa_.get();
-    make();
-  }
-  void says(const std::string& body, int status = 200, Duration after = 1ms) {
-    ImposterScript script = answer(status, body);
-    script.parts.front().pause = after;
-    imposter("opa.test").only(std::move(script));
-  }
-  size_t asked() { return imposter("opa.test").requests().size(); }
-  /// Who answered such a call; "denied: …" if nobody might.
-  std::string call(const std::string& data = "") {
-    ModelCall c = call_for(request_body(false));
-    c.data_class = *contract::DataClass::parse(data);
-    auto out = run(std::move(c));
-    if (out) return out->endpoint->id;
-    return std::string(code_name(out.error().error.code)) + ": " + out.error().error.message;
-  }
-  std::unique_ptr<Opa> opa_;
-};
 
 TEST_F(OpaTest, DecidesOnceForATenantAndAClassAndIsThenNotAsked) {
   says(R"({"result":["b.test","not-asked-about"]})");
@@ -229,50 +192,6 @@ TEST_F(OpaTest, OneMoreRuleThereNeverAddsWhatTheBuiltInRulesRemoved) {
   EXPECT_EQ(call("residency=us"), "us.test");
   says(R"({"result":["us.test"]})");
   EXPECT_TRUE(call("residency=eu").starts_with("permission_denied"));
-}
-
-TEST_F(OpaTest, ToolsAreAskedAboutToo) {
-  Effects effects(random_, nullptr, nullptr, &policy_);
-  std::map<std::string, ThingSpec> things;
-  things["files"].facts = facts_;
-  things["mail"].facts = facts_;
-  effects.guard().set_things(std::move(things));
-  effects.set_external(opa_.get());
-  auto judged = [&](const std::string& name) {
-    TenantId tenant("ten_1");
-    loop_.run_task(
-        effects.guard().prepare(Context(loop_), policy::ThingKind::kTool, name, tenant, ""));
-    return effects.guard().check(policy::ThingKind::kTool, name, tenant, "").has_value();
-  };
-  says(R"({"result":["files"]})");
-  EXPECT_TRUE(judged("files"));
-  EXPECT_FALSE(judged("mail"));
-  EXPECT_EQ(asked(), 1u);
-  says(R"({"result":["files","new"]})");
-  EXPECT_TRUE(judged("new")) << "of which nobody states anything: another question";
-  EXPECT_EQ(asked(), 2u);
-}
-
-TEST_F(OpaTest, StoresAreAskedAboutTooAndFailClosed) {
-  Effects effects(random_, nullptr, nullptr, &policy_);
-  effects.set_external(opa_.get());
-  auto judged = [&](const std::string& data) {
-    TenantId tenant("ten_1");
-    loop_.run_task(effects.guard().prepare(Context(loop_), policy::ThingKind::kStore, kOwnStore,
-                                           tenant, data));
-    auto checked = effects.guard().check(policy::ThingKind::kStore, kOwnStore, tenant, data);
-    return checked ? std::string() : checked.error().message;
-  };
-  says(R"({"result":["this server"]})");
-  EXPECT_EQ(judged(""), "");
-  EXPECT_NE(imposter("opa.test").last_body().find(R"("action":"store")"), std::string::npos)
-      << imposter("opa.test").last_body();
-  says(R"({"result":{"allow":[],"why":{"this server":"not on this machine"}}})");
-  EXPECT_NE(judged("retention=30d").find("opa: not on this machine"), std::string::npos);
-  says(R"({"result":["this server"]})", 200, 10s);
-  const MonoTime began = loop_.mono();
-  EXPECT_NE(judged("retention=31d").find("gave no answer"), std::string::npos);
-  EXPECT_EQ(loop_.mono() - began, 2s) << "its deadline";
 }
 
 TEST_F(OpaTest, ComesAndGoesWhileCallsAreInFlight) {

@@ -105,7 +105,9 @@ class Elsewhere final : public road::ExternalRules {
     ++asked;
     if (there) rules_->until = rules_->loop.mono() + holds;
   }
-  bool prepared(const policy::Ask&) override { return false; }
+  bool prepared(const policy::Ask&, const std::vector<const policy::Thing*>&) override {
+    return false;
+  }
 
   bool there = true;
   Duration holds{60s};

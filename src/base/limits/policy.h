@@ -19,6 +19,12 @@ inline constexpr size_t kDecisionsMax = 1'024;
 inline constexpr size_t kVerbAnswersMax = 4'096;
 /// Bytes of an external authoriser's answer; a longer one is none.
 inline constexpr size_t kOpaAnswerBytesMax = 1 << 20;
+/// Things of a kind that are remembered as it was asked about them; one more and all are forgotten,
+/// and asked about again by whoever uses them.
+inline constexpr size_t kOpaThingsMax = 4'096;
+/// Things that others have asked about, of one question; the rest is left out, and asked about
+/// again by whoever uses it.
+inline constexpr size_t kOpaJoinedMax = 256;
 /// Bytes kept of what it says of one thing; the rest is cut.
 inline constexpr size_t kOpaReasonBytesMax = 500;
 /// An external authoriser that gave no answer is not asked the same again sooner, and whoever was
