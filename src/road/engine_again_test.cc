@@ -156,5 +156,31 @@ TEST_F(AgainTest, FactsThatChangeNothingForItChangeNothing) {
   finish();
 }
 
+/// Nobody can be asked about one endpoint.
+struct SilentAboutOne final : policy::Authorizer {
+  std::optional<policy::Denial> deny(const policy::Ask&,
+                                     const policy::Thing& thing) const override {
+    if (thing.id != "b1.test") return std::nullopt;
+    return policy::Denial{"elsewhere", "it gave no answer", true};
+  }
+  bool by_tenant() const override { return false; }
+  std::string fingerprint() const override { return "silent about one"; }
+};
+
+TEST_F(AgainTest, WhereNobodyCouldBeAskedAboutOneAccountThePlaceHasNotFailed) {
+  for (const char* host : {"a.test", "b1.test", "b2.test", "c.test"}) at(host, "de");
+  for (size_t i : {1, 2}) endpoints_[i].site = "b";
+  ASSERT_TRUE(catalog_.replace(endpoints_));
+  answers("a.test", 2s, 503);
+  for (const char* host : {"b1.test", "b2.test", "c.test"}) answers(host);
+  std::string where;
+  begin(&where);
+  policy_.replace(policy::Policy().with(std::make_shared<SilentAboutOne>()));
+  loop_.run_for(20s);
+  EXPECT_EQ(asked("b1.test"), 0u);
+  EXPECT_EQ(where, "b2.test");
+  finish();
+}
+
 }  // namespace
 }  // namespace drover::road

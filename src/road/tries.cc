@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/limits/road.h"
+#include "policy/policy.h"
 
 namespace drover::road {
 namespace {
@@ -89,7 +90,8 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
         asked > Duration::zero() ? asked + jittered(asked / 10) : jittered(limits::kRetryPause);
     waiting_.push_back(Waiting{current_, now + pause});
   }
-  if (!about_account(error)) failed_sites_.insert(current_->place());
+  // Nothing was sent where the rules, or those who could not be asked, kept the call out.
+  if (!about_account(error) && !policy::is_denial(error)) failed_sites_.insert(current_->place());
   while (position_ < placement_.endpoints.size()) {
     const catalog::Endpoint* endpoint = placement_.endpoints[position_++];
     if (passed_over(*endpoint) || visited(endpoint)) continue;
