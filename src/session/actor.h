@@ -164,6 +164,7 @@ class Actor {
   Result<uint64_t> extension(Command& command, Batch& batch);
   Result<uint64_t> child_ended(Command& command, Batch& batch);
   Result<uint64_t> timers(Batch& batch);
+  bool only_offers() const;
   Result<uint64_t> retire(Batch& batch);
   /// Its model call is no longer in a batch: another attempt takes the answer, or makes it anew.
   Result<void> leave_batch(Batch& batch, std::string_view outcome);

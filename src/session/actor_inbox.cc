@@ -274,10 +274,18 @@ Result<uint64_t> Actor::timers(Batch& batch) {
   return batch.empty() ? retire(batch) : last;
 }
 
+/// Nobody works on it: all that it is busy with is on offer, and no worker has taken any.
+bool Actor::only_offers() const {
+  if (offered_.empty() || !quiet()) return false;
+  return std::none_of(offered_.begin(), offered_.end(),
+                      [this](const auto& item) { return services_.work->leased(item.second); });
+}
+
 /// Its retention has ended while it waited: it ends, and is purged in its turn.
 Result<uint64_t> Actor::retire(Batch& batch) {
   std::optional<WallTime> until = state_.kept_until();
-  if (state_.status != Status::kWaiting || !until || *until > services_.loop->wall()) return 0;
+  if (!until || *until > services_.loop->wall()) return 0;
+  if (state_.status != Status::kWaiting && !only_offers()) return 0;
   Json why = Json::object().set("reason", contract::kRetentionOver);
   why.set("explanation", "its retention has ended");
   return cancel(std::move(why), system_draft("", Json()).actor, batch);

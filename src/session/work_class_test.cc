@@ -92,6 +92,33 @@ TEST(Work, IsNotOfferedWhereTheJournalMayNotHoldItsResults) {
       << w.last(id, kind::kPlan).payload;
 }
 
+TEST(Work, ThatNobodyTakesDoesNotOutlastItsRetention) {
+  for (const char* data : {"retention=3m", "retention=3m;retention=session"}) {
+    for (bool taken : {false, true}) {
+      Workers w;
+      w.keep_time();
+      road::ThingSpec queue;
+      queue.facts = PlacedWorkers::facts(R"({"retention":"none"})");
+      w.effects.guard().set_things({{"queue:work", queue}});
+      Json agent = *Json::parse(kQueued);
+      SessionId id = w.create(agent.set("data", data).dump(), "please");
+      w.loop.run_for(1s);
+      const std::vector<Leased> item = taken ? w.lease(0s, 20min) : std::vector<Leased>();
+      w.loop.run_for(2min);
+      EXPECT_EQ(w.state(id).status, Status::kRunning) << data;
+      w.loop.run_for(5min);
+      if (!taken) {
+        EXPECT_TRUE(store::purged(w.row(id))) << data;
+        EXPECT_TRUE(w.lease().empty()) << "it is on offer no more";
+        continue;
+      }
+      ASSERT_EQ(item.size(), 1u) << data;
+      EXPECT_EQ(w.state(id).status, Status::kRunning) << "a worker is at it";
+      EXPECT_TRUE(w.finish(item[0].item.key, Json::object().set("plan", end_plan())));
+    }
+  }
+}
+
 /// Rules elsewhere: what workers may see is asked there, and an answer holds for a while.
 class Elsewhere final : public road::ExternalRules {
  public:
