@@ -120,7 +120,6 @@ void ConfigReader::read_road(const Json& root) {
 
 void ConfigReader::planner(const Json& item, const std::string& at) {
   if (!known(item, at, {"origin", "queue", "headers", "facts", "data"})) return;
-  check_scope(item, at);
   // Workers are known by their queue alone: where they are is for the operator to say.
   if (std::string queue = text(item, at, "queue"); !queue.empty()) {
     if (item.find("origin") != nullptr || item.find("headers") != nullptr) {

@@ -3,7 +3,6 @@
 #include "app/config_attestation.h"
 #include "app/config_policy.h"
 #include "app/config_reader.h"
-#include "catalog/processing_scope.h"
 
 namespace drover::app {
 namespace {
@@ -78,21 +77,8 @@ void ConfigReader::endpoint(const Json& item, const std::string& at) {
   inherit(deadlines_, e.deadlines);
   price(item, at, e);
   read_endpoint_facts(item, at, tell(), out_.config, e);
-  check_scope(item, at);
   e.options = references(item, at, "options");
   add_accounts(item, at, std::move(e));
-}
-
-void ConfigReader::check_scope(const Json& item, const std::string& at) {
-  const Json* stated = item.at("facts", "processing_scope");
-  if (stated == nullptr || out_.config.policy == nullptr) return;
-  if (const Json* value = stated->find("value")) stated = value;
-  const std::string* scope = stated->string();
-  if (scope == nullptr || catalog::is_beyond_zones(*scope)) return;
-  if (out_.config.policy->zones().find(*scope) >= 0) return;
-  fault(join(at, "facts.processing_scope"),
-        "its processing_scope is '" + *scope + "', and there is no such zone",
-        "policy.zones adds zones; global is beyond all of them");
 }
 
 void ConfigReader::add_accounts(const Json& item, const std::string& at, catalog::Endpoint e) {

@@ -17,10 +17,14 @@ void read_places(const Json& root, const ConfigPath& path, const ReadFile& read_
 
 /// What is wrong with a name that no provider has; else "".
 std::string wrong_provider(const std::string& name);
-/// The facts that name zones.
-inline constexpr const char* kZoneFacts[] = {"zone", "prompt_cache", "jurisdiction"};
-/// What is wrong with a fact that names a zone which there is not; else "". While nobody knows
-/// which zones there are (out.policy is null), nothing is.
-std::string wrong_zone(const catalog::Fact& fact, const Config& config);
+/// What is wrong with a fact that names a zone which there is not, and the near one; else "". While
+/// nobody knows which zones there are (null), nothing is.
+std::string wrong_zone(const catalog::Fact& fact, const policy::Zones* zones);
+/// Both, for the words of a file of places.
+catalog::PlaceChecks place_checks(const policy::Zones* zones);
+/// A zone that nobody knows is a slip: rules that need it would say no, and nobody would know why.
+/// `item` states the facts, by `facts` or itself; `at` is its place in drover.yaml.
+void check_zones(const catalog::Facts& facts, const Json& item, const std::string& at,
+                 const TellFault& fault, const Config& config);
 
 }  // namespace drover::app

@@ -16,6 +16,7 @@ places:
       tenancy: dedicated
       zone: de-bx
       prompt_cache: none
+      processing_scope: dx
   - id: attic
     providers: [vllm, mine]
     facts: {zone: {value: mars, date: 2026-10-02}, prompt_cache: de-by}
@@ -29,14 +30,17 @@ endpoints:
   - {provider: vllm, model: m, place: cellar, base_url: "http://127.0.0.1:1/v1"}
 )",
                                                   {{"own.yaml", kPlaces}});
-  const std::string remedy = ", and there is no such zone (policy.zones adds zones)";
+  const std::string unknown = ", and there is no such zone";
+  const std::string remedy = " (policy.zones adds zones)";
   const std::vector<std::string> expected = {
-      "own.yaml:3: its jurisdiction is 'dee'" + remedy,
+      "own.yaml:3: its jurisdiction is 'dee'" + unknown + ": did you mean 'de'?" + remedy,
       "own.yaml:6, cellar: there is no provider 'vlm': did you mean 'vllm'?",
-      "own.yaml:10, cellar: its zone is 'de-bx'" + remedy,
-      "own.yaml:13, attic: there is no provider 'mine' (there are: aws-bedrock, azure-openai, "
+      "own.yaml:10, cellar: its zone is 'de-bx'" + unknown + ": did you mean 'de-by'?" + remedy,
+      "own.yaml:12, cellar: its processing_scope is 'dx'" + unknown +
+          " (policy.zones adds zones; global is beyond all of them)",
+      "own.yaml:14, attic: there is no provider 'mine' (there are: aws-bedrock, azure-openai, "
       "openai, coreweave, vllm, llama-server, ollama, openai-compatible)",
-      "own.yaml:14, attic: its zone is 'mars'" + remedy};
+      "own.yaml:15, attic: its zone is 'mars'" + unknown + remedy};
   std::vector<std::string> told;
   for (const ConfigFault& fault : outcome.faults) {
     EXPECT_EQ(fault.line, 3) << fault.to_string();

@@ -181,19 +181,6 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
   if (faults == 0) out.policy = std::move(made);
 }
 
-/// A zone that nobody knows is a slip: rules that need it would say no, and nobody would know why.
-/// `item` states the facts, by `facts` or itself.
-void check_zones(const catalog::Facts& facts, const Json& item, const std::string& at,
-                 const TellFault& fault, const Config& config) {
-  for (const char* name : kZoneFacts) {
-    const catalog::Fact* stated = facts.find(name);
-    std::string wrong = stated == nullptr ? std::string() : wrong_zone(*stated, config);
-    if (wrong.empty()) continue;
-    const bool among_facts = item.at("facts", name) != nullptr;
-    fault(at + (among_facts ? ".facts." : ".") + name, std::move(wrong), "policy.zones adds zones");
-  }
-}
-
 /// Each by itself, so that a fault stands at its own line.
 catalog::Facts facts_at(const Json& object, const std::string& at, const TellFault& fault) {
   catalog::Facts out;

@@ -63,9 +63,6 @@ class ConfigReader {
   void read_road(const Json& root);
   void price(const Json& item, const std::string& at, catalog::Endpoint& e);
   void endpoint(const Json& item, const std::string& at);
-  /// The scope that the facts of an item state: a zone that nobody knows is a slip, as it is where
-  /// another fact names one.
-  void check_scope(const Json& item, const std::string& at);
   /// One endpoint for each key; the first has the configured id.
   void add_accounts(const Json& item, const std::string& at, catalog::Endpoint e);
   void attestation(const Json& item, const std::string& at, const catalog::Endpoint& e);

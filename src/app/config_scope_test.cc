@@ -1,6 +1,8 @@
 // How far requests are routed is told by a zone, and one that nobody knows is a slip.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "app/config.h"
 
 namespace drover::app {
@@ -34,6 +36,29 @@ planners:
   - {queue: wards, facts: {processing_scope: dx}}
 )"),
             expected);
+}
+
+TEST(ConfigScope, WhatHereAndAStoreNameIsLookedAtTooAndTheNearZoneIsNamed) {
+  const std::string own = " (policy.zones adds zones)";
+  const std::vector<std::string> expected = {
+      "drover.yaml:2: its processing_scope is 'eux', and there is no such zone: did you mean 'eu'? "
+      "(policy.zones adds zones; global is beyond all of them)",
+      "drover.yaml:6: its zone is 'de-bay', and there is no such zone: did you mean 'de-by'?" + own,
+      "drover.yaml:7: its zone is 'atlantis', and there is no such zone" + own,
+      "drover.yaml:9: fact 'processing_scope' must be"};
+  std::vector<std::string> told = scope_faults(R"(
+here: {processing_scope: eux}
+policy:
+  zones: [{name: de-by, within: [de]}]
+stores:
+  - {name: one, data: one, facts: {fault_domain: one, zone: de-bay}}
+  - {name: two, data: two, facts: {fault_domain: two, zone: atlantis}}
+endpoints:
+  - {id: a, provider: openai, model: m, facts: {processing_scope: ""}}
+)");
+  std::sort(told.begin(), told.end());
+  ASSERT_EQ(told.size(), expected.size()) << "an empty word is one fault";
+  for (size_t i = 0; i < told.size(); ++i) EXPECT_TRUE(told[i].starts_with(expected[i])) << told[i];
 }
 
 TEST(ConfigScope, ZonesOfOnesOwnAndWhatIsBeyondAllAreKnown) {

@@ -1,5 +1,6 @@
 #include "app/config_stores.h"
 
+#include "app/config_places.h"
 #include "base/limits/placement.h"
 
 namespace drover::app {
@@ -10,7 +11,9 @@ catalog::Facts facts_of(const Json& item, const std::string& at, const TellFault
                         const Config& config) {
   const catalog::Place* place = named_place(item, at, fault, config);
   catalog::Facts out = place == nullptr ? catalog::Facts() : place->facts;
-  out.overlay(own_facts(item, at, fault));
+  const catalog::Facts own = own_facts(item, at, fault);
+  check_zones(own, item, at, fault, config);
+  out.overlay(own);
   return out;
 }
 

@@ -150,7 +150,6 @@ void ConfigReader::tool(const Json& item, const std::string& at) {
     if (other.name == t.name) fault(at, "two tool servers are named '" + t.name + "'");
   }
   read_thing(item, at, t.name, tell(), out_.config);
-  check_scope(item, at);
   read_tool_sending(item, at, tell(), t);
   out_.config.tools.push_back(std::move(t));
 }
