@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 #include <vector>
 
 #include "app/commands.h"
@@ -11,8 +12,7 @@
 #include "app/output.h"
 #include "app/placed.h"
 #include "base/near_word.h"
-#include "catalog/processing_scope.h"
-#include "policy/zones.h"
+#include "policy/policy.h"
 
 namespace drover::app {
 namespace {
@@ -30,8 +30,10 @@ std::string value_text(const Json& value) {
 
 struct Known {
   catalog::Places places = catalog::Places::starter();
-  policy::Zones zones;
+  /// Null while the configuration's own zones are wrong: nobody knows which there are.
+  std::shared_ptr<const policy::Policy> policy = std::make_shared<policy::Policy>();
   std::vector<Placed> placed;
+  const policy::Zones* zones() const { return policy == nullptr ? nullptr : &policy->zones(); }
 };
 
 /// The starter catalog, and what the configuration adds and places (if there is one). With `file`,
@@ -48,17 +50,22 @@ Result<Known> read_known(const Arguments& a, bool file = false) {
   }
   const Config& config = outcome.config;
   out.places.merge(config.places);
-  out.zones = config.policy->zones();
+  out.policy = config.policy;
   out.placed = placed_of(config);
   return out;
 }
 
-/// `faults`, if given, gets all that is wrong in the file.
-Result<catalog::Places> read_file(const std::string& file,
-                                  std::vector<std::string>* faults = nullptr) {
+/// With the same faults as where drover.yaml names it; all of them are printed. `zones`: null where
+/// nobody knows which there are.
+Result<catalog::Places> read_file(const std::string& file, const policy::Zones* zones) {
   if (file == "starter") return catalog::Places::starter();
   TRY(std::string text, read_small_file(file));
-  return catalog::Places::parse(text, file, faults);
+  std::vector<std::string> faults;
+  auto places = catalog::Places::parse(text, file, &faults, place_checks(zones));
+  if (places) return places;
+  for (const std::string& fault : faults) std::fprintf(stderr, "%s\n", fault.c_str());
+  return fail(Code::kInvalidArgument,
+              counted(faults.size(), "fault") + "; each must be mended before the file is used");
 }
 
 int complain_of_catalog(const Error& error) {
@@ -159,23 +166,17 @@ void tell_missing(const std::string& id, policy::ThingKind kind, const catalog::
 }
 
 /// Facts without which a rule of the policy says no to data that is bound, and faults.
-size_t check_place(const catalog::Place& place, const policy::Zones& zones, bool verbose) {
+size_t check_place(const catalog::Place& place, const policy::Zones* zones, bool verbose) {
   size_t faults = 0;
   auto complain_of = [&](const std::string& what) {
     std::printf("%s: %s\n", place.id.c_str(), what.c_str());
     ++faults;
   };
-  for (std::string_view name : {"zone", "prompt_cache", "jurisdiction", "processing_scope"}) {
-    std::string_view zone = place.facts.text(name);
-    if (zone.empty() || zone == "none" || zones.find(zone) >= 0) continue;
-    if (name == "processing_scope" && catalog::is_beyond_zones(zone)) continue;
-    complain_of("its " + std::string(name) + " is '" + std::string(zone) +
-                "', a zone that is not known: rules that need it say no");
-  }
   for (const std::string& provider : place.providers) {
     if (std::string wrong = wrong_provider(provider); !wrong.empty()) complain_of(wrong);
   }
   for (const catalog::Fact& fact : place.facts.all()) {
+    if (std::string wrong = wrong_zone(fact, zones); !wrong.empty()) complain_of(wrong);
     if (fact.source.empty()) complain_of("'" + fact.name + "' states no source");
     if (fact.date.empty()) complain_of("'" + fact.name + "' states no date");
   }
@@ -192,20 +193,13 @@ int check_catalog(const Arguments& a) {
     table.print();
     return kExitOk;
   }
-  std::vector<std::string> wrong;
   auto known = read_known(a, a.has("FILE"));
   if (!known) return complain_of_catalog(known.error());
-  auto places = a.has("FILE") ? read_file(a.get("FILE"), &wrong) : known->places;
-  for (const std::string& fault : wrong) std::fprintf(stderr, "%s\n", fault.c_str());
-  if (!wrong.empty()) {
-    std::fprintf(stderr, "drover: %s; each must be mended before the file is used\n",
-                 counted(wrong.size(), "fault").c_str());
-    return kExitFailed;
-  }
+  auto places = a.has("FILE") ? read_file(a.get("FILE"), known->zones()) : known->places;
   if (!places) return complain_of_catalog(places.error());
   size_t faults = 0;
   for (const auto& [id, place] : places->all()) {
-    faults += check_place(place, known->zones, a.has("missing"));
+    faults += check_place(place, known->zones(), a.has("missing"));
   }
   for (const Placed& one : known->placed) {
     if (!a.has("missing") || a.has("FILE")) break;
@@ -237,9 +231,11 @@ void diff_place(const catalog::Place& before, const catalog::Place& after, size_
 }
 
 int diff(const Arguments& a) {
-  auto before = read_file(a.get("BEFORE"));
+  auto known = read_known(a, true);
+  if (!known) return complain_of_catalog(known.error());
+  auto before = read_file(a.get("BEFORE"), known->zones());
   if (!before) return complain_of_catalog(before.error());
-  auto after = read_file(a.get("AFTER"));
+  auto after = read_file(a.get("AFTER"), known->zones());
   if (!after) return complain_of_catalog(after.error());
   // A file of one's own is laid over the starter catalog, as 'catalog:' in drover.yaml does.
   if (a.get("BEFORE") == "starter") {
@@ -315,9 +311,10 @@ Command catalog_diff_command() {
       "Example: drover catalog diff starter places.yaml\n"
       "After 'starter' (what comes with the program) the file is laid over it, as 'catalog:' in\n"
       "drover.yaml does: what it does not mention stays. Two files are compared as they are.\n"
-      "Exit code 1 if they differ.";
+      "Exit code 1 if they differ, or if one has a fault.";
   c.positionals.push_back(catalog_positional("BEFORE", "a file, or starter", true));
   c.positionals.push_back(catalog_positional("AFTER", "a file, or starter", true));
+  c.flags = {kConfigFlag};
   c.run = diff;
   return c;
 }

@@ -37,13 +37,18 @@ def places():
                 "    facts: {zone: 7}\n")
     code, said = run(["catalog", "check", bad])
     assert code == 1 and "bad-places.yaml:1: " in said and "bad-places.yaml:5, a: " in said, said
-    write("wrong-places.yaml", "source: our audit\ndate: 2026-10-01\nplaces:\n"
+    wrong = write("wrong-places.yaml", "source: our audit\ndate: 2026-10-01\nplaces:\n"
           "  - {id: a, providers: [vlm], facts: {zone: atlantis}}\n")
     code, said = run(["config", "check", write("wrong-catalog.yaml",
                                                "catalog: [wrong-places.yaml]\n")])
     at = "wrong-catalog.yaml:1: wrong-places.yaml:4, a: "
     assert code == 1 and at + "there is no provider 'vlm': did you mean 'vllm'?" in said, said
     assert at + "its zone is 'atlantis', and there is no such zone" in said, said
+    for command in (["check"], ["diff", "starter"]):
+        code, said = run(["catalog", *command, wrong])
+        assert code == 1 and "wrong-places.yaml:4, a: there is no provider 'vlm'" in said, said
+        assert "wrong-places.yaml:4, a: its zone is 'atlantis', and there is no" in said, said
+        assert "2 faults" in said, said
     own = write("own-places.yaml", "source: our audit\ndate: 2026-10-01\nplaces:\n"
                 "  - id: aws/eu-central-1\n    providers: [aws-bedrock]\n"
                 "    region: eu-central-1\n    facts: {retention: none}\n")
