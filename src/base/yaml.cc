@@ -166,10 +166,8 @@ Result<YamlDocument> YamlDocument::parse(std::string_view text) {
     TRY(document.root_, YamlReader(document).read(root, "", 0));
   } catch (const YAML::Exception& e) {
     const int line = e.mark.line + 1;
-    const bool of_flow = e.msg.find("flow") != std::string::npos;
     return fail(Code::kInvalidArgument, "line " + std::to_string(line) + ": " + e.msg +
-                                            (of_flow ? about_open_flow(text, line) : "") +
-                                            about_tabs(text));
+                                            about_open_flow(text, line) + about_tabs(text));
   }
   return document;
 }

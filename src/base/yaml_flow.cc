@@ -1,5 +1,7 @@
 #include "base/yaml_flow.h"
 
+#include <algorithm>
+#include <optional>
 #include <vector>
 
 namespace drover {
@@ -7,25 +9,37 @@ namespace {
 
 constexpr std::string_view kSpaces = " \t\r";
 
-struct Open {
+struct Bracket {
   char bracket;
   int line;
 };
+
+char opener_of(char closer) { return closer == '}' ? '{' : '['; }
 
 class FlowScan {
  public:
   explicit FlowScan(std::string_view text) : text_(text) {}
 
-  /// Those that are open at the end, or where another one is closed.
-  const std::vector<Open>& run() {
-    while (!text_.empty() && !crossed_) {
+  void run() {
+    while (!text_.empty() && !done_) {
       const size_t end = text_.find('\n');
       line_text_ = text_.substr(0, end);
       ++line_;
       if (quote_ != 0 || !skipped()) read_line();
       text_.remove_prefix(end == std::string_view::npos ? text_.size() : end + 1);
     }
-    return open_;
+  }
+
+  /// Those that are open at the end, or where another one is closed.
+  const std::vector<Bracket>& open() const { return crossed_ && !extra() ? at_cross_ : open_; }
+  /// One that closes what is not open: without it, those around it end as they should; or there is
+  /// nothing of its kind to end.
+  const Bracket* extra() const {
+    if (!crossed_) return nullptr;
+    const bool other = std::none_of(at_cross_.begin(), at_cross_.end(), [&](const Bracket& b) {
+      return b.bracket == opener_of(crossed_->bracket);
+    });
+    return other || ended_without_ ? &*crossed_ : nullptr;
   }
 
  private:
@@ -48,7 +62,7 @@ class FlowScan {
   void read_line() {
     char before = 0;  // the last that is no space; 0 at the beginning of the line
     char neighbour = ' ';
-    for (size_t i = 0; i < line_text_.size() && !crossed_; ++i) {
+    for (size_t i = 0; i < line_text_.size() && !done_; ++i) {
       const char c = line_text_[i];
       if (quote_ != 0) {
         if (c == '\\' && quote_ == '"') {
@@ -72,16 +86,26 @@ class FlowScan {
 
   void close(char c) {
     if (open_.empty()) return;  // of plain text
-    crossed_ = open_.back().bracket != (c == '}' ? '{' : '[');
-    if (!crossed_) open_.pop_back();
+    if (open_.back().bracket == opener_of(c)) {
+      open_.pop_back();
+      if (crossed_ && open_.size() < at_cross_.size()) ended_without_ = true;
+    } else if (crossed_) {
+      done_ = true;
+    } else {
+      crossed_ = Bracket{c, line_};
+      at_cross_ = open_;
+    }
   }
 
   std::string_view text_;
   std::string_view line_text_;
   int line_ = 0;
-  std::vector<Open> open_;
+  std::vector<Bracket> open_;
+  std::optional<Bracket> crossed_;  // the first that closes another kind than is open; passed over
+  std::vector<Bracket> at_cross_;   // what was open there
+  bool ended_without_ = false;
   char quote_ = 0;
-  bool crossed_ = false;
+  bool done_ = false;
   bool in_block_ = false;
   size_t block_indent_ = 0;
 };
@@ -90,7 +114,12 @@ class FlowScan {
 
 std::string about_open_flow(std::string_view yaml, int line) {
   FlowScan scan(yaml);
-  const std::vector<Open>& open = scan.run();
+  scan.run();
+  if (const Bracket* extra = scan.extra(); extra != nullptr && extra->line <= line) {
+    return std::string("; the '") + extra->bracket + "' of line " + std::to_string(extra->line) +
+           " has no '" + opener_of(extra->bracket) + "'";
+  }
+  const std::vector<Bracket>& open = scan.open();
   for (auto it = open.rbegin(); it != open.rend(); ++it) {
     if (it->line > line) continue;
     return std::string("; the '") + it->bracket + "' of line " + std::to_string(it->line) +

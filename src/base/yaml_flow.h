@@ -1,7 +1,8 @@
 #pragma once
-// What a parser of YAML does not say where a "{" or a "[" is missing its end: it complains further
-// down, of the first thing that it cannot read any more. Looks at brackets alone, past comments,
-// quoted text and text in blocks; where it cannot tell, it says nothing.
+// What a parser of YAML does not say where a "{" or a "[" is missing its end, or an end stands that
+// is one too many: it complains further down, of the first thing that it cannot read any more.
+// Looks at brackets alone, past comments, quoted text and text in blocks; where it cannot tell, it
+// says nothing.
 //
 // Pure function, any thread.
 
@@ -11,7 +12,8 @@
 namespace drover {
 
 /// "; the '{' of line 3 is not closed", of the innermost one that was opened down to `line` and
-/// that nothing closes; "" if there is none.
+/// that nothing closes; or "; the ']' of line 3 has no '['", of an end that is one too many; "" if
+/// there is neither.
 std::string about_open_flow(std::string_view yaml, int line);
 
 }  // namespace drover

@@ -20,7 +20,24 @@ TEST(YamlFlow, WhatIsNotClosedIsNamedWithItsLine) {
       {"a: [1\nb: 2\n", "; the '[' of line 1 is not closed"},
       {"a: {b:\n  [1,\n  2}\n", "; the '[' of line 2 is not closed"},
       {"a: {x: \"}\", y: [1}\n", "; the '[' of line 1 is not closed"},
-      {"a: {x: 1  # }\nb: 2\n", "; the '{' of line 1 is not closed"}};
+      {"a: {x: 1  # }\nb: 2\n", "; the '{' of line 1 is not closed"},
+      {"a: [{x: 1]\nb: [2]\n", "; the '{' of line 1 is not closed"},
+      // Of these the parser says nothing that tells of a bracket.
+      {"endpoints:\n  - id: a\n    facts: {retention: none,\n  - id: b\n    model: m\n",
+       "; the '{' of line 3 is not closed"},
+      {"endpoints:\n  - id: a\n    facts: {zone: de,\n             retention: none\n  - id: b\n",
+       "; the '{' of line 3 is not closed"}};
+  for (const auto& [text, says] : cases) {
+    EXPECT_TRUE(yaml_fault(text).ends_with(says)) << text << yaml_fault(text);
+  }
+}
+
+TEST(YamlFlow, AnEndTooManyIsNotAnotherBracketThatIsNotClosed) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"e:\n  - {a: 1, b: [1, 2]]}\n  - {c: 1}\n", "; the ']' of line 2 has no '['"},
+      {"e: [{a: [1]]}]\n", "; the ']' of line 1 has no '['"},
+      {"e: [{a: 1}},\n  {b: 2}]\n", "; the '}' of line 1 has no '{'"},
+      {"e: {a: 1]\nb: 2\n", "; the ']' of line 1 has no '['"}};
   for (const auto& [text, says] : cases) {
     EXPECT_TRUE(yaml_fault(text).ends_with(says)) << text << yaml_fault(text);
   }
