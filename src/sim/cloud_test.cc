@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <tuple>
+
 #include "async/sim_loop.h"
 #include "async/sync.h"
 #include "cloud/sigv4.h"
@@ -243,13 +245,27 @@ TEST_F(SimCloudTest, ControlsAnswerDuringAnOutage) {
       200);
   EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 2u);
   // Nothing would happen: a slip must not look like a provider that bears the fault.
-  for (const char* path : {"/_sim/faults", "/_sim/outage"}) {
-    Got refused = control("POST", path, R"({"kind":"cut","region":"eastsu2"})");
-    EXPECT_EQ(refused.status, 400) << path;
-    EXPECT_NE(refused.body.find("no region 'eastsu2' here: did you mean 'eastus2'? (there are: "),
-              std::string::npos)
-        << refused.body;
+  const std::string no_region = "no region 'eastsu2' here: did you mean 'eastus2'? (there are: ";
+  const std::string is_region = "region must be a region's name";
+  const std::string regon = "unknown member 'regon': did you mean 'region'? (there are: ";
+  const std::tuple<const char*, const char*, std::string> slips[] = {
+      {"/_sim/faults", R"({"kind":"cut","region":"eastsu2"})", no_region},
+      {"/_sim/faults", R"({"kind":"cut","region":""})", is_region},
+      {"/_sim/faults", R"({"kind":"cut","region":null})", is_region},
+      {"/_sim/faults", R"({"faults":[{"kind":"cut","regon":"eastus2"}]})", regon + "kind, count, "},
+      {"/_sim/faults", R"({"faults":[{"kind":"cut"}],"region":"eastus2"})", "(there are: faults)"},
+      {"/_sim/outage", R"({"on":true,"region":"eastsu2"})", no_region},
+      {"/_sim/outage", R"({"on":true,"region":["eastus"]})", is_region},
+      {"/_sim/outage", R"({"on":true,"regon":"eastus"})", regon + "on, region)"},
+      {"/_sim/outage", R"({"outage":false})", "unknown member 'outage' (there are: on, region)"},
+      {"/_sim/outage", R"({"on":"false"})", "on must be true or false"}};
+  for (const auto& [path, body, says] : slips) {
+    Got refused = control("POST", path, body);
+    EXPECT_EQ(refused.status, 400) << body;
+    EXPECT_NE(refused.body.find(says), std::string::npos) << body << refused.body;
   }
+  state = control("GET", "/_sim/state", "").json();
+  EXPECT_EQ(state.find("regions")->array_items()->at(1).get_bool("outage"), false);
   EXPECT_EQ(control("POST", "/_sim/faults", R"({"kind":"cut","region":"eastus"})").status, 200);
   EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 3u) << "and none of a wrong region";
   EXPECT_EQ(control("DELETE", "/_sim/faults", "").status, 200);

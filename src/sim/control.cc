@@ -2,7 +2,7 @@
 //   GET  /_sim/state?log=N    counts, sums, the newest N requests (100), faults waiting, outages
 //   POST /_sim/faults         one fault or {"faults": [...]} (fault.h); DELETE: forget all of them
 //   POST /_sim/outage         {"on": true, "region": "…"}
-//   (a region that is not here is refused in both: nothing would happen)
+//   (a region that is not here, and a member that is not known, is refused in both)
 //   POST /_sim/quota          {"requests_per_minute", "tokens_per_minute"}
 //   POST /_sim/cache          {"clear": true}: forget all prompts
 //   POST /_sim/batch          how batches made from now on go: batch.h
@@ -62,6 +62,7 @@ Result<void> SimCloud::check_region(const std::string& region, bool part_of_name
 
 Result<Json> SimCloud::control_faults(const Json& body) {
   const Json* list = body.find("faults");
+  if (list != nullptr) TRY_VOID(check_members(body, {"faults"}));
   Json::Array one(1, body);
   const Json::Array* items = list == nullptr ? &one : list->array_items();
   if (items == nullptr) return fail(Code::kInvalidArgument, "faults must be a list");
@@ -76,8 +77,13 @@ Result<Json> SimCloud::control_faults(const Json& body) {
 }
 
 Result<Json> SimCloud::control_outage(const Json& body) {
+  TRY_VOID(check_members(body, {"on", "region"}));
   const std::string region = body.get_text("region");
   TRY_VOID(check_region(region, false));
+  const Json* on = body.find("on");
+  if (on != nullptr && !on->is_bool()) {
+    return fail(Code::kInvalidArgument, "on must be true or false");
+  }
   set_outage(body.get_bool("on").value_or(true), region);
   return Json::object().set("outage", in_outage(""));
 }

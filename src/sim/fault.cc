@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/bytes.h"
+#include "base/near_word.h"
+
 namespace drover::sim {
 
 namespace {
@@ -45,6 +48,22 @@ std::optional<FaultKind> parse_fault(std::string_view name) {
   return std::nullopt;
 }
 
+Result<void> check_members(const Json& asked, const std::vector<std::string_view>& known) {
+  const std::string there_are = " (there are: " + joined({known.begin(), known.end()}) + ")";
+  if (!asked.is_object()) return fail(Code::kInvalidArgument, "it must be an object" + there_are);
+  for (const auto& [name, value] : *asked.members()) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    const std::string_view near = near_word(name, known);
+    return fail(Code::kInvalidArgument,
+                "unknown member '" + name + "'" +
+                    (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
+                    there_are);
+  }
+  const Json* region = asked.find("region");
+  if (region == nullptr || (region->string() != nullptr && !region->string()->empty())) return {};
+  return fail(Code::kInvalidArgument, "region must be a region's name; leave it out for all");
+}
+
 bool Fault::matches(const FaultTarget& target) const {
   return agrees(region, target.region) && agrees(model, target.model) &&
          agrees(path, target.path) && agrees(session, target.session) &&
@@ -67,6 +86,9 @@ Json Fault::to_json() const {
 
 Result<Fault> Fault::from_json(const Json& json) {
   Fault out;
+  TRY_VOID(check_members(
+      json, {"kind", "count", "probability", "duration_ms", "after_events", "retry_after", "error",
+             "region", "model", "path", "session", "stream"}));
   std::optional<FaultKind> kind = parse_fault(json.get_string("kind").value_or(""));
   if (!kind) {
     std::string known;

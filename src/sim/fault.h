@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/random.h"
@@ -49,6 +50,11 @@ struct FaultTarget {
   std::string_view session;
   bool stream = false;
 };
+
+/// What is asked of the control API: a slip in it would be asked of every region, or of nothing,
+/// and a run look like a provider that bears the fault. Unknown members are refused, and a region
+/// that is no text or an empty one.
+Result<void> check_members(const Json& asked, const std::vector<std::string_view>& known);
 
 struct Fault {
   FaultKind kind = FaultKind::kError500;
