@@ -1,5 +1,7 @@
 #include "app/config_policy.h"
 
+#include <set>
+
 #include "app/config_places.h"
 #include "catalog/processing_scope.h"
 #include "http/message.h"
@@ -73,7 +75,10 @@ policy::ZoneSpec zone(const Json& item, const std::string& at, const TellFault& 
   return out;
 }
 
-std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fault) {
+/// Each at its place in the list; `nameless` gets the places of those whose fault is told, and of
+/// which it would be told again that their name is none.
+std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fault,
+                                        std::set<std::string>& nameless) {
   std::vector<policy::ZoneSpec> out;
   const Json* list = section.find("zones");
   if (list == nullptr || list->is_null()) return out;
@@ -83,7 +88,11 @@ std::vector<policy::ZoneSpec> own_zones(const Json& section, const TellFault& fa
     return out;
   }
   for (size_t i = 0; i < items->size(); ++i) {
-    out.push_back(zone((*items)[i], "policy.zones[" + std::to_string(i) + "]", fault));
+    const std::string at = "zones[" + std::to_string(i) + "]";
+    out.push_back(zone((*items)[i], "policy." + at, fault));
+    const Json* name = (*items)[i].find("name");
+    const bool text = name == nullptr || name->is_null() || name->string() != nullptr;
+    if (!(*items)[i].is_object() || !text) nameless.insert(at);
   }
   return out;
 }
@@ -153,7 +162,8 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
     fault(at, std::move(message), std::move(remedy));
   };
   policy::PolicySpec spec;
-  spec.zones = own_zones(section, counted);
+  std::set<std::string> nameless;
+  spec.zones = own_zones(section, counted, nameless);
   spec.classes = data_classes(section, "classes", counted);
   spec.tenants = data_classes(section, "tenants", counted);
   if (const Json* floor = section.find("floor"); floor != nullptr && !floor->is_null()) {
@@ -162,6 +172,7 @@ void read_policy(const Json& section, const ConfigPath& path, const ReadFile& re
   if (const Json* list = section.find("requirements")) spec.requirements = *list;
   const policy::Policy::Tell tell = [&](const std::string& at, std::string message,
                                         std::string remedy) {
+    if (nameless.contains(at)) return;
     counted("policy." + at, std::move(message), std::move(remedy));
   };
   auto made = policy::Policy::read(spec, tell);

@@ -1,4 +1,5 @@
-// How far requests are routed is told by a zone, and one that nobody knows is a slip.
+// Zones of drover.yaml: a fact that names one which nobody knows is a slip, of how far requests are
+// routed too.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -58,6 +59,22 @@ endpoints:
 )");
   std::sort(told.begin(), told.end());
   ASSERT_EQ(told.size(), expected.size()) << "an empty word is one fault";
+  for (size_t i = 0; i < told.size(); ++i) EXPECT_TRUE(told[i].starts_with(expected[i])) << told[i];
+}
+
+TEST(ConfigScope, AZoneThatHasNoNameToReadIsOneFault) {
+  std::vector<std::string> told = scope_faults(R"(policy:
+  zones:
+    - de-by
+    - {name: 7, within: [de]}
+    - {within: [de]}
+    - {name: de-bw, within: [de]}
+)");
+  std::sort(told.begin(), told.end());
+  const std::vector<std::string> expected = {"drover.yaml:3: policy.zones[0] must be a mapping",
+                                             "drover.yaml:4: name must be a text",
+                                             "drover.yaml:5: '' is no name of a zone"};
+  ASSERT_EQ(told.size(), expected.size());
   for (size_t i = 0; i < told.size(); ++i) EXPECT_TRUE(told[i].starts_with(expected[i])) << told[i];
 }
 
