@@ -32,11 +32,12 @@ void note_unplaced(Config& config) {
     if (places.empty() || !told.emplace(e.provider, e.region).second) continue;
     const std::string meant(near_name(e.provider + "/" + e.region, places));
     const std::string those = joined(config.places.find(places.front())->providers);
-    config.notes.push_back(
-        "endpoint '" + e.id + "': the catalog's places of " + e.provider + " are for " + those +
-        " alone, so nothing is known of its place: write place: " +
-        (meant.empty() ? "if it is one of them (drover catalog show)" : meant + " if it is there") +
-        ", or state its facts");
+    config.notes.push_back("endpoint '" + e.id + "': the catalog's places of " + e.provider +
+                           " are for " + those + " alone, so nothing is known of its place: " +
+                           (meant.empty()
+                                ? "name its place (drover catalog show) if it is one of them"
+                                : "write place: " + meant + " if it is there") +
+                           ", or state its facts");
   }
 }
 

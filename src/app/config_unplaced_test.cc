@@ -26,11 +26,14 @@ endpoints:
   for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
   const std::string unknown =
       "': the catalog's places of coreweave are for vllm, openai-compatible alone, so nothing is "
-      "known of its place: write place: ";
+      "known of its place: ";
   const std::vector<std::string> expected = {
-      "endpoint 'a" + unknown + "coreweave/US-EAST-04 if it is there, or state its facts",
-      "endpoint 'b" + unknown + "coreweave/US-EAST-04 if it is there, or state its facts",
-      "endpoint 'c" + unknown + "if it is one of them (drover catalog show), or state its facts"};
+      "endpoint 'a" + unknown +
+          "write place: coreweave/US-EAST-04 if it is there, or state its facts",
+      "endpoint 'b" + unknown +
+          "write place: coreweave/US-EAST-04 if it is there, or state its facts",
+      "endpoint 'c" + unknown +
+          "name its place (drover catalog show) if it is one of them, or state its facts"};
   EXPECT_EQ(outcome.config.notes, expected);
   std::string zones;
   for (const catalog::Endpoint& e : outcome.config.endpoints) {
