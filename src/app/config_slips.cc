@@ -109,15 +109,17 @@ void note_purposes_served(const Words& of_data, Config& config) {
   for (const policy::Requirement& r : config.policy->requirements()) {
     named.insert(r.purposes.begin(), r.purposes.end());
   }
-  if (named.empty()) return;  // callers state them, and nobody here knows which
+  // Callers state purposes with what they send, and nobody here knows which: only what looks like
+  // a slip is told.
   Words told;
   auto look = [&](const std::string& title, const catalog::Facts& facts) {
     Words served;
     add_purposes(facts, served);
     for (const std::string& purpose : served) {
-      if (named.contains(purpose) || !told.insert(purpose).second) continue;
+      const std::string near = did_you_mean(purpose, named);
+      if (named.contains(purpose) || near.empty() || !told.insert(purpose).second) continue;
       config.notes.push_back(title + ": no class, agent or requirement names the purpose '" +
-                             purpose + "'" + did_you_mean(purpose, named));
+                             purpose + "'" + near);
     }
   };
   for (const catalog::Endpoint& e : config.endpoints) look("endpoint '" + e.id + "'", e.facts);

@@ -1,8 +1,8 @@
 #pragma once
 // What drover.yaml may say and probably does not mean: a region that no catalog knows, so that
-// nothing is known of the place and rules that need it say no; a purpose that nothing else names,
-// so that a requirement may hold for nothing, or a place serve nothing. They go into the notes,
-// each once, for `drover config check` and the log. Pure.
+// nothing is known of the place and rules that need it say no; a purpose that a requirement is for
+// and nothing else names; one that a place serves and that looks like another that data is for.
+// They go into the notes, each once, for `drover config check` and the log. Pure.
 
 #include <set>
 #include <string>
