@@ -1,5 +1,6 @@
 #include "app/unset_variables.h"
 
+#include <algorithm>
 #include <map>
 #include <string_view>
 
@@ -53,6 +54,12 @@ std::vector<std::string> unset_variables(const Config& config, const Environment
                   (others.size() == 1 ? " needs" : " need") + ": `drover serve` does not start");
   }
   return out;
+}
+
+bool lacks_to_start(const Config& config, const Environment& environment) {
+  const Needed needed = needed_to_start(config);
+  return std::any_of(needed.begin(), needed.end(),
+                     [&](const auto& one) { return !environment(one.first); });
 }
 
 }  // namespace drover::app

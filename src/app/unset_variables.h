@@ -18,5 +18,7 @@ using Environment = std::function<std::optional<std::string>(const std::string& 
 
 /// Sentences for people, one for each variable.
 std::vector<std::string> unset_variables(const Config& config, const Environment& environment);
+/// Whether one is among them for want of which `drover serve` does not start.
+bool lacks_to_start(const Config& config, const Environment& environment);
 
 }  // namespace drover::app

@@ -44,5 +44,22 @@ planners:
   EXPECT_EQ(told, expected);
 }
 
+TEST(UnsetVariables, AServerStartsWithoutAKeyAndNotWithoutAHeader) {
+  const auto lacks = [](std::string_view text) {
+    ConfigOutcome outcome = parse_config("drover.yaml", text, [](const std::string& path) {
+      return Result<std::string>(fail(Code::kNotFound, path));
+    });
+    EXPECT_TRUE(outcome.faults.empty());
+    return lacks_to_start(outcome.config, [](const std::string& name) {
+      return name == "SET" ? std::optional<std::string>("secret") : std::nullopt;
+    });
+  };
+  EXPECT_FALSE(
+      lacks("endpoints:\n  - {id: a, provider: openai, model: m, credentials: \"env:NOPE\"}\n"
+            "tools:\n  - {name: t, url: \"https://t.example\", headers: {a: \"env:SET\"}}\n"));
+  EXPECT_TRUE(
+      lacks("tools:\n  - {name: t, url: \"https://t.example\", headers: {a: \"env:NOPE\"}}\n"));
+}
+
 }  // namespace
 }  // namespace drover::app

@@ -33,17 +33,21 @@ int run_config_check(const Arguments& arguments) {
     return kExitFailed;
   }
   const Config& c = outcome.config;
-  std::printf("%s is fine: %s, %s, %s, listening on %s\n", path.c_str(),
+  const auto environment = [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+  };
+  // No fault of the file: it may be checked where its secrets are not.
+  std::printf("%s %s: %s, %s, %s, listening on %s\n", path.c_str(),
+              lacks_to_start(c, environment)
+                  ? "has no fault, but `drover serve` does not start in this environment"
+                  : "is fine",
               counted(c.endpoints.size(), "endpoint").c_str(),
               counted(c.tools.size(), "tool server").c_str(),
               counted(c.agents.size(), "agent").c_str(), c.url().c_str());
   for (const std::string& note : c.notes) std::printf("note: %s\n", note.c_str());
   const std::string uncounted = uncounted_money(c.endpoints, c.budgets);
   if (!uncounted.empty()) std::printf("note: %s\n", uncounted.c_str());
-  const auto environment = [](const std::string& name) -> std::optional<std::string> {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
   for (const std::string& note : unset_variables(c, environment)) {
     std::printf("note: %s\n", note.c_str());
   }
