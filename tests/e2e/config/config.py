@@ -29,6 +29,11 @@ def check_good():
     """config check passes a good file"""
     code, said = run(["config", "check", config_of("good.yaml", "one", "two")])
     assert code == 0 and "2 endpoints" in said, (code, said)
+    # A file may be checked where its secrets are not, but it is not called fine above the note.
+    code, said = run(["config", "check", write("unset.yaml", "tools:\n  - {name: t, url: "
+                                               "'https://t.example', headers: {a: env:NO_SUCH}}\n")])
+    assert code == 0 and "is fine" not in said, (code, said)
+    assert "unset.yaml has no fault, but `drover serve` does not start" in said, said
 
 
 def check_bad():

@@ -38,7 +38,7 @@ def places():
     code, said = run(["catalog", "check", bad])
     assert code == 1 and "bad-places.yaml:1: " in said and "bad-places.yaml:5, a: " in said, said
     wrong = write("wrong-places.yaml", "source: our audit\ndate: 2026-10-01\nplaces:\n"
-          "  - {id: a, providers: [vlm], facts: {zone: atlantis}}\n")
+                  "  - {id: a, providers: [vlm], facts: {zone: atlantis}}\n")
     code, said = run(["config", "check", write("wrong-catalog.yaml",
                                                "catalog: [wrong-places.yaml]\n")])
     at = "wrong-catalog.yaml:1: wrong-places.yaml:4, a: "
