@@ -13,6 +13,8 @@ constexpr float kNewMeasurePart = 0.2f;
 /// An answer of fewer tokens says nothing of the pace.
 constexpr int64_t kPaceTokensMin = 16;
 constexpr double kBitsPerToken = 32;
+/// Until all are read.
+constexpr double kUnknownCarbon = -1;
 
 constexpr std::array<std::string_view, kPreferences> kNames = {"listed",  "balanced", "cheapest",
                                                                "fastest", "greenest", "spare"};
@@ -84,10 +86,11 @@ Weights preference_weights(Preference preference) {
       return {.price = 1, .latency = 1, .load = 1, .carbon = 0.1f};
     case Preference::kCheapest:
       return {.price = 1, .latency = 0.01f, .load = 0.01f};
+    // What it is not named for decides between equals.
     case Preference::kFastest:
-      return {.price = 0.01f, .latency = 1, .load = 1};
+      return {.price = 1e-6f, .latency = 1, .load = 1};
     case Preference::kGreenest:
-      return {.price = 0.01f, .latency = 0.01f, .load = 0.01f, .carbon = 1};
+      return {.price = 1e-6f, .latency = 1e-6f, .load = 1e-6f, .carbon = 1};
     case Preference::kSpare:
       return {.price = 1, .load = 1};
   }
@@ -140,6 +143,7 @@ void Board::load(std::shared_ptr<const catalog::Catalog> catalog, const catalog:
     set_busy(i);
   }
   guess_latency();
+  guess_carbon();
   for (size_t i = 0; i < all.size(); ++i) {
     if (is_warm_[i]) warm_.emplace(used_[i] + kWarmFor, static_cast<uint32_t>(i));
   }
@@ -186,10 +190,17 @@ void Board::read(size_t i, const catalog::Endpoint& endpoint, std::string_view h
   }
   double calls_a_second = number(facts, "requests_per_minute", 600) / 60;
   load_unit_[i] = static_cast<float>(1 / std::max(calls_a_second, 0.01));
-  carbon_[i] = static_cast<float>(number(facts, "carbon_g_per_kwh", 0) * 1e-3);
+  carbon_[i] = static_cast<float>(number(facts, "carbon_g_per_kwh", kUnknownCarbon) * 1e-3);
   cold_s_[i] = static_cast<float>(number(facts, "cold_start_ms", 0) * 1e-3);
   pool_[i] = pool_step(endpoint.pool);
   any_pool_ = any_pool_ || pool_[i] != pool_[0];
+}
+
+/// What nobody states is as much as the most that is stated.
+void Board::guess_carbon() {
+  float most = 0;
+  for (float carbon : carbon_) most = std::max(most, carbon);
+  for (float& carbon : carbon_) carbon = carbon < 0 ? most : carbon;
 }
 
 void Board::guess_latency() {

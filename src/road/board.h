@@ -17,7 +17,7 @@
 //   + calls in flight over what its quota of calls a minute bears in a second
 //   + seconds until a call that comes now gets a place there: what waits for it and what is in
 //     flight, beside how many calls it bears at once and how long they take (road/room.h)
-//   + grams of carbon for each kWh / 1000
+//   + grams of carbon for each kWh / 1000 (where none are stated, the most that are)
 //   + a step for each pool from reserved over warm and serverless to spot: up for a fast call, down
 //     for a slow one, and more than all of the above
 //
@@ -108,6 +108,7 @@ class Board {
   void read(size_t i, const catalog::Endpoint& endpoint, std::string_view here);
   /// Nobody stated a round trip, and none was measured.
   void guess_latency();
+  void guess_carbon();
   void take(const catalog::Health& health, const std::string& key);
   void add_pools(size_t first, const Weights& weights, float* out) const;
   void reprice(WallTime wall);

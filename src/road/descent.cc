@@ -148,6 +148,7 @@ std::optional<Descent::Move> Descent::decide(const DowngradeLadder& ladder, cons
     auto to = none ? above(ladder, measure) : std::nullopt;
     if (!to) return std::nullopt;
     rose_ = now;
+    why_up_ = "nothing can be used on the rung below";
     return move_to(*to, now);
   }
   if (level_ == 0) return std::nullopt;
@@ -155,6 +156,7 @@ std::optional<Descent::Move> Descent::decide(const DowngradeLadder& ladder, cons
   MonoTime since = std::max(moved_.value_or(now), hot_.value_or(now));
   if (now - since < dwell_) return std::nullopt;
   rose_ = now;
+  why_up_ = kNothingScarce;
   // Not now: after a pause without calls the next call may go up further.
   return move_to(level_ - 1, since + dwell_);
 }

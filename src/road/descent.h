@@ -44,6 +44,7 @@ class ScarcityMeter {
 
 class Descent {
  public:
+  static constexpr const char* kNothingScarce = "nothing is scarce now";
   struct Move {
     size_t from = 0;
     size_t to = 0;
@@ -56,6 +57,9 @@ class Descent {
   /// What was scarce when it last went down.
   const std::string& signal() const { return signal_; }
   const std::string& why() const { return why_; }
+  /// Why it last went up: the shortage was over, or nothing on the rung that it was on could be
+  /// used.
+  const std::string& why_up() const { return why_up_; }
 
  private:
   std::optional<size_t> below(const DowngradeLadder& ladder, const Measure& measure,
@@ -70,6 +74,7 @@ class Descent {
   Duration dwell_{};
   std::string signal_;
   std::string why_;
+  std::string why_up_ = kNothingScarce;  // also after a restart, which forgets the rung
 };
 
 }  // namespace drover::road

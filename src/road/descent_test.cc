@@ -152,6 +152,10 @@ TEST_F(DescentTest, ARungOfWhichNothingIsLeftIsPassedOverAndLeftAtOnce) {
   move = descent_.decide(ladder_, measure(0, 4), now_ += 1s);
   ASSERT_TRUE(move) << "though the dwell is not over";
   EXPECT_EQ(move->to, 3u);
+  EXPECT_EQ(descent_.why_up(), "nothing can be used on the rung below");
+  for (int i = 0; i < 600; ++i) descent_.decide(ladder_, measure(0, 9), now_ += 1s);
+  EXPECT_EQ(descent_.level(), 0u);
+  EXPECT_EQ(descent_.why_up(), Descent::kNothingScarce);
 }
 
 TEST_F(DescentTest, APriceThatRisesAndFalls) {

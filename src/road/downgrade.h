@@ -74,6 +74,7 @@ struct Downgraded {
   Rung rung;           // all that is given up
   std::string signal;  // what was scarce: "refused", "queue", "unusable", "price"
   std::string why;     // for people: "43 % of the attempts are refused (limit 30 %)"
+  std::string why_up;  // the same of the last time that it went up
   std::string zone;    // of the data; "": it is not bound
   /// Messages that were left out of the prompt.
   int64_t left_out = 0;

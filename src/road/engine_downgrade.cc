@@ -67,6 +67,7 @@ void Engine::descend(Flight& flight) {
   out.decided = true;
   out.level = descent.level();
   out.rung = ladder.at(out.level);
+  out.why_up = descent.why_up();
   flight.hardware = wish_on(ladder, out.level);
   if (out.level > 0) give_up(flight);
   if (call.downgraded != nullptr) *call.downgraded = out;

@@ -134,6 +134,20 @@ TEST_F(Scored, ARoundTripThatNobodyKnowsIsTheSlowestKnown) {
             PlacedIds({"here", "unknown", "far", "near", "elsewhere"}));
 }
 
+TEST_F(Scored, TheFastestIsTakenWhateverItCostsAndTheCheaperOfEquals) {
+  priced("far", "0.000001", R"({"rtt_ms":{"home":200}})");
+  priced("dear", "0.0009", R"({"rtt_ms":{"home":5}})");
+  priced("near", "0.000016", R"({"rtt_ms":{"home":5}})");
+  EXPECT_EQ(order(Preference::kFastest), PlacedIds({"near", "dear", "far"}));
+}
+
+TEST_F(Scored, WhatStatesNoCarbonIsNotTheGreenest) {
+  priced("silent", "0.000001");
+  priced("coal", "0.000002", R"({"carbon_g_per_kwh":700})");
+  priced("gas", "0.0009", R"({"carbon_g_per_kwh":400,"rtt_ms":{"home":90}})");
+  EXPECT_EQ(order(Preference::kGreenest), PlacedIds({"gas", "silent", "coal"}));
+}
+
 TEST_F(Scored, AColdStartCountsUntilItIsUsedAndAgainAfterAPause) {
   priced("cold", "0.000001", R"({"cold_start_ms":5000})");
   priced("slow", "0.000001", R"({"rtt_ms":{"home":500}})");

@@ -69,9 +69,8 @@ void add_downgrade(const ModelTask& task, const road::Downgraded& now, std::vect
   Json payload = Json::object();
   payload.set("from", task.standing.level == 0 ? kAsDescribed : task.standing.what);
   payload.set("to", level == 0 ? kAsDescribed : what);
-  payload.set("reason", level >= task.standing.level && !now.why.empty()
-                            ? now.why
-                            : std::string("nothing is scarce now"));
+  const bool up = level < task.standing.level || now.why.empty();
+  payload.set("reason", up ? now.why_up : now.why);
   payload.set("level", level);
   if (!now.signal.empty()) payload.set("signal", now.signal);
   if (!now.zone.empty()) payload.set("zone", now.zone);
