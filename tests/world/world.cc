@@ -189,6 +189,14 @@ void World::play() {
     done = run_until([&] { return serving_ != nullptr; }, limit);
     MonoTime quiet = loop_.mono() + 10min;
     if (done) run_until([&] { return loop_.mono() > quiet; }, limit);
+    // A timer may be due in its last moment: on, until a minute brings nothing.
+    bool moves = done;
+    for (int minutes = 0; moves && minutes < 10; ++minutes) {
+      const uint64_t before = book_.events();
+      quiet = loop_.mono() + 1min;
+      run_until([&] { return loop_.mono() > quiet; }, limit);
+      moves = book_.events() != before;
+    }
   }
   users.cancel("the world ends");
   directors.cancel("the world ends");
