@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <set>
 
-#include "base/bytes.h"
 #include "base/near_word.h"
 
 namespace drover::app {
@@ -13,18 +12,7 @@ using Words = std::set<std::string>;
 
 /// The word that was meant, whatever its case; "" if none is near.
 std::string meant(std::string_view word, const Words& known) {
-  const std::string wanted = to_lower(word);
-  std::vector<std::string> spelt;
-  for (const std::string& one : known) {
-    spelt.push_back(to_lower(one));
-    if (spelt.back() == wanted) return one;
-  }
-  const std::string_view near =
-      near_word(wanted, std::vector<std::string_view>(spelt.begin(), spelt.end()));
-  for (const std::string& one : known) {
-    if (!near.empty() && to_lower(one) == near) return one;
-  }
-  return {};
+  return std::string(near_name(word, {known.begin(), known.end()}));
 }
 
 std::string thing_title(const std::string& name) {
