@@ -69,6 +69,26 @@ TEST_F(DowngradeTest, RefusalsLeadToTheSmallerModelAndEnoughLeadsBack) {
   EXPECT_TRUE(traced);
 }
 
+TEST_F(DowngradeTest, ARungOfTheSlowPathLetsCallsTakeTheirTime) {
+  at("only.test", "{}");
+  ladder(R"({"rungs":[{"service_class":"slow"}],"when":{"dwell_s":20}})");
+  for (int i = 0; i < 4; ++i) refuses("only.test");
+  works("only.test");
+  for (int i = 0; i < 10; ++i) {
+    (void)run(call());
+    loop_.run_for(1s);
+  }
+  size_t slow = 0;
+  for (const store::SpanRow& span : spans_.spans()) {
+    const Json attributes = span.attributes.json();
+    if (attributes.find("drover.service_class") == nullptr) continue;
+    const bool down = attributes.find("drover.downgrade") != nullptr;
+    slow += down ? 1 : 0;
+    EXPECT_EQ(attributes.get_string("drover.service_class"), down ? "slow" : "fast");
+  }
+  EXPECT_GT(slow, 3u);
+}
+
 TEST_F(DowngradeTest, AnExplanationTellsWhatIsKeptInReserveAndFromWhichRung) {
   at("old.test", R"({"hardware":"a100"})");
   at("new.test", R"({"hardware":"b200"})");
