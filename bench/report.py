@@ -10,7 +10,7 @@ import results
 
 QUESTIONS = {
     "gateway": "What does a call through `drover serve` cost, beside nginx and HAProxy proxying the same "
-               "bytes, and beside other gateways?",
+               "bytes, a relay that looks at none, and other gateways?",
     "gateway_instructions": "How many instructions of its own does `drover serve` run for a call?",
     "durable": "How fast are durable three-step sessions, so many at once, beside Restate and LangGraph's "
                "SQLite saver?",
@@ -37,7 +37,8 @@ How to read it:
   connection on an idle machine it is mostly the kernel's waking of threads. `added_ttft_ms` is the
   mean time from the request to the first event of a stream, minus that without a proxy.
   `kib_per_open_stream` is resident memory. `instructions_per_request` counts all threads and no
-  kernel, by callgrind: no noise moves it.
+  kernel, by callgrind: no noise moves it. The peer `relay` passes bytes on and looks at none: no
+  proxy over TCP costs this machine less.
 - `durable`: the case is how many sessions run at once; a session is three steps, each result (240
   bytes) synced to disk before the next step begins, the client on the same cores and within the
   wall time. `p50_ms` and `p99_ms` are of a whole session; CPU is the server's, without the client
@@ -49,7 +50,8 @@ How to read it:
   and the disk rest, and waking costs both. `rested_sync_p50_ms` is the same sync after 0.1 ms of
   rest, and `p50_over_4_rested_syncs_ms` what is left after four of those. `looking_…`: the client
   looks for each answer for 0.3 ms before it sleeps, for every system alike; what this machine takes
-  to wake it is then not in the figure.
+  to wake it is then not in the figure. The peer `bare` (`…_beside_bare_ms`) is a server that syncs
+  the same requests, answers, and does nothing else: what it takes above its syncs is the machine's.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 8 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did

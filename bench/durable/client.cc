@@ -3,9 +3,12 @@
 // answer is checked, and the first wrong one ends the run with exit code 1.
 //
 //   bench_durable_client drover  PORT SESSIONS SECONDS LOOK_US KEY  4 requests a session (work
-//   queues) bench_durable_client restate PORT SESSIONS SECONDS LOOK_US      1 request a session
-//   (its ingress) bench_durable_client sync FOLDER BYTES COUNT              a write of BYTES +
-//   fdatasync, COUNT times
+//                                                                   queues)
+//   bench_durable_client bare    PORT SESSIONS SECONDS LOOK_US      the same 4, whatever the
+//   answers bench_durable_client restate PORT SESSIONS SECONDS LOOK_US      1 request a session
+//   (its ingress) bench_durable_client sync    FOLDER BYTES COUNT                 a write of BYTES
+//   + fdatasync,
+//                                                                   COUNT times
 //
 // LOOK_US is how long it looks for an answer before it sleeps: 0 is what a client of every day
 // does. Above that its own being woken, which on a virtual machine costs tens of microseconds an
@@ -155,6 +158,33 @@ class DroverWorkflow : public Workflow {
   const std::vector<std::string>* results_;
   size_t result_ = 0;
   int step_ = 1;
+};
+
+/// Requests of the sizes that Drover is sent, to a server that reads no answer out of them
+/// (bare.cc).
+class BareWorkflow : public Workflow {
+ public:
+  explicit BareWorkflow(const std::vector<std::string>* results) : results_(results) {}
+
+  std::string begin() override {
+    step_ = 0;
+    return request("/v1/sessions", kKey, std::string(kBeginBytes, 'x'));
+  }
+  std::string next(int status, string_view body) override {
+    if (status != 200) die("the bare server answered with " + std::string(body));
+    if (step_++ == kSteps) return {};
+    return request(kPath, kKey,
+                   (*results_)[result_++ % kResultKinds] + std::string(kPlanBytes, 'x'));
+  }
+
+ private:
+  static constexpr string_view kKey = "drv_00000000000000000000000000000000000000000000";
+  static constexpr string_view kPath = "/v1/work/lease_00000000000000000000000000/result";
+  static constexpr size_t kBeginBytes = 130;
+  static constexpr size_t kPlanBytes = 110;
+  const std::vector<std::string>* results_;
+  size_t result_ = 0;
+  int step_ = 0;
 };
 
 class RestateWorkflow : public Workflow {
@@ -369,9 +399,10 @@ int main_of(const std::vector<std::string>& arguments) {
     return 0;
   }
   const bool drover = arguments.size() == 6 && arguments[0] == "drover";
-  if (!drover && !(arguments.size() == 5 && arguments[0] == "restate")) {
-    die("usage: drover PORT SESSIONS SECONDS LOOK_US KEY | restate PORT SESSIONS SECONDS LOOK_US | "
-        "sync FOLDER BYTES COUNT");
+  const bool bare = arguments.size() == 5 && arguments[0] == "bare";
+  if (!drover && !bare && !(arguments.size() == 5 && arguments[0] == "restate")) {
+    die("usage: drover PORT SESSIONS SECONDS LOOK_US KEY | "
+        "(bare | restate) PORT SESSIONS SECONDS LOOK_US | sync FOLDER BYTES COUNT");
   }
   const int port = whole_number(arguments[1], "PORT");
   const int sessions = whole_number(arguments[2], "SESSIONS");
@@ -381,6 +412,8 @@ int main_of(const std::vector<std::string>& arguments) {
     Load& load = loads[static_cast<size_t>(i)];
     if (drover) {
       load.workflow = std::make_unique<DroverWorkflow>(i, arguments[5], &results);
+    } else if (bare) {
+      load.workflow = std::make_unique<BareWorkflow>(&results);
     } else {
       load.workflow = std::make_unique<RestateWorkflow>();
     }

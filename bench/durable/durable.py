@@ -130,7 +130,28 @@ class Bench:
                  for name in ("p50_ms", "rested_p50_ms")}
         self.note(str(sessions), measured, syncs)
         if sessions == 1:
+            self.run_bare()
             self.run_looking(syncs["p50_ms"])
+
+    def run_bare(self):
+        """One session at a time beside a server that does nothing but sync and answer."""
+        drover = next((s for s in self.systems if s.name == "drover"), None)
+        if drover is None:
+            return
+        bare = systems.Bare(self.folder)
+        try:
+            for look_us, metric in ((0, "p50_beside_bare_ms"), (LOOK_US, "looking_p50_beside_bare_ms")):
+                p50 = {drover.name: [], bare.name: []}
+                for _ in range(self.options.rounds):
+                    for system in (bare, drover):
+                        p50[system.name].append(
+                            system.round(1, self.options.seconds, look_us)["p50_ms"])
+                p50 = {name: statistics.median(values) for name, values in p50.items()}
+                self.add("1", metric, "ms", p50)
+                print(f"   1 at once, {metric}: drover {p50['drover']:.4g} ms, bare "
+                      f"{p50['bare']:.4g} ms", file=sys.stderr)
+        finally:
+            bare.stop()
 
     def run_looking(self, sync_ms):
         """One session at a time once more, without what it costs this machine to wake the client."""

@@ -19,6 +19,7 @@ from gateway.servers import Process, admin_key, binary, free_port  # noqa: E402
 
 PEERS = os.path.join(ROOT, "build", "peers")
 CLIENT = os.path.join(ROOT, "build", "bench_durable_client")
+BARE = os.path.join(ROOT, "build", "bench_durable_bare")
 STEPS = 3
 RESULT_BYTES = 240
 
@@ -82,6 +83,29 @@ class Drover:
 
     def pid(self):
         return self.server.process.pid
+
+    def stop(self):
+        self.server.stop()
+
+
+class Bare:
+    """A server that syncs each request and answers, and does nothing else: what one session at a
+    time costs at least on this machine (bare.cc)."""
+
+    name = "bare"
+
+    def __init__(self, folder):
+        home = os.path.join(folder, self.name)
+        os.makedirs(home)
+        port = free_port()
+        self.server = Process(self.name, [BARE, str(port), os.path.join(home, "log")], port, folder)
+        self.server.wait_until_up()
+
+    def round(self, sessions, seconds, look_us=0):
+        before = self.server.cpu_s()
+        done = client("bare", self.server.port, sessions, seconds, look_us)
+        done["cpu_s"] = self.server.cpu_s() - before
+        return done
 
     def stop(self):
         self.server.stop()

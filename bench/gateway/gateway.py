@@ -96,7 +96,8 @@ class Bench:
         first = load.ask(self.drover, body)
         self.start_ms = (time.monotonic() - self.drover.started) * 1000
         self.idle_mb = self.drover.memory_mb("VmRSS")
-        self.light = [self.start(servers.proxy(self.folder, port))]
+        self.light = [self.start(servers.proxy(self.folder, port)),
+                      self.start(servers.relay(self.folder, port))]
         self.add_peer(self.light, servers.haproxy(self.folder, port), "haproxy")
         # What is compared must be the same bytes.
         for server in [self.upstream, *self.light]:

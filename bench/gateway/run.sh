@@ -10,5 +10,6 @@ source "$(dirname "$0")/../../scripts/lib.sh"
 cd "$ROOT"
 scripts/packages.sh bench
 [ -n "${DROVER:-}" ] || [ -x build/drover ] || scripts/build.sh program
+scripts/build.sh program bench_gateway_relay
 bench/gateway/peers.sh
 python3 bench/gateway/gateway.py "$@"

@@ -18,6 +18,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PEERS = os.path.join(ROOT, "build", "peers")
+RELAY = os.path.join(ROOT, "build", "bench_gateway_relay")
 START_TIMEOUT_S = 20
 PEER_START_TIMEOUT_S = 90
 
@@ -181,6 +182,14 @@ def proxy(folder, target, name="nginx"):
     }
     """, f"upstream up {{ server 127.0.0.1:{target}; keepalive 1024; "
          "keepalive_requests 1000000000; }")
+    server.stream_path = "/stream/chat/completions"
+    return server
+
+
+def relay(folder, target, name="relay"):
+    """Passes bytes on and looks at none: no proxy over TCP costs less (relay.cc)."""
+    port = free_port()
+    server = Process(name, [RELAY, str(port), str(target)], port, folder)
     server.stream_path = "/stream/chat/completions"
     return server
 
