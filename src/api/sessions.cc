@@ -141,11 +141,10 @@ Result<session::NewSession> read_new_session(const Json& json, const TenantId& t
   return out;
 }
 
-std::string begun_text(session::BegunSession begun) {
-  Json out = Json::object();
-  out.set("id", begun.id.str()).set("object", "session");
-  out.set("work", begun.work ? work_item_json(std::move(*begun.work)) : Json());
-  return out.dump();
+std::string begun_text(const session::BegunSession& begun) {
+  std::string out = R"({"id":")" + begun.id.str() + R"(","object":"session","work":)";
+  out += begun.work ? work_item_text(*begun.work) : "null";
+  return out += '}';
 }
 
 Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
@@ -166,14 +165,14 @@ Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
   CO_TRY_VOID(body::known(*lease, {"lease_ms"}));
   CO_TRY(Duration time, body::milliseconds(*lease, "lease_ms", limits::kLeaseTime));
   bool prepared = false;
-  session::Ahead<session::BegunSession> ahead = [&](session::BegunSession begun) {
+  session::Ahead<session::BegunSession> ahead = [&](const session::BegunSession& begun) {
     prepared = true;
-    return prepare_text(exchange, kCreated, begun_text(std::move(begun)));
+    return prepare_text(exchange, kCreated, begun_text(begun));
   };
   CO_TRY(auto begun, co_await services.sessions->create_and_lease(
                          ctx, exchange.principal, std::move(spec), time, std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
-  co_return begun_text(std::move(begun));
+  co_return begun_text(begun);
 }
 
 Task<Result<Json>> list_sessions(Context ctx, Exchange& exchange, const SessionServices& services) {

@@ -3,11 +3,14 @@
 #include "api/json_route.h"
 #include "api/request_headers.h"
 #include "api/steer_read.h"
+#include "base/json_members.h"
 #include "base/limits/session.h"
 #include "contract/data_class.h"
 
 namespace drover::api {
 namespace {
+
+constexpr size_t kItemBytesUsual = 512;
 
 Result<session::LeaseRequest> read_request(const Json& body) {
   TRY_VOID(body::known(body, {"queues", "worker", "wait_ms", "max", "lease_ms"}));
@@ -30,14 +33,17 @@ Result<session::LeaseRequest> read_request(const Json& body) {
   return out;
 }
 
-Task<Result<Json>> lease(Context ctx, Exchange& exchange, WorkServices services) {
+Task<Result<TextOrPrepared>> lease(Context ctx, Exchange& exchange, WorkServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto request, read_request(body));
   CO_TRY(auto leased,
          co_await services.sessions->lease(ctx, exchange.principal, std::move(request)));
-  Json items = Json::array();
-  for (session::Leased& one : leased) items.push(work_item_json(std::move(one)));
-  co_return Json::object().set("items", std::move(items));
+  std::string items;
+  for (const session::Leased& one : leased) {
+    if (!items.empty()) items += ',';
+    items += work_item_text(one);
+  }
+  co_return R"({"items":[)" + items + "]}";
 }
 
 Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices services) {
@@ -70,11 +76,11 @@ Task<Result<std::string>> read_class(Context ctx, const http::Headers* headers, 
   co_return checked;
 }
 
-std::string result_text(session::WorkAnswer answer) {
-  Json out = Json::object();
-  out.set("accepted", true).set("sequence", answer.sequence);
-  out.set("next", answer.next ? work_item_json(std::move(*answer.next)) : Json());
-  return out.dump();
+std::string result_text(const session::WorkAnswer& answer) {
+  std::string out = R"({"accepted":true,"sequence":)" + std::to_string(answer.sequence);
+  out += R"(,"next":)";
+  out += answer.next ? work_item_text(*answer.next) : "null";
+  return out += '}';
 }
 
 Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkServices services) {
@@ -89,29 +95,38 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
   result.next = result.body.get_bool("next").value_or(false);
   CO_TRY(result.worker, body::text(result.body, "worker"));
   bool prepared = false;
-  session::Ahead<session::WorkAnswer> ahead = [&](session::WorkAnswer answer) {
+  session::Ahead<session::WorkAnswer> ahead = [&](const session::WorkAnswer& answer) {
     prepared = true;
-    return prepare_text(exchange, 200, result_text(std::move(answer)));
+    return prepare_text(exchange, 200, result_text(answer));
   };
   CO_TRY(auto answer,
          co_await services.sessions->finish_work(ctx, exchange.principal, std::move(key),
                                                  std::move(result), std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
-  co_return result_text(std::move(answer));
+  co_return result_text(answer);
 }
 
 }  // namespace
 
-Json work_item_json(session::Leased leased) {
-  session::WorkItem& item = leased.item;
-  Json out = Json::object();
-  out.set("lease", item.key.str()).set("session", item.key.session.str());
-  out.set("sequence", item.key.sequence).set("attempt", static_cast<int64_t>(item.key.attempt));
-  out.set("kind", item.plan ? "plan" : "tool_call").set("expires", format_rfc3339(leased.expires));
-  for (Json::Member& m : *item.body.members()) {
-    if (out.find(m.first) == nullptr) out.set(m.first, std::move(m.second));
+std::string work_item_text(const session::Leased& leased) {
+  const session::WorkItem& item = leased.item;
+  JsonMembers out;
+  out.reserve(kItemBytesUsual);
+  out.add("lease", item.key.str());
+  out.add("session", item.key.session.str());
+  out.add("sequence", static_cast<int64_t>(item.key.sequence));
+  out.add("attempt", static_cast<int64_t>(item.key.attempt));
+  out.add("kind", item.plan ? "plan" : "tool_call");
+  out.add("expires", format_rfc3339(leased.expires));
+  for (const auto& [name, value] : *item.body.members()) {
+    if (name == "session" || name == "attempt") continue;  // a question says them too
+    if (const std::string* text = value.string()) {
+      out.add(name, *text);
+    } else {
+      out.add(name, value);
+    }
   }
-  return out;
+  return "{" + out.inside() + "}";
 }
 
 void add_work_routes(Router& router, WorkServices services) {

@@ -144,7 +144,7 @@ using Tell = std::function<void()>;
 /// returns; never if it fails: then nothing of that may be told. Not called where what is returned
 /// is not known in time: then only the call says it.
 template <typename T>
-using Ahead = std::function<Tell(T)>;
+using Ahead = std::function<Tell(const T&)>;
 
 class SessionManager final : private Children {
  public:

@@ -171,14 +171,12 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   Ahead<uint64_t> meanwhile;
   if (ahead) {
     meanwhile = [&](uint64_t sequence) -> Tell {
-      WorkAnswer answer;
-      answer.sequence = sequence;
-      if (result.next) {
-        answer.next = work_.lease_of(session, result.lease_time, may_have(who), true);
-        if (!answer.next) return nullptr;  // there may be one afterwards
-      }
+      const WorkAnswer answer{
+          sequence, result.next ? work_.lease_of(session, result.lease_time, may_have(who), true)
+                                : std::nullopt};
+      if (result.next && !answer.next) return nullptr;  // there may be one afterwards
       told = true;
-      return ahead(std::move(answer));
+      return ahead(answer);
     };
   }
   CO_TRY(out.sequence, co_await command(ctx, session, tenant, std::move(c), std::move(meanwhile)));
@@ -198,12 +196,10 @@ Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Princip
   Ahead<uint64_t> meanwhile;
   if (ahead) {
     meanwhile = [&](uint64_t) -> Tell {
-      BegunSession begun;
-      begun.id = out.id;
-      begun.work = work_.lease_of(out.id, lease_time, may_have(who), true);
+      const BegunSession begun{out.id, work_.lease_of(out.id, lease_time, may_have(who), true)};
       if (!begun.work) return nullptr;
       told = true;
-      return ahead(std::move(begun));
+      return ahead(begun);
     };
   }
   CO_TRY(uint64_t sequence,

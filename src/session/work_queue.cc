@@ -42,7 +42,7 @@ WorkQueue::~WorkQueue() {
   if (timer_ != 0) loop_->cancel_timer(timer_);
 }
 
-void WorkQueue::offer(WorkItem item) {
+void WorkQueue::offer(WorkItem&& item) {
   DROVER_ASSERT(!full());
   WorkKey key = item.key;
   const bool held = item.held;
@@ -120,27 +120,24 @@ std::set<std::string> WorkQueue::classes(const TenantId& tenant, const std::stri
   return out;
 }
 
-WorkItem WorkQueue::remove(Place place) {
+std::list<WorkItem> WorkQueue::remove(Place place) {
   waiting_.erase(place->key);
   auto queue = queues_.find(place->queue);
-  WorkItem item = std::move(*place);
-  queue->second.erase(place);
+  std::list<WorkItem> out;
+  out.splice(out.end(), queue->second, place);
   if (queue->second.empty()) queues_.erase(queue);
-  return item;
+  return out;
 }
 
 Leased WorkQueue::take(Place place, Duration lease_time) {
   lease_time = std::clamp<Duration>(lease_time, 1ms, limits::kLeaseTimeMax);
-  Leased out;
-  out.expires = loop_->wall() + lease_time;
   Lease lease;
   lease.tenant = place->tenant;
   lease.until = loop_->mono() + lease_time;
   MonoTime until = lease.until;
   leases_[place->key] = std::move(lease);
   watch(until);
-  out.item = remove(place);
-  return out;
+  return Leased{std::move(remove(place).front()), loop_->wall() + lease_time};
 }
 
 Task<Result<std::vector<Leased>>> WorkQueue::lease(Context ctx, TenantId tenant,

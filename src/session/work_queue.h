@@ -76,7 +76,7 @@ class WorkQueue {
   /// As many items wait as may: none is offered.
   bool full() const { return waiting_.size() >= items_max_; }
   /// Precondition: not full.
-  void offer(WorkItem item);
+  void offer(WorkItem&& item);
   /// The session's intents are durable: what was held is there for all.
   void show(const SessionId& session);
   /// Rings once, when so much time is over, unless it was withdrawn or lost by then; whatever was
@@ -123,7 +123,8 @@ class WorkQueue {
   };
 
   Leased take(Place place, Duration lease_time);
-  WorkItem remove(Place place);
+  /// Takes it out of its queue: a list of that one.
+  std::list<WorkItem> remove(Place place);
   /// Makes sure that expire() runs at `at` or before.
   void watch(MonoTime at);
   void expire();
