@@ -32,20 +32,33 @@ std::string_view take_part(std::string_view& path) {
 
 using Params = decltype(Exchange::params);
 
-/// Whether the path is one of the pattern's; then `params` are the values of its {name} parts.
-bool fits(const std::vector<std::string>& parts, std::string_view path, Params& params) {
+/// Whether the path is as long as the pattern and alike in all but its {name} parts.
+bool alike(const std::vector<std::string>& parts, std::string_view path) {
   for (const std::string& pattern : parts) {
     if (path.empty()) return false;
     std::string_view part = take_part(path);
-    if (!is_param(pattern)) {
-      if (pattern != part) return false;
-      continue;
-    }
+    if (pattern != part && !is_param(pattern)) return false;
+  }
+  return path.empty();
+}
+
+/// Whether the path is one of the pattern's; then `params` are the values of its {name} parts.
+bool fits(const std::vector<std::string>& parts, std::string_view path, Params& params) {
+  if (!alike(parts, path)) return false;  // nothing is decoded for nothing
+  for (const std::string& pattern : parts) {
+    std::string_view part = take_part(path);
+    if (!is_param(pattern)) continue;
     auto decoded = percent_decode(part);
     if (!decoded || decoded->empty()) return false;
     params[pattern.substr(1, pattern.size() - 2)] = std::move(*decoded);
   }
-  return path.empty();
+  return true;
+}
+
+/// The second part of a path; "" if it has none.
+std::string_view second_part(std::string_view path) {
+  if (!path.empty()) take_part(path);
+  return path.empty() ? path : take_part(path);
 }
 
 std::string_view bearer(const http::RequestHead& head) {
@@ -92,11 +105,16 @@ const std::string& Exchange::param(std::string_view name) const {
 }
 
 void Router::add(std::string method, std::string pattern, RouteHandler handler) {
-  Route route;
+  Route& route = routes_.emplace_back();
   route.method = std::move(method);
   route.parts = split_path(pattern);
   route.handler = std::move(handler);
-  routes_.push_back(std::move(route));
+  if (route.parts.size() > 1 && !is_param(route.parts[1])) {
+    by_second_.try_emplace(route.parts[1], for_any_).first->second.push_back(&route);
+    return;
+  }
+  for (auto& [second, routes] : by_second_) routes.push_back(&route);
+  for_any_.push_back(&route);
 }
 
 void Router::add_call(std::string method, std::string pattern, RouteHandler handler) {
@@ -111,23 +129,19 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
 
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
   const std::string_view path = head.path();
-  // Nearly all routes begin alike, and most are told apart by their second part.
-  std::string_view rest = path;
-  if (!rest.empty()) take_part(rest);
-  const std::string_view second = rest.empty() ? rest : take_part(rest);
-  for (const Route& route : routes_) {
-    if (route.parts.size() > 1 && !is_param(route.parts[1]) && route.parts[1] != second) continue;
+  auto known = by_second_.find(second_part(path));
+  for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
     Params params;
-    if (!fits(route.parts, path, params)) continue;
+    if (!fits(route->parts, path, params)) continue;
     // Load balancers ask for the health by HEAD.
-    bool head_of_open = route.open && route.method == "GET" && head.method == "HEAD";
-    if (route.method != head.method && !head_of_open) {
-      exchange.allow += (exchange.allow.empty() ? "" : ", ") + route.method;
+    bool head_of_open = route->open && route->method == "GET" && head.method == "HEAD";
+    if (route->method != head.method && !head_of_open) {
+      exchange.allow += (exchange.allow.empty() ? "" : ", ") + route->method;
       continue;
     }
     exchange.allow.clear();
     exchange.params = std::move(params);
-    return &route;
+    return route;
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 //
 // Loop thread only; the table is made once, before the server starts.
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -77,7 +78,11 @@ class Router {
   Authenticate authenticate_;
   Random& random_;
   Clock& clock_;
-  std::vector<Route> routes_;
+  std::deque<Route> routes_;
+  /// The routes that a path may be one of, by its second part (nearly all begin alike), in the
+  /// order in which they were added; and those for any other second part.
+  std::map<std::string, std::vector<const Route*>, std::less<>> by_second_;
+  std::vector<const Route*> for_any_;
 };
 
 /// Answers with status, body and headers of OpenAI's dialect (dialect::openai().encode_error),

@@ -77,6 +77,21 @@ TEST_F(RouterTest, TheFirstRouteThatFitsIsTaken) {
   EXPECT_EQ(route_of("POST", "/v1/things/other"), "POST /v1/things/{id}");
 }
 
+TEST_F(RouterTest, TheFirstThatFitsIsTakenWhateverItsSecondPart) {
+  add_named("GET", "/v1/before");
+  add_named("GET", "/v1/{kind}");
+  add_named("GET", "/v1/after");
+  add_named("GET", "/v1/after/{id}");
+  add_named("GET", "/{version}/{kind}/{id}");
+  serve();
+  EXPECT_EQ(route_of("GET", "/v1/before"), "GET /v1/before");
+  EXPECT_EQ(route_of("GET", "/v1/after"), "GET /v1/{kind}");
+  EXPECT_EQ(route_of("GET", "/v1/other"), "GET /v1/{kind}");
+  EXPECT_EQ(route_of("GET", "/v1/after/7"), "GET /v1/after/{id}");
+  EXPECT_EQ(route_of("GET", "/v1/before/7"), "GET /{version}/{kind}/{id}");
+  EXPECT_EQ(route_of("GET", "/v2/other/7"), "GET /{version}/{kind}/{id}");
+}
+
 TEST_F(RouterTest, AnotherMethodIsAnsweredWithThoseThereAre) {
   add_named("GET", "/v1/things/{id}");
   add_named("DELETE", "/v1/things/{id}");
