@@ -24,8 +24,8 @@ Result<void> check_fence(const SessionRow* stored, const SessionRow& row, uint64
   return {};
 }
 
-SessionRow row_after(const SessionRow* stored, SessionRow row, uint64_t expected_last,
-                     const std::vector<contract::Event>& events) {
+void complete_row(const SessionRow* stored, uint64_t expected_last,
+                  const std::vector<contract::Event>& events, SessionRow& row) {
   if (stored != nullptr) {
     row.created = stored->created;
     row.root = stored->root;
@@ -41,7 +41,6 @@ SessionRow row_after(const SessionRow* stored, SessionRow row, uint64_t expected
   } else {
     row.last_hash = stored == nullptr ? std::string() : stored->last_hash;
   }
-  return row;
 }
 
 bool matches(const SessionFilter& filter, const SessionRow& row) {

@@ -8,10 +8,10 @@ namespace drover::store {
 
 /// The fence of an append. `stored` is what is known of the session: null if there is none.
 Result<void> check_fence(const SessionRow* stored, const SessionRow& row, uint64_t expected_last);
-/// The row as it is kept after an append: its position from the events, and what never changes from
-/// `stored` (null for a new session).
-SessionRow row_after(const SessionRow* stored, SessionRow row, uint64_t expected_last,
-                     const std::vector<contract::Event>& events);
+/// Makes of the row what is kept of it after an append: its position from the events, and what
+/// never changes from `stored` (null for a new session).
+void complete_row(const SessionRow* stored, uint64_t expected_last,
+                  const std::vector<contract::Event>& events, SessionRow& row);
 /// Whether the filter takes the row; `limit` is not its matter.
 bool matches(const SessionFilter& filter, const SessionRow& row);
 void add_to_tree(const SessionRow& row, TreeTotals& totals);

@@ -89,7 +89,8 @@ Task<Result<void>> LogJournal::append(Context ctx, SessionRow row, uint64_t expe
       [this](const auto& e) { return e.payload.size() > parts_.inline_payload_bytes_max; });
   if (large) CO_TRY_VOID(co_await put_blobs(ctx, commit.get()));
   SessionId id = commit->row.id;
-  EntryPtr entry = co_await cache_.hold(ctx, id);
+  EntryPtr entry = cache_.try_hold(id);
+  if (entry == nullptr) entry = co_await cache_.hold(ctx, id);
   Result<void> done = co_await append_held(ctx, entry, std::move(commit));
   cache_.release(entry);
   co_return done;
@@ -109,7 +110,7 @@ Task<Result<void>> LogJournal::append_held(Context ctx, EntryPtr entry,
     co_return fail(Code::kUnavailable, "the index of sessions is behind the journal",
                    Retry::kAfter);
   }
-  commit->row = row_after(before, std::move(commit->row), commit->expected_last, commit->events);
+  complete_row(before, commit->expected_last, commit->events, commit->row);
   commit->previous = entry->now ? entry->now->position : 0;
   auto job = std::make_shared<LogWriter::Job>();
   job->frame = encode_commit(*commit, before);
@@ -135,9 +136,7 @@ Task<Result<void>> LogJournal::append_held(Context ctx, EntryPtr entry,
 void LogJournal::committed(const EntryPtr& entry, Commit& commit, LogWriter::Job& job) {
   committed_ = job.position + job.frame.size();
   if (!entry->now) remember_new(entry->id);
-  IndexedSession now;
-  now.row = std::move(commit.row);
-  now.position = job.position;
+  IndexedSession now{std::move(commit.row), job.position};
   std::optional<Tail> tail;
   if (!commit.events.empty()) {
     tail.emplace();

@@ -5,11 +5,22 @@
 
 namespace drover::store::log {
 
-async::Task<RowCache::EntryPtr> RowCache::hold(async::Context ctx, SessionId id) {
+RowCache::EntryPtr RowCache::take_up(const SessionId& id) {
   EntryPtr& slot = entries_[id];
   if (slot == nullptr) slot = std::make_shared<Entry>(id);
-  EntryPtr entry = slot;
-  if (std::exchange(entry->listed, false)) clean_.erase(entry->in_clean);
+  if (std::exchange(slot->listed, false)) clean_.erase(slot->in_clean);
+  return slot;
+}
+
+RowCache::EntryPtr RowCache::try_hold(const SessionId& id) {
+  EntryPtr entry = take_up(id);
+  if (entry->held) return nullptr;
+  entry->held = true;
+  return entry;
+}
+
+async::Task<RowCache::EntryPtr> RowCache::hold(async::Context ctx, SessionId id) {
+  EntryPtr entry = take_up(id);
   if (entry->held) {
     async::Context quiet = ctx.detached();
     ++entry->waiting;
@@ -51,7 +62,7 @@ void RowCache::remember(IndexedSession session) {
   list_clean(entry);
 }
 
-void RowCache::changed(const EntryPtr& entry, IndexedSession now, std::optional<Tail> tail) {
+void RowCache::changed(const EntryPtr& entry, IndexedSession&& now, std::optional<Tail> tail) {
   entry->now = std::move(now);
   if (entry->change == 0) entry->in_overlay = overlay_.insert(overlay_.end(), entry);
   entry->change = ++last_change_;

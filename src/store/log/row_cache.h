@@ -51,6 +51,8 @@ class RowCache {
 
   /// Takes the session's entry, waiting for whoever holds it. Not interrupted by the context.
   async::Task<EntryPtr> hold(async::Context ctx, SessionId id);
+  /// The same at once; null where somebody holds it.
+  EntryPtr try_hold(const SessionId& id);
   void release(const EntryPtr& entry);
 
   /// The entry if it is known; the holder's changes show only when it made them.
@@ -60,7 +62,7 @@ class RowCache {
   void remember(IndexedSession session);
   /// The held session changed and stands in the overlay from now on. Without a new tail the one
   /// that it has stays.
-  void changed(const EntryPtr& entry, IndexedSession now, std::optional<Tail> tail);
+  void changed(const EntryPtr& entry, IndexedSession&& now, std::optional<Tail> tail);
 
   /// What changed since the index was brought up, in no order that means anything.
   using Overlay = std::list<EntryPtr>;
@@ -71,6 +73,8 @@ class RowCache {
   void indexed(uint64_t change);
 
  private:
+  /// The entry, listed no more; new if it is not known.
+  EntryPtr take_up(const SessionId& id);
   void drop_tail(Entry& entry);
   void list_clean(const EntryPtr& entry);
   void trim();

@@ -26,7 +26,7 @@ Task<Result<void>> MemoryJournal::append(Context ctx, SessionRow row, uint64_t e
   CO_TRY_VOID(disk_.admit());
   const SessionId id = row.id;
   const SessionRow before = stored == nullptr ? SessionRow() : *stored;
-  row = row_after(stored, std::move(row), expected_last, events);
+  complete_row(stored, expected_last, events, row);
   Session& session = sessions_[id];
   const size_t events_before = session.events.size();
   session.row = std::move(row);

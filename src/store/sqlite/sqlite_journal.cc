@@ -28,7 +28,8 @@ Result<void> run_append(Db& db, const Append& append) {
   TRY(auto stored, find_stored(db, append.row.id));
   const SessionRow* before = stored ? &stored->row : nullptr;
   TRY_VOID(check_fence(before, append.row, append.expected_last));
-  const SessionRow row = row_after(before, append.row, append.expected_last, append.events);
+  SessionRow row = append.row;
+  complete_row(before, append.expected_last, append.events, row);
   int64_t number = 0;
   if (stored) {
     number = stored->number;
