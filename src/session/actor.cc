@@ -116,7 +116,10 @@ Task<Result<void>> Actor::load(Context ctx) {
 
 Task<Result<void>> Actor::open_pool(Context ctx) {
   if (pool_ == nullptr) {
-    CO_TRY(pool_, co_await services_.trees->open(ctx, &state_));
+    pool_ = services_.trees->open_now(state_);
+    if (pool_ == nullptr) {
+      CO_TRY(pool_, co_await services_.trees->open(ctx, &state_));
+    }
   }
   // After a commit of unknown outcome: what it counted of us is put right.
   settle_in_pool();

@@ -21,6 +21,15 @@ TreeUse use_of(const store::SessionRow& row) {
   return out;
 }
 
+/// A session without children and without a parent is its own sum.
+bool alone(const State& state) { return state.root == state.id && state.spawns == 0; }
+
+std::shared_ptr<TreePool> pool_of_one(const State& state) {
+  auto pool = std::make_shared<TreePool>(state.tree, state.started);
+  pool->count(state.id, state.parent, session::use_of(state));
+  return pool;
+}
+
 /// To the millisecond, so that any raise of a limit shows in its text: "3 min 20 s".
 std::string exact_time(Duration d) {
   constexpr std::pair<int64_t, const char*> kUnits[] = {
@@ -237,14 +246,29 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::of_tree(Context ctx, const St
   auto read = co_await load(ctx, state);
   reading_.reset();
   CO_TRY(auto pool, std::move(read));
-  if (pools_.size() % kPoolSweep == kPoolSweep - 1) {
-    std::erase_if(pools_, [](const auto& entry) { return entry.second.expired(); });
-  }
-  pools_[state->root] = pool;
+  keep(state->root, pool);
   co_return pool;
 }
 
+void TreePools::keep(const SessionId& root, const std::shared_ptr<TreePool>& pool) {
+  if (pools_.size() % kPoolSweep == kPoolSweep - 1) {
+    std::erase_if(pools_, [](const auto& entry) { return entry.second.expired(); });
+  }
+  pools_[root] = pool;
+}
+
+std::shared_ptr<TreePool> TreePools::open_now(const State& state) {
+  if (!alone(state) || state.depth > 0) return nullptr;
+  if (auto pool = find(state.root)) return pool;
+  // Whoever reads a pool now may read this one.
+  if (loading_.available() == 0) return nullptr;
+  auto pool = pool_of_one(state);
+  keep(state.root, pool);
+  return pool;
+}
+
 Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State* state) {
+  if (alone(*state)) co_return pool_of_one(*state);
   bool root = state->root == state->id;
   TreeLimits limits = state->tree;
   WallTime started = state->started;
@@ -254,11 +278,6 @@ Task<Result<std::shared_ptr<TreePool>>> TreePools::load(Context ctx, const State
     started = top.started;
   }
   auto pool = std::make_shared<TreePool>(limits, started);
-  // A session without children and without a parent is its own sum.
-  if (root && state->spawns == 0) {
-    pool->count(state->id, state->parent, use_of(*state));
-    co_return pool;
-  }
   reading_ = Reading{state->root, pool};
   store::SessionFilter filter;
   filter.root = state->root;

@@ -123,6 +123,9 @@ class TreePools {
   /// The pool of that session's tree, with the limits of the subtasks above it. `state` as loaded;
   /// fresh sessions without a tree cost no read.
   Task<Result<std::shared_ptr<TreePool>>> open(Context ctx, const State* state);
+  /// The same for a session at the top that never had children: nothing has to be read for it, and
+  /// nobody waited for. Null for any other.
+  std::shared_ptr<TreePool> open_now(const State& state);
   /// What a session counts that has come into its tree from elsewhere, as its row says. In the
   /// pool, if that is in memory or is being read: what is read now may have been asked for before.
   void count(const store::SessionRow& row);
@@ -132,6 +135,7 @@ class TreePools {
   std::shared_ptr<TreePool> find(const SessionId& root) const;
   Task<Result<std::shared_ptr<TreePool>>> of_tree(Context ctx, const State* state);
   Task<Result<std::shared_ptr<TreePool>>> load(Context ctx, const State* state);
+  void keep(const SessionId& root, const std::shared_ptr<TreePool>& pool);
   store::Journal* journal_;
   std::unordered_map<SessionId, std::weak_ptr<TreePool>> pools_;
   /// One loading at a time: two would count apart.

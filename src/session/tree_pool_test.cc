@@ -49,6 +49,27 @@ TEST(TreePool, CountsEachSessionOnce) {
   EXPECT_EQ(pool.part(SessionId("ses_b")).tokens, 0);
 }
 
+TEST(TreePools, AnswersAtOnceForOneAloneInItsTree) {
+  World w;
+  TreePools pools(&w.store.journal());
+  State state;
+  state.id = state.root = SessionId("ses_a");
+  state.steps = 3;
+  auto pool = pools.open_now(state);
+  ASSERT_NE(pool, nullptr);
+  EXPECT_EQ(pool->used().steps, 3);
+  EXPECT_EQ(pools.open_now(state), pool);
+  auto opened = w.loop.run_task(pools.open(w.ctx, &state));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(*opened, pool);
+  state.spawns = 1;
+  EXPECT_EQ(pools.open_now(state), nullptr) << "others may count in it";
+  State child;
+  child.id = SessionId("ses_b");
+  child.root = child.parent = state.id;
+  EXPECT_EQ(pools.open_now(child), nullptr);
+}
+
 /// Rows come youngest first: those above may be counted later.
 TEST(TreePool, SumsTheTokensBelowEachInWhateverOrder) {
   const SessionId a("ses_a"), b("ses_b"), c("ses_c"), d("ses_d");
