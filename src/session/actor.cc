@@ -180,7 +180,7 @@ void Actor::keep_snapshot() {
   services_.children->keep(state_.id, std::move(snapshot));
 }
 
-Result<void> Actor::add(Batch& batch, Draft draft) {
+Result<void> Actor::add(Batch& batch, Draft&& draft) {
   // What only its place in the journal tells.
   uint64_t sequence = state_.last_sequence + 1;
   if (draft.kind == contract::kind::kWaitStarted) {

@@ -145,7 +145,7 @@ class Actor {
   const TreeLimits& tree_limits() const;
   std::optional<Shortage> tree_lacks(const TreeUse& more) const;
   Result<void> add_decisions(Batch& batch);
-  Result<void> add(Batch& batch, Draft draft);
+  Result<void> add(Batch& batch, Draft&& draft);
   /// While a commit is on its way: what will be answered is known, and what workers will be
   /// offered.
   void post_look_ahead();
@@ -187,7 +187,7 @@ class Actor {
   Result<void> add_new_attempts(Batch& batch);
   Result<void> give_up_exhausted(Batch& batch);
   /// A further attempt at an effect, with why the last one was given back.
-  Result<void> try_again(Draft again, Batch& batch);
+  Result<void> try_again(Draft&& again, Batch& batch);
   /// The same for what gives it up: "; the last was given back: …".
   std::string given_back_text(Draft& draft);
   /// Why that attempt was given back; empty if it was not, or nobody said.
@@ -205,9 +205,9 @@ class Actor {
   /// also under its own: it goes on.
   Result<void> take_raise(Batch& batch);
   /// Writes the intent if the budgets allow it, otherwise what they say. True when it was written.
-  Result<bool> admit(Draft draft, Batch& batch);
-  Result<bool> admit_model_call(Draft draft, Batch& batch);
-  Result<bool> admit_child(Draft draft, Batch& batch);
+  Result<bool> admit(Draft&& draft, Batch& batch);
+  Result<bool> admit_model_call(Draft&& draft, Batch& batch);
+  Result<bool> admit_child(Draft&& draft, Batch& batch);
   Result<bool> admit_step(const Draft& draft, Batch& batch);
   Result<bool> admit_in_time(const Draft& draft, Batch& batch);
   /// Whether another step would be admitted now.

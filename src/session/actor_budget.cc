@@ -41,7 +41,7 @@ struct OutputRoom {
 
 }  // namespace
 
-Result<bool> Actor::admit(Draft draft, Batch& batch) {
+Result<bool> Actor::admit(Draft&& draft, Batch& batch) {
   if (draft.kind == kind::kModelCall) return admit_model_call(std::move(draft), batch);
   if (draft.kind == kind::kChildSpawned) return admit_child(std::move(draft), batch);
   if (draft.kind == kind::kPlanRequested) {
@@ -162,7 +162,7 @@ Result<bool> Actor::admit_step(const Draft& draft, Batch& batch) {
   return within_subtask(0, batch);
 }
 
-Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
+Result<bool> Actor::admit_model_call(Draft&& draft, Batch& batch) {
   bool first = draft.attempt <= 1;
   if (first) {
     TRY(bool allowed, admit_step(draft, batch));
@@ -234,7 +234,7 @@ Result<bool> Actor::admit_model_call(Draft draft, Batch& batch) {
   return true;
 }
 
-Result<bool> Actor::admit_child(Draft draft, Batch& batch) {
+Result<bool> Actor::admit_child(Draft&& draft, Batch& batch) {
   TRY(bool allowed, admit_in_time(draft, batch));
   if (!allowed) return false;  // its task waits until there is time again
   TRY(bool within, within_subtask(1, batch));

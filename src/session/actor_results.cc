@@ -235,7 +235,7 @@ std::string Actor::why_given_back(uint64_t sequence, uint32_t attempt) const {
   return it != given_back_.end() && it->second.attempt == attempt ? it->second.why : "";
 }
 
-Result<void> Actor::try_again(Draft again, Batch& batch) {
+Result<void> Actor::try_again(Draft&& again, Batch& batch) {
   const uint64_t effect = again.causation;
   std::string why = why_given_back(effect, again.attempt - 1);
   if (!why.empty()) {

@@ -10,6 +10,7 @@ namespace {
 
 /// A result, what is decided next, and its intents.
 constexpr size_t kEventsUsual = 4;
+constexpr size_t kPayloadBytesUsual = 256;
 
 Result<crypto::Digest> previous_digest(const SessionId& session, const std::string& last_hash) {
   if (last_hash.empty()) return crypto::chain_start(session.str());
@@ -18,8 +19,16 @@ Result<crypto::Digest> previous_digest(const SessionId& session, const std::stri
 
 }  // namespace
 
-Result<uint64_t> Batch::add(Draft draft) {
-  contract::Event event;
+Result<uint64_t> Batch::add(Draft&& draft) {
+  if (events_.empty()) events_.reserve(kEventsUsual);
+  contract::Event& event = events_.emplace_back();
+  Result<void> made = make(event, std::move(draft));
+  if (made) return event.sequence;
+  events_.pop_back();
+  return fail(std::move(made).error());
+}
+
+Result<void> Batch::make(contract::Event& event, Draft&& draft) {
   WallTime now = std::max(clock_.wall(), state_.last_time);
   event.id = EventId::make(now, random_);
   event.session = state_.id;
@@ -30,22 +39,26 @@ Result<uint64_t> Batch::add(Draft draft) {
   event.attempt = draft.attempt;
   event.actor = std::move(draft.actor);
   event.data_class = std::move(draft.data_class);
-  event.payload = draft.payload.dump();
+  event.payload.reserve(kPayloadBytesUsual);
+  draft.payload.dump_to(event.payload);
   std::string salt = crypto::make_salt(random_);
   crypto::Digest commitment = crypto::payload_commitment(salt, event.payload);
   event.salt = to_hex(salt);
   event.commitment = commitment.hex();
-  TRY(crypto::Digest previous, previous_digest(state_.id, state_.last_hash));
-  event.previous_hash = state_.last_hash.empty() ? previous.hex() : state_.last_hash;
-  event.hash = crypto::chain_next(previous, contract::envelope_bytes(event), commitment).hex();
+  if (!last_hash_) {
+    TRY(last_hash_, previous_digest(state_.id, state_.last_hash));
+  }
+  event.previous_hash = state_.last_hash.empty() ? last_hash_->hex() : state_.last_hash;
+  const crypto::Digest hash =
+      crypto::chain_next(*last_hash_, contract::envelope_bytes(event), commitment);
+  event.hash = hash.hex();
   // What cannot be read back must not be written.
   if (!is_utf8(event.payload)) {
     return fail(Code::kInvalidArgument, "a payload that is not UTF-8: " + event.kind);
   }
   TRY_VOID(fold(state_, event, draft.payload));
-  if (events_.empty()) events_.reserve(kEventsUsual);
-  events_.push_back(std::move(event));
-  return events_.back().sequence;
+  last_hash_ = hash;
+  return {};
 }
 
 Result<void> verify_event(const SessionId& session, const contract::Event& event,

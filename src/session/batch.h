@@ -3,9 +3,11 @@
 // hashes) and folds it into the state at once, so that decide() sees it and its consequences
 // commit together with it (DESIGN.md, rule 3).
 
+#include <optional>
 #include <vector>
 
 #include "base/random.h"
+#include "crypto/sha256.h"
 #include "session/state.h"
 
 namespace drover::session {
@@ -17,7 +19,7 @@ class Batch {
 
   /// Makes the event and folds it. After an error the state must be discarded. Times never go
   /// backwards within a session, whatever the clock does.
-  Result<uint64_t> add(Draft draft);
+  Result<uint64_t> add(Draft&& draft);
   bool empty() const { return events_.empty(); }
   /// The sequence before the batch: the journal's fence.
   uint64_t expected_last() const { return first_; }
@@ -25,11 +27,14 @@ class Batch {
   std::vector<contract::Event> take() { return std::move(events_); }
 
  private:
+  Result<void> make(contract::Event& event, Draft&& draft);
+
   State& state_;
   Clock& clock_;
   Random& random_;
   uint64_t first_;
   std::vector<contract::Event> events_;
+  std::optional<crypto::Digest> last_hash_;  // of the state, once an event was added
 };
 
 /// Checks an event's hashes; also that it follows the event whose hash that is, unless it is empty.
