@@ -22,13 +22,14 @@ struct Draft {
 /// A draft of the runtime's own (actor "system").
 inline Draft system_draft(std::string_view kind, Json payload, uint64_t causation = 0,
                           uint32_t attempt = 0) {
-  Draft d;
-  d.kind = std::string(kind);
-  d.payload = std::move(payload);
-  d.causation = causation;
-  d.attempt = attempt;
-  d.actor.type = "system";
-  return d;
+  return Draft{std::string(kind), std::move(payload), causation, attempt, {"system", {}}, {}};
+}
+
+/// An empty object with room for so many members.
+inline Json object_for(size_t members) {
+  Json::Object out;
+  out.reserve(members);
+  return Json(std::move(out));
 }
 
 }  // namespace drover::session

@@ -192,6 +192,7 @@ Result<Command> SessionManager::start_command(const Principal& who, NewSession s
   start.data_class = std::move(spec.data_class);
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());
+  start.payload = object_for(7);
   start.payload.set("trace_id", trace.trace_id_hex());
   if (!who.key.empty()) start.payload.set("key", who.key.str());
   if (!spec.labels.is_null()) start.payload.set("labels", std::move(spec.labels));
