@@ -88,14 +88,15 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   if (command.payload.get_bool("is_error").value_or(false)) payload.set("is_error", true);
   Draft d = by(kind::kToolResult, std::move(payload), command.actor, command.sequence);
   d.attempt = command.attempt;
-  d.data_class = class_of_result(command);
+  std::string data_class = class_of_result(command);
+  d.data_class = data_class;
   TRY(uint64_t sequence, batch.add(std::move(d)));
   // What is next counts only if this was the last thing that the planner waited for, and if the
   // budgets allow a step: otherwise it is asked like any planner, and its limits speak.
   if (next && state_.plan_due && state_.agent.planner.set() && step_allowed()) {
     planned.set("planner", state_.agent.planner.name());
     Draft decided = by(kind::kPlan, std::move(planned), command.actor);
-    decided.data_class = class_of_result(command);
+    decided.data_class = std::move(data_class);
     TRY_VOID(batch.add(std::move(decided)));
   }
   return sequence;
