@@ -34,7 +34,7 @@ bool Actor::send(Command& command) {
     std::string why = command.payload.get_text("why");
     if (!why.empty()) given_back_[command.sequence] = {command.attempt, std::move(why)};
   }
-  return inbox_.try_send(Input(std::move(command)));
+  return inbox_.try_send(Input(std::make_unique<Command>(std::move(command))));
 }
 
 bool Actor::rest() {
@@ -250,10 +250,10 @@ void Actor::answer_all(const Result<void>& status) {
 /// While the journal cannot be read nobody is left waiting for it.
 void Actor::refuse_commands(const Error& error) {
   while (auto input = inbox_.try_receive()) {
-    auto* c = std::get_if<Command>(&*input);
-    if (c == nullptr || c->answer == nullptr) continue;
-    std::shared_ptr<CommandAnswer> answer = std::move(c->answer);
-    if (asleep_) answer->unread = std::make_unique<Command>(std::move(*c));
+    auto* c = std::get_if<std::unique_ptr<Command>>(&*input);
+    if (c == nullptr || (*c)->answer == nullptr) continue;
+    std::shared_ptr<CommandAnswer> answer = std::move((*c)->answer);
+    if (asleep_) answer->unread = std::move(*c);
     answer->set(fail(error));
   }
 }
@@ -287,9 +287,9 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
       const bool sleeps = quiet() && inbox_.size() == 0;
       co_return ctx.cancelled() || sleeps ? Round::kSleep : Round::kAgain;
     }
-    take(std::move(**input), batch, status);
+    take(**input, batch, status);
   }
-  while (auto more = inbox_.try_receive()) take(std::move(*more), batch, status);
+  while (auto more = inbox_.try_receive()) take(*more, batch, status);
   if (status && late_attempts && state_.status != Status::kEnded) status = add_new_attempts(batch);
   if (status && pool_ == nullptr && state_.status != Status::kNew) {
     status = co_await open_pool(ctx);

@@ -112,7 +112,8 @@ class Actor {
   };
   struct Rest {};
   struct RetryDue {};
-  using Input = std::variant<Command, Finished, Rest, RetryDue>;
+  /// Commands by pointer: they are handed on several times, and are large.
+  using Input = std::variant<std::unique_ptr<Command>, Finished, Rest, RetryDue>;
   struct Waiting {
     std::shared_ptr<CommandAnswer> answer;
     uint64_t sequence = 0;
@@ -155,7 +156,7 @@ class Actor {
   void refuse_commands(const Error& error);
 
   // actor_inbox.cc
-  void take(Input input, Batch& batch, Result<void>& status);
+  void take(Input& input, Batch& batch, Result<void>& status);
   Result<void> take_command(Command& command, Batch& batch);
   Result<uint64_t> draft_command(Command& command, Batch& batch);
   Result<uint64_t> start(Command& command, Batch& batch);

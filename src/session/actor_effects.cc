@@ -222,8 +222,8 @@ Task<void> Actor::ask_about_workers(Context ctx, std::string data_class) {
   if (ctx.cancelled()) co_return;
   workers_asked_for_ = std::move(data_class);
   workers_asked_at_ = services_.loop->mono();
-  Command command;
-  command.kind = Command::Kind::kNudge;
+  auto command = std::make_unique<Command>();
+  command->kind = Command::Kind::kNudge;
   Input input(std::move(command));
   auto sent = co_await inbox_.send(ctx, std::move(input));
   (void)sent;
@@ -377,8 +377,8 @@ Task<void> Actor::wake_at(Context ctx, WallTime due) {
     auto slept = co_await async::sleep_for(ctx, std::min<Duration>(left, kTimerLook));
     if (!slept) co_return;
   }
-  Command command;
-  command.kind = Command::Kind::kTimer;
+  auto command = std::make_unique<Command>();
+  command->kind = Command::Kind::kTimer;
   Input input(std::move(command));
   auto sent = co_await inbox_.send(ctx, std::move(input));
   (void)sent;

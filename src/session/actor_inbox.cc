@@ -19,15 +19,14 @@ tl::unexpected<Error> refused(std::string message, std::string reason = "") {
 
 }  // namespace
 
-void Actor::take(Input input, Batch& batch, Result<void>& status) {
+void Actor::take(Input& input, Batch& batch, Result<void>& status) {
   if (!status) {  // an earlier input broke the state: nobody may be left without an answer
-    if (auto* c = std::get_if<Command>(&input); c != nullptr && c->answer != nullptr) {
-      c->answer->set(fail(status.error()));
-    }
+    auto* c = std::get_if<std::unique_ptr<Command>>(&input);
+    if (c != nullptr && (*c)->answer != nullptr) (*c)->answer->set(fail(status.error()));
     return;
   }
-  if (auto* command = std::get_if<Command>(&input)) {
-    status = take_command(*command, batch);
+  if (auto* command = std::get_if<std::unique_ptr<Command>>(&input)) {
+    status = take_command(**command, batch);
   } else if (auto* finished = std::get_if<Finished>(&input)) {
     status = take_finished(*finished, batch);
   } else if (std::holds_alternative<RetryDue>(input)) {
