@@ -29,6 +29,7 @@ Actor::Actor(Services services, SessionId id, TenantId tenant, std::shared_ptr<N
 
 bool Actor::send(Command& command) {
   if (asleep_ || inbox_.size() >= kInboxMax) return false;
+  fresh_ = fresh_ || command.fresh;
   if (command.kind == Command::Kind::kWorkLost) {
     // At once: one that is just woken makes the other attempt before it reads this.
     std::string why = command.payload.get_text("why");
@@ -323,7 +324,13 @@ Task<Actor::Round> Actor::awake(Context ctx) {
   async::Scope effects(ctx);
   effects_ = &effects;
   Round round = Round::kReload;
-  auto loaded = co_await load(ctx);
+  const bool fresh = std::exchange(fresh_, false);
+  Result<void> loaded;
+  if (fresh) {
+    loaded_ = true;
+  } else {
+    loaded = co_await load(ctx);
+  }
   if (!loaded) {
     LOG_ERROR("session {}: {}", state_.id.str(), loaded.error().to_string());
     // A journal that contradicts itself will not get better: leave it to a person.

@@ -71,6 +71,8 @@ struct Command {
   contract::Actor actor;
   /// kStart, kMessage, kChildEnded: the class of what it brings.
   std::string data_class;
+  /// kStart: its id was made just now, so that there is no journal to read.
+  bool fresh = false;
   /// kWork, kWorkLost, kWorkTimeOver: which attempt at which effect.
   uint64_t sequence = 0;
   uint32_t attempt = 0;
@@ -306,6 +308,7 @@ class Actor {
   std::set<SessionId> cancelled_;  // children that were told to stop
   std::shared_ptr<TreePool> pool_;
   bool loaded_ = false;
+  bool fresh_ = false;  // the journal has nothing of it: it was never loaded, nor written
   bool committing_ = false;
   bool looked_ahead_ = false;
   bool idle_ = false;  // waits for something to arrive

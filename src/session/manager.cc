@@ -189,6 +189,7 @@ Result<Command> SessionManager::start_command(const Principal& who, NewSession s
   Command start;
   start.kind = Command::Kind::kStart;
   start.actor = actor_of(who, "user");
+  start.fresh = true;
   start.data_class = std::move(spec.data_class);
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());

@@ -1,4 +1,5 @@
 #include "session/session_test_world.h"
+#include "store/forwarding_journal.h"
 
 namespace drover::session {
 namespace {
@@ -221,6 +222,38 @@ Task<std::vector<uint64_t>> follow_all(World* w, SessionId id) {
     next = out.back() + 1;
   }
   co_return out;
+}
+
+/// Counts how often somebody looks a session up.
+class CountedFinds final : public store::ForwardingJournal {
+ public:
+  using ForwardingJournal::ForwardingJournal;
+  Task<Result<store::SessionRow>> find(Context ctx, SessionId session) override {
+    ++finds;
+    return ForwardingJournal::find(ctx, std::move(session));
+  }
+  int finds = 0;
+};
+
+TEST(Session, OneThatBeginsIsNotLookedFor) {
+  World w;
+  CountedFinds journal(w.store.journal());
+  Services services = w.services();
+  services.journal = &journal;
+  w.loop.run_task(w.manager->stop());
+  w.manager = std::make_unique<SessionManager>(services, w.ctx);
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "Hi");
+  w.loop.run_for(1s);
+  EXPECT_EQ(journal.finds, 0);
+  EXPECT_EQ(w.count(id, contract::kind::kModelResult), 1u);
+  w.loop.run_for(60s);  // it sleeps, and is woken
+  ASSERT_TRUE(w.loop.run_task(
+      w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "more"))));
+  w.loop.run_for(1s);
+  EXPECT_EQ(w.count(id, contract::kind::kModelResult), 2u);
+  w.loop.run_task(w.manager->stop());
+  w.start();
 }
 
 TEST(Session, AFollowerMissesAndRepeatsNothing) {
