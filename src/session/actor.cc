@@ -128,7 +128,6 @@ Task<Result<void>> Actor::open_pool(Context ctx) {
 }
 
 Task<void> Actor::take_up_end(Context ctx) {
-  if (state_.status != Status::kEnded) co_return;
   auto row = co_await services_.journal->find(ctx, state_.id);
   if (row) tell_ending(std::move(*row));
 }
@@ -305,13 +304,17 @@ Task<Actor::Round> Actor::round(Context ctx, bool resumed) {
     loaded_ = false;
     co_return status.error().code == Code::kAlreadyExists ? Round::kSleep : Round::kReload;
   }
-  if (services_.scratch != nullptr) co_await tidy_scratch(ctx);
+  if (untidy()) co_await tidy_scratch(ctx);
   start_effects();
   answer_all(status);
   schedule_retry();
   keep_snapshot();
   if (state_.status == Status::kWaiting || state_.status == Status::kEnded) end_turn();
   co_return state_.status == Status::kEnded&& inbox_.size() == 0 ? Round::kSleep : Round::kAgain;
+}
+
+bool Actor::untidy() const {
+  return services_.scratch != nullptr && services_.scratch->unsettled(state_.id);
 }
 
 Task<void> Actor::tidy_scratch(Context ctx) {
@@ -337,8 +340,8 @@ Task<Actor::Round> Actor::awake(Context ctx) {
     if (loaded.error().code == Code::kDataLoss) round = Round::kSleep;
     refuse_commands(loaded.error());
   } else {
-    co_await take_up_end(ctx);
-    co_await tidy_scratch(ctx);
+    if (state_.status == Status::kEnded) co_await take_up_end(ctx);
+    if (untidy()) co_await tidy_scratch(ctx);
     bool resumed = true;  // the first round takes up what the journal left unfinished
     round = Round::kAgain;
     while (round == Round::kAgain && !ctx.cancelled()) {
@@ -356,7 +359,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
   co_await effects.join();
   // A call that was given up may have moved what nobody reads now.
   running_.clear();
-  if (loaded_) co_await tidy_scratch(ctx);
+  if (loaded_ && untidy()) co_await tidy_scratch(ctx);
   end_turn();
   effects_ = nullptr;
   co_return round;

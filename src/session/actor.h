@@ -139,6 +139,7 @@ class Actor {
   Task<Result<void>> look_for_parent(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
   /// Scratch data that is not where the journal says goes.
+  bool untidy() const;
   Task<void> tidy_scratch(Context ctx);
   store::SessionRow row() const;
   void keep_snapshot();
