@@ -55,7 +55,8 @@ void Actor::start_effects() {
   if (state_.status == Status::kEnded) {
     withdraw_work();
     if (ending_) services_.road->session_over(state_.id.str());
-    if (ending_) tell_ending(row());
+    const bool told = !state_.parent.empty() || state_.open_children() > 0;
+    if (ending_ && told) tell_ending(row());
     ending_ = false;
     return;
   }
