@@ -66,15 +66,15 @@ void WorkQueue::end_after(const WorkKey& key, const TimeLeft& time) {
   forget_end(key);
   if (waiting_.count(key) == 0 && leases_.count(key) == 0) return;
   const MonoTime at = loop_->mono() + std::min<Duration>(time.left, kEndMost);
-  ends_[key] = End{at, time};
-  by_end_.emplace(at, key);
+  auto end = ends_.emplace(key, End{at, time}).first;
+  by_end_.emplace(at, &end->first);
   watch(at);
 }
 
 void WorkQueue::forget_end(const WorkKey& key) {
   auto it = ends_.find(key);
   if (it == ends_.end()) return;
-  by_end_.erase({it->second.at, key});
+  by_end_.erase({it->second.at, &it->first});
   ends_.erase(it);
 }
 
@@ -220,7 +220,7 @@ void WorkQueue::watch(MonoTime at) {
 
 MonoTime WorkQueue::ring() {
   while (!by_end_.empty() && by_end_.begin()->first <= loop_->mono()) {
-    const WorkKey key = by_end_.begin()->second;
+    const WorkKey key = *by_end_.begin()->second;
     const TimeLeft time = ends_[key].time;
     forget_end(key);
     auto leased = leases_.find(key);

@@ -140,7 +140,14 @@ class WorkQueue {
   std::map<WorkKey, Place> waiting_;
   std::map<WorkKey, Lease> leases_;
   std::map<WorkKey, End> ends_;  // of what waits or is leased
-  std::set<std::pair<MonoTime, WorkKey>> by_end_;
+  /// By its time and its key, which stands in ends_.
+  struct Sooner {
+    bool operator()(const std::pair<MonoTime, const WorkKey*>& a,
+                    const std::pair<MonoTime, const WorkKey*>& b) const {
+      return a.first != b.first ? a.first < b.first : *a.second < *b.second;
+    }
+  };
+  std::set<std::pair<MonoTime, const WorkKey*>, Sooner> by_end_;
   async::WaitQueue news_;
   size_t polls_ = 0;
   async::Loop::TimerId timer_ = 0;
