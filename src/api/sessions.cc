@@ -169,8 +169,9 @@ Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
     prepared = true;
     return prepare_text(exchange, kCreated, begun_text(begun));
   };
-  CO_TRY(auto begun, co_await services.sessions->create_and_lease(
-                         ctx, exchange.principal, std::move(spec), time, std::move(ahead)));
+  CO_TRY(auto begun,
+         co_await services.sessions->create_and_lease(ctx, std::move(exchange.principal),
+                                                      std::move(spec), time, std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
   co_return begun_text(begun);
 }

@@ -56,13 +56,16 @@ Task<Result<Json>> heartbeat(Context ctx, Exchange& exchange, WorkServices servi
   co_return Json::object().set("expires", format_rfc3339(expires));
 }
 
-/// The class that a worker states of its result. What this server may not hold is a wrong result,
-/// which the worker gives back with these words.
+/// Whether a worker states a class of its result.
+bool states_class(const http::Headers& headers, const Json& body) {
+  const Json* stated = body.find("data_class");
+  return (stated != nullptr && !stated->is_null()) || headers.has(kDataClassHeader);
+}
+
+/// The class that it states. What this server may not hold is a wrong result, which the worker
+/// gives back with these words.
 Task<Result<std::string>> read_class(Context ctx, const http::Headers* headers, const Json* body,
                                      TenantId tenant, const WorkServices* services) {
-  const Json* stated = body->find("data_class");
-  const bool in_body = stated != nullptr && !stated->is_null();
-  if (!in_body && !headers->has(kDataClassHeader)) co_return std::string();
   if (body->find("content") == nullptr) {
     co_return fail(Code::kInvalidArgument, "a 'data_class' goes with a 'content'");
   }
@@ -89,8 +92,11 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
   CO_TRY(result.body, co_await read_json(ctx, exchange));
   CO_TRY_VOID(body::known(result.body, {"plan", "content", "is_error", "data_class", "error",
                                         "next", "worker", "lease_ms"}));
-  CO_TRY(result.data_class, co_await read_class(ctx, &exchange.request.head().headers, &result.body,
-                                                exchange.principal.tenant, &services));
+  const http::Headers& headers = exchange.request.head().headers;
+  if (states_class(headers, result.body)) {
+    CO_TRY(result.data_class,
+           co_await read_class(ctx, &headers, &result.body, exchange.principal.tenant, &services));
+  }
   CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
   CO_TRY(result.worker, body::text(result.body, "worker"));
@@ -100,7 +106,7 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
     return prepare_text(exchange, 200, result_text(answer));
   };
   CO_TRY(auto answer,
-         co_await services.sessions->finish_work(ctx, exchange.principal, std::move(key),
+         co_await services.sessions->finish_work(ctx, std::move(exchange.principal), std::move(key),
                                                  std::move(result), std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
   co_return result_text(answer);

@@ -308,8 +308,8 @@ class Actor {
   std::set<SessionId> known_;      // children that exist
   std::set<SessionId> cancelled_;  // children that were told to stop
   std::shared_ptr<TreePool> pool_;
-  bool loaded_ = false;
   bool fresh_ = false;  // the journal has nothing of it: it was never loaded, nor written
+  bool loaded_ = false;
   bool committing_ = false;
   bool looked_ahead_ = false;
   bool idle_ = false;  // waits for something to arrive

@@ -183,17 +183,18 @@ Task<Result<store::SessionRow>> SessionManager::authorised(Context ctx, Principa
   co_return row;
 }
 
-Result<Command> SessionManager::start_command(const Principal& who, NewSession spec) {
+/// For a session whose id is made for it.
+Result<Command> SessionManager::start_command(const Principal& who, NewSession&& spec) {
   TRY_VOID(identity::authorise(who, Action::kCreateSession, who.tenant));
   SpanContext trace = SpanContext::make_root(*services_.random);
   Command start;
   start.kind = Command::Kind::kStart;
-  start.actor = actor_of(who, "user");
   start.fresh = true;
+  start.actor = actor_of(who, "user");
   start.data_class = std::move(spec.data_class);
+  start.payload = object_for(7);
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());
-  start.payload = object_for(7);
   start.payload.set("trace_id", trace.trace_id_hex());
   if (!who.key.empty()) start.payload.set("key", who.key.str());
   if (!spec.labels.is_null()) start.payload.set("labels", std::move(spec.labels));

@@ -253,7 +253,7 @@ class SessionManager final : private Children {
 
   Task<Result<uint64_t>> command(Context ctx, SessionId id, TenantId tenant, Command command,
                                  Ahead<uint64_t> ahead = {});
-  Result<Command> start_command(const identity::Principal& who, NewSession spec);
+  Result<Command> start_command(const identity::Principal& who, NewSession&& spec);
   /// The same for the runtime's own purposes: until it is taken, refused for good, or the context
   /// ends.
   Task<Result<uint64_t>> persist(Context ctx, SessionId id, TenantId tenant, Command command);
