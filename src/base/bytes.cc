@@ -3,39 +3,14 @@
 #include <array>
 #include <cstring>
 
+#include "base/hex.h"
+
 namespace drover {
 namespace {
 
-/// Both digits of each byte.
-struct HexPairs {
-  std::array<char, 512> digits{};
-  constexpr HexPairs() {
-    constexpr char kHex[] = "0123456789abcdef";
-    for (size_t i = 0; i < 256; ++i) {
-      digits[2 * i] = kHex[i >> 4];
-      digits[2 * i + 1] = kHex[i & 15];
-    }
-  }
-};
-constexpr HexPairs kHexPairs;
 constexpr char kHexUpper[] = "0123456789ABCDEF";
 constexpr char kStd[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr char kUrl[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/// -1 for what is no digit, so that the sign of two joined values tells of either.
-constexpr std::array<int8_t, 256> make_hex_values() {
-  std::array<int8_t, 256> table{};
-  for (auto& v : table) v = -1;
-  for (int i = 0; i < 10; ++i) table[static_cast<size_t>('0' + i)] = static_cast<int8_t>(i);
-  for (int i = 0; i < 6; ++i) {
-    table[static_cast<size_t>('a' + i)] = static_cast<int8_t>(10 + i);
-    table[static_cast<size_t>('A' + i)] = static_cast<int8_t>(10 + i);
-  }
-  return table;
-}
-constexpr std::array<int8_t, 256> kHexValues = make_hex_values();
-
-int hex_value(char c) { return kHexValues[static_cast<uint8_t>(c)]; }
 
 constexpr std::array<int8_t, 256> reverse_table(const char* alphabet) {
   std::array<int8_t, 256> table{};
@@ -123,25 +98,16 @@ uint64_t lower8(const char* p) {
 
 std::string to_hex(std::string_view bytes) {
   std::string out(bytes.size() * 2, '\0');
-  char* at = out.data();
-  for (char c : bytes) {
-    std::memcpy(at, &kHexPairs.digits[2 * static_cast<size_t>(static_cast<uint8_t>(c))], 2);
-    at += 2;
-  }
+  put_hex(out.data(), bytes);
   return out;
 }
 
 Result<std::string> from_hex(std::string_view hex) {
   if (hex.size() % 2 != 0) return fail(Code::kInvalidArgument, "not hex: odd length");
   std::string out(hex.size() / 2, '\0');
-  int all = 0;
-  for (size_t i = 0; i < out.size(); ++i) {
-    int hi = hex_value(hex[2 * i]);
-    int lo = hex_value(hex[2 * i + 1]);
-    all |= hi | lo;
-    out[i] = static_cast<char>(hi * 16 + lo);
+  if (!unhex(hex, HexCase::kAny, out.data())) {
+    return fail(Code::kInvalidArgument, "not hex: unexpected character");
   }
-  if (all < 0) return fail(Code::kInvalidArgument, "not hex: unexpected character");
   return out;
 }
 
@@ -171,6 +137,10 @@ std::string percent_encode(std::string_view text, bool keep_slash) {
 }
 
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+  constexpr size_t kNone = std::string_view::npos;
+  const bool plain =
+      text.find('%') == kNone && (!plus_is_space || text.find('+') == kNone);  // nearly always
+  if (plain) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {

@@ -1,10 +1,9 @@
 #include "store/log/wire.h"
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include <array>
+
+#include "base/bytes.h"
+#include "base/hex.h"
 
 namespace drover::store::log {
 namespace {
@@ -12,73 +11,44 @@ namespace {
 constexpr size_t kUlidChars = 26;
 constexpr size_t kUlidBytes = 16;
 constexpr std::string_view kCrockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-constexpr std::string_view kHexDigits = "0123456789abcdef";
+/// Digits that the stack has room for: those of a digest.
+constexpr size_t kHexDigitsUsual = 64;
 
-constexpr std::array<int8_t, 256> values_of(std::string_view alphabet) {
+/// -1 for what is no digit, so that the sign of joined values tells of each.
+constexpr std::array<int8_t, 256> ulid_values() {
   std::array<int8_t, 256> out{};
   for (auto& value : out) value = -1;
-  for (size_t i = 0; i < alphabet.size(); ++i) {
-    out[static_cast<uint8_t>(alphabet[i])] = static_cast<int8_t>(i);
+  for (size_t i = 0; i < kCrockford.size(); ++i) {
+    out[static_cast<uint8_t>(kCrockford[i])] = static_cast<int8_t>(i);
   }
   return out;
 }
 
-constexpr std::array<int8_t, 256> kUlidValues = values_of(kCrockford);
-constexpr std::array<int8_t, 256> kHexValues = values_of(kHexDigits);
+constexpr std::array<int8_t, 256> kUlidValues = ulid_values();
 
 int ulid_value(char c) { return kUlidValues[static_cast<uint8_t>(c)]; }
-int hex_value(char c) { return kHexValues[static_cast<uint8_t>(c)]; }
 
-#ifdef __SSE2__
-/// Sixteen lower-case digits to their eight bytes; false if one is none.
-bool unhex_16(const char* digits, char* out) {
-  const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(digits));
-  const auto within = [&](char low, char high) {
-    return _mm_and_si128(_mm_cmpgt_epi8(text, _mm_set1_epi8(static_cast<char>(low - 1))),
-                         _mm_cmplt_epi8(text, _mm_set1_epi8(static_cast<char>(high + 1))));
-  };
-  const __m128i letter = within('a', 'f');
-  if (_mm_movemask_epi8(_mm_or_si128(within('0', '9'), letter)) != 0xFFFF) return false;
-  // The low four bits of a digit are its value, those of a letter its place in the alphabet.
-  const __m128i values =
-      _mm_add_epi8(_mm_and_si128(text, _mm_set1_epi8(15)), _mm_and_si128(letter, _mm_set1_epi8(9)));
-  const __m128i pairs = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(values, _mm_set1_epi16(255)), 4),
-                                     _mm_srli_epi16(values, 8));
-  _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(pairs, pairs));
-  return true;
+void put_big_endian(char* out, uint64_t value) {
+  for (int shift = 56; shift >= 0; shift -= 8) *out++ = static_cast<char>(value >> shift);
 }
-#endif
 
-/// Appends the bytes that lower-case hex stands for; false, and nothing appended, if it is none.
-bool append_unhexed(std::string& out, std::string_view text) {
-  if (text.size() % 2 != 0) return false;
-  const size_t before = out.size();
-  out.resize(before + text.size() / 2);
-  char* at = out.data() + before;
+/// The 16 bytes of a ULID; false if it is none. Its 26 characters of 5 bits are 130 bits: the first
+/// must have its two highest clear.
+bool pack_ulid(const char* text, char* out) {
+  constexpr size_t kHalf = kUlidChars / 2;
   int all = 0;
-  size_t i = 0;
-#ifdef __SSE2__
-  for (; all == 0 && i + 16 <= text.size(); i += 16, at += 8) {
-    if (!unhex_16(text.data() + i, at)) all = -1;
+  uint64_t high = 0;
+  uint64_t low = 0;  // of 65 bits
+  for (size_t i = 0; i < kHalf; ++i) {
+    const int first = ulid_value(text[i]);
+    const int second = ulid_value(text[kHalf + i]);
+    all |= first | second;
+    high = high << 5 | static_cast<uint64_t>(first);
+    low = low << 5 | static_cast<uint64_t>(second);
   }
-#endif
-  for (; i < text.size(); i += 2) {
-    const int high = hex_value(text[i]);
-    const int low = hex_value(text[i + 1]);
-    all |= high | low;
-    *at++ = static_cast<char>(high * 16 + low);
-  }
-  if (all >= 0) return true;
-  out.resize(before);
-  return false;
-}
-
-/// 26 characters of 5 bits are 130 bits: the first must have its two highest clear.
-bool is_ulid(std::string_view text) {
-  if (text.size() != kUlidChars || ulid_value(text[0]) > 7) return false;
-  for (const char c : text) {
-    if (ulid_value(c) < 0) return false;
-  }
+  if (all < 0 || ulid_value(text[0]) > 7) return false;
+  put_big_endian(out, high << 1 | static_cast<uint64_t>(ulid_value(text[kHalf])) >> 4);
+  put_big_endian(out + 8, low);
   return true;
 }
 
@@ -108,20 +78,12 @@ void WireWriter::word32(uint32_t value) { append_word(out_, value, 4); }
 
 void WireWriter::word64(uint64_t value) { append_word(out_, value, 8); }
 
-void WireWriter::varint(uint64_t value) {
-  if (value < 0x80) {  // most are
-    byte(static_cast<uint8_t>(value));
-    return;
-  }
+void WireWriter::long_varint(uint64_t value) {
   char bytes[10];
   size_t size = 0;
   for (; value >= 0x80; value >>= 7) bytes[size++] = static_cast<char>(value | 0x80);
   bytes[size++] = static_cast<char>(value);
   out_.append(bytes, size);
-}
-
-void WireWriter::zigzag(int64_t value) {
-  varint((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
 }
 
 void WireWriter::text(std::string_view value) {
@@ -130,30 +92,33 @@ void WireWriter::text(std::string_view value) {
 }
 
 void WireWriter::hex_text(std::string_view value) {
-  const size_t before = out_.size();
-  varint(value.size() | 1);  // half the size, shifted
-  if (append_unhexed(out_, value)) return;
-  out_.resize(before);
-  varint(value.size() << 1);
-  raw(value);
+  std::array<char, kHexDigitsUsual / 2> usual;
+  std::string large;
+  char* bytes = usual.data();
+  if (value.size() > kHexDigitsUsual) {
+    large.resize(value.size() / 2);
+    bytes = large.data();
+  }
+  if (value.size() % 2 == 0 && unhex(value, HexCase::kLower, bytes)) {
+    varint(value.size() | 1);  // half the size, shifted
+    raw({bytes, value.size() / 2});
+  } else {
+    varint(value.size() << 1);
+    raw(value);
+  }
 }
 
 void WireWriter::id_text(std::string_view value, std::string_view prefix) {
-  const bool compact = value.size() == prefix.size() + 1 + kUlidChars &&
-                       value.starts_with(prefix) && value[prefix.size()] == '_' &&
-                       is_ulid(value.substr(prefix.size() + 1));
-  if (!compact) {
+  std::array<char, 1 + kUlidBytes> compact;
+  compact[0] = 0;
+  if (value.size() == prefix.size() + 1 + kUlidChars && value.starts_with(prefix) &&
+      value[prefix.size()] == '_' &&
+      pack_ulid(value.data() + prefix.size() + 1, compact.data() + 1)) {
+    raw({compact.data(), compact.size()});
+  } else {
     varint(value.size() + 1);
     raw(value);
-    return;
   }
-  byte(0);
-  const std::string_view ulid = value.substr(prefix.size() + 1);
-  unsigned __int128 bits = 0;
-  for (const char c : ulid) bits = bits << 5 | static_cast<unsigned>(ulid_value(c));
-  std::array<char, kUlidBytes> bytes;
-  for (size_t i = kUlidBytes; i-- > 0; bits >>= 8) bytes[i] = static_cast<char>(bits & 0xff);
-  raw({bytes.data(), bytes.size()});
 }
 
 std::string_view WireReader::raw(size_t size) {
@@ -220,13 +185,7 @@ std::string WireReader::hex_text() {
   if (failed_) return {};
   const std::string_view bytes = raw(size);
   if ((head & 1) == 0) return std::string(bytes);
-  std::string out;
-  out.reserve(size * 2);
-  for (const char c : bytes) {
-    out.push_back(kHexDigits[static_cast<uint8_t>(c) >> 4]);
-    out.push_back(kHexDigits[static_cast<uint8_t>(c) & 15]);
-  }
-  return out;
+  return to_hex(bytes);
 }
 
 std::string WireReader::id_text(std::string_view prefix) {

@@ -23,8 +23,16 @@ class WireWriter {
   void byte(uint8_t value) { out_.push_back(static_cast<char>(value)); }
   void word32(uint32_t value);
   void word64(uint64_t value);
-  void varint(uint64_t value);
-  void zigzag(int64_t value);
+  void varint(uint64_t value) {
+    if (value < 0x80) {  // most are
+      byte(static_cast<uint8_t>(value));
+    } else {
+      long_varint(value);
+    }
+  }
+  void zigzag(int64_t value) {
+    varint((static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63));
+  }
   void text(std::string_view value);
   /// Lower-case hex takes half its size; anything else stays as it is.
   void hex_text(std::string_view value);
@@ -33,6 +41,8 @@ class WireWriter {
   void raw(std::string_view bytes) { out_.append(bytes); }
 
  private:
+  void long_varint(uint64_t value);
+
   std::string& out_;
 };
 
