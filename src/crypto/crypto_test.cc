@@ -8,6 +8,7 @@
 #include "crypto/hash_chain.h"
 #include "crypto/hmac.h"
 #include "crypto/sha256.h"
+#include "crypto/sha256_plain.h"
 
 namespace drover::crypto {
 namespace {
@@ -33,6 +34,25 @@ TEST(Sha256, PiecesEqualTheWholeAndTheObjectIsReusable) {
   }
 }
 
+TEST(Sha256, OnTheStackIsAsTheGeneralOneForEveryLengthAndCut) {
+  SeededRandom random(1);
+  Sha256 general;
+  HmacSha256 keyed("key");
+  for (size_t size = 0; size <= 1'400; ++size) {
+    const std::string bytes = random.bytes(size);
+    const Digest want = general.update(bytes).finish();
+    ASSERT_EQ(sha256(bytes), want) << size;
+    ASSERT_EQ(hmac_sha256("key", bytes), keyed.update(bytes).finish()) << size;
+    PlainSha256 pieces;
+    for (std::string_view rest = bytes; !rest.empty();) {
+      const std::string_view piece = rest.substr(0, random.below(1 + 2 * rest.size()));
+      pieces.update(piece);
+      rest.remove_prefix(piece.size());
+    }
+    ASSERT_EQ(pieces.finish(), want) << size;
+  }
+}
+
 TEST(Hmac, Rfc4231Vectors) {
   EXPECT_EQ(hmac_sha256(std::string(20, '\x0b'), "Hi There").hex(),
             "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
@@ -52,6 +72,18 @@ TEST(Hmac, ObjectIsReusableUnderItsKey) {
   EXPECT_EQ(first, hmac_sha256("key", "ab"));
   EXPECT_EQ(mac.update("ab").finish(), first);
   EXPECT_NE(mac.update("ac").finish(), first);
+}
+
+TEST(HashChain, DigestsAreReadFrom64HexDigitsOnly) {
+  const Digest digest = sha256("x");
+  EXPECT_EQ(parse_digest(digest.hex()).value(), digest);
+  EXPECT_EQ(parse_digest(std::string(64, 'F')).value().hex(), std::string(64, 'f'));
+  EXPECT_EQ(parse_digest("abc").error().message, "not hex: odd length");
+  EXPECT_EQ(parse_digest(std::string(64, 'g')).error().message, "not hex: unexpected character");
+  EXPECT_EQ(parse_digest("zz").error().message, "not hex: unexpected character");
+  EXPECT_EQ(parse_digest("ab").error().message, "a SHA-256 digest has 64 hex digits");
+  EXPECT_EQ(parse_digest(std::string(66, 'a')).error().message,
+            "a SHA-256 digest has 64 hex digits");
 }
 
 TEST(HashChain, LinksDependOnEveryPart) {

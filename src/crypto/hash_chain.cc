@@ -1,9 +1,8 @@
 #include "crypto/hash_chain.h"
 
-#include <cstring>
-
 #include "base/assert.h"
 #include "base/bytes.h"
+#include "base/hex.h"
 #include "crypto/hmac.h"
 #include "crypto/sha256_plain.h"
 
@@ -35,13 +34,11 @@ Digest chain_next(const Digest& previous, std::string_view envelope, const Diges
 }
 
 Result<Digest> parse_digest(std::string_view hex) {
-  TRY(std::string bytes, from_hex(hex));
   Digest out;
-  if (bytes.size() != out.bytes.size()) {
-    return fail(Code::kInvalidArgument, "a SHA-256 digest has 64 hex digits");
-  }
-  std::memcpy(out.bytes.data(), bytes.data(), bytes.size());
-  return out;
+  char* bytes = reinterpret_cast<char*>(out.bytes.data());
+  if (hex.size() == 2 * out.bytes.size() && unhex(hex, HexCase::kAny, bytes)) return out;
+  TRY_VOID(from_hex(hex));  // whatever else is wrong with it comes first
+  return fail(Code::kInvalidArgument, "a SHA-256 digest has 64 hex digits");
 }
 
 std::string content_name(const Secret& session_key, std::string_view content) {

@@ -25,10 +25,18 @@ HmacBlock block_of(std::string_view key) {
 
 void wipe(HmacBlock& block) { OPENSSL_cleanse(block.data(), block.size()); }
 
-template <typename Hash>
-void begin(Hash& hash, HmacBlock block, unsigned char pad) {
+/// The key's other side: from as it is to one pad, or from pad to pad.
+void flip(HmacBlock& block, unsigned char pad) {
   for (unsigned char& byte : block) byte ^= pad;
-  hash.update({reinterpret_cast<const char*>(block.data()), block.size()});
+}
+
+std::string_view view(const HmacBlock& block) {
+  return {reinterpret_cast<const char*>(block.data()), block.size()};
+}
+
+void begin(Sha256& hash, HmacBlock block, unsigned char pad) {
+  flip(block, pad);
+  hash.update(view(block));
   wipe(block);
 }
 
@@ -59,13 +67,12 @@ Digest HmacSha256::finish() {
 
 Digest hmac_sha256(std::string_view key, std::string_view message) {
   HmacBlock block = block_of(key);
-  PlainSha256 inner;
-  begin(inner, block, kInner);
-  const Digest hashed = inner.update(message).finish();
-  PlainSha256 outer;
-  begin(outer, block, kOuter);
+  flip(block, kInner);
+  const Digest inner = PlainSha256().update(view(block)).update(message).finish();
+  flip(block, kInner ^ kOuter);
+  const Digest out = PlainSha256().update(view(block)).update(inner.view()).finish();
   wipe(block);
-  return outer.update(hashed.view()).finish();
+  return out;
 }
 
 }  // namespace drover::crypto
