@@ -45,25 +45,48 @@ void hex_32(const char* bytes, char* out) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 16), _mm_unpackhi_epi8(high, low));
 }
 
-/// Sixteen digits to their eight bytes; false if one is none.
-bool unhex_16(const char* digits, HexCase letters, char* out) {
+/// Sixteen digits to their eight bytes; which of them are digits at all.
+template <HexCase kLetters>
+__m128i unhex_16(const char* digits, char* out) {
   const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(digits));
+  // Letters of either case differ in this bit, which no other byte has where they have it.
+  const __m128i folded = kLetters == HexCase::kAny ? _mm_or_si128(text, _mm_set1_epi8(0x20)) : text;
   const auto within = [](__m128i bytes, char low, char high) {
     return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
                          _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(high + 1))));
   };
-  const __m128i folded = _mm_or_si128(text, _mm_set1_epi8(letters == HexCase::kAny ? 0x20 : 0));
   const __m128i letter = within(folded, 'a', 'f');
-  if (_mm_movemask_epi8(_mm_or_si128(within(text, '0', '9'), letter)) != 0xFFFF) return false;
+  const __m128i digit = _mm_or_si128(within(text, '0', '9'), letter);
   // The low four bits of a digit are its value, those of a letter its place in the alphabet.
   const __m128i values =
       _mm_add_epi8(_mm_and_si128(text, _mm_set1_epi8(15)), _mm_and_si128(letter, _mm_set1_epi8(9)));
   const __m128i pairs = _mm_or_si128(_mm_slli_epi16(_mm_and_si128(values, _mm_set1_epi16(255)), 4),
                                      _mm_srli_epi16(values, 8));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(pairs, pairs));
-  return true;
+  return digit;
 }
 #endif
+
+template <HexCase kLetters>
+bool unhex_all(std::string_view digits, char* out) {
+  size_t i = 0;
+#ifdef __SSE2__
+  __m128i every = _mm_set1_epi8(-1);
+  for (; i + 16 <= digits.size(); i += 16, out += 8) {
+    every = _mm_and_si128(every, unhex_16<kLetters>(digits.data() + i, out));
+  }
+  if (_mm_movemask_epi8(every) != 0xFFFF) return false;
+#endif
+  const auto& values = kLetters == HexCase::kAny ? kAnyValues : kLowerValues;
+  int all = 0;
+  for (; i < digits.size(); i += 2) {
+    const int high = values[static_cast<uint8_t>(digits[i])];
+    const int low = values[static_cast<uint8_t>(digits[i + 1])];
+    all |= high | low;
+    *out++ = static_cast<char>(high * 16 + low);
+  }
+  return all >= 0;
+}
 
 }  // namespace
 
@@ -84,21 +107,8 @@ char* put_hex(char* at, std::string_view bytes) {
 
 bool unhex(std::string_view digits, HexCase letters, char* out) {
   DROVER_ASSERT(digits.size() % 2 == 0);
-  size_t i = 0;
-#ifdef __SSE2__
-  for (; i + 16 <= digits.size(); i += 16, out += 8) {
-    if (!unhex_16(digits.data() + i, letters, out)) return false;
-  }
-#endif
-  const auto& values = letters == HexCase::kAny ? kAnyValues : kLowerValues;
-  int all = 0;
-  for (; i < digits.size(); i += 2) {
-    const int high = values[static_cast<uint8_t>(digits[i])];
-    const int low = values[static_cast<uint8_t>(digits[i + 1])];
-    all |= high | low;
-    *out++ = static_cast<char>(high * 16 + low);
-  }
-  return all >= 0;
+  return letters == HexCase::kLower ? unhex_all<HexCase::kLower>(digits, out)
+                                    : unhex_all<HexCase::kAny>(digits, out);
 }
 
 }  // namespace drover

@@ -10,6 +10,9 @@
 namespace drover {
 namespace {
 
+/// What a string may have to be put together on the stack.
+constexpr size_t kShortString = 80;
+
 void pretty_to(const Json& value, int depth, std::string& out) {
   auto indent = [&](int d) { out.append(static_cast<size_t>(d) * 2, ' '); };
   if (const Json::Array* items = value.array_items(); items != nullptr && !items->empty()) {
@@ -38,9 +41,8 @@ void pretty_to(const Json& value, int depth, std::string& out) {
   }
 }
 
-}  // namespace
-
-void append_json_string(std::string& out, std::string_view text) {
+/// A string that holds what must be escaped, or one that is long.
+void append_long_string(std::string& out, std::string_view text) {
   out += '"';
   const char* clean_from = text.data();
   const char* end = clean_from + text.size();
@@ -80,6 +82,20 @@ void append_json_string(std::string& out, std::string_view text) {
   }
   out.append(clean_from, static_cast<size_t>(end - clean_from));
   out += '"';
+}
+
+}  // namespace
+
+void append_json_string(std::string& out, std::string_view text) {
+  // Names, ids and words: one append.
+  char piece[1 + kShortString + 1];
+  if (text.size() <= kShortString && copy_json_clean(text.data(), text.size(), piece + 1)) {
+    piece[0] = '"';
+    piece[1 + text.size()] = '"';
+    out.append(piece, text.size() + 2);
+    return;
+  }
+  append_long_string(out, text);
 }
 
 Json::Json(double v) {

@@ -1,24 +1,33 @@
 #pragma once
 // Looks for the rare byte in text that is nearly always clean, sixteen bytes at a time where the
-// processor can: for the loops that pass over every byte of headers and bodies. Each gives the
-// place of the first such byte from `p` on, or `end`.
+// processor can: for the loops that pass over every byte of headers and bodies. What finds gives
+// the place of the first such byte from `p` on, or `end`.
 
 #ifdef __SSE2__
 #include <emmintrin.h>
 #endif
 
+#include <cstddef>
+#include <cstring>
+
 namespace drover {
 
 #ifdef __SSE2__
 namespace detail {
-/// Bits of those of 16 bytes that end or escape in a JSON string.
-inline unsigned json_special_bits(__m128i v) {
+/// Ones in the places of those of 16 bytes that end or escape in a JSON string.
+inline __m128i json_special(__m128i v) {
   const __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
   const __m128i quote = _mm_cmpeq_epi8(v, _mm_set1_epi8('"'));
   const __m128i slash = _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'));
-  return static_cast<unsigned>(
-      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quote, slash), control)));
+  return _mm_or_si128(_mm_or_si128(quote, slash), control);
 }
+inline unsigned json_special_bits(__m128i v) {
+  return static_cast<unsigned>(_mm_movemask_epi8(json_special(v)));
+}
+inline __m128i load16(const char* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline __m128i load8(const char* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
 }  // namespace detail
 #endif
 
@@ -48,6 +57,47 @@ inline const char* find_json_special(const char* p, const char* end) {
 #endif
   while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
   return p;
+}
+
+/// Copies text that is short, looking on the way: false, and the copy worth nothing, if a byte of
+/// it is one that find_json_special finds.
+inline bool copy_json_clean(const char* p, size_t size, char* out) {
+#ifdef __SSE2__
+  // Parts that overlap, the last of them at the end, take any size without a loop over bytes.
+  if (size >= 16) {
+    const char* last = p + size - 16;
+    __m128i special = detail::json_special(detail::load16(last));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + size - 16), detail::load16(last));
+    for (; p < last; p += 16, out += 16) {
+      const __m128i v = detail::load16(p);
+      special = _mm_or_si128(special, detail::json_special(v));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), v);
+    }
+    return _mm_movemask_epi8(special) == 0;
+  }
+  if (size >= 8) {
+    const __m128i first = detail::load8(p);
+    const __m128i last = detail::load8(p + size - 8);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out), first);
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out + size - 8), last);
+    return detail::json_special_bits(_mm_unpacklo_epi64(first, last)) == 0;
+  }
+  if (size >= 4) {
+    int first;
+    int last;
+    std::memcpy(&first, p, 4);
+    std::memcpy(&last, p + size - 4, 4);
+    std::memcpy(out, &first, 4);
+    std::memcpy(out + size - 4, &last, 4);
+    const __m128i v = _mm_unpacklo_epi32(_mm_cvtsi32_si128(first), _mm_cvtsi32_si128(last));
+    return (detail::json_special_bits(v) & 0xff) == 0;
+  }
+#endif
+  for (size_t i = 0; i < size; ++i) {
+    if (p[i] == '"' || p[i] == '\\' || static_cast<unsigned char>(p[i]) < 0x20) return false;
+    out[i] = p[i];
+  }
+  return true;
 }
 
 /// A control character but TAB (below 0x20, or 0x7f): what no header value may hold.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <string>
 
 #include "base/json.h"
@@ -31,6 +32,62 @@ TEST(TextFind, AgreesWithLookingAtEachByte) {
     const char* control = text.data();
     while (control < end && !is_control(*control)) ++control;
     ASSERT_EQ(find_control(text.data(), end), control) << text;
+  }
+}
+
+TEST(TextFind, WhatIsCopiedIsWholeAndClean) {
+  for (size_t size = 0; size <= 80; ++size) {
+    std::string text;
+    while (text.size() < size) text.push_back(static_cast<char>('#' + text.size() % 50));
+    std::string copy(size + 2, '<');
+    ASSERT_TRUE(copy_json_clean(text.data(), size, copy.data() + 1)) << size;
+    ASSERT_EQ(copy, "<" + text + "<");
+    for (size_t at = 0; at < size; ++at) {
+      for (int c = 0; c < 256; ++c) {
+        std::string other = text;
+        other[at] = static_cast<char>(c);
+        ASSERT_EQ(copy_json_clean(other.data(), size, copy.data() + 1), !is_special(other[at]))
+            << size << " " << at << " " << c;
+      }
+    }
+  }
+}
+
+// RFC 8259 section 7, the short forms where there are some.
+std::string slow_json_string(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const size_t place = std::string_view("\"\\\n\r\t\b\f").find(c);
+    if (place < 7) {
+      out += '\\';
+      out += "\"\\nrtbf"[place];
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      char buf[8];
+      std::snprintf(buf, sizeof buf, "\\u%04x", c);
+      out += buf;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+TEST(TextFind, StringsOfEveryLengthAreEscapedAsByteByByte) {
+  SeededRandom random(5);
+  for (size_t size = 0; size <= 120; ++size) {
+    for (int round = 0; round < 30; ++round) {
+      std::string text = random.bytes(size);
+      if (round % 3 != 0) {
+        for (char& c : text)
+          c = static_cast<char>(c | 0x40) == '\\' ? 'x' : static_cast<char>(c | 0x40);
+      }
+      if (round % 3 == 1 && size > 0) {
+        text[random.below(size)] = "\"\\\n\r\t\b\f\x01"[random.below(8)];
+      }
+      std::string out = "before";
+      append_json_string(out, text);
+      ASSERT_EQ(out, "before" + slow_json_string(text));
+    }
   }
 }
 

@@ -1,8 +1,7 @@
 #include "crypto/hmac.h"
 
-#include <openssl/crypto.h>
-
 #include <algorithm>
+#include <cstring>
 
 #include "crypto/sha256_plain.h"
 
@@ -23,7 +22,7 @@ HmacBlock block_of(std::string_view key) {
   return block;
 }
 
-void wipe(HmacBlock& block) { OPENSSL_cleanse(block.data(), block.size()); }
+void wipe(HmacBlock& block) { explicit_bzero(block.data(), block.size()); }
 
 /// The key's other side: from as it is to one pad, or from pad to pad.
 void flip(HmacBlock& block, unsigned char pad) {

@@ -5,7 +5,6 @@
 // section 5.1.1), so that such a message is one call. What was gathered is wiped: it may be the key
 // of an HMAC.
 
-#include <openssl/crypto.h>
 #include <openssl/sha.h>
 
 #include <cstdint>
@@ -43,7 +42,7 @@ class PlainSha256 {
     put_word(gather_ + padded - 8, static_cast<uint32_t>(bits >> 32));
     put_word(gather_ + padded - 4, static_cast<uint32_t>(bits));
     hash(gather_, padded);
-    OPENSSL_cleanse(gather_, hashed_ > padded ? sizeof gather_ : padded);
+    explicit_bzero(gather_, hashed_ > padded ? sizeof gather_ : padded);
     Digest out;
     for (size_t i = 0; i < 8; ++i) put_word(out.bytes.data() + 4 * i, state_.h[i]);
     return out;
