@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "base/text_find.h"
 
@@ -12,6 +13,8 @@ namespace {
 
 /// What a string may have to be put together on the stack.
 constexpr size_t kShortString = 80;
+/// Room that an object gets with its first member: saves the first steps of growing.
+constexpr size_t kMembersUsual = 6;
 
 void pretty_to(const Json& value, int depth, std::string& out) {
   auto indent = [&](int d) { out.append(static_cast<size_t>(d) * 2, ' '); };
@@ -39,6 +42,29 @@ void pretty_to(const Json& value, int depth, std::string& out) {
   } else {
     value.dump_to(out);
   }
+}
+
+/// Equal, without a call for names of usual length: two words that overlap are all of one.
+bool same_name(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  const auto words_equal = [&](auto word) {
+    const size_t last = a.size() - sizeof word;
+    const auto differ = [&](size_t at) {
+      decltype(word) x;
+      decltype(word) y;
+      std::memcpy(&x, a.data() + at, sizeof x);
+      std::memcpy(&y, b.data() + at, sizeof y);
+      return x ^ y;
+    };
+    return (differ(0) | differ(last)) == 0;
+  };
+  if (a.size() > 16) return a == b;
+  if (a.size() >= 8) return words_equal(uint64_t{});
+  if (a.size() >= 4) return words_equal(uint32_t{});
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (a[i] != b[i]) return false;
+  }
+  return true;
 }
 
 /// A string that holds what must be escaped, or one that is long.
@@ -98,33 +124,33 @@ void append_json_string(std::string& out, std::string_view text) {
   append_long_string(out, text);
 }
 
-Json::Json(double v) {
+Json::Json(double v) : Json() {
   if (!std::isfinite(v)) return;  // JSON has no infinities: null
   char buf[32];
   auto end = std::to_chars(buf, buf + sizeof buf, v).ptr;
-  value_ = Number{std::string(buf, end)};
+  *this = Json(Number{std::string(buf, end)});
 }
 
 std::string_view Json::type_name() const {
-  switch (value_.index()) {
-    case 0:
+  switch (type_) {
+    case Type::kNull:
       return "null";
-    case 1:
+    case Type::kBool:
       return "boolean";
-    case 2:
+    case Type::kNumber:
       return "number";
-    case 3:
+    case Type::kString:
       return "string";
-    case 4:
+    case Type::kArray:
       return "array";
-    default:
+    case Type::kObject:
       return "object";
   }
+  return "null";
 }
 
 std::optional<bool> Json::boolean() const {
-  const bool* v = std::get_if<bool>(&value_);
-  return v == nullptr ? std::nullopt : std::optional<bool>(*v);
+  return is_bool() ? std::optional<bool>(flag_) : std::nullopt;
 }
 
 std::optional<int64_t> Json::integer() const {
@@ -149,7 +175,7 @@ const Json* Json::find(std::string_view key) const {
   const Object* object = members();
   if (object == nullptr) return nullptr;
   for (const Member& m : *object) {
-    if (m.first == key) return &m.second;
+    if (same_name(m.first, key)) return &m.second;
   }
   return nullptr;
 }
@@ -178,20 +204,19 @@ std::optional<double> Json::get_number(std::string_view key) const {
   return v == nullptr ? std::nullopt : v->number();
 }
 
-Json& Json::set(std::string key, Json value) & {
-  if (is_null()) value_ = Object{};
-  Object* object = members();
-  if (object == nullptr) return *this;
+Json& Json::set(std::string_view key, Json value) & {
+  if (is_null()) *this = object();
+  if (!is_object()) return *this;
   if (Json* old = find(key)) {
     *old = std::move(value);
   } else {
-    if (object->empty()) object->reserve(4);  // saves the first steps of growing
-    object->emplace_back(std::move(key), std::move(value));
+    if (object_.empty()) object_.reserve(kMembersUsual);
+    object_.emplace_back(key, std::move(value));
   }
   return *this;
 }
-Json&& Json::set(std::string key, Json value) && {
-  set(std::move(key), std::move(value));
+Json&& Json::set(std::string_view key, Json value) && {
+  set(key, std::move(value));
   return std::move(*this);
 }
 
@@ -202,29 +227,29 @@ bool Json::erase(std::string_view key) {
 }
 
 Json& Json::push(Json value) {
-  if (is_null()) value_ = Array{};
+  if (is_null()) *this = array();
   if (Array* items = array_items()) items->push_back(std::move(value));
   return *this;
 }
 
 void Json::dump_to(std::string& out) const {
-  switch (value_.index()) {
-    case 0:
+  switch (type_) {
+    case Type::kNull:
       out += "null";
       break;
-    case 1:
-      out += std::get<bool>(value_) ? "true" : "false";
+    case Type::kBool:
+      out += flag_ ? "true" : "false";
       break;
-    case 2:
-      out += std::get<Number>(value_).text;
+    case Type::kNumber:
+      out += number_.text;
       break;
-    case 3:
-      append_json_string(out, std::get<std::string>(value_));
+    case Type::kString:
+      append_json_string(out, string_);
       break;
-    case 4: {
+    case Type::kArray: {
       out += '[';
       bool first = true;
-      for (const Json& item : std::get<Array>(value_)) {
+      for (const Json& item : array_) {
         if (!first) out += ',';
         first = false;
         item.dump_to(out);
@@ -232,10 +257,10 @@ void Json::dump_to(std::string& out) const {
       out += ']';
       break;
     }
-    default: {
+    case Type::kObject: {
       out += '{';
       bool first = true;
-      for (const Member& m : std::get<Object>(value_)) {
+      for (const Member& m : object_) {
         if (!first) out += ',';
         first = false;
         append_json_string(out, m.first);
@@ -261,7 +286,7 @@ std::string Json::pretty() const {
 }
 
 bool Json::same_value(const Json& other) const {
-  if (value_.index() != other.value_.index()) return false;
+  if (type_ != other.type_) return false;
   if (const Number* a = raw_number()) {
     const Number* b = other.raw_number();
     if (a->text == b->text) return true;

@@ -14,7 +14,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "base/limits/json.h"
@@ -33,20 +32,36 @@ class Json {
     bool operator==(const Number&) const = default;
   };
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}
-  Json(bool v) : value_(v) {}
+  Json() : flag_(false) {}  // null
+  Json(std::nullptr_t) : Json() {}
+  Json(bool v) : type_(Type::kBool), flag_(v) {}
   Json(int v) : Json(static_cast<int64_t>(v)) {}
   Json(unsigned v) : Json(static_cast<uint64_t>(v)) {}
-  Json(int64_t v) : value_(Number{std::to_string(v)}) {}
-  Json(uint64_t v) : value_(Number{std::to_string(v)}) {}
+  Json(int64_t v) : Json(Number{std::to_string(v)}) {}
+  Json(uint64_t v) : Json(Number{std::to_string(v)}) {}
   Json(double v);
-  Json(const char* v) : value_(std::string(v)) {}
-  Json(std::string_view v) : value_(std::string(v)) {}
-  Json(std::string v) : value_(std::move(v)) {}
-  Json(Array v) : value_(std::move(v)) {}
-  Json(Object v) : value_(std::move(v)) {}
-  Json(Number v) : value_(std::move(v)) {}
+  Json(const char* v) : Json(std::string_view(v)) {}
+  Json(std::string_view v) : type_(Type::kString), string_(v) {}
+  Json(std::string v) : type_(Type::kString), string_(std::move(v)) {}
+  Json(Array v) : type_(Type::kArray), array_(std::move(v)) {}
+  Json(Object v) : type_(Type::kObject), object_(std::move(v)) {}
+  Json(Number v) : type_(Type::kNumber), number_(std::move(v)) {}
+
+  Json(const Json& other);
+  /// `other` keeps its type and is empty.
+  Json(Json&& other) noexcept {
+    if (other.is_plain()) {
+      type_ = other.type_;
+      flag_ = other.flag_;
+    } else {
+      take(std::move(other));
+    }
+  }
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json() {
+    if (!is_plain()) destroy();
+  }
 
   static Json object() { return Json(Object{}); }
   static Json array() { return Json(Array{}); }
@@ -54,27 +69,27 @@ class Json {
   /// Parses one document; trailing text is an error. The message names the byte offset.
   static Result<Json> parse(std::string_view text);
 
-  bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
-  bool is_bool() const { return std::holds_alternative<bool>(value_); }
-  bool is_number() const { return std::holds_alternative<Number>(value_); }
-  bool is_string() const { return std::holds_alternative<std::string>(value_); }
-  bool is_array() const { return std::holds_alternative<Array>(value_); }
-  bool is_object() const { return std::holds_alternative<Object>(value_); }
+  bool is_null() const { return type_ == Type::kNull; }
+  bool is_bool() const { return type_ == Type::kBool; }
+  bool is_number() const { return type_ == Type::kNumber; }
+  bool is_string() const { return type_ == Type::kString; }
+  bool is_array() const { return type_ == Type::kArray; }
+  bool is_object() const { return type_ == Type::kObject; }
   /// "null", "boolean", "number", "string", "array" or "object", for messages.
   std::string_view type_name() const;
 
   // Typed views; null pointer or nullopt when the value is of another type.
-  const std::string* string() const { return std::get_if<std::string>(&value_); }
-  std::string* string() { return std::get_if<std::string>(&value_); }
+  const std::string* string() const { return is_string() ? &string_ : nullptr; }
+  std::string* string() { return is_string() ? &string_ : nullptr; }
   std::optional<bool> boolean() const;
   /// The number as an integer, if it is one that fits ("3", "3.0" and "3e0" do; "3.5" does not).
   std::optional<int64_t> integer() const;
   std::optional<double> number() const;
-  const Number* raw_number() const { return std::get_if<Number>(&value_); }
-  const Array* array_items() const { return std::get_if<Array>(&value_); }
-  Array* array_items() { return std::get_if<Array>(&value_); }
-  const Object* members() const { return std::get_if<Object>(&value_); }
-  Object* members() { return std::get_if<Object>(&value_); }
+  const Number* raw_number() const { return is_number() ? &number_ : nullptr; }
+  const Array* array_items() const { return is_array() ? &array_ : nullptr; }
+  Array* array_items() { return is_array() ? &array_ : nullptr; }
+  const Object* members() const { return is_object() ? &object_ : nullptr; }
+  Object* members() { return is_object() ? &object_ : nullptr; }
 
   // Object access. On anything but an object find() returns nullptr.
   const Json* find(std::string_view key) const;
@@ -98,8 +113,8 @@ class Json {
   std::optional<double> get_number(std::string_view key) const;
 
   /// Sets or appends a member (turns null into an object). Returns *this for chaining.
-  Json& set(std::string key, Json value) &;
-  Json&& set(std::string key, Json value) &&;
+  Json& set(std::string_view key, Json value) &;
+  Json&& set(std::string_view key, Json value) &&;
   /// Removes all members of that name; true if there was one.
   bool erase(std::string_view key);
   /// Appends to an array (turns null into an array).
@@ -114,10 +129,26 @@ class Json {
   /// Same JSON value: objects without regard to member order, numbers by value.
   bool same_value(const Json& other) const;
   /// Same tree: order and number text included.
-  bool operator==(const Json& other) const = default;
+  bool operator==(const Json& other) const;
 
  private:
-  std::variant<std::monostate, bool, Number, std::string, Array, Object> value_;
+  // Trees are moved and destroyed more often than looked at, mostly when nothing is left in them:
+  // a variant, whose every step is a call by a table, costs there several times as much.
+  enum class Type : uint8_t { kNull, kBool, kNumber, kString, kArray, kObject };
+
+  bool is_plain() const { return type_ <= Type::kBool; }
+  /// Becomes what `other` is. REQUIRES: there is no value here, and one there that is not plain.
+  void take(Json&& other) noexcept;
+  void destroy() noexcept;
+
+  Type type_ = Type::kNull;
+  union {
+    bool flag_;  // false for null
+    Number number_;
+    std::string string_;
+    Array array_;
+    Object object_;
+  };
 };
 
 /// Appends `text` as a JSON string with quotes and the shortest legal escapes.

@@ -106,7 +106,7 @@ class TreeBuilder {
       if (auto e = std::move(item).get(field)) return e;
       std::string_view key;
       if (auto e = field.unescaped_key().get(key)) return e;
-      members.emplace_back(std::string(key), Json());
+      members.emplace_back(key, Json());
       od::value child = field.value();
       if (auto e = build(child, members.back().second, depth + 1)) return e;
     }
