@@ -28,6 +28,12 @@ inline __m128i load16(const char* p) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
 inline __m128i load8(const char* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+/// Bits of those of 16 bytes that are not from `low` to `low + span`.
+inline __m128i outside(__m128i v, char low, char span) {
+  const __m128i shifted = _mm_sub_epi8(v, _mm_set1_epi8(low));
+  const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(shifted, _mm_set1_epi8(span)), shifted);
+  return _mm_xor_si128(inside, _mm_set1_epi8(-1));
+}
 }  // namespace detail
 #endif
 
@@ -122,6 +128,44 @@ inline const char* find_control(const char* p, const char* end) {
     unsigned char c = static_cast<unsigned char>(*p);
     if ((c < 0x20 && c != '\t') || c == 0x7f) break;
   }
+  return p;
+}
+
+/// What is no letter, no digit, no '-' and no '_': what ends a header's name of the usual kind.
+inline const char* find_not_word(const char* p, const char* end) {
+#ifdef __SSE2__
+  for (; end - p >= 16; p += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i letter = detail::outside(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 25);
+    const __m128i other =
+        _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('-')), detail::outside(v, '0', 9));
+    const __m128i hit =
+        _mm_andnot_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('_')), _mm_and_si128(letter, other));
+    if (const int bits = _mm_movemask_epi8(hit)) {
+      return p + __builtin_ctz(static_cast<unsigned>(bits));
+    }
+  }
+#endif
+  for (; p < end; ++p) {
+    const char low = static_cast<char>(*p | 0x20);
+    const bool word =
+        (low >= 'a' && low <= 'z') || (*p >= '0' && *p <= '9') || *p == '-' || *p == '_';
+    if (!word) break;
+  }
+  return p;
+}
+
+/// What is no visible ASCII (from '!' to '~'): a space, a control character, a byte beyond ASCII.
+inline const char* find_not_visible(const char* p, const char* end) {
+#ifdef __SSE2__
+  for (; end - p >= 16; p += 16) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    if (const int bits = _mm_movemask_epi8(detail::outside(v, '!', '~' - '!'))) {
+      return p + __builtin_ctz(static_cast<unsigned>(bits));
+    }
+  }
+#endif
+  while (p < end && *p > ' ' && *p < 0x7f) ++p;
   return p;
 }
 

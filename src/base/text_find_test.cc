@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <cctype>
 #include <string>
 
 #include "base/json.h"
@@ -16,6 +17,8 @@ bool is_control(char c) {
   unsigned char u = static_cast<unsigned char>(c);
   return (u < 0x20 && c != '\t') || u == 0x7f;
 }
+bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_'; }
+bool is_visible(char c) { return c > ' ' && c < 0x7f; }
 
 TEST(TextFind, AgreesWithLookingAtEachByte) {
   SeededRandom random(3);
@@ -91,9 +94,24 @@ TEST(TextFind, StringsOfEveryLengthAreEscapedAsByteByByte) {
   }
 }
 
+TEST(TextFind, KnowsEachByteOfWordsAndOfVisibleText) {
+  for (int byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    for (size_t before = 0; before < 40; ++before) {
+      const std::string text = std::string(before, 'Z') + c + std::string(before % 20, 'z');
+      const char* end = text.data() + text.size();
+      const char* at = text.data() + before;
+      EXPECT_EQ(find_not_word(text.data(), end), is_word(c) ? end : at) << byte;
+      EXPECT_EQ(find_not_visible(text.data(), end), is_visible(c) ? end : at) << byte;
+    }
+  }
+}
+
 TEST(TextFind, NothingIsFoundInNothing) {
   EXPECT_EQ(find_json_special(nullptr, nullptr), nullptr);
   EXPECT_EQ(find_control(nullptr, nullptr), nullptr);
+  EXPECT_EQ(find_not_word(nullptr, nullptr), nullptr);
+  EXPECT_EQ(find_not_visible(nullptr, nullptr), nullptr);
 }
 
 TEST(TextFind, EscapesStandWhereverTheyAre) {

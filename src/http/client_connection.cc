@@ -204,15 +204,7 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
   if (out->status < 100 || out->status > 599) {
     return unavailable("protocol", "the answer's status is not between 100 and 599");
   }
-  for (const HeadParser::Field& field : parser_.fields()) {
-    std::string_view name = HeadParser::view(raw, field.name);
-    std::string_view value = trim(HeadParser::view(raw, field.value));
-    if (name.empty()) return unavailable("protocol", "a header of the answer has no name");
-    if (!is_field_value(value)) {
-      return unavailable("protocol", "a header of the answer holds a control character");
-    }
-    out->headers.add(name, value);
-  }
+  out->headers.assign(raw, parser_.fields());
   keep_alive_ = parser_.keep_alive();
   if (head_request || out->is_bare()) {
     body_.start_none();

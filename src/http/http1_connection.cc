@@ -3,17 +3,24 @@
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/log.h"
+#include "base/text_find.h"
 
 namespace drover::http {
 namespace {
 
 constexpr std::string_view kHttp2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-bool is_target_text(std::string_view target) {
-  for (unsigned char c : target) {
-    if (c <= 0x20 || c >= 0x7f || c == '#') return false;
+/// What only llhttp has seen of a request line may hold more than may be in one.
+const char* fault_of_line(std::string_view raw, std::string_view target) {
+  const char* end = target.data() + target.size();
+  if (target.empty() || find_not_visible(target.data(), end) != end ||
+      target.find('#') != std::string_view::npos) {
+    return "the request target is malformed";
   }
-  return !target.empty();
+  // llhttp lets more than one space pass on either side of the target.
+  const size_t at = static_cast<size_t>(target.data() - raw.data());
+  const bool spaced = raw[at - 2] == ' ' || raw[at + target.size() + 1] == ' ';
+  return spaced ? "the request line is malformed" : nullptr;
 }
 
 }  // namespace
@@ -143,22 +150,16 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
     return Refusal{501, "this method is not supported"};
   }
   std::string_view target = parser_.target(raw);
-  if (!is_target_text(target)) return Refusal{400, "the request target is malformed"};
-  // llhttp lets more than one space pass on either side of the target.
-  size_t at = static_cast<size_t>(target.data() - raw.data());
-  if (raw[at - 2] == ' ' || raw[at + target.size() + 1] == ' ') {
-    return Refusal{400, "the request line is malformed"};
-  }
+  const char* fault = parser_.is_ordinary() ? nullptr : fault_of_line(raw, target);
+  if (fault != nullptr) return Refusal{400, fault};
   head_.target = target;
-  head_.headers.clear();
+  head_.headers.assign(raw, parser_.fields());
   head_.authority.clear();
   int hosts = 0;
   send_continue_ = false;
   for (const HeadParser::Field& field : parser_.fields()) {
-    std::string_view name = HeadParser::view(raw, field.name);
-    std::string_view value = trim(HeadParser::view(raw, field.value));
-    if (name.empty()) return Refusal{400, "a header has no name"};
-    if (!is_field_value(value)) return Refusal{400, "a header value holds a control character"};
+    const std::string_view name = HeadParser::view(raw, field.name);
+    const std::string_view value = HeadParser::view(raw, field.value);
     if (name.size() == 4 && iequals(name, "host")) {
       ++hosts;
       head_.authority = value;
@@ -166,7 +167,6 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
       if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
       send_continue_ = parser_.version_minor() == 1;
     }
-    head_.headers.add(name, value);
   }
   if (hosts > 1 || (hosts == 0 && parser_.version_minor() == 1)) {
     return Refusal{400, "exactly one Host header is required"};

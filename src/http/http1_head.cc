@@ -1,5 +1,6 @@
 #include "http/http1_head.h"
 
+#include "base/bytes.h"
 #include "base/limits/http.h"
 
 namespace drover::http {
@@ -11,14 +12,14 @@ HeadParser::HeadParser(Kind kind, size_t header_bytes_max) : bytes_max_(header_b
 
 /// Grows a span by the next piece of it; false if it is not its direct continuation (a folded
 /// line).
-bool HeadParser::extend(Span& span, const char* at, size_t length) {
+bool HeadParser::extend(Headers::Span& span, const char* at, size_t length) {
   uint32_t offset = static_cast<uint32_t>(at - base_);
-  if (span.length == 0) {
+  if (span.size == 0) {
     span.at = offset;
-  } else if (span.at + span.length != offset) {
+  } else if (span.at + span.size != offset) {
     return false;
   }
-  span.length += static_cast<uint32_t>(length);
+  span.size += static_cast<uint32_t>(length);
   return true;
 }
 
@@ -66,11 +67,50 @@ void HeadParser::reset() {
   complete_ = false;
   too_many_ = false;
   in_value_ = true;
-  url_ = Span();
+  ordinary_ = false;
+  url_ = Headers::Span();
   fields_.clear();
 }
 
+/// The whole head in one pass, if it is here and ordinary.
+bool HeadParser::read_ordinary(std::string_view head) {
+  OrdinaryHead said;
+  const bool request = parser_.type == HTTP_REQUEST;
+  head = head.substr(0, bytes_max_);
+  if (request ? !read_ordinary_request(head, said, fields_)
+              : !read_ordinary_response(head, said, fields_)) {
+    fields_.clear();
+    return false;
+  }
+  parser_.http_major = 1;
+  parser_.http_minor = 1;
+  parser_.method = said.method;
+  parser_.status_code = said.status;
+  parser_.flags = said.flags;
+  parser_.content_length = said.content_length;
+  url_ = said.target;
+  head_bytes_ = said.bytes;
+  return true;
+}
+
+/// Takes the blanks off the values that llhttp found; false for what no field may hold. llhttp lets
+/// none of that pass, but much rests on it.
+bool HeadParser::settle_fields(std::string_view head) {
+  for (Field& field : fields_) {
+    if (field.value.size == 0) field.value.at = field.name.at + field.name.size;
+    const std::string_view value = trim(view(head, field.value));
+    if (field.name.size == 0 || !is_field_value(value)) return false;
+    field.value.at = static_cast<uint32_t>(value.data() - head.data());
+    field.value.size = static_cast<uint32_t>(value.size());
+  }
+  return true;
+}
+
 HeadParser::Status HeadParser::feed(std::string_view head) {
+  if (seen_ == 0 && read_ordinary(head)) {
+    ordinary_ = true;
+    return Status::kDone;
+  }
   base_ = head.data();
   // One byte more than allowed is enough to know that it is too large.
   std::string_view fresh = head.substr(0, bytes_max_ + 1).substr(seen_);
@@ -78,7 +118,8 @@ HeadParser::Status HeadParser::feed(std::string_view head) {
   if (complete_ && error == HPE_PAUSED) {
     head_bytes_ = static_cast<size_t>(llhttp_get_error_pos(&parser_) - base_);
     if (head_bytes_ > bytes_max_) return Status::kTooLarge;
-    return Status::kDone;
+    if (settle_fields(head)) return Status::kDone;
+    error = HPE_INVALID_HEADER_TOKEN;
   }
   if (too_many_) return Status::kTooLarge;
   if (error != HPE_OK) {

@@ -1,7 +1,13 @@
 #pragma once
-// Reads the head of an HTTP/1.1 message (start line and fields) with llhttp in strict mode, in
-// place: fields are offsets into the caller's buffer, which must hold the head contiguously but may
-// move between calls. The body's framing is http1_body.h's business.
+// Reads the head of an HTTP/1.1 message (start line and fields) in place: fields are offsets into
+// the caller's buffer, which must hold the head contiguously but may move between calls. The body's
+// framing is http1_body.h's business.
+//
+// llhttp in strict mode decides what is a head and what it means. A head that is all there when the
+// parser first looks, and as simple as nearly all are, is read in one pass instead
+// (http1_ordinary_head.h); what that yields is what llhttp would have yielded, or the bytes go to
+// llhttp from the first one on. Either way the fields are sound afterwards: no name is empty, and
+// values have no blanks around them and no control characters but TAB.
 //
 // Refused, because two parsers could read it in two ways (request smuggling): Content-Length beside
 // Transfer-Encoding, repeated or malformed Content-Length, a transfer coding other than a lone
@@ -13,7 +19,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/result.h"
+#include "http/http1_ordinary_head.h"
+#include "http/message.h"
 
 namespace drover::http {
 
@@ -39,31 +46,29 @@ class HeadParser {
   int version_major() const { return parser_.http_major; }
   int status() const { return parser_.status_code; }
   std::string_view method() const;
-  std::string_view target(std::string_view head) const { return head.substr(url_.at, url_.length); }
+  std::string_view target(std::string_view head) const { return view(head, url_); }
   bool chunked() const { return (parser_.flags & F_CHUNKED) != 0; }
   bool has_transfer_encoding() const { return (parser_.flags & F_TRANSFER_ENCODING) != 0; }
   bool has_content_length() const { return (parser_.flags & F_CONTENT_LENGTH) != 0; }
   uint64_t content_length() const { return parser_.content_length; }
   /// By the version and the Connection header.
   bool keep_alive() const;
+  /// Whether llhttp was not needed: then the target begins with '/', holds only visible ASCII
+  /// without '#' and has a single space on either side.
+  bool is_ordinary() const { return ordinary_; }
 
-  struct Span {
-    uint32_t at = 0;
-    uint32_t length = 0;
-  };
-  struct Field {
-    Span name;
-    Span value;
-  };
+  using Field = Headers::Place;
   const std::vector<Field>& fields() const { return fields_; }
-  static std::string_view view(std::string_view head, Span span) {
-    return head.substr(span.at, span.length);
+  static std::string_view view(std::string_view head, Headers::Span span) {
+    return head.substr(span.at, span.size);
   }
 
  private:
   static const llhttp_settings_t* settings();
   static HeadParser& self(llhttp_t* p) { return *static_cast<HeadParser*>(p->data); }
-  bool extend(Span& span, const char* at, size_t length);
+  bool read_ordinary(std::string_view head);
+  bool settle_fields(std::string_view head);
+  bool extend(Headers::Span& span, const char* at, size_t length);
 
   llhttp_t parser_;
   size_t bytes_max_;
@@ -74,7 +79,8 @@ class HeadParser {
   bool complete_ = false;
   bool too_many_ = false;
   bool in_value_ = true;
-  Span url_;
+  bool ordinary_ = false;
+  Headers::Span url_;
   std::vector<Field> fields_;
 };
 

@@ -70,15 +70,28 @@ void Headers::add(std::string_view name, std::string_view value) {
     text_.reserve(256);
     places_.reserve(12);
   }
-  places_.push_back(Place{static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(name.size()),
-                          static_cast<uint32_t>(value.size())});
+  const Span first{static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(name.size())};
+  places_.push_back(Place{first, Span{first.at + first.size, static_cast<uint32_t>(value.size())}});
   text_ += name;
   text_ += value;
 }
 
+void Headers::assign(std::string_view text, const std::vector<Place>& places) {
+  clear();
+  if (places.empty()) return;
+  const uint32_t begin = places.front().name.at;
+  const Span& last = places.back().value;
+  text_.assign(text.substr(begin, last.at + last.size - begin));
+  places_ = places;
+  for (Place& place : places_) {
+    place.name.at -= begin;
+    place.value.at -= begin;
+  }
+}
+
 bool Headers::named(const Place& place, std::string_view name) const {
-  return place.name_size == name.size() &&
-         iequals(std::string_view(text_.data() + place.at, place.name_size), name);
+  return place.name.size == name.size() &&
+         iequals(std::string_view(text_.data() + place.name.at, place.name.size), name);
 }
 
 void Headers::set(std::string_view name, std::string_view value) {

@@ -48,6 +48,18 @@ class Headers {
   bool has(std::string_view name) const { return get(name).has_value(); }
   /// kInvalidArgument if a name is no token or a value could end its line (header injection).
   Result<void> check() const;
+  /// Where a text stands in another.
+  struct Span {
+    uint32_t at = 0;
+    uint32_t size = 0;
+  };
+  struct Place {
+    Span name;
+    Span value;
+  };
+  /// The fields of a head that was received, instead of what is here: they stand at these places of
+  /// the text, in order, each value behind its name. One copy for all of them.
+  void assign(std::string_view text, const std::vector<Place>& places);
   void clear() {
     text_.clear();
     places_.clear();
@@ -55,8 +67,8 @@ class Headers {
   size_t size() const { return places_.size(); }
   View at(size_t index) const {
     const Place& p = places_[index];
-    std::string_view name(text_.data() + p.at, p.name_size);
-    return View(name, std::string_view(name.data() + name.size(), p.value_size));
+    return View(std::string_view(text_.data() + p.name.at, p.name.size),
+                std::string_view(text_.data() + p.value.at, p.value.size));
   }
 
   /// For `for (const auto& [name, value] : headers.fields())`.
@@ -90,12 +102,6 @@ class Headers {
   std::vector<Field> copy() const;
 
  private:
-  /// The value follows its name.
-  struct Place {
-    uint32_t at;
-    uint32_t name_size;
-    uint32_t value_size;
-  };
   bool named(const Place& place, std::string_view name) const;
   std::string text_;
   std::vector<Place> places_;

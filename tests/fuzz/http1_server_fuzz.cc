@@ -25,6 +25,7 @@ async::Task<void> handle(Seen* seen, async::Context ctx, ServerRequest& request,
   std::string line = request.head().method + " " + request.head().target;
   for (const Headers::View& field : request.head().headers.fields()) {
     if (!is_token(field.first) || !is_field_value(field.second)) __builtin_trap();
+    line += " " + std::string(field.first) + "=" + std::string(field.second);
   }
   size_t index = seen->size();
   seen->push_back(line);

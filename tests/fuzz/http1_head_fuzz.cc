@@ -1,0 +1,21 @@
+// Any bytes as the head of a request or of an answer: what is read in one pass as ordinary is what
+// llhttp reads of the same bytes, and however they are cut into pieces, the outcome is the same.
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "http/http1_head_summary.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using drover::http::HeadParser;
+  if (size == 0) return 0;
+  const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const auto kind = data[0] % 2 == 0 ? HeadParser::Kind::kRequest : HeadParser::Kind::kResponse;
+  HeadParser parser(kind, 1'000);
+  const std::string whole = drover::http::summary(parser, bytes, bytes.size());
+  const std::string by_llhttp = drover::http::summary(parser, bytes, 1);
+  if (parser.is_ordinary() || whole != by_llhttp) __builtin_trap();
+  if (whole != drover::http::summary(parser, bytes, 1 + data[0] / 2)) __builtin_trap();
+  return 0;
+}
