@@ -202,16 +202,15 @@ std::string to_lower(std::string_view text) {
   return out;
 }
 
-bool iequals(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  if (a.size() >= 8) {
-    const size_t last = a.size() - 8;
+bool detail::iequals(const char* a, const char* b, size_t size) {
+  if (size >= 8) {
+    const size_t last = size - 8;
     for (size_t i = 0; i < last; i += 8) {
-      if (lower8(a.data() + i) != lower8(b.data() + i)) return false;
+      if (lower8(a + i) != lower8(b + i)) return false;
     }
-    return lower8(a.data() + last) == lower8(b.data() + last);
+    return lower8(a + last) == lower8(b + last);
   }
-  for (size_t i = 0; i < a.size(); ++i) {
+  for (size_t i = 0; i < size; ++i) {
     if (lower(a[i]) != lower(b[i])) return false;
   }
   return true;

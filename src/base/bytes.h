@@ -30,7 +30,12 @@ bool is_utf8(std::string_view text);
 
 /// ASCII helpers (locale-free).
 std::string to_lower(std::string_view text);
-bool iequals(std::string_view a, std::string_view b);
+namespace detail {
+bool iequals(const char* a, const char* b, size_t size);
+}
+inline bool iequals(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && detail::iequals(a.data(), b.data(), a.size());
+}
 std::string_view trim(std::string_view text);
 /// "a, b": the words with `by` between them.
 std::string joined(const std::vector<std::string>& words, std::string_view by = ", ");

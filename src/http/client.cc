@@ -8,6 +8,7 @@
 #include "base/decimal.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
+#include "base/text_find.h"
 #include "http/client_connection.h"
 
 namespace drover::http {
@@ -43,12 +44,12 @@ Result<void> check_request(const ClientRequest& request) {
   if (!is_token(request.method) || request.method == "CONNECT") {
     return fail(Code::kInvalidArgument, "the method is not usable");
   }
-  for (unsigned char c : request.url.target) {
-    if (c <= 0x20 || c >= 0x7f) {
-      return fail(Code::kInvalidArgument, "the request target holds a space or control character");
-    }
+  const std::string& target = request.url.target;
+  const char* end = target.data() + target.size();
+  if (find_not_visible(target.data(), end) != end) {
+    return fail(Code::kInvalidArgument, "the request target holds a space or control character");
   }
-  if (request.url.target.empty() || request.url.target[0] != '/') {
+  if (target.empty() || target[0] != '/') {
     return fail(Code::kInvalidArgument, "the request target does not begin with a slash");
   }
   return request.headers.check();

@@ -1,8 +1,6 @@
 #include "http/client_connection.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -36,15 +34,9 @@ std::string head_text(const ClientRequest& request, size_t follows) {
   out += request.url.target;
   out += " HTTP/1.1\r\n";
   if (!request.headers.has("host")) append_field(out, "Host", request.url.authority());
-  for (const Headers::View& field : request.headers.fields()) {
-    if (!is_ours(field.first)) append_field(out, field.first, field.second);
-  }
+  append_fields(out, request.headers, &is_ours);
   if (!request.body.empty() || body_expected(request.method)) {
-    std::array<char, 20> digits;
-    auto end = std::to_chars(digits.data(), digits.data() + digits.size(), request.body.size());
-    out += "Content-Length: ";
-    out.append(digits.data(), end.ptr);
-    out += "\r\n";
+    append_content_length(out, request.body.size());
   }
   out += "\r\n";
   return out;

@@ -28,6 +28,18 @@ void append_number(std::string& out, uint64_t n, int base) {
   out.append(digits.data(), end.ptr);
 }
 
+void put_status_line(std::string& out, int status) {
+  if (status == 200) {  // nearly always
+    out += "HTTP/1.1 200 OK\r\n";
+    return;
+  }
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<uint64_t>(status), 10);
+  out += ' ';
+  out += reason_phrase(status);
+  out += "\r\n";
+}
+
 }  // namespace
 
 /// Whether the connection can carry another request after this answer.
@@ -65,26 +77,15 @@ void Http1Connection::end_output() {
 Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing,
                                        size_t follows) {
   begin_output(kHeadUsual + follows);
-  out_ += "HTTP/1.1 ";
-  append_number(out_, static_cast<uint64_t>(head.status), 10);
-  out_ += ' ';
-  out_ += reason_phrase(head.status);
-  out_ += "\r\n";
-  bool has_date = false;
-  for (const Headers::View& field : head.headers.fields()) {
-    if (!is_token(field.first) || !is_field_value(field.second)) {
-      out_.clear();
-      return fail(Code::kInvalidArgument, "the answer's header " +
-                                              to_lower(field.first.substr(0, 64)) +
-                                              " holds what no header may hold");
-    }
-    if (is_framing(field.first)) continue;
-    if (field.first.size() == 4 && iequals(field.first, "date")) has_date = true;
-    append_field(out_, field.first, field.second);
+  const Headers& headers = head.headers;
+  if (const size_t index = headers.first_unsound(); index != headers.size()) {
+    return fail(Code::kInvalidArgument, "the answer's header " +
+                                            to_lower(headers.at(index).first.substr(0, 64)) +
+                                            " holds what no header may hold");
   }
-  if (!has_date) {
-    append_field(out_, "Date", core_.date());
-  }
+  put_status_line(out_, head.status);
+  append_fields(out_, headers, &is_framing);
+  if (!headers.has("date")) append_field(out_, "Date", core_.date());
   out_ += framing;
   if (!keep_alive_) {
     out_ += "Connection: close\r\n";
@@ -151,11 +152,7 @@ Result<bool> Http1Connection::put_answer(const ResponseHead& head, std::string_v
   bool with_body = !bare && !is_head_ && !body.empty();
   bool together = with_body && body.size() <= kCoalesceMax;
   TRY_VOID(put_head(head, {}, together ? body.size() : 0));
-  if (!bare) {
-    out_ += "Content-Length: ";
-    append_number(out_, body.size(), 10);
-    out_ += "\r\n";
-  }
+  if (!bare) append_content_length(out_, body.size());
   out_ += "\r\n";
   if (together) out_ += body;
   return with_body && !together;

@@ -1,9 +1,11 @@
 #include "http/message.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/text_copy.h"
 #include "base/text_find.h"
 
 namespace drover::http {
@@ -21,13 +23,22 @@ constexpr std::array<bool, 256> make_token_table() {
 }
 constexpr std::array<bool, 256> kToken = make_token_table();
 
+/// What a line has beside its name and its value.
+constexpr size_t kLineExtra = 4;
+
+/// A line of a head, where there is room for it; gives the place behind it.
+char* put_field(char* to, std::string_view name, std::string_view value) {
+  to = copy_text(copy_text(to, name), ": ");
+  return copy_text(copy_text(to, value), "\r\n");
+}
+
 }  // namespace
 
 bool is_token(std::string_view text) {
-  for (unsigned char c : text) {
-    if (!kToken[c]) return false;
-  }
-  return !text.empty();
+  const char* end = text.data() + text.size();
+  const char* p = find_not_word(text.data(), end);
+  while (p < end && kToken[static_cast<unsigned char>(*p)]) ++p;
+  return p == end && !text.empty();
 }
 
 bool is_field_value(std::string_view text) {
@@ -52,28 +63,50 @@ Result<std::optional<uint64_t>> content_length(const Headers& headers) {
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
+  const size_t at = out.size();
+  out.resize(at + name.size() + value.size() + kLineExtra);
+  put_field(out.data() + at, name, value);
+}
+
+void append_fields(std::string& out, const Headers& headers, bool (*left_out)(std::string_view)) {
   // One growth, then copies: heads are made of some fifty pieces otherwise.
-  size_t at = out.size();
-  out.resize(at + name.size() + value.size() + 4);
+  const size_t at = out.size();
+  size_t most = 0;
+  for (const auto& [name, value] : headers.fields()) {
+    most += name.size() + value.size() + kLineExtra;
+  }
+  out.resize(at + most);
   char* p = out.data() + at;
-  p += name.copy(p, name.size());
-  *p++ = ':';
-  *p++ = ' ';
-  p += value.copy(p, value.size());
-  *p++ = '\r';
-  *p++ = '\n';
+  for (const auto& [name, value] : headers.fields()) {
+    if (!left_out(name)) p = put_field(p, name, value);
+  }
+  out.resize(static_cast<size_t>(p - out.data()));
+}
+
+void append_content_length(std::string& out, uint64_t length) {
+  std::array<char, 20> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length);
+  append_field(out, "Content-Length",
+               std::string_view(digits.data(), static_cast<size_t>(end.ptr - digits.data())));
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
-  if (places_.capacity() == 0) {
-    // Room for a usual head at once.
-    text_.reserve(256);
-    places_.reserve(12);
-  }
-  const Span first{static_cast<uint32_t>(text_.size()), static_cast<uint32_t>(name.size())};
-  places_.push_back(Place{first, Span{first.at + first.size, static_cast<uint32_t>(value.size())}});
-  text_ += name;
-  text_ += value;
+  const size_t at = used();
+  const size_t value_at = at + name.size();
+  const size_t end = value_at + value.size();
+  if (end > text_.size()) make_room(end);
+  copy_text(copy_text(text_.data() + at, name), value);
+  places_.push_back(
+      Place{Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.size())},
+            Span{static_cast<uint32_t>(value_at), static_cast<uint32_t>(value.size())}});
+}
+
+/// So much at least, and for a usual head at once.
+void Headers::make_room(size_t size) {
+  constexpr size_t kUsualText = 256;
+  constexpr size_t kUsualCount = 12;
+  if (places_.capacity() == 0) places_.reserve(kUsualCount);
+  text_.resize(std::max({size, kUsualText, text_.size() * 2}));
 }
 
 void Headers::assign(std::string_view text, const std::vector<Place>& places) {
@@ -81,7 +114,12 @@ void Headers::assign(std::string_view text, const std::vector<Place>& places) {
   if (places.empty()) return;
   const uint32_t begin = places.front().name.at;
   const Span& last = places.back().value;
-  text_.assign(text.substr(begin, last.at + last.size - begin));
+  text = text.substr(begin, last.at + last.size - begin);
+  if (text.size() > text_.size()) {
+    text_.assign(text);
+  } else {
+    copy_text(text_.data(), text);
+  }
   places_ = places;
   for (Place& place : places_) {
     place.name.at -= begin;
@@ -138,15 +176,28 @@ std::string Headers::get_joined(std::string_view name) const {
   return out;
 }
 
-Result<void> Headers::check() const {
-  for (const auto& [name, value] : fields()) {
-    if (!is_token(name)) return fail(Code::kInvalidArgument, "a header name is not a token");
-    if (!is_field_value(value)) {
-      return fail(Code::kInvalidArgument,
-                  "the value of header " + std::string(name) + " holds a control character");
-    }
+size_t Headers::first_unsound() const {
+  // All names and values in one look. Only where there is a control character, and in a head that
+  // was received there is one at each line's end, is each value looked at.
+  const char* end = text_.data() + used();
+  const bool clean = find_control(text_.data(), end) == end;
+  for (size_t i = 0; i < places_.size(); ++i) {
+    const Span& name = places_[i].name;
+    const char* begin = text_.data() + name.at;
+    const bool word = name.size != 0 && find_not_word(begin, end) - begin >= name.size;
+    if (!word && !is_token(at(i).first)) return i;
+    if (!clean && !is_field_value(at(i).second)) return i;
   }
-  return {};
+  return size();
+}
+
+Result<void> Headers::check() const {
+  const size_t index = first_unsound();
+  if (index == size()) return {};
+  const View field = at(index);
+  if (!is_token(field.first)) return fail(Code::kInvalidArgument, "a header name is not a token");
+  return fail(Code::kInvalidArgument,
+              "the value of header " + std::string(field.first) + " holds a control character");
 }
 
 std::vector<Headers::Field> Headers::copy() const {

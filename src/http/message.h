@@ -24,6 +24,8 @@ bool is_field_value(std::string_view text);
 /// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
 /// NUL; what we are asked to send is checked by check(). All texts stand in one string, so that a
 /// head is two allocations however many fields it has.
+///
+/// text_ is room, and used from its front: making a string longer costs more than the copy into it.
 class Headers {
  public:
   /// A field of its own (signatures, tables).
@@ -48,6 +50,8 @@ class Headers {
   bool has(std::string_view name) const { return get(name).has_value(); }
   /// kInvalidArgument if a name is no token or a value could end its line (header injection).
   Result<void> check() const;
+  /// The first field that check() refuses; size() if there is none.
+  size_t first_unsound() const;
   /// Where a text stands in another.
   struct Span {
     uint32_t at = 0;
@@ -60,10 +64,7 @@ class Headers {
   /// The fields of a head that was received, instead of what is here: they stand at these places of
   /// the text, in order, each value behind its name. One copy for all of them.
   void assign(std::string_view text, const std::vector<Place>& places);
-  void clear() {
-    text_.clear();
-    places_.clear();
-  }
+  void clear() { places_.clear(); }
   size_t size() const { return places_.size(); }
   View at(size_t index) const {
     const Place& p = places_[index];
@@ -103,6 +104,11 @@ class Headers {
 
  private:
   bool named(const Place& place, std::string_view name) const;
+  /// How much of text_ is used: the last value ends it.
+  size_t used() const {
+    return places_.empty() ? 0 : size_t{places_.back().value.at} + places_.back().value.size;
+  }
+  void make_room(size_t size);
   std::string text_;
   std::vector<Place> places_;
 };
@@ -114,6 +120,10 @@ Result<std::optional<uint64_t>> content_length(const Headers& headers);
 
 /// Appends "name: value" and the line's end.
 void append_field(std::string& out, std::string_view name, std::string_view value);
+/// The same for all fields but those whose names are to be left out.
+void append_fields(std::string& out, const Headers& headers, bool (*left_out)(std::string_view));
+/// The same for a length.
+void append_content_length(std::string& out, uint64_t length);
 
 /// A request head; the body travels apart (server.h, client.h).
 struct RequestHead {

@@ -29,6 +29,63 @@ TEST(Headers, RefuseInjection) {
   EXPECT_FALSE((Headers{{"", "x"}}).check());
 }
 
+TEST(Headers, NameTheFirstThatMayNotBeSent) {
+  for (const size_t fine : {0u, 1u, 20u}) {
+    Headers headers;
+    for (size_t i = 0; i < fine; ++i) headers.add("x-fine_1!", "a value of some length");
+    EXPECT_EQ(headers.first_unsound(), fine);
+    Headers name = headers;
+    name.add("x\r\ny", "");
+    name.add("x", "\x01");
+    EXPECT_EQ(name.first_unsound(), fine);
+    EXPECT_EQ(name.check().error().message, "a header name is not a token");
+    headers.add("x", "a tab\tis fine");
+    headers.add("x-bad", "\x7f");
+    EXPECT_EQ(headers.first_unsound(), fine + 1);
+    EXPECT_EQ(headers.check().error().message,
+              "the value of header x-bad holds a control character");
+    headers.remove("x-bad");
+    EXPECT_TRUE(headers.check());
+  }
+}
+
+TEST(Headers, StandAsTheyWereReceivedAndCanBeAddedTo) {
+  const std::string text = "GET / HTTP/1.1\r\nHost: h\r\nA:" + std::string(300, 'a') + "\r\n\r\n";
+  const Headers::Place host{{16, 4}, {22, 1}};
+  const Headers::Place a{{25, 1}, {27, 300}};
+  Headers headers{{"old", "gone"}};
+  headers.assign(text, {host, a});
+  EXPECT_TRUE(headers.check());
+  headers.add("B", "b");
+  const std::vector<Headers::Field> all = {{"Host", "h"}, {"A", std::string(300, 'a')}, {"B", "b"}};
+  EXPECT_EQ(headers.copy(), all);
+  headers.assign(text, {host});
+  EXPECT_EQ(headers.copy(), std::vector<Headers::Field>({{"Host", "h"}}));
+  Headers moved = std::move(headers);
+  headers.clear();
+  headers.add("C", "c");
+  EXPECT_EQ(headers.copy(), std::vector<Headers::Field>({{"C", "c"}}));
+  EXPECT_EQ(moved.get("host"), "h");
+  moved.assign(text, {});
+  EXPECT_EQ(moved.size(), 0u);
+}
+
+TEST(Headers, AppendAllLinesButThoseLeftOut) {
+  Headers headers;
+  std::string expected = "HTTP/1.1 200 OK\r\n";
+  std::string out = expected;
+  for (size_t size = 0; size < 80; ++size) {
+    const std::string value(size, 'v');
+    headers.add("name", value);
+    headers.add("left", value);
+    expected += "name: " + value + "\r\n";
+  }
+  append_fields(out, headers, [](std::string_view name) { return name == "left"; });
+  EXPECT_EQ(out, expected);
+  append_content_length(out, UINT64_MAX);
+  EXPECT_EQ(out, expected + "Content-Length: 18446744073709551615\r\n");
+}
+
 TEST(Headers, ReadAContentLengthThatHasOneMeaning) {
   EXPECT_EQ(*content_length(Headers{{"A", "1"}}), std::nullopt);
   EXPECT_EQ(*content_length(Headers{{"content-LENGTH", "0"}}), 0u);
