@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cstring>
 
 #include "base/json_escape.h"
 #include "base/limits/json.h"
@@ -20,6 +21,35 @@ bool beyond_double(std::string_view number) {
   return read.ec == std::errc::result_out_of_range && number.find("e-") == number.npos &&
          number.find("E-") == number.npos;
 }
+/// Whole numbers of so many digits are nobody's difficulty.
+constexpr ptrdiff_t kDigitsFew = 18;
+/// What quick_name() may look at, and a byte before it.
+constexpr ptrdiff_t kQuickNameBytes = 40;
+
+/// A member's name and its colon as nearly all text has them: short and plain, with at most one
+/// space before and after. Gives where its value begins, but for more white space; null where a
+/// closer look is needed.
+inline const char* quick_name(const char* p, std::string_view& name) {
+#ifdef __SSE2__
+  using detail::json_special_bits;
+  if (*p == ' ') ++p;
+  if (*p++ != '"') return nullptr;
+  const char* from = p;
+  unsigned special = json_special_bits(p);
+  if (special == 0) {
+    p += 16;
+    special = json_special_bits(p);
+    if (special == 0) return nullptr;
+  }
+  p += __builtin_ctz(special);
+  if (p[0] != '"' || p[1] != ':') return nullptr;
+  name = std::string_view(from, static_cast<size_t>(p - from));
+  return p + (p[2] == ' ' ? 3 : 2);
+#else
+  return nullptr;
+#endif
+}
+
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 }  // namespace
@@ -38,13 +68,8 @@ Error JsonScanner::error() const {
                                            ": " + (fault_ == nullptr ? "unexpected" : fault_));
 }
 
-inline void JsonScanner::space() {
-  // Mostly there is none: one comparison says so.
-  while (p_ < end_ && static_cast<unsigned char>(*p_) <= ' ' && is_space(*p_)) ++p_;
-}
-
-char JsonScanner::peek() {
-  space();
+char JsonScanner::peek_beyond_space() {
+  while (p_ < end_ && is_space(*p_)) ++p_;
   return p_ < end_ && fault_ == nullptr ? *p_ : '\0';
 }
 
@@ -79,37 +104,8 @@ bool JsonScanner::next_item() {
   return true;
 }
 
-bool JsonScanner::next_key(std::string_view& key) {
-  if (fault_ != nullptr) return false;
-  char c = peek();
-  Level& level = levels_[entered_ - 1];
-  if (c == '}') {
-    ++p_;
-    --entered_;
-    return false;
-  }
-  if (!level.first) {
-    if (c != ',') return fault("a comma or } was expected");
-    ++p_;
-    c = peek();
-  }
-  level.first = false;
-  if (c != '"') return fault("a key was expected");
-  bool escaped = false;
-  if (!pass_string(key, escaped)) return false;
-  if (escaped) {
-    Result<std::string> text = unescape_json(key);
-    if (!text) return fault("bad escape");
-    key_ = std::move(*text);
-    key = key_;
-  }
-  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
-  ++p_;
-  return true;
-}
-
 // p_ is at the opening quote.
-bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
+inline bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
   const char* from = p_ + 1;
   const char* p = find_json_special(from, end_);
   if (p < end_ && *p == '"') {
@@ -137,7 +133,70 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
   return true;
 }
 
+bool JsonScanner::next_key(std::string_view& key) {
+  if (fault_ == nullptr && end_ - p_ >= kQuickNameBytes) {
+    Level& level = levels_[entered_ - 1];
+    if (level.first || *p_ == ',') {
+      if (const char* value = quick_name(level.first ? p_ : p_ + 1, key)) {
+        p_ = value;
+        level.first = false;
+        return true;
+      }
+    }
+  }
+  return next_key_closely(key);
+}
+
+bool JsonScanner::next_key_closely(std::string_view& key) {
+  if (fault_ != nullptr) return false;
+  Level& level = levels_[entered_ - 1];
+  char c = peek();
+  if (c == '}') {
+    ++p_;
+    --entered_;
+    return false;
+  }
+  if (!level.first) {
+    if (c != ',') return fault("a comma or } was expected");
+    ++p_;
+    c = peek();
+  }
+  level.first = false;
+  if (c != '"') return fault("a key was expected");
+  bool escaped = false;
+  if (!pass_string(key, escaped)) return false;
+  if (escaped && !resolve(key)) return false;
+  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
+  ++p_;
+  return true;
+}
+
+// Of a string's inside, its text; the view holds until the next call.
+bool JsonScanner::resolve(std::string_view& inside) {
+  Result<std::string> text = unescape_json(inside);
+  if (!text) return fault("bad escape");
+  text_ = std::move(*text);
+  inside = text_;
+  return true;
+}
+
 bool JsonScanner::pass_number() {
+  // Most are short whole numbers. p_ is before the end, as for every value.
+  const char* p = *p_ == '-' ? p_ + 1 : p_;
+  if (p < end_ && is_digit(*p)) {
+    const ptrdiff_t most = *p == '0' ? 1 : kDigitsFew;
+    const char* last = end_ - p > most ? p + most : end_;
+    while (++p < last && is_digit(*p)) {
+    }
+    if (p < end_ && !is_digit(*p) && *p != '.' && (*p | 0x20) != 'e') {
+      p_ = p;
+      return true;
+    }
+  }
+  return pass_any_number();
+}
+
+bool JsonScanner::pass_any_number() {
   const char* from = p_;
   bool exponent = false;
   if (p_ < end_ && *p_ == '-') ++p_;
@@ -167,11 +226,14 @@ bool JsonScanner::pass_number() {
   return true;
 }
 
-bool JsonScanner::literal(std::string_view word) {
-  if (static_cast<size_t>(end_ - p_) < word.size() || std::string_view(p_, word.size()) != word) {
+// Of a size that is known here: one comparison.
+template <size_t kSize>
+inline bool JsonScanner::literal(const char (&word)[kSize]) {
+  constexpr size_t kLetters = kSize - 1;
+  if (static_cast<size_t>(end_ - p_) < kLetters || std::memcmp(p_, word, kLetters) != 0) {
     return fault("a value was expected");
   }
-  p_ += word.size();
+  p_ += kLetters;
   return true;
 }
 
@@ -200,66 +262,72 @@ bool JsonScanner::skip_value() {
   return pass_scalar();
 }
 
-// p_ is at the opening bracket. No recursion: one bit a level says which bracket closes it.
+// The name of a member that is not looked at, and its colon.
+inline bool JsonScanner::pass_name() {
+  std::string_view name;
+  if (end_ - p_ >= kQuickNameBytes) {
+    if (const char* value = quick_name(p_, name)) {
+      p_ = value;
+      return true;
+    }
+  }
+  const char c = peek();
+  if (c == '\0') return fault("the text ends too early");
+  if (c != '"') return fault("a key was expected");
+  bool escaped = false;
+  if (!pass_string(name, escaped)) return false;
+  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
+  ++p_;
+  return true;
+}
+
+// p_ is at the opening bracket. No recursion: one flag a level says which bracket closes it.
 bool JsonScanner::pass_container() {
   bool object_at[limits::kJsonDepthMax];
   int depth = 0;
-  bool expect_value = true;  // a value may start here (else a comma or a closing bracket)
-  bool may_close = false;    // just after an opening bracket
   while (true) {
+    // Here stands a value.
     char c = peek();
-    if (c == '\0') return fault("the text ends too early");
-    bool inside_object = depth > 0 && object_at[depth - 1];
-    if (depth > 0 && (may_close || !expect_value) && c == (inside_object ? '}' : ']')) {
-      ++p_;
-      if (--depth == 0) return true;
-      expect_value = false;
-      may_close = false;
-      continue;
-    }
-    if (depth > 0 && !expect_value) {
-      if (c != ',') return fault("a comma or a closing bracket was expected");
-      ++p_;
-      expect_value = true;
-      may_close = false;
-      continue;
-    }
-    if (inside_object) {
-      std::string_view key;
-      bool escaped = false;
-      if (c != '"') return fault("a key was expected");
-      if (!pass_string(key, escaped)) return false;
-      if (peek() != ':') return fault("a colon was expected");
-      ++p_;
-      c = peek();
-      if (c == '\0') return fault("the text ends too early");
-    }
     if (c == '{' || c == '[') {
       if (depth + entered_ >= limits::kJsonDepthMax) return fault("too deep");
-      object_at[depth++] = c == '{';
+      const bool object = c == '{';
+      object_at[depth++] = object;
       ++p_;
-      expect_value = true;
-      may_close = true;
-      continue;
+      if (peek() != (object ? '}' : ']')) {
+        if (object && !pass_name()) return false;
+        continue;
+      }
+      ++p_;
+      --depth;
+    } else if (c == '\0') {
+      return fault("the text ends too early");
+    } else if (!pass_scalar()) {
+      return false;
     }
-    if (!pass_scalar()) return false;
-    expect_value = false;
-    may_close = false;
+    // After it: what closes, until a comma.
+    for (; depth > 0; --depth, ++p_) {
+      c = peek();
+      if (c == ',') break;
+      if (c == (object_at[depth - 1] ? '}' : ']')) continue;
+      return fault(c == '\0' ? "the text ends too early"
+                             : "a comma or a closing bracket was expected");
+    }
+    if (depth == 0) return true;
+    ++p_;
+    if (object_at[depth - 1] && !pass_name()) return false;
   }
 }
 
-bool JsonScanner::read_string(std::string& out) {
+bool JsonScanner::read_string(std::string_view& out) {
   if (peek() != '"') return fault("a string was expected");
-  std::string_view raw;
   bool escaped = false;
-  if (!pass_string(raw, escaped)) return false;
-  if (!escaped) {
-    out.assign(raw);
-    return true;
-  }
-  Result<std::string> text = unescape_json(raw);
-  if (!text) return fault("bad escape");
-  out = std::move(*text);
+  return pass_string(out, escaped) && (!escaped || resolve(out));
+}
+
+bool JsonScanner::read_string(std::string& out) {
+  std::string_view text;
+  if (!read_string(text)) return false;
+  out.assign(text);
   return true;
 }
 

@@ -30,7 +30,11 @@ class JsonScanner {
       : begin_(text.data()), p_(text.data()), end_(text.data() + text.size()) {}
 
   /// The first byte of the next value (white space is passed over); 0 at the end.
-  char peek();
+  char peek() {
+    // Mostly there is none: one comparison says so.
+    if (p_ < end_ && static_cast<unsigned char>(*p_) > ' ' && fault_ == nullptr) return *p_;
+    return peek_beyond_space();
+  }
   /// Offset of the next byte to be read; after peek(), of the value itself.
   size_t offset() const { return static_cast<size_t>(p_ - begin_); }
 
@@ -43,7 +47,8 @@ class JsonScanner {
   bool next_item();
 
   bool skip_value();
-  /// Reads a string value, unescaped.
+  /// Reads a string value, unescaped; the view holds until the next call.
+  bool read_string(std::string_view& out);
   bool read_string(std::string& out);
   /// Passes over a string value; `empty` says whether it was "".
   bool skip_string(bool& empty);
@@ -64,11 +69,16 @@ class JsonScanner {
     bool first;
   };
   bool fault(const char* what);
-  void space();
-  bool literal(std::string_view word);
+  char peek_beyond_space();
+  template <size_t kSize>
+  bool literal(const char (&word)[kSize]);
+  bool next_key_closely(std::string_view& key);
   bool pass_string(std::string_view& raw, bool& escaped);
   bool pass_escaped_string(const char* from, const char* p, std::string_view& raw, bool& escaped);
+  bool resolve(std::string_view& inside);
+  bool pass_name();
   bool pass_number();
+  bool pass_any_number();
   bool pass_scalar();
   bool pass_container();
   bool open(bool object);
@@ -79,7 +89,7 @@ class JsonScanner {
   const char* fault_ = nullptr;
   Level levels_[8] = {};  // of the containers entered by the caller
   int entered_ = 0;
-  std::string key_;
+  std::string text_;  // of the last string with escapes
 };
 
 /// Well-formed UTF-8, by simdjson's validator.

@@ -34,30 +34,27 @@ inline __m128i outside(__m128i v, char low, char span) {
   const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(shifted, _mm_set1_epi8(span)), shifted);
   return _mm_xor_si128(inside, _mm_set1_epi8(-1));
 }
+inline unsigned json_special_bits(const char* p) {
+  return json_special_bits(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+/// The same search once 16 bytes before `p` are known to be clean.
+const char* find_json_special_far(const char* p, const char* end);
 }  // namespace detail
 #endif
 
 /// A quote, a backslash or a control character below 0x20: what ends or escapes in a JSON string.
 inline const char* find_json_special(const char* p, const char* end) {
 #ifdef __SSE2__
-  // What is left over at the end is looked at together with bytes before it, which are clean.
-  const char* begin = p;
-  for (; end - p >= 16; p += 16) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    if (unsigned bits = detail::json_special_bits(v)) return p + __builtin_ctz(bits);
+  if (end - p >= 16) {  // most texts end within these
+    if (unsigned bits = detail::json_special_bits(p)) return p + __builtin_ctz(bits);
+    return detail::find_json_special_far(p + 16, end);
   }
-  if (p == end) return end;
-  if (end - begin >= 16) {
-    p = end - 16;
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const unsigned bits = detail::json_special_bits(v);
-    return bits == 0 ? end : p + __builtin_ctz(bits);
-  }
-  if (end - begin >= 8) {  // names of members are short
-    for (p = begin;; p = end - 8) {
+  if (end - p >= 8) {  // names of members are short
+    const char* last = end - 8;
+    for (;; p = last) {
       const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
       if (unsigned bits = detail::json_special_bits(v) & 0xff) return p + __builtin_ctz(bits);
-      if (p == end - 8) return end;
+      if (p == last) return end;
     }
   }
 #endif

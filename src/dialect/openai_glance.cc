@@ -116,6 +116,16 @@ std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
   if (!scan.skip_value() || first < '0' || first > '9') return std::nullopt;
   std::string_view text = json.substr(begin, scan.offset() - begin);
   int64_t value = 0;
+  constexpr size_t kDigitsFew = 9;  // below kUsageTokensMax, whichever they are
+  static_assert(limits::kUsageTokensMax >= 999'999'999);
+  if (text.size() <= kDigitsFew) {
+    size_t i = 0;
+    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i) {
+      value = 10 * value + (text[i] - '0');
+    }
+    if (i == text.size()) return value;
+    value = 0;
+  }
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   std::optional<int64_t> count = value;
   if (ec != std::errc() || end != text.data() + text.size()) {
@@ -202,7 +212,6 @@ Result<void> look_at(std::string_view json, Look& out) {
   if (scan.peek() != '{') return fail(malformed_answer("not a JSON object"));
   scan.enter_object();
   std::string_view key;
-  std::string word;
   while (scan.next_key(key)) {
     if (key == "id") {
       glance_string(scan, out.id);
@@ -220,8 +229,12 @@ Result<void> look_at(std::string_view json, Look& out) {
       out.is_error = out.is_error || scan.peek() != 'n';
       scan.skip_value();
     } else if (key == "object" || key == "type") {
-      word.clear();
-      glance_string(scan, word);
+      std::string_view word;
+      if (scan.peek() == '"') {
+        scan.read_string(word);
+      } else {
+        scan.skip_value();
+      }
       out.is_error = out.is_error || word == "error";
     } else {
       scan.skip_value();

@@ -1,0 +1,171 @@
+#include "base/json_scan.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/random.h"
+
+namespace drover {
+namespace {
+
+/// JSON as nobody but a test writes it: names and numbers of all sizes, white space anywhere.
+class ScannedJson {
+ public:
+  explicit ScannedJson(uint64_t seed) : random_(seed) {}
+  std::string make() {
+    std::string out = value(4);
+    // Most of them are spoilt afterwards, so that each branch that refuses is met.
+    for (uint64_t n = random_.below(3); n > 0 && !out.empty(); --n) spoil(out);
+    return out;
+  }
+  uint64_t below(uint64_t n) { return random_.below(n); }
+
+ private:
+  std::string space() {
+    constexpr const char* kSpaces[] = {"", "", "", " ", " ", "\n  ", "\t\r"};
+    return kSpaces[random_.below(std::size(kSpaces))];
+  }
+  std::string text() {
+    constexpr const char* kParts[] = {"\\n", "\\\"", "\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "{"};
+    std::string out = "\"";
+    const uint64_t size = random_.below(4) == 0 ? random_.below(200) : random_.below(40);
+    const bool plain = random_.below(3) > 0;
+    for (uint64_t i = 0; i < size; ++i) {
+      out += plain || random_.below(9) > 0 ? "k" : kParts[random_.below(std::size(kParts))];
+    }
+    return out + "\"";
+  }
+  std::string scalar() {
+    constexpr const char* kWords[] = {
+        "true", "false", "null", "0",   "-0",   "01", "-7",   "1.5",   "1e5",    "1e400", "1.",
+        "-",    "1e+",   ".5",   "2E2", "truE", "-x", "1e-9", "12.50", "1e-400", "9.9E+1"};
+    if (random_.below(3) == 0) return text();
+    if (random_.below(3) == 0) return std::string(1 + random_.below(30), '7');
+    return kWords[random_.below(std::size(kWords))];
+  }
+  std::string value(int depth) {
+    if (depth == 0 || random_.below(4) == 0) return scalar();
+    const bool object = random_.below(2) == 0;
+    std::string out = (object ? "{" : "[") + space();
+    for (uint64_t i = 0, n = random_.below(5); i < n; ++i) {
+      if (i > 0) out += space() + "," + space();
+      if (object) out += text() + space() + ":" + space();
+      out += value(depth - 1);
+    }
+    return out + space() + (object ? "}" : "]");
+  }
+  void spoil(std::string& out) {
+    constexpr std::string_view kBytes("\"\\{}[]:, 0e.-t\n\x01\x7f\0", 18);
+    const size_t at = random_.below(out.size());
+    const char byte = kBytes[random_.below(kBytes.size())];
+    switch (random_.below(3)) {
+      case 0:
+        out[at] = byte;
+        break;
+      case 1:
+        out.erase(at, 1 + random_.below(3));
+        break;
+      default:
+        out.insert(at, 1, byte);
+    }
+  }
+  SeededRandom random_;
+};
+
+/// What the scanner reads, as a tree: some of it entered, some passed over and read by the parser.
+Json scanned(JsonScanner& scan, std::string_view text, ScannedJson& choice, int depth) {
+  const char first = scan.peek();
+  const size_t begin = scan.offset();
+  if (first == '{' && depth < 4 && choice.below(4) > 0) {
+    Json out = Json::object();
+    std::string_view key;
+    scan.enter_object();
+    while (scan.next_key(key)) {
+      std::string name(key);
+      Json value = scanned(scan, text, choice, depth + 1);
+      out.members()->emplace_back(std::move(name), std::move(value));
+    }
+    return out;
+  }
+  if (first == '[' && depth < 4 && choice.below(4) > 0) {
+    Json out = Json::array();
+    scan.enter_array();
+    while (scan.next_item()) out.push(scanned(scan, text, choice, depth + 1));
+    return out;
+  }
+  if (first == '"' && choice.below(2) == 0) {
+    std::string out;
+    scan.read_string(out);
+    return Json(out);
+  }
+  if (!scan.skip_value()) return Json();
+  return Json::parse(text.substr(begin, scan.offset() - begin)).value_or(Json("refused"));
+}
+
+TEST(JsonScanner, ReadsAndRefusesWhatTheParserDoes) {
+  ScannedJson make(5);
+  int read = 0;
+  for (int round = 0; round < 60'000; ++round) {
+    // As large as it is: who looks beyond its end is found by the sanitizers.
+    const std::string made = make.make();
+    const std::vector<char> bytes(made.begin(), made.end());
+    const std::string_view text(bytes.data(), bytes.size());
+    if (!is_utf8_fast(text)) continue;  // the caller's to check
+    const Result<Json> tree = Json::parse(text);
+    JsonScanner whole(text);
+    const bool passed = whole.skip_value() && whole.finish().has_value();
+    ASSERT_EQ(passed, tree.has_value()) << text;
+    JsonScanner scan(text);
+    const Json got = scanned(scan, text, make, 0);
+    ASSERT_EQ(scan.finish().has_value(), tree.has_value()) << text;
+    if (!tree) continue;
+    ASSERT_EQ(got.dump(), tree->dump()) << text;
+    ++read;
+  }
+  EXPECT_GT(read, 10'000);
+}
+
+TEST(JsonScanner, NamesTheByteThatIsWrong) {
+  const std::string padding(60, ' ');
+  const std::pair<const char*, const char*> kFaults[] = {
+      {R"({"a" 1})", "near byte 5: a colon was expected"},
+      {R"({"a":1 "b":2})", "near byte 7: a comma or } was expected"},
+      {R"({"a":1,,"b":2})", "near byte 7: a key was expected"},
+      {R"({"a":1,})", "near byte 7: a key was expected"},
+      {R"({,"a":1})", "near byte 1: a key was expected"},
+      {R"({"a":})", "near byte 5: a value was expected"},
+      {R"({"a": )", "near byte"},
+  };
+  for (const auto& [text, what] : kFaults) {
+    // With and without enough behind it for the names to be read quickly.
+    for (const std::string& whole : {text + padding, std::string(text)}) {
+      JsonScanner scan(whole);
+      std::string_view key;
+      scan.enter_object();
+      while (scan.next_key(key)) scan.skip_value();
+      ASSERT_FALSE(scan.finish()) << whole;
+      EXPECT_NE(scan.error().message.find(what), std::string::npos) << scan.error().message;
+    }
+  }
+}
+
+TEST(JsonScanner, AViewOfATextHoldsUntilTheNextCall) {
+  JsonScanner scan(R"({"a\n":"b\t","c":"d"})");
+  std::string_view text;
+  ASSERT_TRUE(scan.enter_object());
+  ASSERT_TRUE(scan.next_key(text));
+  EXPECT_EQ(text, "a\n");
+  ASSERT_TRUE(scan.read_string(text));
+  EXPECT_EQ(text, "b\t");
+  ASSERT_TRUE(scan.next_key(text));
+  ASSERT_TRUE(scan.read_string(text));
+  EXPECT_EQ(text, "d");
+  EXPECT_FALSE(scan.next_key(text));
+  EXPECT_TRUE(scan.finish());
+}
+
+}  // namespace
+}  // namespace drover
