@@ -35,7 +35,7 @@ class FlowScan {
   /// One that closes what is not open: without it, those around it end as they should; or there is
   /// nothing of its kind to end.
   const Bracket* extra() const {
-    if (!crossed_) return nullptr;
+    if (!crossed_) return outside_ ? &*outside_ : nullptr;
     const bool other = std::none_of(at_cross_.begin(), at_cross_.end(), [&](const Bracket& b) {
       return b.bracket == opener_of(crossed_->bracket);
     });
@@ -69,6 +69,7 @@ class FlowScan {
           ++i;
         } else if (c == quote_) {
           quote_ = 0;
+          after_end_ = open_.empty();
         }
         before = neighbour = c;
         continue;
@@ -78,16 +79,27 @@ class FlowScan {
           before == 0 || std::string_view(",:-[{").find(before) != std::string::npos;
       if ((c == '"' || c == '\'') && begins) quote_ = c;
       if ((c == '{' || c == '[') && (begins || !open_.empty())) open_.push_back({c, line_});
-      if (c == '}' || c == ']') close(c);
+      const bool space = kSpaces.find(c) != std::string_view::npos;
+      if (c == '}' || c == ']') {
+        close(c);
+      } else if (!space) {
+        after_end_ = false;
+      }
       neighbour = c;
-      if (kSpaces.find(c) == std::string_view::npos) before = c;
+      if (!space) before = c;
     }
   }
 
   void close(char c) {
-    if (open_.empty()) return;  // of plain text
+    if (open_.empty()) {
+      if (!after_end_) return;  // of plain text
+      outside_ = Bracket{c, line_};
+      done_ = true;  // no parser reads on
+      return;
+    }
     if (open_.back().bracket == opener_of(c)) {
       open_.pop_back();
+      after_end_ = open_.empty();
       if (crossed_ && open_.size() < at_cross_.size()) ended_without_ = true;
     } else if (crossed_) {
       done_ = true;
@@ -104,6 +116,8 @@ class FlowScan {
   std::optional<Bracket> crossed_;  // the first that closes another kind than is open; passed over
   std::vector<Bracket> at_cross_;   // what was open there
   bool ended_without_ = false;
+  bool after_end_ = false;          // behind a value that ended and in which no plain text stands
+  std::optional<Bracket> outside_;  // one that ends there, with nothing open
   char quote_ = 0;
   bool done_ = false;
   bool in_block_ = false;
