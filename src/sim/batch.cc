@@ -34,6 +34,10 @@ Json text_or_null(const std::string& text) { return text.empty() ? Json() : Json
 
 Result<BatchRules> BatchRules::from_json(const Json& json) {
   BatchRules out;
+  TRY_VOID(check_members(json, {{"takes_ms", MemberKind::kWhole},
+                                {"ends", MemberKind::kText},
+                                {"lines_done", MemberKind::kWhole},
+                                {"error_lines", MemberKind::kWhole}}));
   const int64_t takes = json.get_int("takes_ms").value_or(2000);
   out.lines_done = json.get_int("lines_done").value_or(0);
   out.error_lines = json.get_int("error_lines").value_or(0);

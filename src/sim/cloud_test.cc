@@ -258,7 +258,14 @@ TEST_F(SimCloudTest, ControlsAnswerDuringAnOutage) {
       {"/_sim/outage", R"({"on":true,"region":["eastus"]})", is_region},
       {"/_sim/outage", R"({"on":true,"regon":"eastus"})", regon + "on, region)"},
       {"/_sim/outage", R"({"outage":false})", "unknown member 'outage' (there are: on, region)"},
-      {"/_sim/outage", R"({"on":"false"})", "on must be true or false"}};
+      {"/_sim/outage", R"({"on":"false"})", "on must be true or false"},
+      {"/_sim/faults", R"({"kind":"cut","count":"2"})", "count must be a whole number"},
+      {"/_sim/faults", R"({"faults":{"kind":"cut"}})", "faults must be a list"},
+      {"/_sim/quota", R"({"requests_per_minute":"1"})", "requests_per_minute must be a whole"},
+      {"/_sim/quota", R"({"request_per_minute":1})", "did you mean 'requests_per_minute'?"},
+      {"/_sim/tier", R"({"asked":1})", "asked must be text"},
+      {"/_sim/batch", R"({"takes_ms":"2s"})", "takes_ms must be a whole number"},
+      {"/_sim/cache", R"({"clear":1})", "clear must be true or false"}};
   for (const auto& [path, body, says] : slips) {
     Got refused = control("POST", path, body);
     EXPECT_EQ(refused.status, 400) << body;

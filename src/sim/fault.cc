@@ -29,8 +29,33 @@ constexpr std::pair<FaultKind, std::string_view> kNames[] = {
     {FaultKind::kWrongContentType, "wrong_content_type"},
 };
 
+constexpr int64_t kFaultMsMax = 7 * 24 * 3'600'000LL;  // a week: no run is that long
+
 bool agrees(std::string_view wanted, std::string_view is) {
   return wanted.empty() || is.find(wanted) != std::string_view::npos;
+}
+
+Result<void> check_kind(const KnownMember& member, const Json& value) {
+  if (member.name == "region") {
+    if (value.string() != nullptr && !value.string()->empty()) return {};
+    return fail(Code::kInvalidArgument, "region must be a region's name; leave it out for all");
+  }
+  auto must_be = [&](bool is, const char* what) -> Result<void> {
+    if (is) return {};
+    return fail(Code::kInvalidArgument, std::string(member.name) + " must be " + what);
+  };
+  switch (member.kind) {
+    case MemberKind::kText:
+      return must_be(value.is_string(), "text");
+    case MemberKind::kWhole:
+      return must_be(value.integer().has_value(), "a whole number");
+    case MemberKind::kNumber:
+      return must_be(value.number().has_value(), "a number");
+    case MemberKind::kFlag:
+      return must_be(value.is_bool(), "true or false");
+    default:
+      return must_be(value.is_array(), "a list");
+  }
 }
 }  // namespace
 
@@ -48,20 +73,24 @@ std::optional<FaultKind> parse_fault(std::string_view name) {
   return std::nullopt;
 }
 
-Result<void> check_members(const Json& asked, const std::vector<std::string_view>& known) {
-  const std::string there_are = " (there are: " + joined({known.begin(), known.end()}) + ")";
+Result<void> check_members(const Json& asked, const std::vector<KnownMember>& known) {
+  std::vector<std::string> names;
+  for (const KnownMember& member : known) names.emplace_back(member.name);
+  const std::string there_are = " (there are: " + joined(names) + ")";
   if (!asked.is_object()) return fail(Code::kInvalidArgument, "it must be an object" + there_are);
   for (const auto& [name, value] : *asked.members()) {
-    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
-    const std::string_view near = near_word(name, known);
+    const auto member = std::find(names.begin(), names.end(), name);
+    if (member != names.end()) {
+      TRY_VOID(check_kind(known[static_cast<size_t>(member - names.begin())], value));
+      continue;
+    }
+    const std::string_view near = near_word(name, {names.begin(), names.end()});
     return fail(Code::kInvalidArgument,
                 "unknown member '" + name + "'" +
                     (near.empty() ? "" : ": did you mean '" + std::string(near) + "'?") +
                     there_are);
   }
-  const Json* region = asked.find("region");
-  if (region == nullptr || (region->string() != nullptr && !region->string()->empty())) return {};
-  return fail(Code::kInvalidArgument, "region must be a region's name; leave it out for all");
+  return {};
 }
 
 bool Fault::matches(const FaultTarget& target) const {
@@ -86,9 +115,19 @@ Json Fault::to_json() const {
 
 Result<Fault> Fault::from_json(const Json& json) {
   Fault out;
-  TRY_VOID(check_members(
-      json, {"kind", "count", "probability", "duration_ms", "after_events", "retry_after", "error",
-             "region", "model", "path", "session", "stream"}));
+  using enum MemberKind;
+  TRY_VOID(check_members(json, {{"kind", kText},
+                                {"count", kWhole},
+                                {"probability", kNumber},
+                                {"duration_ms", kWhole},
+                                {"after_events", kWhole},
+                                {"retry_after", kText},
+                                {"error", kText},
+                                {"region", kText},
+                                {"model", kText},
+                                {"path", kText},
+                                {"session", kText},
+                                {"stream", kFlag}}));
   std::optional<FaultKind> kind = parse_fault(json.get_string("kind").value_or(""));
   if (!kind) {
     std::string known;
@@ -98,7 +137,7 @@ Result<Fault> Fault::from_json(const Json& json) {
   out.kind = *kind;
   out.count = json.get_int("count").value_or(1);
   out.probability = json.get_number("probability").value_or(1);
-  out.duration = Duration(json.get_int("duration_ms").value_or(0) * 1'000'000);
+  const int64_t duration_ms = json.get_int("duration_ms").value_or(0);
   out.after_events = json.get_int("after_events").value_or(1);
   out.retry_after = json.get_string("retry_after").value_or("seconds");
   out.error = json.get_string("error").value_or("");
@@ -107,9 +146,11 @@ Result<Fault> Fault::from_json(const Json& json) {
   out.path = json.get_string("path").value_or("");
   out.session = json.get_string("session").value_or("");
   out.stream = json.get_bool("stream");
-  if (out.count < -1 || out.probability < 0 || out.probability > 1 || out.duration < 0ns) {
+  if (out.count < -1 || out.probability < 0 || out.probability > 1 || duration_ms < 0 ||
+      duration_ms > kFaultMsMax) {
     return fail(Code::kInvalidArgument, "count, probability or duration_ms is out of range");
   }
+  out.duration = Duration(duration_ms * 1'000'000);
   return out;
 }
 

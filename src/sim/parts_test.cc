@@ -146,6 +146,20 @@ TEST(Faults, SurviveTheirJson) {
   }
   EXPECT_FALSE(Fault::from_json(*Json::parse(R"({"kind":"flood"})")).has_value());
   EXPECT_FALSE(Fault::from_json(*Json::parse(R"({"kind":"cut","probability":2})")).has_value());
+  const std::pair<const char*, const char*> slips[] = {
+      {R"("count":"2")", "count must be a whole number"},
+      {R"("count":1.5)", "count must be a whole number"},
+      {R"("duration_ms":"20")", "duration_ms must be a whole number"},
+      {R"("duration_ms":99999999999999)", "count, probability or duration_ms is out of range"},
+      {R"("probability":"0.5")", "probability must be a number"},
+      {R"("stream":"true")", "stream must be true or false"},
+      {R"("model":["gpt"])", "model must be text"},
+      {R"("session":null)", "session must be text"}};
+  for (const auto& [member, says] : slips) {
+    auto fault = Fault::from_json(*Json::parse(R"({"kind":"cut",)" + std::string(member) + "}"));
+    ASSERT_FALSE(fault.has_value()) << member;
+    EXPECT_EQ(fault.error().message, says);
+  }
 }
 
 TEST(Ledger, SumsWhatWasClosed) {
