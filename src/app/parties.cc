@@ -1,5 +1,6 @@
 #include "app/parties.h"
 
+#include <map>
 #include <set>
 
 namespace drover::app {
@@ -45,16 +46,19 @@ Result<std::vector<std::string>> Parties::key_ids(const std::string& named,
 
 Result<void> Parties::check_rules(const policy::Policy& policy) const {
   // By id alone: to a rule that names a tenant, or an id that another has for its name, nobody is.
-  std::set<std::string> ids, unknown;
+  std::set<std::string> ids;
+  std::map<std::string, std::string> unknown;  // where each stands
   for (const identity::Tenant& tenant : tenants_.list()) ids.insert(tenant.id.str());
   for (const auto& authorizer : policy.authorizers()) {
-    for (const std::string& tenant : authorizer->tenants()) {
-      if (!ids.contains(tenant)) unknown.insert(tenant);
+    for (const policy::NamedTenant& tenant : authorizer->tenants()) {
+      if (!ids.contains(tenant.id)) unknown.emplace(tenant.id, tenant.place);
     }
   }
   if (unknown.empty()) return {};
   std::string all;
-  for (const std::string& id : unknown) all += (all.empty() ? "'" : ", '") + id + "'";
+  for (const auto& [id, place] : unknown) {
+    all += (all.empty() ? "'" : ", '") + id + "'" + (place.empty() ? "" : " (" + place + ")");
+  }
   const std::string whom = unknown.size() == 1 ? "the tenant " : "each of the tenants ";
   return fail(Code::kInvalidArgument, "a rule in 'policy.cedar' is for " + whom + all +
                                           ", and nobody has such an id: " + command("tenant ls") +

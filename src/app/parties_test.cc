@@ -14,15 +14,15 @@ contract::DataClass class_of(std::string_view text) { return *contract::DataClas
 
 /// Rules in a language of their own, for some tenants.
 struct RulesForSome final : policy::Authorizer {
-  explicit RulesForSome(std::string named) : RulesForSome(std::vector{std::move(named)}) {}
-  explicit RulesForSome(std::vector<std::string> all) : named(std::move(all)) {}
+  explicit RulesForSome(std::string id) : named{{std::move(id), ""}} {}
+  explicit RulesForSome(std::vector<policy::NamedTenant> all) : named(std::move(all)) {}
   std::optional<policy::Denial> deny(const policy::Ask&, const policy::Thing&) const override {
     return std::nullopt;
   }
   bool by_tenant() const override { return true; }
-  std::vector<std::string> tenants() const override { return named; }
+  std::vector<policy::NamedTenant> tenants() const override { return named; }
   std::string fingerprint() const override { return "one"; }
-  std::vector<std::string> named;
+  std::vector<policy::NamedTenant> named;
 };
 
 class PartiesTest : public ::testing::Test {
@@ -117,18 +117,20 @@ TEST_F(PartiesTest, SoIsOneThatOnlyARuleNames) {
 
 TEST_F(PartiesTest, ARuleGoesByIdsAloneAndAllThatAreNoneAreTold) {
   ASSERT_TRUE(loop_.run_task(tenants_.create(ctx_, "ten_lookalike")));
-  auto refused = [&](std::vector<std::string> tenants) {
+  auto refused = [&](std::vector<policy::NamedTenant> tenants) {
     auto rules = std::make_shared<RulesForSome>(std::move(tenants));
     auto policy = resolved(policy::Policy().with(std::move(rules)));
     return policy ? "" : policy.error().message;
   };
-  EXPECT_EQ(refused({clinic_, "ten_default"}), "");
-  EXPECT_EQ(refused({"ten_lookalike"}),
-            "a rule in 'policy.cedar' is for the tenant 'ten_lookalike', and nobody has such an "
-            "id: `drover tenant ls` has the ids of those that there are");
-  EXPECT_NE(refused({"ten_z", clinic_, "clinic", "ten_a"})
-                .find("for each of the tenants 'clinic', 'ten_a', 'ten_z', and nobody"),
-            std::string::npos);
+  EXPECT_EQ(refused({{clinic_, "r.cedar:2:3"}, {"ten_default", ""}}), "");
+  EXPECT_EQ(refused({{"ten_lookalike", "r.cedar:2:21"}}),
+            "a rule in 'policy.cedar' is for the tenant 'ten_lookalike' (r.cedar:2:21), and nobody "
+            "has such an id: `drover tenant ls` has the ids of those that there are");
+  const std::string all = refused(
+      {{"ten_z", "r.cedar:1:1"}, {clinic_, "r.cedar:2:1"}, {"clinic", ""}, {"ten_a", "r:3:1"}});
+  EXPECT_NE(all.find("each of the tenants 'clinic', 'ten_a' (r:3:1), 'ten_z' (r.cedar:1:1), and"),
+            std::string::npos)
+      << all;
 }
 
 TEST_F(PartiesTest, AnIdThatIsNotThereIsLookedUpAndNotMade) {

@@ -146,11 +146,12 @@ std::string joined_texts(const Json& object, std::string_view key) {
 
 class Cedar final : public Authorizer {
  public:
-  Cedar(drover_cedar* loaded, std::string_view rules, std::shared_ptr<const Zones> zones)
+  Cedar(drover_cedar* loaded, std::string_view rules, const std::string& file,
+        std::shared_ptr<const Zones> zones)
       : loaded_(loaded),
         print_(fingerprint_of(rules)),
         by_tenant_(looks_at_principals(rules)),
-        tenants_(tenants_named(rules)),
+        tenants_(tenants_named(rules, file)),
         zones_(std::move(zones)) {}
   ~Cedar() override { drover_cedar_free(loaded_); }
   Cedar(const Cedar&) = delete;
@@ -191,7 +192,7 @@ class Cedar final : public Authorizer {
   }
   bool slow() const override { return true; }  // half a millisecond a thing with 200 rules
   bool by_tenant() const override { return by_tenant_; }
-  std::vector<std::string> tenants() const override { return tenants_; }
+  std::vector<NamedTenant> tenants() const override { return tenants_; }
   std::string fingerprint() const override { return print_; }
 
  private:
@@ -212,7 +213,7 @@ class Cedar final : public Authorizer {
   drover_cedar* loaded_;
   std::string print_;
   bool by_tenant_;
-  std::vector<std::string> tenants_;
+  std::vector<NamedTenant> tenants_;
   std::shared_ptr<const Zones> zones_;
 };
 
@@ -243,7 +244,7 @@ Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
     return fail(Code::kInvalidArgument, message.empty() ? file + ": not a policy" : message);
   }
   return std::shared_ptr<const Authorizer>(
-      std::make_shared<Cedar>(loaded, policies, std::move(zones)));
+      std::make_shared<Cedar>(loaded, policies, file, std::move(zones)));
 }
 
 #else

@@ -76,6 +76,12 @@ struct VerbAsk {
 };
 
 /// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.
+/// A tenant's id in rules, and where it stands first: "rules.cedar:3:21", or "".
+struct NamedTenant {
+  std::string id;
+  std::string place;
+};
+
 class Authorizer {
  public:
   virtual ~Authorizer() = default;
@@ -89,7 +95,7 @@ class Authorizer {
   /// Whether the answer may differ by tenant.
   virtual bool by_tenant() const = 0;
   /// The ids of tenants that its rules name: each must be one's, or the rule holds for nobody.
-  virtual std::vector<std::string> tenants() const { return {}; }
+  virtual std::vector<NamedTenant> tenants() const { return {}; }
   virtual std::string fingerprint() const = 0;
 };
 

@@ -39,6 +39,17 @@ std::string_view next_token(std::string_view rules, size_t& at) {
   return rules.substr(from, at - from);
 }
 
+/// Lines and columns begin at 1; a column is a character, as the engine counts them.
+std::string place_of(std::string_view rules, size_t at, const std::string& file) {
+  const std::string_view before = rules.substr(0, at);
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::string_view in_line = before.substr(before.rfind('\n') + 1);
+  const auto column = 1 + std::count_if(in_line.begin(), in_line.end(), [](char c) {
+                        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+                      });
+  return file + ":" + std::to_string(line) + ":" + std::to_string(column);
+}
+
 }  // namespace
 
 bool looks_at_principals(std::string_view rules) {
@@ -56,8 +67,8 @@ bool looks_at_principals(std::string_view rules) {
   return false;
 }
 
-std::vector<std::string> tenants_named(std::string_view rules) {
-  std::vector<std::string> out;
+std::vector<NamedTenant> tenants_named(std::string_view rules, const std::string& file) {
+  std::vector<NamedTenant> out;
   size_t at = 0;
   for (std::string_view token = next_token(rules, at); !token.empty();
        token = next_token(rules, at)) {
@@ -67,7 +78,9 @@ std::vector<std::string> tenants_named(std::string_view rules) {
     const std::string_view text = next_token(rules, ahead);
     if (text.size() < 2 || text.front() != '"') continue;
     const std::string_view id = text.substr(1, text.size() - 2);
-    if (std::find(out.begin(), out.end(), id) == out.end()) out.emplace_back(id);
+    const bool known =
+        std::any_of(out.begin(), out.end(), [&](const NamedTenant& t) { return t.id == id; });
+    if (!known) out.push_back({std::string(id), place_of(rules, at - token.size(), file)});
   }
   return out;
 }

@@ -44,16 +44,23 @@ TEST(RuleHeads, AllElseLooks) {
 }
 
 TEST(RuleHeads, TheTenantsThatTheyName) {
-  using Ids = std::vector<std::string>;
-  EXPECT_EQ(tenants_named(R"(forbid(principal == Tenant::"ten_2", action, resource);
+  using Found = std::vector<std::string>;
+  auto named = [](std::string_view rules) {
+    Found out;
+    for (const NamedTenant& tenant : tenants_named(rules, "r.cedar")) {
+      out.push_back(tenant.id + " " + tenant.place);
+    }
+    return out;
+  };
+  EXPECT_EQ(named(R"(forbid(principal == Tenant::"ten_2", action, resource);
                              // forbid(principal == Tenant::"ten_of_a_comment", action, resource);
                              permit(principal in Tenant :: "ten_3", action, resource)
                              when { resource.pool == "Tenant::" && principal != Tenant::"ten_2" };)"),
-            (Ids{"ten_2", "ten_3"}));
-  EXPECT_EQ(tenants_named(R"(forbid(principal is Tenant, action, resource == Store::"ten_2");)"),
-            Ids());
+            (Found{"ten_2 r.cedar:1:21", "ten_3 r.cedar:3:50"}));
+  EXPECT_EQ(named("// ä\n@id(\"é\") Tenant::\"x\""), Found{"x r.cedar:2:10"}) << "characters";
+  EXPECT_EQ(named(R"(forbid(principal is Tenant, action, resource == Store::"ten_2");)"), Found());
   for (std::string_view cut : {"Tenant", "Tenant:", "Tenant::", "Tenant::\""}) {
-    EXPECT_EQ(tenants_named(cut), Ids()) << cut;
+    EXPECT_EQ(named(cut), Found()) << cut;
   }
 }
 
