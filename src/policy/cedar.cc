@@ -1,7 +1,6 @@
 #include "policy/cedar.h"
 
-#include <algorithm>
-
+#include "policy/cedar_faults.h"
 #include "policy/rule_heads.h"
 
 #ifdef DROVER_CEDAR
@@ -231,16 +230,7 @@ Result<std::shared_ptr<const Authorizer>> load_cedar(std::string_view policies,
       drover_cedar_load(policies.data(), policies.size(), schema.data(), schema.size(), &handed);
   Json faults = taken(handed);
   if (loaded == nullptr) {
-    std::string message;
-    const Json::Array* list = faults.array_items();
-    for (size_t i = 0; list != nullptr && i < list->size(); ++i) {
-      const Json& one = (*list)[i];
-      std::string said(one.get_string("message").value_or("not a policy"));
-      std::replace(said.begin(), said.end(), '\n', ' ');  // a line for each
-      message += (message.empty() ? "" : "\n") + file + ":" +
-                 std::to_string(one.get_int("line").value_or(0)) + ":" +
-                 std::to_string(one.get_int("column").value_or(0)) + ": " + said;
-    }
+    const std::string message = cedar_faults(faults, file);
     return fail(Code::kInvalidArgument, message.empty() ? file + ": not a policy" : message);
   }
   return std::shared_ptr<const Authorizer>(

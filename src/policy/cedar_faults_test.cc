@@ -15,6 +15,8 @@ TEST_F(CedarTest, FaultsHaveTheirLineAndColumn) {
   ASSERT_FALSE(type);
   EXPECT_TRUE(type.error().message.starts_with("rules.cedar:3:")) << type.error().message;
   EXPECT_NE(type.error().message.find("colour"), std::string::npos) << type.error().message;
+  EXPECT_EQ(type.error().message.find('\n'), std::string::npos)
+      << "told for each kind of thing: " << type.error().message;
   auto unasked =
       load("forbid(principal, action, resource) when { resource.jurisdiction == \"us\" };");
   ASSERT_FALSE(unasked) << "a fact that may be missing is asked for with `has`";

@@ -40,7 +40,7 @@ std::string_view next_token(std::string_view rules, size_t& at) {
 }
 
 /// Lines and columns begin at 1; a column is a character, as the engine counts them.
-std::string place_of(std::string_view rules, size_t at, const std::string& file) {
+std::string text_place(std::string_view rules, size_t at, const std::string& file) {
   const std::string_view before = rules.substr(0, at);
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
   const std::string_view in_line = before.substr(before.rfind('\n') + 1);
@@ -80,7 +80,7 @@ std::vector<NamedTenant> tenants_named(std::string_view rules, const std::string
     const std::string_view id = text.substr(1, text.size() - 2);
     const bool known =
         std::any_of(out.begin(), out.end(), [&](const NamedTenant& t) { return t.id == id; });
-    if (!known) out.push_back({std::string(id), place_of(rules, at - token.size(), file)});
+    if (!known) out.push_back({std::string(id), text_place(rules, at - token.size(), file)});
   }
   return out;
 }
