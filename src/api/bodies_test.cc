@@ -67,6 +67,10 @@ TEST_F(BodiesTest, ARaiseBeyondWhatCountsIsRefusedAndSaysHowMuchDoes) {
                "at most 1000000000000 dollars at once");
   expect_error(call("POST", budget, R"({"time_s":1000000001})", "k-approver"), 400,
                "'time_s' must be at most 1000000000");
+  expect_error(call("POST", budget, R"({"cost_usd":1e300})", "k-approver"), 400,
+               "'cost_usd' must be at most 1000000000000");
+  expect_error(call("POST", budget, R"({"tokens":99999999999999999999})", "k-approver"), 400,
+               "'tokens' is too large");
   EXPECT_EQ(call("POST", budget, R"({"cost_usd":1000000000000})", "k-approver").status, 202);
 }
 

@@ -1,12 +1,15 @@
 #include "api/steer_read.h"
 
 #include <algorithm>
+#include <cstdlib>
 
+#include "base/limits/session.h"
 #include "base/near_word.h"
 
 namespace drover::api::body {
 namespace {
 
+constexpr double kMoneyMost = static_cast<double>(limits::kBudgetUsdMax);
 constexpr int64_t kMillisecondsMax = 1'000'000'000'000;  // 30 years: what is more overflows
 
 tl::unexpected<Error> bad_field(std::string message) {
@@ -45,6 +48,9 @@ Result<std::optional<int64_t>> count(const Json& body, std::string_view name) {
   const Json* value = body.find(name);
   if (value == nullptr || value->is_null()) return std::optional<int64_t>();
   std::optional<int64_t> n = value->integer();
+  if (!n && value->number().value_or(0) >= 0x1p63) {
+    return bad_field("'" + std::string(name) + "' is too large");
+  }
   if (!n || *n < 1) return bad_field("'" + std::string(name) + "' must be a whole number above 0");
   return n;
 }
@@ -68,7 +74,10 @@ Result<session::ExtensionDecision> amounts(const Json& body) {
   if (const Json* time = body.find("time_s"); time != nullptr && !time->is_null()) {
     std::optional<double> seconds = time->number();
     if (!seconds || !(*seconds > 0)) return bad_field("'time_s' must be above 0");
-    if (*seconds > 1e9) return bad_field("'time_s' must be at most 1000000000, about 30 years");
+    if (*seconds > static_cast<double>(limits::kRaiseSecondsMax)) {
+      return bad_field("'time_s' must be at most " + std::to_string(limits::kRaiseSecondsMax) +
+                       ", about 30 years");
+    }
     out.time = std::chrono::milliseconds(static_cast<int64_t>(*seconds * 1000));
   }
   if (const Json* cost = body.find("cost_usd"); cost != nullptr && !cost->is_null()) {
@@ -76,6 +85,9 @@ Result<session::ExtensionDecision> amounts(const Json& body) {
     if (cost->is_number()) spelled = cost->raw_number()->text;
     if (cost->is_string()) spelled = *cost->string();
     auto money = Money::parse_usd(spelled);
+    if (!money && std::strtod(spelled.c_str(), nullptr) > kMoneyMost) {
+      return bad_field("'cost_usd' must be at most " + std::to_string(limits::kBudgetUsdMax));
+    }
     if (!money || *money <= Money())
       return bad_field("'cost_usd' must be an amount of dollars above 0");
     out.cost = *money;

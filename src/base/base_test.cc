@@ -82,7 +82,11 @@ TEST(Time, RoundTrips) {
   EXPECT_EQ(*parse_duration("1.000000001s"), 1s + 1ns);
   EXPECT_FALSE(parse_duration("5 parsecs"));
   EXPECT_FALSE(parse_duration("."));
-  EXPECT_FALSE(parse_duration("99999999999999999999999999999999999999999999ns"));
+  EXPECT_EQ(parse_duration("99999999999999999999999999999999999999999999ns").error().reason,
+            "too_long");
+  EXPECT_EQ(parse_duration("999999d").error().message, "too long: '999999d' (at most 104166d)");
+  EXPECT_TRUE(parse_duration("104166d"));
+  EXPECT_EQ(parse_duration("999999 parsecs").error().reason, "");
 }
 
 TEST(Time, IsWrittenAsTheCalendarHasIt) {

@@ -219,6 +219,7 @@ Result<Duration> parse_duration(std::string_view text) {
   // In whole numbers: a double has no room for every second of a long retention, so that what was
   // written would be read again as a second less.
   constexpr uint64_t kScaleMax = 1'000'000'000'000'000'000;  // digits beyond it say nothing
+  constexpr int64_t kMaxDays = 104'166;
   constexpr __int128 kMax = 9'000'000'000'000'000'000;
   __int128 whole = 0;
   uint64_t fraction = 0;
@@ -247,7 +248,12 @@ Result<Duration> parse_duration(std::string_view text) {
       std::find_if(kUnits.begin(), kUnits.end(), [&](const Unit& u) { return u.name == name; });
   const __int128 ns = unit == kUnits.end() ? 0 : unit->ns;
   const __int128 total = whole * ns + static_cast<__int128>(fraction) * ns / scale;
-  if (!any || ns == 0 || total > kMax) {
+  if (any && total > kMax) {
+    return fail(Error(Code::kInvalidArgument, "too long: '" + std::string(text) + "' (at most " +
+                                                  std::to_string(kMaxDays) + "d)")
+                    .with_reason("too_long"));
+  }
+  if (!any || ns == 0) {
     return fail(Code::kInvalidArgument,
                 "not a duration: '" + std::string(text) + "' (write 250ms, 30s, 5m, 2h or 1d)");
   }

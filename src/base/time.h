@@ -55,7 +55,8 @@ Result<WallTime> parse_http_date(std::string_view text);
 std::string format_http_date(WallTime t);
 /// Short form for people: "1.2 s", "340 ms", "17 µs", "2 h 5 min".
 std::string format_duration(Duration d);
-/// Reads "250ms", "30s", "5m", "2h", "1d", or a plain number of seconds (as in drover.yaml).
+/// Reads "250ms", "30s", "5m", "2h", "1d", or a plain number of seconds (as in drover.yaml). The
+/// error of one that is more than a Duration holds has the reason "too_long".
 Result<Duration> parse_duration(std::string_view text);
 
 /// Where time comes from. The real one is in net (the event loop's), the simulated one in async.

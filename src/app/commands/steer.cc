@@ -3,6 +3,7 @@
 
 #include <cstdio>
 
+#include "app/amount_flags.h"
 #include "app/api_client.h"
 #include "app/commands.h"
 #include "app/output.h"
@@ -123,26 +124,6 @@ int run_signal(const Arguments& a) {
                                  "application/json", payload, "application/json");
   if (!answer) return complain(answer.error());
   return tell(a, Json::parse(*answer), "signalled " + a.get("NAME"));
-}
-
-/// --tokens, --time and the like as members of a body.
-Result<void> put_amounts(const Arguments& a, Json& body) {
-  for (const char* name : {"tokens", "steps", "spawns"}) {
-    if (!a.has(name)) continue;
-    auto number = Json::parse(a.get(name));
-    if (!number || !number->integer()) {
-      return usage_error("--" + std::string(name) + " is a whole number");
-    }
-    body.set(name, std::move(*number));
-  }
-  if (a.has("time")) {
-    auto time = parse_duration(a.get("time"));
-    if (!time) return usage_error("--time: " + time.error().message);
-    body.set("time_s", static_cast<double>(time->count()) / 1e9);
-  }
-  if (a.has("cost")) body.set("cost_usd", a.get("cost"));
-  if (a.has("why")) body.set("explanation", a.get("why"));
-  return {};
 }
 
 /// A session that a budget of the server had stopped asks for nothing; nullopt: it is not one.

@@ -30,6 +30,8 @@ inline constexpr int64_t kBudgetAmountMax = 1'000'000'000'000;
 /// The same in dollars and as time, which is also the most that a raise makes of a limit.
 inline constexpr int64_t kBudgetUsdMax = 1'000'000'000'000;
 inline constexpr Duration kBudgetTimeMax = 100 * 366 * 24h;
+/// Seconds of a raise that a client asks for; more is refused.
+inline constexpr int64_t kRaiseSecondsMax = 1'000'000'000;
 /// Signals of a session that no wait has taken; further ones are refused.
 inline constexpr size_t kSignalsKeptMax = 64;
 /// Waits of a session that are open at once; a plan or a call that asks for more is refused, a call
