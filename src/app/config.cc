@@ -239,7 +239,7 @@ Result<session::AgentSpec> read_agent_file(const std::string& path, const ReadFi
   return spec;
 }
 
-Result<std::string> resolve_secret(const std::string& reference, const ReadFile& read_file) {
+Result<std::string> resolve_reference(const std::string& reference, const ReadFile& read_file) {
   if (reference.starts_with("env:")) {
     const char* value = std::getenv(reference.c_str() + 4);
     if (value != nullptr) return std::string(value);
@@ -251,6 +251,19 @@ Result<std::string> resolve_secret(const std::string& reference, const ReadFile&
     return std::string(trim(text));
   }
   return reference;
+}
+
+Result<std::string> resolve_secret(const std::string& reference, const ReadFile& read_file) {
+  TRY(std::string secret, resolve_reference(reference, read_file));
+  if (!trim(secret).empty()) return secret;
+  if (reference.starts_with("env:")) {
+    return fail(Code::kFailedPrecondition,
+                "the environment variable " + reference.substr(4) + " is empty");
+  }
+  if (reference.starts_with("file:")) {
+    return fail(Code::kFailedPrecondition, "the file " + reference.substr(5) + " is empty");
+  }
+  return secret;
 }
 
 }  // namespace drover::app

@@ -135,6 +135,9 @@ Result<session::AgentSpec> read_agent_file(const std::string& path, const ReadFi
 
 /// "env:NAME" or "file:PATH" resolved; anything else is taken as it stands. The error names the
 /// reference, never a value.
+Result<std::string> resolve_reference(const std::string& reference, const ReadFile& read_file);
+/// The same of a secret: what a reference names must not be blank, for a call would then go out
+/// without it.
 Result<std::string> resolve_secret(const std::string& reference, const ReadFile& read_file);
 
 }  // namespace drover::app

@@ -158,6 +158,13 @@ TEST(Config, ReportsEveryFaultNotJustTheFirst) {
 TEST(Config, SecretsAreReferencesAndTheirValuesStayOutOfErrors) {
   setenv("DROVER_TEST_SECRET", "canary-value", 1);
   EXPECT_EQ(*resolve_secret("env:DROVER_TEST_SECRET", no_files), "canary-value");
+  setenv("DROVER_TEST_SECRET", " ", 1);
+  EXPECT_EQ(*resolve_reference("env:DROVER_TEST_SECRET", no_files), " ");
+  EXPECT_EQ(resolve_secret("env:DROVER_TEST_SECRET", no_files).error().message,
+            "the environment variable DROVER_TEST_SECRET is empty");
+  auto blank_file = [](const std::string&) { return Result<std::string>("\n"); };
+  EXPECT_EQ(resolve_secret("file:key", blank_file).error().message, "the file key is empty");
+  EXPECT_EQ(*resolve_secret("", no_files), "") << "one that is not named is none";
   unsetenv("DROVER_TEST_SECRET");
   auto missing = resolve_secret("env:DROVER_TEST_SECRET", no_files);
   ASSERT_FALSE(missing);

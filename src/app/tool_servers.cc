@@ -10,7 +10,9 @@ Result<std::vector<tools::ToolServer>> resolve_tool_servers(const Config& config
   for (tools::ToolServer& server : out) {
     for (auto* values : {&server.environment, &server.headers}) {
       for (auto& [name, value] : *values) {
-        auto secret = resolve_secret(value, read_file);
+        // A program may be told by a variable that holds nothing; a header says who asks.
+        auto secret = values == &server.headers ? resolve_secret(value, read_file)
+                                                : resolve_reference(value, read_file);
         if (!secret) {
           Error error = std::move(secret).error();
           error.message = "tool server '" + server.name + "', " + name + ": " + error.message;

@@ -12,19 +12,34 @@ namespace {
 
 constexpr std::string_view kEnv = "env:";
 
-/// Who needs a variable, by its name.
-using Needed = std::map<std::string, std::vector<std::string>>;
+/// Who needs a variable.
+struct Need {
+  std::vector<std::string> whose;
+  bool secret = false;  // what holds nothing is none
+};
+using Needed = std::map<std::string, Need>;  // by its name
 
-void add(const std::string& reference, const std::string& whose, Needed& out) {
-  if (reference.starts_with(kEnv)) out[reference.substr(kEnv.size())].push_back(whose);
+void add(const std::string& reference, const std::string& whose, Needed& out, bool secret = true) {
+  if (!reference.starts_with(kEnv)) return;
+  Need& need = out[reference.substr(kEnv.size())];
+  need.whose.push_back(whose);
+  need.secret = need.secret || secret;
 }
 
-/// What is resolved before anything is served (resolve_secret).
+/// "", or what a variable is instead of there.
+std::string lack_of(const std::optional<std::string>& value, const Need& need) {
+  if (!value) return " is not set";
+  return need.secret && trim(*value).empty() ? " is empty" : "";
+}
+
+/// What is resolved before anything is served (resolve_secret; resolve_reference for programs).
 Needed needed_to_start(const Config& config) {
   Needed out;
   for (const tools::ToolServer& server : config.tools) {
     for (const auto* values : {&server.environment, &server.headers}) {
-      for (const auto& [name, value] : *values) add(value, "the tool server " + server.name, out);
+      for (const auto& [name, value] : *values) {
+        add(value, "the tool server " + server.name, out, values == &server.headers);
+      }
     }
   }
   for (const session::PlannerOrigin& planner : config.planners) {
@@ -41,25 +56,27 @@ std::vector<std::string> unset_variables(const Config& config, const Environment
   std::vector<std::string> out;
   Needed keys;
   for (const catalog::Endpoint& e : config.endpoints) add(e.credentials.source, e.id, keys);
-  for (const auto& [name, endpoints] : keys) {
-    // As for calls: what holds nothing is no key.
-    auto value = environment(name);
-    if (value && !trim(*value).empty()) continue;
-    out.push_back("the environment variable " + name + " is not set: there is no key for the " +
-                  (endpoints.size() == 1 ? "endpoint " : "endpoints ") + some_of(endpoints));
+  for (const auto& [name, need] : keys) {
+    const std::string lack = lack_of(environment(name), need);
+    if (lack.empty()) continue;
+    out.push_back("the environment variable " + name + lack + ": there is no key for the " +
+                  (need.whose.size() == 1 ? "endpoint " : "endpoints ") + some_of(need.whose));
   }
-  for (const auto& [name, others] : needed_to_start(config)) {
-    if (environment(name)) continue;
-    out.push_back("the environment variable " + name + " is not set, which " + joined(others) +
-                  (others.size() == 1 ? " needs" : " need") + ": `drover serve` does not start");
+  for (const auto& [name, need] : needed_to_start(config)) {
+    const std::string lack = lack_of(environment(name), need);
+    if (lack.empty()) continue;
+    out.push_back("the environment variable " + name + lack + ", which " + joined(need.whose) +
+                  (need.whose.size() == 1 ? " needs" : " need") +
+                  ": `drover serve` does not start");
   }
   return out;
 }
 
 bool lacks_to_start(const Config& config, const Environment& environment) {
   const Needed needed = needed_to_start(config);
-  return std::any_of(needed.begin(), needed.end(),
-                     [&](const auto& one) { return !environment(one.first); });
+  return std::any_of(needed.begin(), needed.end(), [&](const auto& one) {
+    return !lack_of(environment(one.first), one.second).empty();
+  });
 }
 
 }  // namespace drover::app

@@ -1,8 +1,9 @@
 #pragma once
-// Variables of the environment that drover.yaml names (env:NAME) and that are not set. That is no
-// fault: a file may be checked where its secrets are not. But an endpoint without its key answers
-// nothing, and for want of another's `drover serve` does not start. Told where a configuration is
-// checked and where it is taken into use. Pure: the environment is handed in.
+// Variables of the environment that drover.yaml names (env:NAME) and that are not set, or hold
+// nothing where a secret is needed. That is no fault: a file may be checked where its secrets are
+// not. But an endpoint without its key answers nothing, and for want of another's `drover serve`
+// does not start. Told where a configuration is checked and where it is taken into use. Pure: the
+// environment is handed in.
 
 #include <functional>
 #include <optional>

@@ -20,6 +20,7 @@ endpoints:
 tools:
   - {name: orders, url: "https://t.example", headers: {authorization: "env:TOKEN", x: plain}}
   - {name: files, command: [files], environment: {KEY: "env:TOKEN", BLANK: "env:BLANK"}}
+  - {name: bills, url: "https://t.example", headers: {authorization: "env:EMPTY"}}
 planners:
   - {origin: "http://127.0.0.1:9000", headers: {authorization: "env:PLAN"}}
 )",
@@ -29,13 +30,15 @@ planners:
       unset_variables(outcome.config, [](const std::string& name) -> std::optional<std::string> {
         if (name == "BLANK") return " ";
         if (name == "SET") return "secret";
+        if (name == "EMPTY") return "";
         return std::nullopt;
       });
   const std::string unset = " is not set";
   const std::string stops = ": `drover serve` does not start";
   const std::vector<std::string> expected = {
-      "the environment variable BLANK" + unset + ": there is no key for the endpoint 'c'",
+      "the environment variable BLANK is empty: there is no key for the endpoint 'c'",
       "the environment variable NOPE" + unset + ": there is no key for the endpoints 'a', 'b'",
+      "the environment variable EMPTY is empty, which the tool server bills needs" + stops,
       "the environment variable OPA" + unset + ", which policy.opa needs" + stops,
       "the environment variable PLAN" + unset + ", which the planner http://127.0.0.1:9000 needs" +
           stops,
@@ -51,14 +54,20 @@ TEST(UnsetVariables, AServerStartsWithoutAKeyAndNotWithoutAHeader) {
     });
     EXPECT_TRUE(outcome.faults.empty());
     return lacks_to_start(outcome.config, [](const std::string& name) {
+      if (name == "EMPTY") return std::optional<std::string>("");
       return name == "SET" ? std::optional<std::string>("secret") : std::nullopt;
     });
   };
   EXPECT_FALSE(
       lacks("endpoints:\n  - {id: a, provider: openai, model: m, credentials: \"env:NOPE\"}\n"
             "tools:\n  - {name: t, url: \"https://t.example\", headers: {a: \"env:SET\"}}\n"));
-  EXPECT_TRUE(
-      lacks("tools:\n  - {name: t, url: \"https://t.example\", headers: {a: \"env:NOPE\"}}\n"));
+  for (const char* name : {"NOPE", "EMPTY"}) {
+    EXPECT_TRUE(lacks("tools:\n  - {name: t, url: \"https://t.example\", headers: {a: \"env:" +
+                      std::string(name) + "\"}}\n"))
+        << name;
+  }
+  EXPECT_FALSE(lacks("tools:\n  - {name: t, command: [t], environment: {A: \"env:EMPTY\"}}\n"))
+      << "a program may be told by a variable that holds nothing";
 }
 
 }  // namespace
