@@ -1,5 +1,7 @@
 #include "api/router.h"
 
+#include <algorithm>
+
 #include "api/json_route.h"
 #include "api/request_headers.h"
 #include "base/bytes.h"
@@ -32,17 +34,22 @@ std::string_view take_part(std::string_view& path) {
 
 using Params = decltype(Exchange::params);
 
-/// Whether the path is as long as the pattern and alike in all but its {name} parts.
+/// Whether a path of as many parts is like the pattern in all but its {name} parts.
 bool alike(const std::vector<std::string>& parts, std::string_view path) {
   for (const std::string& pattern : parts) {
-    if (path.empty()) return false;
     std::string_view part = take_part(path);
     if (pattern != part && !is_param(pattern)) return false;
   }
-  return path.empty();
+  return true;
 }
 
-/// Whether the path is one of the pattern's; then `params` are the values of its {name} parts.
+size_t count_parts(std::string_view path) {
+  if (path.empty()) return 0;
+  return 1 + static_cast<size_t>(std::count(path.begin() + 1, path.end(), '/'));
+}
+
+/// Whether a path of as many parts is one of the pattern's; then `params` are the values of its
+/// {name} parts.
 bool fits(const std::vector<std::string>& parts, std::string_view path, Params& params) {
   if (!alike(parts, path)) return false;  // nothing is decoded for nothing
   for (const std::string& pattern : parts) {
@@ -130,9 +137,10 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
   const std::string_view path = head.path();
   auto known = by_second_.find(second_part(path));
+  const size_t parts = count_parts(path);
   for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
     Params params;
-    if (!fits(route->parts, path, params)) continue;
+    if (route->parts.size() != parts || !fits(route->parts, path, params)) continue;
     // Load balancers ask for the health by HEAD.
     bool head_of_open = route->open && route->method == "GET" && head.method == "HEAD";
     if (route->method != head.method && !head_of_open) {
