@@ -224,7 +224,7 @@ void Actor::look_ahead() {
   looked_ahead_ = true;
   if (state_.status != Status::kEnded) start_tool_calls(true);
   for (Waiting& w : waiting_) {
-    if (!w.refusal) w.answer->ahead.set(w.sequence);
+    if (!w.refusal && w.answer->ahead) w.answer->tell = w.answer->ahead(w.sequence);
   }
 }
 

@@ -29,21 +29,24 @@
 
 namespace drover::session {
 
+/// Tells an answer that was prepared.
+using Tell = std::function<void()>;
+/// Given what a call will return while its commit is on its way to the disk, so that an answer is
+/// prepared meanwhile. What it returns is called as soon as the commit is durable, before the call
+/// returns; never if it fails: then nothing of that may be told. Not called where what is returned
+/// is not known in time: then only the call says it.
+template <typename T>
+using Ahead = std::function<Tell(const T&)>;
+
 struct Command;
 /// Where the answer to a command goes: the sequence of its event. A command that met an actor on
 /// its way to sleep is in there again, unread.
 struct CommandAnswer : async::OneShot<Result<uint64_t>> {
   std::unique_ptr<Command> unread;
-  /// What it will be if the commit that is on its way succeeds, for preparing what is told then;
-  /// nothing where the answer came without that.
-  async::OneShot<std::optional<uint64_t>> ahead;
-  /// Tells what was prepared, at the moment when that commit is durable; null: nothing was.
-  std::function<void()> tell;
-
-  bool set(Result<uint64_t> value) {
-    ahead.set(std::nullopt);
-    return OneShot::set(std::move(value));
-  }
+  /// Called with what it will be if the commit that is on its way succeeds; may be null.
+  Ahead<uint64_t> ahead;
+  /// Tells what that prepared, at the moment when the commit is durable; null: nothing was.
+  Tell tell;
 };
 
 /// Something asked of a session from outside.

@@ -15,11 +15,14 @@ Json message_payload(const contract::Message& message) {
   return Json::object().set("message", contract::to_json(message));
 }
 
-/// Whoever is told is there as long as the call that waits for it.
+/// Whoever is asked and told is there as long as the call that waits for it.
 class Untold {
  public:
   explicit Untold(CommandAnswer& answer) : answer_(answer) {}
-  ~Untold() { answer_.tell = nullptr; }
+  ~Untold() {
+    answer_.ahead = nullptr;
+    answer_.tell = nullptr;
+  }
   Untold(const Untold&) = delete;
   Untold& operator=(const Untold&) = delete;
 
@@ -139,12 +142,9 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
     }
     auto answer = std::make_shared<CommandAnswer>();
     command.answer = answer;
+    answer->ahead = std::move(ahead);
     Untold untold(*answer);
     if (wake(id, tenant, &command)) {
-      if (ahead) {
-        CO_TRY_VOID(co_await answer->ahead.wait(ctx));
-        if (!answer->ready()) answer->tell = ahead(*answer->ahead.peek());
-      }
       CO_TRY(auto outcome, co_await answer->take(ctx));
       if (answer->unread == nullptr || tries >= kCommandTries) co_return outcome;
       command = std::move(*answer->unread);
@@ -152,6 +152,7 @@ Task<Result<uint64_t>> SessionManager::command(Context ctx, SessionId id, Tenant
       co_return fail(Code::kResourceExhausted, "the session's inbox is full; try again in a moment",
                      Retry::kAfter);
     }
+    ahead = std::move(answer->ahead);
     CO_TRY_VOID(co_await async::sleep_for(ctx, kRoomPause));
   }
 }

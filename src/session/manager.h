@@ -137,15 +137,6 @@ struct Imported {
   SessionId claimed_parent;
 };
 
-/// Tells an answer that was prepared.
-using Tell = std::function<void()>;
-/// Given what a call will return while its commit is on its way to the disk, so that an answer is
-/// prepared meanwhile. What it returns is called as soon as the commit is durable, before the call
-/// returns; never if it fails: then nothing of that may be told. Not called where what is returned
-/// is not known in time: then only the call says it.
-template <typename T>
-using Ahead = std::function<Tell(const T&)>;
-
 class SessionManager final : private Children {
  public:
   SessionManager(Services services, const Context& parent);
