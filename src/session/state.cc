@@ -133,7 +133,12 @@ uint64_t parse_wait_id(std::string_view id) {
 }
 
 std::string idempotency_key(const SessionId& session, uint64_t sequence) {
-  return session.str() + "/" + std::to_string(sequence);
+  constexpr size_t kNumberBytesMost = 21;  // with the slash
+  std::string out;
+  out.reserve(session.str().size() + kNumberBytesMost);
+  out += session.str();
+  out += '/';
+  return out += std::to_string(sequence);
 }
 
 std::string_view status_name(Status status) {

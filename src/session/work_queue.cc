@@ -11,6 +11,8 @@ namespace {
 
 /// A later end than this is none: times stay sums.
 constexpr Duration kEndMost = 100 * 366 * 24h;
+/// Of a key beside its session: two numbers and their dots.
+constexpr size_t kNumbersBytesMost = 32;
 
 template <typename T>
 bool read_number(std::string_view text, T& out) {
@@ -21,7 +23,13 @@ bool read_number(std::string_view text, T& out) {
 }  // namespace
 
 std::string WorkKey::str() const {
-  return session.str() + "." + std::to_string(sequence) + "." + std::to_string(attempt);
+  std::string out;
+  out.reserve(session.str().size() + kNumbersBytesMost);
+  out += session.str();
+  out += '.';
+  out += std::to_string(sequence);
+  out += '.';
+  return out += std::to_string(attempt);
 }
 
 Result<WorkKey> WorkKey::parse(std::string_view text) {
