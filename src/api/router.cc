@@ -1,7 +1,5 @@
 #include "api/router.h"
 
-#include <algorithm>
-
 #include "api/json_route.h"
 #include "api/request_headers.h"
 #include "base/bytes.h"
@@ -44,8 +42,9 @@ bool alike(const std::vector<std::string>& parts, std::string_view path) {
 }
 
 size_t count_parts(std::string_view path) {
-  if (path.empty()) return 0;
-  return 1 + static_cast<size_t>(std::count(path.begin() + 1, path.end(), '/'));
+  size_t parts = 0;
+  for (; !path.empty(); ++parts) take_part(path);
+  return parts;
 }
 
 /// Whether a path of as many parts is one of the pattern's; then `params` are the values of its
@@ -139,8 +138,9 @@ const Router::Route* Router::match(const http::RequestHead& head, Exchange& exch
   auto known = by_second_.find(second_part(path));
   const size_t parts = count_parts(path);
   for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
+    if (route->parts.size() != parts) continue;
     Params params;
-    if (route->parts.size() != parts || !fits(route->parts, path, params)) continue;
+    if (!fits(route->parts, path, params)) continue;
     // Load balancers ask for the health by HEAD.
     bool head_of_open = route->open && route->method == "GET" && head.method == "HEAD";
     if (route->method != head.method && !head_of_open) {
