@@ -41,7 +41,7 @@ Task<Result<TextOrPrepared>> lease(Context ctx, Exchange& exchange, WorkServices
   std::string items;
   for (const session::Leased& one : leased) {
     if (!items.empty()) items += ',';
-    items += work_item_text(one);
+    append_work_item(items, one);
   }
   co_return R"({"items":[)" + items + "]}";
 }
@@ -82,7 +82,11 @@ Task<Result<std::string>> read_class(Context ctx, const http::Headers* headers, 
 std::string result_text(const session::WorkAnswer& answer) {
   std::string out = R"({"accepted":true,"sequence":)" + std::to_string(answer.sequence);
   out += R"(,"next":)";
-  out += answer.next ? work_item_text(*answer.next) : "null";
+  if (answer.next) {
+    append_work_item(out, *answer.next);
+  } else {
+    out += "null";
+  }
   return out += '}';
 }
 
@@ -114,7 +118,7 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
 
 }  // namespace
 
-std::string work_item_text(const session::Leased& leased) {
+void append_work_item(std::string& text, const session::Leased& leased) {
   const session::WorkItem& item = leased.item;
   JsonMembers out;
   out.reserve(kItemBytesUsual);
@@ -126,13 +130,16 @@ std::string work_item_text(const session::Leased& leased) {
   out.add("expires", format_rfc3339(leased.expires));
   for (const auto& [name, value] : *item.body.members()) {
     if (name == "session" || name == "attempt") continue;  // a question says them too
-    if (const std::string* text = value.string()) {
-      out.add(name, *text);
+    if (const std::string* said = value.string()) {
+      out.add(name, *said);
     } else {
       out.add(name, value);
     }
   }
-  return "{" + out.inside() + "}";
+  text.reserve(text.size() + out.inside().size() + 3);  // and the end of what it stands in
+  text += '{';
+  text += out.inside();
+  text += '}';
 }
 
 void add_work_routes(Router& router, WorkServices services) {

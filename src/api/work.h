@@ -28,7 +28,7 @@ struct WorkServices {
 
 void add_work_routes(Router& router, WorkServices services);
 
-/// An item as a worker is told of it: JSON.
-std::string work_item_text(const session::Leased& leased);
+/// Appends an item as a worker is told of it: JSON.
+void append_work_item(std::string& text, const session::Leased& leased);
 
 }  // namespace drover::api

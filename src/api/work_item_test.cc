@@ -14,9 +14,15 @@ session::Leased leased_item(bool plan, std::string_view body) {
   return out;
 }
 
+std::string text_of(const session::Leased& leased) {
+  std::string out;
+  append_work_item(out, leased);
+  return out;
+}
+
 TEST(WorkItemText, OfAToolCall) {
-  const std::string text = work_item_text(
-      leased_item(false, R"({"name":"st\"ep","arguments":"{}","labels":{"a":"b"}})"));
+  const std::string text =
+      text_of(leased_item(false, R"({"name":"st\"ep","arguments":"{}","labels":{"a":"b"}})"));
   EXPECT_EQ(text, R"({"lease":"ses_01.12.2","session":"ses_01","sequence":12,"attempt":2,)"
                   R"("kind":"tool_call","expires":")" +
                       format_rfc3339(*parse_rfc3339("2026-01-02T03:04:05Z")) +
@@ -24,7 +30,7 @@ TEST(WorkItemText, OfAToolCall) {
 }
 
 TEST(WorkItemText, SaysOnceWhatAQuestionSaysToo) {
-  const std::string text = work_item_text(
+  const std::string text = text_of(
       leased_item(true, R"({"session":"ses_01","step":3,"attempt":2,"messages":[],"events":[1]})"));
   EXPECT_EQ(text, R"({"lease":"ses_01.12.2","session":"ses_01","sequence":12,"attempt":2,)"
                   R"("kind":"plan","expires":")" +
