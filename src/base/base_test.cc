@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <cstdio>
 #include <ctime>
 
@@ -176,6 +177,58 @@ TEST(Ids, SortByTimeAndParse) {
   EXPECT_TRUE(SessionId::parse(a.str()));
   EXPECT_FALSE(SessionId::parse("evt_1"));
   EXPECT_FALSE(SessionId::parse("ses_../x"));
+}
+
+TEST(Ids, AreMadeOfTheirBitsInGroupsOfFive) {
+  constexpr std::string_view kAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+  SeededRandom random(7);
+  SeededRandom same(7);
+  for (int round = 0; round < 1'000; ++round) {
+    const auto millis = static_cast<int64_t>(1'790'000'000'000 + round * 7'919);
+    const std::string id = EventId::make(wall_from_unix_millis(millis), random).str();
+    std::string want;
+    for (int shift = 45; shift >= 0; shift -= 5) {
+      want += kAlphabet[static_cast<size_t>(millis >> shift) & 31];
+    }
+    uint64_t bits = same.next();
+    for (int i = 0; i < 12; ++i, bits >>= 5) want += kAlphabet[bits & 31];
+    bits = same.next();
+    for (int i = 0; i < 4; ++i, bits >>= 5) want += kAlphabet[bits & 31];
+    ASSERT_EQ(id, "evt_" + want);
+  }
+}
+
+TEST(Ids, HaveOnlyTheirBytesWhereverTheyStand) {
+  for (size_t size = 0; size <= 80; ++size) {
+    const std::string text = "ses_" + std::string(size, 'x');
+    EXPECT_EQ(is_id_text(text, "ses"), size >= 1 && size <= 64) << size;
+    if (size == 0 || size > 64) continue;
+    for (int c = 0; c < 256; ++c) {
+      std::string other = text;
+      other[4 + static_cast<size_t>(c) % size] = static_cast<char>(c);
+      const bool ok = c < 128 && (std::isalnum(c) != 0 || c == '_' || c == '-');
+      ASSERT_EQ(is_id_text(other, "ses"), ok) << size << " " << c;
+    }
+  }
+}
+
+TEST(Bytes, PercentDecodingIsThatOfEachByte) {
+  SeededRandom random(9);
+  for (size_t size = 0; size <= 80; ++size) {
+    for (int round = 0; round < 20; ++round) {
+      const std::string bytes = random.bytes(size);
+      EXPECT_EQ(percent_decode(percent_encode(bytes)).value(), bytes);
+      EXPECT_EQ(percent_decode(percent_encode(bytes), true).value(), bytes);
+    }
+    const std::string plain(size, '/');
+    EXPECT_EQ(percent_decode(plain).value(), plain);
+    EXPECT_EQ(percent_decode(plain + "+").value(), plain + "+");
+    EXPECT_EQ(percent_decode(plain + "+", true).value(), plain + " ");
+    for (const char* cut : {"%", "%4"}) {
+      EXPECT_EQ(percent_decode(plain + cut).error().message, "cut percent-encoding");
+    }
+    EXPECT_EQ(percent_decode(plain + "%4g").error().message, "bad percent-encoding");
+  }
 }
 
 }  // namespace

@@ -16,6 +16,9 @@ namespace drover {
 
 /// 26 characters, time-ordered.
 std::string make_ulid(WallTime now, Random& random);
+/// The same into memory that the caller has.
+inline constexpr size_t kUlidChars = 26;
+void put_ulid(char* at, WallTime now, Random& random);
 
 template <typename Tag>
 class Id {
@@ -23,7 +26,10 @@ class Id {
   Id() = default;
   explicit Id(std::string text) : text_(std::move(text)) {}
   static Id make(WallTime now, Random& random) {
-    return Id(std::string(Tag::kPrefix) + "_" + make_ulid(now, random));
+    std::string text(Tag::kPrefix.size() + 1 + kUlidChars, '_');
+    Tag::kPrefix.copy(text.data(), Tag::kPrefix.size());
+    put_ulid(text.data() + Tag::kPrefix.size() + 1, now, random);
+    return Id(std::move(text));
   }
   /// Accepts "<prefix>_" followed by 1 to 64 of [0-9A-Za-z_-].
   static Result<Id> parse(std::string_view text);

@@ -43,10 +43,23 @@ struct tm to_tm(WallTime t, int64_t* nanos) {
   return out;
 }
 
-/// The last `count` digits of a number, with leading zeros.
-char* put_digits(char* at, uint64_t value, int count) {
-  for (int i = count; i-- > 0; value /= 10) at[i] = static_cast<char>('0' + value % 10);
-  return at + count;
+/// Two digits of each number below 100.
+struct DigitPairs {
+  std::array<char, 200> digits{};
+  constexpr DigitPairs() {
+    for (size_t i = 0; i < 100; ++i) {
+      digits[2 * i] = static_cast<char>('0' + i / 10);
+      digits[2 * i + 1] = static_cast<char>('0' + i % 10);
+    }
+  }
+};
+constexpr DigitPairs kDigitPairs;
+
+/// Two digits and what stands behind them.
+char* put_pair(char* at, uint32_t below_100, char behind) {
+  std::memcpy(at, &kDigitPairs.digits[2 * static_cast<size_t>(below_100)], 2);
+  at[2] = behind;
+  return at + 3;
 }
 
 bool digits(std::string_view text, size_t at, size_t count, int* out) {
@@ -81,27 +94,31 @@ Result<WallTime> from_parts(struct tm parts, int64_t nanos, int64_t offset_secon
 
 }  // namespace
 
-std::string format_rfc3339(WallTime t) {
+void put_rfc3339(WallTime t, char* at) {
   // Every event has one: no printf and no gmtime here. Any WallTime lies between 1677 and 2262.
   const auto day = std::chrono::floor<std::chrono::days>(t);
   const std::chrono::year_month_day date(std::chrono::sys_days(day.time_since_epoch()));
-  const auto micros =
+  const auto in_day =
       static_cast<uint64_t>(std::chrono::floor<std::chrono::microseconds>(t - day).count());
-  const uint64_t seconds = micros / 1'000'000;
-  std::string out(27, '-');
-  char* at = out.data();
-  at = put_digits(at, static_cast<uint64_t>(static_cast<int>(date.year())), 4) + 1;
-  at = put_digits(at, static_cast<unsigned>(date.month()), 2) + 1;
-  at = put_digits(at, static_cast<unsigned>(date.day()), 2);
-  *at++ = 'T';
-  at = put_digits(at, seconds / 3600, 2);
-  *at++ = ':';
-  at = put_digits(at, seconds / 60 % 60, 2);
-  *at++ = ':';
-  at = put_digits(at, seconds % 60, 2);
-  *at++ = '.';
-  at = put_digits(at, micros % 1'000'000, 6);
-  *at = 'Z';
+  const auto year = static_cast<uint32_t>(static_cast<int>(date.year()));
+  const auto seconds = static_cast<uint32_t>(in_day / 1'000'000);
+  const auto micros = static_cast<uint32_t>(in_day % 1'000'000);
+  // Where nothing stands between two pairs, the second goes over what is behind the first.
+  at = put_pair(at, year / 100, '-') - 1;
+  at = put_pair(at, year % 100, '-');
+  at = put_pair(at, static_cast<unsigned>(date.month()), '-');
+  at = put_pair(at, static_cast<unsigned>(date.day()), 'T');
+  at = put_pair(at, seconds / 3600, ':');
+  at = put_pair(at, seconds / 60 % 60, ':');
+  at = put_pair(at, seconds % 60, '.');
+  at = put_pair(at, micros / 10'000, 'Z') - 1;
+  at = put_pair(at, micros / 100 % 100, 'Z') - 1;
+  put_pair(at, micros % 100, 'Z');
+}
+
+std::string format_rfc3339(WallTime t) {
+  std::string out(kRfc3339Chars, '\0');
+  put_rfc3339(t, out.data());
   return out;
 }
 

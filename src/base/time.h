@@ -45,6 +45,9 @@ inline double to_seconds(Duration d) { return static_cast<double>(d.count()) * 1
 
 /// "2026-11-23T09:20:00.123456Z" (RFC 3339, microseconds, UTC).
 std::string format_rfc3339(WallTime t);
+/// The same into memory that the caller has.
+inline constexpr size_t kRfc3339Chars = 27;
+void put_rfc3339(WallTime t, char* at);
 /// Reads RFC 3339 with any offset and 0 to 9 fractional digits.
 Result<WallTime> parse_rfc3339(std::string_view text);
 /// "20261123T092000Z", as AWS's x-amz-date.

@@ -1,5 +1,8 @@
 #include "contract/event.h"
 
+#include <array>
+#include <charconv>
+
 #include "base/assert.h"
 #include "base/json_scan.h"
 #include "base/limits/contract.h"
@@ -48,43 +51,46 @@ tl::unexpected<Error> bad_event(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
 
-void key(std::string& out, std::string_view name) {
-  if (out.back() != '{') out += ',';
-  out += '"';
-  out += name;
-  out += "\":";
-}
+// The members of a line stand in a fixed order, so that each one's name is written with its quotes
+// and with the comma before it.
 void text(std::string& out, std::string_view name, std::string_view value) {
-  key(out, name);
+  out += name;
   append_json_string(out, value);
 }
 void text_if(std::string& out, std::string_view name, std::string_view value) {
   if (!value.empty()) text(out, name, value);
 }
 void number(std::string& out, std::string_view name, uint64_t value) {
-  key(out, name);
-  out += std::to_string(value);
+  std::array<char, 20> digits;
+  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+  out += name;
+  out.append(digits.data(), static_cast<size_t>(end - digits.data()));
+}
+void time(std::string& out, std::string_view name, WallTime value) {
+  std::array<char, kRfc3339Chars + 2> quoted;
+  quoted.front() = quoted.back() = '"';
+  put_rfc3339(value, quoted.data() + 1);
+  out += name;
+  out.append(quoted.data(), quoted.size());
 }
 
 void append_envelope(std::string& out, const Event& e) {
-  text(out, "id", e.id.str());
-  text(out, "session", e.session.str());
-  number(out, "sequence", e.sequence);
-  text(out, "time", format_rfc3339(e.time));
-  text(out, "kind", e.kind);
-  if (e.causation != 0) number(out, "causation", e.causation);
-  if (e.attempt != 0) number(out, "attempt", e.attempt);
-  key(out, "actor");
-  out += '{';
-  text(out, "type", e.actor.type);
-  text_if(out, "id", e.actor.id);
+  text(out, R"({"id":)", e.id.str());
+  text(out, R"(,"session":)", e.session.str());
+  number(out, R"(,"sequence":)", e.sequence);
+  time(out, R"(,"time":)", e.time);
+  text(out, R"(,"kind":)", e.kind);
+  if (e.causation != 0) number(out, R"(,"causation":)", e.causation);
+  if (e.attempt != 0) number(out, R"(,"attempt":)", e.attempt);
+  text(out, R"(,"actor":{"type":)", e.actor.type);
+  text_if(out, R"(,"id":)", e.actor.id);
   out += '}';
-  text_if(out, "data_class", e.data_class);
+  text_if(out, R"(,"data_class":)", e.data_class);
 }
 
 void append_extra(std::string& out, const Json::Object& extra) {
   for (const Json::Member& m : extra) {
-    if (out.back() != '{') out += ',';
+    out += ',';
     append_json_string(out, m.first);
     out += ':';
     m.second.dump_to(out);
@@ -230,17 +236,16 @@ std::string encode_event(const Event& e) {
   DROVER_ASSERT(e.payload.find_first_of("\r\n") == std::string::npos);
   std::string out;
   out.reserve(e.payload.size() + kEnvelopeBytesUsual + 320);
-  out += '{';
   append_envelope(out, e);
   if (!e.payload.empty()) {
-    key(out, "payload");
+    out += R"(,"payload":)";
     out += e.payload;
   }
-  text_if(out, "payload_ref", e.payload_ref);
-  text_if(out, "salt", e.salt);
-  text_if(out, "commitment", e.commitment);
-  text_if(out, "previous_hash", e.previous_hash);
-  text_if(out, "hash", e.hash);
+  text_if(out, R"(,"payload_ref":)", e.payload_ref);
+  text_if(out, R"(,"salt":)", e.salt);
+  text_if(out, R"(,"commitment":)", e.commitment);
+  text_if(out, R"(,"previous_hash":)", e.previous_hash);
+  text_if(out, R"(,"hash":)", e.hash);
   append_extra(out, e.extra);
   out += '}';
   return out;
@@ -249,7 +254,6 @@ std::string encode_event(const Event& e) {
 std::string envelope_bytes(const Event& e) {
   std::string out;
   out.reserve(kEnvelopeBytesUsual);
-  out += '{';
   append_envelope(out, e);
   append_extra(out, e.extra);
   out += '}';

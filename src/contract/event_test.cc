@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
+
 namespace drover::contract {
 namespace {
 
@@ -48,6 +50,48 @@ TEST(Event, MinimalLine) {
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_EQ(encode_event(*again), encode_event(event));
   EXPECT_EQ(encode_event(event).find("causation"), std::string::npos);
+}
+
+// The order and form that the chain's hashes have been made over ever since.
+std::string slow_envelope(const Event& e) {
+  Json actor = Json::object().set("type", e.actor.type);
+  if (!e.actor.id.empty()) actor.set("id", e.actor.id);
+  Json line = Json::object()
+                  .set("id", e.id.str())
+                  .set("session", e.session.str())
+                  .set("sequence", e.sequence)
+                  .set("time", format_rfc3339(e.time))
+                  .set("kind", e.kind);
+  if (e.causation != 0) line.set("causation", e.causation);
+  if (e.attempt != 0) line.set("attempt", e.attempt);
+  line.set("actor", actor);
+  if (!e.data_class.empty()) line.set("data_class", e.data_class);
+  for (const Json::Member& m : e.extra) line.set(m.first, m.second);
+  return line.dump();
+}
+
+TEST(Event, EnvelopeIsAsATreeWouldPrintIt) {
+  SeededRandom random(4);
+  auto some_text = [&] {
+    std::string out;
+    while (!random.chance(0.05)) out.push_back(static_cast<char>(random.below(128)));
+    return out;
+  };
+  for (int round = 0; round < 2'000; ++round) {
+    Event event;
+    event.id = EventId(some_text());
+    event.session = SessionId::make(wall_from_unix_millis(round), random);
+    event.sequence = random.next() >> random.below(64);
+    event.time = wall_from_unix_nanos(static_cast<int64_t>(random.next()));
+    event.kind = some_text();
+    event.causation = random.chance(0.5) ? 0 : random.next() >> random.below(64);
+    event.attempt = static_cast<uint32_t>(random.below(3));
+    event.actor.type = some_text();
+    event.actor.id = some_text();
+    event.data_class = random.chance(0.5) ? "" : some_text();
+    if (random.chance(0.5)) event.extra.emplace_back("new", Json::array().push(some_text()));
+    ASSERT_EQ(envelope_bytes(event), slow_envelope(event));
+  }
 }
 
 TEST(Event, RefusesWithTheMembersName) {

@@ -4,11 +4,11 @@
 
 #include "base/bytes.h"
 #include "base/hex.h"
+#include "base/ids.h"
 
 namespace drover::store::log {
 namespace {
 
-constexpr size_t kUlidChars = 26;
 constexpr size_t kUlidBytes = 16;
 constexpr std::string_view kCrockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Digits that the stack has room for: those of a digest.
