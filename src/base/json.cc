@@ -67,8 +67,9 @@ bool same_name(std::string_view a, std::string_view b) {
   return true;
 }
 
-/// A string that holds what must be escaped, or one that is long.
-void append_long_string(std::string& out, std::string_view text) {
+/// A string that holds what must be escaped, or one that is long. Apart, so that the short ones do
+/// not save registers for it.
+[[gnu::noinline]] void append_long_string(std::string& out, std::string_view text) {
   out += '"';
   const char* clean_from = text.data();
   const char* end = clean_from + text.size();
