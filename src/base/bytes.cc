@@ -82,16 +82,26 @@ size_t ascii_run(std::string_view text) {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
+constexpr uint64_t kOnes = 0x0101010101010101;
+
 /// Eight letters of ASCII at once; what is no capital letter stays.
-uint64_t lower8(const char* p) {
-  constexpr uint64_t kOnes = 0x0101010101010101;
-  uint64_t text;
-  std::memcpy(&text, p, sizeof text);
+uint64_t lower8(uint64_t text) {
   const uint64_t low = text & (0x7f * kOnes);
   const uint64_t from_a = low + (0x80 - 'A') * kOnes;
   const uint64_t beyond_z = low + (0x7f - 'Z') * kOnes;
   const uint64_t capital = (from_a ^ beyond_z) & ~text & (0x80 * kOnes);
   return text | (capital >> 2);
+}
+
+/// Eight bytes compared without case. Most are equal as they stand, or differ in more than case.
+bool same8(const char* a, const char* b) {
+  uint64_t x;
+  uint64_t y;
+  std::memcpy(&x, a, sizeof x);
+  std::memcpy(&y, b, sizeof y);
+  const uint64_t differ = x ^ y;
+  if (differ == 0) return true;
+  return (differ & ~(0x20 * kOnes)) == 0 && lower8(x) == lower8(y);
 }
 
 }  // namespace
@@ -206,9 +216,9 @@ bool detail::iequals(const char* a, const char* b, size_t size) {
   if (size >= 8) {
     const size_t last = size - 8;
     for (size_t i = 0; i < last; i += 8) {
-      if (lower8(a + i) != lower8(b + i)) return false;
+      if (!same8(a + i, b + i)) return false;
     }
-    return lower8(a + last) == lower8(b + last);
+    return same8(a + last, b + last);
   }
   for (size_t i = 0; i < size; ++i) {
     if (lower(a[i]) != lower(b[i])) return false;

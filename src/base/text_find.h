@@ -28,7 +28,15 @@ inline __m128i load16(const char* p) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
 inline __m128i load8(const char* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
-/// Bits of those of 16 bytes that are not from `low` to `low + span`.
+/// Bits of those of 16 bytes that are control characters but TAB.
+inline unsigned control_bits(const char* p) {
+  const __m128i v = load16(p);
+  const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
+  const __m128i tab = _mm_cmpeq_epi8(v, _mm_set1_epi8('\t'));
+  const __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(tab, low), del)));
+}
+/// All bits of those of 16 bytes that are not from `low` to `low + span`.
 inline __m128i outside(__m128i v, char low, char span) {
   const __m128i shifted = _mm_sub_epi8(v, _mm_set1_epi8(low));
   const __m128i inside = _mm_cmpeq_epi8(_mm_min_epu8(shifted, _mm_set1_epi8(span)), shifted);
@@ -106,19 +114,14 @@ inline bool copy_json_clean(const char* p, size_t size, char* out) {
 /// A control character but TAB (below 0x20, or 0x7f): what no header value may hold.
 inline const char* find_control(const char* p, const char* end) {
 #ifdef __SSE2__
-  const __m128i low = _mm_set1_epi8(0x1f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  const __m128i del = _mm_set1_epi8(0x7f);
-  while (end - p >= 16) {
-    __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    __m128i control = _mm_cmpeq_epi8(_mm_min_epu8(v, low), v);
-    __m128i hit =
-        _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(v, tab), control), _mm_cmpeq_epi8(v, del));
-    int mask = _mm_movemask_epi8(hit);
-    if (mask != 0) return p + __builtin_ctz(static_cast<unsigned>(mask));
-    p += 16;
+  const char* begin = p;
+  for (; end - p >= 16; p += 16) {
+    if (unsigned bits = detail::control_bits(p)) return p + __builtin_ctz(bits);
+  }
+  if (p < end && end - begin >= 16) {
     // What is left is shorter: once more over the last sixteen, the first of which are known.
-    if (end - p < 16 && p < end) p = end - 16;
+    const unsigned bits = detail::control_bits(end - 16);
+    return bits == 0 ? end : end - 16 + __builtin_ctz(bits);
   }
 #endif
   for (; p < end; ++p) {
