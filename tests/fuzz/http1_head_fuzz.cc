@@ -3,9 +3,20 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "http/http1_head_summary.h"
+
+namespace {
+
+/// What is refused may be so for two reasons, and pieces show the one or the other first.
+std::string outcome(drover::http::HeadParser& parser, std::string_view bytes, size_t piece) {
+  std::string out = drover::http::summary(parser, bytes, piece);
+  return out.starts_with("malformed ") || out == "too large" ? "refused" : out;
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using drover::http::HeadParser;
@@ -13,9 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto kind = data[0] % 2 == 0 ? HeadParser::Kind::kRequest : HeadParser::Kind::kResponse;
   HeadParser parser(kind, 1'000);
-  const std::string whole = drover::http::summary(parser, bytes, bytes.size());
-  const std::string by_llhttp = drover::http::summary(parser, bytes, 1);
+  const std::string whole = outcome(parser, bytes, bytes.size());
+  const std::string by_llhttp = outcome(parser, bytes, 1);
   if (parser.is_ordinary() || whole != by_llhttp) __builtin_trap();
-  if (whole != drover::http::summary(parser, bytes, 1 + data[0] / 2)) __builtin_trap();
+  if (whole != outcome(parser, bytes, 1 + data[0] / 2)) __builtin_trap();
   return 0;
 }
