@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/assert.h"
+#include "base/copy_text.h"
 #include "base/text_find.h"
 
 namespace drover {
@@ -14,59 +15,69 @@ JsonMembers::JsonMembers(const Json& object) {
   text_.assign(text, 1, text.size() - 2);
 }
 
-void JsonMembers::add_raw(std::string_view key, std::string_view before, std::string_view value,
-                          std::string_view after) {
+void JsonMembers::add_raw(std::string_view key, std::string_view value, bool quoted) {
   // Put together here first: the text then grows once.
   char piece[256];
-  const size_t size = key.size() + before.size() + value.size() + after.size() + 4;
+  const size_t size = key.size() + value.size() + 6;
   if (size > sizeof piece) {
     if (!text_.empty()) text_ += ',';
     text_ += '"';
     text_ += key;
-    text_ += "\":";
-    text_ += before;
+    text_ += quoted ? "\":\"" : "\":";
     text_ += value;
-    text_ += after;
+    if (quoted) text_ += '"';
     return;
   }
   char* p = piece;
   *p = ',';
   p += text_.empty() ? 0 : 1;
   *p++ = '"';
-  p += key.copy(p, key.size());
+  p = copy_text(p, key);
   *p++ = '"';
   *p++ = ':';
-  p += before.copy(p, before.size());
-  p += value.copy(p, value.size());
-  p += after.copy(p, after.size());
+  *p = '"';
+  p += quoted ? 1 : 0;
+  p = copy_text(p, value);
+  *p = '"';
+  p += quoted ? 1 : 0;
   text_.append(piece, static_cast<size_t>(p - piece));
 }
 
 void JsonMembers::add(std::string_view key, std::string_view value) {
   const char* end = value.data() + value.size();
   if (find_json_special(value.data(), end) == end) {
-    add_raw(key, "\"", value, "\"");
+    add_raw(key, value, true);
     return;
   }
   std::string escaped;
   append_json_string(escaped, value);
-  add_raw(key, {}, escaped, {});
+  add_raw(key, escaped, false);
 }
 
 void JsonMembers::add(std::string_view key, int64_t value) {
   std::array<char, 24> digits;
   auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  add_raw(key, {}, std::string_view(digits.data(), end.ptr), {});
+  add_raw(key, std::string_view(digits.data(), end.ptr), false);
 }
 
 void JsonMembers::add(std::string_view key, bool value) {
-  add_raw(key, {}, value ? "true" : "false", {});
+  add_raw(key, value ? "true" : "false", false);
 }
 
 void JsonMembers::add(std::string_view key, const Json& value) {
   std::string text;
   value.dump_to(text);
-  add_raw(key, {}, text, {});
+  add_raw(key, text, false);
+}
+
+void JsonMembers::add(std::string_view key, std::span<const std::string_view> texts) {
+  std::string list = "[";
+  for (std::string_view text : texts) {
+    if (list.size() > 1) list += ',';
+    append_json_string(list, text);
+  }
+  list += ']';
+  add_raw(key, list, false);
 }
 
 Json JsonMembers::json() const {

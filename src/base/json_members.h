@@ -6,6 +6,7 @@
 // Values, no shared state. Keys are the program's own names: they must need no escape.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,8 @@ class JsonMembers {
   void add(std::string_view key, bool value);
   void add(std::string_view key, double value) { add(key, Json(value)); }
   void add(std::string_view key, const Json& value);
+  /// An array of texts.
+  void add(std::string_view key, std::span<const std::string_view> texts);
 
   void reserve(size_t bytes) { text_.reserve(bytes); }
   bool empty() const { return text_.empty(); }
@@ -38,8 +41,7 @@ class JsonMembers {
   bool operator==(const JsonMembers&) const = default;
 
  private:
-  void add_raw(std::string_view key, std::string_view before, std::string_view value,
-               std::string_view after);
+  void add_raw(std::string_view key, std::string_view value, bool quoted);
   std::string text_;
 };
 

@@ -16,9 +16,16 @@ TEST(JsonMembers, IsWhatATreeWouldPrint) {
   members.add("no", false);
   members.add("half", 0.5);
   members.add("list", Json::array());
+  const std::string_view texts[] = {"stop", "a \"b\""};
+  members.add("texts", std::span<const std::string_view>(texts));
+  members.add("no texts", std::span<const std::string_view>());
+  members.add("long", std::string(300, 'l'));
+  members.add(std::string(300, 'k'), int64_t{1});
   Json tree = Json::object().set("text", "plain").set("escaped", "a \"b\"\n\x01").set("empty", "");
   tree.set("number", int64_t{-9'223'372'036'854'775'807}).set("small", 7);
   tree.set("yes", true).set("no", false).set("half", 0.5).set("list", Json::array());
+  tree.set("texts", Json::array().push("stop").push("a \"b\"")).set("no texts", Json::array());
+  tree.set("long", std::string(300, 'l')).set(std::string(300, 'k'), 1);
   EXPECT_EQ("{" + members.inside() + "}", tree.dump());
   EXPECT_EQ(members.json(), tree);
   EXPECT_EQ(JsonMembers(tree), members);

@@ -1,6 +1,7 @@
 #include "road/telemetry.h"
 
 #include <iterator>
+#include <span>
 
 #include "base/limits/catalog.h"
 #include "trace/genai.h"
@@ -215,11 +216,11 @@ void describe_answer(trace::Span& span, const providers::Answer& answer) {
   if (!response.system_fingerprint.empty()) {
     span.set(own::kFingerprint, response.system_fingerprint);
   }
-  Json reasons = Json::array();
-  reasons.push(response.native_finish_reason.empty()
-                   ? std::string(contract::finish_reason_name(response.finish_reason))
-                   : response.native_finish_reason);
-  span.set(genai::kFinishReasons, std::move(reasons));
+  const std::string_view reasons[] = {
+      response.native_finish_reason.empty()
+          ? std::string_view(contract::finish_reason_name(response.finish_reason))
+          : std::string_view(response.native_finish_reason)};
+  span.set(genai::kFinishReasons, std::span<const std::string_view>(reasons));
 }
 
 void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost, bool cost_known) {
