@@ -8,6 +8,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/money.h"
+#include "base/random.h"
 #include "base/time.h"
 
 namespace drover {
@@ -56,6 +57,17 @@ TEST(Money, ReadsAndWritesExactly) {
   EXPECT_EQ(Money::parse_usd("1.000000000010")->usd(), "1.00000000001");
   EXPECT_EQ(Money::from_usd(INT64_MAX).usd(), "9223372036854775807");
   EXPECT_EQ((Money::from_usd(INT64_MAX) * 1'000'000).usd(), "9223372036854775807000000");
+  EXPECT_EQ((Money::from_usd(-INT64_MAX) * 3).usd(), "-27670116110564327421");
+  SeededRandom random(3);
+  for (int i = 0; i < 5'000; ++i) {
+    // Around where 64 bits end, too.
+    __int128 picos = static_cast<__int128>(random.next() >> random.below(64)) - INT64_MAX / 2;
+    for (uint64_t n = random.below(4); n > 0; --n) picos *= 1'000;
+    const Money money = Money::from_pico_usd(picos);
+    const std::string text = money.usd();
+    EXPECT_EQ(*Money::parse_usd(text), money) << text;
+    EXPECT_TRUE(text.find('.') == text.npos || text.back() != '0') << text;
+  }
   EXPECT_FALSE(Money::parse_usd("1e-13"));
   EXPECT_FALSE(Money::parse_usd("abc"));
   EXPECT_EQ(Money::parse_usd("12.344")->pretty(), "$12.34");

@@ -1,10 +1,10 @@
 #include "base/money.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
-
-#include "base/decimal.h"
 
 namespace drover {
 
@@ -62,27 +62,38 @@ std::string Money::usd() const {
   constexpr int64_t kPicosPerDollar = 1'000'000'000'000;
   constexpr int kPlaces = 12;
   const __int128 size = pico_ < 0 ? -pico_ : pico_;
-  std::string out = pico_ < 0 ? "-" : "";
-  auto dollars = size / kPicosPerDollar;
-  auto picos = static_cast<int64_t>(size % kPicosPerDollar);
-  if (dollars > INT64_MAX) {
-    // More than there is: in two parts, since no integer prints it.
-    append_decimal(out, static_cast<int64_t>(dollars / kPicosPerDollar));
-    std::string rest;
-    append_decimal(rest, static_cast<int64_t>(dollars % kPicosPerDollar));
-    out.append(kPlaces - rest.size(), '0').append(rest);
+  std::array<char, 64> text;
+  char* p = text.data();
+  const auto put = [&](int64_t n) { p = std::to_chars(p, text.data() + text.size(), n).ptr; };
+  const auto put_places = [&](int64_t n) {
+    for (int place = kPlaces - 1; place >= 0; --place, n /= 10) {
+      p[place] = static_cast<char>('0' + n % 10);
+    }
+    p += kPlaces;
+  };
+  if (pico_ < 0) *p++ = '-';
+  int64_t picos = 0;
+  if (size <= INT64_MAX) {  // nine million dollars: all that one mostly sees, in 64 bits
+    const auto small = static_cast<int64_t>(size);
+    put(small / kPicosPerDollar);
+    picos = small % kPicosPerDollar;
   } else {
-    append_decimal(out, static_cast<int64_t>(dollars));
+    const __int128 dollars = size / kPicosPerDollar;
+    picos = static_cast<int64_t>(size % kPicosPerDollar);
+    if (dollars > INT64_MAX) {
+      // More than there is: in two parts, since no integer prints it.
+      put(static_cast<int64_t>(dollars / kPicosPerDollar));
+      put_places(static_cast<int64_t>(dollars % kPicosPerDollar));
+    } else {
+      put(static_cast<int64_t>(dollars));
+    }
   }
-  if (picos == 0) return out;
-  char digits[kPlaces + 1] = ".";
-  int places = 0;
-  for (int64_t unit = kPicosPerDollar / 10; picos != 0; unit /= 10) {
-    digits[++places] = static_cast<char>('0' + picos / unit);
-    picos %= unit;
+  if (picos != 0) {
+    *p++ = '.';
+    put_places(picos);
+    while (p[-1] == '0') --p;
   }
-  out.append(digits, static_cast<size_t>(places) + 1);
-  return out;
+  return std::string(text.data(), p);
 }
 
 std::string Money::pretty() const {
