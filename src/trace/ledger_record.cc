@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "base/assert.h"
+#include "base/copy_text.h"
 #include "base/crc32c.h"
 
 namespace drover::trace {
@@ -33,48 +35,59 @@ constexpr std::string LedgerLine::* kTexts[] = {
     &LedgerLine::provider, &LedgerLine::region, &LedgerLine::model,
 };
 
-template <typename T>
-void put(std::string& out, T value) {
-  char bytes[sizeof(T)];
-  std::memcpy(bytes, &value, sizeof(T));
-  out.append(bytes, sizeof(T));
-}
+/// More than all the numbers of a record, its frame and the lengths of its texts.
+constexpr size_t kNumberBytesMax = 320;
 
-void put_text(std::string& out, std::string_view text) {
-  text = text.substr(0, UINT16_MAX);
-  put(out, static_cast<uint16_t>(text.size()));
-  out += text;
-}
-
-void put_billing(std::string& out, const Billing& b) {
-  put(out,
-      static_cast<uint8_t>((b.cost_known ? kCostKnown : 0) | (b.usage.estimated ? kEstimated : 0)));
-  put(out, b.cost.pico_usd());
-  uint16_t there = 0;
-  for (size_t i = 0; i < std::size(kClasses); ++i) {
-    if (b.usage.*kClasses[i]) there |= static_cast<uint16_t>(1u << i);
+/// Appends a record: many small fields, which are written into room that was made for all of them.
+class Putter {
+ public:
+  /// For texts of so many bytes in all.
+  Putter(std::string& out, size_t text_bytes) : out_(out), at_(out.size()) {
+    out.resize(at_ + kNumberBytesMax + text_bytes);
+    p_ = out.data() + at_ + kFrameBytes;
   }
-  put(out, there);
-  for (auto c : kClasses) {
-    if (b.usage.*c) put(out, *(b.usage.*c));
+  template <typename T>
+  void number(T value) {
+    std::memcpy(p_, &value, sizeof(T));
+    p_ += sizeof(T);
   }
-}
+  void text(std::string_view text) {
+    text = text.substr(0, UINT16_MAX);
+    number(static_cast<uint16_t>(text.size()));
+    p_ = copy_text(p_, text);
+  }
+  void billing(const Billing& b) {
+    number(static_cast<uint8_t>((b.cost_known ? kCostKnown : 0) |
+                                (b.usage.estimated ? kEstimated : 0)));
+    number(b.cost.pico_usd());
+    char* const there_at = p_;
+    uint16_t there = 0;
+    p_ += sizeof there;
+    for (size_t i = 0; i < std::size(kClasses); ++i) {
+      const std::optional<int64_t>& count = b.usage.*kClasses[i];
+      if (!count) continue;
+      there |= static_cast<uint16_t>(1u << i);
+      number(*count);
+    }
+    std::memcpy(there_at, &there, sizeof there);
+  }
+  /// The frame, once all is in it; gives back the room that is left.
+  void close() {
+    const auto end = static_cast<size_t>(p_ - out_.data());
+    DROVER_ASSERT(end <= out_.size());
+    out_.resize(end);
+    const std::string_view body = std::string_view(out_).substr(at_ + kFrameBytes);
+    const auto size = static_cast<uint32_t>(body.size());
+    const uint32_t crc = crc32c(body);
+    std::memcpy(out_.data() + at_, &size, 4);
+    std::memcpy(out_.data() + at_ + 4, &crc, 4);
+  }
 
-/// Leaves room for the frame; close_frame() fills it.
-size_t open_frame(std::string& out, RecordKind kind) {
-  const size_t at = out.size();
-  out.append(kFrameBytes, '\0');
-  out += static_cast<char>(kind);
-  return at;
-}
-
-void close_frame(std::string& out, size_t at) {
-  const std::string_view body = std::string_view(out).substr(at + kFrameBytes);
-  const auto size = static_cast<uint32_t>(body.size());
-  const uint32_t crc = crc32c(body);
-  std::memcpy(out.data() + at, &size, 4);
-  std::memcpy(out.data() + at + 4, &crc, 4);
-}
+ private:
+  std::string& out_;
+  size_t at_;
+  char* p_;
+};
 
 class Cursor {
  public:
@@ -133,56 +146,64 @@ Result<ParsedRecord> damaged() {
 }  // namespace
 
 void append_line(std::string& out, uint32_t number, const LedgerLine& line) {
-  const size_t at = open_frame(out, RecordKind::kLine);
-  put(out, number);
-  for (auto text : kTexts) put_text(out, line.*text);
-  close_frame(out, at);
+  size_t bytes = 0;
+  for (auto text : kTexts) bytes += (line.*text).size();
+  Putter put(out, bytes);
+  put.number(RecordKind::kLine);
+  put.number(number);
+  for (auto text : kTexts) put.text(line.*text);
+  put.close();
 }
 
 void append_record(std::string& out, const LedgerRecord& r) {
-  const size_t at = open_frame(out, r.kind);
+  const auto brief = [](const std::string& text) {
+    return std::string_view(text).substr(0, kLedgerTextBytesMax);
+  };
   const auto flags =
       static_cast<uint8_t>((r.first ? kFirst : 0) | (r.ok ? kOk : 0) | (r.lost ? kLost : 0));
+  Putter put(out, r.request_id.size() + r.call_key.size() + r.tier.size() + r.tier_before.size() +
+                      r.why.size());
+  put.number(r.kind);
   switch (r.kind) {
     case RecordKind::kLine:
     case RecordKind::kEnd:
       break;
     case RecordKind::kReserve:
-      put(out, r.call);
-      put(out, r.line);
-      put(out, unix_nanos(r.at));
-      put(out, flags);
-      put_billing(out, r.billing);
-      put_text(out, r.call_key);
+      put.number(r.call);
+      put.number(r.line);
+      put.number(unix_nanos(r.at));
+      put.number(flags);
+      put.billing(r.billing);
+      put.text(r.call_key);
       break;
     case RecordKind::kRelease:
-      put(out, r.call);
+      put.number(r.call);
       break;
     case RecordKind::kSettle:
-      put(out, r.sequence);
-      put(out, r.call);
-      put(out, r.line);
-      put(out, unix_nanos(r.at));
-      put(out, flags);
-      put_billing(out, r.billing);
-      put_text(out, std::string_view(r.request_id).substr(0, kLedgerTextBytesMax));
-      put_text(out, std::string_view(r.call_key).substr(0, kLedgerTextBytesMax));
-      put_text(out, std::string_view(r.tier).substr(0, kLedgerTextBytesMax));
+      put.number(r.sequence);
+      put.number(r.call);
+      put.number(r.line);
+      put.number(unix_nanos(r.at));
+      put.number(flags);
+      put.billing(r.billing);
+      put.text(brief(r.request_id));
+      put.text(brief(r.call_key));
+      put.text(brief(r.tier));
       break;
     case RecordKind::kCorrect:
-      put(out, r.sequence);
-      put(out, r.call);
-      put(out, r.line);
-      put(out, unix_nanos(r.at));
-      put_billing(out, r.before);
-      put_billing(out, r.billing);
-      put_text(out, std::string_view(r.why).substr(0, kLedgerTextBytesMax));
-      put(out, flags);
-      put_text(out, std::string_view(r.tier_before).substr(0, kLedgerTextBytesMax));
-      put_text(out, std::string_view(r.tier).substr(0, kLedgerTextBytesMax));
+      put.number(r.sequence);
+      put.number(r.call);
+      put.number(r.line);
+      put.number(unix_nanos(r.at));
+      put.billing(r.before);
+      put.billing(r.billing);
+      put.text(brief(r.why));
+      put.number(flags);
+      put.text(brief(r.tier_before));
+      put.text(brief(r.tier));
       break;
   }
-  close_frame(out, at);
+  put.close();
 }
 
 Result<ParsedRecord> parse_record(std::string_view bytes) {
@@ -251,8 +272,9 @@ Result<ParsedRecord> parse_record(std::string_view bytes) {
 
 std::string ledger_head(uint64_t boot) {
   std::string out(kMagic);
-  put(out, boot);
-  return out;
+  char bytes[sizeof boot];
+  std::memcpy(bytes, &boot, sizeof boot);
+  return out.append(bytes, sizeof boot);
 }
 
 LedgerHead read_ledger_head(std::string_view bytes) {
