@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/copy_text.h"
 #include "base/crc32.h"
 
 namespace drover::store {
@@ -33,7 +34,7 @@ class Putter {
   }
   void text(std::string_view text) {
     number(static_cast<uint32_t>(text.size()));
-    bytes(text.data(), text.size());
+    at_ = copy_text(at_, text);
   }
 
  private:

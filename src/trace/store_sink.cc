@@ -28,7 +28,8 @@ void StoreSink::emit(const store::SpanRow& span) {
   const size_t sealed = sealed_ ? 1 : 0;
   if (batches_.size() <= sealed || batches_.back()->count() >= limits::kSpanBatchMax) {
     batches_.push_back(std::make_shared<store::SpanBatch>());
-    batches_.back()->reserve(last_bytes_);
+    // About as much as last time. A batch that grows beyond its room is copied whole.
+    batches_.back()->reserve(last_bytes_ + last_bytes_ / 4);
   }
   batches_.back()->add(span);
   ++queued_;
