@@ -71,12 +71,16 @@ RoadMetrics::RoadMetrics(trace::Metrics* m) {
 }
 
 RoadMetrics::Lines& RoadMetrics::lines_of(const catalog::Endpoint& endpoint) {
-  auto it = lines_.find(endpoint.id);
-  if (it == lines_.end()) {
-    if (lines_.size() >= limits::kEndpointsMax) lines_.clear();
-    it = lines_.emplace(endpoint.id, Lines()).first;
+  // A call asks for its own several times.
+  if (last_ == nullptr || last_->first != endpoint.id) {
+    auto it = lines_.find(endpoint.id);
+    if (it == lines_.end()) {
+      if (lines_.size() >= limits::kEndpointsMax) lines_.clear();
+      it = lines_.emplace(endpoint.id, Lines()).first;
+    }
+    last_ = &*it;
   }
-  Lines& out = it->second;
+  Lines& out = last_->second;
   // A reload may give the id to another model.
   if (out.model != endpoint.model || out.provider != endpoint.provider) {
     out = Lines();

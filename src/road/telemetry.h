@@ -17,6 +17,7 @@ class RoadMetrics {
  public:
   /// `metrics` may be null: then nothing is counted.
   explicit RoadMetrics(trace::Metrics* metrics);
+  RoadMetrics(const RoadMetrics&) = delete;
   void attempt(const catalog::Endpoint& endpoint, const Error* error);
   void failover(const catalog::Endpoint& from, const catalog::Endpoint& to, const Error& error);
   void downgraded(std::string_view agent, size_t from, size_t to, std::string_view signal);
@@ -47,6 +48,7 @@ class RoadMetrics {
 
   /// By endpoint id; bounded by limits::kEndpointsMax.
   std::unordered_map<std::string, Lines> lines_;
+  std::pair<const std::string, Lines>* last_ = nullptr;  // of lines_, that was asked for last
   trace::Family* duration_ = nullptr;
   trace::Family* first_chunk_ = nullptr;
   trace::Family* tokens_ = nullptr;
