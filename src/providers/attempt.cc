@@ -13,12 +13,15 @@ namespace {
 bool is_expected_type(std::string_view content_type, const WireCall& call) {
   // Some local servers send none.
   if (content_type.empty()) return true;
-  std::string type = to_lower(trim(content_type.substr(0, content_type.find(';'))));
-  if (!call.stream) return type.ends_with("json");
-  if (call.dialect->framing() == dialect::Framing::kEventStream) {
-    return type == "application/vnd.amazon.eventstream";
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  if (!call.stream) {
+    constexpr std::string_view kJson = "json";
+    return type.size() >= kJson.size() && iequals(type.substr(type.size() - kJson.size()), kJson);
   }
-  return type == "text/event-stream";
+  if (call.dialect->framing() == dialect::Framing::kEventStream) {
+    return iequals(type, "application/vnd.amazon.eventstream");
+  }
+  return iequals(type, "text/event-stream");
 }
 
 void take_headers(const http::ResponseHead& head, Answer& answer) {

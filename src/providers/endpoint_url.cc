@@ -105,7 +105,7 @@ void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream) 
   request.headers.add("accept", !stream        ? "application/json"
                                 : event_stream ? "application/vnd.amazon.eventstream"
                                                : "text/event-stream");
-  request.headers.add("user-agent", std::string(kUserAgent));
+  request.headers.add("user-agent", kUserAgent);
   request.tls.ca_file = endpoint.ca_file;
   // Operators name endpoints; they may stand on private networks.
   request.policy.allow_private = true;

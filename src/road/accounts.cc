@@ -14,7 +14,9 @@ using trace::LedgerRecord;
 using trace::RecordKind;
 
 size_t mix(size_t seed, std::string_view text) {
-  return (seed ^ std::hash<std::string_view>()(text)) * 0x9E3779B97F4A7C15ull;
+  // Most of a gateway's callers have no agent, session or tree.
+  const size_t hash = text.empty() ? 0 : std::hash<std::string_view>()(text);
+  return (seed ^ hash) * 0x9E3779B97F4A7C15ull;
 }
 
 size_t hash_of(const Caller& c, std::string_view endpoint) {

@@ -8,6 +8,7 @@ namespace {
 constexpr std::string_view kPath = "/chat/completions";
 
 const std::string* option(const catalog::Endpoint& endpoint, const char* name) {
+  if (endpoint.options.empty()) return nullptr;  // as mostly
   auto it = endpoint.options.find(name);
   return it == endpoint.options.end() ? nullptr : &it->second;
 }
