@@ -50,6 +50,8 @@ class CatalogHolder {
   /// Holds an empty catalog until the first replace().
   CatalogHolder();
   std::shared_ptr<const Catalog> get() const { return current_; }
+  /// Whether that is the one in force. Asked often: nothing is counted up and down for it.
+  bool holds(const std::shared_ptr<const Catalog>& catalog) const { return catalog == current_; }
   /// Takes the new endpoints under the next epoch, or keeps the old ones and says why.
   Result<void> replace(std::vector<Endpoint> endpoints);
 

@@ -175,6 +175,8 @@ std::string fingerprint_of(std::string_view content);
 class PolicyHolder {
  public:
   std::shared_ptr<const Policy> get() const { return current_; }
+  /// Whether that is the one in force. Asked often: nothing is counted up and down for it.
+  bool holds(const std::shared_ptr<const Policy>& policy) const { return policy == current_; }
   void replace(std::shared_ptr<const Policy> policy) { current_ = std::move(policy); }
 
  private:

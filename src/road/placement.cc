@@ -44,14 +44,16 @@ bool Placer::repeated(const std::vector<std::string>& ladder, size_t i) {
 }
 
 void Placer::refresh() {
-  const std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
-  std::shared_ptr<const policy::Policy> policy =
-      parts_.policy == nullptr ? policy_ : parts_.policy->get();
-  bool same_catalog = board_.catalog() == catalog && !here_changed_;
-  if (same_catalog && policy_ == policy && policy_ != nullptr && !stores_changed_) {
+  const bool same_catalog = parts_.catalog->holds(board_.catalog()) && !here_changed_;
+  const bool same_policy =
+      policy_ != nullptr && (parts_.policy == nullptr || parts_.policy->holds(policy_));
+  if (same_catalog && same_policy && !stores_changed_) {
     board_.refresh(*parts_.health);
     return;
   }
+  const std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
+  std::shared_ptr<const policy::Policy> policy =
+      parts_.policy == nullptr ? policy_ : parts_.policy->get();
   if (!policy) policy = std::make_shared<policy::Policy>();
   policy_ = std::move(policy);
   if (!same_catalog) board_.load(catalog, *parts_.health, parts_.here, parts_.clock->wall());
