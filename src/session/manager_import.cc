@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "contract/validate.h"
+#include "session/import_check.h"
 #include "session/labels.h"
 #include "session/manager.h"
 #include "session/own_store.h"
@@ -68,6 +69,7 @@ Task<Result<Imported>> SessionManager::import(Context ctx, Principal who,
   state.id = events.front().session;
   for (const contract::Event& event : events) CO_TRY_VOID(contract::validate_event(event));
   CO_TRY_VOID(verify_chain(state.id, events));
+  CO_TRY_VOID(check_plausible(events, services_.loop->wall()));
   for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
   if (state.tenant != who.tenant) {
     co_return fail(Code::kPermissionDenied, "the session belongs to tenant " + state.tenant.str());

@@ -41,6 +41,10 @@ inline constexpr size_t kWaitsMax = 64;
 /// a person.
 inline constexpr uint32_t kEffectAttemptsMax = 20;
 
+/// How far ahead of the clock here the events of an import may be; one with a later event is
+/// refused: its data would be kept for longer than it says.
+inline constexpr Duration kImportAheadMax = 24h;
+
 /// How long an ended session stays that may be kept only for its work ("none", "session"), so that
 /// whoever waits for its end can read how it ended.
 inline constexpr Duration kPurgeGrace = 10min;
