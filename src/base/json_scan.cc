@@ -142,6 +142,10 @@ bool JsonScanner::next_key(std::string_view& key) {
         level.first = false;
         return true;
       }
+    } else if (*p_ == '}') {
+      ++p_;
+      --entered_;
+      return false;
     }
   }
   return next_key_closely(key);

@@ -108,7 +108,7 @@ Json scanned(JsonScanner& scan, std::string_view text, ScannedJson& choice, int 
 TEST(JsonScanner, ReadsAndRefusesWhatTheParserDoes) {
   ScannedJson make(5);
   int read = 0;
-  for (int round = 0; round < 60'000; ++round) {
+  for (int round = 0; round < 20'000; ++round) {
     // As large as it is: who looks beyond its end is found by the sanitizers.
     const std::string made = make.make();
     const std::vector<char> bytes(made.begin(), made.end());
@@ -125,7 +125,7 @@ TEST(JsonScanner, ReadsAndRefusesWhatTheParserDoes) {
     ASSERT_EQ(got.dump(), tree->dump()) << text;
     ++read;
   }
-  EXPECT_GT(read, 10'000);
+  EXPECT_GT(read, 3'000);
 }
 
 TEST(JsonScanner, NamesTheByteThatIsWrong) {
