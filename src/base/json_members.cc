@@ -4,7 +4,7 @@
 #include <charconv>
 
 #include "base/assert.h"
-#include "base/copy_text.h"
+#include "base/text_copy.h"
 #include "base/text_find.h"
 
 namespace drover {

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "base/copy_text.h"
 #include "base/crc32.h"
+#include "base/text_copy.h"
 
 namespace drover::store {
 namespace {

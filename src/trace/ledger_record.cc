@@ -3,8 +3,8 @@
 #include <cstring>
 
 #include "base/assert.h"
-#include "base/copy_text.h"
 #include "base/crc32c.h"
+#include "base/text_copy.h"
 
 namespace drover::trace {
 namespace {
