@@ -5,8 +5,10 @@
 namespace drover::session {
 namespace {
 
-// Changed with every change of State that an older program would misread.
-constexpr int64_t kVersion = 1;
+// Changed with every change of State that an older program would misread, and with every change of
+// fold() that would make another State of the same journal.
+// 2: amounts are bounded (amounts.h); a sum of before may be one that no journal adds up to.
+constexpr int64_t kVersion = 2;
 
 constexpr uint64_t kEventsMin = 64;
 constexpr int64_t kBytesMin = 64 << 10;

@@ -88,6 +88,23 @@ TEST(Snapshot, ALongSessionIsTakenUpFromOne) {
   EXPECT_EQ(snapshots::state_to_json(*loaded).dump(), snapshots::state_to_json(whole).dump());
 }
 
+TEST(Snapshot, OneOfBeforeAmountsWereBoundedIsPassedOver) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
+  SessionId id = w.create(kAgent, "go");
+  w.loop.run_for(1s);
+  const int64_t used = w.state(id).tokens;
+  State beyond = w.state(id);
+  beyond.tokens = -INT64_MAX;
+  store::Snapshot snapshot = make_snapshot(beyond);
+  EXPECT_EQ(read_snapshot(snapshot)->tokens, -INT64_MAX);
+  Json json = *Json::parse(snapshot.bytes);
+  snapshot.bytes = json.set("version", 1).dump();
+  EXPECT_FALSE(read_snapshot(snapshot));
+  ASSERT_TRUE(w.loop.run_task(w.store.journal().save_snapshot(w.ctx, id, snapshot)));
+  EXPECT_EQ(w.state(id).tokens, used) << "as the journal adds up";
+}
+
 TEST(Snapshot, ADamagedOneIsPassedOver) {
   World w;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };
