@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "async/scope.h"
+#include "async/sync.h"
 #include "base/limits/session.h"
 #include "identity/audit.h"
 #include "identity/principal.h"
@@ -276,6 +277,8 @@ class SessionManager final : private Children {
   WorkQueue::MayHave may_have(const identity::Principal& who);
   /// Asks again who said that workers may see what waits in those queues, where that is over.
   Task<void> ask_of_waiting(Context ctx, TenantId tenant, std::vector<std::string> queues);
+  Task<void> ask_of_class(Context ctx, const std::string& name, const TenantId& tenant,
+                          std::string data_class, async::Semaphore& room);
   /// What the queue does not keep of an item.
   Task<Result<void>> complete(Context ctx, WorkItem* item);
   Task<std::optional<Leased>> lease_next(Context ctx, identity::Principal who, SessionId session,

@@ -73,20 +73,33 @@ WorkQueue::MayHave SessionManager::may_have(const Principal& who) {
   };
 }
 
+/// One question of ask_of_waiting; all but the context belong to it.
+Task<void> SessionManager::ask_of_class(Context ctx, const std::string& name,
+                                        const TenantId& tenant, std::string data_class,
+                                        async::Semaphore& room) {
+  auto permit = co_await room.acquire(ctx);
+  if (!permit) co_return;
+  co_await services_.effects->guard().prepare(ctx, policy::ThingKind::kTool, name, tenant,
+                                              std::move(data_class));
+}
+
 /// What an external authoriser says holds for a time, and items may wait for longer: their actors
-/// asked when they offered them.
+/// asked when they offered them. One question is for all queues that something is stated of, so
+/// queues are gone through one after the other, and the classes of one asked for together.
 Task<void> SessionManager::ask_of_waiting(Context ctx, TenantId tenant,
                                           std::vector<std::string> queues) {
   road::Guard& guard = services_.effects->guard();
   if (!guard.asks_outside()) co_return;
+  async::Semaphore room(limits::kLeaseQuestionsMax);
   for (const std::string& queue : queues) {
-    const std::set<std::string> classes = work_.classes(tenant, queue);
-    for (const std::string& data_class : classes) {
-      const std::string name = "queue:" + queue;
+    const std::string name = "queue:" + queue;
+    async::Scope asked(ctx);
+    for (const std::string& data_class : work_.classes(tenant, queue)) {
       Result<void> seen = guard.check(policy::ThingKind::kTool, name, tenant, data_class);
       if (seen || seen.error().reason != policy::kUnasked) continue;
-      co_await guard.prepare(ctx, policy::ThingKind::kTool, name, tenant, data_class);
+      asked.spawn(ask_of_class(asked.context(), name, tenant, data_class, room));
     }
+    co_await asked.join();
   }
 }
 

@@ -127,9 +127,12 @@ class Elsewhere final : public road::ExternalRules {
     w.effects.guard().set_external(this);
   }
   ~Elsewhere() override { workers_.effects.guard().set_external(nullptr); }
-  Task<void> prepare(Context, policy::Ask ask, std::vector<const policy::Thing*>) override {
+  Task<void> prepare(Context ctx, policy::Ask ask, std::vector<const policy::Thing*>) override {
     if (ask.kind != policy::ThingKind::kTool) co_return;
     ++asked;
+    at_once_most = std::max(at_once_most, ++at_once);
+    if (takes > 0ns) (void)co_await async::sleep_for(ctx, takes);
+    --at_once;
     if (there) rules_->until = rules_->loop.mono() + holds;
   }
   bool prepared(const policy::Ask&, const std::vector<const policy::Thing*>&) override {
@@ -138,7 +141,10 @@ class Elsewhere final : public road::ExternalRules {
 
   bool there = true;
   Duration holds{60s};
+  Duration takes{};
   int asked = 0;
+  int at_once = 0;
+  int at_once_most = 0;
 
  private:
   struct Rules final : policy::Authorizer {
@@ -194,6 +200,25 @@ TEST(Work, WaitsForWorkersLongerThanTheAnswerThatItWasOfferedBy) {
   EXPECT_EQ(elsewhere.asked, 1);
   w.lease_one();
   EXPECT_EQ(elsewhere.asked, 2) << "by the lease";
+}
+
+TEST(Work, OfManyClassesIsAskedAboutTogether) {
+  Workers w;
+  Elsewhere elsewhere(w);
+  road::ThingSpec queue;
+  queue.facts = PlacedWorkers::facts(R"({"retention":"none"})");
+  w.effects.guard().set_things({{"queue:work", queue}});
+  constexpr int kClasses = 12;
+  for (int i = 0; i < kClasses; ++i) {
+    Json agent = *Json::parse(kQueued);
+    w.create(agent.set("data", "retention=" + std::to_string(i + 1) + "d").dump(), "please");
+  }
+  w.loop.run_for(120s);  // each was offered, and what was said of it is over
+  elsewhere.takes = 2s;
+  elsewhere.asked = elsewhere.at_once_most = 0;
+  EXPECT_FALSE(w.lease(5s).empty()) << "two rounds of two seconds";
+  EXPECT_EQ(elsewhere.asked, kClasses);
+  EXPECT_EQ(elsewhere.at_once_most, static_cast<int>(limits::kLeaseQuestionsMax));
 }
 
 TEST(Work, IsAskedAboutAtOnceWhereTheLastAnswerIsOver) {

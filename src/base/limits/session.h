@@ -41,6 +41,8 @@ inline constexpr size_t kWaitsMax = 64;
 /// a person.
 inline constexpr uint32_t kEffectAttemptsMax = 20;
 
+/// Questions to an external authoriser that one lease asks at once; more wait for these.
+inline constexpr size_t kLeaseQuestionsMax = 8;
 /// How far ahead of the clock here the events of an import may be; one with a later event is
 /// refused: its data would be kept for longer than it says.
 inline constexpr Duration kImportAheadMax = 24h;
