@@ -46,7 +46,7 @@ ConfigOutcome ConfigReader::read() {
     fault(at, std::move(message), std::move(remedy));
   };
   read_budgets(root, add_fault, c);
-  read_prices(root, path_, read_file_, add_fault, c);
+  read_prices(root, path, read_file_, add_fault, c);
   note_slips(c);
   note_unplaced(c);
   if (c.policy == nullptr) c.policy = std::make_shared<policy::Policy>();

@@ -20,21 +20,12 @@ extern const char drover_prices_end[];
 }
 
 namespace drover::app {
-namespace {
-
-std::string relative_to(const std::string& base, const std::string& path) {
-  const size_t slash = base.find_last_of('/');
-  if (path.empty() || path.front() == '/' || slash == std::string::npos) return path;
-  return base.substr(0, slash + 1) + path;
-}
-
-}  // namespace
 
 std::string_view built_in_prices() {
   return {drover_prices_begin, static_cast<size_t>(drover_prices_end - drover_prices_begin)};
 }
 
-void read_prices(const Json& root, const std::string& config_path, const ReadFile& read_file,
+void read_prices(const Json& root, const ConfigPath& in_folder, const ReadFile& read_file,
                  const AddFault& fault, Config& out) {
   catalog::PriceBook book;
   std::vector<std::pair<std::string, std::string>> files;  // place, path
@@ -53,7 +44,7 @@ void read_prices(const Json& root, const std::string& config_path, const ReadFil
     }
   }
   for (const auto& [at, path] : files) {
-    auto text = read_file(relative_to(config_path, path));
+    auto text = read_file(in_folder(path));
     if (!text) {
       fault(at, text.error().message, "a table as catalog/prices.yaml, or LiteLLM's");
       continue;
