@@ -47,6 +47,7 @@ ConfigOutcome ConfigReader::read() {
   };
   read_budgets(root, add_fault, c);
   read_prices(root, path, read_file_, add_fault, c);
+  note_empty(root, "", 1);
   note_slips(c);
   note_unplaced(c);
   if (c.policy == nullptr) c.policy = std::make_shared<policy::Policy>();

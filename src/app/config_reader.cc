@@ -83,6 +83,23 @@ std::optional<int64_t> ConfigReader::count(const Json& object, const std::string
   return std::nullopt;
 }
 
+void ConfigReader::note_empty(const Json& object, const std::string& at, int deeper) {
+  if (object.members() == nullptr) return;
+  for (const auto& [name, value] : *object.members()) {
+    const std::string where = join(at, name);
+    if (value.is_null()) {
+      out_.config.notes.push_back("line " + std::to_string(doc_.line(where)) + ": '" + name +
+                                  "' is empty, and counts as not given");
+    }
+    if (deeper == 0) continue;
+    note_empty(value, where, deeper - 1);
+    const Json::Array* items = value.array_items();
+    for (size_t i = 0; items != nullptr && i < items->size(); ++i) {
+      note_empty((*items)[i], where + "[" + std::to_string(i) + "]", deeper - 1);
+    }
+  }
+}
+
 TellFault ConfigReader::tell() {
   return [this](const std::string& at, std::string message, std::string remedy) {
     fault(at, std::move(message), std::move(remedy));

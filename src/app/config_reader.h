@@ -56,6 +56,9 @@ class ConfigReader {
     for (size_t i = 0; i < items->size(); ++i) f((*items)[i], key + "[" + std::to_string(i) + "]");
   }
 
+  /// Names that stand with nothing behind them, of the file, its sections and their entries.
+  void note_empty(const Json& object, const std::string& at, int deeper);
+
   // Sections and their entries.
   void read_listen(const Json& root);
   void read_tls(const Json& root);

@@ -150,6 +150,18 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{"log: {level: loud}\n", 1, "not a log level"}, Wrong{"a: [1\n", 2, ""},
         Wrong{"- a\n- b\n", 1, "must be a mapping"}));
 
+TEST(Config, WhatIsEmptyIsToldForItCountsAsNotGiven) {
+  ConfigOutcome outcome = parse_drover_yaml(
+      "data:\nlog: {level: }\nendpoints:\n  - {id: a, provider: openai, model: m}\n"
+      "  - id: b\n    provider: openai\n    model: m\n    region:\n    zone: \"\"\n");
+  for (const ConfigFault& f : outcome.faults) ADD_FAILURE() << f.to_string();
+  const std::vector<std::string> expected = {"line 1: 'data' is empty, and counts as not given",
+                                             "line 2: 'level' is empty, and counts as not given",
+                                             "line 8: 'region' is empty, and counts as not given"};
+  EXPECT_EQ(outcome.config.notes, expected);
+  EXPECT_EQ(outcome.config.data, "drover-data");
+}
+
 TEST(Config, ReportsEveryFaultNotJustTheFirst) {
   ConfigOutcome outcome = parse_drover_yaml("listen: x\nlog: {level: y}\nzzz: 1\n");
   EXPECT_EQ(outcome.faults.size(), 3u);
