@@ -178,8 +178,12 @@ std::string no_endpoint_text(const Json& placement, bool hint) {
         names += (names.empty() ? "'" : ", '") + one_line(*name, 80) + "'";
       }
     }
-    return "No endpoint serves the model" + std::string(models->size() == 1 ? " " : "s ") + names +
-           ".";
+    // The session may be of another configuration, and have been served under it.
+    const bool was = placement.find("last") != nullptr;
+    return std::string(was ? "For its next call, no" : "No") + " endpoint " +
+           (was ? "of the configuration in use here " : "") + "serves the model" +
+           (models->size() == 1 ? " " : "s ") + names +
+           (was ? "; how its last call was placed stands below." : ".");
   }
   return std::string("No endpoint may be used") + (hint ? " (--explain says why)." : ".");
 }

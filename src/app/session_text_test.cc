@@ -67,6 +67,11 @@ TEST(NoEndpointText, SaysWhetherOneIsMissing) {
       {"endpoint":"nots","reason":"no endpoint serves this model"}]})");
   EXPECT_FALSE(needs_no_endpoint(unserved));
   EXPECT_EQ(no_endpoint_text(unserved, true), "No endpoint serves the model 'nots'.");
+  Json placed_elsewhere = unserved;
+  placed_elsewhere.set("last", Json::object());
+  EXPECT_EQ(no_endpoint_text(placed_elsewhere, true),
+            "For its next call, no endpoint of the configuration in use here serves the model "
+            "'nots'; how its last call was placed stands below.");
   Json refused = *Json::parse(R"({"ranked":[],"unserved_models":["nots"],"rejected":[
       {"endpoint":"nots","reason":"no endpoint serves this model"},
       {"endpoint":"virginia","rule":"residency","reason":"its zone is us"}]})");
