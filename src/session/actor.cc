@@ -97,12 +97,16 @@ Task<Result<void>> Actor::load(Context ctx) {
   retry_ = no_place_ = ask_later_ = retry_scheduled_ = ending_ = false;
   orphan_.reset();
   armed_.reset();
-  auto loaded = co_await load_state(ctx, services_.journal, id);
+  FoldedFrom from;
+  auto loaded = co_await load_state(ctx, services_.journal, id, &from);
   if (loaded) {
     state_ = std::move(*loaded);
     state_.tenant = tenant;
     created_ = state_.started;
-    snapshot_at_ = state_.last_sequence;
+    // Else one that is never awake for long would be read from further and further back.
+    snapshot_at_ = from.snapshot_at;
+    snapshot_bytes_ = from.snapshot_bytes;
+    bytes_since_ = from.bytes_since;
     CO_TRY_VOID(co_await open_pool(ctx));
     CO_TRY_VOID(co_await look_for_parent(ctx));
   } else if (loaded.error().code != Code::kNotFound) {

@@ -88,6 +88,27 @@ TEST(Snapshot, ALongSessionIsTakenUpFromOne) {
   EXPECT_EQ(snapshots::state_to_json(*loaded).dump(), snapshots::state_to_json(whole).dump());
 }
 
+TEST(Snapshot, OneThatIsNeverAwakeForLongGetsThemToo) {
+  World w;
+  w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("yes"); };
+  SessionId id = w.create(kAgent, "go");
+  uint64_t kept_at = 0;
+  size_t snapshots = 0;
+  for (int i = 0; i < 100; ++i) {
+    w.loop.run_for(1min);  // it goes to sleep
+    EXPECT_EQ(w.manager->awake(), 0u);
+    ASSERT_TRUE(w.loop.run_task(
+        w.manager->post_message(w.ctx, w.who, id, Message::of_text(Role::kUser, "more"))));
+    auto kept = w.loop.run_task(w.store.journal().load_snapshot(w.ctx, id));
+    ASSERT_TRUE(kept);
+    if (!kept->has_value() || (*kept)->sequence == kept_at) continue;
+    kept_at = (*kept)->sequence;
+    ++snapshots;
+  }
+  EXPECT_GT(kept_at, 100u);
+  EXPECT_LT(snapshots, 8u) << "as much again must come before the next one";
+}
+
 TEST(Snapshot, OneOfBeforeAmountsWereBoundedIsPassedOver) {
   World w;
   w.road.answer = [](const contract::ChatRequest&) -> Result<Message> { return say("ok"); };

@@ -324,20 +324,25 @@ Error purged_error(const SessionId& id) {
       .with_reason("purged");
 }
 
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id) {
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id,
+                               FoldedFrom* from) {
   CO_TRY(auto row, co_await journal->find(ctx, id));
-  co_return co_await load_state(ctx, journal, std::move(row));
+  co_return co_await load_state(ctx, journal, std::move(row), UINT64_MAX, from);
 }
 
 Task<Result<State>> load_state(Context ctx, store::Journal* journal, store::SessionRow row,
-                               uint64_t last) {
+                               uint64_t last, FoldedFrom* from) {
   const SessionId id = row.id;
   State state;
+  FoldedFrom folded;
   CO_TRY(auto kept, co_await journal->load_snapshot(ctx, id));
   if (kept && kept->sequence <= last) {
     // Derived data: what does not read or fit is passed over, the journal has it all.
-    auto read = read_snapshot(*kept);
-    if (read) state = std::move(*read);
+    if (auto read = read_snapshot(*kept)) {
+      state = std::move(*read);
+      folded.snapshot_at = kept->sequence;
+      folded.snapshot_bytes = kept->bytes.size();
+    }
   }
   state.id = id;
   while (state.last_sequence < last) {
@@ -347,10 +352,14 @@ Task<Result<State>> load_state(Context ctx, store::Journal* journal, store::Sess
     const bool gone = !events.empty() && events.front().kind == contract::kind::kPurge &&
                       events.front().sequence != state.last_sequence + 1;
     if (gone) co_return fail(purged_error(id));
-    for (const contract::Event& event : events) CO_TRY_VOID(fold(state, event));
+    for (const contract::Event& event : events) {
+      folded.bytes_since += static_cast<int64_t>(event.payload.size());
+      CO_TRY_VOID(fold(state, event));
+    }
     if (events.size() < slice) break;
   }
   take_proven(state, row);
+  if (from != nullptr) *from = folded;
   co_return state;
 }
 

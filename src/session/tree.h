@@ -151,13 +151,22 @@ class TreePools {
 /// in its journal and in its tree, and what it counts.
 store::SessionRow row_for(const State& state);
 
+/// What a state was folded from: the snapshot that was used (zeros: none), and what the payloads of
+/// the events behind it hold.
+struct FoldedFrom {
+  uint64_t snapshot_at = 0;
+  size_t snapshot_bytes = 0;
+  int64_t bytes_since = 0;
+};
+
 /// Reads a session's journal (from its snapshot, if there is one) and folds it, as of event `last`
 /// or of the newest. Its place in a tree is that of its row, and so is an imported one's key. Of a
 /// purged one nothing can be folded: kFailedPrecondition, reason "purged".
 Task<Result<State>> load_state(Context ctx, store::Journal* journal, store::SessionRow row,
-                               uint64_t last = UINT64_MAX);
+                               uint64_t last = UINT64_MAX, FoldedFrom* from = nullptr);
 /// The same for whoever has no row at hand.
-Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id);
+Task<Result<State>> load_state(Context ctx, store::Journal* journal, SessionId id,
+                               FoldedFrom* from = nullptr);
 Error purged_error(const SessionId& id);
 
 }  // namespace drover::session
