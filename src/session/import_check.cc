@@ -5,10 +5,8 @@
 namespace drover::session {
 namespace {
 
-/// 2000-01-01T00:00:00Z
-constexpr WallTime kEarliest{std::chrono::seconds(946'684'800)};
-/// A purge goes by the time in the row, in which older versions kept milliseconds.
-constexpr Duration kRowTimeStep = 1ms;
+/// Where a board without a battery for its clock begins.
+constexpr WallTime kEarliest{};
 
 tl::unexpected<Error> implausible(const contract::Event& event, const std::string& why) {
   return fail(Error(Code::kInvalidArgument, "event " + std::to_string(event.sequence) + ": " + why)
@@ -21,19 +19,19 @@ Result<void> check_plausible(const std::vector<contract::Event>& events, WallTim
   WallTime before{};
   for (const contract::Event& event : events) {
     const std::string time = "its time " + format_rfc3339(event.time);
-    if (event.time < kEarliest) return implausible(event, time + " is before the year 2000");
+    if (event.time < kEarliest) return implausible(event, time + " is before 1970");
     if (event.time - now > limits::kImportAheadMax) {
       return implausible(event, time + " is more than " +
                                     std::to_string(limits::kImportAheadMax / 1h) +
                                     " hours ahead of the clock here");
     }
-    if (event.time + kRowTimeStep < before) {
+    if (event.time < before) {
       return implausible(
           event, time + " is before that of the event before it, " + format_rfc3339(before));
     }
     before = event.time;
-    // Each attempt is an event of its own.
-    if (event.attempt > event.sequence) {
+    // Each attempt is an event of its own, and the first event is the session's start.
+    if (event.attempt >= event.sequence) {
       return implausible(event, "it is of attempt " + std::to_string(event.attempt) +
                                     ", and there are not so many events before it");
     }
