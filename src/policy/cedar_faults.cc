@@ -60,7 +60,9 @@ bool same_but_for_a_word(Told& told, const Told& again) {
   if (told.help.empty()) told.help = again.help;
   if (!differs) return true;
   told.word = differs;
-  told.others.emplace_back(b[*differs]);
+  if (std::find(told.others.begin(), told.others.end(), b[*differs]) == told.others.end()) {
+    told.others.emplace_back(b[*differs]);
+  }
   return true;
 }
 

@@ -23,6 +23,12 @@ TEST(CedarFaultLines, AFaultIsToldOnceForAllKindsThatItIsFoundFor) {
            {3, 8, "for policy `policy1`, attribute `colour` on entity type `Tool` not found"}}),
       "r.cedar:3:8: for policy `policy1`, attribute `colour` on entity type `Endpoint`, `Session`, "
       "`Tool` not found");
+  EXPECT_EQ(fault_lines({{1, 2, "no `hue` on `Endpoint` here"},
+                         {1, 2, "no `hue` on `Tool` here"},
+                         {1, 2, "no `hue` on `Tool` here"},
+                         {1, 2, "no `hue` on `Endpoint` here"}}),
+            "r.cedar:1:2: no `hue` on `Endpoint`, `Tool` here")
+      << "each kind is named once";
   // Only some kinds have something that may be meant.
   EXPECT_EQ(
       fault_lines({{1, 2, "attribute `nme` on entity type `Endpoint` not found"},
