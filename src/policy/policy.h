@@ -75,13 +75,13 @@ struct VerbAsk {
   bool about_data() const { return record || !session.empty(); }
 };
 
-/// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.
 /// A tenant's id in rules, and where it stands first: "rules.cedar:3:21", or "".
 struct NamedTenant {
   std::string id;
   std::string place;
 };
 
+/// Rules in a language of their own, asked after the built-in ones. Never widens what they allow.
 class Authorizer {
  public:
   virtual ~Authorizer() = default;

@@ -141,8 +141,9 @@ class Actor {
   /// A child that began when its parent had ended already, in a process that ended in between.
   Task<Result<void>> look_for_parent(Context ctx);
   Task<Result<void>> commit(Context ctx, Batch& batch);
-  /// Scratch data that is not where the journal says goes.
+  /// Whether there may be scratch data that is not where the journal says.
   bool untidy() const;
+  /// Such data goes.
   Task<void> tidy_scratch(Context ctx);
   store::SessionRow row() const;
   void keep_snapshot();
