@@ -246,7 +246,7 @@ TEST_F(SimCloudTest, ControlsAnswerDuringAnOutage) {
   EXPECT_EQ(cloud.faults().to_json().array_items()->size(), 2u);
   // Nothing would happen: a slip must not look like a provider that bears the fault.
   const std::string no_region = "no region 'eastsu2' here: did you mean 'eastus2'? (there are: ";
-  const std::string is_region = "region must be a region's name";
+  const std::string is_region = "region must be a name; leave it out for all";
   const std::string regon = "unknown member 'regon': did you mean 'region'? (there are: ";
   const std::tuple<const char*, const char*, std::string> slips[] = {
       {"/_sim/faults", R"({"kind":"cut","region":"eastsu2"})", no_region},

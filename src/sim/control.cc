@@ -77,7 +77,7 @@ Result<Json> SimCloud::control_faults(const Json& body) {
 }
 
 Result<Json> SimCloud::control_outage(const Json& body) {
-  TRY_VOID(check_members(body, {{"on", MemberKind::kFlag}, {"region", MemberKind::kText}}));
+  TRY_VOID(check_members(body, {{"on", MemberKind::kFlag}, {"region", MemberKind::kName}}));
   const std::string region = body.get_text("region");
   TRY_VOID(check_region(region, false));
   set_outage(body.get_bool("on").value_or(true), region);

@@ -36,10 +36,6 @@ bool agrees(std::string_view wanted, std::string_view is) {
 }
 
 Result<void> check_kind(const KnownMember& member, const Json& value) {
-  if (member.name == "region") {
-    if (value.string() != nullptr && !value.string()->empty()) return {};
-    return fail(Code::kInvalidArgument, "region must be a region's name; leave it out for all");
-  }
   auto must_be = [&](bool is, const char* what) -> Result<void> {
     if (is) return {};
     return fail(Code::kInvalidArgument, std::string(member.name) + " must be " + what);
@@ -47,6 +43,8 @@ Result<void> check_kind(const KnownMember& member, const Json& value) {
   switch (member.kind) {
     case MemberKind::kText:
       return must_be(value.is_string(), "text");
+    case MemberKind::kName:
+      return must_be(value.is_string() && !value.string()->empty(), "a name; leave it out for all");
     case MemberKind::kWhole:
       return must_be(value.integer().has_value(), "a whole number");
     case MemberKind::kNumber:
@@ -123,7 +121,7 @@ Result<Fault> Fault::from_json(const Json& json) {
                                 {"after_events", kWhole},
                                 {"retry_after", kText},
                                 {"error", kText},
-                                {"region", kText},
+                                {"region", kName},
                                 {"model", kText},
                                 {"path", kText},
                                 {"session", kText},

@@ -51,15 +51,15 @@ struct FaultTarget {
   bool stream = false;
 };
 
-/// What a member of the control API's requests must be.
-enum class MemberKind : uint8_t { kText, kWhole, kNumber, kFlag, kList };
+/// What a member of the control API's requests must be: kName is text that is not empty.
+enum class MemberKind : uint8_t { kText, kName, kWhole, kNumber, kFlag, kList };
 struct KnownMember {
   std::string_view name;
   MemberKind kind;
 };
 /// What is asked of the control API: a slip in it would be asked of every region, or of nothing,
-/// and a run look like a provider that bears the fault. Unknown members are refused, those that are
-/// of another kind, and a region that is an empty text.
+/// and a run look like a provider that bears the fault. Unknown members are refused, and those that
+/// are of another kind.
 Result<void> check_members(const Json& asked, const std::vector<KnownMember>& known);
 
 struct Fault {
