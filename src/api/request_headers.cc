@@ -27,10 +27,17 @@ bool among(const std::string_view (&list)[N], std::string_view name) {
   });
 }
 
+/// The letters that kOnce and kPrefix begin with: a bit each.
+consteval uint32_t first_letters() {
+  uint32_t out = 1u << (kPrefix[0] - 'a');
+  for (std::string_view name : kOnce) out |= 1u << (name[0] - 'a');
+  return out;
+}
+
 /// Whether it begins like one of those: most do not, and need not be looked for.
 bool may_steer(std::string_view name) {
-  const char first = name.empty() ? '\0' : static_cast<char>(name[0] | 0x20);
-  return first == 'a' || first == 'i' || first == 'x';
+  const int first = name.empty() ? -1 : (name[0] | 0x20) - 'a';
+  return first >= 0 && first < 26 && (first_letters() >> first & 1) != 0;
 }
 
 Error unknown_header(std::string_view name) {
