@@ -240,15 +240,27 @@ Result<session::AgentSpec> read_agent_file(const std::string& path, const ReadFi
   return spec;
 }
 
+namespace {
+
+constexpr std::string_view kVariableReference = "env:";
+constexpr std::string_view kFileReference = "file:";
+
+/// What a reference of this kind names.
+std::optional<std::string> behind(std::string_view kind, std::string_view reference) {
+  if (!reference.starts_with(kind)) return std::nullopt;
+  return std::string(reference.substr(kind.size()));
+}
+
+}  // namespace
+
 Result<std::string> resolve_reference(const std::string& reference, const ReadFile& read_file) {
-  if (reference.starts_with("env:")) {
-    const char* value = std::getenv(reference.c_str() + 4);
+  if (auto name = behind(kVariableReference, reference)) {
+    const char* value = std::getenv(name->c_str());
     if (value != nullptr) return std::string(value);
-    return fail(Code::kFailedPrecondition,
-                "the environment variable " + reference.substr(4) + " is not set");
+    return fail(Code::kFailedPrecondition, "the environment variable " + *name + " is not set");
   }
-  if (reference.starts_with("file:")) {
-    TRY(std::string text, read_file(reference.substr(5)));
+  if (auto path = behind(kFileReference, reference)) {
+    TRY(std::string text, read_file(*path));
     return std::string(trim(text));
   }
   return reference;
@@ -257,12 +269,11 @@ Result<std::string> resolve_reference(const std::string& reference, const ReadFi
 Result<std::string> resolve_secret(const std::string& reference, const ReadFile& read_file) {
   TRY(std::string secret, resolve_reference(reference, read_file));
   if (!trim(secret).empty()) return secret;
-  if (reference.starts_with("env:")) {
-    return fail(Code::kFailedPrecondition,
-                "the environment variable " + reference.substr(4) + " is empty");
+  if (auto name = behind(kVariableReference, reference)) {
+    return fail(Code::kFailedPrecondition, "the environment variable " + *name + " is empty");
   }
-  if (reference.starts_with("file:")) {
-    return fail(Code::kFailedPrecondition, "the file " + reference.substr(5) + " is empty");
+  if (auto path = behind(kFileReference, reference)) {
+    return fail(Code::kFailedPrecondition, "the file " + *path + " is empty");
   }
   return secret;
 }
