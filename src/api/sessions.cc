@@ -143,11 +143,7 @@ Result<session::NewSession> read_new_session(const Json& json, const TenantId& t
 
 std::string begun_text(const session::BegunSession& begun) {
   std::string out = R"({"id":")" + begun.id.str() + R"(","object":"session","work":)";
-  if (begun.work) {
-    append_work_item(out, *begun.work);
-  } else {
-    out += "null";
-  }
+  append_work_item(out, begun.work);
   return out += '}';
 }
 

@@ -82,11 +82,7 @@ Task<Result<std::string>> read_class(Context ctx, const http::Headers* headers, 
 std::string result_text(const session::WorkAnswer& answer) {
   std::string out = R"({"accepted":true,"sequence":)" + std::to_string(answer.sequence);
   out += R"(,"next":)";
-  if (answer.next) {
-    append_work_item(out, *answer.next);
-  } else {
-    out += "null";
-  }
+  append_work_item(out, answer.next);
   return out += '}';
 }
 
@@ -140,6 +136,14 @@ void append_work_item(std::string& text, const session::Leased& leased) {
   text += '{';
   text += out.inside();
   text += '}';
+}
+
+void append_work_item(std::string& text, const std::optional<session::Leased>& leased) {
+  if (leased) {
+    append_work_item(text, *leased);
+  } else {
+    text += "null";
+  }
 }
 
 void add_work_routes(Router& router, WorkServices services) {

@@ -12,6 +12,7 @@
 // (reason superseded).
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "api/router.h"
@@ -28,7 +29,8 @@ struct WorkServices {
 
 void add_work_routes(Router& router, WorkServices services);
 
-/// Appends an item as a worker is told of it: JSON.
+/// Appends an item as a worker is told of it: JSON; null if there is none.
 void append_work_item(std::string& text, const session::Leased& leased);
+void append_work_item(std::string& text, const std::optional<session::Leased>& leased);
 
 }  // namespace drover::api

@@ -14,7 +14,7 @@ session::Leased leased_item(bool plan, std::string_view body) {
   return out;
 }
 
-std::string text_of(const session::Leased& leased) {
+std::string text_of(const std::optional<session::Leased>& leased) {
   std::string out;
   append_work_item(out, leased);
   return out;
@@ -28,6 +28,8 @@ TEST(WorkItemText, OfAToolCall) {
                       format_rfc3339(*parse_rfc3339("2026-01-02T03:04:05Z")) +
                       R"(","name":"st\"ep","arguments":"{}","labels":{"a":"b"}})");
 }
+
+TEST(WorkItemText, NullWhereThereIsNone) { EXPECT_EQ(text_of(std::nullopt), "null"); }
 
 TEST(WorkItemText, SaysOnceWhatAQuestionSaysToo) {
   const std::string text = text_of(
