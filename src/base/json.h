@@ -64,6 +64,12 @@ class Json {
   }
 
   static Json object() { return Json(Object{}); }
+  /// An empty one with room for so many members.
+  static Json object(size_t members) {
+    Object out;
+    out.reserve(members);
+    return Json(std::move(out));
+  }
   static Json array() { return Json(Array{}); }
 
   /// Parses one document; trailing text is an error. The message names the byte offset.

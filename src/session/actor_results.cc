@@ -79,7 +79,7 @@ Result<uint64_t> Actor::tool_work(Command& command, Batch& batch) {
   }
   put_down(command.sequence);
   Json planned = take_member(command.payload, "plan");
-  Json payload = object_for(4);
+  Json payload = Json::object(4);
   for (const PendingToolCall& call : state_.tool_calls) {
     if (call.sequence != command.sequence) continue;
     payload.set("call_id", call.call.id).set("name", call.call.name);

@@ -127,7 +127,7 @@ void spawn_children(const State& state, Drafts& out) {
 // --- Tool calls ---
 
 Json call_payload(const PendingToolCall& call, size_t position) {
-  Json payload = object_for(7);  // with its executor and its idempotency key
+  Json payload = Json::object(7);  // with its executor and its idempotency key
   payload.set("index", static_cast<int64_t>(position));
   payload.set("call_index", call.call_index);
   payload.set("call_id", call.call.id);

@@ -25,11 +25,4 @@ inline Draft system_draft(std::string_view kind, Json payload, uint64_t causatio
   return Draft{std::string(kind), std::move(payload), causation, attempt, {"system", {}}, {}};
 }
 
-/// An empty object with room for so many members.
-inline Json object_for(size_t members) {
-  Json::Object out;
-  out.reserve(members);
-  return Json(std::move(out));
-}
-
 }  // namespace drover::session

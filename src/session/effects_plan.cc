@@ -108,7 +108,7 @@ Json question_head(const State& state) {
 
 Json work_body(const State& state, const PendingToolCall* call) {
   if (call == nullptr) return question_head(state);
-  Json out = object_for(5);
+  Json out = Json::object(5);
   out.set("name", call->call.name).set("arguments", call->call.arguments);
   out.set("agent", state.agent.name);
   if (!state.labels.is_null()) out.set("labels", state.labels);

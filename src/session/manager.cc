@@ -193,7 +193,7 @@ Result<Command> SessionManager::start_command(const Principal& who, NewSession&&
   start.fresh = true;
   start.actor = actor_of(who, "user");
   start.data_class = std::move(spec.data_class);
-  start.payload = object_for(7);
+  start.payload = Json::object(7);
   start.payload.set("agent", spec.agent.to_json());
   start.payload.set("tenant", who.tenant.str());
   start.payload.set("trace_id", trace.trace_id_hex());
