@@ -331,7 +331,7 @@ Task<Actor::Round> Actor::awake(Context ctx) {
   async::Scope effects(ctx);
   effects_ = &effects;
   Round round = Round::kReload;
-  const bool fresh = std::exchange(fresh_, false);
+  const bool fresh = std::exchange(fresh_, false) && state_.status == Status::kNew;
   Result<void> loaded;
   if (fresh) {
     loaded_ = true;
