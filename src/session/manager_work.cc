@@ -184,6 +184,7 @@ Task<Result<WorkAnswer>> SessionManager::finish_work(Context ctx, Principal who,
   Ahead<uint64_t> meanwhile;
   if (ahead) {
     meanwhile = [&](uint64_t sequence) -> Tell {
+      if (ctx.cancelled()) return nullptr;  // whoever has left does none of it
       const WorkAnswer answer{
           sequence, result.next ? work_.lease_of(session, result.lease_time, may_have(who), true)
                                 : std::nullopt};
@@ -209,6 +210,7 @@ Task<Result<BegunSession>> SessionManager::create_and_lease(Context ctx, Princip
   Ahead<uint64_t> meanwhile;
   if (ahead) {
     meanwhile = [&](uint64_t) -> Tell {
+      if (ctx.cancelled()) return nullptr;
       const BegunSession begun{out.id, work_.lease_of(out.id, lease_time, may_have(who), true)};
       if (!begun.work) return nullptr;
       told = true;

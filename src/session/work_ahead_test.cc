@@ -102,6 +102,43 @@ TEST(Work, NobodyElseIsOfferedWhatIsNotDurable) {
   EXPECT_EQ(at_lease, before + 1);
 }
 
+Task<void> finish_unless_gone(Context ctx, Workers* w, WorkKey key, bool* told) {
+  WorkResult result;
+  result.body = Json::object().set("content", "r1").set("plan", step_plan(2));
+  result.next = true;
+  Ahead<WorkAnswer> ahead = [&](const WorkAnswer&) -> Tell {
+    EXPECT_FALSE(ctx.cancelled());
+    *told = true;
+    return nullptr;
+  };
+  (void)co_await w->manager->finish_work(ctx, w->who, std::move(key), std::move(result),
+                                         std::move(ahead));
+}
+
+void leave_after(int turns, async::SimLoop& loop, async::Scope& client) {
+  if (turns == 0) return client.cancel("it has left");
+  loop.post([turns, &loop, &client] { leave_after(turns - 1, loop, client); });
+}
+
+TEST(Work, NothingIsLeasedAheadForAClientThatHasLeft) {
+  int untold = 0;
+  for (int turns = 0; turns < 16; ++turns) {
+    Workers w;
+    w.store.disk().sync_time = 1ms;
+    w.begin(step_plan(1));
+    const Leased first = w.lease_one();
+    bool told = false;
+    async::Scope client(w.ctx);
+    client.spawn(finish_unless_gone(client.context(), &w, first.item.key, &told));
+    leave_after(turns, w.loop, client);
+    w.loop.run_task(client.join());
+    w.loop.run_for(5ms);  // the result is committed all the same
+    EXPECT_EQ(w.lease().size(), told ? 0u : 1u) << turns;
+    untold += told ? 0 : 1;
+  }
+  EXPECT_GT(untold, 0);
+}
+
 TEST(Work, WhatWasKnownAheadOfACommitThatFailedIsNobodys) {
   Workers w;
   w.store.disk().sync_time = 1ms;
