@@ -68,7 +68,7 @@ LIBRARIES = [
     (r"(zlib|zstd)\.h", [r"src/(base|http|store)/.*"], "compress in base/, http/ or store/"),
     (r"gtest/|gmock/", [r".*_test\.cc", r".*_test_\w+\.h", r".*_conformance\w*\.(h|cc)",
                         r"tests/.*"], "GoogleTest is for tests"),
-    (r"(sys/(socket|epoll|un|eventfd)|netinet/\w+|arpa/inet|netdb)\.h", [r"src/net/.*", r"bench/\w+/client\.cc"],
+    (r"(sys/(socket|epoll|un|eventfd)|netinet/\w+|arpa/inet|netdb)\.h", [r"src/net/.*", r"bench/\w+/\w+\.cc"],
      "sockets live in net/"),
 ]
 
