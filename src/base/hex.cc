@@ -49,7 +49,7 @@ void hex_32(const char* bytes, char* out) {
 template <HexCase kLetters>
 __m128i unhex_16(const char* digits, char* out) {
   const __m128i text = _mm_loadu_si128(reinterpret_cast<const __m128i*>(digits));
-  // Letters of either case differ in this bit, which no other byte has where they have it.
+  // With this bit set, only letters of either case become a to f.
   const __m128i folded = kLetters == HexCase::kAny ? _mm_or_si128(text, _mm_set1_epi8(0x20)) : text;
   const auto within = [](__m128i bytes, char low, char high) {
     return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),

@@ -48,7 +48,7 @@ class Json {
   Json(Number v) : type_(Type::kNumber), number_(std::move(v)) {}
 
   Json(const Json& other);
-  /// `other` keeps its type and is empty.
+  /// `other` keeps its type and, if it is not plain, is empty.
   Json(Json&& other) noexcept {
     if (other.is_plain()) {
       type_ = other.type_;

@@ -1,6 +1,7 @@
 #pragma once
 // Copies short texts (names, values, numbers) in place: for those a call costs more than the copy.
 
+#include <cstddef>
 #include <cstring>
 #include <string_view>
 

@@ -43,10 +43,10 @@ inline WallTime wall_from_unix_millis(int64_t n) { return WallTime(Duration(n * 
 /// For metrics and rates, whose unit is the second.
 inline double to_seconds(Duration d) { return static_cast<double>(d.count()) * 1e-9; }
 
-/// "2026-11-23T09:20:00.123456Z" (RFC 3339, microseconds, UTC).
+inline constexpr size_t kRfc3339Chars = 27;
+/// "2026-11-23T09:20:00.123456Z" (RFC 3339, microseconds, UTC), of kRfc3339Chars characters.
 std::string format_rfc3339(WallTime t);
 /// The same into memory that the caller has.
-inline constexpr size_t kRfc3339Chars = 27;
 void put_rfc3339(WallTime t, char* at);
 /// Reads RFC 3339 with any offset and 0 to 9 fractional digits.
 Result<WallTime> parse_rfc3339(std::string_view text);

@@ -10,7 +10,7 @@
 namespace drover::http {
 
 /// How it ended, and what the head says if it ended well. `piece`: the size of the pieces in which
-/// the bytes come; more than all of them: at once.
+/// the bytes come; as many as all of them: at once.
 inline std::string summary(HeadParser& parser, std::string_view bytes, size_t piece) {
   parser.reset();
   HeadParser::Status status = HeadParser::Status::kNeedMore;

@@ -4,7 +4,7 @@
 // llhttp takes in strict mode:
 //
 //   - HTTP/1.1, one of the usual methods, a target that begins with '/' and holds only visible
-//     ASCII without '#'; or a status from 100 to 599 and a reason;
+//     ASCII without '#'; or a status from 100 to 599 and a reason, which may be empty;
 //   - lines that end in CR LF, names of letters, digits, '-' and '_' directly before the colon,
 //     values of one byte at least, without control characters but TAB, and after the colon no blank
 //     but one space;

@@ -1,6 +1,5 @@
 #pragma once
 // HTTP messages as values, the same for HTTP/1.1 and HTTP/2, client and server.
-
 //
 // Values, no shared state. Sources: RFC 9110 (semantics), RFC 3986 (URLs).
 
@@ -26,6 +25,7 @@ bool is_field_value(std::string_view text);
 /// head is two allocations however many fields it has.
 ///
 /// text_ is room, and used from its front: making a string longer costs more than the copy into it.
+/// Bytes behind what is used may be of an earlier head; they are never handed out.
 class Headers {
  public:
   /// A field of its own (signatures, tables).
