@@ -2,6 +2,7 @@
 
 #include <llhttp.h>
 
+#include <cstddef>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -57,7 +58,9 @@ class OrdinaryReader {
     at_ = find_not_visible(from, end_);
     if (at_ == end_ || *at_ != ' ' || *from != '/') return false;
     head_.target = span(from, at_);
-    return std::memchr(from, '#', static_cast<size_t>(at_++ - from)) == nullptr;
+    if (std::memchr(from, '#', static_cast<size_t>(at_ - from)) != nullptr) return false;
+    ++at_;
+    return true;
   }
 
   /// With the reason and the line's end.
