@@ -6,8 +6,6 @@ namespace drover {
 
 namespace {
 
-constexpr char kCrockford[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-
 /// Bytes that may stand in an id.
 constexpr std::array<bool, 256> id_bytes() {
   std::array<bool, 256> table{};
@@ -22,11 +20,11 @@ constexpr std::array<bool, 256> kIdBytes = id_bytes();
 
 void put_ulid(char* at, WallTime now, Random& random) {
   uint64_t ms = static_cast<uint64_t>(unix_millis(now));
-  for (int i = 9; i >= 0; --i, ms >>= 5) at[i] = kCrockford[ms & 31];
+  for (int i = 9; i >= 0; --i, ms >>= 5) at[i] = kCrockfordDigits[ms & 31];
   uint64_t bits = random.next();
-  for (size_t i = 10; i < 22; ++i, bits >>= 5) at[i] = kCrockford[bits & 31];
+  for (size_t i = 10; i < 22; ++i, bits >>= 5) at[i] = kCrockfordDigits[bits & 31];
   bits = random.next();
-  for (size_t i = 22; i < 26; ++i, bits >>= 5) at[i] = kCrockford[bits & 31];
+  for (size_t i = 22; i < 26; ++i, bits >>= 5) at[i] = kCrockfordDigits[bits & 31];
 }
 
 std::string make_ulid(WallTime now, Random& random) {

@@ -14,10 +14,12 @@
 
 namespace drover {
 
-/// 26 characters, time-ordered.
+/// The digits of Crockford's base 32, which are those of a ULID.
+inline constexpr std::string_view kCrockfordDigits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+inline constexpr size_t kUlidChars = 26;
+/// kUlidChars characters, time-ordered.
 std::string make_ulid(WallTime now, Random& random);
 /// The same into memory that the caller has.
-inline constexpr size_t kUlidChars = 26;
 void put_ulid(char* at, WallTime now, Random& random);
 
 template <typename Tag>

@@ -10,7 +10,6 @@ namespace drover::store::log {
 namespace {
 
 constexpr size_t kUlidBytes = 16;
-constexpr std::string_view kCrockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /// Digits that the stack has room for: those of a digest.
 constexpr size_t kHexDigitsUsual = 64;
 
@@ -18,8 +17,8 @@ constexpr size_t kHexDigitsUsual = 64;
 constexpr std::array<int8_t, 256> ulid_values() {
   std::array<int8_t, 256> out{};
   for (auto& value : out) value = -1;
-  for (size_t i = 0; i < kCrockford.size(); ++i) {
-    out[static_cast<uint8_t>(kCrockford[i])] = static_cast<int8_t>(i);
+  for (size_t i = 0; i < kCrockfordDigits.size(); ++i) {
+    out[static_cast<uint8_t>(kCrockfordDigits[i])] = static_cast<int8_t>(i);
   }
   return out;
 }
@@ -34,7 +33,8 @@ void put_big_endian(char* out, uint64_t value) {
 
 /// The 16 bytes of a ULID; false if it is none. Its 26 characters of 5 bits are 130 bits: the first
 /// must have its two highest clear.
-bool pack_ulid(const char* text, char* out) {
+bool pack_ulid(std::string_view text, char* out) {
+  if (text.size() != kUlidChars) return false;
   constexpr size_t kHalf = kUlidChars / 2;
   int all = 0;
   uint64_t high = 0;
@@ -111,9 +111,8 @@ void WireWriter::hex_text(std::string_view value) {
 void WireWriter::id_text(std::string_view value, std::string_view prefix) {
   std::array<char, 1 + kUlidBytes> compact;
   compact[0] = 0;
-  if (value.size() == prefix.size() + 1 + kUlidChars && value.starts_with(prefix) &&
-      value[prefix.size()] == '_' &&
-      pack_ulid(value.data() + prefix.size() + 1, compact.data() + 1)) {
+  if (value.size() > prefix.size() && value.starts_with(prefix) && value[prefix.size()] == '_' &&
+      pack_ulid(value.substr(prefix.size() + 1), compact.data() + 1)) {
     raw({compact.data(), compact.size()});
   } else {
     varint(value.size() + 1);
@@ -201,7 +200,7 @@ std::string WireReader::id_text(std::string_view prefix) {
   std::string out(prefix);
   out.push_back('_');
   for (int shift = 125; shift >= 0; shift -= 5) {
-    out.push_back(kCrockford[static_cast<size_t>(bits >> shift) & 31]);
+    out.push_back(kCrockfordDigits[static_cast<size_t>(bits >> shift) & 31]);
   }
   return out;
 }
