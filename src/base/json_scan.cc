@@ -23,7 +23,7 @@ bool beyond_double(std::string_view number) {
 }
 /// Whole numbers of so many digits are nobody's difficulty.
 constexpr ptrdiff_t kDigitsFew = 18;
-/// What quick_name() may look at, and a byte before it.
+/// At least what quick_name() may look at, and a byte before it.
 constexpr ptrdiff_t kQuickNameBytes = 40;
 
 /// A member's name and its colon as nearly all text has them: short and plain, with at most one
@@ -151,10 +151,19 @@ bool JsonScanner::next_key(std::string_view& key) {
   return next_key_closely(key);
 }
 
+// A member's name and its colon, however much white space there is.
+inline bool JsonScanner::pass_key(std::string_view& raw, bool& escaped) {
+  if (peek() != '"') return fault("a key was expected");
+  if (!pass_string(raw, escaped)) return false;
+  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
+  ++p_;
+  return true;
+}
+
 bool JsonScanner::next_key_closely(std::string_view& key) {
   if (fault_ != nullptr) return false;
   Level& level = levels_[entered_ - 1];
-  char c = peek();
+  const char c = peek();
   if (c == '}') {
     ++p_;
     --entered_;
@@ -163,16 +172,10 @@ bool JsonScanner::next_key_closely(std::string_view& key) {
   if (!level.first) {
     if (c != ',') return fault("a comma or } was expected");
     ++p_;
-    c = peek();
   }
   level.first = false;
-  if (c != '"') return fault("a key was expected");
   bool escaped = false;
-  if (!pass_string(key, escaped)) return false;
-  if (escaped && !resolve(key)) return false;
-  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
-  ++p_;
-  return true;
+  return pass_key(key, escaped) && (!escaped || resolve(key));
 }
 
 // Of a string's inside, its text; the view holds until the next call.
@@ -275,14 +278,9 @@ inline bool JsonScanner::pass_name() {
       return true;
     }
   }
-  const char c = peek();
-  if (c == '\0') return fault("the text ends too early");
-  if (c != '"') return fault("a key was expected");
+  if (peek() == '\0') return fault("the text ends too early");
   bool escaped = false;
-  if (!pass_string(name, escaped)) return false;
-  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
-  ++p_;
-  return true;
+  return pass_key(name, escaped);
 }
 
 // p_ is at the opening bracket. No recursion: one flag a level says which bracket closes it.

@@ -39,15 +39,15 @@ class JsonScanner {
   size_t offset() const { return static_cast<size_t>(p_ - begin_); }
 
   bool enter_object();
-  /// The next key, unescaped; the view holds until the next call. False at the object's end (which
-  /// is consumed) or on a fault.
+  /// The next key, unescaped; the view holds until the next call of any kind. False at the object's
+  /// end (which is consumed) or on a fault.
   bool next_key(std::string_view& key);
   bool enter_array();
   /// True if another item follows; false at the array's end (consumed) or on a fault.
   bool next_item();
 
   bool skip_value();
-  /// Reads a string value, unescaped; the view holds until the next call.
+  /// Reads a string value, unescaped; the view holds until the next call of any kind.
   bool read_string(std::string_view& out);
   bool read_string(std::string& out);
   /// Passes over a string value; `empty` says whether it was "".
@@ -76,6 +76,7 @@ class JsonScanner {
   bool pass_string(std::string_view& raw, bool& escaped);
   bool pass_escaped_string(const char* from, const char* p, std::string_view& raw, bool& escaped);
   bool resolve(std::string_view& inside);
+  bool pass_key(std::string_view& raw, bool& escaped);
   bool pass_name();
   bool pass_number();
   bool pass_any_number();
