@@ -14,7 +14,7 @@ namespace {
 /// What a string may have to be put together on the stack.
 constexpr size_t kShortString = 80;
 /// Room that an object gets with its first member: saves the first steps of growing.
-constexpr size_t kMembersUsual = 6;
+constexpr size_t kMembersUsual = 4;
 
 void pretty_to(const Json& value, int depth, std::string& out) {
   auto indent = [&](int d) { out.append(static_cast<size_t>(d) * 2, ' '); };
