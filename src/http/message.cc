@@ -180,16 +180,9 @@ size_t Headers::first_unsound() const {
   // All names and values in one look. Only where there is a control character, and in a head that
   // was received there is one at each line's end, is each value looked at.
   const char* end = text_.data() + used();
-  const char* room_end = text_.data() + text_.size();
   const bool clean = find_control(text_.data(), end) == end;
   for (size_t i = 0; i < places_.size(); ++i) {
-    const Span& name = places_[i].name;
-    const char* begin = text_.data() + name.at;
-    // Whole sixteens, into what stands behind the name: the last few bytes would cost more.
-    const ptrdiff_t whole = (ptrdiff_t{name.size} + 15) / 16 * 16;
-    const char* looked_at = begin + std::min(whole, room_end - begin);
-    const bool word = name.size != 0 && find_not_word(begin, looked_at) - begin >= name.size;
-    if (!word && !is_token(at(i).first)) return i;
+    if (!is_token(at(i).first)) return i;
     if (!clean && !is_field_value(at(i).second)) return i;
   }
   return size();
