@@ -1,9 +1,7 @@
 #include "base/json_members.h"
 
-#include <array>
-#include <charconv>
-
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/text_copy.h"
 #include "base/text_find.h"
 
@@ -55,9 +53,7 @@ void JsonMembers::add(std::string_view key, std::string_view value) {
 }
 
 void JsonMembers::add(std::string_view key, int64_t value) {
-  std::array<char, 24> digits;
-  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  add_raw(key, std::string_view(digits.data(), end.ptr), false);
+  add_raw(key, Decimal(value).view(), false);
 }
 
 void JsonMembers::add(std::string_view key, bool value) {

@@ -1,9 +1,9 @@
 #include "contract/event.h"
 
 #include <array>
-#include <charconv>
 
 #include "base/assert.h"
+#include "base/decimal.h"
 #include "base/json_scan.h"
 #include "base/limits/contract.h"
 
@@ -61,10 +61,8 @@ void text_if(std::string& out, std::string_view name, std::string_view value) {
   if (!value.empty()) text(out, name, value);
 }
 void number(std::string& out, std::string_view name, uint64_t value) {
-  std::array<char, 20> digits;
-  const char* end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   out += name;
-  out.append(digits.data(), static_cast<size_t>(end - digits.data()));
+  append_decimal(out, value);
 }
 void time(std::string& out, std::string_view name, WallTime value) {
   std::array<char, kRfc3339Chars + 2> quoted;

@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/limits/http.h"
 #include "http/buffers.h"
 #include "http/http1_connection.h"
@@ -22,19 +23,16 @@ bool is_framing(std::string_view name) {
          (name.size() == 7 && iequals(name, "upgrade"));
 }
 
-void append_number(std::string& out, uint64_t n, int base) {
-  std::array<char, 20> digits;
-  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), n, base);
+void append_chunk_size(std::string& out, size_t size) {
+  std::array<char, 16> digits;
+  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16);
   out.append(digits.data(), end.ptr);
+  out += "\r\n";
 }
 
 void put_status_line(std::string& out, int status) {
-  if (status == 200) {  // nearly always
-    out += "HTTP/1.1 200 OK\r\n";
-    return;
-  }
   out += "HTTP/1.1 ";
-  append_number(out, static_cast<uint64_t>(status), 10);
+  append_decimal(out, status);
   out += ' ';
   out += reason_phrase(status);
   out += "\r\n";
@@ -197,8 +195,7 @@ Task<Result<void>> Http1Connection::respond_prepared(Context ctx) {
 
 void Http1Connection::put_chunk(std::string_view data) {
   begin_output(data.size() + kChunkFraming);
-  append_number(out_, data.size(), 16);
-  out_ += "\r\n";
+  append_chunk_size(out_, data.size());
   out_ += data;
   out_ += "\r\n";
 }
@@ -258,8 +255,7 @@ Task<Result<void>> Http1Connection::write(Context ctx, std::string_view data) {
     if (done) co_return Result<void>();
     co_return co_await flush(std::move(ctx));
   }
-  append_number(out_, data.size(), 16);
-  out_ += "\r\n";
+  append_chunk_size(out_, data.size());
   CO_TRY_VOID(co_await flush(ctx));
   CO_TRY_VOID(co_await send(ctx, data));
   co_return co_await send(ctx, "\r\n");

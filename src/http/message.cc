@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/text_copy.h"
 #include "base/text_find.h"
 
@@ -84,10 +85,7 @@ void append_fields(std::string& out, const Headers& headers, bool (*left_out)(st
 }
 
 void append_content_length(std::string& out, uint64_t length) {
-  std::array<char, 20> digits;
-  auto end = std::to_chars(digits.data(), digits.data() + digits.size(), length);
-  append_field(out, "Content-Length",
-               std::string_view(digits.data(), static_cast<size_t>(end.ptr - digits.data())));
+  append_field(out, "Content-Length", Decimal(length).view());
 }
 
 void Headers::add(std::string_view name, std::string_view value) {
