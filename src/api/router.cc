@@ -1,7 +1,10 @@
 #include "api/router.h"
 
+#include <array>
+
 #include "api/json_route.h"
 #include "api/request_headers.h"
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "dialect/dialect.h"
@@ -9,62 +12,50 @@
 namespace drover::api {
 namespace {
 
-std::vector<std::string> split_path(std::string_view path) {
-  std::vector<std::string> out;
-  while (!path.empty()) {
-    path.remove_prefix(1);  // the leading '/'
-    size_t end = path.find('/');
-    out.emplace_back(path.substr(0, end));
-    path = end == std::string_view::npos ? std::string_view() : path.substr(end);
-  }
-  return out;
-}
-
 bool is_param(const std::string& part) { return part.size() > 2 && part.front() == '{'; }
 
-/// Takes the first part of a path off its front: "/a/b" gives "a" and leaves "/b".
-std::string_view take_part(std::string_view& path) {
-  path.remove_prefix(1);  // the '/'
-  std::string_view part = path.substr(0, path.find('/'));
-  path.remove_prefix(part.size());
-  return part;
-}
+/// Patterns have fewer.
+constexpr size_t kPathPartsMax = 8;
+
+/// A path taken apart: "/a/b" is "a" and "b". Of one with more parts than any pattern has, only as
+/// many as tell that.
+struct PathParts {
+  explicit PathParts(std::string_view path) {
+    while (!path.empty() && size < all.size()) {
+      path.remove_prefix(1);  // the '/'
+      const std::string_view part = path.substr(0, path.find('/'));
+      path.remove_prefix(part.size());
+      all[size++] = part;
+    }
+  }
+  /// "" if there is none.
+  std::string_view second() const { return all[1]; }
+
+  std::array<std::string_view, kPathPartsMax> all;
+  size_t size = 0;
+};
 
 using Params = decltype(Exchange::params);
 
 /// Whether a path of as many parts is like the pattern in all but its {name} parts.
-bool alike(const std::vector<std::string>& parts, std::string_view path) {
-  for (const std::string& pattern : parts) {
-    std::string_view part = take_part(path);
-    if (pattern != part && !is_param(pattern)) return false;
+bool alike(const std::vector<std::string>& pattern, const PathParts& path) {
+  for (size_t i = 0; i < path.size; ++i) {
+    if (pattern[i] != path.all[i] && !is_param(pattern[i])) return false;
   }
   return true;
-}
-
-size_t count_parts(std::string_view path) {
-  size_t parts = 0;
-  for (; !path.empty(); ++parts) take_part(path);
-  return parts;
 }
 
 /// Whether a path of as many parts is one of the pattern's; then `params` are the values of its
 /// {name} parts.
-bool fits(const std::vector<std::string>& parts, std::string_view path, Params& params) {
-  if (!alike(parts, path)) return false;  // nothing is decoded for nothing
-  for (const std::string& pattern : parts) {
-    std::string_view part = take_part(path);
-    if (!is_param(pattern)) continue;
-    auto decoded = percent_decode(part);
+bool fits(const std::vector<std::string>& pattern, const PathParts& path, Params& params) {
+  if (!alike(pattern, path)) return false;  // nothing is decoded for nothing
+  for (size_t i = 0; i < path.size; ++i) {
+    if (!is_param(pattern[i])) continue;
+    auto decoded = percent_decode(path.all[i]);
     if (!decoded || decoded->empty()) return false;
-    params[pattern.substr(1, pattern.size() - 2)] = std::move(*decoded);
+    params[pattern[i].substr(1, pattern[i].size() - 2)] = std::move(*decoded);
   }
   return true;
-}
-
-/// The second part of a path; "" if it has none.
-std::string_view second_part(std::string_view path) {
-  if (!path.empty()) take_part(path);
-  return path.empty() ? path : take_part(path);
 }
 
 std::string_view bearer(const http::RequestHead& head) {
@@ -113,7 +104,9 @@ const std::string& Exchange::param(std::string_view name) const {
 void Router::add(std::string method, std::string pattern, RouteHandler handler) {
   Route& route = routes_.emplace_back();
   route.method = std::move(method);
-  route.parts = split_path(pattern);
+  const PathParts parts(pattern);
+  DROVER_ASSERT(parts.size < kPathPartsMax);
+  route.parts.assign(parts.all.begin(), parts.all.begin() + parts.size);
   route.handler = std::move(handler);
   if (route.parts.size() > 1 && !is_param(route.parts[1])) {
     by_second_.try_emplace(route.parts[1], for_any_).first->second.push_back(&route);
@@ -134,11 +127,10 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
 }
 
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
-  const std::string_view path = head.path();
-  auto known = by_second_.find(second_part(path));
-  const size_t parts = count_parts(path);
+  const PathParts path(head.path());
+  auto known = by_second_.find(path.second());
   for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
-    if (route->parts.size() != parts) continue;
+    if (route->parts.size() != path.size) continue;
     Params params;
     if (!fits(route->parts, path, params)) continue;
     // Load balancers ask for the health by HEAD.
