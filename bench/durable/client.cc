@@ -2,13 +2,9 @@
 // connection of its own that begins the next session when one is over. One thread, epoll; every
 // answer is checked, and the first wrong one ends the run with exit code 1.
 //
-//   bench_durable_client drover  PORT SESSIONS SECONDS LOOK_US KEY  4 requests a session (work
-//                                                                   queues)
-//   bench_durable_client bare    PORT SESSIONS SECONDS LOOK_US      the same 4, whatever the
-//   answers bench_durable_client restate PORT SESSIONS SECONDS LOOK_US      1 request a session
-//   (its ingress) bench_durable_client sync    FOLDER BYTES COUNT                 a write of BYTES
-//   + fdatasync,
-//                                                                   COUNT times
+//   bench_durable_client drover  PORT SESSIONS SECONDS LOOK_US KEY  4 requests a session (queues)
+//   bench_durable_client bare    PORT SESSIONS SECONDS LOOK_US      4 of the same sizes (bare.cc)
+//   bench_durable_client restate PORT SESSIONS SECONDS LOOK_US      1 request a session (ingress)
 //
 // LOOK_US is how long it looks for an answer before it sleeps: 0 is what a client of every day
 // does. Above that its own being woken, which on a virtual machine costs tens of microseconds an
@@ -18,7 +14,6 @@
 // last answer. It links nothing of Drover: what it measures cannot lean on it.
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -35,7 +30,6 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -354,55 +348,12 @@ void run(std::vector<Load>& loads, int seconds, std::chrono::microseconds look) 
       at(times_ms, 0.99), cpu_s(), sample.c_str());
 }
 
-/// Where a commit's sync begins: after a rest, in which the processor went to sleep and the disk
-/// had nothing to do, as it is between the steps of one session at a time.
-constexpr auto kRest = std::chrono::microseconds(100);
-
-/// The floor under a commit: a write of that size and its sync, into space that is there already
-/// (as a preallocated journal has it), one right after another and with a rest between them, and at
-/// the end of a growing file.
-void measure_sync(const std::string& folder, size_t bytes, int count) {
-  enum { kThere, kRested, kGrowing, kWays };
-  const std::string path = folder + "/sync-probe";
-  const std::string data(bytes, 'x');
-  double p50[kWays], p99 = 0;
-  for (int way = kThere; way < kWays; ++way) {
-    const bool growing = way == kGrowing;
-    const int fd = ::open(path.c_str(), O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
-    if (fd < 0) die(path + ": " + std::strerror(errno));
-    for (int i = 0; !growing && i < count; ++i) {
-      if (::write(fd, data.data(), bytes) != static_cast<ssize_t>(bytes)) die("write to " + path);
-    }
-    if (::fsync(fd) != 0 || ::lseek(fd, 0, SEEK_SET) != 0) die("sync of " + path);
-    std::vector<double> times_ms;
-    for (int i = 0; i < count; ++i) {
-      if (way == kRested) std::this_thread::sleep_for(kRest);
-      const auto start = Clock::now();
-      if (::write(fd, data.data(), bytes) != static_cast<ssize_t>(bytes)) die("write to " + path);
-      if (::fdatasync(fd) != 0) die("fdatasync of " + path);
-      times_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
-    }
-    ::close(fd);
-    ::unlink(path.c_str());
-    p50[way] = at(times_ms, 0.5);
-    if (way == kThere) p99 = at(times_ms, 0.99);
-  }
-  std::printf(R"({"p50_ms":%.4f,"p99_ms":%.4f,"rested_p50_ms":%.4f,"growing_p50_ms":%.4f})"
-              "\n",
-              p50[kThere], p99, p50[kRested], p50[kGrowing]);
-}
-
 int main_of(const std::vector<std::string>& arguments) {
-  if (arguments.size() == 4 && arguments[0] == "sync") {
-    measure_sync(arguments[1], static_cast<size_t>(whole_number(arguments[2], "BYTES")),
-                 whole_number(arguments[3], "COUNT"));
-    return 0;
-  }
   const bool drover = arguments.size() == 6 && arguments[0] == "drover";
   const bool bare = arguments.size() == 5 && arguments[0] == "bare";
   if (!drover && !bare && !(arguments.size() == 5 && arguments[0] == "restate")) {
     die("usage: drover PORT SESSIONS SECONDS LOOK_US KEY | "
-        "(bare | restate) PORT SESSIONS SECONDS LOOK_US | sync FOLDER BYTES COUNT");
+        "(bare | restate) PORT SESSIONS SECONDS LOOK_US");
   }
   const int port = whole_number(arguments[1], "PORT");
   const int sessions = whole_number(arguments[2], "SESSIONS");

@@ -122,7 +122,7 @@ class Bench:
         measured = {system.name: Rounds() for system in self.systems}
         probes = []
         for _ in range(self.options.rounds):
-            probe = systems.client("sync", self.folder, SYNC_PROBE_BYTES, SYNC_PROBES)
+            probe = systems.sync(self.folder, SYNC_PROBE_BYTES, SYNC_PROBES)
             probes.append(probe)
             for system in self.systems:
                 measured[system.name].add(system.round(sessions, self.options.seconds))

@@ -7,7 +7,7 @@ source "$(dirname "$0")/../../scripts/lib.sh"
 cd "$ROOT"
 scripts/packages.sh bench
 [ -x build/drover ] || scripts/build.sh program
-scripts/build.sh program bench_durable_client bench_durable_bare
+scripts/build.sh program bench_durable_client bench_durable_bare bench_durable_sync
 bench/durable/peers.sh
 source scripts/testenv.sh
 exec /usr/bin/python3 bench/durable/durable.py "$@"

@@ -20,17 +20,27 @@ from gateway.servers import Process, admin_key, binary, free_port  # noqa: E402
 PEERS = os.path.join(ROOT, "build", "peers")
 CLIENT = os.path.join(ROOT, "build", "bench_durable_client")
 BARE = os.path.join(ROOT, "build", "bench_durable_bare")
+SYNC = os.path.join(ROOT, "build", "bench_durable_sync")
 STEPS = 3
 RESULT_BYTES = 240
 
 
-def client(*arguments, timeout=120):
-    """One run of the load client; it ends with an error at the first wrong answer."""
-    done = subprocess.run([CLIENT, *map(str, arguments)], capture_output=True, text=True,
+def figures_of(program, *arguments, timeout=120):
+    done = subprocess.run([program, *map(str, arguments)], capture_output=True, text=True,
                           timeout=timeout)
     if done.returncode != 0:
         raise SystemExit(done.stderr)
     return json.loads(done.stdout)
+
+
+def client(*arguments):
+    """One run of the load client; it ends with an error at the first wrong answer."""
+    return figures_of(CLIENT, *arguments)
+
+
+def sync(folder, size, count):
+    """What a write of so many bytes and its sync take on this disk."""
+    return figures_of(SYNC, folder, size, count)
 
 
 def http(port, path, body=None, key="", timeout=10):
