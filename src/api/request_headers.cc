@@ -21,10 +21,8 @@ constexpr std::string_view kOnce[] = {kAgentHeader,    kServiceClassHeader, kCon
 
 template <size_t N>
 bool among(const std::string_view (&list)[N], std::string_view name) {
-  // Most names are told apart by their length.
-  return std::any_of(std::begin(list), std::end(list), [&](std::string_view known) {
-    return known.size() == name.size() && iequals(known, name);
-  });
+  return std::any_of(std::begin(list), std::end(list),
+                     [&](std::string_view known) { return iequals(known, name); });
 }
 
 /// The letters that kOnce and kPrefix begin with: a bit each.
