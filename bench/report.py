@@ -50,7 +50,7 @@ How to read it:
   and the disk rest, and waking costs both. `rested_sync_p50_ms` is the same sync after 0.1 ms of
   rest, and `p50_over_4_rested_syncs_ms` what is left after four of those. `looking_…`: the client
   looks for each answer for 0.3 ms before it sleeps, for every system alike; what this machine takes
-  to wake it is then not in the figure. The peer `bare` (`…_beside_bare_ms`) is a server that syncs
+  to wake it is then not in the figure. The peer `bare` is a server that syncs
   the same requests, answers, and does nothing else: what it takes above its syncs is the machine's.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 8 s

@@ -78,6 +78,7 @@ class Bench:
         self.folder, self.options = folder, options
         self.book = results.Book("durable", program=systems.binary())
         self.systems = []
+        self.bare = None
 
     def set_up(self):
         for kind in systems.available():
@@ -85,10 +86,17 @@ class Bench:
                 self.systems.append(kind(self.folder))
         for system in self.systems:
             system.round(16, self.options.warm_up)
+        self.bare = systems.Bare(self.folder)
 
     def tear_down(self):
+        if self.bare is not None:
+            self.bare.stop()
         for system in reversed(self.systems):
             system.stop()
+
+    def subjects(self, sessions):
+        """The bare server is the floor of one session at a time only: it shares no sync."""
+        return [*self.systems, self.bare] if sessions == 1 else self.systems
 
     def check_syncs(self):
         """Durable means synced: one session at a time cannot share a sync with another."""
@@ -119,45 +127,26 @@ class Bench:
             self.book.add(case, metric, values["drover"], unit, peer, values.get(peer))
 
     def run_case(self, sessions):
-        measured = {system.name: Rounds() for system in self.systems}
+        subjects = self.subjects(sessions)
+        measured = {system.name: Rounds() for system in subjects}
         probes = []
         for _ in range(self.options.rounds):
             probe = systems.sync(self.folder, SYNC_PROBE_BYTES, SYNC_PROBES)
             probes.append(probe)
-            for system in self.systems:
+            for system in subjects:
                 measured[system.name].add(system.round(sessions, self.options.seconds))
         syncs = {name: statistics.median(probe[name] for probe in probes)
                  for name in ("p50_ms", "rested_p50_ms")}
         self.note(str(sessions), measured, syncs)
         if sessions == 1:
-            self.run_bare()
             self.run_looking(syncs["p50_ms"])
-
-    def run_bare(self):
-        """One session at a time beside a server that does nothing but sync and answer."""
-        drover = next((s for s in self.systems if s.name == "drover"), None)
-        if drover is None:
-            return
-        bare = systems.Bare(self.folder)
-        try:
-            for look_us, metric in ((0, "p50_beside_bare_ms"), (LOOK_US, "looking_p50_beside_bare_ms")):
-                p50 = {drover.name: [], bare.name: []}
-                for _ in range(self.options.rounds):
-                    for system in (bare, drover):
-                        p50[system.name].append(
-                            system.round(1, self.options.seconds, look_us)["p50_ms"])
-                p50 = {name: statistics.median(values) for name, values in p50.items()}
-                self.add("1", metric, "ms", p50)
-                print(f"   1 at once, {metric}: drover {p50['drover']:.4g} ms, bare "
-                      f"{p50['bare']:.4g} ms", file=sys.stderr)
-        finally:
-            bare.stop()
 
     def run_looking(self, sync_ms):
         """One session at a time once more, without what it costs this machine to wake the client."""
-        measured = {system.name: Rounds() for system in self.systems}
+        subjects = self.subjects(1)
+        measured = {system.name: Rounds() for system in subjects}
         for _ in range(self.options.rounds):
-            for system in self.systems:
+            for system in subjects:
                 measured[system.name].add(system.round(1, self.options.seconds, LOOK_US))
         p50 = {name: rounds.median("p50_ms") for name, rounds in measured.items()}
         told = ", ".join(f"{name} {value:.4g} ms" for name, value in p50.items())
