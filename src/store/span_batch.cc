@@ -95,9 +95,7 @@ void SpanBatch::add(const SpanRow& row) {
   size_t size = kTraceBytes + kSpanBytes + 2 * sizeof(int64_t) + 1 + 7 * sizeof(uint32_t) +
                 tenant.size() + attributes + events.size();
   for (std::string SpanRow::* text : kTexts) size += (row.*text).size();
-  size_t at = bytes_.size();
-  bytes_.resize(at + sizeof(uint32_t) + size);
-  Putter put(bytes_.data() + at);
+  Putter put(bytes_.extend(sizeof(uint32_t) + size));
   put.number(static_cast<uint32_t>(size));
   put.bytes(row.context.trace_id.data(), kTraceBytes);
   put.bytes(row.context.span_id.data(), kSpanBytes);

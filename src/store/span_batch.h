@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits/trace.h"
+#include "base/raw_bytes.h"
 #include "store/spans.h"
 
 namespace drover::store {
@@ -38,16 +40,18 @@ class SpanBatch {
   void reserve(size_t bytes) { bytes_.reserve(bytes); }
   size_t count() const { return count_; }
   bool empty() const { return count_ == 0; }
+  /// Holds as many as one write takes.
+  bool full() const { return count_ >= limits::kSpanBatchMax; }
   /// The latest start.
   WallTime newest() const { return newest_; }
-  const std::string& bytes() const { return bytes_; }
+  std::string_view bytes() const { return bytes_.view(); }
   /// 32 bits of each span's trace, and of each session in a row, as they came.
   const std::vector<uint32_t>& keys() const { return keys_; }
 
  private:
   size_t count_ = 0;
   WallTime newest_;
-  std::string bytes_;
+  RawBytes bytes_;
   std::vector<uint32_t> keys_;
   std::string last_session_;
 };

@@ -45,7 +45,7 @@ uint32_t key_at(std::string_view keys, size_t index) {
 std::string pack_spans(const SpanBatch& batch) {
   // Its tables are large: made once a thread (packs are made on the writer's).
   thread_local std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
-  const std::string& bytes = batch.bytes();
+  const std::string_view bytes = batch.bytes();
   // Not a string: that would be filled with zeros first.
   const size_t room = ZSTD_compressBound(bytes.size());
   std::unique_ptr<char[]> out(new char[room]);

@@ -1,0 +1,40 @@
+#pragma once
+// Bytes that grow at their end and are written by who asked for the room: a string would fill it
+// with zeros first, which costs as much as the writing where many pieces are put together.
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace drover {
+
+class RawBytes {
+ public:
+  /// Room for so many bytes in all.
+  void reserve(size_t bytes) {
+    if (bytes <= room_) return;
+    std::unique_ptr<char[]> larger(new char[bytes]);
+    if (size_ != 0) std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    room_ = bytes;
+  }
+  /// So many bytes more, which the caller writes; valid until the next call.
+  char* extend(size_t bytes) {
+    if (bytes > room_ - size_) reserve(std::max(size_ + bytes, 2 * room_));
+    char* out = bytes_.get() + size_;
+    size_ += bytes;
+    return out;
+  }
+  size_t size() const { return size_; }
+  std::string_view view() const { return {bytes_.get(), size_}; }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+  size_t room_ = 0;
+};
+
+}  // namespace drover
