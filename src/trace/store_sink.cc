@@ -26,14 +26,14 @@ void StoreSink::emit(const store::SpanRow& span) {
     return;
   }
   const size_t sealed = sealed_ ? 1 : 0;
-  if (batches_.size() <= sealed || batches_.back()->count() >= limits::kSpanBatchMax) {
+  if (batches_.size() <= sealed || batches_.back()->full()) {
     batches_.push_back(std::make_shared<store::SpanBatch>());
     // About as much as last time. A batch that grows beyond its room is copied whole.
     batches_.back()->reserve(last_bytes_ + last_bytes_ / 4);
   }
   batches_.back()->add(span);
   ++queued_;
-  bool full = batches_.back()->count() == limits::kSpanBatchMax && !failing_;
+  const bool full = batches_.back()->full() && !failing_;
   schedule(full ? Duration::zero() : Duration(limits::kSpanFlushInterval));
 }
 
@@ -71,10 +71,16 @@ async::Task<bool> StoreSink::write_batch() {
 }
 
 async::Task<void> StoreSink::flush() {
+  // What came while a batch was written has its own time: under load a store would otherwise be
+  // given a few spans again and again.
   bool good = true;
-  while (good && !batches_.empty()) good = co_await write_batch();
+  do {
+    good = co_await write_batch();
+  } while (good && !batches_.empty() && (closed_ || batches_.front()->full()));
   flushing_ = false;
-  if (!batches_.empty() && !closed_) schedule(kRetryPause);
+  if (!batches_.empty() && !closed_) {
+    schedule(good ? Duration(limits::kSpanFlushInterval) : kRetryPause);
+  }
 }
 
 async::Task<void> StoreSink::close() {

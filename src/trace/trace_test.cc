@@ -228,6 +228,25 @@ TEST(StoreSink, BatchesWithinTheInterval) {
   EXPECT_EQ(sink.dropped(), 0u);
 }
 
+TEST(StoreSink, WhatComesDuringAWriteWaitsForItsOwnTime) {
+  async::SimLoop loop;
+  FlakySpans spans;
+  StoreSink sink(loop, spans);
+  spans.took = 10ms;
+  sink.emit(row(1, 0, "s", 1ms));
+  loop.run_for(255ms);
+  EXPECT_EQ(spans.writes, 1);
+  sink.emit(row(2, 0, "s", 1ms));
+  loop.run_for(200ms);
+  EXPECT_EQ(spans.writes, 1) << "a store under load is given batches, not every span";
+  loop.run_for(100ms);
+  EXPECT_EQ(spans.writes, 2);
+  // Full ones are written one after another.
+  for (size_t i = 0; i < 3 * limits::kSpanBatchMax; ++i) sink.emit(row(1, 0, "s", 1ms));
+  loop.run_for(35ms);
+  EXPECT_EQ(spans.stored, 2 + 3 * limits::kSpanBatchMax);
+}
+
 TEST(StoreSink, AFailingStoreLosesNothingWhileThereIsRoom) {
   async::SimLoop loop;
   FlakySpans spans;
