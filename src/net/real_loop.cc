@@ -1,3 +1,4 @@
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -159,6 +160,8 @@ int AsioLoop::Impl::look(epoll_event* events) {
       lingers_in_vain_ = 0;
       return n;
     }
+    // Who sends the next thing may be waiting for this very processor.
+    ::sched_yield();
   } while (clock_.mono() < until);
   lingers_in_vain_ = std::min(lingers_in_vain_ + 1, kLingersLeftOutMax);
   return 0;
