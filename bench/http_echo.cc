@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
   Bench bench;
   bench.answer = std::string(argc > 1 ? static_cast<size_t>(std::atol(argv[1])) : 1024, 'x');
   net::AsioLoop loop;
-  async::WorkerPool pool(1);
+  async::WorkerPool pool("blocking", 1);
   auto network = net::make_asio_network(loop, pool);
   auto listener = network->listen(net::Endpoint{"127.0.0.1", 0}, net::TlsServerOptions());
   if (!listener) {

@@ -28,7 +28,7 @@ Task<Result<Answer>> exchange(Context ctx, http::Client* client, http::ClientReq
 
 std::string url_part(std::string_view text) { return percent_encode(text); }
 
-ApiClient::ApiClient() : blocking_(1), root_(loop_) {
+ApiClient::ApiClient() : blocking_("blocking", 1), root_(loop_) {
   network_ = net::make_asio_network(loop_, blocking_);
   client_ = http::make_client(loop_, network_->dialer());
 }

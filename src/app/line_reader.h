@@ -16,7 +16,7 @@ inline constexpr size_t kTypedLineBytesMax = 64u << 10;
 
 class LineReader {
  public:
-  explicit LineReader(int fd) : fd_(fd), worker_(1) {}
+  explicit LineReader(int fd) : fd_(fd), worker_("input", 1) {}
   ~LineReader() { stop(); }
 
   /// Without its line end; nullopt at the end of the input and after stop().

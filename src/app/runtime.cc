@@ -35,8 +35,8 @@ Runtime::Runtime(net::AsioLoop& loop, RuntimeOptions options)
     : loop_(loop),
       options_(std::move(options)),
       root_(loop),
-      blocking_(kBlockingThreads),
-      deciding_(1) {
+      blocking_("blocking", kBlockingThreads),
+      deciding_("deciding", 1) {
   network_ = net::make_asio_network(loop_, blocking_);
   spawner_ = net::make_process_spawner(loop_);
   client_ = http::make_client(loop_, network_->dialer());

@@ -24,7 +24,7 @@ Result<void> ScratchStores::open(const std::map<std::string, std::string>& folde
     auto folder = store::DataFolder::open(path);
     if (!folder) return fail(of_store(name, std::move(folder).error()));
     one.folder = std::move(*folder);
-    one.thread = std::make_unique<async::WorkerPool>(1);
+    one.thread = std::make_unique<async::WorkerPool>("scratch", 1);
     store::SqliteOptions options;
     options.folder = path;
     options.writer = options.reader = options.upkeep = options.blobs = one.thread.get();

@@ -1,8 +1,11 @@
 #include "async/worker_pool.h"
 
+#include <pthread.h>
+
 namespace drover::async {
 
-WorkerPool::WorkerPool(size_t threads, size_t queue_max) : queue_max_(queue_max) {
+WorkerPool::WorkerPool(const std::string& name, size_t threads, size_t queue_max)
+    : name_(name, 0, 15), queue_max_(queue_max) {
   for (size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
 }
 
@@ -25,6 +28,7 @@ void WorkerPool::submit(std::function<void()> work) {
 }
 
 void WorkerPool::run() {
+  ::pthread_setname_np(::pthread_self(), name_.c_str());
   for (;;) {
     std::function<void()> work;
     {

@@ -2,12 +2,14 @@
 // A fixed pool of threads for work that blocks: SQLite, files, compression, name resolution.
 // Bounded queue: submit() waits on the calling thread only when `queue_max` jobs are pending,
 // which the callers' own limits prevent. Ends its threads, after the queued work, when destroyed.
+// Its name is the name of its threads, as `top -H` and debuggers show them.
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -17,12 +19,14 @@ namespace drover::async {
 
 class WorkerPool final : public Executor {
  public:
-  explicit WorkerPool(size_t threads, size_t queue_max = 65'536);
+  /// `name`: of 15 bytes the kernel keeps.
+  WorkerPool(const std::string& name, size_t threads, size_t queue_max = 65'536);
   ~WorkerPool() override;
   void submit(std::function<void()> work) override;
 
  private:
   void run();
+  const std::string name_;
   size_t queue_max_;
   std::mutex mutex_;
   std::condition_variable more_;
@@ -32,10 +36,11 @@ class WorkerPool final : public Executor {
   std::vector<std::thread> threads_;
 };
 
-/// The executor handed in, or a thread of our own.
-inline Executor& given_or_own(Executor* given, std::unique_ptr<WorkerPool>& own) {
+/// The executor handed in, or a thread of our own of that name.
+inline Executor& given_or_own(Executor* given, std::unique_ptr<WorkerPool>& own,
+                              const std::string& name) {
   if (given != nullptr) return *given;
-  own = std::make_unique<WorkerPool>(1);
+  own = std::make_unique<WorkerPool>(name, 1);
   return *own;
 }
 

@@ -99,7 +99,7 @@ class RealTools : public testing::Test {
   }
 
   net::AsioLoop loop_;
-  async::WorkerPool pool_{1};
+  async::WorkerPool pool_{"blocking", 1};
   std::unique_ptr<net::Network> network_;
   std::unique_ptr<Server> server_;
   std::string port_;

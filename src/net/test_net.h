@@ -14,7 +14,7 @@ namespace drover::net {
 
 struct RealNet {
   AsioLoop loop;
-  async::WorkerPool pool{2};
+  async::WorkerPool pool{"blocking", 2};
   std::unique_ptr<Network> network = make_asio_network(loop, pool);
   // No test waits longer, whatever goes wrong.
   Context ctx = Context(loop).with_timeout(20s);

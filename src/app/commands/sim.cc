@@ -77,7 +77,7 @@ int complain_of_sim(const Error& error) {
 int run_sim(const Arguments& arguments) {
   Result<sim::SimCloudsOptions> options = options_of(arguments);
   if (!options) return complain_of_sim(options.error());
-  async::WorkerPool pool(1);
+  async::WorkerPool pool("blocking", 1);
   net::AsioLoop loop;
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   Result<std::unique_ptr<sim::SimClouds>> clouds = sim::run_clouds(loop, *network, *options);

@@ -131,7 +131,7 @@ int run_enclave(const Arguments& a) {
     std::fprintf(stderr, "drover sim enclave: --kind is aws-nitro or nvidia-cc\n");
     return kExitUsage;
   }
-  async::WorkerPool pool(1);
+  async::WorkerPool pool("blocking", 1);
   net::AsioLoop loop;
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   Enclave enclave(loop, *network, kind == "nvidia-cc");

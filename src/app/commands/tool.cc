@@ -30,7 +30,7 @@ int complain_of_tool(const Error& error) {
 
 /// Everything a tool call needs, for the time of one command.
 struct Bench {
-  async::WorkerPool pool{1};
+  async::WorkerPool pool{"blocking", 1};
   net::AsioLoop loop;
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   std::unique_ptr<net::ProcessSpawner> spawner = net::make_process_spawner(loop);

@@ -99,7 +99,7 @@ Result<wall::Target> target_of(const Arguments& arguments) {
 /// What is needed of this machine to run.
 struct Machine {
   net::AsioLoop loop;
-  async::WorkerPool pool{2};
+  async::WorkerPool pool{"blocking", 2};
   std::unique_ptr<net::Network> network = net::make_asio_network(loop, pool);
   std::unique_ptr<http::Client> client = http::make_client(loop, network->dialer());
   SystemRandom random;

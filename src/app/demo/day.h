@@ -158,7 +158,7 @@ class Day {
   net::AsioLoop& loop_;
   DayOptions options_;
   /// The clouds', which outlive a restart of Drover.
-  async::WorkerPool resolver_{1};
+  async::WorkerPool resolver_{"blocking", 1};
   std::unique_ptr<net::Network> network_;
   Side real_, naive_;
   std::unique_ptr<async::Scope> naive_talks_;

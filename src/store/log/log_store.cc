@@ -22,9 +22,9 @@ class Segmented final : public LogStore {
       : options_(options),
         rest_(std::move(rest)),
         index_(std::move(index)),
-        writer_(async::given_or_own(options.writer, writer_thread_)),
-        reader_(async::given_or_own(options.reader, reader_thread_)),
-        upkeep_(async::given_or_own(options.upkeep, upkeep_thread_)) {}
+        writer_(async::given_or_own(options.writer, writer_thread_, "log-writer")),
+        reader_(async::given_or_own(options.reader, reader_thread_, "log-reader")),
+        upkeep_(async::given_or_own(options.upkeep, upkeep_thread_, "log-upkeep")) {}
 
   ~Segmented() override {
     // What a thread may still hand to the next one is taken by it.

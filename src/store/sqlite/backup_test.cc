@@ -79,7 +79,7 @@ TEST(Backup, ADamagedOneIsNotRestored) {
 
 /// A backup beside a writer, who adds to the first session two events at a time.
 Result<BackupReport> backup_while_written_to(FolderWorld& w, Store& store) {
-  async::WorkerPool pool(1);
+  async::WorkerPool pool("blocking", 1);
   std::atomic<bool> finished{false};
   Result<BackupReport> report = fail(Code::kInternal, "not run");
   pool.submit([&] {
