@@ -54,7 +54,7 @@ Duration Context::remaining() const {
 }
 
 Result<void> Context::check() const {
-  if (cancel_->cancelled()) return fail(Code::kCancelled, cancel_->reason());
+  if (cancelled()) return fail(Code::kCancelled, cancel_->reason());
   if (has_deadline() && loop_->mono() >= deadline_) {
     return fail(Code::kDeadlineExceeded, "the deadline has passed");
   }

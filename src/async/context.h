@@ -5,6 +5,7 @@
 // A wait under a context ends with kDeadlineExceeded or kCancelled when the context does.
 // Loop thread only.
 
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -83,11 +84,12 @@ class CancelState final : private CancelHook {
   explicit CancelState(CancelPtr parent);
   void on_cancel() override { cancel(parent_->reason()); }
 
-  size_t owners_ = 0;
-  CancelPtr parent_;
+  // All but the reason is one line of the cache.
+  uint32_t owners_ = 0;
   bool cancelled_ = false;
-  std::string reason_;
+  CancelPtr parent_;
   Head hooks_;
+  std::string reason_;
 };
 
 inline void CancelHook::unlink() {
@@ -109,14 +111,15 @@ class Context {
  public:
   static constexpr MonoTime kNoDeadline = MonoTime::max();
 
-  explicit Context(Loop& loop) : loop_(&loop), cancel_(CancelState::make(CancelPtr())) {}
+  /// Nothing cancels it, and it ends with no deadline.
+  explicit Context(Loop& loop) : loop_(&loop) {}
 
   Loop& loop() const { return *loop_; }
   MonoTime deadline() const { return deadline_; }
   bool has_deadline() const { return deadline_ != kNoDeadline; }
   /// Time left; zero when passed, Duration::max() without a deadline.
   Duration remaining() const;
-  bool cancelled() const { return cancel_->cancelled(); }
+  bool cancelled() const { return cancel_ && cancel_->cancelled(); }
   /// The error a wait would end with now, if the context is over.
   Result<void> check() const;
 
@@ -131,13 +134,18 @@ class Context {
   const SpanContext& span() const { return span_; }
   Context with_span(SpanContext span) const;
 
+  /// None where nothing can cancel it.
   const CancelPtr& cancel_state() const { return cancel_; }
 
  private:
-  Loop* loop_;
-  MonoTime deadline_ = kNoDeadline;
-  CancelPtr cancel_;
+  // The span's 25 bytes stand before something else, so that a copy takes the gap behind them too.
+  // At the end they would be copied in two pieces that overlap, and a processor hands on no store
+  // to a load that needs bytes of two: each copy of a copy would wait for the first cache. The
+  // deadline, which is written alone, stands apart for the same reason.
   SpanContext span_;
+  Loop* loop_;
+  CancelPtr cancel_;
+  MonoTime deadline_ = kNoDeadline;
 };
 
 /// Owns a cancellable child of a context; cancels nothing when it goes.

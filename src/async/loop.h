@@ -3,8 +3,10 @@
 // one (net/asio_loop.h) and the simulated one on virtual time (async/sim_loop.h). All state of a
 // session or connection belongs to one loop; post() is the only call allowed from other threads.
 
+#include <coroutine>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include "base/time.h"
 
@@ -16,6 +18,10 @@ class Loop : public Clock {
 
   /// Runs fn soon, on this loop's thread. Any thread may call it.
   virtual void post(std::function<void()> fn) = 0;
+  /// Resumes a suspended coroutine soon, in its turn among what is posted. Loop thread only.
+  virtual void resume_soon(std::coroutine_handle<> h) {
+    post([h] { h.resume(); });
+  }
   /// Runs fn at or after t, on this loop. Loop thread only.
   virtual TimerId call_at(MonoTime t, std::function<void()> fn) = 0;
   /// Forgets a timer; harmless if it has run. Loop thread only.

@@ -1,20 +1,18 @@
 #include "async/scope.h"
 
-#include "async/sim_loop.h"
-
 namespace drover::async {
 
 // Always on: a task that outlives its scope would write to freed memory.
 Scope::~Scope() { DROVER_ASSERT(running_ == 0); }
 
-Task<void> Scope::drive(Scope* self, Task<void> task) {
+detail::Detached Scope::drive(Scope* self, Task<void> task) {
   co_await std::move(task);
   if (--self->running_ == 0) self->done_.wake_all();
 }
 
 void Scope::spawn(Task<void> task) {
   ++running_;
-  detail::start_detached(drive(this, std::move(task)));
+  drive(this, std::move(task));
 }
 
 Task<void> Scope::join() {

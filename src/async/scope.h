@@ -33,7 +33,7 @@ class Scope {
   size_t running() const { return running_; }
 
  private:
-  static Task<void> drive(Scope* self, Task<void> task);
+  static detail::Detached drive(Scope* self, Task<void> task);
   CancelSource source_;
   size_t running_ = 0;
   WaitQueue done_;

@@ -83,16 +83,6 @@ void SimLoop::clear() {
 namespace detail {
 namespace {
 
-struct Detached {
-  struct promise_type {
-    Detached get_return_object() { return {}; }
-    std::suspend_never initial_suspend() noexcept { return {}; }
-    std::suspend_never final_suspend() noexcept { return {}; }
-    void return_void() noexcept {}
-    [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
-  };
-};
-
 Detached drive(Task<void> task) { co_await std::move(task); }
 
 }  // namespace

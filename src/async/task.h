@@ -39,6 +39,21 @@ struct PromiseBase {
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
 };
 
+/// A coroutine that runs at once and owns itself. For loops and scopes only.
+struct Detached {
+  struct promise_type {
+    static void* operator new(size_t bytes) { return FramePool::take(bytes); }
+    static void operator delete(void* frame, size_t bytes) noexcept {
+      FramePool::give(frame, bytes);
+    }
+    Detached get_return_object() noexcept { return {}; }
+    std::suspend_never initial_suspend() noexcept { return {}; }
+    std::suspend_never final_suspend() noexcept { return {}; }
+    void return_void() noexcept {}
+    [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
+  };
+};
+
 /// Ends a frame, out of the compiler's sight on purpose: clang would otherwise fold the frame of an
 /// awaited coroutine into its caller's, once for each place that awaits one, and a call that waits
 /// for its model would hold the frames of all that it might still do. With pooled frames that saves

@@ -30,7 +30,7 @@ void Waiter::await_suspend(std::coroutine_handle<> h) {
       finish(Wake::kDeadline);
     });
   }
-  ctx_.cancel_state()->add(*this);
+  if (const CancelPtr& cancel = ctx_.cancel_state()) cancel->add(*this);
 }
 
 void Waiter::disarm() {
@@ -44,7 +44,7 @@ void Waiter::finish(Wake wake) {
   disarm();
   if (queued_) queue_->unlink(this);
   // Through the loop's queue: the waker's stack stays shallow and its state is settled first.
-  ctx_.loop().post([h = handle_] { h.resume(); });
+  ctx_.loop().resume_soon(handle_);
 }
 
 WaitQueue::~WaitQueue() {

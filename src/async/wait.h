@@ -7,6 +7,9 @@
 //   Wake w = co_await queue.wait(ctx);            // kWoken, kDeadline or kCancelled
 //   queue.wake_one();
 //
+// The context is only referred to: it must live as long as the waiter, as a coroutine's own does,
+// and as one does that is made in the same expression.
+//
 // Loop thread only. A waiter that is destroyed while suspended unlinks itself.
 
 #include <coroutine>
@@ -25,7 +28,7 @@ class WaitQueue;
 
 class Waiter final : private CancelHook {
  public:
-  Waiter(WaitQueue* queue, Context ctx) : queue_(queue), ctx_(std::move(ctx)) {}
+  Waiter(WaitQueue* queue, const Context& ctx) : queue_(queue), ctx_(ctx) {}
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter();
@@ -41,7 +44,7 @@ class Waiter final : private CancelHook {
   void disarm();
 
   WaitQueue* queue_;
-  Context ctx_;
+  const Context& ctx_;
   std::coroutine_handle<> handle_;
   Wake wake_ = Wake::kPending;
   bool queued_ = false;
@@ -58,7 +61,7 @@ class WaitQueue {
   WaitQueue& operator=(const WaitQueue&) = delete;
   ~WaitQueue();
 
-  Waiter wait(Context ctx) { return Waiter(this, std::move(ctx)); }
+  Waiter wait(const Context& ctx) { return Waiter(this, ctx); }
   /// True if somebody was waiting.
   bool wake_one();
   void wake_all();

@@ -27,6 +27,7 @@ class AsioLoop final : public async::Loop {
   MonoTime mono() override;
   WallTime wall() override;
   void post(std::function<void()> fn) override;
+  void resume_soon(std::coroutine_handle<> h) override;
   TimerId call_at(MonoTime t, std::function<void()> fn) override;
   void cancel_timer(TimerId id) override;
 

@@ -2,7 +2,7 @@
 // Private to the real_*.cc files: the loop's insides, what it watches, and FdCore, one descriptor
 // whose readiness can be awaited.
 
-#include <atomic>
+#include <coroutine>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -42,6 +42,7 @@ struct AsioLoop::Impl {
   void unwatch(int fd);
 
   void post(std::function<void()> fn);
+  void resume_soon(std::coroutine_handle<> h);
   TimerHeap::Id call_at(MonoTime t, std::function<void()> fn) {
     return timers_.add(t, std::move(fn));
   }
@@ -123,8 +124,8 @@ class FdCore final : public Watched {
   ssize_t write(std::string_view data, std::string_view more);
   bool closed() const { return fd_ < 0; }
   AsioLoop& loop() { return *loop_; }
-  async::Waiter readable(Context ctx) { return readers_.wait(std::move(ctx)); }
-  async::Waiter writable(Context ctx) { return writers_.wait(std::move(ctx)); }
+  async::Waiter readable(const Context& ctx) { return readers_.wait(ctx); }
+  async::Waiter writable(const Context& ctx) { return writers_.wait(ctx); }
   /// Ends all waits; idempotent.
   void close();
   /// The peer sees a reset.

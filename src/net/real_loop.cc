@@ -114,6 +114,17 @@ void AsioLoop::Impl::post(std::function<void()> fn) {
   (void)n;  // fails only when the counter is full: after 2^64 of these
 }
 
+// Made where it will stand: a function that is moved there is read in wider pieces than it was
+// written in a moment before, for which the processor waits.
+void AsioLoop::Impl::resume_soon(std::coroutine_handle<> h) {
+  auto resume = [h] { h.resume(); };
+  if (current_loop == this) {
+    ready_.emplace_back(resume);
+  } else {
+    post(resume);
+  }
+}
+
 void AsioLoop::Impl::take_inbox() {
   // The counter is never read: each write to it is a change, and so an event.
   std::lock_guard<std::mutex> lock(inbox_mutex_);
@@ -200,6 +211,7 @@ AsioLoop::~AsioLoop() = default;
 MonoTime AsioLoop::mono() { return impl_->mono(); }
 WallTime AsioLoop::wall() { return impl_->wall(); }
 void AsioLoop::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
+void AsioLoop::resume_soon(std::coroutine_handle<> h) { impl_->resume_soon(h); }
 async::Loop::TimerId AsioLoop::call_at(MonoTime t, std::function<void()> fn) {
   return impl_->call_at(t, std::move(fn));
 }
