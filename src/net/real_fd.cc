@@ -117,7 +117,7 @@ Result<size_t> fd_try_write(FdCore& core, std::string_view data, std::string_vie
   }
 }
 
-Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer) {
+Task<Result<size_t>> fd_read(FdPtr core, Context ctx, std::span<char> buffer) {
   // A peer that never lets us wait must not outlast the context either.
   CO_TRY_VOID(ctx.check());
   for (;;) {
@@ -129,7 +129,7 @@ Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::spa
 }
 
 // Thousands of these wait at once: nothing stands in the frame but what is waited with.
-Task<Result<void>> fd_readable(std::shared_ptr<FdCore> core, Context ctx) {
+Task<Result<void>> fd_readable(FdPtr core, Context ctx) {
   Wake wake = Wake::kWoken;
   while (wake == Wake::kWoken && !core->closed() && core->drained()) {
     wake = co_await core->readable(ctx);
@@ -137,7 +137,7 @@ Task<Result<void>> fd_readable(std::shared_ptr<FdCore> core, Context ctx) {
   co_return after_wait(wake, *core, ctx);
 }
 
-Task<Result<void>> fd_write(std::shared_ptr<FdCore> core, Context ctx, std::string_view data) {
+Task<Result<void>> fd_write(FdPtr core, Context ctx, std::string_view data) {
   CO_TRY_VOID(ctx.check());
   while (!data.empty()) {
     CO_TRY(size_t n, fd_try_write(*core, data));

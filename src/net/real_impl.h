@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "async/local_ptr.h"
 #include "async/wait.h"
 #include "base/result.h"
 #include "net/asio_loop.h"
@@ -110,7 +111,7 @@ struct AsioLoop::Impl {
 /// by every operation under way on it, so that a stream may go while they wait: they then end with
 /// kCancelled. Wait only after the kernel has said EAGAIN (or `drained` tells the same): it speaks
 /// of changes only.
-class FdCore final : public Watched {
+class FdCore final : public Watched, public async::LocalCounted {
  public:
   /// Owns fd.
   FdCore(AsioLoop& loop, int fd);
@@ -149,6 +150,8 @@ class FdCore final : public Watched {
   async::WaitQueue writers_;
 };
 
+using FdPtr = async::LocalPtr<FdCore>;
+
 /// The error for a failed system call on an established connection.
 Error io_error(int err, std::string_view what);
 /// The error of an operation on a closed stream.
@@ -158,10 +161,10 @@ Error closed_error();
 std::optional<Result<size_t>> fd_try_read(FdCore& core, std::span<char> buffer);
 Result<size_t> fd_try_write(FdCore& core, std::string_view data, std::string_view more = {});
 /// Reads at least a byte, 0 at the end.
-Task<Result<size_t>> fd_read(std::shared_ptr<FdCore> core, Context ctx, std::span<char> buffer);
+Task<Result<size_t>> fd_read(FdPtr core, Context ctx, std::span<char> buffer);
 /// Returns at once unless the last read has shown that nothing is left.
-Task<Result<void>> fd_readable(std::shared_ptr<FdCore> core, Context ctx);
-Task<Result<void>> fd_write(std::shared_ptr<FdCore> core, Context ctx, std::string_view data);
+Task<Result<void>> fd_readable(FdPtr core, Context ctx);
+Task<Result<void>> fd_write(FdPtr core, Context ctx, std::string_view data);
 /// The wait for readiness with its errors.
 Result<void> after_wait(async::Wake wake, const FdCore& core, const Context& ctx);
 

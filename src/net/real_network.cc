@@ -23,7 +23,7 @@ using async::Semaphore;
 
 class TcpListener final : public Listener {
  public:
-  TcpListener(std::shared_ptr<FdCore> core, std::shared_ptr<TlsContext> tls)
+  TcpListener(FdPtr core, std::shared_ptr<TlsContext> tls)
       : core_(std::move(core)), tls_(std::move(tls)), local_(local_endpoint(core_->fd())) {}
   ~TcpListener() override { core_->close(); }
 
@@ -34,7 +34,7 @@ class TcpListener final : public Listener {
   void close() override { core_->close(); }
 
  private:
-  static Task<Result<std::unique_ptr<Stream>>> accept_stream(std::shared_ptr<FdCore> core,
+  static Task<Result<std::unique_ptr<Stream>>> accept_stream(FdPtr core,
                                                              std::shared_ptr<TlsContext> tls,
                                                              Context ctx) {
     CO_TRY(auto accepted, co_await accept_on(core, ctx));
@@ -47,7 +47,7 @@ class TcpListener final : public Listener {
     co_return std::make_unique<TcpStream>(std::move(accepted.core), std::move(accepted.remote));
   }
 
-  std::shared_ptr<FdCore> core_;
+  FdPtr core_;
   std::shared_ptr<TlsContext> tls_;
   Endpoint local_;
 };

@@ -155,8 +155,8 @@ class Child : public std::enable_shared_from_this<Child> {
 class PipeStream final : public Stream {
  public:
   PipeStream(AsioLoop& loop, int read_fd, int write_fd)
-      : in_(std::make_shared<FdCore>(loop, read_fd)),
-        out_(std::make_shared<FdCore>(loop, write_fd)) {}
+      : in_(async::make_local<FdCore>(loop, read_fd)),
+        out_(async::make_local<FdCore>(loop, write_fd)) {}
   ~PipeStream() override { close_both(); }
   Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
     return fd_read(in_, std::move(ctx), buffer);
@@ -177,8 +177,8 @@ class PipeStream final : public Stream {
     in_->close();
     out_->close();
   }
-  std::shared_ptr<FdCore> in_;
-  std::shared_ptr<FdCore> out_;
+  FdPtr in_;
+  FdPtr out_;
 };
 
 class RealProcess final : public Process {

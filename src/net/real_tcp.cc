@@ -55,7 +55,7 @@ Endpoint local_endpoint(int fd) {
   return from_sockaddr(reinterpret_cast<sockaddr*>(&address));
 }
 
-Result<std::shared_ptr<FdCore>> open_listener(AsioLoop& loop, const Endpoint& local) {
+Result<FdPtr> open_listener(AsioLoop& loop, const Endpoint& local) {
   sockaddr_storage address;
   socklen_t length = to_sockaddr(local, &address);
   if (length == 0) return fail(Code::kInvalidArgument, "not an address: " + local.ip);
@@ -77,10 +77,10 @@ Result<std::shared_ptr<FdCore>> open_listener(AsioLoop& loop, const Endpoint& lo
                                   : Code::kUnavailable;
     return fail(code, "cannot listen on " + local.to_string() + ": " + strerror(err));
   }
-  return std::make_shared<FdCore>(loop, fd);
+  return async::make_local<FdCore>(loop, fd);
 }
 
-Task<Result<Accepted>> accept_on(std::shared_ptr<FdCore> listener, Context ctx) {
+Task<Result<Accepted>> accept_on(FdPtr listener, Context ctx) {
   bool warned = false;
   for (;;) {
     CO_TRY_VOID(ctx.check());
@@ -91,7 +91,7 @@ Task<Result<Accepted>> accept_on(std::shared_ptr<FdCore> listener, Context ctx) 
                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       Accepted out;
-      out.core = std::make_shared<FdCore>(listener->loop(), fd);
+      out.core = async::make_local<FdCore>(listener->loop(), fd);
       out.remote = from_sockaddr(reinterpret_cast<sockaddr*>(&address));
       co_return out;
     }
@@ -109,7 +109,7 @@ Task<Result<Accepted>> accept_on(std::shared_ptr<FdCore> listener, Context ctx) 
   }
 }
 
-Task<Result<std::shared_ptr<FdCore>>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint) {
+Task<Result<FdPtr>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint) {
   CO_TRY_VOID(ctx.check());
   sockaddr_storage address;
   socklen_t length = to_sockaddr(endpoint, &address);
@@ -123,7 +123,7 @@ Task<Result<std::shared_ptr<FdCore>>> connect_to(AsioLoop* loop, Context ctx, En
     ::close(fd);
     co_return fail(connect_error(endpoint, err));
   }
-  auto core = std::make_shared<FdCore>(*loop, fd);
+  auto core = async::make_local<FdCore>(*loop, fd);
   if (rc != 0) {
     Wake wake = co_await core->writable(ctx);
     if (wake != Wake::kWoken) {

@@ -9,8 +9,7 @@ namespace drover::net {
 
 class TcpStream final : public Stream {
  public:
-  TcpStream(std::shared_ptr<FdCore> core, Endpoint remote)
-      : core_(std::move(core)), remote_(std::move(remote)) {}
+  TcpStream(FdPtr core, Endpoint remote) : core_(std::move(core)), remote_(std::move(remote)) {}
   ~TcpStream() override { core_->close(); }
   Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
     return fd_read(core_, std::move(ctx), buffer);
@@ -32,7 +31,7 @@ class TcpStream final : public Stream {
   Endpoint remote() const override { return remote_; }
 
  private:
-  std::shared_ptr<FdCore> core_;
+  FdPtr core_;
   Endpoint remote_;
 };
 
@@ -40,16 +39,16 @@ class TcpStream final : public Stream {
 void set_no_delay(int fd);
 
 /// Opens a listening socket.
-Result<std::shared_ptr<FdCore>> open_listener(AsioLoop& loop, const Endpoint& local);
+Result<FdPtr> open_listener(AsioLoop& loop, const Endpoint& local);
 /// What accept gave: the connection and who it is from.
 struct Accepted {
-  std::shared_ptr<FdCore> core;
+  FdPtr core;
   Endpoint remote;
 };
-Task<Result<Accepted>> accept_on(std::shared_ptr<FdCore> listener, Context ctx);
+Task<Result<Accepted>> accept_on(FdPtr listener, Context ctx);
 Endpoint local_endpoint(int fd);
 
 /// Connects to one address within the context. Reason "connect".
-Task<Result<std::shared_ptr<FdCore>>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint);
+Task<Result<FdPtr>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint);
 
 }  // namespace drover::net

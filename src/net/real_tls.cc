@@ -130,9 +130,8 @@ Task<Result<void>> tls_shutdown(SessionPtr s, Context ctx) {
 
 }  // namespace
 
-std::shared_ptr<TlsSession> make_tls_session(std::shared_ptr<FdCore> core,
-                                             std::shared_ptr<TlsContext> context, SslPtr ssl,
-                                             std::string peer) {
+std::shared_ptr<TlsSession> make_tls_session(FdPtr core, std::shared_ptr<TlsContext> context,
+                                             SslPtr ssl, std::string peer) {
   auto out = std::make_shared<TlsSession>();
   SSL_set_fd(ssl.get(), core->fd());
   out->core = std::move(core);

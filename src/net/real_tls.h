@@ -14,7 +14,7 @@ namespace drover::net {
 
 /// Shared by the stream and the operations under way on it, like the core.
 struct TlsSession {
-  std::shared_ptr<FdCore> core;
+  FdPtr core;
   std::shared_ptr<TlsContext> context;  // its callbacks must outlive ssl
   SslPtr ssl;
   std::string peer;  // for messages
@@ -24,9 +24,8 @@ struct TlsSession {
   std::optional<Error> failed;
 };
 
-std::shared_ptr<TlsSession> make_tls_session(std::shared_ptr<FdCore> core,
-                                             std::shared_ptr<TlsContext> context, SslPtr ssl,
-                                             std::string peer);
+std::shared_ptr<TlsSession> make_tls_session(FdPtr core, std::shared_ptr<TlsContext> context,
+                                             SslPtr ssl, std::string peer);
 
 class TlsStream final : public Stream, public TlsPeer {
  public:
