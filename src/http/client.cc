@@ -1,38 +1,14 @@
 #include "http/client.h"
 
-#include <unordered_map>
-#include <vector>
+#include <utility>
 
-#include "async/sim_loop.h"
-#include "base/bytes.h"
-#include "base/decimal.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "base/text_find.h"
-#include "http/client_connection.h"
+#include "http/client_pool.h"
 
 namespace drover::http {
 namespace {
-
-/// Everything that makes a connection usable for another request.
-std::string pool_key(const ClientRequest& request) {
-  const Url& url = request.url;
-  std::string key;
-  key.reserve(url.scheme.size() + url.host.size() + 16);
-  key += url.scheme;
-  key += "://";
-  key += url.host;
-  key += ':';
-  append_decimal(key, url.port);
-  if (request.url.is_tls()) {
-    key += request.tls.verify ? "|v|" : "|n|";
-    key += request.tls.ca_file;
-    for (const std::string& protocol : request.tls.alpn) key += "|" + protocol;
-  }
-  key += request.policy.allow_private ? "|p" : "|q";
-  for (const std::string& entry : request.policy.allow) key += "|" + entry;
-  return key;
-}
 
 bool is_idempotent(const ClientRequest& request) {
   const std::string& m = request.method;
@@ -55,135 +31,34 @@ Result<void> check_request(const ClientRequest& request) {
   return request.headers.check();
 }
 
-/// Idle connections by key, newest used first; bounded per origin and in total.
-class Pool : public std::enable_shared_from_this<Pool> {
+/// A call and then its answer: what belongs to it lies together, and is moved no more.
+class Call final : public ClientResponse {
  public:
-  explicit Pool(async::Loop& loop) : loop_(loop), scope_(Context(loop)) {}
-
-  async::Loop& loop() { return loop_; }
-  /// The borders of what all requests go through.
-  async::Stage sending;
-  async::Stage writing;
-  async::Stage answered;
-
-  std::shared_ptr<ClientConnection> take(const std::string& key) {
-    auto it = idle_.find(key);
-    if (it == idle_.end()) return nullptr;
-    // An empty list stays until the next sweep: it is about to be filled again.
-    if (it->second.empty()) return nullptr;
-    std::shared_ptr<ClientConnection> out = std::move(it->second.back());
-    it->second.pop_back();
-    --total_;
-    out->leave_pool();
-    return out;
+  Call(async::LocalPtr<ClientPool> pool, const ClientRequest& request)
+      : pool_(std::move(pool)), origin_(pool_->enter(request)) {}
+  ~Call() override {
+    abort();
+    pool_->leave(origin_);
   }
 
-  void put(const std::string& key, std::shared_ptr<ClientConnection> connection) {
-    if (stopped_) {
-      connection->close();
-      return;
-    }
-    connection->enter_pool();
-    if (!connection->watched_by_pool()) {
-      // By weak reference: the watch may end after the pool.
-      connection->on_idle_close([pool = weak_from_this(), key, raw = connection.get()] {
-        if (std::shared_ptr<Pool> self = pool.lock()) self->forget(key, raw);
-      });
-    }
-    List& list = idle_[key];
-    if (list.size() >= limits::kHttpIdlePerOriginMax) close_oldest(list);
-    if (total_ >= limits::kHttpIdleTotalMax) close_any_oldest();
-    list.push_back(connection);
-    ++total_;
-    scope_.spawn(ClientConnection::watch(std::move(connection)));
-    arm_sweep();
+  // Until the answer's head is here:
+  ClientPool& pool() { return *pool_; }
+  /// False if there is no idle connection.
+  bool take_idle() {
+    connection_ = pool_->take(origin_);
+    return connection_ != nullptr;
   }
-
-  void clear() {
-    auto all = std::move(idle_);
-    idle_.clear();
-    total_ = 0;
-    for (auto& [key, list] : all) {
-      for (auto& connection : list) connection->close();
-    }
+  void take(ClientPool::ConnectionPtr connection) { connection_ = std::move(connection); }
+  ClientConnection* connection() { return connection_.get(); }
+  ResponseHead* head_room() { return &head_; }
+  ClientTiming& times() { return timing_; }
+  /// This connection is of no use.
+  void give_up() {
+    connection_->close();
+    connection_ = nullptr;
   }
-  size_t idle() const { return total_; }
-
-  /// No connection is kept any more; the watches end on the loop.
-  static void stop(std::shared_ptr<Pool> self) {
-    self->stopped_ = true;
-    self->clear();
-    if (self->timer_ != 0) self->loop_.cancel_timer(std::exchange(self->timer_, 0));
-    if (self->scope_.running() > 0) async::detail::start_detached(reap(self));
-  }
-
- private:
-  using List = std::vector<std::shared_ptr<ClientConnection>>;
-
-  static Task<void> reap(std::shared_ptr<Pool> self) { co_await self->scope_.join(); }
-
-  void forget(const std::string& key, ClientConnection* raw) {
-    auto it = idle_.find(key);
-    if (it == idle_.end()) return;
-    total_ -= std::erase_if(it->second, [raw](const auto& c) { return c.get() == raw; });
-  }
-  void close_oldest(List& list) {
-    if (list.empty()) return;
-    list.front()->leave_pool();
-    list.front()->close();
-    list.erase(list.begin());
-    --total_;
-  }
-  void close_any_oldest() {
-    auto oldest = idle_.end();
-    for (auto it = idle_.begin(); it != idle_.end(); ++it) {
-      if (it->second.empty()) continue;
-      if (oldest == idle_.end() ||
-          it->second.front()->idle_since() < oldest->second.front()->idle_since()) {
-        oldest = it;
-      }
-    }
-    if (oldest != idle_.end()) close_oldest(oldest->second);
-  }
-  /// One timer for the pool: connections idle for too long are closed.
-  void arm_sweep() {
-    if (timer_ != 0) return;
-    timer_ = loop_.call_after(limits::kHttpClientIdleTimeout, [this] {
-      timer_ = 0;
-      sweep();
-      if (!idle_.empty()) arm_sweep();
-    });
-  }
-  void sweep() {
-    MonoTime limit = loop_.mono() - limits::kHttpClientIdleTimeout;
-    for (auto it = idle_.begin(); it != idle_.end();) {
-      while (!it->second.empty() && it->second.front()->idle_since() <= limit) {
-        close_oldest(it->second);
-      }
-      it = it->second.empty() ? idle_.erase(it) : std::next(it);
-    }
-  }
-
-  async::Loop& loop_;
-  async::Scope scope_;
-  std::unordered_map<std::string, List> idle_;
-  size_t total_ = 0;
-  bool stopped_ = false;
-  async::Loop::TimerId timer_ = 0;
-};
-
-class Response final : public ClientResponse {
- public:
-  Response(std::shared_ptr<Pool> pool, std::string key,
-           std::shared_ptr<ClientConnection> connection, ResponseHead head, ClientTiming timing)
-      : pool_(std::move(pool)),
-        key_(std::move(key)),
-        connection_(std::move(connection)),
-        head_(std::move(head)),
-        timing_(timing) {
-    give_back();
-  }
-  ~Response() override { abort(); }
+  /// The head is here, and where there is no body all of it.
+  void begin_answer() { give_back(); }
 
   const ResponseHead& head() const override { return head_; }
   const ClientTiming& timing() const override { return timing_; }
@@ -230,44 +105,37 @@ class Response final : public ClientResponse {
     if (connection_->answer_complete()) release();
   }
   void release() {
-    std::shared_ptr<ClientConnection> connection = std::move(connection_);
-    connection_ = nullptr;
+    ClientPool::ConnectionPtr connection = std::move(connection_);
     if (connection->reusable()) {
-      pool_->put(key_, std::move(connection));
+      pool_->put(origin_, std::move(connection));
     } else {
       connection->close();
     }
   }
 
-  std::shared_ptr<Pool> pool_;
-  std::string key_;
-  std::shared_ptr<ClientConnection> connection_;
+  async::LocalPtr<ClientPool> pool_;
+  ClientPool::Origin& origin_;
+  ClientPool::ConnectionPtr connection_;
+  bool aborted_ = false;
   ResponseHead head_;
   ClientTiming timing_;
-  bool aborted_ = false;
 };
 
 class ClientImpl final : public Client {
  public:
   ClientImpl(async::Loop& loop, net::Dialer& dialer)
-      : dialer_(dialer), pool_(std::make_shared<Pool>(loop)) {}
-  ~ClientImpl() override { Pool::stop(pool_); }
+      : dialer_(dialer), pool_(async::make_local<ClientPool>(loop)) {}
+  ~ClientImpl() override { ClientPool::stop(pool_); }
 
   Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, ClientRequest request) override;
   void clear_idle() override { pool_->clear(); }
   size_t idle_connections() const override { return pool_->idle(); }
 
  private:
-  struct Attempt {
-    Result<ResponseHead> head = ResponseHead();
-    bool may_repeat = false;
-  };
-  Task<Result<std::shared_ptr<ClientConnection>>> dial(Context ctx, const ClientRequest& request);
-  Task<Attempt> attempt(Context ctx, const ClientRequest& request,
-                        std::shared_ptr<ClientConnection> connection, ClientTiming* timing);
+  Task<Result<ClientPool::ConnectionPtr>> dial(Context ctx, const ClientRequest& request);
 
   net::Dialer& dialer_;
-  std::shared_ptr<Pool> pool_;
+  async::LocalPtr<ClientPool> pool_;
 };
 
 /// Names what ended: the caller sees which of its time limits it was.
@@ -286,8 +154,8 @@ Error name_wait(Error error, const Context& ctx, const char* reason) {
   return error;
 }
 
-Task<Result<std::shared_ptr<ClientConnection>>> ClientImpl::dial(Context ctx,
-                                                                 const ClientRequest& request) {
+Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
+                                                         const ClientRequest& request) {
   net::DialTarget target;
   target.host = request.url.host;
   target.port = request.url.port;
@@ -303,67 +171,62 @@ Task<Result<std::shared_ptr<ClientConnection>>> ClientImpl::dial(Context ctx,
     if (error.code == Code::kUnavailable && error.reason.empty()) error.reason = "connect";
     co_return fail(name_wait(std::move(error), ctx, "connect"));
   }
-  co_return std::make_shared<ClientConnection>(pool_->loop(), std::move(*stream));
+  co_return async::make_local<ClientConnection>(pool_->loop(), std::move(*stream));
 }
 
-Task<ClientImpl::Attempt> ClientImpl::attempt(Context ctx, const ClientRequest& request,
-                                              std::shared_ptr<ClientConnection> connection,
-                                              ClientTiming* timing) {
-  Attempt out;
-  Result<void> written = co_await connection->write_request(ctx, request, pool_->writing);
-  timing->sent = pool_->loop().mono();
-  if (written && request.sent != nullptr) *request.sent = true;
-  if (!written && written.error().code != Code::kUnavailable) {
-    // Ours to give up: the deadline, or a cancellation.
-    out.head = fail(name_wait(std::move(written).error(), ctx, "headers"));
-    co_return out;
-  }
-  // A server may answer before it has read all of the body, and close: then writing fails, and the
-  // answer, if there is one, is already here.
-  Duration limit = written ? request.headers_timeout : Duration(1s);
-  Context bounded = ctx.with_timeout(limit);
-  out.head = co_await connection->read_head(std::move(bounded), request.method == "HEAD",
-                                            &timing->first_byte);
-  if (out.head) {
-    co_return out;
-  }
-  out.may_repeat = !connection->answer_begun() &&
-                   out.head.error().code != Code::kDeadlineExceeded &&
-                   (!written || is_idempotent(request));
-  Error error = written ? std::move(out.head).error() : std::move(written).error();
-  out.head = fail(name_wait(std::move(error), ctx, "headers"));
-  co_return out;
-}
-
+// Where a call waits for its answer there is this frame and that of read_head(), no more.
 Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, ClientRequest request) {
   CO_TRY_VOID(check_request(request));
-  std::string key = pool_key(request);
   // The pool may outlive this client while an answer is being read.
-  std::shared_ptr<Pool> pool = pool_;
-  ClientTiming timing;
-  timing.started = pool->loop().mono();
-  std::shared_ptr<ClientConnection> connection = pool->take(key);
-  timing.reused = connection != nullptr;
+  auto call = std::make_unique<Call>(pool_, request);
+  ClientPool& pool = call->pool();
+  ClientTiming& times = call->times();
+  times.started = times.connected = pool.loop().mono();
+  times.reused = call->take_idle();
   for (;;) {
-    if (connection == nullptr) {
-      CO_TRY(connection, co_await dial(ctx, request));
-      timing.connected = pool->loop().mono();
-    } else {
-      timing.connected = timing.started;
+    if (call->connection() == nullptr) {
+      CO_TRY(ClientPool::ConnectionPtr fresh, co_await dial(ctx, request));
+      call->take(std::move(fresh));
+      times.connected = pool.loop().mono();
     }
-    co_await pool->sending.enter(pool->loop());
-    Attempt result = co_await attempt(ctx, request, connection, &timing);
-    if (result.head) {
-      co_await pool->answered.enter(pool->loop());
-      std::unique_ptr<ClientResponse> response = std::make_unique<Response>(
-          pool, std::move(key), std::move(connection), std::move(*result.head), timing);
-      co_return response;
+    co_await pool.sending.enter(pool.loop());
+    ClientConnection& connection = *call->connection();
+    std::string head;
+    std::string_view body = request.body;
+    Result<void> sent = connection.begin_request(ctx, request, &head);
+    if (sent) {
+      co_await pool.writing.enter(pool.loop());
+      Result<bool> whole = connection.write_now(&head, &body, &pool.output);
+      if (!whole) {
+        sent = fail(std::move(whole).error());
+      } else if (!*whole) {
+        sent = co_await connection.write_rest(ctx, std::move(head), body);
+      }
     }
-    connection->close();
-    connection = nullptr;
-    bool again = timing.reused && result.may_repeat && !ctx.cancelled();
-    if (!again) co_return fail(std::move(result.head).error());
-    timing.reused = false;
+    times.sent = pool.loop().mono();
+    if (sent && request.sent != nullptr) *request.sent = true;
+    bool may_repeat = false;
+    // A server may answer before it has read all of the body, and close: then writing fails, and
+    // the answer, if there is one, is already here. Any other failure is ours to give up: the
+    // deadline, or a cancellation.
+    if (sent || sent.error().code == Code::kUnavailable) {
+      Context bounded = ctx.with_timeout(sent ? request.headers_timeout : Duration(1s));
+      Result<void> read = co_await connection.read_head(
+          std::move(bounded), request.method == "HEAD", call->head_room(), &times.first_byte);
+      if (read) {
+        co_await pool.answered.enter(pool.loop());
+        call->begin_answer();
+        std::unique_ptr<ClientResponse> response = std::move(call);
+        co_return response;
+      }
+      may_repeat = !connection.answer_begun() && read.error().code != Code::kDeadlineExceeded &&
+                   (!sent || is_idempotent(request));
+      if (sent) sent = std::move(read);
+    }
+    call->give_up();
+    const bool again = times.reused && may_repeat && !ctx.cancelled();
+    if (!again) co_return fail(name_wait(std::move(sent).error(), ctx, "headers"));
+    times.reused = false;
   }
 }
 

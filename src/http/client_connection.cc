@@ -25,10 +25,10 @@ bool body_expected(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-/// The request's bytes before its body, with room for so many behind them.
-std::string head_text(const ClientRequest& request, size_t follows) {
+/// The request's bytes before its body.
+std::string head_text(const ClientRequest& request) {
   std::string out;
-  out.reserve(kHeadUsual + follows);
+  out.reserve(kHeadUsual);
   out += request.method;
   out += ' ';
   out += request.url.target;
@@ -61,10 +61,11 @@ void ClientConnection::enter_pool() {
   in_.release();
 }
 
-Task<void> ClientConnection::watch(std::shared_ptr<ClientConnection> self) {
+// One for each idle connection: no more stands in the frame than must.
+Task<void> ClientConnection::watch(async::LocalPtr<ClientConnection> self) {
   self->watching_ = true;
-  Context ctx(self->loop_);
-  Result<void> ready = co_await self->stream_->readable(ctx);
+  Task<Result<void>> waiting = self->stream_->readable(Context(self->loop_));
+  Result<void> ready = co_await std::move(waiting);
   Result<size_t> n = size_t{0};
   if (ready) {
     std::span<char> room = self->in_.make_room(InputBuffer::kSmall / 2);
@@ -72,7 +73,8 @@ Task<void> ClientConnection::watch(std::shared_ptr<ClientConnection> self) {
     if (now) {
       n = std::move(*now);
     } else {
-      n = co_await self->stream_->read(std::move(ctx), room);
+      Task<Result<size_t>> reading = self->stream_->read(Context(self->loop_), room);
+      n = co_await std::move(reading);
     }
   }
   self->watching_ = false;
@@ -89,42 +91,48 @@ Task<void> ClientConnection::watch(std::shared_ptr<ClientConnection> self) {
   self->arrived_.wake_all();
 }
 
-Task<Result<void>> ClientConnection::write_request(Context ctx, const ClientRequest& request,
-                                                   async::Stage& writing) {
+Result<void> ClientConnection::begin_request(const Context& ctx, const ClientRequest& request,
+                                             std::string* head) {
   answer_begun_ = false;
   answer_complete_ = false;
   keep_alive_ = false;
-  CO_TRY_VOID(ctx.check());
-  const bool small = request.body.size() <= kSmallBody;
-  std::string out = head_text(request, small ? request.body.size() : 0);
-  std::string_view body = request.body;
-  if (small) out.append(std::exchange(body, {}));
-  co_await writing.enter(loop_);
-  CO_TRY(size_t sent, stream_->try_write_both(out, body));
-  if (sent == out.size() + body.size()) co_return Result<void>();
-  if (sent == 0 && body.size() <= kCoalesceMax) out.append(std::exchange(body, {}));
-  Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
-  const size_t of_head = std::min(sent, out.size());
-  if (of_head < out.size()) {
-    CO_TRY_VOID(co_await stream_->write(bounded, std::string_view(out).substr(of_head)));
+  TRY_VOID(ctx.check());
+  *head = head_text(request);
+  return {};
+}
+
+Result<bool> ClientConnection::write_now(std::string* head, std::string_view* body,
+                                         std::string* output) {
+  const size_t all = head->size() + body->size();
+  size_t sent = 0;
+  if (body->size() <= kSmallBody) {
+    // Copied at the last moment into what the request before went out from: the copy is written to
+    // lines that the first cache has, and the kernel reads it there.
+    output->assign(*head).append(*body);
+    TRY(sent, stream_->try_write(*output));
+  } else {
+    TRY(sent, stream_->try_write_both(*head, *body));
   }
-  body.remove_prefix(sent - of_head);
+  if (output->capacity() > 4 * kCoalesceMax) *output = std::string();
+  if (sent == all) return true;
+  const size_t of_head = std::min(sent, head->size());
+  head->erase(0, of_head);
+  body->remove_prefix(sent - of_head);
+  return false;
+}
+
+Task<Result<void>> ClientConnection::write_rest(Context ctx, std::string head,
+                                                std::string_view body) {
+  if (body.size() <= kCoalesceMax) head.append(std::exchange(body, {}));
+  Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);
+  if (!head.empty()) CO_TRY_VOID(co_await stream_->write(bounded, head));
   if (!body.empty()) CO_TRY_VOID(co_await stream_->write(bounded, body));
   co_return Result<void>();
 }
 
-/// More bytes from the stream (or from the watch that is reading it).
+/// More bytes from the stream, which nobody else reads.
 Task<Result<size_t>> ClientConnection::fill(Context ctx, size_t room) {
-  size_t before = in_.size();
-  while (watching_) {
-    async::Wake wake = co_await arrived_.wait(ctx);
-    if (wake != async::Wake::kWoken && watching_) {
-      // The watch still reads into our buffer: this connection is of no further use.
-      close();
-      co_return fail(async::wake_error(wake, ctx));
-    }
-  }
-  if (in_.size() > before) co_return in_.size() - before;
+  DROVER_DASSERT(!watching_);
   if (closed_) co_return fail(Code::kCancelled, "the connection is closed");
   if (ended_) co_return size_t{0};
   if (can_wait()) {
@@ -154,8 +162,8 @@ void ClientConnection::took(const Result<size_t>& n) {
   ended_ = *n == 0;
 }
 
-Task<Result<ResponseHead>> ClientConnection::read_head(Context ctx, bool head_request,
-                                                       MonoTime* first_byte) {
+Task<Result<void>> ClientConnection::read_head(Context ctx, bool head_request, ResponseHead* head,
+                                               MonoTime* first_byte) {
   for (int interim = 0; interim <= limits::kHttpInterimMax; ++interim) {
     parser_.reset();
     for (;;) {
@@ -172,16 +180,28 @@ Task<Result<ResponseHead>> ClientConnection::read_head(Context ctx, bool head_re
               "protocol", std::string("the answer is not proper HTTP/1.1: ") + parser_.fault());
         }
       }
+      if (watching_) {
+        // What the watch reads is this answer's, and mostly all of it.
+        const size_t before = in_.size();
+        while (watching_) {
+          async::Wake wake = co_await arrived_.wait(ctx);
+          if (wake != async::Wake::kWoken && watching_) {
+            // The watch still reads into our buffer: this connection is of no further use.
+            close();
+            co_return fail(async::wake_error(wake, ctx));
+          }
+        }
+        if (in_.size() > before) continue;
+      }
       Result<size_t> n = co_await fill(ctx, InputBuffer::kSmall / 2);
       if (!n) co_return fail(std::move(n).error());
       if (*n == 0)
         co_return unavailable("reset", "the server closed the connection before its answer");
     }
-    ResponseHead head;
-    CO_TRY_VOID(accept_head(in_.pending(), head_request, &head));
+    CO_TRY_VOID(accept_head(in_.pending(), head_request, head));
     in_.consume(parser_.head_bytes());
-    if (head.status >= 200) co_return head;
-    if (head.status == 101)
+    if (head->status >= 200) co_return Result<void>();
+    if (head->status == 101)
       co_return unavailable("protocol", "the server changed the protocol unasked");
   }
   co_return unavailable("protocol", "the server sent too many interim answers");
@@ -314,6 +334,14 @@ tl::unexpected<Error> ClientConnection::failed_in_body(Error error, const Contex
 
 std::optional<std::string> ClientConnection::take_buffered(size_t max_bytes) {
   if (closed_ || body_.remaining() > in_.size() || body_.until_close()) return std::nullopt;
+  if (body_.has_length() && body_.remaining() <= max_bytes) {
+    const auto bytes = static_cast<size_t>(body_.remaining());
+    std::string out(in_.pending().substr(0, bytes));
+    in_.consume(bytes);
+    body_.advance(bytes);
+    answer_complete_ = true;
+    return out;
+  }
   // On a copy: what is not all here, or not in order, is read_some()'s to take.
   BodyDecoder body = body_;
   std::string_view rest = in_.pending();

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "async/scope.h"
-#include "async/stage.h"
+#include "async/local_ptr.h"
+#include "async/wait.h"
 #include "http/client.h"
 #include "http/http1_body.h"
 #include "http/http1_head.h"
@@ -16,7 +16,7 @@
 
 namespace drover::http {
 
-class ClientConnection {
+class ClientConnection final : public async::LocalCounted {
  public:
   ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream);
   ~ClientConnection() { close(); }
@@ -24,11 +24,16 @@ class ClientConnection {
   void close();
   bool closed() const { return closed_; }
 
-  /// `writing`: before it is written.
-  Task<Result<void>> write_request(Context ctx, const ClientRequest& request,
-                                   async::Stage& writing);
+  // A request is written in three steps, of which mostly the first two are all. `head` and `body`
+  // are what has not gone out.
+  /// Puts the head together.
+  Result<void> begin_request(const Context& ctx, const ClientRequest& request, std::string* head);
+  /// Writes what goes without waiting; true if that is all of it. `output`: room for a request.
+  Result<bool> write_now(std::string* head, std::string_view* body, std::string* output);
+  Task<Result<void>> write_rest(Context ctx, std::string head, std::string_view body);
   /// The final answer's head. `first_byte` is set when anything has arrived.
-  Task<Result<ResponseHead>> read_head(Context ctx, bool head_request, MonoTime* first_byte);
+  Task<Result<void>> read_head(Context ctx, bool head_request, ResponseHead* head,
+                               MonoTime* first_byte);
   bool answer_begun() const { return answer_begun_; }
 
   /// Empty at the end of the body.
@@ -43,15 +48,14 @@ class ClientConnection {
 
   /// Reads in the background until something arrives or the connection ends; at most one at a time.
   /// Ends with closed() if the peer ended the connection or spoke without being asked.
-  static Task<void> watch(std::shared_ptr<ClientConnection> self);
+  static Task<void> watch(async::LocalPtr<ClientConnection> self);
   /// The connection is in use again: what the watch reads is the answer.
-  void leave_pool() { idle_ = false; }
+  void leave_pool() { idle_ = answer_complete_ = false; }
   void enter_pool();
   /// What to call when it ends while it is idle; a connection belongs to one pool for life.
   void on_idle_close(std::function<void()> fn) { on_idle_close_ = std::move(fn); }
   bool watched_by_pool() const { return on_idle_close_ != nullptr; }
   MonoTime idle_since() const { return idle_since_; }
-  bool watching() const { return watching_; }
 
  private:
   Task<Result<size_t>> fill(Context ctx, size_t room);
