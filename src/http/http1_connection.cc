@@ -39,7 +39,8 @@ Http1Connection::Http1Connection(ServerCore& core, const Context& parent,
 
 Task<void> Http1Connection::run() {
   while (!gone_) {
-    Outcome outcome = co_await read_head();
+    Outcome outcome = Outcome::kRequest;
+    if (!head_is_here()) outcome = co_await read_head();
     if (outcome == Outcome::kHttp2) wants_http2_ = true;
     if (outcome != Outcome::kRequest) break;
     handling_ = true;
@@ -65,6 +66,19 @@ Task<void> Http1Connection::run() {
   stream_->close();
   scope_.cancel("the connection is closed");
   co_await scope_.join();
+}
+
+/// Takes the next request's head if it is here whole and in order, as it mostly is. If not, nothing
+/// has happened.
+bool Http1Connection::head_is_here() {
+  if (first_ || in_.empty()) return false;
+  parser_.reset();
+  view_lent_ = false;  // the handler that was reading has ended
+  if (parser_.feed(in_.pending()) != HeadParser::Status::kDone) return false;
+  if (accept_head(in_.pending()).status != 0) return false;
+  limit_.clear();
+  in_.consume(parser_.head_bytes());
+  return true;
 }
 
 Task<Http1Connection::Outcome> Http1Connection::read_head() {

@@ -59,6 +59,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool started() const override { return answer_ != Answer::kNone; }
 
   // http1_connection.cc
+  bool head_is_here();
   Task<Outcome> read_head();
   Task<Result<size_t>> read_more(Context ctx, bool may_move);
   std::optional<Result<size_t>> read_now(bool may_move);
@@ -82,8 +83,9 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
 
   // http1_response.cc
-  /// A complete answer into out_; true if its body is so large that it is sent by itself.
-  Result<bool> put_answer(const ResponseHead& head, std::string_view body);
+  /// A complete answer's head into out_; true if a body of `body_size` bytes belongs behind it.
+  /// `follows`: how much of it is put there.
+  Result<bool> put_answer(const ResponseHead& head, size_t body_size, size_t follows);
   /// `follows`: how much is put behind it.
   Result<void> put_head(const ResponseHead& head, std::string_view framing, size_t follows);
   void put_chunk(std::string_view data);
@@ -92,6 +94,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   void decide_keep_alive(bool may_skip_body);
   Result<void> send_now(const Context& ctx, std::string_view& data);
   Result<bool> flush_now(const Context& ctx);
+  Result<bool> flush_now_with(const Context& ctx, std::string_view body);
   Task<Result<void>> flush(Context ctx);
   Task<Result<void>> send(Context ctx, std::string_view data);
 

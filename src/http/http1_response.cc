@@ -134,6 +134,25 @@ Result<bool> Http1Connection::flush_now(const Context& ctx) {
   return true;
 }
 
+/// The same with a small body behind what stands in out_; what is left of both stands there
+/// afterwards. Copied at the last moment into what the answer before left from: the copy is written
+/// to lines that the first cache has, and the kernel reads it there.
+Result<bool> Http1Connection::flush_now_with(const Context& ctx, std::string_view body) {
+  if (body.empty()) return flush_now(ctx);
+  std::string& output = core_.output;
+  output.assign(out_).append(body);
+  std::string_view rest = output;
+  TRY_VOID(send_now(ctx, rest));
+  const bool done = rest.empty();
+  if (done) {
+    end_output();
+  } else {
+    out_.assign(rest);
+  }
+  if (output.capacity() > 4 * kCoalesceMax) output = std::string();
+  return done;
+}
+
 Task<Result<void>> Http1Connection::flush(Context ctx) {
   CO_TRY(bool done, flush_now(ctx));
   if (done) co_return Result<void>();
@@ -142,35 +161,39 @@ Task<Result<void>> Http1Connection::flush(Context ctx) {
   co_return sent;
 }
 
-Result<bool> Http1Connection::put_answer(const ResponseHead& head, std::string_view body) {
+Result<bool> Http1Connection::put_answer(const ResponseHead& head, size_t body_size,
+                                         size_t follows) {
   decide_keep_alive(true);
   prepared_ = false;
   bool bare = head.is_bare();
   out_.clear();
-  bool with_body = !bare && !is_head_ && !body.empty();
-  bool together = with_body && body.size() <= kCoalesceMax;
-  TRY_VOID(put_head(head, {}, together ? body.size() : 0));
-  if (!bare) append_content_length(out_, body.size());
+  TRY_VOID(put_head(head, {}, follows));
+  if (!bare) append_content_length(out_, body_size);
   out_ += "\r\n";
-  if (together) out_ += body;
-  return with_body && !together;
+  return !bare && !is_head_ && body_size != 0;
 }
 
 Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
-  CO_TRY(bool body_follows, put_answer(head, body));
+  CO_TRY(bool with_body, put_answer(head, body.size(), 0));
   answer_ = Answer::kDone;
   co_await core_.answering.enter(core_.loop);
-  CO_TRY(bool done, flush_now(ctx));
+  std::string_view rest = body;
+  if (!with_body) rest = std::string_view();
+  std::string_view together;
+  if (rest.size() <= kCoalesceMax) together = std::exchange(rest, std::string_view());
+  CO_TRY(bool done, flush_now_with(ctx, together));
   if (!done) CO_TRY_VOID(co_await flush(ctx));
-  if (body_follows) CO_TRY_VOID(co_await send(ctx, body));
+  if (!rest.empty()) CO_TRY_VOID(co_await send(ctx, rest));
   co_return Result<void>();
 }
 
 void Http1Connection::prepare(ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) return;
-  Result<bool> body_follows = put_answer(head, body);
-  prepared_ = body_follows && !*body_follows;
+  const bool small = body.size() <= kCoalesceMax;
+  Result<bool> with_body = put_answer(head, body.size(), small ? body.size() : 0);
+  if (with_body && *with_body && small) out_ += body;
+  prepared_ = with_body && (!*with_body || small);
   if (!prepared_) ServerResponse::prepare(std::move(head), std::move(body));
 }
 

@@ -24,6 +24,8 @@ struct ServerCore {
   async::Stage answering;
   /// Answers mostly leave in one write: the memory in which they are put together is everybody's.
   std::string spare_output;
+  /// In which answers are put together that leave at once.
+  std::string output;
 
   /// The Date header's value, made once a second.
   const std::string& date();
