@@ -70,14 +70,8 @@ class ClientConnection final : public async::LocalCounted {
   Result<std::string_view> take_part();
   Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
 
-  async::Loop& loop_;
-  std::unique_ptr<net::Stream> stream_;
-  InputBuffer in_;
-  HeadParser parser_;
-  BodyDecoder body_;
-  async::WaitQueue arrived_;
-  std::function<void()> on_idle_close_;
-  MonoTime idle_since_{};
+  // What each step of a call looks at stands first, beside the count of owners: one line of the
+  // cache.
   bool idle_ = false;
   bool watching_ = false;
   bool closed_ = false;
@@ -85,6 +79,14 @@ class ClientConnection final : public async::LocalCounted {
   bool keep_alive_ = false;
   bool answer_begun_ = false;
   bool answer_complete_ = false;
+  async::Loop& loop_;
+  std::unique_ptr<net::Stream> stream_;
+  InputBuffer in_;
+  async::WaitQueue arrived_;
+  BodyDecoder body_;
+  MonoTime idle_since_{};
+  HeadParser parser_;
+  std::function<void()> on_idle_close_;
 };
 
 }  // namespace drover::http

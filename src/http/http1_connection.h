@@ -98,16 +98,11 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   Task<Result<void>> flush(Context ctx);
   Task<Result<void>> send(Context ctx, std::string_view data);
 
+  // What each step of a request looks at stands first and together; the large things follow.
   ServerCore& core_;
   std::unique_ptr<net::Stream> stream_;
-  async::Scope scope_;
-  std::optional<async::CancelSource> io_;  // for run()'s own reads
   InputBuffer in_;
-  std::string out_;
-  HeadParser parser_;
   BodyDecoder body_;
-  RequestHead head_;
-  async::WaitQueue progress_;  // the handler ended or the body is complete
 
   // The request being served
   bool handling_ = false;
@@ -115,14 +110,11 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool send_continue_ = false;
   bool view_lent_ = false;  // a part of the body stands in in_ for the handler to read
   bool is_head_ = false;
-  int fail_status_ = 0;
-  uint64_t body_bytes_ = 0;
-  enum class Answer { kNone, kStreaming, kDone, kAborted };
-  Answer answer_ = Answer::kNone;
   bool prepared_ = false;  // an answer stands in out_ that was put there by prepare()
-  enum class Framing { kNone, kLength, kChunked, kUntilClose };
+  enum class Answer : uint8_t { kNone, kStreaming, kDone, kAborted };
+  Answer answer_ = Answer::kNone;
+  enum class Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
   Framing framing_ = Framing::kNone;
-  uint64_t answer_left_ = 0;
 
   // The connection
   bool first_ = true;
@@ -133,6 +125,16 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   bool watching_ = false;
   bool interrupted_ = false;
   bool wants_http2_ = false;
+
+  int fail_status_ = 0;
+  uint64_t body_bytes_ = 0;
+  uint64_t answer_left_ = 0;
+  async::WaitQueue progress_;  // the handler ended or the body is complete
+  std::string out_;
+  async::Scope scope_;
+  std::optional<async::CancelSource> io_;  // for run()'s own reads
+  HeadParser parser_;
+  RequestHead head_;
   LazyTimer limit_;
 };
 

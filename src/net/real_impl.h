@@ -78,6 +78,15 @@ struct AsioLoop::Impl {
     Impl& loop_;
   };
 
+  /// A coroutine to be resumed, or else something to be called. It is made where it stands: what is
+  /// moved there is read in wider pieces than it was written in a moment before, for which the
+  /// processor waits.
+  struct Ready {
+    explicit Ready(std::coroutine_handle<> h) : waiting(h) {}
+    explicit Ready(std::function<void()> f) : fn(std::move(f)) {}
+    std::coroutine_handle<> waiting;
+    std::function<void()> fn;
+  };
   void run_ready();
   void run_timers();
   void take_inbox();
@@ -95,8 +104,8 @@ struct AsioLoop::Impl {
   int lingers_in_vain_ = 0;   // one after another
   int lingers_left_out_ = 0;  // since the last of them
   int epoll_fd_ = -1;
-  std::vector<std::function<void()>> ready_;
-  std::vector<std::function<void()>> batch_;
+  std::vector<Ready> ready_;
+  std::vector<Ready> batch_;
   TimerHeap timers_;
   std::unordered_set<std::shared_ptr<void>> kept_;
 

@@ -102,7 +102,7 @@ WallTime AsioLoop::Impl::wall() {
 
 void AsioLoop::Impl::post(std::function<void()> fn) {
   if (current_loop == this) {
-    ready_.push_back(std::move(fn));
+    ready_.emplace_back(std::move(fn));
     return;
   }
   std::lock_guard<std::mutex> lock(inbox_mutex_);
@@ -114,14 +114,11 @@ void AsioLoop::Impl::post(std::function<void()> fn) {
   (void)n;  // fails only when the counter is full: after 2^64 of these
 }
 
-// Made where it will stand: a function that is moved there is read in wider pieces than it was
-// written in a moment before, for which the processor waits.
 void AsioLoop::Impl::resume_soon(std::coroutine_handle<> h) {
-  auto resume = [h] { h.resume(); };
   if (current_loop == this) {
-    ready_.emplace_back(resume);
+    ready_.emplace_back(h);
   } else {
-    post(resume);
+    post([h] { h.resume(); });
   }
 }
 
@@ -129,7 +126,7 @@ void AsioLoop::Impl::take_inbox() {
   // The counter is never read: each write to it is a change, and so an event.
   std::lock_guard<std::mutex> lock(inbox_mutex_);
   inbox_signalled_ = false;
-  for (auto& fn : inbox_) ready_.push_back(std::move(fn));
+  for (auto& fn : inbox_) ready_.emplace_back(std::move(fn));
   inbox_.clear();
 }
 
@@ -146,8 +143,16 @@ void AsioLoop::Impl::run_timers() {
 void AsioLoop::Impl::run_ready() {
   for (size_t i = 0; i < kReadyBatchesMax && !ready_.empty(); ++i) {
     batch_.swap(ready_);
-    for (auto& fn : batch_) {
-      fn();
+    for (size_t at = 0; at < batch_.size(); ++at) {
+      if (at + 1 < batch_.size() && batch_[at + 1].waiting) {
+        async::fetch_frame(batch_[at + 1].waiting.address());
+      }
+      Ready& next = batch_[at];
+      if (next.waiting) {
+        next.waiting.resume();
+      } else {
+        next.fn();
+      }
       forget_time();
     }
     batch_.clear();
