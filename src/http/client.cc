@@ -174,7 +174,8 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
   co_return async::make_local<ClientConnection>(pool_->loop(), std::move(*stream));
 }
 
-// Where a call waits for its answer there is this frame and that of read_head(), no more.
+// Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are
+// named before they are awaited, so that what they were given does not stay in this one.
 Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, ClientRequest request) {
   CO_TRY_VOID(check_request(request));
   // The pool may outlive this client while an answer is being read.
@@ -200,7 +201,8 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, Clie
       if (!whole) {
         sent = fail(std::move(whole).error());
       } else if (!*whole) {
-        sent = co_await connection.write_rest(ctx, std::move(head), body);
+        Task<Result<void>> writing = connection.write_rest(ctx, std::move(head), body);
+        sent = co_await std::move(writing);
       }
     }
     times.sent = pool.loop().mono();
@@ -210,9 +212,11 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, Clie
     // the answer, if there is one, is already here. Any other failure is ours to give up: the
     // deadline, or a cancellation.
     if (sent || sent.error().code == Code::kUnavailable) {
-      Context bounded = ctx.with_timeout(sent ? request.headers_timeout : Duration(1s));
-      Result<void> read = co_await connection.read_head(
-          std::move(bounded), request.method == "HEAD", call->head_room(), &times.first_byte);
+      const Duration limit = sent ? request.headers_timeout : Duration(1s);
+      Task<Result<void>> reading = connection.read_head(
+          ctx.with_timeout(limit), request.method == "HEAD", call->head_room(), &times.first_byte);
+      Result<void> read = co_await std::move(reading);
+      reading = Task<Result<void>>();
       if (read) {
         co_await pool.answered.enter(pool.loop());
         call->begin_answer();

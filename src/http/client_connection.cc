@@ -193,7 +193,8 @@ Task<Result<void>> ClientConnection::read_head(Context ctx, bool head_request, R
         }
         if (in_.size() > before) continue;
       }
-      Result<size_t> n = co_await fill(ctx, InputBuffer::kSmall / 2);
+      Task<Result<size_t>> filling = fill(ctx, InputBuffer::kSmall / 2);
+      Result<size_t> n = co_await std::move(filling);
       if (!n) co_return fail(std::move(n).error());
       if (*n == 0)
         co_return unavailable("reset", "the server closed the connection before its answer");
