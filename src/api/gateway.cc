@@ -175,7 +175,7 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
   if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
   add_class_headers(head.headers, outcome.served);
   if (rates.any()) add_rate_headers(head.headers, rates);
-  add_downgrade(head.headers, outcome.downgraded);
+  add_downgrade(head.headers, *outcome.downgraded);
   return head;
 }
 
@@ -208,7 +208,7 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, std::unique_ptr<Streamin
 
 /// The answer of a provider with a form of its own, with what OpenAI's clients expect of each.
 std::string translated(const Exchange& exchange, road::ModelOutcome& outcome, WallTime now) {
-  contract::ChatResponse& response = outcome.answer.response;
+  contract::ChatResponse& response = outcome.answer->response;
   if (response.id.empty()) response.id = answer_id(exchange);
   if (response.model.empty()) response.model = outcome.endpoint->model;
   if (response.created == 0) response.created = unix_seconds(now);
@@ -220,12 +220,12 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
   road::ModelResult outcome = co_await std::move(call);
   if (!outcome) {
     if (rates->any()) add_rate_headers(exchange.headers, *rates);
-    add_downgrade(exchange.headers, outcome.error().downgraded);
+    add_downgrade(exchange.headers, *outcome.error().downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
     co_return;
   }
-  std::string text = outcome->answer.openai_body
-                         ? std::move(*outcome->answer.openai_body)
+  std::string text = outcome->answer->openai_body
+                         ? std::move(*outcome->answer->openai_body)
                          : translated(exchange, *outcome, ctx.loop().wall());
   http::ResponseHead head = success_head(exchange, *outcome, *rates);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));

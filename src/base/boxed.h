@@ -29,6 +29,8 @@ class Boxed {
   E& error() & { return *error_; }
   const E& error() const& { return *error_; }
   E&& error() && { return std::move(*error_); }
+  /// The value where it lies: it holds neither then.
+  std::unique_ptr<T> take() { return std::move(value_); }
 
  private:
   std::unique_ptr<T> value_;

@@ -169,7 +169,7 @@ std::optional<Attempted> OneAttempt::take(Sent sent) {
     return Attempted(tl::unexpected<AttemptError>(std::move(out)));
   }
   response_ = std::move(*sent);
-  answer_ = std::make_unique<Answer>();
+  answer_ = std::make_unique_for_overwrite<Answer>();  // all of it says what it is at first
   answer_->dropped = std::move(call_->dropped);
   note_times(response_->timing(), ctx_.loop().mono(), answer_->timing);
   take_headers(response_->head(), *answer_);

@@ -132,7 +132,7 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   out.placement.endpoints.push_back(out.endpoint);
   read_placed(state.placed, out.placement);
   out.provider = out.endpoint->provider;
-  out.answer.response = std::move(state.response);
+  out.answer->response = std::move(state.response);
   out.cost = state.cost;
   out.cost_known = state.cost_known;
   out.latency.queue = std::max<Duration>(p_.loop->wall() - state.since, Duration::zero());
@@ -155,8 +155,8 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   span.set("drover.batch", state.batch);
   if (call.reasons) describe_placement(span, out.placement);
   span.set(std::string(trace::own::kLatencyPrefix) + "batch", out.latency.queue.count());
-  describe_answer(span, out.answer);
-  describe_usage(span, out.answer.response.usage, out.cost, out.cost_known);
+  describe_answer(span, *out.answer);
+  describe_usage(span, out.answer->response.usage, out.cost, out.cost_known);
   span.end();
   return ModelResult(std::move(out));
 }
@@ -186,7 +186,7 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
   supposed.preference = call->preference;
   supposed.needs = call->needs;
   supposed.agent = call->agent;
-  supposed.scratch = call->scratch;
+  if (call->scratch) supposed.scratch = *call->scratch;
   const Explanation places = inner_.explain(supposed);
   if (!may_lie(places.data_class)) co_return none;
   const int64_t tokens =

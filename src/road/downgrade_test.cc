@@ -43,11 +43,11 @@ TEST_F(DowngradeTest, RefusalsLeadToTheSmallerModelAndEnoughLeadsBack) {
   std::vector<size_t> levels;
   for (int i = 0; i < 120; ++i) {
     auto out = run(call());
-    levels.push_back(out ? out->downgraded.level : out.error().downgraded.level);
+    levels.push_back(out ? out->downgraded->level : out.error().downgraded->level);
     if (levels.back() == 1) {
       ASSERT_TRUE(out) << out.error().error.to_string();
       EXPECT_EQ(out->endpoint->id, "small.test");
-      EXPECT_FALSE(out->downgraded.why.empty());
+      EXPECT_FALSE(out->downgraded->why.empty());
     }
     loop_.run_for(1s);
   }
@@ -137,8 +137,8 @@ TEST_F(DowngradeTest, OlderHardwareIsKeptInReserveAndUsedWhenTheNewCannotBe) {
   for (int i = 0; i < 10 && !out; ++i) out = run(call());
   ASSERT_TRUE(out);
   EXPECT_EQ(out->endpoint->id, "old.test");
-  EXPECT_EQ(out->downgraded.level, 1u);
-  EXPECT_EQ(out->downgraded.signal, "unusable");
+  EXPECT_EQ(out->downgraded->level, 1u);
+  EXPECT_EQ(out->downgraded->signal, "unusable");
 }
 
 TEST_F(DowngradeTest, AShorterContextLeavesTheOldestTurnsOut) {
@@ -166,22 +166,22 @@ TEST_F(DowngradeTest, AShorterContextLeavesTheOldestTurnsOut) {
   };
   auto whole = run(long_call());
   ASSERT_TRUE(whole) << whole.error().error.to_string();
-  EXPECT_EQ(whole->downgraded.level, 0u);
+  EXPECT_EQ(whole->downgraded->level, 0u);
   EXPECT_NE(imposter("only.test").last_body().find("turn-0 "), std::string::npos);
   // Its calls wait: a session's own rate makes them.
   std::vector<Budget> rate = {*budget_from_json(
       *Json::parse(R"({"name":"slow","requests":1,"per":"minute","rolling":true})"))};
   ASSERT_TRUE(accounts_.set_budgets(std::move(rate)));
   ModelResult out = run(long_call());
-  for (int i = 0; i < 6 && out && out->downgraded.level == 0; ++i) {
+  for (int i = 0; i < 6 && out && out->downgraded->level == 0; ++i) {
     ModelCall next = long_call();
     next.session = "ses_1";
     out = run(std::move(next));
   }
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(out->downgraded.level, 1u);
-  EXPECT_EQ(out->downgraded.signal, "queue");
-  EXPECT_GT(out->downgraded.left_out, 0);
+  EXPECT_EQ(out->downgraded->level, 1u);
+  EXPECT_EQ(out->downgraded->signal, "queue");
+  EXPECT_GT(out->downgraded->left_out, 0);
   std::string body = imposter("only.test").last_body();
   EXPECT_EQ(body.find("turn-0 "), std::string::npos);
   EXPECT_NE(body.find("be kind"), std::string::npos);
@@ -201,10 +201,10 @@ TEST_F(DowngradeTest, AgentsAndZonesHaveTheirOwnRungs) {
   for (int i = 0; i < 10 && !out; ++i) out = run(call("residency=de"));
   ASSERT_TRUE(out);
   EXPECT_EQ(out->endpoint->id, "small-de.test");
-  EXPECT_EQ(out->downgraded.zone, "de");
+  EXPECT_EQ(out->downgraded->zone, "de");
   auto elsewhere = run(call("residency=us"));
   ASSERT_TRUE(elsewhere);
-  EXPECT_EQ(elsewhere->downgraded.level, 0u) << "there is enough in the other zone";
+  EXPECT_EQ(elsewhere->downgraded->level, 0u) << "there is enough in the other zone";
   ModelCall other = call("residency=de");
   other.agent = "another";
   other.downgrade = nullptr;
@@ -242,7 +242,7 @@ TEST_F(DowngradeTest, NoRungEverLeavesTheZone) {
   size_t deepest = 0;
   for (int i = 0; i < 150; ++i) {
     auto out = run(call("residency=de"));
-    const Downgraded& down = out ? out->downgraded : out.error().downgraded;
+    const Downgraded& down = out ? *out->downgraded : *out.error().downgraded;
     deepest = std::max(deepest, down.level);
     const Placement& placement = out ? out->placement : out.error().placement;
     for (const catalog::Endpoint* e : placement.endpoints) {

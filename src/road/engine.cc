@@ -140,7 +140,7 @@ Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
   const bool outside = parts_.external != nullptr && parts_.external->active();
   if (outside || placer_.decisions().slow()) {
     policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
-    ScratchAt scratch = flight->call.scratch.value_or(ScratchAt());
+    ScratchAt scratch = *flight->call.scratch;
     Result<void> ahead;
     if (!decided(ask, scratch)) {
       ahead = co_await decide_ahead(flight->caller, std::move(ask), std::move(scratch));
@@ -272,8 +272,8 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   Context ctx = span.context();
   const catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
   parts_.health->started(*endpoint);
-  // Held apart: a hedge that lost may end after the flight.
-  std::shared_ptr<const catalog::Catalog> catalog = flight->placement.catalog;
+  // The flight's while it is under way: it is placed anew only between two attempts.
+  const catalog::Catalog* catalog = flight->placement.catalog.get();
   placer_.started(*catalog, *endpoint);
   co_await stages_.ask.enter(*parts_.loop);
   providers::AttemptOptions options = options_of(*flight, *endpoint, number, circuit, span);

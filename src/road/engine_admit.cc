@@ -140,10 +140,10 @@ std::optional<Duration> Engine::pause_before_round(const Flight& flight) {
   if (flight.seat.path != ServiceClass::kSlow) return std::nullopt;
   if (flight.left || flight.caller.cancelled() || flight.failed_visible) return std::nullopt;
   if (flight.broke_off || flight.round + 1 >= limits::kRoundsMax) return std::nullopt;
-  if (!passes(flight.failure)) return std::nullopt;
+  if (!passes(*flight.failure)) return std::nullopt;
   Duration pause = limits::kRoundPause * (int64_t{1} << flight.round);
   pause = std::min<Duration>(pause, limits::kRoundPauseMost);
-  pause = std::max(pause, flight.failure.retry_after.value_or(Duration::zero()));
+  pause = std::max(pause, flight.failure->retry_after.value_or(Duration::zero()));
   // Sooner than one of them is usable again there is nothing to try.
   Duration soonest = Duration::max();
   for (const catalog::Endpoint* endpoint : flight.placement.endpoints) {
@@ -161,7 +161,7 @@ std::optional<Duration> Engine::pause_before_round(const Flight& flight) {
 Task<Result<void>> Engine::next_round(Flight* flight, Duration pause) {
   MonoTime began = parts_.loop->mono();
   admission_.leave(flight->seat, began);
-  if (!admission_.rest()) co_return fail(flight->failure);
+  if (!admission_.rest()) co_return fail(*flight->failure);
   flight->resting = true;
   Context worker = flight->cancel.context().with_deadline(flight->caller.deadline());
   Result<void> slept = co_await async::sleep_for(worker, pause);
@@ -173,10 +173,10 @@ Task<Result<void>> Engine::next_round(Flight* flight, Duration pause) {
   ++flight->round;
   admission_metrics_.resubmitted();
   Json event = Json::object().set("round", static_cast<int64_t>(flight->round + 1));
-  event.set("after", error_type(flight->failure));
+  event.set("after", error_type(*flight->failure));
   flight->span.event("drover.resubmitted", std::move(event));
   policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
-  ScratchAt scratch = flight->call.scratch.value_or(ScratchAt());
+  ScratchAt scratch = *flight->call.scratch;
   if (!decided(ask, scratch)) {
     CO_TRY_VOID(co_await decide_ahead(worker, std::move(ask), std::move(scratch)));
   }

@@ -10,7 +10,7 @@ namespace drover::road {
 
 Task<void> Engine::decide_again(Flight* flight) {
   policy::Ask ask = ask_of(*flight);
-  ScratchAt scratch = flight->call.scratch.value_or(ScratchAt());
+  ScratchAt scratch = *flight->call.scratch;
   if (decided(ask, scratch)) co_return;
   Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
   auto ahead = co_await decide_ahead(waiting, std::move(ask), std::move(scratch));
@@ -49,7 +49,7 @@ bool Engine::wants_place(const Flight& flight) {
   if (!flight.barred || flight.placed_anew || flight.left || flight.failed_visible) return false;
   if (flight.broke_off != nullptr || flight.caller.cancelled()) return false;
   // What no endpoint would do better is no question of the place.
-  const Error& last = flight.attempts.back().error;
+  const Error& last = *flight.attempts.back().error;
   return last.retry != Retry::kNever && last.code != Code::kCancelled;
 }
 
@@ -60,11 +60,11 @@ Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
   Result<void> placed = place(*flight);
   flight->latency.placement += parts_.loop->mono() - began;
   // The rules' own words, where no endpoint had any.
-  if (!placed && policy::is_denial(flight->failure)) flight->failure = placed.error();
+  if (!placed && policy::is_denial(*flight->failure)) flight->failure = placed.error();
   auto tried = [flight](const catalog::Endpoint* endpoint) {
     return std::any_of(
         flight->attempts.begin(), flight->attempts.end(), [endpoint](const AttemptRecord& a) {
-          const bool made = a.error.reason != kNoPlaceFree && !policy::is_denial(a.error);
+          const bool made = a.error->reason != kNoPlaceFree && !policy::is_denial(*a.error);
           return made && a.endpoint == endpoint->id;
         });
   };
@@ -86,7 +86,7 @@ Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
                  parts_.settings.attempts_max);
   NextTry next = (*tries)->first(parts_.loop->mono());
   // What the rules said of where it was says nothing of where it is.
-  if (next.endpoint != nullptr && policy::is_denial(flight->failure)) flight->failure = Error();
+  if (next.endpoint != nullptr && policy::is_denial(*flight->failure)) flight->failure.reset();
   co_return next;
 }
 

@@ -53,7 +53,7 @@ void Engine::descend(Flight& flight) {
   asked.size = size_of(call);
   const DowngradeLadder& ladder = *call.downgrade;
   const MonoTime now = parts_.loop->mono();
-  Downgraded& out = flight.downgraded;
+  Downgraded& out = flight.downgraded.make();
   out.zone = zone_of(ask.data);
   flight.standing = descents_.at(standing_key(call.principal.tenant.str(), call.agent, out.zone));
   Descent& descent = flight.standing->descent;
@@ -100,7 +100,7 @@ Explanation Engine::explain(const SupposedCall& call) {
 
 void Engine::give_up(Flight& flight) {
   ModelCall& call = flight.call;
-  Downgraded& out = flight.downgraded;
+  Downgraded& out = flight.downgraded.make();
   const Descent& descent = flight.standing->descent;
   out.signal = descent.signal();
   out.why = descent.why();

@@ -24,7 +24,7 @@ Error for_caller(Error error) {
 void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
   if (attempts.size() < 2) return;
   std::string text = "after " + std::to_string(attempts.size()) + " attempts";
-  for (const AttemptRecord& a : attempts) text += "; " + a.endpoint + ": " + error_type(a.error);
+  for (const AttemptRecord& a : attempts) text += "; " + a.endpoint + ": " + error_type(*a.error);
   error.note(std::move(text));
 }
 
@@ -79,8 +79,8 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   const catalog::Endpoint& endpoint = *trial.endpoint;
   const providers::Provider& provider = *trial.provider;
   providers::Answer& answer = *trial.answer;
-  if (flight.broke_off) put_whole_text(flight.said, answer.response.message);
-  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>());
+  if (flight.broke_off) put_whole_text(*flight.said, answer.response.message);
+  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>(trial.answer.take()));
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
   out.cost = trial.cost + flight.failed_cost;
@@ -99,7 +99,6 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   }
   metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
                     flight.first_token, flight.streamed);
-  out.answer = std::move(answer);
   if (flight.call.scratch) {
     const ModelCall& call = flight.call;
     const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
@@ -122,7 +121,7 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
   std::optional<Charge> charge = charge_of(endpoint, flight, error, tier_of(flight, endpoint));
   if (!charge) return;
   settle(endpoint, *charge, nullptr, hold);
-  add_failed(flight.failed_usage, charge->usage);
+  add_failed(flight.failed_usage.make(), charge->usage);
   flight.failed_cost += charge->cost;
   flight.failed_priced = flight.failed_priced && charge->cost_known;
 }
@@ -131,9 +130,9 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   ModelFailure out;
   out.error = for_caller(std::move(error));
   out.visible = visible || flight.broke_off != nullptr;
-  out.usage = flight.failed_usage;
+  out.usage = *flight.failed_usage;
   out.cost = flight.failed_cost;
-  out.cost_known = flight.failed_priced && flight.failed_usage.known();
+  out.cost_known = flight.failed_priced && flight.failed_usage->known();
   note_attempts(flight.attempts, out.error);
   bool places_failed = catalog::blame_of(out.error) != catalog::Blame::kNobody;
   if (flight.bound && places_failed && !policy::is_denial(out.error)) {

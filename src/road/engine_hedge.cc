@@ -108,7 +108,7 @@ void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
 
 bool Engine::can_go_on(Flight& flight, const Error& error) {
   if (!flight.call.continue_cut || error.retry == Retry::kNever) return false;
-  Result<providers::Prompt> rest = continue_prompt(flight.call.prompt, flight.said);
+  Result<providers::Prompt> rest = continue_prompt(flight.call.prompt, *flight.said);
   if (!rest) return false;
   flight.broke_off = std::make_unique<BrokeOff>(BrokeOff{std::move(*rest), error});
   return true;

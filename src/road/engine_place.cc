@@ -80,7 +80,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   question.path = path;
   question.reasons = call.reasons;
   question.size = size_of(call);
-  if (flight.standing) question.hardware = &flight.hardware;
+  if (flight.standing) question.hardware = &*flight.hardware;
   if (call.scratch) question.scratch = &*call.scratch;
   look_at_queues();
   Places places = placer_.place(question);

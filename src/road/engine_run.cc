@@ -37,7 +37,7 @@ Task<void> Engine::run_rounds(std::shared_ptr<Flight> flight) {
     flight->failure = std::move(again).error();
     break;
   }
-  on_failed(*flight, std::move(flight->failure), flight->failed_visible, flight->failed_at);
+  on_failed(*flight, flight->failure.take(), flight->failed_visible, flight->failed_at);
 }
 
 Task<Result<void>> Engine::wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint,
@@ -94,7 +94,7 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
   tries.emplace(flight->placement, flight->last_resort, *parts_.random, retries_,
                 parts_.settings.attempts_max);
   GateSink gate(*flight);
-  flight->failure = Error();
+  flight->failure.reset();
   flight->failed_visible = false;
   flight->failed_at = {};
   NextTry next = tries->first(parts_.loop->mono());
@@ -136,11 +136,11 @@ Task<void> Engine::run(std::shared_ptr<Flight> flight) {
     }
   }
   if (tries->budget_spent()) {
-    flight->failure.note("the retry budget is spent: too many calls fail here now");
+    flight->failure.make().note("the retry budget is spent: too many calls fail here now");
   }
   flight->tried_before += tries->attempts();
   if (flight->in_rounds) co_return;
-  on_failed(*flight, std::move(flight->failure), flight->failed_visible, flight->failed_at);
+  on_failed(*flight, flight->failure.take(), flight->failed_visible, flight->failed_at);
 }
 
 NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
@@ -182,7 +182,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   // is full.
   bool tells = !tries.on_last_resort() || visible || !trial.held ||
                catalog::blame_of(failed) == catalog::Blame::kNobody;
-  if (tells && (trial.seated || flight.failure.message.empty())) flight.failure = failed;
+  if (tells && (trial.seated || flight.failure->message.empty())) flight.failure = failed;
   record.error = failed;
   flight.attempts.push_back(std::move(record));
   // A budget that refuses says nothing about the endpoint; only a provider's ends there.

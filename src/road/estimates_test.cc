@@ -178,17 +178,17 @@ TEST_F(Estimates, ARawStreamWithoutUsageIsCountedByItsText) {
   CollectSink raw(true);
   auto out = run(call_for(request_body(true)), &raw);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_TRUE(out->answer.response.usage.estimated);
-  EXPECT_EQ(out->answer.response.usage.output_tokens, 1'001) << "4000 bytes in ten events";
+  EXPECT_TRUE(out->answer->response.usage.estimated);
+  EXPECT_EQ(out->answer->response.usage.output_tokens, 1'001) << "4000 bytes in ten events";
   out = run(call_for(request_body(true)), &raw);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(out->answer.response.usage.output_tokens, 40) << "a token an event, at least";
+  EXPECT_EQ(out->answer->response.usage.output_tokens, 40) << "a token an event, at least";
   // Decoded streams are counted alike.
   imposter("a.test").only(large);
   CollectSink deltas(false);
   out = run(call_for(request_body(true)), &deltas);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(out->answer.response.usage.output_tokens, 1'001);
+  EXPECT_EQ(out->answer->response.usage.output_tokens, 1'001);
 }
 
 }  // namespace

@@ -226,9 +226,9 @@ TEST_F(Faults, AnAnswerBeyondMaxTokensIsCutInsideTheStream) {
   CollectSink sink(true);
   auto out = run(call_for(limited_body(20)), &sink);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_TRUE(out->answer.cut_at_limit);
-  EXPECT_EQ(out->answer.response.finish_reason, contract::FinishReason::kLength);
-  EXPECT_TRUE(out->answer.response.usage.estimated);
+  EXPECT_TRUE(out->answer->cut_at_limit);
+  EXPECT_EQ(out->answer->response.finish_reason, contract::FinishReason::kLength);
+  EXPECT_TRUE(out->answer->response.usage.estimated);
   EXPECT_EQ(sink.visible, 63) << "20 and a half, and the slack, and the one that was too much";
   EXPECT_NE(sink.events.back().find(R"("finish_reason":"length")"), std::string::npos);
 
@@ -241,8 +241,8 @@ TEST_F(Faults, AnAnswerBeyondMaxTokensIsCutInsideTheStream) {
   CollectSink deltas(false);
   auto second = run(std::move(neutral), &deltas);
   ASSERT_TRUE(second) << second.error().error.to_string();
-  EXPECT_EQ(second->answer.response.finish_reason, contract::FinishReason::kLength);
-  EXPECT_EQ(second->answer.response.message.text().size(), 63u * 5);
+  EXPECT_EQ(second->answer->response.finish_reason, contract::FinishReason::kLength);
+  EXPECT_EQ(second->answer->response.message.text().size(), 63u * 5);
 }
 
 TEST_F(Faults, AnAnswerWithinMaxTokensIsLeftAlone) {
@@ -255,8 +255,8 @@ TEST_F(Faults, AnAnswerWithinMaxTokensIsLeftAlone) {
   CollectSink sink(true);
   auto out = run(call_for(limited_body(500)), &sink);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_FALSE(out->answer.cut_at_limit);
-  EXPECT_EQ(out->answer.response.usage.output_tokens, 500);
+  EXPECT_FALSE(out->answer->cut_at_limit);
+  EXPECT_EQ(out->answer->response.usage.output_tokens, 500);
 }
 
 TEST(OutputMeter, CountsNoMoreThanWasSaid) {

@@ -31,7 +31,7 @@ Result<void> GateSink::after(Result<void> taken) {
   if (taken.error().retry == Retry::kOtherTarget && flight_.visible_events == 0) return taken;
   // Whoever takes no more is as good as gone. The rest is read for its usage.
   flight_.inner = nullptr;
-  flight_.sink_error = taken.error();
+  flight_.sink_error = std::make_unique<Error>(taken.error());
   flight_.done.wake_all();
   return {};
 }
@@ -46,7 +46,7 @@ Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& del
   if (flight_.inner == nullptr) co_return Result<void>();
   flight_.in_sink = true;
   Context mine = sink_context(ctx);
-  if (flight_.call.continue_cut) flight_.said.add(delta);
+  if (flight_.call.continue_cut) flight_.said.make().add(delta);
   Result<void> taken = co_await flight_.inner->delta(mine, delta);
   co_return after(std::move(taken));
 }
@@ -54,7 +54,7 @@ Task<Result<void>> GateSink::delta(Context ctx, const contract::StreamDelta& del
 Result<void> GateSink::raw(std::string_view data, bool visible) {
   if (visible) note_visible();
   if (flight_.inner == nullptr) return {};
-  if (visible && flight_.call.continue_cut) flight_.said.add_raw(data);
+  if (visible && flight_.call.continue_cut) flight_.said.make().add_raw(data);
   return after(flight_.inner->raw(data, visible));
 }
 

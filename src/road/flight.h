@@ -35,7 +35,7 @@ struct Flight {
   bool left = false;
   bool in_sink = false;  // a call into `inner` is under way
   async::WaitQueue sink_free;
-  std::optional<Error> sink_error;
+  std::unique_ptr<Error> sink_error;
 
   MonoTime started;
   MonoTime seated;  // it has had its places since; its own time counts from there
@@ -45,7 +45,7 @@ struct Flight {
   int tried_before = 0;  // attempts of the rounds before
   bool resting = false;  // between two rounds
   /// What came of the last round.
-  Error failure;
+  Rare<Error> failure;
   bool failed_visible = false;
   std::string_view failed_at;  // the provider's OpenTelemetry name
   LatencyParts latency;        // `other` is filled at the end
@@ -59,9 +59,9 @@ struct Flight {
   bool bound = false;  // not everybody may see its data, with the floors of its tenant
   /// Of its agent's downgrade ladder, if it has one.
   std::shared_ptr<Standing> standing;
-  Downgraded downgraded;
-  HardwareWish hardware;
-  Said said;                            // kept where an answer may be continued
+  Rare<Downgraded> downgraded;
+  Rare<HardwareWish> hardware;
+  Rare<Said> said;                      // kept where an answer may be continued
   std::unique_ptr<BrokeOff> broke_off;  // the last time that one did
   providers::Prompt& prompt() { return broke_off ? broke_off->rest : call.prompt; }
   trace::Span span;
@@ -69,7 +69,7 @@ struct Flight {
   /// Of the current attempt.
   int64_t visible_events = 0;
   /// Billed for attempts that failed.
-  contract::Usage failed_usage;
+  Rare<contract::Usage> failed_usage;
   Money failed_cost;
   bool failed_priced = true;
   bool requested = false;  // counted as a request

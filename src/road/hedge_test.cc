@@ -42,13 +42,13 @@ TEST_F(Hedge, TheSecondEndpointAnswersWhereTheFirstIsSlow) {
             (std::vector<std::string>{role_chunk(), delta_chunk("quick"), finish_chunk()}));
   ASSERT_EQ(out->attempts.size(), 2u);
   EXPECT_EQ(out->attempts[0].endpoint, "a.test");
-  EXPECT_EQ(out->attempts[0].error.reason, "hedged");
+  EXPECT_EQ(out->attempts[0].error->reason, "hedged");
   EXPECT_TRUE(out->attempts[1].ok);
   // Both are settled: one by its usage, one as an estimate.
   EXPECT_EQ(sums().calls, 1);
   EXPECT_EQ(sums().failed, 1);
   EXPECT_EQ(sums().estimated, 1);
-  EXPECT_GT(out->cost, endpoints_[1].price.cost(out->answer.response.usage));
+  EXPECT_GT(out->cost, endpoints_[1].price.cost(out->answer->response.usage));
   EXPECT_TRUE(health_.check(endpoints_[0]).usable()) << "slower is not broken";
 }
 
@@ -130,7 +130,7 @@ TEST_F(Continue, AnotherEndpointGoesOnWhereTheCallerAllowsIt) {
   EXPECT_EQ(sink.begun, 1) << "what was said is not void";
   EXPECT_EQ(sink.events.at(1), delta_chunk("One, two, "));
   EXPECT_EQ(sink.text, "three.");
-  EXPECT_EQ(out->answer.response.message.text(), "One, two, three.");
+  EXPECT_EQ(out->answer->response.message.text(), "One, two, three.");
   ASSERT_EQ(out->attempts.size(), 2u);
   EXPECT_TRUE(out->attempts[0].continued);
   EXPECT_NE(imposter("b.test").last_body().find(R"("content":"One, two, ")"), std::string::npos)
@@ -145,7 +145,7 @@ TEST_F(Continue, ANeutralCallerToo) {
   auto out = run(std::move(call), &sink);
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(sink.text, "One, two, three.");
-  EXPECT_EQ(out->answer.response.message.text(), "One, two, three.");
+  EXPECT_EQ(out->answer->response.message.text(), "One, two, three.");
 }
 
 TEST_F(Continue, AgainAndAgainFromAllThatWasSaid) {
@@ -162,7 +162,7 @@ TEST_F(Continue, AgainAndAgainFromAllThatWasSaid) {
   call.continue_cut = true;
   auto out = run(std::move(call), &sink);
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(out->answer.response.message.text(), "one, two, three.");
+  EXPECT_EQ(out->answer->response.message.text(), "one, two, three.");
   EXPECT_NE(imposter("z.test").last_body().find(R"("content":"one, two, ")"), std::string::npos);
 }
 

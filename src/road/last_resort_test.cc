@@ -152,7 +152,8 @@ TEST_F(LastResort, TheErrorIsThatOfTheUsableEndpoint) {
   ASSERT_FALSE(out);
   EXPECT_EQ(tried(out.error().attempts), Ids({"b.test", "a.test"}));
   EXPECT_EQ(out.error().error.reason, "request_too_large");
-  EXPECT_EQ(out.error().attempts.back().error.reason, "overloaded") << "each attempt keeps its own";
+  EXPECT_EQ(out.error().attempts.back().error->reason, "overloaded")
+      << "each attempt keeps its own";
 }
 
 TEST_F(LastResort, AVerdictOnTheRequestIsTheError) {

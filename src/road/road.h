@@ -15,6 +15,7 @@
 #include "async/scope.h"
 #include "async/sync.h"
 #include "base/limits/road.h"
+#include "base/rare.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
 #include "contract/chat.h"
@@ -198,7 +199,7 @@ struct AttemptRecord {
   bool ok = false;
   /// It broke off after visible output, and the next attempt went on from there.
   bool continued = false;
-  Error error;  // if not ok
+  Rare<Error> error;  // if not ok
   Duration took{};
 };
 
@@ -236,7 +237,7 @@ struct ModelCall {
   /// (a header must be written before the outcome is known); may be null.
   Downgraded* downgraded = nullptr;
   /// The session's scratch data, which is to follow the call; absent: it has none that moves.
-  std::optional<ScratchAt> scratch = std::nullopt;
+  Rare<ScratchAt> scratch = {};
   /// A slow call that may lie in a provider's batch for so long (batch_road.h); absent: it may not.
   std::optional<Duration> batch_within = std::nullopt;
   /// It lay in one, which had no answer for it.
@@ -248,7 +249,11 @@ struct ModelCall {
 inline constexpr std::string_view kBatched = "batched";
 
 struct ModelOutcome {
-  providers::Answer answer;
+  ModelOutcome() : ModelOutcome(std::make_unique_for_overwrite<providers::Answer>()) {}
+  explicit ModelOutcome(std::unique_ptr<providers::Answer> given) : answer(std::move(given)) {}
+
+  /// Never null; apart, for it is large and comes from where it was read.
+  std::unique_ptr<providers::Answer> answer;
   const catalog::Endpoint* endpoint = nullptr;
   std::string provider;
   Money cost;
@@ -259,9 +264,9 @@ struct ModelOutcome {
   std::vector<AttemptRecord> attempts;  // failed ones first, the accepted one last
   Served served;
   /// Where on its agent's ladder it was made.
-  Downgraded downgraded;
+  Rare<Downgraded> downgraded;
   /// Where the session's scratch data belongs now, if the call has some.
-  ScratchPlace scratch;
+  Rare<ScratchPlace> scratch;
 };
 
 /// A failed call with everything that was tried.
@@ -275,7 +280,7 @@ struct ModelFailure {
   Placement placement;
   std::vector<AttemptRecord> attempts;
   LatencyParts latency;
-  Downgraded downgraded;
+  Rare<Downgraded> downgraded;
 };
 
 /// What an operator may set, and change while calls are in flight.

@@ -31,7 +31,7 @@ TEST_F(RoadFailover, FailsOverBeforeTheFirstVisibleDelta) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->id, "b.test");
   ASSERT_EQ(out->attempts.size(), 2u);
-  EXPECT_EQ(out->attempts[0].error.reason, "cut");
+  EXPECT_EQ(out->attempts[0].error->reason, "cut");
   EXPECT_EQ(sink.begun, 2);
   EXPECT_EQ(sink.events.size(), 4u);
   checked(out->latency, loop_.mono() - before);

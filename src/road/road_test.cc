@@ -14,13 +14,13 @@ TEST_F(RoadTest, PassesAnOpenAiBodyThrough) {
   imposter("a.test").script(answer(200, chat_body("Hello"), "x-request-id: req-1\r\n"));
   auto out = run(call_for(request_body(false)));
   ASSERT_TRUE(out) << out.error().error.to_string();
-  EXPECT_EQ(*out->answer.openai_body, chat_body("Hello"));
-  EXPECT_EQ(out->answer.response.request_id, "req-1");
-  EXPECT_EQ(out->answer.response.model, "up-1");
+  EXPECT_EQ(*out->answer->openai_body, chat_body("Hello"));
+  EXPECT_EQ(out->answer->response.request_id, "req-1");
+  EXPECT_EQ(out->answer->response.model, "up-1");
   EXPECT_EQ(out->endpoint->id, "a.test");
   EXPECT_EQ(out->cost.usd(), "0.00002");  // 10 in, 5 out
   EXPECT_TRUE(out->cost_known);
-  EXPECT_FALSE(out->answer.response.usage.estimated);
+  EXPECT_FALSE(out->answer->response.usage.estimated);
   const std::string& request = imposter("a.test").requests().at(0);
   EXPECT_NE(request.find("POST /v1/chat/completions HTTP/1.1"), std::string::npos) << request;
   EXPECT_NE(request.find("authorization: Bearer sk-canary-0123456789"), std::string::npos);
@@ -39,9 +39,9 @@ TEST_F(RoadTest, StreamsBytesAndStripsUsageNobodyAskedFor) {
   std::vector<std::string> expected = {role_chunk(), delta_chunk("Hel"), delta_chunk("lo"),
                                        finish_chunk()};
   EXPECT_EQ(sink.events, expected);
-  EXPECT_EQ(out->answer.response.usage.input_tokens, 10);
-  EXPECT_EQ(out->answer.response.request_id, "req-9");
-  EXPECT_EQ(out->answer.rate_limits.get("x-ratelimit-remaining-tokens"), "77");
+  EXPECT_EQ(out->answer->response.usage.input_tokens, 10);
+  EXPECT_EQ(out->answer->response.request_id, "req-9");
+  EXPECT_EQ(out->answer->rate_limits.get("x-ratelimit-remaining-tokens"), "77");
   EXPECT_EQ(out->first_token, Duration(5ms));
   EXPECT_NE(imposter("a.test").last_body().find(R"("include_usage":true)"), std::string::npos);
 
@@ -59,14 +59,14 @@ TEST_F(RoadTest, DecodesForANeutralCaller) {
   imposter("a.test").script(good_stream());
   auto out = run(neutral_call());
   ASSERT_TRUE(out);
-  EXPECT_EQ(out->answer.response.message.text(), "Hello");
-  EXPECT_FALSE(out->answer.openai_body);
+  EXPECT_EQ(out->answer->response.message.text(), "Hello");
+  EXPECT_FALSE(out->answer->openai_body);
   CollectSink sink(false);
   auto streamed = run(neutral_call(), &sink);
   ASSERT_TRUE(streamed) << streamed.error().error.to_string();
   EXPECT_EQ(sink.text, "Hello");
-  EXPECT_EQ(streamed->answer.response.message.text(), "Hello");
-  EXPECT_EQ(streamed->answer.response.usage.output_tokens, 5);
+  EXPECT_EQ(streamed->answer->response.message.text(), "Hello");
+  EXPECT_EQ(streamed->answer->response.usage.output_tokens, 5);
 }
 
 TEST_F(RoadTest, ARefusedKeyIsNotTriedAgainAndNeverShown) {
@@ -85,7 +85,7 @@ TEST_F(RoadTest, ARefusedKeyIsNotTriedAgainAndNeverShown) {
   EXPECT_EQ(out.error().error.code, Code::kUnavailable) << "not the caller's key";
   EXPECT_EQ(out.error().error.reason, "upstream_auth");
   std::string shown = out.error().error.to_string() + metrics_.expose();
-  for (const AttemptRecord& a : out.error().attempts) shown += a.error.to_string();
+  for (const AttemptRecord& a : out.error().attempts) shown += a.error->to_string();
   for (const store::SpanRow& span : spans_.spans()) {
     shown += span.name + span.attributes.inside() + span.events.dump();
   }
@@ -132,12 +132,12 @@ TEST_F(RoadTest, ZeroUsageIsAValueAndAbsentIsEstimated) {
   imposter("a.test").script(answer(200, chat_body("Hello", "")));
   auto zero = run(call_for(request_body(false)));
   ASSERT_TRUE(zero);
-  EXPECT_FALSE(zero->answer.response.usage.estimated);
+  EXPECT_FALSE(zero->answer->response.usage.estimated);
   EXPECT_TRUE(zero->cost.is_zero());
   auto absent = run(call_for(request_body(false)));
   ASSERT_TRUE(absent);
-  EXPECT_TRUE(absent->answer.response.usage.estimated);
-  EXPECT_GT(absent->answer.response.usage.input_tokens, 0);
+  EXPECT_TRUE(absent->answer->response.usage.estimated);
+  EXPECT_GT(absent->answer->response.usage.input_tokens, 0);
   EXPECT_EQ(sums().estimated, 1);
 }
 

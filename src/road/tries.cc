@@ -24,12 +24,14 @@ std::string Tries::credential(const catalog::Endpoint& endpoint) {
 }
 
 bool Tries::passed_over(const catalog::Endpoint& endpoint) const {
-  if (!refused_.empty() && refused_.contains(credential(endpoint))) return true;
-  return !failed_sites_.empty() && failed_sites_.contains(endpoint.place());
+  const Failures& f = *failures_;
+  if (!f.refused.empty() && f.refused.contains(credential(endpoint))) return true;
+  return !f.failed_sites.empty() && f.failed_sites.contains(endpoint.place());
 }
 
 bool Tries::visited(const catalog::Endpoint* endpoint) const {
-  return std::find(visited_.begin(), visited_.end(), endpoint) != visited_.end();
+  const std::span<const catalog::Endpoint* const> all = visited();
+  return std::find(all.begin(), all.end(), endpoint) != all.end();
 }
 
 Duration Tries::jittered(Duration pause) {
@@ -39,7 +41,7 @@ Duration Tries::jittered(Duration pause) {
 
 bool Tries::affordable(const catalog::Endpoint& endpoint, MonoTime now) {
   std::string place;
-  for (const catalog::Endpoint* before : visited_) {
+  for (const catalog::Endpoint* before : visited()) {
     if (place.empty()) place = RetryBudget::place_of(endpoint);
     if (before != &endpoint && RetryBudget::place_of(*before) != place) continue;
     bool taken = budget_.take(endpoint, now);
@@ -54,9 +56,8 @@ NextTry Tries::take(const catalog::Endpoint* endpoint, Duration pause, MonoTime 
                     Duration remaining) {
   NextTry out;
   if (pause >= remaining || !affordable(*endpoint, now)) return out;
-  ++attempts_;
+  note_visit(endpoint);
   current_ = endpoint;
-  visited_.push_back(endpoint);
   on_last_resort_ = false;
   out.endpoint = endpoint;
   out.pause = pause;
@@ -73,7 +74,7 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
   if (visible || attempts_ >= attempts_max_ || error.code == Code::kCancelled) return NextTry();
   if (error.retry == Retry::kNever && !about_credentials) return NextTry();
   if (catalog::blame_of(error) == catalog::Blame::kCredential) {
-    refused_.insert(credential(*current_));
+    failures_.make().refused.insert(credential(*current_));
   }
   Duration asked = error.retry_after.value_or(Duration::zero());
 
@@ -81,17 +82,18 @@ NextTry Tries::next(const Error& error, bool visible, MonoTime now, Duration rem
   if (on_last_resort()) {
     asked = Duration::zero();
   } else if (error.retry == Retry::kSameTarget && !about_credentials &&
-             asked <= limits::kRetryWaitMax && repeated_.insert(current_).second) {
+             asked <= limits::kRetryWaitMax && failures_.make().repeated.insert(current_).second) {
     NextTry again = take(current_, std::max(jittered(kSameTargetPause), asked), now, remaining);
     if (again.endpoint != nullptr) return again;
   } else if (error.retry == Retry::kAfter) {
     // A little later than asked, never earlier.
     Duration pause =
         asked > Duration::zero() ? asked + jittered(asked / 10) : jittered(limits::kRetryPause);
-    waiting_.push_back(Waiting{current_, now + pause});
+    failures_.make().waiting.push_back(Waiting{current_, now + pause});
   }
   // Nothing was sent where the rules, or those who could not be asked, kept the call out.
-  if (!about_account(error) && !policy::is_denial(error)) failed_sites_.insert(current_->place());
+  if (!about_account(error) && !policy::is_denial(error))
+    failures_.make().failed_sites.insert(current_->place());
   while (position_ < placement_.endpoints.size()) {
     const catalog::Endpoint* endpoint = placement_.endpoints[position_++];
     if (passed_over(*endpoint) || visited(endpoint)) continue;
@@ -119,8 +121,7 @@ const catalog::Endpoint* Tries::hedge(MonoTime now) {
     bool alike = e->zone == current_->zone && e->model == current_->model;
     if (!alike || visited(e) || passed_over(*e) || RetryBudget::place_of(*e) == here) continue;
     if (!budget_.take(*e, now)) return nullptr;
-    ++attempts_;
-    visited_.push_back(e);
+    note_visit(e);
     return e;
   }
   return nullptr;
@@ -130,8 +131,9 @@ const catalog::Endpoint* Tries::hedge(MonoTime now) {
 NextTry Tries::take_waiting(MonoTime now, Duration remaining) {
   const catalog::Endpoint* soonest = nullptr;
   MonoTime ready = MonoTime::max();
-  for (const Waiting& w : waiting_) {
-    bool out = repeated_.contains(w.endpoint) || refused_.contains(credential(*w.endpoint));
+  const Failures& f = *failures_;
+  for (const Waiting& w : f.waiting) {
+    bool out = f.repeated.contains(w.endpoint) || f.refused.contains(credential(*w.endpoint));
     if (w.ready < ready && !out) {
       ready = w.ready;
       soonest = w.endpoint;
@@ -140,7 +142,7 @@ NextTry Tries::take_waiting(MonoTime now, Duration remaining) {
   if (soonest == nullptr) return NextTry();
   Duration pause = std::max<Duration>(ready - now, Duration::zero());
   if (pause > limits::kRetryWaitMax) return NextTry();
-  repeated_.insert(soonest);
+  failures_.make().repeated.insert(soonest);
   return take(soonest, pause, now, remaining);
 }
 

@@ -18,12 +18,16 @@
 // second attempt at a place (retry_budget.h) needs a token of its budget; without one that endpoint
 // is passed over. After visible output there is no next.
 
+#include <algorithm>
+#include <array>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "base/limits/road.h"
 #include "base/random.h"
+#include "base/rare.h"
 #include "road/road.h"
 
 namespace drover::road {
@@ -42,7 +46,7 @@ class Tries {
         last_resort_(last_resort),
         random_(random),
         budget_(budget),
-        attempts_max_(attempts_max) {}
+        attempts_max_(std::min(attempts_max, limits::kAttemptsMax)) {}
 
   NextTry first(MonoTime now);
   /// After `error` on the endpoint that the last NextTry named.
@@ -63,6 +67,12 @@ class Tries {
     const catalog::Endpoint* endpoint;
     MonoTime ready;
   };
+  void note_visit(const catalog::Endpoint* endpoint) {
+    visited_[static_cast<size_t>(attempts_++)] = endpoint;
+  }
+  std::span<const catalog::Endpoint* const> visited() const {
+    return {visited_.data(), static_cast<size_t>(attempts_)};
+  }
   NextTry take(const catalog::Endpoint* endpoint, Duration pause, MonoTime now, Duration remaining);
   NextTry take_waiting(MonoTime now, Duration remaining);
   bool passed_over(const catalog::Endpoint& endpoint) const;
@@ -83,12 +93,17 @@ class Tries {
   bool on_last_resort_ = false;
   int attempts_ = 0;
   const catalog::Endpoint* current_ = nullptr;
-  std::set<const catalog::Endpoint*> repeated_;
-  std::set<std::string> refused_;       // credentials
-  std::set<std::string> failed_sites_;  // places that answered no better for another account
-  std::vector<const catalog::Endpoint*> visited_;
+  /// Of each attempt.
+  std::array<const catalog::Endpoint*, limits::kAttemptsMax> visited_;
   bool budget_spent_ = false;
-  std::vector<Waiting> waiting_;
+  /// What is known after a failure.
+  struct Failures {
+    std::set<const catalog::Endpoint*> repeated;
+    std::set<std::string> refused;       // credentials
+    std::set<std::string> failed_sites;  // places that answered no better for another account
+    std::vector<Waiting> waiting;
+  };
+  Rare<Failures> failures_;
 };
 
 }  // namespace drover::road

@@ -95,7 +95,7 @@ void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>
     Json payload = Json::object();
     payload.set("from", attempts[i].endpoint);
     payload.set("to", attempts[i + 1].endpoint);
-    payload.set("error", error_json(attempts[i].error));
+    payload.set("error", error_json(*attempts[i].error));
     payload.set("took_us", micros(attempts[i].took));
     if (attempts[i].continued) payload.set("continued", true);
     out.push_back(model_draft(task, contract::kind::kFailover, std::move(payload)));
@@ -103,7 +103,7 @@ void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>
 }
 
 Json model_result_json(const ModelTask& task, const road::ModelOutcome& outcome) {
-  const contract::ChatResponse& response = outcome.answer.response;
+  const contract::ChatResponse& response = outcome.answer->response;
   Json out = Json::object();
   out.set("message", contract::to_json(response.message));
   out.set("finish_reason", contract::finish_reason_name(response.finish_reason));
@@ -123,7 +123,7 @@ Json model_result_json(const ModelTask& task, const road::ModelOutcome& outcome)
   out.set("latency_us", latency_json(outcome.latency));
   if (outcome.served.path == road::ServiceClass::kSlow) out.set("service_class", "slow");
   out.set("attempts", static_cast<int64_t>(outcome.attempts.size()));
-  if (outcome.downgraded.left_out > 0) out.set("messages_left_out", outcome.downgraded.left_out);
+  if (outcome.downgraded->left_out > 0) out.set("messages_left_out", outcome.downgraded->left_out);
   return out;
 }
 
@@ -234,9 +234,10 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   if (task.models == task.agent.models) call.downgrade = task.agent.downgrade;
   call.reasons = true;
   if (has_scratch(services, task.agent.memory_namespace)) {
-    call.scratch = co_await scratch_before(ctx, services, &task);
+    std::optional<road::ScratchAt> before = co_await scratch_before(ctx, services, &task);
+    if (before) call.scratch = std::move(*before);
   }
-  const std::optional<road::ScratchAt> scratch = call.scratch;
+  const Rare<road::ScratchAt> scratch = call.scratch;
   store::StreamKey key;
   key.session = task.session;
   key.sequence = task.sequence;
@@ -256,7 +257,7 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     out.estimated = failure.usage.estimated;
     out.drafts.push_back(model_draft(task, contract::kind::kPlacementDecided,
                                      placement_json(failure.placement, task.data_class)));
-    add_downgrade(task, failure.downgraded, out.drafts);
+    add_downgrade(task, *failure.downgraded, out.drafts);
     add_failovers(task, failure.attempts, out.drafts);
     bool out_of_time = bounded.remaining() == Duration{} && ctx.check().has_value();
     if (out_of_time && task.time_left) {
@@ -272,26 +273,26 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
     }
     co_return failed(task, failure.error, std::move(out));
   }
-  out.tokens = tokens_of(outcome->answer.response.usage);
+  out.tokens = tokens_of(outcome->answer->response.usage);
   out.cost = outcome->cost;
-  out.estimated = outcome->answer.response.usage.estimated;
+  out.estimated = outcome->answer->response.usage.estimated;
   Json placed = placement_json(outcome->placement, task.data_class);
   if (scratch) {
-    Json where = co_await scratch_after(ctx, services, &task, *scratch, outcome->scratch);
+    Json where = co_await scratch_after(ctx, services, &task, *scratch, *outcome->scratch);
     if (!where.is_null()) placed.set("scratch", std::move(where));
   }
   out.drafts.push_back(model_draft(task, contract::kind::kPlacementDecided, std::move(placed)));
-  add_downgrade(task, outcome->downgraded, out.drafts);
+  add_downgrade(task, *outcome->downgraded, out.drafts);
   add_failovers(task, outcome->attempts, out.drafts);
-  if (cut_by_budget(task, outcome->answer.response)) {
+  if (cut_by_budget(task, outcome->answer->response)) {
     out.cut = task.clamp;
     Error cut = cut_error(
         *out.cut, "the answer reached what the " + out.cut->scope + "'s budget left for it");
     Json billed = Json::object();
     billed.set("provider", outcome->provider).set("endpoint", outcome->endpoint->id);
-    const std::string& request = outcome->answer.response.request_id;
+    const std::string& request = outcome->answer->response.request_id;
     if (!request.empty()) billed.set("request_id", request);
-    billed.set("usage", contract::to_json(outcome->answer.response.usage));
+    billed.set("usage", contract::to_json(outcome->answer->response.usage));
     if (outcome->cost_known) billed.set("cost_usd", outcome->cost.usd());
     co_return failed(task, cut, std::move(out), std::move(billed));
   }

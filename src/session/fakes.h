@@ -72,14 +72,14 @@ class FakeRoad final : public road::Road {
       co_return tl::unexpected<road::ModelFailure>(std::move(failure));
     }
     road::ModelOutcome out;
-    out.answer.response.message = std::move(*message);
-    out.answer.response.model = "fake-1";
-    out.answer.response.usage.input_tokens = input_tokens;
-    out.answer.response.usage.output_tokens = output_tokens;
+    out.answer->response.message = std::move(*message);
+    out.answer->response.model = "fake-1";
+    out.answer->response.usage.input_tokens = input_tokens;
+    out.answer->response.usage.output_tokens = output_tokens;
     bool cut = (*request)->max_tokens && output_tokens >= *(*request)->max_tokens;
     if (cut) {
-      out.answer.response.usage.output_tokens = *(*request)->max_tokens;
-      out.answer.response.finish_reason = contract::FinishReason::kLength;
+      out.answer->response.usage.output_tokens = *(*request)->max_tokens;
+      out.answer->response.finish_reason = contract::FinishReason::kLength;
     }
     if (laddered) out.downgraded = downgraded;
     out.endpoint = &endpoint_;

@@ -51,13 +51,13 @@ class SpeakingRoad final : public road::Road {
       co_return tl::unexpected<road::ModelFailure>(std::move(failure));
     }
     road::ModelOutcome out;
-    out.answer.response.message =
+    out.answer->response.message =
         contract::Message::of_text(contract::Role::kAssistant, speech.text());
     for (const std::string& name : speech.tools) {
       contract::ToolCall tool;
       tool.id = "call_" + name;
       tool.name = name;
-      out.answer.response.message.tool_calls.push_back(std::move(tool));
+      out.answer->response.message.tool_calls.push_back(std::move(tool));
     }
     out.endpoint = &endpoint_;
     co_return out;

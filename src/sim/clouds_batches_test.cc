@@ -21,8 +21,8 @@ TEST_F(CloudsBatches, SessionsShareABatchAtHalfThePrice) {
     const std::string name = "ses_" + std::to_string(i);
     road::ModelResult r = ask(name);
     ASSERT_TRUE(r) << r.error().error.to_string();
-    EXPECT_EQ(r->answer.response.message.text(), "you said: hello " + name);
-    EXPECT_EQ(r->answer.response.service_tier, "batch");
+    EXPECT_EQ(r->answer->response.message.text(), "you said: hello " + name);
+    EXPECT_EQ(r->answer->response.service_tier, "batch");
     EXPECT_TRUE(r->cost_known);
   }
   const trace::LedgerSums batch = sums("batch");
@@ -78,7 +78,7 @@ TEST_F(CloudsBatches, AKillAtAnyMomentDoublesAndLosesNothing) {
       r = ask(name);
     }
     ASSERT_TRUE(r) << format_duration(at) << ": " << r.error().error.to_string();
-    if (at >= 30s) EXPECT_EQ(r->answer.response.service_tier, "batch") << format_duration(at);
+    if (at >= 30s) EXPECT_EQ(r->answer->response.service_tier, "batch") << format_duration(at);
     loop_.run_for(1h);
     EXPECT_EQ(sums().calls, static_cast<int64_t>(++asked_)) << format_duration(at);
     expect_books_agree();
@@ -95,7 +95,7 @@ TEST_F(CloudsBatches, WhatABatchDoesNotAnswerGoesTheOrdinaryWay) {
   for (int i = 0; i < 3; ++i) {
     road::ModelResult r = ask("ses_" + std::to_string(i));
     ASSERT_TRUE(r) << r.error().error.to_string();
-    plain += r->answer.response.service_tier != "batch" ? 1 : 0;
+    plain += r->answer->response.service_tier != "batch" ? 1 : 0;
   }
   EXPECT_EQ(plain, 2) << "one line had an error, one was not run";
   expect_books_agree();
@@ -118,7 +118,7 @@ TEST_F(CloudsBatches, ItsPlacementIsToldWithItsAnswerThoughTheProcessWasKilled) 
   loop_.run_for(5min);
   road::ModelResult r = asked();
   ASSERT_TRUE(r) << r.error().error.to_string();
-  EXPECT_EQ(r->answer.response.service_tier, "batch");
+  EXPECT_EQ(r->answer->response.service_tier, "batch");
   EXPECT_FALSE(r->placement.epochs.catalog.empty());
   EXPECT_EQ(r->placement.epochs.policy, "builtin");
   ASSERT_EQ(r->placement.rejected.size(), 1u);
@@ -210,7 +210,7 @@ TEST_F(CloudsBatches, WhatTakesLongerThanItMayGoesTheOrdinaryWay) {
   EXPECT_EQ(at_cloud("in_progress"), 0) << "it is cancelled";
   road::ModelResult r = ask("ses_1");
   ASSERT_TRUE(r) << r.error().error.to_string();
-  EXPECT_NE(r->answer.response.service_tier, "batch");
+  EXPECT_NE(r->answer->response.service_tier, "batch");
   loop_.run_for(3h);
   EXPECT_EQ(documents(), 0u);
   EXPECT_EQ(p_->accounts->open(), 0u);

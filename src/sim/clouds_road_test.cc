@@ -118,22 +118,22 @@ class CloudsRoad : public CloudsTest {
     serve({e});
     auto plain = ask("say:Grüß dich", false, nullptr);
     ASSERT_TRUE(plain) << plain.error().error.to_string();
-    EXPECT_EQ(plain->answer.response.message.text(), "Grüß dich");
-    EXPECT_TRUE(plain->answer.response.usage.known());
-    EXPECT_FALSE(plain->answer.response.usage.estimated);
-    EXPECT_FALSE(plain->answer.response.request_id.empty());
+    EXPECT_EQ(plain->answer->response.message.text(), "Grüß dich");
+    EXPECT_TRUE(plain->answer->response.usage.known());
+    EXPECT_FALSE(plain->answer->response.usage.estimated);
+    EXPECT_FALSE(plain->answer->response.request_id.empty());
 
     TextSink decoded(false);
     auto streamed = ask("say:Grüß dich", false, &decoded);
     ASSERT_TRUE(streamed) << streamed.error().error.to_string();
     EXPECT_EQ(decoded.text, "Grüß dich");
-    EXPECT_EQ(streamed->answer.response.message, plain->answer.response.message);
-    EXPECT_EQ(streamed->answer.response.usage, plain->answer.response.usage);
+    EXPECT_EQ(streamed->answer->response.message, plain->answer->response.message);
+    EXPECT_EQ(streamed->answer->response.usage, plain->answer->response.usage);
 
     auto body = ask("say:Grüß dich", true, nullptr);
     ASSERT_TRUE(body) << body.error().error.to_string();
     bool openai_like = e.provider != "aws-bedrock" || e.dialect == "openai";
-    EXPECT_EQ(body->answer.openai_body.has_value(), openai_like);
+    EXPECT_EQ(body->answer->openai_body.has_value(), openai_like);
 
     TextSink raw(true);
     auto bytes = ask("say:Grüß dich", true, &raw);
@@ -142,8 +142,8 @@ class CloudsRoad : public CloudsTest {
     for (const std::string& event : raw.raws) {
       EXPECT_EQ(event.find("\"prompt_tokens\""), std::string::npos) << "usage was not asked for";
     }
-    EXPECT_EQ(bytes->answer.response.usage.output_tokens,
-              plain->answer.response.usage.output_tokens);
+    EXPECT_EQ(bytes->answer->response.usage.output_tokens,
+              plain->answer->response.usage.output_tokens);
   }
 
   std::unique_ptr<road::Road> road_;
@@ -169,7 +169,7 @@ TEST_F(CloudsRoad, WrongKeysAreRefusedAndNotShown) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->provider, "coreweave");
   ASSERT_EQ(out->attempts.size(), 2u);
-  std::string shown = out->attempts[0].error.to_string();
+  std::string shown = out->attempts[0].error->to_string();
   for (const store::SpanRow& span : spans_.spans()) shown += span.attributes.inside();
   EXPECT_EQ(shown.find("canary"), std::string::npos) << shown;
 }
@@ -186,7 +186,7 @@ TEST_F(CloudsRoad, WhatADialectCannotSayGoesToOneThatCan) {
   auto out = loop_.run_task(road_->call_model(Context(loop_), std::move(call), nullptr));
   ASSERT_TRUE(out) << out.error().error.to_string();
   ASSERT_EQ(out->attempts.size(), 2u);
-  EXPECT_EQ(out->attempts[0].error.reason, "unsupported");
+  EXPECT_EQ(out->attempts[0].error->reason, "unsupported");
   EXPECT_EQ(out->endpoint->provider, "coreweave");
   EXPECT_TRUE(health_.check(catalog_.get()->endpoints()[0]).usable());
 }

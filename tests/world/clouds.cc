@@ -105,21 +105,21 @@ class NodeRoad final : public road::Road {
     auto thought = world_.clouds().brain().answer(question);
     if (!thought) return failed(thought.error());
     road::ModelOutcome out;
-    out.answer.response.message = std::move(thought->message);
-    out.answer.response.model = "m-1";
-    out.answer.response.finish_reason = thought->finish_reason;
+    out.answer->response.message = std::move(thought->message);
+    out.answer->response.model = "m-1";
+    out.answer->response.finish_reason = thought->finish_reason;
     const int64_t output_max = bill(**request, fate.overbilled, out);
     Random* damage = world_.faults().damage();
-    auto arrived = model_over_wire(out.answer.response, damage);
+    auto arrived = model_over_wire(out.answer->response, damage);
     if (!arrived) return failed(std::move(arrived).error());
-    if (damage == nullptr && arrived->message != out.answer.response.message) {
+    if (damage == nullptr && arrived->message != out.answer->response.message) {
       world_.verdict().fail("wire", "an answer is another one after its dialect");
     }
     // A count that did not arrive is estimated, as the road does.
     arrived->usage.input_tokens =
-        arrived->usage.input_tokens.value_or(*out.answer.response.usage.input_tokens);
+        arrived->usage.input_tokens.value_or(*out.answer->response.usage.input_tokens);
     arrived->usage.output_tokens =
-        arrived->usage.output_tokens.value_or(*out.answer.response.usage.output_tokens);
+        arrived->usage.output_tokens.value_or(*out.answer->response.usage.output_tokens);
     std::vector<size_t> places = places_for(call.ladder);
     const size_t at = places[fate.endpoint % places.size()];
     Bill billed;
@@ -130,7 +130,7 @@ class NodeRoad final : public road::Road {
     billed.output_max = output_max;
     world_.book().billed(billed);
     out.cost = kPlaces[at].price(billed.input, billed.output);
-    out.answer.response = std::move(*arrived);
+    out.answer->response = std::move(*arrived);
     out.endpoint = &endpoints_[at];
     out.provider = "sim";
     out.cost_known = true;
@@ -141,7 +141,7 @@ class NodeRoad final : public road::Road {
   /// who bills too much bills more than any reservation for such a call can hold.
   static int64_t bill(const contract::ChatRequest& request, bool too_much,
                       road::ModelOutcome& out) {
-    contract::ChatResponse& response = out.answer.response;
+    contract::ChatResponse& response = out.answer->response;
     int64_t input = 8;
     for (const contract::Message& m : request.messages) {
       input += 4 + static_cast<int64_t>(contract::to_json(m).dump().size()) / 4;

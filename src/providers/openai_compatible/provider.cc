@@ -69,7 +69,7 @@ Task<Result<WireCallPtr>> OpenAiCompatible::open(Context ctx, const catalog::End
 Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
                                               Prompt& prompt, bool stream,
                                               const AttemptOptions& options) {
-  auto made = std::make_unique<WireCall>();
+  auto made = std::make_unique_for_overwrite<WireCall>();  // no zeros below its own defaults
   WireCall& call = *made;
   call.dialect = &dialect::openai();
   std::string_view base =
