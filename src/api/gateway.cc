@@ -339,7 +339,8 @@ struct Chats {
   async::Stage admitted;  // they have their principals, and are read next
 };
 
-Task<void> chat_completions(Context ctx, Exchange& exchange, std::shared_ptr<Chats> chats) {
+/// `chats` is the route's, which outlives its calls.
+Task<void> chat_completions(Context ctx, Exchange& exchange, Chats* chats) {
   // Most prompts arrive with their heads. Taken before anything is waited for: the connection then
   // watches for its client without a buffer.
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
@@ -382,7 +383,7 @@ void add_gateway_routes(Router& router, GatewayServices services) {
   auto chats = std::make_shared<Chats>();
   chats->services = services;
   router.add_call("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
-    return chat_completions(std::move(ctx), exchange, chats);
+    return chat_completions(std::move(ctx), exchange, chats.get());
   });
   router.reads_data_class();
   router.add_call("GET", "/v1/models", [services](Context ctx, Exchange& exchange) {

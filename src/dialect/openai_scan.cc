@@ -165,6 +165,14 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
   }
 }
 
+bool wants_usage(const OpenAiScan& scan, bool ask_usage) {
+  return ask_usage && scan.stream && !scan.include_usage;
+}
+
+bool wants_tier(const OpenAiScan& scan, std::string_view tier) {
+  return !tier.empty() && !scan.has_service_tier;
+}
+
 }  // namespace
 
 Result<OpenAiScan> scan_openai_request(std::string_view body) {
@@ -198,6 +206,11 @@ Result<OpenAiScan> scan_openai_request(std::string_view body) {
   return out;
 }
 
+bool stays_as_it_came(const OpenAiScan& scan, std::string_view model, bool ask_usage,
+                      std::string_view tier) {
+  return !wants_usage(scan, ask_usage) && !wants_tier(scan, tier) && model == scan.model;
+}
+
 std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
                                   std::string_view model, bool ask_usage, std::string_view tier) {
   struct Edit {
@@ -208,7 +221,7 @@ std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
   Edit edits[3];
   size_t count = 0;
   std::string first;  // members that are put before all others
-  bool ask = ask_usage && scan.stream && !scan.include_usage;
+  const bool ask = wants_usage(scan, ask_usage);
   if (ask && scan.has_stream_options) {
     std::string_view old =
         body.substr(scan.stream_options_begin, scan.stream_options_end - scan.stream_options_begin);
@@ -218,7 +231,7 @@ std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
   } else if (ask) {
     first = "\"stream_options\":{\"include_usage\":true},";
   }
-  if (!tier.empty() && !scan.has_service_tier) {
+  if (wants_tier(scan, tier)) {
     first += "\"service_tier\":";
     append_json_string(first, tier);
     first += ',';

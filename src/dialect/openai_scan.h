@@ -31,6 +31,9 @@ struct OpenAiScan {
 /// Checks the whole body for being a JSON object with a string `model` and an array `messages`.
 Result<OpenAiScan> scan_openai_request(std::string_view body);
 
+/// Whether splice_openai_request() would change nothing.
+bool stays_as_it_came(const OpenAiScan& scan, std::string_view model, bool ask_usage,
+                      std::string_view tier = {});
 /// The same body with another model name and, for streams, usage asked for, under that service
 /// tier if it states none; all other bytes as they came.
 std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,

@@ -34,6 +34,26 @@ TEST(Scan, FindsWhatTheRoadNeeds) {
   EXPECT_EQ(splice_openai_request(body, *scan, "gpt-4o", false), body);
 }
 
+TEST(Scan, KnowsWhatStaysAsItCame) {
+  auto stays = [](const std::string& body, std::string_view model, bool ask,
+                  std::string_view tier) {
+    auto scan = scan_openai_request(body);
+    const bool out = stays_as_it_came(*scan, model, ask, tier);
+    EXPECT_EQ(out, splice_openai_request(body, *scan, model, ask, tier) == body);
+    return out;
+  };
+  const std::string plain = R"({"model":"a","messages":[{}]})";
+  EXPECT_TRUE(stays(plain, "a", false, ""));
+  EXPECT_TRUE(stays(plain, "a", true, "")) << "no stream";
+  EXPECT_FALSE(stays(plain, "b", false, ""));
+  EXPECT_FALSE(stays(plain, "a", false, "flex"));
+  const std::string tier = R"({"service_tier":null,"model":"a","messages":[{}]})";
+  EXPECT_TRUE(stays(tier, "a", false, "flex"));
+  const std::string stream = R"({"stream":true,"model":"a","messages":[{}]})";
+  EXPECT_TRUE(stays(stream, "a", false, ""));
+  EXPECT_FALSE(stays(stream, "a", true, ""));
+}
+
 TEST(Scan, PutsAServiceTierWhereNoneIsStated) {
   const std::string body = R"({"stream":true,"model":"a","messages":[{}]})";
   auto scan = scan_openai_request(body);

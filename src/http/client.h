@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/local_ptr.h"
 #include "http/message.h"
 #include "net/stream.h"
 
@@ -30,6 +31,10 @@ struct ClientRequest {
   Url url;
   Headers headers;  // Host (unless given) and Content-Length are added
   std::string body;
+  /// Sent in place of `body`, where it is set: a text that its owner keeps, perhaps for another
+  /// request, and that is not copied for this one. Of the loop's thread.
+  LocalPtr<const std::string> lent_body;
+  std::string_view content() const { return lent_body ? *lent_body : std::string_view(body); }
   net::TlsClientOptions tls;  // `enabled` follows the URL
   net::AddressPolicy policy;
   Duration connect_timeout;

@@ -35,8 +35,9 @@ std::string head_text(const ClientRequest& request) {
   out += " HTTP/1.1\r\n";
   if (!request.headers.has("host")) append_field(out, "Host", request.url.authority());
   append_fields(out, request.headers, &is_ours);
-  if (!request.body.empty() || body_expected(request.method)) {
-    append_content_length(out, request.body.size());
+  const size_t length = request.content().size();
+  if (length > 0 || body_expected(request.method)) {
+    append_content_length(out, length);
   }
   out += "\r\n";
   return out;

@@ -285,8 +285,13 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
   if (prompt.openai_body() != nullptr && speaks_openai(*call.dialect) &&
       prompt.scan()->stream == stream) {
     call.passthrough = true;
-    call.request.body = dialect::splice_openai_request(*prompt.openai_body(), *prompt.scan(),
-                                                       upstream_model, stream, tier);
+    const dialect::OpenAiScan& scan = *prompt.scan();
+    if (dialect::stays_as_it_came(scan, upstream_model, stream, tier)) {
+      call.request.lent_body = prompt.lend_body();
+    } else {
+      call.request.body =
+          dialect::splice_openai_request(*prompt.openai_body(), scan, upstream_model, stream, tier);
+    }
     return {};
   }
   TRY(const contract::ChatRequest* chat, prompt.chat_as(upstream_model, stream, tier));

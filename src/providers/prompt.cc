@@ -56,43 +56,36 @@ void put_tier(contract::ChatRequest& chat, std::string_view tier) {
 
 Prompt Prompt::from_chat(contract::ChatRequest request) {
   Prompt out;
-  out.model_ = request.model;
-  out.stream_ = request.stream;
-  out.include_usage_ = request.include_usage;
-  out.max_tokens_ = request.max_tokens;
-  out.service_tier_ = stated_tier(request);
-  out.answers_ = request.n;
+  out.scan_.model = request.model;
+  out.scan_.stream = request.stream;
+  out.scan_.include_usage = request.include_usage;
+  out.scan_.max_tokens = request.max_tokens;
+  out.scan_.service_tier = stated_tier(request);
+  out.scan_.n = request.n;
   out.chat_ = std::make_unique<contract::ChatRequest>(std::move(request));
   return out;
 }
 
 Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan scan) {
   Prompt out;
-  out.model_ = scan.model;
-  out.stream_ = scan.stream;
-  out.include_usage_ = scan.include_usage;
-  out.max_tokens_ = scan.max_tokens;
-  out.service_tier_ = scan.service_tier;
-  out.answers_ = scan.n;
-  out.body_ = std::move(body);
+  out.body_ = LocalPtr<const std::string>::make(std::move(body));
   out.scan_ = std::move(scan);
   return out;
 }
 
-const std::string& Prompt::model() const { return model_; }
-bool Prompt::stream() const { return stream_; }
-bool Prompt::include_usage() const { return include_usage_; }
-std::optional<int64_t> Prompt::max_tokens() const { return max_tokens_; }
+const std::string& Prompt::model() const { return scan_.model; }
+bool Prompt::stream() const { return scan_.stream; }
+bool Prompt::include_usage() const { return scan_.include_usage; }
+std::optional<int64_t> Prompt::max_tokens() const { return scan_.max_tokens; }
 
-int64_t Prompt::answers() const {
-  return std::clamp<int64_t>(answers_.value_or(1), 1, kAnswersMax);
-}
+int64_t Prompt::answers() const { return std::clamp<int64_t>(scan_.n.value_or(1), 1, kAnswersMax); }
 
 std::optional<int64_t> Prompt::max_tokens_in_all() const {
-  if (!max_tokens_ || !answers_) return max_tokens_;
+  const std::optional<int64_t>& each = scan_.max_tokens;
+  if (!each || !scan_.n) return each;
   // Who asks for numbers beyond these has no limit.
-  if (*answers_ < 1 || *answers_ > kAnswersMax || *max_tokens_ > INT32_MAX) return std::nullopt;
-  return *max_tokens_ * *answers_;
+  if (*scan_.n < 1 || *scan_.n > kAnswersMax || *each > INT32_MAX) return std::nullopt;
+  return *each * *scan_.n;
 }
 
 Result<const contract::ChatRequest*> Prompt::chat() {
@@ -111,7 +104,7 @@ Result<const contract::ChatRequest*> Prompt::chat_as(std::string_view upstream_m
   // A stream whose usage nobody asked for cannot be settled.
   chat_->include_usage = stream;
   // An attempt before may have put another.
-  if (service_tier_.empty()) put_tier(*chat_, tier);
+  if (service_tier().empty()) put_tier(*chat_, tier);
   return chat;
 }
 

@@ -17,6 +17,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/boxed.h"
+#include "base/local_ptr.h"
 #include "catalog/endpoint.h"
 #include "contract/chat.h"
 #include "dialect/openai_scan.h"
@@ -44,9 +45,11 @@ class Prompt {
   /// Of all the answers that it asks for.
   std::optional<int64_t> max_tokens_in_all() const;
   /// The service_tier that the caller states; "" for none.
-  const std::string& service_tier() const { return service_tier_; }
+  const std::string& service_tier() const { return scan_.service_tier; }
   /// The caller's own bytes, if it came as OpenAI.
-  const std::string* openai_body() const { return body_ ? &*body_ : nullptr; }
+  const std::string* openai_body() const { return body_.get(); }
+  /// The same for a request that may be under way when they are dropped here.
+  LocalPtr<const std::string> lend_body() const { return body_; }
   const dialect::OpenAiScan* scan() const { return body_ ? &scan_ : nullptr; }
   /// The neutral form, decoded at the first call. Its model is what the last attempt was sent as.
   Result<const contract::ChatRequest*> chat();
@@ -71,16 +74,11 @@ class Prompt {
 
  private:
   void changed();
-  std::string model_;
-  bool stream_ = false;
-  bool include_usage_ = false;
-  std::optional<int64_t> max_tokens_;
-  std::string service_tier_;
-  std::optional<std::string> body_;
+  LocalPtr<const std::string> body_;
+  /// Of the body; of a neutral request, what it says of the same.
   dialect::OpenAiScan scan_;
   std::unique_ptr<contract::ChatRequest> chat_;  // apart: large, and most calls need none
   mutable int64_t input_bytes_ = 0;
-  std::optional<int64_t> answers_;  // asked for at once
 };
 
 /// Receives a streamed answer while it arrives. Its tasks are awaited: back-pressure.
