@@ -131,10 +131,10 @@ std::optional<ModelResult> Engine::begin(Flight& flight) {
 // Not a coroutine: the call is large, and is the flight's from here on.
 Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sink* sink) {
   Context base = scope_.context().with_span(ctx.span());
-  return fly(std::make_shared<Flight>(base, std::move(ctx), std::move(call), sink));
+  return fly(FlightPtr::make(base, std::move(ctx), std::move(call), sink));
 }
 
-Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
+Task<ModelResult> Engine::fly(FlightPtr flight) {
   co_await stages_.begin.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
   const bool outside = parts_.external != nullptr && parts_.external->active();
@@ -163,7 +163,7 @@ Task<ModelResult> Engine::fly(std::shared_ptr<Flight> flight) {
     (void)wake;
   }
   if (flight->result) co_return std::move(*flight->result);
-  leave(flight);
+  leave(*flight);
   // The caller's sink goes with the caller: wait until the worker is out of it.
   watch = watch.detached();
   while (flight->in_sink) {
@@ -191,25 +191,23 @@ ModelResult Engine::gone(Flight& flight) {
   return tl::unexpected<ModelFailure>(std::move(out));
 }
 
-void Engine::leave(const std::shared_ptr<Flight>& flight) {
-  flight->inner = nullptr;
-  flight->left = true;
-  if (flight->resting) {
-    flight->cancel.cancel("the client left while it waited");
+void Engine::leave(Flight& flight) {
+  flight.inner = nullptr;
+  flight.left = true;
+  if (flight.resting) {
+    flight.cancel.cancel("the client left while it waited");
     return;
   }
   if (drains_ >= parts_.drains_max) {
-    flight->cancel.cancel("the client left, and too many calls are being read on");
+    flight.cancel.cancel("the client left, and too many calls are being read on");
     return;
   }
   ++drains_;
-  flight->draining = true;
-  std::weak_ptr<Flight> weak = flight;
-  flight->drain_timer = parts_.loop->call_after(parts_.settings.drain_timeout, [weak] {
-    std::shared_ptr<Flight> f = weak.lock();
-    if (!f) return;
-    f->drain_timer = 0;
-    f->cancel.cancel("the client left, and the answer took too long to end");
+  flight.draining = true;
+  // Of the flight it has only what ends it: that may be gone before.
+  const async::CancelPtr end = flight.cancel.context().cancel_state();
+  flight.drain_timer = parts_.loop->call_after(parts_.settings.drain_timeout, [end] {
+    end->cancel("the client left, and the answer took too long to end");
   });
 }
 

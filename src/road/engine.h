@@ -79,7 +79,7 @@ class Engine final : public Road {
   policy::Ask ask_of(Flight& flight);
   /// Finds its places. Nothing: it may fly.
   std::optional<ModelResult> find_place(Flight& flight);
-  Task<ModelResult> fly(std::shared_ptr<Flight> flight);
+  Task<ModelResult> fly(FlightPtr flight);
   static Error shutting_down();
   /// Finds the flight's places and its path; an error says that there are none.
   Result<void> place(Flight& flight);
@@ -127,13 +127,13 @@ class Engine final : public Road {
 
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
-  Task<void> run(std::shared_ptr<Flight> flight);
+  Task<void> run(FlightPtr flight);
   /// Reserves it, or says why it is not made.
   void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial);
   /// Books the trial; where the next is made, if there is one.
   NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
   /// A slow call: one round after another.
-  Task<void> run_rounds(std::shared_ptr<Flight> flight);
+  Task<void> run_rounds(FlightPtr flight);
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
@@ -166,7 +166,7 @@ class Engine final : public Road {
               const contract::ChatResponse* answer, Hold& hold);
   /// Fills in the result what the flight knows, ends the span, wakes the caller.
   void finish(Flight& flight);
-  void leave(const std::shared_ptr<Flight>& flight);
+  void leave(Flight& flight);
   ModelResult refuse(Flight& flight, Error error);
   ModelResult gone(Flight& flight);
 

@@ -22,7 +22,7 @@ AttemptResult not_made(Error error) {
 
 }  // namespace
 
-Task<void> Engine::run_rounds(std::shared_ptr<Flight> flight) {
+Task<void> Engine::run_rounds(FlightPtr flight) {
   for (;;) {
     std::optional<Duration> pause;
     if (all_cooling(*flight)) pause = pause_before_round(*flight);
@@ -89,7 +89,7 @@ void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries
   if (!now) trial.answer = not_made(std::move(now).error());
 }
 
-Task<void> Engine::run(std::shared_ptr<Flight> flight) {
+Task<void> Engine::run(FlightPtr flight) {
   std::optional<Tries> tries;  // anew where it is placed anew
   tries.emplace(flight->placement, flight->last_resort, *parts_.random, retries_,
                 parts_.settings.attempts_max);

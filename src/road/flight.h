@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "async/sync.h"
+#include "base/local_ptr.h"
 #include "road/admission.h"
 #include "road/continuation.h"
 #include "road/descents.h"
@@ -79,6 +80,8 @@ struct Flight {
   async::WaitQueue done;
   std::optional<ModelResult> result;
 };
+
+using FlightPtr = LocalPtr<Flight>;
 
 /// Hands deltas on to the caller's sink while there is a caller, and counts them. A caller who
 /// left, or whose sink fails, does not stop the reading: the usage comes last. A sink that fails
