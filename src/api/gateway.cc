@@ -240,8 +240,8 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   TRY(session::AgentSpec agent, services.agents->resolve(tenant, *name));
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
   call.agent = agent.name;
-  call.data_class = contract::join(call.data_class, own);
-  call.needs = agent.needs;
+  call.data_class = contract::join(*call.data_class, own);
+  if (!agent.needs.empty()) call.needs = agent.needs;
   call.preference = agent.prefer;
   call.downgrade = agent.downgrade;
   call.continue_cut = agent.continue_cut;
@@ -255,8 +255,8 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
 /// A class or a zone that is not known here is the caller's mistake, as in the sessions API, and no
 /// lack of a place. The class keeps its name: what that means may change while the call waits.
 Result<void> check_class(const GatewayServices& services, const road::ModelCall& call) {
-  if (!services.check_class || call.data_class.unrestricted()) return {};
-  return services.check_class(call.data_class);
+  if (!services.check_class || call.data_class->unrestricted()) return {};
+  return services.check_class(*call.data_class);
 }
 
 /// The class that the caller states in a header; a service_tier in the body is for the road.
@@ -292,7 +292,7 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   if (!go_on) return respond_error(std::move(ctx), exchange, std::move(go_on).error());
   const bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
-  call.data_class = std::move(*data_class);
+  if (!data_class->unrestricted()) call.data_class = std::move(*data_class);
   call.service_class = *service_class;
   const TenantId tenant = call.principal.tenant;
   if (auto taken = take_agent(exchange, services, tenant, call); !taken) {

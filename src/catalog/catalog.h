@@ -10,8 +10,10 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/local_ptr.h"
 #include "base/result.h"
 #include "catalog/endpoint.h"
 
@@ -43,6 +45,23 @@ class Catalog {
   std::map<std::string_view, std::vector<const Endpoint*>, std::less<>> by_model_;
   std::vector<std::string> models_;
   uint64_t epoch_ = 0;
+};
+
+/// One more owner of a catalog, for the many that the loop's thread has: they are counted apart,
+/// without atomics.
+class CatalogRef {
+ public:
+  CatalogRef() = default;
+  CatalogRef(std::shared_ptr<const Catalog> catalog)
+      : held_(LocalPtr<Shared>::make(std::move(catalog))) {}
+  const Catalog& operator*() const { return **held_; }
+  const Catalog* operator->() const { return held_->get(); }
+  /// nullptr if it has none.
+  const Catalog* get() const { return held_ ? held_->get() : nullptr; }
+
+ private:
+  using Shared = const std::shared_ptr<const Catalog>;
+  LocalPtr<Shared> held_;
 };
 
 class CatalogHolder {

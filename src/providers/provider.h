@@ -133,7 +133,7 @@ struct Answer {
 };
 
 struct AttemptOptions {
-  std::string idempotency_key;  // sent with each attempt; empty: none
+  std::string_view idempotency_key;  // sent with each attempt, and outlives it; empty: none
   /// Grows with each attempt under one key.
   int attempt = 1;
   /// Asked for where the caller states none; empty: none.

@@ -178,13 +178,13 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
   }
   if (!any) co_return none;
   const std::string tenant = call->principal.tenant.str();
-  co_await inner_.ask_outside(ctx, tenant, call->data_class);
+  co_await inner_.ask_outside(ctx, tenant, *call->data_class);
   SupposedCall supposed;
   supposed.tenant = tenant;
-  supposed.data_class = call->data_class;
+  supposed.data_class = *call->data_class;
   supposed.ladder = call->ladder;
   supposed.preference = call->preference;
-  supposed.needs = call->needs;
+  supposed.needs = *call->needs;
   supposed.agent = call->agent;
   if (call->scratch) supposed.scratch = *call->scratch;
   const Explanation places = inner_.explain(supposed);

@@ -115,7 +115,7 @@ Result<BatchCall> Batches::prepare(const catalog::Endpoint& endpoint, ModelCall&
   out.session = call.session;
   out.tree = call.tree;
   out.endpoint = endpoint.id;
-  out.data_class = call.data_class.text();
+  out.data_class = call.data_class->text();
   if (call.batch_within) out.within = *call.batch_within;
   out.most = ask_for(endpoint, call.prompt, p_.loop->wall(), "batch", "", true);
   // At the plain price it would keep others out who pay half.

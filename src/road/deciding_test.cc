@@ -117,7 +117,7 @@ TEST_F(DecidingTest, CallsOfOneClassShareADecisionWhateverTheyNeed) {
   std::vector<std::string> where(5);
   for (std::string& w : where) begin(scope, "sensitivity=confidential", &w);
   ModelCall needy = call("sensitivity=confidential");
-  needy.needs.vision = true;
+  needy.needs.make().vision = true;
   std::string none;
   scope.spawn(one(scope.context(), road_.get(), std::move(needy), &none));
   loop_.run_for(10ms);

@@ -139,7 +139,7 @@ Task<ModelResult> Engine::fly(FlightPtr flight) {
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
   const bool outside = parts_.external != nullptr && parts_.external->active();
   if (outside || placer_.decisions().slow()) {
-    policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), flight->call.data_class);
+    policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), *flight->call.data_class);
     ScratchAt scratch = *flight->call.scratch;
     Result<void> ahead;
     if (!decided(ask, scratch)) {

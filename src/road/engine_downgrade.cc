@@ -48,7 +48,7 @@ Scarcity Engine::measure(const Flight& flight, const PlaceQuestion& asked, size_
 
 void Engine::descend(Flight& flight) {
   ModelCall& call = flight.call;
-  const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  const policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
   PlaceQuestion asked{call.ladder, ask, call.preference};
   asked.size = size_of(call);
   const DowngradeLadder& ladder = *call.downgrade;

@@ -101,7 +101,7 @@ void Engine::conclude(Flight& flight, Trial& trial) {
                     flight.first_token, flight.streamed);
   if (flight.call.scratch) {
     const ModelCall& call = flight.call;
-    const policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+    const policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
     out.scratch = placer_.scratch_place(ask, endpoint, *call.scratch);
   }
   finish(flight);

@@ -66,8 +66,8 @@ Result<void> Engine::place(Flight& flight) {
 }
 
 policy::Ask Engine::ask_of(Flight& flight) {
-  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), flight.call.data_class);
-  ask.needs = flight.call.needs;
+  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), *flight.call.data_class);
+  ask.needs = *flight.call.needs;
   placer_.add_needs_of(flight.call.prompt, ask.needs);
   return ask;
 }
@@ -107,7 +107,7 @@ std::optional<ModelResult> Engine::find_place(Flight& flight) {
 /// All that may see the data have failed: the others were not asked, and here is why.
 void Engine::tell_bounds(const Flight& flight, Error& error) {
   const ModelCall& call = flight.call;
-  policy::Ask ask = placer_.ask(call.principal.tenant.str(), call.data_class);
+  policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
   PlaceQuestion question{call.ladder, ask, call.preference};
   std::string text;
   size_t kept_out = 0;

@@ -56,7 +56,10 @@ void Placer::refresh() {
       parts_.policy == nullptr ? policy_ : parts_.policy->get();
   if (!policy) policy = std::make_shared<policy::Policy>();
   policy_ = std::move(policy);
-  if (!same_catalog) board_.load(catalog, *parts_.health, parts_.here, parts_.clock->wall());
+  if (!same_catalog) {
+    board_.load(catalog, *parts_.health, parts_.here, parts_.clock->wall());
+    catalog_ = catalog;
+  }
   here_changed_ = false;
   std::vector<policy::Thing> things;
   std::string content;
@@ -342,7 +345,7 @@ Places Placer::place(const PlaceQuestion& question) {
   }
   if (!cooling_.empty()) add_last_resort(out, question.reasons);
   placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
-  placement.catalog = board_.catalog();
+  placement.catalog = catalog_;
   out.deciders = Deciders{decisions_.epoch(), policy_->generation()};
   if (const policy::Needs& needs = question.ask.needs; !needs.empty()) {
     placement.needs = needs.text();

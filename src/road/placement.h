@@ -176,6 +176,7 @@ class Placer {
 
   PlacerParts parts_;
   Board board_;
+  catalog::CatalogRef catalog_;  // the board's, for placements
   policy::Decisions decisions_;
   std::shared_ptr<const policy::Policy> policy_;  // that the decisions are of
   std::string catalog_print_;

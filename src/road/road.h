@@ -119,7 +119,7 @@ struct PlaceQuestion {
 /// The ordered list of endpoints allowed for a call.
 struct Placement {
   /// Keeps the endpoints alive over a reload.
-  std::shared_ptr<const catalog::Catalog> catalog;
+  catalog::CatalogRef catalog;
   std::vector<const catalog::Endpoint*> endpoints;
   /// Those that cannot serve now; those that a rule removed as well, where reasons were asked for,
   /// up to limits::kRejectionsShownMax.
@@ -221,9 +221,9 @@ struct ModelCall {
   /// An answer that breaks off after visible output may be continued elsewhere (continuation.h).
   bool continue_cut = false;
   /// Of what is sent: no endpoint that may not see it is tried. The policy's floors are added.
-  contract::DataClass data_class = contract::DataClass();
+  Rare<contract::DataClass> data_class = {};
   /// Of the step; what the request itself shows is added.
-  policy::Needs needs = policy::Needs();
+  Rare<policy::Needs> needs = {};
   std::optional<Preference> preference = std::nullopt;
   /// What the request or its agent states; absent: what the operator's policy says.
   std::optional<ServiceClass> service_class = std::nullopt;
@@ -255,7 +255,7 @@ struct ModelOutcome {
   /// Never null; apart, for it is large and comes from where it was read.
   std::unique_ptr<providers::Answer> answer;
   const catalog::Endpoint* endpoint = nullptr;
-  std::string provider;
+  std::string_view provider;  // the endpoint's
   Money cost;
   bool cost_known = false;
   LatencyParts latency;

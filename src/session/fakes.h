@@ -46,8 +46,8 @@ class FakeRoad final : public road::Road {
     ++calls;
     keys.push_back(call.idempotency_key);
     callers.push_back(call.principal.key.str());
-    classes.push_back(call.data_class.text());
-    needs.push_back(call.needs);
+    classes.push_back(call.data_class->text());
+    needs.push_back(*call.needs);
     batch_within = call.batch_within;
     was_batched = call.was_batched;
     const bool laddered = call.downgrade != nullptr;
