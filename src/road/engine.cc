@@ -122,7 +122,7 @@ std::optional<ModelResult> Engine::begin(Flight& flight) {
     if (admitted) admitted = fail(Code::kInvalidArgument, "no model was named");
     flight.call.ladder.emplace_back("");
   }
-  flight.span = trace::Span(ctx, parts_.spans, *parts_.random, span_name(flight.call), "CLIENT");
+  flight.span.begin(ctx, parts_.spans, *parts_.random, span_name(flight.call), "CLIENT");
   describe_call(flight.span, flight);
   if (!admitted) return refuse(flight, std::move(admitted).error());
   return std::nullopt;

@@ -23,8 +23,16 @@ SpanContext new_trace(Random& random, WallTime now) {
 }  // namespace
 
 Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
-           std::string span_kind)
-    : parent_(ctx), sink_(sink), started_(ctx.loop().mono()) {
+           std::string span_kind) {
+  begin(ctx, sink, random, std::move(name), std::move(span_kind));
+}
+
+void Span::begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+                 std::string span_kind) {
+  DROVER_DASSERT(!parent_);
+  parent_.emplace(ctx);
+  sink_ = sink;
+  started_ = ctx.loop().mono();
   if (ctx.span().valid()) {
     row_.context = ctx.span().make_child(random);
     row_.parent_span_id = ctx.span().span_id_hex();

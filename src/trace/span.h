@@ -30,6 +30,9 @@ class Span {
   /// Starts a child of ctx's span (a root if it has none).
   Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
        std::string span_kind = "INTERNAL");
+  /// The same in place, of one that was made by the default and has not begun.
+  void begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+             std::string span_kind = "INTERNAL");
   Span(Span&& other) noexcept;
   Span& operator=(Span&& other) noexcept;
   /// Ends it, if nobody did.
