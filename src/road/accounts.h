@@ -130,7 +130,8 @@ class Accounts {
   void settle(Hold& hold, const Settlement& settlement);
   void release(Hold& hold);
 
-  RateState rates(const Hold& hold);
+  /// Into `out`, whatever stands there: mostly there are none, and it had none.
+  void rates(const Hold& hold, RateState& out);
   RateState rates(const Caller& who, const catalog::Endpoint& endpoint);
 
   /// Every account: its budget, whom it is for, what is used and reserved. Those "for each" are

@@ -83,8 +83,12 @@ RateState Accounts::rates(const Caller& who, const catalog::Endpoint& endpoint) 
   return line ? rates_of(**line) : RateState();
 }
 
-RateState Accounts::rates(const Hold& hold) {
-  return hold.line_ == nullptr ? RateState() : rates_of(*hold.line_);
+void Accounts::rates(const Hold& hold, RateState& out) {
+  if (hold.line_ != nullptr && hold.line_->rated) {
+    out = rates_of(*hold.line_);
+  } else if (out.any()) {
+    out = RateState();
+  }
 }
 
 RateState Accounts::rates_of(const AccountLine& line) {

@@ -40,8 +40,11 @@ Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, 
   Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);
   flight.requested = flight.requested || (held && *held);
   if (call.rates != nullptr && !flight.left) {
-    *call.rates =
-        hold.held() ? parts_.accounts->rates(hold) : parts_.accounts->rates(who, endpoint);
+    if (hold.held()) {
+      parts_.accounts->rates(hold, *call.rates);
+    } else {
+      *call.rates = parts_.accounts->rates(who, endpoint);
+    }
   }
   return held;
 }
