@@ -162,7 +162,7 @@ class Engine final : public Road {
                          const providers::AttemptError& error, Hold& hold);
   void tell_bounds(const Flight& flight, Error& error);
   void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
-  void settle(const catalog::Endpoint& endpoint, const Charge& charge,
+  void settle(const catalog::Endpoint& endpoint, const contract::Usage& usage, const Charge& charge,
               const contract::ChatResponse* answer, Hold& hold);
   /// Fills in the result what the flight knows, ends the span, wakes the caller.
   void finish(Flight& flight);

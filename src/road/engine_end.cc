@@ -49,12 +49,12 @@ Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, 
   return held;
 }
 
-void Engine::settle(const catalog::Endpoint& endpoint, const Charge& charge,
-                    const contract::ChatResponse* answer, Hold& hold) {
-  metrics_.settled(endpoint, endpoint.provider, charge.usage, charge.cost, charge.cost_known);
+void Engine::settle(const catalog::Endpoint& endpoint, const contract::Usage& usage,
+                    const Charge& charge, const contract::ChatResponse* answer, Hold& hold) {
+  metrics_.settled(endpoint, endpoint.provider, usage, charge.cost, charge.cost_known);
   if (parts_.accounts == nullptr) return;
   Settlement settlement;
-  settlement.usage = &charge.usage;
+  settlement.usage = &usage;
   settlement.cost = charge.cost;
   settlement.cost_known = charge.cost_known;
   settlement.ok = answer != nullptr;
@@ -70,9 +70,8 @@ void Engine::settle_answer(Flight& flight, Trial& trial) {
   providers::Answer& answer = *trial.answer;
   parts_.health->succeeded(endpoint);
   metrics_.attempt(endpoint, nullptr);
-  Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
-  settle(endpoint, charge, &answer.response, trial.hold);
-  answer.response.usage = std::move(charge.usage);
+  const Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
+  settle(endpoint, answer.response.usage, charge, &answer.response, trial.hold);
   trial.cost = charge.cost;
   trial.cost_known = charge.cost_known;
   trial.answered = true;
@@ -121,10 +120,12 @@ void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint
     metrics_.circuit_opened(endpoint);
     LOG_WARN("endpoint {} is left alone for a while: {}", endpoint.id, error_type(error.error));
   }
-  std::optional<Charge> charge = charge_of(endpoint, flight, error, tier_of(flight, endpoint));
+  contract::Usage usage;
+  std::optional<Charge> charge =
+      charge_of(endpoint, flight, error, tier_of(flight, endpoint), usage);
   if (!charge) return;
-  settle(endpoint, *charge, nullptr, hold);
-  add_failed(flight.failed_usage.make(), charge->usage);
+  settle(endpoint, usage, *charge, nullptr, hold);
+  add_failed(flight.failed_usage.make(), usage);
   flight.failed_cost += charge->cost;
   flight.failed_priced = flight.failed_priced && charge->cost_known;
 }

@@ -45,7 +45,7 @@ void fill(contract::Usage& usage, int64_t input, int64_t output) {
   if (!usage.output_tokens) usage.output_tokens = output;
 }
 
-Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, contract::Usage usage,
+Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, const contract::Usage& usage,
               std::string_view served, std::string_view asked) {
   const catalog::Price& price = endpoint.price_at(flight.caller.loop().wall());
   Charge out;
@@ -53,32 +53,32 @@ Charge priced(const catalog::Endpoint& endpoint, const Flight& flight, contract:
   out.cost = price.cost(usage, served);
   // Asked for and not confirmed: the dearer of the two.
   if (served.empty() && !asked.empty()) out.cost = std::max(out.cost, price.cost(usage, asked));
-  out.usage = std::move(usage);
   return out;
 }
 
 }  // namespace
 
-Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                 const providers::Answer& answer, std::string_view tier) {
-  contract::Usage usage = answer.response.usage;
+Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight, providers::Answer& answer,
+                 std::string_view tier) {
+  contract::Usage& usage = answer.response.usage;
   if (!usage.input_tokens || !usage.output_tokens) {
     fill(usage, flight.call.prompt.estimated_input_tokens(), answer_tokens(flight, answer));
   }
-  return priced(endpoint, flight, std::move(usage), answer.response.service_tier, tier);
+  return priced(endpoint, flight, usage, answer.response.service_tier, tier);
 }
 
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                                const providers::AttemptError& error, std::string_view tier) {
+                                const providers::AttemptError& error, std::string_view tier,
+                                contract::Usage& usage) {
   if (!error.usage.known() && !error.visible && !error.billable) return std::nullopt;
-  contract::Usage usage = error.usage;
+  usage = error.usage;
   // Some providers tell the usage as it grows: what they told before the break is not the last
   // word.
   usage.estimated = true;
   const int64_t output =
       error.visible ? error.said.tokens_to_pay() : unseen_tokens(endpoint, flight, error);
   fill(usage, flight.call.prompt.estimated_input_tokens(), output);
-  return priced(endpoint, flight, std::move(usage), {}, tier);
+  return priced(endpoint, flight, usage, {}, tier);
 }
 
 void add_failed(contract::Usage& sum, const contract::Usage& more) {

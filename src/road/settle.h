@@ -15,19 +15,19 @@
 namespace drover::road {
 
 struct Charge {
-  contract::Usage usage;
   Money cost;
   bool cost_known = false;
 };
 
-/// For an accepted answer. `tier` is the service tier that was asked for; what the provider says it
-/// served counts.
-Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                 const providers::Answer& answer, std::string_view tier);
+/// For an accepted answer, whose usage is made whole by estimates. `tier` is the service tier that
+/// was asked for; what the provider says it served counts.
+Charge charge_of(const catalog::Endpoint& endpoint, const Flight& flight, providers::Answer& answer,
+                 std::string_view tier);
 /// For a failed attempt that may be billed all the same (providers::AttemptError::billable);
-/// nullopt for one that is not.
+/// nullopt for one that is not. `usage` is what it is billed for.
 std::optional<Charge> charge_of(const catalog::Endpoint& endpoint, const Flight& flight,
-                                const providers::AttemptError& error, std::string_view tier);
+                                const providers::AttemptError& error, std::string_view tier,
+                                contract::Usage& usage);
 
 /// Adds what one failed attempt was billed to what those before it were.
 void add_failed(contract::Usage& sum, const contract::Usage& more);
