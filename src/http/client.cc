@@ -193,7 +193,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, Clie
     co_await pool.sending.enter(pool.loop());
     ClientConnection& connection = *call->connection();
     std::string head;
-    std::string_view body = request.body;
+    std::string_view body = request.content();
     Result<void> sent = connection.begin_request(ctx, request, &head);
     if (sent) {
       co_await pool.writing.enter(pool.loop());
