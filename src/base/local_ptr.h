@@ -14,6 +14,7 @@ template <typename T>
 class LocalPtr {
  public:
   LocalPtr() = default;
+  LocalPtr(std::nullptr_t) {}
   template <typename... Args>
   static LocalPtr make(Args&&... args) {
     LocalPtr out;
@@ -31,6 +32,7 @@ class LocalPtr {
   ~LocalPtr() { reset(); }
 
   explicit operator bool() const { return node_ != nullptr; }
+  bool operator==(std::nullptr_t) const { return node_ == nullptr; }
   T& operator*() const { return node_->value; }
   T* operator->() const { return &node_->value; }
   /// nullptr if it holds nothing.

@@ -34,7 +34,7 @@ Result<void> check_request(const ClientRequest& request) {
 /// A call and then its answer: what belongs to it lies together, and is moved no more.
 class Call final : public ClientResponse {
  public:
-  Call(async::LocalPtr<ClientPool> pool, const ClientRequest& request)
+  Call(LocalPtr<ClientPool> pool, const ClientRequest& request)
       : pool_(std::move(pool)), origin_(pool_->enter(request)) {}
   ~Call() override {
     abort();
@@ -113,7 +113,7 @@ class Call final : public ClientResponse {
     }
   }
 
-  async::LocalPtr<ClientPool> pool_;
+  LocalPtr<ClientPool> pool_;
   ClientPool::Origin& origin_;
   ClientPool::ConnectionPtr connection_;
   bool aborted_ = false;
@@ -124,7 +124,7 @@ class Call final : public ClientResponse {
 class ClientImpl final : public Client {
  public:
   ClientImpl(async::Loop& loop, net::Dialer& dialer)
-      : dialer_(dialer), pool_(async::make_local<ClientPool>(loop)) {}
+      : dialer_(dialer), pool_(LocalPtr<ClientPool>::make(loop)) {}
   ~ClientImpl() override { ClientPool::stop(pool_); }
 
   Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, ClientRequest request) override;
@@ -135,7 +135,7 @@ class ClientImpl final : public Client {
   Task<Result<ClientPool::ConnectionPtr>> dial(Context ctx, const ClientRequest& request);
 
   net::Dialer& dialer_;
-  async::LocalPtr<ClientPool> pool_;
+  LocalPtr<ClientPool> pool_;
 };
 
 /// Names what ended: the caller sees which of its time limits it was.
@@ -171,7 +171,7 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
     if (error.code == Code::kUnavailable && error.reason.empty()) error.reason = "connect";
     co_return fail(name_wait(std::move(error), ctx, "connect"));
   }
-  co_return async::make_local<ClientConnection>(pool_->loop(), std::move(*stream));
+  co_return LocalPtr<ClientConnection>::make(pool_->loop(), std::move(*stream));
 }
 
 // Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are

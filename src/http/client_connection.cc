@@ -63,7 +63,7 @@ void ClientConnection::enter_pool() {
 }
 
 // One for each idle connection: no more stands in the frame than must.
-Task<void> ClientConnection::watch(async::LocalPtr<ClientConnection> self) {
+Task<void> ClientConnection::watch(LocalPtr<ClientConnection> self) {
   self->watching_ = true;
   Task<Result<void>> waiting = self->stream_->readable(Context(self->loop_));
   Result<void> ready = co_await std::move(waiting);

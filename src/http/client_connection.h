@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "async/local_ptr.h"
 #include "async/wait.h"
+#include "base/local_ptr.h"
 #include "http/client.h"
 #include "http/http1_body.h"
 #include "http/http1_head.h"
@@ -16,7 +16,7 @@
 
 namespace drover::http {
 
-class ClientConnection final : public async::LocalCounted {
+class ClientConnection final {
  public:
   ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream);
   ~ClientConnection() { close(); }
@@ -48,7 +48,7 @@ class ClientConnection final : public async::LocalCounted {
 
   /// Reads in the background until something arrives or the connection ends; at most one at a time.
   /// Ends with closed() if the peer ended the connection or spoke without being asked.
-  static Task<void> watch(async::LocalPtr<ClientConnection> self);
+  static Task<void> watch(LocalPtr<ClientConnection> self);
   /// The connection is in use again: what the watch reads is the answer.
   void leave_pool() { idle_ = answer_complete_ = false; }
   void enter_pool();

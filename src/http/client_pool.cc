@@ -107,7 +107,7 @@ void ClientPool::clear() {
   }
 }
 
-void ClientPool::stop(async::LocalPtr<ClientPool> self) {
+void ClientPool::stop(LocalPtr<ClientPool> self) {
   self->stopped_ = true;
   self->clear();
   if (self->timer_ != 0) self->loop_.cancel_timer(std::exchange(self->timer_, 0));

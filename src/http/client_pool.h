@@ -9,17 +9,17 @@
 #include <unordered_map>
 #include <vector>
 
-#include "async/local_ptr.h"
 #include "async/scope.h"
 #include "async/stage.h"
+#include "base/local_ptr.h"
 #include "http/client.h"
 #include "http/client_connection.h"
 
 namespace drover::http {
 
-class ClientPool final : public async::LocalCounted {
+class ClientPool final {
  public:
-  using ConnectionPtr = async::LocalPtr<ClientConnection>;
+  using ConnectionPtr = LocalPtr<ClientConnection>;
 
   /// What requests have in common that may use the same connections, and the idle ones of them.
   /// Stays while there is a call or an idle connection.
@@ -61,12 +61,12 @@ class ClientPool final : public async::LocalCounted {
   size_t idle() const { return total_; }
 
   /// No connection is kept any more; the watches end on the loop.
-  static void stop(async::LocalPtr<ClientPool> self);
+  static void stop(LocalPtr<ClientPool> self);
 
  private:
   using Origins = std::unordered_map<std::string, Origin>;
 
-  static Task<void> reap(async::LocalPtr<ClientPool> self) { co_await self->scope_.join(); }
+  static Task<void> reap(LocalPtr<ClientPool> self) { co_await self->scope_.join(); }
 
   Origins::iterator drop(Origins::iterator it);
   void end_if_unused(Origin& origin);

@@ -11,8 +11,8 @@
 #include <unordered_set>
 #include <vector>
 
-#include "async/local_ptr.h"
 #include "async/wait.h"
+#include "base/local_ptr.h"
 #include "base/result.h"
 #include "net/asio_loop.h"
 #include "net/timer_heap.h"
@@ -120,7 +120,7 @@ struct AsioLoop::Impl {
 /// by every operation under way on it, so that a stream may go while they wait: they then end with
 /// kCancelled. Wait only after the kernel has said EAGAIN (or `drained` tells the same): it speaks
 /// of changes only.
-class FdCore final : public Watched, public async::LocalCounted {
+class FdCore final : public Watched {
  public:
   /// Owns fd.
   FdCore(AsioLoop& loop, int fd);
@@ -159,7 +159,7 @@ class FdCore final : public Watched, public async::LocalCounted {
   async::WaitQueue writers_;
 };
 
-using FdPtr = async::LocalPtr<FdCore>;
+using FdPtr = LocalPtr<FdCore>;
 
 /// The error for a failed system call on an established connection.
 Error io_error(int err, std::string_view what);

@@ -155,8 +155,7 @@ class Child : public std::enable_shared_from_this<Child> {
 class PipeStream final : public Stream {
  public:
   PipeStream(AsioLoop& loop, int read_fd, int write_fd)
-      : in_(async::make_local<FdCore>(loop, read_fd)),
-        out_(async::make_local<FdCore>(loop, write_fd)) {}
+      : in_(LocalPtr<FdCore>::make(loop, read_fd)), out_(LocalPtr<FdCore>::make(loop, write_fd)) {}
   ~PipeStream() override { close_both(); }
   Task<Result<size_t>> read(Context ctx, std::span<char> buffer) override {
     return fd_read(in_, std::move(ctx), buffer);

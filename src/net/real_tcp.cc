@@ -77,7 +77,7 @@ Result<FdPtr> open_listener(AsioLoop& loop, const Endpoint& local) {
                                   : Code::kUnavailable;
     return fail(code, "cannot listen on " + local.to_string() + ": " + strerror(err));
   }
-  return async::make_local<FdCore>(loop, fd);
+  return LocalPtr<FdCore>::make(loop, fd);
 }
 
 Task<Result<Accepted>> accept_on(FdPtr listener, Context ctx) {
@@ -91,7 +91,7 @@ Task<Result<Accepted>> accept_on(FdPtr listener, Context ctx) {
                        SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       Accepted out;
-      out.core = async::make_local<FdCore>(listener->loop(), fd);
+      out.core = LocalPtr<FdCore>::make(listener->loop(), fd);
       out.remote = from_sockaddr(reinterpret_cast<sockaddr*>(&address));
       co_return out;
     }
@@ -123,7 +123,7 @@ Task<Result<FdPtr>> connect_to(AsioLoop* loop, Context ctx, Endpoint endpoint) {
     ::close(fd);
     co_return fail(connect_error(endpoint, err));
   }
-  auto core = async::make_local<FdCore>(*loop, fd);
+  auto core = LocalPtr<FdCore>::make(*loop, fd);
   if (rc != 0) {
     Wake wake = co_await core->writable(ctx);
     if (wake != Wake::kWoken) {
