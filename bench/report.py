@@ -50,8 +50,14 @@ How to read it:
   and the disk rest, and waking costs both. `rested_sync_p50_ms` is the same sync after 0.1 ms of
   rest, and `p50_over_4_rested_syncs_ms` what is left after four of those. `looking_…`: the client
   looks for each answer for 0.3 ms before it sleeps, for every system alike; what this machine takes
-  to wake it is then not in the figure. The peer `bare` is a server that syncs
-  the same requests, answers, and does nothing else: what it takes above its syncs is the machine's.
+  to wake it is then not in the figure. `awake_…`: no processor of the machine halts while it has
+  nothing to do (PM Quality of Service, `/dev/cpu_dma_latency`, as `tuned-adm profile
+  latency-performance` sets it), for every system and for the disk's syncs alike. A virtual machine
+  that is given no time to poll before it halts (`guest_halt_poll_ns` 0; the kernel's own default is
+  0.2 ms) takes some 60 us to wake a client on another processor, four times a session, and whether
+  the client is on another one is the scheduler's whim: the plain figure is as much about that as
+  about the server. The peer `bare` is a server that syncs the same requests, answers, and does
+  nothing else: what it takes above its syncs is the machine's.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 8 s
   (`drover wall --list`, docs/faults.md); where a peer's only fault is a time just above that, it did
