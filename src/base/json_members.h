@@ -1,6 +1,6 @@
 #pragma once
 // The members of a JSON object as text, put together one after another: for what is written often
-// and read seldom, such as the attributes of spans. A tree costs two allocations a member and is
+// and read seldom. A tree costs two allocations a member and is
 // then only printed; here a member is one append.
 //
 // Values, no shared state. Keys are the program's own names: they must need no escape.

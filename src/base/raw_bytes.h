@@ -13,6 +13,22 @@ namespace drover {
 
 class RawBytes {
  public:
+  RawBytes() = default;
+  /// With room for what there is.
+  RawBytes(const RawBytes& other) {
+    if (other.size_ != 0) std::memcpy(extend(other.size_), other.bytes_.get(), other.size_);
+  }
+  /// `other` is empty then.
+  RawBytes(RawBytes&& other) noexcept { swap(other); }
+  RawBytes& operator=(RawBytes other) noexcept {
+    swap(other);
+    return *this;
+  }
+  void swap(RawBytes& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(size_, other.size_);
+    std::swap(room_, other.room_);
+  }
   /// Room for so many bytes in all.
   void reserve(size_t bytes) {
     if (bytes <= room_) return;

@@ -71,7 +71,7 @@ Result<void> Effects::begin(const Context& ctx, EffectCall call, Running& out) {
     out.span.set(genai::kConversation, call.session);
   }
   if (!call.agent.empty()) out.span.set(genai::kAgentName, call.agent);
-  for (auto& [key, value] : call.attributes) out.span.set(key, std::move(value));
+  for (const auto& [key, value] : call.attributes) out.span.set(key, value);
   out.operation = std::move(call.operation);
   out.bound = guard_.bound(call.principal.tenant, call.data_class);
   if (out.bound) out.span.set("drover.data_class", call.data_class);

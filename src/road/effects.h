@@ -37,7 +37,7 @@ struct EffectCall {
   const tools::CallReport* report = nullptr;
   /// Which part of the latency it counts as.
   Duration LatencyParts::* part = &LatencyParts::tool;
-  std::vector<std::pair<std::string, Json>> attributes;
+  std::vector<std::pair<store::AttributeName, Json>> attributes;
   /// Of what is sent and brought, as text: words of errors about bound data stay out of the trace.
   std::string data_class;
 };

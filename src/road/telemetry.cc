@@ -256,18 +256,18 @@ void describe_class(trace::Span& span, const Flight& flight) {
 
 void describe_latency(trace::Span& span, const LatencyParts& latency) {
   struct Part {
-    std::string_view name;
+    store::AttributeName name;
     Duration LatencyParts::* part;
   };
   constexpr Part kParts[] = {
-      {"drover.latency.queue", &LatencyParts::queue},
-      {"drover.latency.placement", &LatencyParts::placement},
-      {"drover.latency.network", &LatencyParts::network},
-      {"drover.latency.model", &LatencyParts::model},
-      {"drover.latency.tool", &LatencyParts::tool},
-      {"drover.latency.store", &LatencyParts::store},
-      {"drover.latency.sync", &LatencyParts::sync},
-      {"drover.latency.other", &LatencyParts::other},
+      {own::kLatencyQueue, &LatencyParts::queue},
+      {own::kLatencyPlacement, &LatencyParts::placement},
+      {own::kLatencyNetwork, &LatencyParts::network},
+      {own::kLatencyModel, &LatencyParts::model},
+      {own::kLatencyTool, &LatencyParts::tool},
+      {own::kLatencyStore, &LatencyParts::store},
+      {own::kLatencySync, &LatencyParts::sync},
+      {own::kLatencyOther, &LatencyParts::other},
   };
   for (const Part& part : kParts) {
     Duration took = latency.*part.part;

@@ -46,7 +46,7 @@ SpanRow test_span(Random& random, const SpanContext& trace, const std::string& n
                   WallTime start) {
   SpanRow row;
   row.context = trace.make_child(random);
-  row.parent_span_id = trace.span_id_hex();
+  row.parent_span_id = trace.span_id;
   row.tenant = TenantId("ten_a");
   row.session = test_session(1).str();
   row.name = name;
@@ -74,7 +74,7 @@ TEST_P(Conformance, SpansComeBackByTraceAndSession) {
   const SpanRow& row = rows->front();
   EXPECT_EQ(row.name, "early");
   EXPECT_EQ(row.context.traceparent(), early.context.traceparent());
-  EXPECT_EQ(row.parent_span_id, trace.span_id_hex());
+  EXPECT_EQ(row.parent_span_id, trace.span_id);
   EXPECT_EQ(row.tenant, early.tenant);
   EXPECT_EQ(row.session, early.session);
   EXPECT_EQ(row.span_kind, "CLIENT");

@@ -2,76 +2,33 @@
 
 #include <cstring>
 
+#include "base/bytes.h"
 #include "base/crc32.h"
-#include "base/text_copy.h"
+#include "store/span_bytes.h"
 
 namespace drover::store {
 namespace {
 
 constexpr size_t kTraceBytes = 16;
 constexpr size_t kSpanBytes = 8;
+// Flags.
 constexpr uint8_t kSampled = 1;
 constexpr uint8_t kFailed = 2;
+constexpr uint8_t kShortForm = 4;
+constexpr uint8_t kHasParent = 8;
+constexpr int kKindShift = 4;
+constexpr uint8_t kKindMask = 3;
 
-// The short texts of a span, in their order.
-constexpr std::string SpanRow::* kTexts[] = {&SpanRow::session, &SpanRow::parent_span_id,
-                                             &SpanRow::name, &SpanRow::span_kind};
+/// The kinds that flags can say; the first is what they do not.
+constexpr std::string_view kKinds[] = {"", "CLIENT", "INTERNAL", "SERVER"};
+static_assert(std::size(kKinds) == kKindMask + 1);
 
-/// Writes parts into room that is known to be large enough.
-class Putter {
- public:
-  explicit Putter(char* at) : at_(at) {}
-  void bytes(const void* from, size_t n) {
-    if (n != 0) std::memcpy(at_, from, n);
-    at_ += n;
+uint8_t kind_code(std::string_view kind) {
+  for (uint8_t i = 1; i < std::size(kKinds); ++i) {
+    if (kKinds[i] == kind) return i;
   }
-  template <typename T>
-  void number(T value) {
-    for (size_t i = 0; i < sizeof(T); ++i) {
-      at_[i] = static_cast<char>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * i));
-    }
-    at_ += sizeof(T);
-  }
-  void text(std::string_view text) {
-    number(static_cast<uint32_t>(text.size()));
-    at_ = copy_text(at_, text);
-  }
-
- private:
-  char* at_;
-};
-
-/// Takes parts off the front of bytes; once something is missing, all that follows is empty.
-class Taker {
- public:
-  explicit Taker(std::string_view bytes) : rest_(bytes) {}
-  std::string_view bytes(size_t n) {
-    if (n > rest_.size()) {
-      failed_ = true;
-      rest_ = {};
-      return {};
-    }
-    std::string_view out = rest_.substr(0, n);
-    rest_.remove_prefix(n);
-    return out;
-  }
-  template <typename T>
-  T number() {
-    std::string_view in = bytes(sizeof(T));
-    std::make_unsigned_t<T> value = 0;
-    for (size_t i = 0; i < in.size(); ++i) {
-      value |= static_cast<std::make_unsigned_t<T>>(static_cast<unsigned char>(in[i])) << (8 * i);
-    }
-    return static_cast<T>(value);
-  }
-  std::string_view text() { return bytes(number<uint32_t>()); }
-  bool empty() const { return rest_.empty(); }
-  bool failed() const { return failed_; }
-
- private:
-  std::string_view rest_;
-  bool failed_ = false;
-};
+  return 0;
+}
 
 Result<Json> json_of(std::string_view text) {
   if (text.empty()) return Json();
@@ -82,36 +39,74 @@ Result<Json> json_of(std::string_view text) {
 
 /// The random end of a trace id: what comes first in it may be the time.
 uint32_t trace_key(std::string_view trace) {
-  return Taker(trace.substr(kTraceBytes - 4)).number<uint32_t>();
+  return SpanTaker(trace.substr(kTraceBytes - 4)).number<uint32_t>();
+}
+
+/// What follows the session.
+Result<void> read_rest(SpanTaker& in, uint8_t flags, SpanRow& row) {
+  row.name = in.text();
+  row.tenant = TenantId(std::string(in.text()));
+  std::string_view attributes = in.text();
+  std::string_view events = in.text();
+  const size_t kind = flags >> kKindShift & kKindMask;
+  row.span_kind = kind == 0 ? in.text() : kKinds[kind];
+  if (in.failed()) return damaged_spans();
+  std::optional<SpanAttributes> read = SpanAttributes::from_bytes(attributes);
+  if (!read) return damaged_spans();
+  row.attributes = std::move(*read);
+  TRY(row.events, json_of(events));
+  return {};
+}
+
+std::string_view old_text(SpanTaker& in) { return in.bytes(in.number<uint32_t>()); }
+
+/// The same of a span of before.
+Result<void> read_old_rest(SpanTaker& in, SpanRow& row) {
+  Result<std::string> parent = from_hex(old_text(in));
+  row.name = old_text(in);
+  row.span_kind = old_text(in);
+  row.tenant = TenantId(std::string(old_text(in)));
+  std::string_view attributes = old_text(in);
+  std::string_view events = old_text(in);
+  if (in.failed() || !parent) return damaged_spans();
+  if (!parent->empty()) {
+    if (parent->size() != kSpanBytes) return damaged_spans();
+    std::memcpy(row.parent_span_id.data(), parent->data(), kSpanBytes);
+  }
+  TRY(Json members, json_of(attributes));
+  row.attributes = SpanAttributes(members);
+  TRY(row.events, json_of(events));
+  return {};
 }
 
 }  // namespace
 
 void SpanBatch::add(const SpanRow& row) {
-  const std::string& inside = row.attributes.inside();
+  const std::string_view attributes = row.attributes.bytes();
   const std::string events = row.events.is_null() ? std::string() : row.events.dump();
   const std::string& tenant = row.tenant.str();
-  size_t attributes = inside.empty() ? 0 : inside.size() + 2;
-  size_t size = kTraceBytes + kSpanBytes + 2 * sizeof(int64_t) + 1 + 7 * sizeof(uint32_t) +
-                tenant.size() + attributes + events.size();
-  for (std::string SpanRow::* text : kTexts) size += (row.*text).size();
-  Putter put(bytes_.extend(sizeof(uint32_t) + size));
+  const bool has_parent = !row.is_root();
+  const uint8_t kind = kind_code(row.span_kind);
+  size_t size = kTraceBytes + kSpanBytes + 2 * sizeof(int64_t) + 1 + (has_parent ? kSpanBytes : 0) +
+                packed_text_size(row.session.size()) + packed_text_size(row.name.size()) +
+                packed_text_size(tenant.size()) + packed_text_size(attributes.size()) +
+                packed_text_size(events.size());
+  if (kind == 0) size += packed_text_size(row.span_kind.size());
+  SpanPutter put(bytes_.extend(sizeof(uint32_t) + size));
   put.number(static_cast<uint32_t>(size));
   put.bytes(row.context.trace_id.data(), kTraceBytes);
   put.bytes(row.context.span_id.data(), kSpanBytes);
   put.number(int64_t{unix_nanos(row.start)});
   put.number(int64_t{row.duration.count()});
-  put.number(
-      static_cast<uint8_t>((row.context.sampled ? kSampled : 0) | (row.error ? kFailed : 0)));
-  for (std::string SpanRow::* text : kTexts) put.text(row.*text);
+  put.number(static_cast<uint8_t>((row.context.sampled ? kSampled : 0) | (row.error ? kFailed : 0) |
+                                  kShortForm | (has_parent ? kHasParent : 0) | kind << kKindShift));
+  if (has_parent) put.bytes(row.parent_span_id.data(), kSpanBytes);
+  put.text(row.session);
+  put.text(row.name);
   put.text(tenant);
-  put.number(static_cast<uint32_t>(attributes));
-  if (attributes != 0) {
-    put.bytes("{", 1);
-    put.bytes(inside.data(), inside.size());
-    put.bytes("}", 1);
-  }
+  put.text(attributes);
   put.text(events);
+  if (kind == 0) put.text(row.span_kind);
 
   const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
   keys_.push_back(trace_key(std::string_view(trace, kTraceBytes)));
@@ -131,28 +126,25 @@ std::shared_ptr<const SpanBatch> batch_of(const std::vector<SpanRow>& spans) {
 }
 
 Result<void> read_spans(std::string_view bytes, const SpanQuery& query, std::vector<SpanRow>& out) {
-  Taker batch(bytes);
+  SpanTaker batch(bytes);
   while (!batch.empty()) {
-    Taker in(batch.text());
+    SpanTaker in(batch.bytes(batch.number<uint32_t>()));
     std::string_view trace = in.bytes(kTraceBytes);
     std::string_view span = in.bytes(kSpanBytes);
     if (!query.trace.empty() && trace != query.trace && !in.failed()) continue;
     SpanRow row;
     row.start = wall_from_unix_nanos(in.number<int64_t>());
     row.duration = Duration(in.number<int64_t>());
-    uint8_t flags = in.number<uint8_t>();
-    std::string_view session = in.text();
+    const auto flags = in.number<uint8_t>();
+    const bool old = (flags & kShortForm) == 0;
+    std::string_view parent = (flags & kHasParent) != 0 && !old ? in.bytes(kSpanBytes) : "";
+    std::string_view session = old ? old_text(in) : in.text();
     bool other = query.trace.empty() && !query.all() && session != query.session;
     if (other && !in.failed()) continue;
-    row.*kTexts[0] = session;
-    for (size_t i = 1; i < std::size(kTexts); ++i) row.*kTexts[i] = in.text();
-    row.tenant = TenantId(std::string(in.text()));
-    std::string_view attributes = in.text();
-    std::string_view events = in.text();
-    if (in.failed() || batch.failed()) return damaged_spans();
-    TRY(Json members, json_of(attributes));
-    row.attributes = JsonMembers(members);
-    TRY(row.events, json_of(events));
+    row.session = session;
+    TRY_VOID(old ? read_old_rest(in, row) : read_rest(in, flags, row));
+    if (batch.failed()) return damaged_spans();
+    if (!parent.empty()) std::memcpy(row.parent_span_id.data(), parent.data(), kSpanBytes);
     std::memcpy(row.context.trace_id.data(), trace.data(), kTraceBytes);
     std::memcpy(row.context.span_id.data(), span.data(), kSpanBytes);
     row.context.sampled = (flags & kSampled) != 0;

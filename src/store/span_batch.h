@@ -4,10 +4,14 @@
 // takes apart until somebody reads a trace.
 //
 // Numbers are little-endian. A span is the length (32 bits) of what follows, its trace id (16) and
-// span id (8), start and duration in nanoseconds (64 bits each), a byte of flags (1 sampled, 2
-// failed), then session, parent, name, kind, tenant, attributes and events (the last two as JSON,
-// empty for none), each as a length (32 bits) and that many bytes. Bytes that do not add up are
-// kDataLoss.
+// span id (8), start and duration in nanoseconds (64 bits each), and a byte of flags: 1 sampled, 2
+// failed, 4 the form below, 8 it has a parent; 16, 32 and 48 say that its kind is CLIENT, INTERNAL
+// or SERVER. Then the parent's span id (8) if it has one, and, as texts (store/span_bytes.h),
+// session, name, tenant, attributes (store/span_attributes.h), events (JSON, empty for none), and
+// the kind if the flags do not say it.
+// A span of before (without flag 4) goes on with session, parent (hex), name, kind, tenant,
+// attributes and events (the last two as JSON, empty for none), each as a length (32 bits) and that
+// many bytes. Such are read and not written any more. Bytes that do not add up are kDataLoss.
 //
 // One thread at a time; immutable once it was given to Spans::write.
 

@@ -3,6 +3,7 @@
 // second; bounded by age and number (limits::kSpansMax, kSpanAgeMax; oldest go first). An answer is
 // in order of start. Loop thread only.
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -10,9 +11,10 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/ids.h"
-#include "base/json_members.h"
+#include "base/json.h"
 #include "base/limits/store.h"
 #include "base/span.h"
+#include "store/span_attributes.h"
 
 namespace drover::store {
 
@@ -23,7 +25,7 @@ class SpanBatch;
 
 struct SpanRow {
   SpanContext context;
-  std::string parent_span_id;  // hex; empty for a root
+  std::array<uint8_t, 8> parent_span_id{};  // zeros for a root
   TenantId tenant;
   std::string session;    // gen_ai.conversation.id; empty for a stateless call
   std::string name;       // "chat gpt-4o", "execute_tool get_weather"
@@ -31,8 +33,10 @@ struct SpanRow {
   WallTime start;
   Duration duration{};
   bool error = false;
-  JsonMembers attributes;  // OpenTelemetry names
-  Json events;             // array of {name, time, attributes}; null if there are none
+  SpanAttributes attributes;  // OpenTelemetry names
+  Json events;                // array of {name, time, attributes}; null if there are none
+
+  bool is_root() const { return parent_span_id == std::array<uint8_t, 8>{}; }
 };
 
 /// How many spans are kept and how long.

@@ -6,9 +6,8 @@
 namespace drover::trace {
 namespace {
 
-/// Room for what a call says at its beginning. What it says at its end comes with its answer, for
-/// which thousands may be waiting.
-constexpr size_t kAttributeBytesUsual = 240;
+/// Room for all that a call says.
+constexpr size_t kAttributeBytesUsual = 232;
 
 /// A new trace whose id begins with the time (48 bits of milliseconds; 80 random bits follow, W3C
 /// Trace Context asks for 56), so that the store's index of traces grows at its end: wholly random
@@ -23,24 +22,24 @@ SpanContext new_trace(Random& random, WallTime now) {
 }  // namespace
 
 Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
-           std::string span_kind) {
-  begin(ctx, sink, random, std::move(name), std::move(span_kind));
+           std::string_view span_kind) {
+  begin(ctx, sink, random, std::move(name), span_kind);
 }
 
 void Span::begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
-                 std::string span_kind) {
+                 std::string_view span_kind) {
   DROVER_DASSERT(!parent_);
   parent_.emplace(ctx);
   sink_ = sink;
   started_ = ctx.loop().mono();
   if (ctx.span().valid()) {
     row_.context = ctx.span().make_child(random);
-    row_.parent_span_id = ctx.span().span_id_hex();
+    row_.parent_span_id = ctx.span().span_id;
   } else {
     row_.context = new_trace(random, ctx.loop().wall());
   }
   row_.name = std::move(name);
-  row_.span_kind = std::move(span_kind);
+  row_.span_kind = span_kind;
   row_.start = ctx.loop().wall();
   row_.attributes.reserve(kAttributeBytesUsual);
 }

@@ -29,10 +29,10 @@ class Span {
   Span() = default;
   /// Starts a child of ctx's span (a root if it has none).
   Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
-       std::string span_kind = "INTERNAL");
+       std::string_view span_kind = "INTERNAL");
   /// The same in place, of one that was made by the default and has not begun.
   void begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
-             std::string span_kind = "INTERNAL");
+             std::string_view span_kind = "INTERNAL");
   Span(Span&& other) noexcept;
   Span& operator=(Span&& other) noexcept;
   /// Ends it, if nobody did.
@@ -41,8 +41,9 @@ class Span {
   /// ctx under this span.
   async::Context context() const;
   /// Sets an attribute; a key is set once (a second value of the same key stands beside the first).
-  template <typename T>
-  void set(std::string_view key, const T& value) {
+  /// The program's own names (trace/genai.h) cost a byte, others their text.
+  template <typename Name, typename T>
+  void set(const Name& key, const T& value) {
     row_.attributes.add(key, value);
   }
   void set_tenant(TenantId tenant) { row_.tenant = std::move(tenant); }

@@ -38,9 +38,9 @@ TEST(Span, NestsAndIsHandedOverOnce) {
   ASSERT_EQ(ring.spans().size(), 2u);
   const store::SpanRow& child = ring.spans()[0];
   const store::SpanRow& root = ring.spans()[1];
-  EXPECT_EQ(child.parent_span_id, root.context.span_id_hex());
+  EXPECT_EQ(child.parent_span_id, root.context.span_id);
   EXPECT_EQ(child.context.trace_id, root.context.trace_id);
-  EXPECT_TRUE(root.parent_span_id.empty());
+  EXPECT_TRUE(root.is_root());
   EXPECT_EQ(child.duration, Duration(3ms));
   EXPECT_EQ(root.duration, Duration(8ms));
   EXPECT_TRUE(child.error);
@@ -106,7 +106,7 @@ store::SpanRow row(int id, int parent, std::string name, Duration took) {
     above.trace_id[0] = 1;
     above.span_id[0] = static_cast<uint8_t>(parent);
     above.span_id[1] = static_cast<uint8_t>(parent >> 8);
-    out.parent_span_id = above.span_id_hex();
+    out.parent_span_id = above.span_id;
   }
   out.name = std::move(name);
   out.start = wall_from_unix_millis(1000 + id);

@@ -18,7 +18,7 @@ class Builder {
     std::sort(spans_.begin(), spans_.end(), [](const auto& a, const auto& b) {
       return std::tie(a.start, a.context.span_id) < std::tie(b.start, b.context.span_id);
     });
-    for (size_t i = 0; i < spans_.size(); ++i) by_id_.emplace(spans_[i].context.span_id_hex(), i);
+    for (size_t i = 0; i < spans_.size(); ++i) by_id_.emplace(spans_[i].context.span_id, i);
     for (size_t i = 0; i < spans_.size(); ++i) {
       if (is_root(i)) {
         roots_.push_back(i);
@@ -42,9 +42,8 @@ class Builder {
 
  private:
   bool is_root(size_t i) const {
-    const std::string& parent = spans_[i].parent_span_id;
-    if (parent.empty()) return true;
-    auto it = by_id_.find(parent);
+    if (spans_[i].is_root()) return true;
+    auto it = by_id_.find(spans_[i].parent_span_id);
     return it == by_id_.end() || it->second == i;
   }
 
@@ -102,7 +101,7 @@ class Builder {
   }
 
   std::vector<store::SpanRow> spans_;
-  std::map<std::string, size_t> by_id_;
+  std::map<std::array<uint8_t, 8>, size_t> by_id_;
   std::map<size_t, std::vector<size_t>> children_;
   std::vector<size_t> roots_;
   std::vector<bool> taken_;

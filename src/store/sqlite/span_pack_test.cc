@@ -16,11 +16,11 @@ std::vector<SpanRow> some_spans(size_t n) {
     SpanRow row;
     row.context = SpanContext::make_root(random);
     row.context.sampled = i % 2 == 0;
-    row.parent_span_id = i % 3 == 0 ? "" : "0123456789abcdef";
+    if (i % 3 != 0) row.parent_span_id = {1, 2, 3, 4, 5, 6, 7, 0xff};
     row.tenant = TenantId("ten_" + std::to_string(i));
     row.session = i % 2 == 0 ? "" : "ses_" + std::to_string(i);
     row.name = std::string("zero \0 inside", 13);
-    row.span_kind = "CLIENT";
+    row.span_kind = i % 7 == 0 ? "PRODUCER" : "CLIENT";
     row.start = wall_from_unix_millis(1'790'000'000'000 + static_cast<int64_t>(i));
     row.duration = Duration(i == 0 ? -1 : 12'345);
     row.error = i % 5 == 0;
