@@ -39,7 +39,7 @@ class RawBytes {
   }
   /// So many bytes more, which the caller writes; valid until the next call.
   char* extend(size_t bytes) {
-    if (bytes > room_ - size_) reserve(std::max(size_ + bytes, 2 * room_));
+    if (bytes > room_ - size_) grow(bytes);
     char* out = bytes_.get() + size_;
     size_ += bytes;
     return out;
@@ -48,6 +48,9 @@ class RawBytes {
   std::string_view view() const { return {bytes_.get(), size_}; }
 
  private:
+  /// Apart: it is seldom needed, and stands in many places otherwise.
+  [[gnu::noinline]] void grow(size_t bytes) { reserve(std::max(size_ + bytes, 2 * room_)); }
+
   std::unique_ptr<char[]> bytes_;
   size_t size_ = 0;
   size_t room_ = 0;

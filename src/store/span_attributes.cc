@@ -20,7 +20,8 @@ constexpr int64_t kSmallIntegerMax = 111;
 constexpr uint8_t kInteger = 240;
 constexpr uint8_t kFalse = 248;
 constexpr uint8_t kTrue = 249;
-constexpr uint8_t kJson = 251;
+constexpr uint8_t kTexts = 251;
+constexpr uint8_t kJson = 252;
 
 int64_t signed_of(std::string_view bytes) {
   if (bytes.empty()) return 0;  // there were too few
@@ -43,6 +44,13 @@ void append_value(SpanTaker& in, std::string& out) {
     out += Decimal(signed_of(in.bytes(first - kInteger + 1u))).view();
   } else if (first == kFalse || first == kTrue) {
     out += first == kTrue ? "true" : "false";
+  } else if (first == kTexts) {
+    out += '[';
+    for (size_t left = in.number<uint8_t>(); left > 0; --left) {
+      append_json_string(out, in.text());
+      if (left > 1) out += ',';
+    }
+    out += ']';
   } else if (first == kJson) {
     out += in.text();
   } else {
@@ -147,13 +155,17 @@ void SpanAttributes::put(uint8_t code, const Json& value) {
 }
 
 void SpanAttributes::put(uint8_t code, std::span<const std::string_view> texts) {
-  std::string list = "[";
-  for (std::string_view text : texts) {
-    if (list.size() > 1) list += ',';
-    append_json_string(list, text);
+  if (texts.size() > 255) {
+    put_json(code, Json(Json::Array(texts.begin(), texts.end())).dump());
+    return;
   }
-  list += ']';
-  put_json(code, list);
+  size_t size = 3;
+  for (std::string_view text : texts) size += packed_text_size(text.size());
+  SpanPutter out(bytes_.extend(size));
+  out.number(code);
+  out.number(kTexts);
+  out.number(static_cast<uint8_t>(texts.size()));
+  for (std::string_view text : texts) out.text(text);
 }
 
 void SpanAttributes::put_json(uint8_t code, std::string_view json) {

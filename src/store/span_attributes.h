@@ -10,7 +10,8 @@
 //   240 to 247   an integer in 1 to 8 bytes, little-endian, in two's complement
 //   248, 249     false, true
 //   250          a text of more bytes: their number (32 bits) follows
-//   251          anything else: its JSON follows, as a text
+//   251          texts: their number (a byte) and they follow
+//   252          anything else: its JSON follows, as a text
 // Texts are as they were given; they are escaped when they are read.
 //
 // Values, no shared state.

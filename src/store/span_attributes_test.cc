@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <set>
+#include <vector>
 
 #include "base/random.h"
 
@@ -65,8 +66,20 @@ TEST(SpanAttributes, AreWhatATreeWouldPrint) {
   tree.set("long", std::string(300, 'l')).set(std::string(300, 'k'), 1);
   EXPECT_EQ("{" + attributes.inside() + "}", tree.dump());
   EXPECT_EQ(attributes.json(), tree);
-  EXPECT_EQ(SpanAttributes(tree), attributes);
+  EXPECT_EQ(SpanAttributes(tree).inside(), attributes.inside());
   EXPECT_EQ(read_again(attributes), attributes.inside());
+}
+
+TEST(SpanAttributes, GiveBackAnyNumberOfTexts) {
+  for (size_t count : {0, 1, 255, 256, 1'000}) {
+    const std::vector<std::string_view> texts(count, "a \"b\"");
+    SpanAttributes attributes;
+    attributes.add("texts", std::span<const std::string_view>(texts));
+    attributes.add("after", 1);
+    Json list = Json::array();
+    for (std::string_view text : texts) list.push(text);
+    EXPECT_EQ(read_again(attributes), "\"texts\":" + list.dump() + ",\"after\":1");
+  }
 }
 
 TEST(SpanAttributes, GiveBackEveryInteger) {
@@ -170,11 +183,15 @@ TEST(SpanAttributes, DamageIsNeverRead) {
            "\x01\xf7seven.."sv,           // too short
            "\x01\xfa\xff\xff\xff\xff"sv,  // far too short
            "\x01\xfa\x01"sv,              // a length cut off
-           "\x01\xfb\x02[]extra"sv,       // more than it says
-           "\x01\xfb\x01["sv,             // no JSON
-           "\x01\xfb\x00"sv,              // nothing
-           "\x01\xfc"sv, "\x01\xff"sv,    // no such value
-           "\x01\x01\xff"sv,              // no UTF-8
+           "\x01\xfb"sv,                  // texts without a number
+           "\x01\xfb\x02\x01t"sv,         // fewer texts than it says
+           "\x01\xfb\x01\x80"sv,          // a number among them
+           "\x01\xfc\x02[]extra"sv,       // more than it says
+           "\x01\xfc\x01["sv,             // no JSON
+           "\x01\xfc\x00"sv,              // nothing
+           "\x01\xfd"sv,
+           "\x01\xff"sv,      // no such value
+           "\x01\x01\xff"sv,  // no UTF-8
        }) {
     EXPECT_FALSE(SpanAttributes::from_bytes(bytes)) << testing::PrintToString(bytes);
   }

@@ -109,8 +109,10 @@ void SpanBatch::add(const SpanRow& row) {
   if (kind == 0) put.text(row.span_kind);
 
   const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
-  keys_.push_back(trace_key(std::string_view(trace, kTraceBytes)));
-  // The spans of a session often follow one another.
+  // The spans of a trace or session often follow one another.
+  const uint32_t key = trace_key(std::string_view(trace, kTraceBytes));
+  if (count_ == 0 || key != last_trace_) keys_.push_back(key);
+  last_trace_ = key;
   if (!row.session.empty() && row.session != last_session_) {
     keys_.push_back(crc32(row.session));
     last_session_ = row.session;

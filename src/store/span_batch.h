@@ -49,7 +49,7 @@ class SpanBatch {
   /// The latest start.
   WallTime newest() const { return newest_; }
   std::string_view bytes() const { return bytes_.view(); }
-  /// 32 bits of each span's trace, and of each session in a row, as they came.
+  /// 32 bits of each trace and each session in a row, as they came.
   const std::vector<uint32_t>& keys() const { return keys_; }
 
  private:
@@ -57,6 +57,7 @@ class SpanBatch {
   WallTime newest_;
   RawBytes bytes_;
   std::vector<uint32_t> keys_;
+  uint32_t last_trace_ = 0;  // its key, if there is one
   std::string last_session_;
 };
 

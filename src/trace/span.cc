@@ -32,15 +32,15 @@ void Span::begin(const async::Context& ctx, SpanSink* sink, Random& random, std:
   parent_.emplace(ctx);
   sink_ = sink;
   started_ = ctx.loop().mono();
+  row_.start = ctx.loop().wall();
   if (ctx.span().valid()) {
     row_.context = ctx.span().make_child(random);
     row_.parent_span_id = ctx.span().span_id;
   } else {
-    row_.context = new_trace(random, ctx.loop().wall());
+    row_.context = new_trace(random, row_.start);
   }
   row_.name = std::move(name);
   row_.span_kind = span_kind;
-  row_.start = ctx.loop().wall();
   row_.attributes.reserve(kAttributeBytesUsual);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "store/span_bytes.h"
 
 namespace drover::store::sqlite {
 namespace {
@@ -28,16 +29,8 @@ Result<std::string> expanded(std::string_view frame) {
   return out;
 }
 
-void put_key(std::string& out, uint32_t key) {
-  for (int shift = 0; shift < 32; shift += 8) out += static_cast<char>(key >> shift);
-}
-
 uint32_t key_at(std::string_view keys, size_t index) {
-  uint32_t out = 0;
-  for (size_t i = 0; i < 4; ++i) {
-    out |= static_cast<uint32_t>(static_cast<unsigned char>(keys[4 * index + i])) << (8 * i);
-  }
-  return out;
+  return SpanTaker(keys.substr(4 * index)).number<uint32_t>();
 }
 
 }  // namespace
@@ -64,9 +57,9 @@ std::string span_keys(const SpanBatch& batch) {
   std::vector<uint32_t> keys = batch.keys();
   std::sort(keys.begin(), keys.end());
   keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
-  std::string out;
-  out.reserve(keys.size() * 4);
-  for (uint32_t key : keys) put_key(out, key);
+  std::string out(keys.size() * 4, '\0');
+  SpanPutter put(out.data());
+  for (uint32_t key : keys) put.number(key);
   return out;
 }
 
