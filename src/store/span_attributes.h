@@ -14,7 +14,7 @@
 //   252          anything else: its JSON follows, as a text
 // Texts are as they were given; they are escaped when they are read.
 //
-// Values, no shared state.
+// Bytes from elsewhere are checked before they are taken (from_bytes). Values, no shared state.
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 // The spans of one batch (store/span_batch.h) as one row of the table span_rows holds them: a zstd
 // frame of the batch's bytes. Packed, because a span with a row of its own costs three B-tree
-// insertions; squeezed, because the texts of spans repeat themselves, and an eighth of the pages to
+// insertions; squeezed, because the texts of spans repeat themselves, and a third of the pages to
 // write costs less than the packing. The spans of one trace or session are found by the keys of the
 // batches and then by reading these. Bytes that do not add up are kDataLoss.
 
