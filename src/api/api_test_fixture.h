@@ -133,7 +133,7 @@ class ApiFixture : public road::RoadFixture {
   static Task<Reply> exchange(Context ctx, http::Client* client, http::ClientRequest asked) {
     Reply out;
     MonoTime begun = ctx.loop().mono();
-    auto sent = co_await client->send(ctx, std::move(asked));
+    auto sent = co_await client->send(ctx, asked);
     if (!sent) {
       out.error = std::move(sent).error();
       co_return out;

@@ -17,7 +17,7 @@ struct Answer {
 
 Task<Result<Answer>> exchange(Context ctx, http::Client* client, http::ClientRequest request) {
   Context bounded = ctx.with_timeout(kCallTimeout);
-  CO_TRY(auto response, co_await client->send(bounded, std::move(request)));
+  CO_TRY(auto response, co_await client->send(bounded, request));
   Answer out;
   out.status = response->head().status;
   CO_TRY(out.body, co_await response->read_all(bounded, limits::kHttpAnswerBytesMax));

@@ -32,7 +32,7 @@ Result<bool> hand_over(http::SseParser& parser, const Take& take) {
 /// the server says that none will come.
 Task<Result<bool>> read_each(Context ctx, http::Client* client, http::ClientRequest request,
                              const Take* take) {
-  CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
+  CO_TRY(auto response, co_await client->send(ctx, request));
   const int status = response->head().status;
   if (status == 204) co_return false;
   if (status != 200) {

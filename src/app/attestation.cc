@@ -19,10 +19,10 @@ using Sent = Result<std::unique_ptr<http::ClientResponse>>;
 
 Task<Sent> refused(Error error) { co_return fail(std::move(error)); }
 
-/// `client` is part of what `held` keeps.
+/// `client` is part of what `held` keeps; the request outlives the task.
 Task<Sent> send_held(std::shared_ptr<void> held, http::Client* client, Context ctx,
-                     http::ClientRequest request) {
-  co_return co_await client->send(std::move(ctx), std::move(request));
+                     const http::ClientRequest& request) {
+  co_return co_await client->send(std::move(ctx), request);
 }
 
 /// Dials, and keeps in mind with whose key.
@@ -86,7 +86,7 @@ Task<Result<Fetched>> fetch(Context ctx, net::Dialer* network, const AttestedEnd
   // A client of its own: the answer must come by a connection whose key is known.
   RecordingDialer dialer(*network);
   std::unique_ptr<http::Client> client = http::make_client(ctx.loop(), dialer);
-  CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
+  CO_TRY(auto response, co_await client->send(ctx, request));
   if (response->head().status != 200) {
     co_return fail(Code::kUnavailable, endpoint->url + " answered with status " +
                                            std::to_string(response->head().status));
@@ -267,11 +267,11 @@ std::shared_ptr<AttestedClient::Guarded> AttestedClient::guarded(const std::stri
   return slot;
 }
 
-Task<Sent> AttestedClient::send(Context ctx, http::ClientRequest request) {
+Task<Sent> AttestedClient::send(Context ctx, const http::ClientRequest& request) {
   // Nearly all requests: they cost no task of their own.
-  if (!keeper_.guards_any()) return rest_.send(std::move(ctx), std::move(request));
+  if (!keeper_.guards_any()) return rest_.send(std::move(ctx), request);
   const std::string origin = request.url.origin();
-  if (!keeper_.guards(origin)) return rest_.send(std::move(ctx), std::move(request));
+  if (!keeper_.guards(origin)) return rest_.send(std::move(ctx), request);
   auto key = keeper_.key_of(origin);
   if (!key) {
     guarded_.erase(origin);
@@ -279,7 +279,7 @@ Task<Sent> AttestedClient::send(Context ctx, http::ClientRequest request) {
   }
   std::shared_ptr<Guarded> held = guarded(origin, *key);
   http::Client* client = held->client.get();
-  return send_held(std::move(held), client, std::move(ctx), std::move(request));
+  return send_held(std::move(held), client, std::move(ctx), request);
 }
 
 void AttestedClient::clear_idle() {

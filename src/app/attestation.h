@@ -111,7 +111,7 @@ class AttestedClient final : public http::Client {
  public:
   AttestedClient(const EvidenceKeeper& keeper, http::Client& rest) : keeper_(keeper), rest_(rest) {}
   async::Task<Result<std::unique_ptr<http::ClientResponse>>> send(
-      async::Context ctx, http::ClientRequest request) override;
+      async::Context ctx, const http::ClientRequest& request) override;
   void clear_idle() override;
   size_t idle_connections() const override;
 

@@ -33,7 +33,7 @@ Task<Result<std::string>> ask(Context ctx, http::Client* client, std::string url
   http::ClientRequest request;
   request.method = "GET";
   request.url = http::Url::parse(url).value();
-  CO_TRY(auto response, co_await client->send(ctx, std::move(request)));
+  CO_TRY(auto response, co_await client->send(ctx, request));
   co_return co_await response->read_all(ctx, 1'000);
 }
 

@@ -127,7 +127,8 @@ class ClientImpl final : public Client {
       : dialer_(dialer), pool_(LocalPtr<ClientPool>::make(loop)) {}
   ~ClientImpl() override { ClientPool::stop(pool_); }
 
-  Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, ClientRequest request) override;
+  Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx,
+                                                     const ClientRequest& request) override;
   void clear_idle() override { pool_->clear(); }
   size_t idle_connections() const override { return pool_->idle(); }
 
@@ -176,7 +177,8 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
 
 // Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are
 // named before they are awaited, so that what they were given does not stay in this one.
-Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx, ClientRequest request) {
+Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
+                                                               const ClientRequest& request) {
   CO_TRY_VOID(check_request(request));
   // The pool may outlive this client while an answer is being read.
   auto call = std::make_unique<Call>(pool_, request);

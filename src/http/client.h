@@ -74,8 +74,10 @@ class ClientResponse {
 class Client {
  public:
   virtual ~Client() = default;
+  /// The request is read while the task runs, and again if it is sent again: it outlives the task,
+  /// and is not changed meanwhile. Of the answer it need not.
   virtual Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx,
-                                                             ClientRequest request) = 0;
+                                                             const ClientRequest& request) = 0;
   /// Closes idle connections.
   virtual void clear_idle() = 0;
   virtual size_t idle_connections() const = 0;

@@ -160,13 +160,13 @@ TEST_F(ClientTest, RefusesAnswersThatAreNotProper) {
 TEST_F(ClientTest, RefusesInjection) {
   ClientRequest r = request();
   r.headers.add("X", "a\r\nEvil: b");
-  Sent sent = loop_.run_task(client_->send(Context(loop_), std::move(r)));
+  Sent sent = loop_.run_task(client_->send(Context(loop_), r));
   EXPECT_EQ(sent.error().code, Code::kInvalidArgument);
   ClientRequest target = request();
   target.url.target = "/a b";
-  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), std::move(target))).has_value());
+  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), target)).has_value());
   ClientRequest method = request("GET /");
-  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), std::move(method))).has_value());
+  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), method)).has_value());
   EXPECT_EQ(hub_->dials, 0);
 }
 

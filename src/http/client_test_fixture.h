@@ -62,7 +62,7 @@ class ClientTest : public testing::Test {
   using Sent = Result<std::unique_ptr<ClientResponse>>;
   static Task<void> run_send(Client* client, Context ctx, ClientRequest r,
                              std::optional<Sent>* out) {
-    *out = co_await client->send(std::move(ctx), std::move(r));
+    *out = co_await client->send(std::move(ctx), r);
   }
   /// Begins a call; its outcome comes to `out`.
   void begin(ClientRequest r, std::optional<Sent>* out) {

@@ -219,7 +219,7 @@ TEST_F(RealTools, OurClient) {
       request.policy.allow_private = true;
       request.body = std::string(static_cast<size_t>(i) * 50'000, 'b');
       Result<std::unique_ptr<ClientResponse>> response =
-          co_await client->send(Context(self->loop_), std::move(request));
+          co_await client->send(Context(self->loop_), request);
       EXPECT_TRUE(response.has_value()) << (response ? "" : response.error().to_string());
       if (!response) co_return;
       EXPECT_EQ((*response)->head().status, 200);
@@ -232,7 +232,7 @@ TEST_F(RealTools, OurClient) {
     request.url = *Url::parse(self->url_ + "/cut");
     request.policy.allow_private = true;
     Result<std::unique_ptr<ClientResponse>> response =
-        co_await client->send(Context(self->loop_), std::move(request));
+        co_await client->send(Context(self->loop_), request);
     // The reset may overtake the head.
     if (response) {
       Result<std::string> body = co_await (*response)->read_all(Context(self->loop_), 100);
@@ -241,7 +241,7 @@ TEST_F(RealTools, OurClient) {
     ClientRequest refused;
     refused.url = *Url::parse("http://127.0.0.1:1/");
     Result<std::unique_ptr<ClientResponse>> none =
-        co_await client->send(Context(self->loop_), std::move(refused));
+        co_await client->send(Context(self->loop_), refused);
     EXPECT_FALSE(none.has_value());
     if (!none) EXPECT_EQ(none.error().code, Code::kPermissionDenied);
     response = fail(Code::kCancelled, "done");
@@ -283,7 +283,7 @@ TEST_F(RealTools, OurClientToPythonServer) {
       request.policy.allow_private = true;
       request.body = std::string(100'000, 'b');
       Result<std::unique_ptr<ClientResponse>> response =
-          co_await client->send(Context(self->loop_), std::move(request));
+          co_await client->send(Context(self->loop_), request);
       EXPECT_TRUE(response.has_value()) << (response ? "" : response.error().to_string());
       if (!response) co_return;
       EXPECT_EQ((*response)->head().status, 201);

@@ -151,7 +151,7 @@ Task<Sent> OneAttempt::send(http::Client& client) {
   request.connect_timeout = options_.connect_timeout;
   request.headers_timeout = call_->stream ? options_.headers_timeout : options_.answer_timeout;
   request.sent = &sent_;
-  return client.send(until_first(), std::move(request));
+  return client.send(until_first(), request);
 }
 
 bool OneAttempt::is_answer() const {
@@ -180,6 +180,8 @@ std::optional<Attempted> OneAttempt::take(Sent sent) {
 }
 
 Task<Result<void>> OneAttempt::read() {
+  // It was sent, and is not to lie here for as long as a stream takes.
+  call_->request = http::ClientRequest();
   if (!is_answer()) return read_refusal();
   if (!call_->stream) return read_whole();
   reader_ =
@@ -258,7 +260,7 @@ Attempted OneAttempt::concluded(Result<void> read) {
 
 Task<Attempted> drive(http::Client* client, std::unique_ptr<OneAttempt> attempt) {
   {
-    // A task keeps its frame, and with it the request, until it goes.
+    // Goes before the rest is read: a task keeps its frame until then.
     Task<Sent> sending = attempt->send(*client);
     std::optional<Attempted> out = attempt->take(co_await std::move(sending));
     if (out) co_return std::move(*out);

@@ -155,7 +155,7 @@ async::Task<Result<OpaAnswer>> Opa::fetch(async::Context ctx, std::string body,
   request.policy.allow_private = true;
   request.tls.ca_file = options_.ca_file;
   request.headers_timeout = options_.timeout;
-  CO_TRY(auto response, co_await client_.send(ctx, std::move(request)));
+  CO_TRY(auto response, co_await client_.send(ctx, request));
   if (response->head().status != 200) {
     co_return fail(Code::kUnavailable,
                    "it answered with status " + std::to_string(response->head().status));

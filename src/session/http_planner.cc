@@ -50,7 +50,7 @@ Result<http::ClientRequest> HttpPlanner::make_request(const PlannerQuestion& que
 
 async::Task<Result<Json>> HttpPlanner::ask(async::Context ctx, PlannerQuestion question) {
   CO_TRY(http::ClientRequest request, make_request(question));
-  CO_TRY(auto response, co_await client_->send(ctx, std::move(request)));
+  CO_TRY(auto response, co_await client_->send(ctx, request));
   CO_TRY_VOID(check_status(response->head()));
   CO_TRY(std::string body, co_await response->read_all(ctx, limits::kPlanBytesMax));
   co_return read_plan_answer(response->head(), body);

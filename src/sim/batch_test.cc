@@ -23,7 +23,7 @@ struct BatchGot {
 
 Task<BatchGot> send_batch(http::Client* client, Context ctx, http::ClientRequest request) {
   BatchGot out;
-  auto response = co_await client->send(ctx, std::move(request));
+  auto response = co_await client->send(ctx, request);
   if (!response) co_return out;
   out.status = (*response)->head().status;
   for (;;) {

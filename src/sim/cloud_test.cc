@@ -30,7 +30,7 @@ struct Got {
 
 Task<Got> send(http::Client* client, Context ctx, http::ClientRequest request) {
   Got out;
-  auto response = co_await client->send(ctx, std::move(request));
+  auto response = co_await client->send(ctx, request);
   if (!response) {
     out.error = response.error();
     co_return out;

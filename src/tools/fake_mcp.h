@@ -217,7 +217,7 @@ class FakeHttp final : public http::Client {
   using Script = std::function<FakeAnswer(const http::ClientRequest&, const Json& body)>;
   explicit FakeHttp(Script script) : script_(std::move(script)) {}
   async::Task<Result<std::unique_ptr<http::ClientResponse>>> send(
-      async::Context ctx, http::ClientRequest request) override {
+      async::Context ctx, const http::ClientRequest& request) override {
     requests.push_back(request);
     Json body = Json::parse(request.body).value_or(Json());
     FakeAnswer answer = script_(request, body);

@@ -56,7 +56,7 @@ Result<const HttpTool*> HttpToolClient::find(const std::string& name) const {
 
 Task<Result<ToolOutcome>> HttpToolClient::ask(Context ctx, const ToolInvocation* invocation,
                                               http::ClientRequest request) {
-  auto sent = co_await environment_.client->send(ctx, std::move(request));
+  auto sent = co_await environment_.client->send(ctx, request);
   if (!sent) co_return fail(send_error(name_of(server_), std::move(sent).error()));
   std::unique_ptr<http::ClientResponse> response = std::move(*sent);
   http::ResponseHead head = response->head();

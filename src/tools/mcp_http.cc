@@ -86,7 +86,7 @@ class HttpTransport final : public Transport {
     http::ClientRequest request = make_request("DELETE", "", facts);
     session_.clear();
     Context brief = ctx.with_timeout(kCourtesyTime);
-    auto sent = co_await client_.send(brief, std::move(request));
+    auto sent = co_await client_.send(brief, request);
     (void)sent;  // servers drop sessions by themselves
   }
 
@@ -148,7 +148,7 @@ class HttpTransport final : public Transport {
     Exchange exchange;
     exchange.facts = std::move(facts);
     http::ClientRequest request = make_request("GET", "", exchange.facts);
-    auto sent = co_await client_.send(ctx, std::move(request));
+    auto sent = co_await client_.send(ctx, request);
     if (!sent) co_return fail(std::move(sent).error());
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     const http::ResponseHead& head = response->head();
@@ -165,7 +165,7 @@ class HttpTransport final : public Transport {
 
   Task<Result<Json>> exchange_messages(Context ctx, http::ClientRequest request,
                                        Exchange* exchange) {
-    auto sent = co_await client_.send(ctx, std::move(request));
+    auto sent = co_await client_.send(ctx, request);
     if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     if (listener_ != nullptr) {
@@ -224,7 +224,7 @@ class HttpTransport final : public Transport {
       CO_TRY_VOID(co_await async::sleep_for(ctx, exchange->resume_pause));
       http::ClientRequest request = make_request("GET", "", exchange->facts);
       request.headers.set("last-event-id", exchange->last_event_id);
-      auto again = co_await client_.send(ctx, std::move(request));
+      auto again = co_await client_.send(ctx, request);
       if (!again) co_return fail(std::move(again).error());
       response = std::move(*again);
       if (response->head().status != 200 || !is_type(response->head(), "text/event-stream")) {
@@ -286,7 +286,7 @@ class HttpTransport final : public Transport {
                           CallFacts facts) {
     http::ClientRequest request = make_request("POST", method, facts);
     request.body = http::encode(message);
-    auto sent = co_await client_.send(ctx, std::move(request));
+    auto sent = co_await client_.send(ctx, request);
     if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     http::ResponseHead head = response->head();

@@ -21,7 +21,7 @@ async::Task<void> call(Client* client, async::SimLoop* loop, std::string method,
   request.method = std::move(method);
   request.url = *Url::parse("http://h/");
   Result<std::unique_ptr<ClientResponse>> response =
-      co_await client->send(async::Context(*loop), std::move(request));
+      co_await client->send(async::Context(*loop), request);
   if (!response) {
     *out += "error " + response.error().reason + ";";
     co_return;

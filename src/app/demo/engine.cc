@@ -214,7 +214,7 @@ Task<Result<std::vector<std::string>>> Engine::ask_models(Context ctx, std::stri
     request.headers.add("authorization", "Bearer " + key);
   }
   Context bounded = ctx.with_timeout(kProbeTimeout);
-  CO_TRY(auto response, co_await client_.send(bounded, std::move(request)));
+  CO_TRY(auto response, co_await client_.send(bounded, request));
   CO_TRY(std::string body, co_await response->read_all(bounded, limits::kHttpAnswerBytesMax));
   int status = response->head().status;
   if (status == 401 || status == 403) {

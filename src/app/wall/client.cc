@@ -193,8 +193,7 @@ Task<Seen> ask(Context ctx, http::Client* client, Call call) {
   for (const auto& [name, value] : call.headers) request.headers.add(name, value);
   request.headers_timeout = call.patience;
   request.body = body_of(call);
-  Result<std::unique_ptr<http::ClientResponse>> response =
-      co_await client->send(patient, std::move(request));
+  Result<std::unique_ptr<http::ClientResponse>> response = co_await client->send(patient, request);
   if (!response) {
     const Error& error = response.error();
     seen.end = error.code == Code::kDeadlineExceeded ? End::kNothing : End::kBroken;

@@ -79,7 +79,7 @@ async::Task<Result<cloud::BearerToken>> EntraClientCredentials::fetch(async::Con
                  form_field("client_secret", secret.reveal()) + '&' +
                  form_field("scope", options_.scope);
   Result<std::unique_ptr<http::ClientResponse>> sent =
-      co_await environment_.client->send(ctx, std::move(request));
+      co_await environment_.client->send(ctx, request);
   if (!sent) co_return fail(std::move(sent).error());
   std::unique_ptr<http::ClientResponse> response = std::move(*sent);
   Result<std::string> body = co_await response->read_all(ctx, limits::kErrorAnswerBytesMax);

@@ -32,7 +32,7 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
   call->request.body = std::move(wish.body);
   if (!wish.content_type.empty()) call->request.headers.set("Content-Type", wish.content_type);
   call->request.headers_timeout = kBatchCallTimeout;
-  auto response = co_await client_->send(bounded, std::move(call->request));
+  auto response = co_await client_->send(bounded, call->request);
   if (!response) {
     Error error = transport_error(std::move(response).error(), ctx, "headers");
     co_return fail(without_secrets(std::move(error), call->secrets));
