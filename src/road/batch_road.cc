@@ -73,7 +73,7 @@ class BatchRoad final : public Road {
  public:
   BatchRoad(Road& inner, BatchRoadParts parts) : inner_(inner), p_(parts) {}
 
-  Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override {
+  Task<ModelResult> call_model(Context ctx, ModelCall&& call, providers::Sink* sink) override {
     const bool may_wait = call.batch_within && call.service_class == ServiceClass::kSlow;
     if (sink != nullptr || !may_wait || call.session.empty() || call.idempotency_key.empty()) {
       return inner_.call_model(std::move(ctx), std::move(call), sink);

@@ -129,7 +129,7 @@ std::optional<ModelResult> Engine::begin(Flight& flight) {
 }
 
 // Not a coroutine: the call is large, and is the flight's from here on.
-Task<ModelResult> Engine::call_model(Context ctx, ModelCall call, providers::Sink* sink) {
+Task<ModelResult> Engine::call_model(Context ctx, ModelCall&& call, providers::Sink* sink) {
   Context base = scope_.context().with_span(ctx.span());
   return fly(FlightPtr::make(base, std::move(ctx), std::move(call), sink));
 }

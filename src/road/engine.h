@@ -32,7 +32,7 @@ class Engine final : public Road {
  public:
   explicit Engine(RoadParts parts);
   ~Engine() override;
-  Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) override;
+  Task<ModelResult> call_model(Context ctx, ModelCall&& call, providers::Sink* sink) override;
   Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) override;
   Explanation explain(const SupposedCall& call) override;
   void scratch_moved(const std::string& from, const std::string& to, uint64_t bytes,

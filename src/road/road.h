@@ -312,7 +312,8 @@ using ModelResult = Boxed<ModelOutcome, ModelFailure>;
 class Road {
  public:
   virtual ~Road() = default;
-  virtual Task<ModelResult> call_model(Context ctx, ModelCall call, providers::Sink* sink) = 0;
+  /// Takes the call before it returns; the sink outlives the task. Not to be a coroutine.
+  virtual Task<ModelResult> call_model(Context ctx, ModelCall&& call, providers::Sink* sink) = 0;
   /// Has decided about such data what takes time: to be awaited before explain(). Whoever does not
   /// gets the same, later.
   virtual Task<void> ask_outside(Context ctx, std::string tenant, contract::DataClass data_class) {

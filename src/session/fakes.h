@@ -41,8 +41,20 @@ class FakeRoad final : public road::Road {
 
   FakeRoad() { endpoint_.id = "fake/m"; }
 
-  Task<road::ModelResult> call_model(async::Context ctx, road::ModelCall call,
+  Task<road::ModelResult> call_model(async::Context ctx, road::ModelCall&& call,
                                      providers::Sink* sink) override {
+    return think_of(std::move(ctx), std::move(call), sink);
+  }
+  Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
+    if (price_input.is_zero() && price_output.is_zero()) return Money::from_pico_usd(1000);
+    return price_input * input + price_output * output;
+  }
+  std::vector<std::string> models() const override { return {"m"}; }
+  void session_over(std::string_view session) override { over.emplace_back(session); }
+
+ private:
+  Task<road::ModelResult> think_of(async::Context ctx, road::ModelCall call,
+                                   providers::Sink* sink) {
     ++calls;
     keys.push_back(call.idempotency_key);
     callers.push_back(call.principal.key.str());
@@ -90,14 +102,7 @@ class FakeRoad final : public road::Road {
     out.cost_known = true;
     co_return out;
   }
-  Money ceiling(const std::vector<std::string>&, int64_t input, int64_t output) const override {
-    if (price_input.is_zero() && price_output.is_zero()) return Money::from_pico_usd(1000);
-    return price_input * input + price_output * output;
-  }
-  std::vector<std::string> models() const override { return {"m"}; }
-  void session_over(std::string_view session) override { over.emplace_back(session); }
 
- private:
   catalog::Endpoint endpoint_;
 };
 

@@ -32,8 +32,14 @@ class SpeakingRoad final : public road::Road {
   int calls = 0;
 
   SpeakingRoad() { endpoint_.id = "fake/m"; }
-  Task<road::ModelResult> call_model(Context ctx, road::ModelCall call,
+  Task<road::ModelResult> call_model(Context ctx, road::ModelCall&& call,
                                      providers::Sink* sink) override {
+    return speak_to(std::move(ctx), sink);
+  }
+  std::vector<std::string> models() const override { return {"m"}; }
+
+ private:
+  Task<road::ModelResult> speak_to(Context ctx, providers::Sink* sink) {
     Speech speech = speak(++calls);
     road::ModelFailure failure;
     for (const std::string& piece : speech.pieces) {
@@ -62,9 +68,7 @@ class SpeakingRoad final : public road::Road {
     out.endpoint = &endpoint_;
     co_return out;
   }
-  std::vector<std::string> models() const override { return {"m"}; }
 
- private:
   catalog::Endpoint endpoint_;
 };
 

@@ -57,7 +57,19 @@ class NodeRoad final : public road::Road {
     }
   }
 
-  Task<Outcome> call_model(Context ctx, road::ModelCall call, providers::Sink* sink) override {
+  Task<Outcome> call_model(Context ctx, road::ModelCall&& call, providers::Sink* sink) override {
+    return serve(std::move(ctx), std::move(call));
+  }
+  Money ceiling(const std::vector<std::string>& ladder, int64_t input,
+                int64_t output) const override {
+    Money most;
+    for (size_t i : places_for(ladder)) most = std::max(most, kPlaces[i].price(input, output));
+    return most;
+  }
+  std::vector<std::string> models() const override { return {"m", "n"}; }
+
+ private:
+  Task<Outcome> serve(Context ctx, road::ModelCall call) {
     if (life_.dead()) co_return failed(Life::error());
     if (world_.strike(Point::kEffectStart, node_)) co_return failed(co_await life_.hang(ctx));
     note_start(call);
@@ -73,15 +85,7 @@ class NodeRoad final : public road::Road {
     }
     co_return answer(std::move(call), fate);
   }
-  Money ceiling(const std::vector<std::string>& ladder, int64_t input,
-                int64_t output) const override {
-    Money most;
-    for (size_t i : places_for(ladder)) most = std::max(most, kPlaces[i].price(input, output));
-    return most;
-  }
-  std::vector<std::string> models() const override { return {"m", "n"}; }
 
- private:
   static tl::unexpected<road::ModelFailure> failed(Error error) {
     road::ModelFailure failure;
     failure.error = std::move(error);
