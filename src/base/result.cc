@@ -64,4 +64,12 @@ std::string Error::to_string() const {
   return out;
 }
 
+namespace detail {
+
+Error* box_error(Error&& error) { return new Error(std::move(error)); }
+Error* box_error(const Error& error) { return new Error(error); }
+void end_error(Error* error) { delete error; }
+
+}  // namespace detail
+
 }  // namespace drover

@@ -13,10 +13,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -86,8 +88,162 @@ struct Error {
   std::string to_string() const;
 };
 
+namespace detail {
+/// Errors on the heap: what makes and ends them is out of line, and of no weight where none is.
+[[gnu::returns_nonnull]] Error* box_error(Error&& error);
+[[gnu::returns_nonnull]] Error* box_error(const Error& error);
+void end_error(Error* error);
+}  // namespace detail
+
+/// A value or an Error, used like std::expected<T, Error>. The error lies on the heap: it is some
+/// hundred bytes, and each frame of a coroutine on a result's way up has room for it, mostly in
+/// vain. Moved from, it still holds what it held, a value or an error, itself moved from.
 template <typename T>
-using Result = tl::expected<T, Error>;
+class Result {
+ public:
+  Result()
+    requires std::is_default_constructible_v<T>
+      : value_() {}
+  template <typename U = T>
+    requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, tl::unexpected<Error>> &&
+             std::is_constructible_v<T, U &&>)
+  explicit(!std::is_convertible_v<U&&, T>) Result(U&& value) : value_(std::forward<U>(value)) {}
+  Result(tl::unexpected<Error>&& error) : error_(detail::box_error(std::move(error).value())) {}
+  Result(const tl::unexpected<Error>& error) : error_(detail::box_error(error.value())) {}
+  Result(const Result& o)
+    requires std::is_copy_constructible_v<T>
+  {
+    if (o.has_value()) {
+      std::construct_at(std::addressof(value_), o.value_);
+    } else {
+      error_ = detail::box_error(*o.error_);
+    }
+  }
+  Result(Result&& o) noexcept(std::is_nothrow_move_constructible_v<T>)
+    requires std::is_move_constructible_v<T>
+  {
+    if (o.has_value()) {
+      std::construct_at(std::addressof(value_), std::move(o.value_));
+    } else {
+      error_ = detail::box_error(std::move(*o.error_));
+    }
+  }
+  /// Of what a T is made from, such as the pointer to a class that is derived from T's.
+  template <typename U>
+    requires(!std::is_same_v<U, T> && std::is_constructible_v<T, U &&> &&
+             !std::is_constructible_v<T, Result<U> &&>)
+  explicit(!std::is_convertible_v<U&&, T>) Result(Result<U> o) {
+    if (o.has_value()) {
+      std::construct_at(std::addressof(value_), *std::move(o));
+    } else {
+      error_ = detail::box_error(std::move(o).error());
+    }
+  }
+  Result& operator=(const Result& o)
+    requires std::is_copy_constructible_v<T> && std::is_copy_assignable_v<T>
+  {
+    if (this == &o) return *this;
+    if (has_value() && o.has_value()) {
+      value_ = o.value_;
+      return *this;
+    }
+    return *this = Result(o);
+  }
+  Result& operator=(Result&& o) noexcept(std::is_nothrow_move_constructible_v<T> &&
+                                         std::is_nothrow_move_assignable_v<T>)
+    requires std::is_move_constructible_v<T> && std::is_move_assignable_v<T>
+  {
+    if (this == &o) return *this;
+    if (has_value() && o.has_value()) {
+      value_ = std::move(o.value_);
+      return *this;
+    }
+    std::destroy_at(this);
+    std::construct_at(this, std::move(o));
+    return *this;
+  }
+  ~Result() {
+    if (error_ != nullptr) {
+      detail::end_error(error_);
+    } else {
+      std::destroy_at(std::addressof(value_));
+    }
+  }
+
+  bool has_value() const { return error_ == nullptr; }
+  explicit operator bool() const { return has_value(); }
+  T& operator*() & { return value_; }
+  const T& operator*() const& { return value_; }
+  T&& operator*() && { return std::move(value_); }
+  T* operator->() { return std::addressof(value_); }
+  const T* operator->() const { return std::addressof(value_); }
+  /// Throws where there is none: for start-up only.
+  T& value() & { return check(), value_; }
+  const T& value() const& { return check(), value_; }
+  T&& value() && { return check(), std::move(value_); }
+  template <typename U>
+  T value_or(U&& other) const& {
+    return has_value() ? value_ : static_cast<T>(std::forward<U>(other));
+  }
+  template <typename U>
+  T value_or(U&& other) && {
+    return has_value() ? std::move(value_) : static_cast<T>(std::forward<U>(other));
+  }
+  /// Precondition: there is no value.
+  Error& error() & { return *error_; }
+  const Error& error() const& { return *error_; }
+  Error&& error() && { return std::move(*error_); }
+  /// It is this value, and no error.
+  template <typename U>
+    requires(!std::is_same_v<U, Result>)
+  friend bool operator==(const Result& r, const U& value) {
+    return r.has_value() && *r == value;
+  }
+
+ private:
+  void check() const {
+    if (!has_value()) throw tl::bad_expected_access<Error>(*error_);
+  }
+
+  Error* error_ = nullptr;  // null: there is a value
+  union {
+    T value_;
+  };
+};
+
+/// Nothing, or an Error.
+template <>
+class Result<void> {
+ public:
+  Result() = default;
+  Result(tl::unexpected<Error>&& error) : error_(detail::box_error(std::move(error).value())) {}
+  Result(const tl::unexpected<Error>& error) : error_(detail::box_error(error.value())) {}
+  Result(const Result& o) : error_(o.error_ ? detail::box_error(*o.error_) : nullptr) {}
+  Result(Result&& o) noexcept
+      : error_(o.error_ ? detail::box_error(std::move(*o.error_)) : nullptr) {}
+  Result& operator=(Result o) noexcept {
+    std::swap(error_, o.error_);
+    return *this;
+  }
+  ~Result() {
+    if (error_ != nullptr) detail::end_error(error_);
+  }
+
+  bool has_value() const { return error_ == nullptr; }
+  explicit operator bool() const { return has_value(); }
+  /// Throws where there is an error: for start-up only.
+  void value() const {
+    if (!has_value()) throw tl::bad_expected_access<Error>(*error_);
+  }
+  /// Precondition: it has one.
+  Error& error() & { return *error_; }
+  const Error& error() const& { return *error_; }
+  Error&& error() && { return std::move(*error_); }
+
+ private:
+  Error* error_ = nullptr;
+};
 
 /// Shorthand: `return fail(Code::kNotFound, "no such key");`
 inline tl::unexpected<Error> fail(Code code, std::string message, Retry retry = Retry::kNever) {
