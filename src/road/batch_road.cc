@@ -58,9 +58,11 @@ void read_placed(const std::string& text, Placement& out) {
   }
   out.removed = json->get_int("removed").value_or(0);
   out.needs = json->get_text("needs");
-  out.epochs.catalog = json->get_text("catalog");
-  out.epochs.policy = json->get_text("policy");
-  out.epochs.health = static_cast<uint64_t>(json->get_int("health").value_or(0));
+  Epochs epochs;
+  epochs.catalog = json->get_text("catalog");
+  epochs.policy = json->get_text("policy");
+  epochs.health = static_cast<uint64_t>(json->get_int("health").value_or(0));
+  out.made_from = LocalPtr<const Epochs>::make(std::move(epochs));
 }
 
 /// Nothing in it says how long it may be kept; what cannot be read may not be kept at all.

@@ -79,6 +79,7 @@ void Placer::refresh() {
   std::sort(windows_.begin(), windows_.end());
   windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
   catalog_print_ = policy::fingerprint_of(content);
+  epochs_ = nullptr;
   decisions_.reset(policy_, std::move(things));
   scratch_.load(*catalog, parts_.stores, policy_);
   stores_changed_ = false;
@@ -344,7 +345,10 @@ Places Placer::place(const PlaceQuestion& question) {
     if (question.reasons) add_removed(*serving, decision, question, placement);
   }
   if (!cooling_.empty()) add_last_resort(out, question.reasons);
-  placement.epochs = Epochs{catalog_print_, policy_->fingerprint(), parts_.health->version()};
+  if (!epochs_ || epochs_->health != parts_.health->version()) {
+    epochs_ = LocalPtr<const Epochs>::make(epochs());
+  }
+  placement.made_from = epochs_;
   placement.catalog = catalog_;
   out.deciders = Deciders{decisions_.epoch(), policy_->generation()};
   if (const policy::Needs& needs = question.ask.needs; !needs.empty()) {

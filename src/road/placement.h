@@ -180,8 +180,9 @@ class Placer {
   policy::Decisions decisions_;
   std::shared_ptr<const policy::Policy> policy_;  // that the decisions are of
   std::string catalog_print_;
-  bool some_blind_ = false;       // endpoints that are known to have no vision
-  std::vector<int64_t> windows_;  // that are known, sorted, each once
+  LocalPtr<const Epochs> epochs_;  // of the last placement, if nothing was loaded since
+  bool some_blind_ = false;        // endpoints that are known to have no vision
+  std::vector<int64_t> windows_;   // that are known, sorted, each once
   bool here_changed_ = false;
   ScratchPlaces scratch_;
   bool stores_changed_ = true;

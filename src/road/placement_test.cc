@@ -121,8 +121,8 @@ TEST_F(Zoned, PlacesAreFoundAnewWhenAFactOrThePolicyChanges) {
   auto after = run(bound("residency=de"));
   ASSERT_FALSE(after);
   EXPECT_NE(after.error().error.message.find("a.test -> c5: "), std::string::npos);
-  EXPECT_EQ(before->placement.epochs.catalog, after.error().placement.epochs.catalog);
-  EXPECT_NE(before->placement.epochs.policy, after.error().placement.epochs.policy);
+  EXPECT_EQ(before->placement.epochs().catalog, after.error().placement.epochs().catalog);
+  EXPECT_NE(before->placement.epochs().policy, after.error().placement.epochs().policy);
 }
 
 TEST_F(Zoned, WithoutFreshEvidenceAnEndpointDoesNotExist) {

@@ -15,6 +15,7 @@
 #include "async/scope.h"
 #include "async/sync.h"
 #include "base/limits/road.h"
+#include "base/local_ptr.h"
 #include "base/rare.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
@@ -133,7 +134,12 @@ struct Placement {
   // Of that what the request showed: without it nobody can make the same again.
   bool holds_images = false;
   int64_t input_tokens = 0;
-  Epochs epochs;
+  /// Shared by all that were made from the same; null: by what is not known.
+  LocalPtr<const Epochs> made_from;
+  const Epochs& epochs() const {
+    static const Epochs kNone;
+    return made_from ? *made_from : kNone;
+  }
 };
 
 /// What an endpoint's score for a call is made of; road/board.h has the sum.

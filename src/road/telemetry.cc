@@ -198,8 +198,8 @@ void describe_placement(trace::Span& span, const Placement& placement) {
     text += r.endpoint + " -> " + (r.rule.empty() ? "" : r.rule + ": ") + r.reason;
   }
   if (!text.empty()) span.set(own::kPlacementRejected, text);
-  span.set(own::kPlacementEpochs, placement.epochs.catalog + " " + placement.epochs.policy + " " +
-                                      std::to_string(placement.epochs.health));
+  span.set(own::kPlacementEpochs, placement.epochs().catalog + " " + placement.epochs().policy +
+                                      " " + std::to_string(placement.epochs().health));
 }
 
 void describe_attempt(trace::Span& span, const catalog::Endpoint& endpoint,

@@ -50,10 +50,10 @@ Json placement_json(const road::Placement& placement, const std::string& data_cl
     if (placement.input_tokens > 0) shown.set("input_tokens", placement.input_tokens);
     out.set("request", std::move(shown));
   }
-  if (!placement.epochs.catalog.empty()) {
+  if (!placement.epochs().catalog.empty()) {
     Json epochs = Json::object();
-    epochs.set("catalog", placement.epochs.catalog).set("policy", placement.epochs.policy);
-    out.set("epochs", epochs.set("health", placement.epochs.health));
+    epochs.set("catalog", placement.epochs().catalog).set("policy", placement.epochs().policy);
+    out.set("epochs", epochs.set("health", placement.epochs().health));
   }
   return out;
 }

@@ -119,8 +119,8 @@ TEST_F(CloudsBatches, ItsPlacementIsToldWithItsAnswerThoughTheProcessWasKilled) 
   road::ModelResult r = asked();
   ASSERT_TRUE(r) << r.error().error.to_string();
   EXPECT_EQ(r->answer->response.service_tier, "batch");
-  EXPECT_FALSE(r->placement.epochs.catalog.empty());
-  EXPECT_EQ(r->placement.epochs.policy, "builtin");
+  EXPECT_FALSE(r->placement.epochs().catalog.empty());
+  EXPECT_EQ(r->placement.epochs().policy, "builtin");
   ASSERT_EQ(r->placement.rejected.size(), 1u);
   EXPECT_EQ(r->placement.rejected[0].endpoint, "other");
   EXPECT_EQ(r->placement.rejected[0].reason, "no endpoint serves this model");
