@@ -261,13 +261,12 @@ providers::AttemptOptions Engine::options_of(const Flight& flight,
 
 Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
                                     providers::Provider* provider, int number,
-                                    providers::Sink* sink, Context base) {
-  base = base.with_span(flight->span.id()).with_deadline(deadline_of(*flight));
-  trace::Span span(base, parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
+                                    providers::Sink* sink, const Context& base) {
+  trace::Span span(base.with_span(flight->span.id()).with_deadline(deadline_of(*flight)),
+                   parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
   span.set_tenant(flight->call.principal.tenant);
   span.set_session(flight->call.session);
   describe_attempt(span, *endpoint, provider->otel_name(), number);
-  Context ctx = span.context();
   const catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
   parts_.health->started(*endpoint);
   // The flight's while it is under way: it is placed anew only between two attempts.
@@ -277,7 +276,7 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   providers::AttemptOptions options = options_of(*flight, *endpoint, number, circuit, span);
   // Named first: what it is given does not stay in this frame while it waits.
   Task<AttemptResult> asked =
-      provider->call(ctx, *endpoint, flight->prompt(), sink, std::move(options));
+      provider->call(span.context(), *endpoint, flight->prompt(), sink, std::move(options));
   AttemptResult answer = co_await std::move(asked);
   co_await stages_.settle.enter(*parts_.loop);
   Board::Measured measured;

@@ -137,10 +137,11 @@ class Engine final : public Road {
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
-  /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines.
+  /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines,
+  /// and outlives the task.
   Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
                               providers::Provider* provider, int number, providers::Sink* sink,
-                              Context base);
+                              const Context& base);
   /// What an attempt is told; its span is told what is unusual of that.
   providers::AttemptOptions options_of(const Flight& flight, const catalog::Endpoint& endpoint,
                                        int number, catalog::Circuit circuit,
