@@ -32,32 +32,43 @@ struct Flight {
   async::CancelSource cancel;
   /// Null once the caller has left; never touched after that.
   providers::Sink* inner;
+  // Beside each other, for most steps look at some of them.
   bool streamed = false;
   bool left = false;
-  bool in_sink = false;  // a call into `inner` is under way
-  async::WaitQueue sink_free;
-  std::unique_ptr<Error> sink_error;
+  bool in_sink = false;         // a call into `inner` is under way
+  bool stated = false;          // its class, by its caller
+  bool resting = false;         // between two rounds
+  bool failed_visible = false;  // see `failure`
+  bool barred = false;          // an endpoint of its placement may not be used any more
+  bool placed_anew = false;     // once, for that
+  bool in_rounds = false;       // run_rounds() says what came of it
+  bool bound = false;           // not everybody may see its data, with the floors of its tenant
+  bool failed_priced = true;    // see `failed_usage`
+  bool requested = false;       // counted as a request
+  bool draining = false;
+  int round = 0;         // of a slow call, from 0 on
+  int tried_before = 0;  // attempts of the rounds before
+  async::WaitQueue done;
+  std::optional<ModelResult> result;
 
   MonoTime started;
   MonoTime seated;  // it has had its places since; its own time counts from there
   Seat seat;
-  bool stated = false;   // its class, by its caller
-  int round = 0;         // of a slow call, from 0 on
-  int tried_before = 0;  // attempts of the rounds before
-  bool resting = false;  // between two rounds
-  /// What came of the last round.
-  Rare<Error> failure;
-  bool failed_visible = false;
-  std::string_view failed_at;  // the provider's OpenTelemetry name
-  LatencyParts latency;        // `other` is filled at the end
+  LatencyParts latency;  // `other` is filled at the end
+  Duration first_token{};
+  /// Of the current attempt.
+  int64_t visible_events = 0;
   Placement placement;
   Deciders decided;                                   // by what it was placed
-  bool barred = false;                                // an endpoint of it may not be used any more
-  bool placed_anew = false;                           // once, for that
-  bool in_rounds = false;                             // run_rounds() says what came of it
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   std::vector<AttemptRecord> attempts;
-  bool bound = false;  // not everybody may see its data, with the floors of its tenant
+  std::string_view failed_at;  // the provider's OpenTelemetry name
+  /// What came of the last round.
+  Rare<Error> failure;
+  /// Billed for attempts that failed.
+  Rare<contract::Usage> failed_usage;
+  Money failed_cost;
+  async::Loop::TimerId drain_timer = 0;
   /// Of its agent's downgrade ladder, if it has one.
   std::shared_ptr<Standing> standing;
   Rare<Downgraded> downgraded;
@@ -65,20 +76,9 @@ struct Flight {
   Rare<Said> said;                      // kept where an answer may be continued
   std::unique_ptr<BrokeOff> broke_off;  // the last time that one did
   providers::Prompt& prompt() { return broke_off ? broke_off->rest : call.prompt; }
+  async::WaitQueue sink_free;
+  std::unique_ptr<Error> sink_error;
   trace::Span span;
-  Duration first_token{};
-  /// Of the current attempt.
-  int64_t visible_events = 0;
-  /// Billed for attempts that failed.
-  Rare<contract::Usage> failed_usage;
-  Money failed_cost;
-  bool failed_priced = true;
-  bool requested = false;  // counted as a request
-
-  async::Loop::TimerId drain_timer = 0;
-  bool draining = false;
-  async::WaitQueue done;
-  std::optional<ModelResult> result;
 };
 
 using FlightPtr = LocalPtr<Flight>;
