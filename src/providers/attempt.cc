@@ -35,10 +35,10 @@ void take_headers(const http::ResponseHead& head, Answer& answer) {
       // Azure sends several: the first is the one its support asks for.
       if (answer.response.request_id.empty()) answer.response.request_id = value;
     } else if (lower.starts_with("x-ratelimit-")) {
-      answer.rate_limits.add(std::move(lower), value);
+      answer.rate_limits.make().add(std::move(lower), value);
     } else if (lower.starts_with("x-ms-region") || lower.starts_with("x-ms-deployment") ||
                lower.starts_with("x-ms-spillover")) {
-      answer.facts.add(std::move(lower), value);
+      answer.facts.make().add(std::move(lower), value);
     }
   }
 }

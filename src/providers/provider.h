@@ -18,6 +18,7 @@
 #include "async/task.h"
 #include "base/boxed.h"
 #include "base/local_ptr.h"
+#include "base/rare.h"
 #include "catalog/endpoint.h"
 #include "contract/chat.h"
 #include "dialect/openai_scan.h"
@@ -127,9 +128,9 @@ struct Answer {
   /// Names of request fields that the endpoint's dialect has no place for.
   std::vector<std::string> dropped;
   /// The answer's x-ratelimit-* headers, as they came.
-  http::Headers rate_limits;
+  Rare<http::Headers> rate_limits;
   /// What the provider says of where it ran: x-ms-region, x-ms-deployment-name and the like.
-  http::Headers facts;
+  Rare<http::Headers> facts;
 };
 
 struct AttemptOptions {

@@ -41,7 +41,7 @@ TEST_F(RoadTest, StreamsBytesAndStripsUsageNobodyAskedFor) {
   EXPECT_EQ(sink.events, expected);
   EXPECT_EQ(out->answer->response.usage.input_tokens, 10);
   EXPECT_EQ(out->answer->response.request_id, "req-9");
-  EXPECT_EQ(out->answer->rate_limits.get("x-ratelimit-remaining-tokens"), "77");
+  EXPECT_EQ(out->answer->rate_limits->get("x-ratelimit-remaining-tokens"), "77");
   EXPECT_EQ(out->first_token, Duration(5ms));
   EXPECT_NE(imposter("a.test").last_body().find(R"("include_usage":true)"), std::string::npos);
 

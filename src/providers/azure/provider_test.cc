@@ -56,7 +56,7 @@ TEST_F(AzureTest, AzureDatedAndV1Forms) {
   EXPECT_FALSE(sent("authorization"));
   EXPECT_EQ(dated->openai_body, kChat);
   EXPECT_EQ(dated->response.request_id, "ap-1");
-  EXPECT_EQ(dated->facts.get("x-ms-region"), "Sweden Central");
+  EXPECT_EQ(dated->facts->get("x-ms-region"), "Sweden Central");
 
   azure_.api_version.clear();
   azure_.base_url = "http://cloud.test/openai/v1/";
