@@ -234,10 +234,10 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
 
 /// On behalf of an agent, if the caller names one.
 Result<void> take_agent(const Exchange& exchange, const GatewayServices& services,
-                        const TenantId& tenant, road::ModelCall& call) {
+                        road::ModelCall& call) {
   auto name = exchange.request.head().headers.get(kAgentHeader);
   if (!name || services.agents == nullptr) return {};
-  TRY(session::AgentSpec agent, services.agents->resolve(tenant, *name));
+  TRY(session::AgentSpec agent, services.agents->resolve(call.principal.tenant, *name));
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
   call.agent = agent.name;
   call.data_class = contract::join(*call.data_class, own);
@@ -294,8 +294,7 @@ Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
   if (!data_class->unrestricted()) call.data_class = std::move(*data_class);
   call.service_class = *service_class;
-  const TenantId tenant = call.principal.tenant;
-  if (auto taken = take_agent(exchange, services, tenant, call); !taken) {
+  if (auto taken = take_agent(exchange, services, call); !taken) {
     return respond_error(std::move(ctx), exchange, std::move(taken).error());
   }
   if (auto known = check_class(services, call); !known) {

@@ -7,7 +7,8 @@ namespace drover::app {
 Result<identity::Principal> Serving::authenticate(std::string_view key,
                                                   const net::Endpoint& remote) {
   if (!own_key_.empty() && equal_constant_time(key, own_key_)) return own_principal_;
-  TRY(auto found, runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
+  TRY(const identity::Principal* found,
+      runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
   identity::Principal principal = *found;
   principal.gate = &runtime_.gate();
   return principal;
@@ -42,7 +43,7 @@ Result<void> Serving::bind() {
   server_ = std::make_unique<http::Server>(
       runtime_.loop(), std::move(*listener),
       [this](Context ctx, http::ServerRequest& request, http::ServerResponse& response) {
-        return router_->handle(ctx, request, response);
+        return router_->handle(std::move(ctx), request, response);
       });
   return {};
 }

@@ -35,7 +35,8 @@ class Id {
   }
   /// Accepts "<prefix>_" followed by 1 to 64 of [0-9A-Za-z_-].
   static Result<Id> parse(std::string_view text);
-  const std::string& str() const { return text_; }
+  const std::string& str() const& { return text_; }
+  std::string str() && { return std::move(text_); }
   bool empty() const { return text_.empty(); }
   auto operator<=>(const Id&) const = default;
 

@@ -171,16 +171,16 @@ Task<Result<void>> Keys::set_budgets(Context ctx, TenantId tenant, KeyId id, Jso
   co_return co_await save(ctx, std::move(entry));
 }
 
-Result<std::shared_ptr<const Principal>> Keys::authenticate(std::string_view key,
-                                                            std::string_view remote, MonoTime now) {
+Result<const Principal*> Keys::authenticate(std::string_view key, std::string_view remote,
+                                            MonoTime now) {
   if (!key.empty()) {
     Verified& slot = verified_slot(key);
     // Not by time: how much of a guess is right must not show.
-    if (slot.principal && equal_constant_time(slot.key.reveal(), key)) return slot.principal;
+    if (slot.principal && equal_constant_time(slot.key.reveal(), key)) return slot.principal.get();
     auto it = by_hash_.find(crypto::sha256(key));
     if (it != by_hash_.end()) {
       slot = Verified{Secret(key), it->second};
-      return it->second;
+      return it->second.get();
     }
   }
   Error error(Code::kUnauthenticated, "no API key: send Authorization: Bearer drv_…");

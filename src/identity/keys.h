@@ -62,9 +62,10 @@ class Keys {
   Task<Result<void>> revoke(Context ctx, TenantId tenant, KeyId id);
 
   /// The principal of a presented key. kUnauthenticated for none, a malformed, an unknown or a
-  /// revoked one (the message tells a typo from a wrong key, nothing more).
-  Result<std::shared_ptr<const Principal>> authenticate(std::string_view key,
-                                                        std::string_view remote, MonoTime now);
+  /// revoked one (the message tells a typo from a wrong key, nothing more). Good until a key
+  /// changes, so that no count is touched for it: to be copied at once.
+  Result<const Principal*> authenticate(std::string_view key, std::string_view remote,
+                                        MonoTime now);
   /// Newest first; nullopt: of every tenant.
   std::vector<KeyInfo> list(const std::optional<TenantId>& tenant) const;
   Result<KeyInfo> find(const KeyId& id) const;
