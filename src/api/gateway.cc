@@ -228,7 +228,9 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
                          ? std::move(*outcome->answer->openai_body)
                          : translated(exchange, *outcome, ctx.loop().wall());
   http::ResponseHead head = success_head(exchange, *outcome, *rates);
-  auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(text));
+  Task<Result<void>> answering =
+      exchange.response.respond(std::move(ctx), std::move(head), std::move(text));
+  Result<void> sent = co_await std::move(answering);
   (void)sent;
 }
 

@@ -98,14 +98,13 @@ class OneAttempt {
   OneAttempt(Context ctx, WireCallPtr call, const Prompt& prompt, Sink* sink,
              AttemptOptions options)
       : ctx_(std::move(ctx)),
-        whole_(ctx_),
         call_(std::move(call)),
         prompt_(prompt),
         sink_(sink),
         options_(std::move(options)),
         started_(ctx_.loop().mono()) {
     if (options_.total_timeout > Duration::zero()) {
-      whole_ = ctx_.with_deadline(started_ + options_.total_timeout);
+      bounded_ = std::make_unique<Context>(ctx_.with_deadline(started_ + options_.total_timeout));
     }
   }
 
@@ -118,6 +117,8 @@ class OneAttempt {
 
  private:
   bool is_answer() const;
+  /// Of all of it.
+  const Context& whole() const { return bounded_ ? *bounded_ : ctx_; }
   Context until_first() const;
   Result<void> take_body(std::string body);
   Task<Result<void>> read_whole();
@@ -126,7 +127,7 @@ class OneAttempt {
   bool refused() const { return refused_ || (reader_ != nullptr && reader_->refused()); }
 
   Context ctx_;
-  Context whole_;  // within the attempt's own time
+  std::unique_ptr<Context> bounded_;  // within the attempt's own time, if it has one
   WireCallPtr call_;
   const Prompt& prompt_;
   Sink* sink_;
@@ -143,7 +144,7 @@ class OneAttempt {
 /// Up to a stream's first token. Its head may come at once and its first token late, or both late:
 /// one clock for both.
 Context OneAttempt::until_first() const {
-  return call_->stream ? whole_.with_deadline(started_ + options_.first_token_timeout) : whole_;
+  return call_->stream ? whole().with_deadline(started_ + options_.first_token_timeout) : whole();
 }
 
 Task<Sent> OneAttempt::send(http::Client& client) {
@@ -185,7 +186,7 @@ Task<Result<void>> OneAttempt::read() {
   if (!is_answer()) return read_refusal();
   if (!call_->stream) return read_whole();
   reader_ =
-      std::make_unique<StreamReader>(ctx_, whole_, *call_, prompt_, sink_, options_, started_);
+      std::make_unique<StreamReader>(ctx_, whole(), *call_, prompt_, sink_, options_, started_);
   return reader_->read(response_.get(), answer_.get());
 }
 
@@ -199,7 +200,7 @@ Result<void> OneAttempt::take_body(std::string body) {
 
 /// An answer that is still arriving.
 Task<Result<void>> OneAttempt::read_whole() {
-  Result<std::string> body = co_await response_->read_all(whole_, limits::kHttpAnswerBytesMax);
+  Result<std::string> body = co_await response_->read_all(whole(), limits::kHttpAnswerBytesMax);
   if (body) co_return take_body(std::move(*body));
   // The provider had made all of it before it sent any.
   body_bytes_ = announced_bytes(response_->head());

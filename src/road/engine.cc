@@ -1,7 +1,6 @@
 #include "road/engine.h"
 
 #include "base/limits/road.h"
-#include "road/external.h"
 #include "trace/genai.h"
 
 namespace drover::road {
@@ -137,14 +136,8 @@ Task<ModelResult> Engine::call_model(Context ctx, ModelCall&& call, providers::S
 Task<ModelResult> Engine::fly(FlightPtr flight) {
   co_await stages_.begin.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
-  const bool outside = parts_.external != nullptr && parts_.external->active();
-  if (outside || placer_.decisions().slow()) {
-    policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), *flight->call.data_class);
-    ScratchAt scratch = *flight->call.scratch;
-    Result<void> ahead;
-    if (!decided(ask, scratch)) {
-      ahead = co_await decide_ahead(flight->caller, std::move(ask), std::move(scratch));
-    }
+  if (std::optional<Task<Result<void>>> deciding = decide(*flight)) {
+    Result<void> ahead = co_await std::move(*deciding);
     if (!ahead) co_return refuse(*flight, std::move(ahead).error());
   }
   co_await stages_.place.enter(*parts_.loop);

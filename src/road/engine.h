@@ -73,6 +73,8 @@ class Engine final : public Road {
   bool decided(const policy::Ask& ask, const ScratchAt& scratch);
   /// Whether the authoriser outside has answered for endpoints, and for stores where data moves.
   bool outside_knows(const policy::Ask& ask, const ScratchAt& scratch);
+  /// decide_ahead() for the flight; nothing where that has nothing to do.
+  std::optional<Task<Result<void>>> decide(const Flight& flight);
   /// Asks who is asked outside, and slow rules on another thread. An error only if ctx ends before.
   Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch);
   /// The question about the flight's data, with all that its step needs.

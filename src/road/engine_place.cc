@@ -26,6 +26,15 @@ bool Engine::outside_knows(const policy::Ask& ask, const ScratchAt& scratch) {
                                    placer_.scratch().things());
 }
 
+std::optional<Task<Result<void>>> Engine::decide(const Flight& flight) {
+  const bool outside = parts_.external != nullptr && parts_.external->active();
+  if (!outside && !placer_.decisions().slow()) return std::nullopt;
+  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), *flight.call.data_class);
+  ScratchAt scratch = *flight.call.scratch;
+  if (decided(ask, scratch)) return std::nullopt;
+  return decide_ahead(flight.caller, std::move(ask), std::move(scratch));
+}
+
 Task<Result<void>> Engine::decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch) {
   if (parts_.external != nullptr && !parts_.external->prepared(ask, {})) {
     policy::Ask outside = ask;

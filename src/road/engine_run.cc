@@ -152,7 +152,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   } else if (trial.held) {
     flight.failed_at = trial.provider->otel_name();
   }
-  AttemptRecord record;
+  AttemptRecord& record = flight.attempts.emplace_back();
   record.endpoint = endpoint.id;
   record.provider = endpoint.provider;
   record.region = endpoint.region;
@@ -171,7 +171,6 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
     if (timing.first_token > Duration::zero()) {
       flight.first_token = (trial.began - flight.started) + timing.first_token;
     }
-    flight.attempts.push_back(std::move(record));
     settle_answer(flight, trial);
     return NextTry();
   }
@@ -184,7 +183,6 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
                catalog::blame_of(failed) == catalog::Blame::kNobody;
   if (tells && (trial.seated || flight.failure->message.empty())) flight.failure = failed;
   record.error = failed;
-  flight.attempts.push_back(std::move(record));
   // A budget that refuses says nothing about the endpoint; only a provider's ends there.
   if (trial.held) on_attempt_failed(flight, endpoint, answer.error(), trial.hold);
   if (!trial.held && failed.retry != Retry::kOtherTarget) return NextTry();
