@@ -9,7 +9,7 @@ namespace {
 constexpr uint64_t kApprovalsListed = 100;
 constexpr uint64_t kApprovalsListedMost = 1000;
 
-tl::unexpected<Error> bad_decision(std::string message) {
+Failure bad_decision(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 

@@ -12,9 +12,7 @@ namespace {
 constexpr double kMoneyMost = static_cast<double>(limits::kBudgetUsdMax);
 constexpr int64_t kMillisecondsMax = 1'000'000'000'000;  // 30 years: what is more overflows
 
-tl::unexpected<Error> bad_field(std::string message) {
-  return fail(Code::kInvalidArgument, std::move(message));
-}
+Failure bad_field(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
 
 }  // namespace
 

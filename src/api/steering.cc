@@ -12,7 +12,7 @@ using session::KillTarget;
 
 constexpr size_t kMoveSlice = 200;
 
-tl::unexpected<Error> bad_steering(std::string message) {
+Failure bad_steering(std::string message) {
   return fail(Code::kInvalidArgument, std::move(message));
 }
 

@@ -10,8 +10,7 @@
 namespace drover::app {
 namespace {
 
-tl::unexpected<Error> too_large(const std::string& flag, const std::string& given,
-                                const std::string& most) {
+Failure too_large(const std::string& flag, const std::string& given, const std::string& most) {
   return usage_error("--" + flag + ": " + given + " is too large: at most " + most);
 }
 

@@ -118,7 +118,7 @@ class ApiClient {
 int complain(const Error& error);
 int exit_code(const Error& error);
 /// An error that ends with kExitUsage.
-tl::unexpected<Error> usage_error(std::string message);
+Failure usage_error(std::string message);
 /// A part of a path or a query value.
 std::string url_part(std::string_view text);
 

@@ -62,7 +62,7 @@ int complain(const Error& error) {
   return exit_code(error);
 }
 
-tl::unexpected<Error> usage_error(std::string message) {
+Failure usage_error(std::string message) {
   return fail(
       Error(Code::kInvalidArgument, std::move(message)).with_reason(std::string(kUsageReason)));
 }

@@ -20,7 +20,7 @@ constexpr int64_t kPcrs = 32;
 /// Milliseconds that a WallTime can hold.
 constexpr uint64_t kMillisMax = 9'000'000'000'000;
 
-tl::unexpected<Error> not_nitro(std::string what) {
+Failure not_nitro(std::string what) {
   return fail(Error(Code::kInvalidArgument, "not a Nitro document: " + std::move(what))
                   .with_reason("format"));
 }

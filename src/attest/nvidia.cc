@@ -7,7 +7,7 @@
 namespace drover::attest {
 namespace {
 
-tl::unexpected<Error> not_nvidia(std::string what) {
+Failure not_nvidia(std::string what) {
   return fail(Error(Code::kInvalidArgument, "not an NVIDIA detached EAT: " + std::move(what))
                   .with_reason("format"));
 }

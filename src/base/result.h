@@ -22,6 +22,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
+
 namespace drover {
 
 /// Canonical failure codes (the names of google.rpc.Code, which A2A and gRPC share).
@@ -95,6 +97,32 @@ namespace detail {
 void end_error(Error* error);
 }  // namespace detail
 
+/// What fail() makes, for a Result to take. A pointer: what a coroutine returns may stand in its
+/// frame for as long as that waits for something else. Moved from, it is only to go.
+class Failure {
+ public:
+  explicit Failure(Error&& error) : error_(detail::box_error(std::move(error))) {}
+  explicit Failure(const Error& error) : error_(detail::box_error(error)) {}
+  Failure(Failure&& o) noexcept : error_(std::exchange(o.error_, nullptr)) {}
+  Failure& operator=(Failure&& o) noexcept {
+    std::swap(error_, o.error_);
+    return *this;
+  }
+  ~Failure() {
+    if (error_ != nullptr) detail::end_error(error_);
+  }
+
+  const Error& value() const { return *error_; }
+  /// The error, which is the caller's to end.
+  Error* release() && {
+    DROVER_ASSERT(error_ != nullptr);
+    return std::exchange(error_, nullptr);
+  }
+
+ private:
+  Error* error_;
+};
+
 /// A value or an Error, used like std::expected<T, Error>. The error lies on the heap: it is some
 /// hundred bytes, and each frame of a coroutine on a result's way up has room for it, mostly in
 /// vain. Moved from, it still holds what it held, a value or an error, itself moved from.
@@ -106,11 +134,9 @@ class Result {
       : value_() {}
   template <typename U = T>
     requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
-             !std::is_same_v<std::remove_cvref_t<U>, tl::unexpected<Error>> &&
-             std::is_constructible_v<T, U &&>)
+             !std::is_same_v<std::remove_cvref_t<U>, Failure> && std::is_constructible_v<T, U &&>)
   explicit(!std::is_convertible_v<U&&, T>) Result(U&& value) : value_(std::forward<U>(value)) {}
-  Result(tl::unexpected<Error>&& error) : error_(detail::box_error(std::move(error).value())) {}
-  Result(const tl::unexpected<Error>& error) : error_(detail::box_error(error.value())) {}
+  Result(Failure failure) : error_(std::move(failure).release()) {}
   Result(const Result& o)
     requires std::is_copy_constructible_v<T>
   {
@@ -217,8 +243,7 @@ template <>
 class Result<void> {
  public:
   Result() = default;
-  Result(tl::unexpected<Error>&& error) : error_(detail::box_error(std::move(error).value())) {}
-  Result(const tl::unexpected<Error>& error) : error_(detail::box_error(error.value())) {}
+  Result(Failure failure) : error_(std::move(failure).release()) {}
   Result(const Result& o) : error_(o.error_ ? detail::box_error(*o.error_) : nullptr) {}
   Result(Result&& o) noexcept
       : error_(o.error_ ? detail::box_error(std::move(*o.error_)) : nullptr) {}
@@ -246,10 +271,11 @@ class Result<void> {
 };
 
 /// Shorthand: `return fail(Code::kNotFound, "no such key");`
-inline tl::unexpected<Error> fail(Code code, std::string message, Retry retry = Retry::kNever) {
-  return tl::unexpected<Error>(Error(code, std::move(message), retry));
+inline Failure fail(Code code, std::string message, Retry retry = Retry::kNever) {
+  return Failure(Error(code, std::move(message), retry));
 }
-inline tl::unexpected<Error> fail(Error error) { return tl::unexpected<Error>(std::move(error)); }
+inline Failure fail(Error&& error) { return Failure(std::move(error)); }
+inline Failure fail(const Error& error) { return Failure(error); }
 
 }  // namespace drover
 

@@ -34,7 +34,7 @@ class YamlReader {
   }
 
  private:
-  static tl::unexpected<Error> bad(int line, const std::string& why) {
+  static Failure bad(int line, const std::string& why) {
     return fail(Code::kInvalidArgument, "line " + std::to_string(line) + ": " + why);
   }
 

@@ -8,7 +8,7 @@
 namespace drover::catalog {
 namespace {
 
-tl::unexpected<Error> bad(const FactKind& kind, std::string_view expected) {
+Failure bad(const FactKind& kind, std::string_view expected) {
   return fail(Code::kInvalidArgument, "fact '" + std::string(kind.name) + "' must be " +
                                           std::string(expected) + " (" + std::string(kind.help) +
                                           ")");

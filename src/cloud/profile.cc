@@ -49,7 +49,7 @@ class Reader {
   }
 
  private:
-  tl::unexpected<Error> bad(std::string_view what) const {
+  Failure bad(std::string_view what) const {
     return fail(Code::kInvalidArgument,
                 "AWS profile file, line " + std::to_string(number_) + ": " + std::string(what));
   }

@@ -13,9 +13,7 @@ constexpr std::string_view kIncomplete = "IncompleteSignatureException";
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-tl::unexpected<Error> incomplete(std::string message) {
-  return refuse(kIncomplete, std::move(message));
-}
+Failure incomplete(std::string message) { return refuse(kIncomplete, std::move(message)); }
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
   std::vector<std::string_view> out;

@@ -33,7 +33,7 @@ Result<Claim> read_claim(const Request& request);
 std::optional<std::string_view> find_header(const Request& request, std::string_view lower_name);
 
 /// Shorthand of refusals: unauthenticated, with AWS's name of the exception.
-inline tl::unexpected<Error> refuse(std::string_view exception, std::string message) {
+inline Failure refuse(std::string_view exception, std::string message) {
   return fail(
       Error(Code::kUnauthenticated, std::move(message)).with_reason(std::string(exception)));
 }

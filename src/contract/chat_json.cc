@@ -7,7 +7,7 @@
 namespace drover::contract {
 namespace {
 
-tl::unexpected<Error> bad_message(std::string message) {
+Failure bad_message(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_message"));
 }
 

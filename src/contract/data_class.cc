@@ -21,7 +21,7 @@ struct UsageName {
 constexpr UsageName kUsages[] = {
     {kNoTraining, "no-training"}, {kNoReview, "no-review"}, {kNoCache, "no-cache"}};
 
-tl::unexpected<Error> bad_class(std::string message) {
+Failure bad_class(std::string message) {
   return fail(Code::kInvalidArgument, "data class: " + std::move(message));
 }
 

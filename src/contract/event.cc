@@ -47,7 +47,7 @@ namespace {
 /// An envelope of usual names has less.
 constexpr size_t kEnvelopeBytesUsual = 384;
 
-tl::unexpected<Error> bad_event(std::string message) {
+Failure bad_event(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
 

@@ -9,7 +9,7 @@
 namespace drover::contract {
 namespace {
 
-tl::unexpected<Error> invalid_event(std::string message) {
+Failure invalid_event(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_event"));
 }
 

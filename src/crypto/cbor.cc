@@ -97,7 +97,7 @@ class Reader {
   }
 
  private:
-  tl::unexpected<Error> complain(std::string_view what) const {
+  Failure complain(std::string_view what) const {
     return fail(Code::kInvalidArgument,
                 "not CBOR as it must be: " + std::string(what) + " at byte " + std::to_string(at_));
   }

@@ -44,7 +44,7 @@ std::string common_name_of(const X509* certificate) {
   return length <= 0 ? "(no name)" : std::string(name, static_cast<size_t>(length));
 }
 
-tl::unexpected<Error> refuse(const char* reason, std::string message) {
+Failure refuse(const char* reason, std::string message) {
   return fail(Error(Code::kPermissionDenied, std::move(message)).with_reason(reason));
 }
 

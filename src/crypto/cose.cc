@@ -16,7 +16,7 @@ std::string signed_bytes(std::string_view protected_header, std::string_view pay
   return out.out();
 }
 
-tl::unexpected<Error> not_cose(std::string what) {
+Failure not_cose(std::string what) {
   return fail(Code::kInvalidArgument, "not a COSE_Sign1 document: " + std::move(what));
 }
 

@@ -8,11 +8,11 @@
 namespace drover::crypto {
 namespace {
 
-tl::unexpected<Error> not_a_token(std::string what) {
+Failure not_a_token(std::string what) {
   return fail(Code::kInvalidArgument, "not a JSON Web Token: " + std::move(what));
 }
 
-tl::unexpected<Error> refuse_token(const char* reason, std::string message) {
+Failure refuse_token(const char* reason, std::string message) {
   return fail(Error(Code::kPermissionDenied, std::move(message)).with_reason(reason));
 }
 

@@ -15,7 +15,7 @@ using contract::TextPart;
 constexpr std::string_view kBreakpoint = "prompt_cache_breakpoint";
 constexpr std::string_view kCacheControl = "cache_control";
 
-tl::unexpected<Error> bad_message(std::string message) {
+Failure bad_message(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_message"));
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 using namespace contract;
 
-tl::unexpected<Error> bad_converse(std::string message) {
+Failure bad_converse(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_request"));
 }
 

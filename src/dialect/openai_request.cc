@@ -14,7 +14,7 @@ using contract::TextPart;
 using contract::ToolChoice;
 using contract::ToolDefinition;
 
-tl::unexpected<Error> bad(std::string message, const char* reason = "invalid_value") {
+Failure bad(std::string message, const char* reason = "invalid_value") {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(reason));
 }
 

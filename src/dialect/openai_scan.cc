@@ -8,11 +8,11 @@
 namespace drover::dialect {
 namespace {
 
-tl::unexpected<Error> bad_body(std::string message, const char* reason) {
+Failure bad_body(std::string message, const char* reason) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(reason));
 }
 
-tl::unexpected<Error> bad_json(const JsonScanner& scan) {
+Failure bad_json(const JsonScanner& scan) {
   return bad_body("the body is " + scan.error().message, "invalid_json");
 }
 

@@ -10,7 +10,7 @@
 namespace drover::http {
 namespace {
 
-tl::unexpected<Error> unavailable(const char* reason, std::string message) {
+Failure unavailable(const char* reason, std::string message) {
   return fail(
       Error(Code::kUnavailable, std::move(message), Retry::kOtherTarget).with_reason(reason));
 }
@@ -325,7 +325,7 @@ Result<void> ClientConnection::in_body(Result<size_t> n, const Context& ctx) {
   return {};
 }
 
-tl::unexpected<Error> ClientConnection::failed_in_body(Error error, const Context& ctx) {
+Failure ClientConnection::failed_in_body(Error error, const Context& ctx) {
   close();
   if (error.code == Code::kDeadlineExceeded) {
     return fail(std::move(error).with_reason("body").with_retry(Retry::kOtherTarget));

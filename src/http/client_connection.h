@@ -66,7 +66,7 @@ class ClientConnection final {
   std::optional<Result<std::string_view>> some_now(const Context& ctx);
   size_t room_for_body() const;
   Result<void> in_body(Result<size_t> n, const Context& ctx);
-  tl::unexpected<Error> failed_in_body(Error error, const Context& ctx);
+  Failure failed_in_body(Error error, const Context& ctx);
   Result<std::string_view> take_part();
   Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
 

@@ -234,7 +234,7 @@ Result<void> EventStreamDecoder::finish() const {
               Retry::kSameTarget);
 }
 
-tl::unexpected<Error> EventStreamDecoder::break_off(Error error) {
+Failure EventStreamDecoder::break_off(Error error) {
   error.retry = Retry::kSameTarget;
   broken_ = error;
   buffer_.clear();

@@ -87,7 +87,7 @@ class EventStreamDecoder {
   Result<void> finish() const;
 
  private:
-  tl::unexpected<Error> break_off(Error error);
+  Failure break_off(Error error);
   Result<void> read_headers(std::string_view bytes);
 
   const size_t message_bytes_max_;

@@ -17,7 +17,7 @@ bool is_line_char(char c) {
   return (u >= 0x20 && u != 0x7f) || c == '\t';
 }
 
-tl::unexpected<Error> malformed(const char* what) {
+Failure malformed(const char* what) {
   return fail(Error(Code::kInvalidArgument, what).with_reason("protocol"));
 }
 

@@ -6,8 +6,8 @@
 namespace drover::http {
 
 /// Remembers what to answer if the handler does not, and gives the connection up.
-tl::unexpected<Error> Http1Connection::body_failed(int status, Code code, std::string reason,
-                                                   std::string message) {
+Failure Http1Connection::body_failed(int status, Code code, std::string reason,
+                                     std::string message) {
   fail_status_ = status;
   keep_alive_ = false;
   return fail(Error(code, std::move(message)).with_reason(std::move(reason)));

@@ -80,7 +80,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
     return body_.done() || (body_.has_length() && body_.remaining() <= in_.size());
   }
   Task<Result<size_t>> read_body_bytes(Context ctx, std::span<char> room);
-  tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
+  Failure body_failed(int status, Code code, std::string reason, std::string message);
 
   // http1_response.cc
   /// A complete answer's head into out_; true if a body of `body_size` bytes belongs behind it.

@@ -104,8 +104,7 @@ void Http2Stream::discard_input() {
   in_.clear();
 }
 
-tl::unexpected<Error> Http2Stream::body_failed(int status, Code code, std::string reason,
-                                               std::string message) {
+Failure Http2Stream::body_failed(int status, Code code, std::string reason, std::string message) {
   fail_status_ = status;
   return fail(Error(code, std::move(message)).with_reason(std::move(reason)));
 }

@@ -46,7 +46,7 @@ class Http2Stream final : public ServerRequest, public ServerResponse {
     return pending_.empty() && (!end_ || end_sent_) && connection_.writes_done_ >= in_write_;
   }
   Task<Result<void>> wait_sent(Context ctx);
-  tl::unexpected<Error> body_failed(int status, Code code, std::string reason, std::string message);
+  Failure body_failed(int status, Code code, std::string reason, std::string message);
 
   Http2Connection& connection_;
   const int32_t id_;

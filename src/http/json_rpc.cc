@@ -6,7 +6,7 @@
 namespace drover::http {
 namespace {
 
-tl::unexpected<Error> not_rpc(std::string why) {
+Failure not_rpc(std::string why) {
   return fail(
       Error(Code::kInvalidArgument, "not a JSON-RPC message: " + why).with_reason("json_rpc"));
 }

@@ -7,7 +7,7 @@ namespace {
 
 constexpr size_t kBoundaryBytesMax = 70;  // RFC 2046
 
-tl::unexpected<Error> bad(std::string what) {
+Failure bad(std::string what) {
   return fail(Error(Code::kInvalidArgument, "the form " + std::move(what)));
 }
 

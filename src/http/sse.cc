@@ -167,7 +167,7 @@ std::string_view SseParser::unfinished_data() {
   return data_lines_ > 0 ? data() : std::string_view();
 }
 
-tl::unexpected<Error> SseParser::too_large() {
+Failure SseParser::too_large() {
   broken_ = Error(Code::kResourceExhausted, "server-sent events: an event is larger than allowed");
   buffer_.clear();
   return fail(*broken_);

@@ -73,7 +73,7 @@ class SseParser {
     return data_lines_ > 1 ? std::string_view(joined_) : view(data_);
   }
   void begin_event();
-  tl::unexpected<Error> too_large();
+  Failure too_large();
 
   const size_t event_bytes_max_;
   std::string buffer_;

@@ -18,7 +18,7 @@ bool is_ipv6_char(char c) {
   return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9') || c == ':' || c == '.';
 }
 
-tl::unexpected<Error> bad_url(std::string why) {
+Failure bad_url(std::string why) {
   return fail(Error(Code::kInvalidArgument, "not a usable URL: " + why).with_reason("bad_url"));
 }
 

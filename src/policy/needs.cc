@@ -14,7 +14,7 @@ constexpr std::string_view kCpu = "cpu";
 constexpr std::string_view kNone = "none";
 constexpr int64_t kContextMax = 1'000'000'000;
 
-tl::unexpected<Error> bad_needs(std::string message) {
+Failure bad_needs(std::string message) {
   return fail(Code::kInvalidArgument, "needs: " + std::move(message));
 }
 

@@ -24,7 +24,7 @@ std::string stated_region(const catalog::Endpoint& endpoint) {
   return endpoint.region.empty() ? std::string(endpoint.facts.text("region")) : endpoint.region;
 }
 
-tl::unexpected<Error> bad(const catalog::Endpoint& endpoint, const std::string& what) {
+Failure bad(const catalog::Endpoint& endpoint, const std::string& what) {
   return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "': " + what);
 }
 

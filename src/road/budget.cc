@@ -21,7 +21,7 @@ constexpr PerName kPers[] = {
     {Per::kTotal, "total", 0},
 };
 
-tl::unexpected<Error> bad(std::string_view field, std::string message) {
+Failure bad(std::string_view field, std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason(std::string(field)));
 }
 

@@ -7,7 +7,7 @@
 namespace drover::road {
 namespace {
 
-tl::unexpected<Error> bad_ladder(std::string message) {
+Failure bad_ladder(std::string message) {
   return fail(Code::kInvalidArgument, "downgrade: " + std::move(message));
 }
 

@@ -12,8 +12,8 @@ namespace {
 
 namespace kind = contract::kind;
 
-tl::unexpected<Error> refused(std::string message, std::string reason = "") {
-  return tl::unexpected<Error>(
+Failure refused(std::string message, std::string reason = "") {
+  return Failure(
       Error(Code::kFailedPrecondition, std::move(message)).with_reason(std::move(reason)));
 }
 

@@ -4,7 +4,7 @@
 
 namespace drover::session::read {
 
-tl::unexpected<Error> bad(std::string message) {
+Failure bad(std::string message) {
   return fail(Code::kInvalidArgument, "agent: " + std::move(message));
 }
 

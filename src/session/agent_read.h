@@ -14,7 +14,7 @@
 
 namespace drover::session::read {
 
-tl::unexpected<Error> bad(std::string message);
+Failure bad(std::string message);
 Result<void> members(const Json& object, const std::string& where,
                      std::initializer_list<std::string_view> known);
 /// A number counts as its text (version: 3).

@@ -53,12 +53,12 @@ std::string current_of(const AgentInfo& info) {
   return "";
 }
 
-tl::unexpected<Error> no_version(const AgentInfo& info, std::string_view version) {
+Failure no_version(const AgentInfo& info, std::string_view version) {
   return fail(Code::kNotFound, "agent '" + info.name + "' has no version '" + std::string(version) +
                                    "'; there are: " + names_of(info.versions));
 }
 
-tl::unexpected<Error> takes_none(const AgentInfo& info) {
+Failure takes_none(const AgentInfo& info) {
   std::string why = "every version of it is draining; deploy another";
   if (!info.pinned.empty()) {
     bool gone = find_version(info.versions, info.pinned) == nullptr;

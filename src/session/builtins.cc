@@ -49,9 +49,7 @@ const Builtin* find_tool(std::string_view tool) {
   return nullptr;
 }
 
-tl::unexpected<Error> bad_call(std::string message) {
-  return fail(Code::kInvalidArgument, std::move(message));
-}
+Failure bad_call(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
 
 Result<Json> read_arguments(std::string_view arguments) {
   if (arguments.empty()) return Json::object();

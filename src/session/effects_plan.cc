@@ -171,8 +171,7 @@ Task<EffectResult> run_plan(Context ctx, Services services, PlanTask task) {
       std::string stated = services.effects->guard().brings(thing);
       auto answer = co_await services.planner->ask(bounded, std::move(question));
       if (answer) brings = std::move(stated);
-      Result<void> checked =
-          answer ? check_new_plan(*answer) : tl::unexpected<Error>(answer.error());
+      Result<void> checked = answer ? check_new_plan(*answer) : Failure(answer.error());
       if (checked) {
         Json payload = Json::object();
         payload.set("effects", *answer->find("effects")).set("planner", task.planner.name());

@@ -8,7 +8,7 @@ namespace folding {
 
 using contract::Message;
 
-tl::unexpected<Error> broken(const Event& event, std::string why) {
+Failure broken(const Event& event, std::string why) {
   return fail(Code::kDataLoss, "event " + std::to_string(event.sequence) + " (" + event.kind +
                                    "): " + std::move(why));
 }

@@ -7,7 +7,7 @@ namespace drover::session::folding {
 
 using contract::Event;
 
-tl::unexpected<Error> broken(const Event& event, std::string why);
+Failure broken(const Event& event, std::string why);
 /// Messages that came during the turn; true if there were any.
 bool push_queued(State& state);
 std::optional<WallTime> time(const Json& payload, std::string_view key);

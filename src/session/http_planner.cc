@@ -5,9 +5,9 @@
 namespace drover::session {
 namespace {
 
-tl::unexpected<Error> not_json() {
-  return tl::unexpected<Error>(Error(Code::kInvalidArgument, "the planner's answer is not JSON")
-                                   .with_reason("invalid_plan"));
+Failure not_json() {
+  return Failure(Error(Code::kInvalidArgument, "the planner's answer is not JSON")
+                     .with_reason("invalid_plan"));
 }
 
 /// What a status means for another attempt.

@@ -8,7 +8,7 @@ namespace {
 /// Where a board without a battery for its clock begins.
 constexpr WallTime kEarliest{};
 
-tl::unexpected<Error> implausible(const contract::Event& event, const std::string& why) {
+Failure implausible(const contract::Event& event, const std::string& why) {
   return fail(Error(Code::kInvalidArgument, "event " + std::to_string(event.sequence) + ": " + why)
                   .with_reason("invalid_event"));
 }

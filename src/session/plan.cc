@@ -8,9 +8,8 @@
 namespace drover::session {
 namespace {
 
-tl::unexpected<Error> bad_plan(std::string message) {
-  return tl::unexpected<Error>(
-      Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_plan"));
+Failure bad_plan(std::string message) {
+  return Failure(Error(Code::kInvalidArgument, std::move(message)).with_reason("invalid_plan"));
 }
 
 bool has_text(const Json& body, std::string_view key) {
@@ -148,7 +147,7 @@ Result<void> check_new_effect(std::string_view kind, const Json& body) {
   return {};
 }
 
-tl::unexpected<Error> bad_effect(size_t position, const std::string& message) {
+Failure bad_effect(size_t position, const std::string& message) {
   return bad_plan("effect " + std::to_string(position + 1) + ": " + message);
 }
 

@@ -198,9 +198,8 @@ Result<WallTime> WorkQueue::heartbeat(const TenantId& tenant, const WorkKey& key
                                       Duration lease_time) {
   auto it = leases_.find(key);
   if (it == leases_.end() || it->second.tenant != tenant) {
-    return tl::unexpected<Error>(
-        Error(Code::kNotFound, "this lease is over: somebody else may be at it")
-            .with_reason("lease_lost"));
+    return Failure(Error(Code::kNotFound, "this lease is over: somebody else may be at it")
+                       .with_reason("lease_lost"));
   }
   lease_time = std::clamp<Duration>(lease_time, 1ms, limits::kLeaseTimeMax);
   it->second.until = loop_->mono() + lease_time;

@@ -24,7 +24,7 @@ std::string recording_of(const Json& meta) {
   return name.empty() ? recorded_text(meta.at("drover/labels", "recording")) : name;
 }
 
-tl::unexpected<Error> mismatch(std::string message) {
+Failure mismatch(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("recording_mismatch"));
 }
 

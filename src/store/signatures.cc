@@ -8,7 +8,7 @@
 namespace drover::store {
 namespace {
 
-tl::unexpected<Error> broken(std::string why) {
+Failure broken(std::string why) {
   return fail(Code::kDataLoss, "the signature does not hold: " + std::move(why));
 }
 

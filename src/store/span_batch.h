@@ -33,7 +33,7 @@ struct SpanQuery {
   bool all() const { return trace.empty() && session.empty(); }
 };
 
-inline tl::unexpected<Error> damaged_spans() {
+inline Failure damaged_spans() {
   return fail(Code::kDataLoss, "a batch of stored spans is damaged");
 }
 

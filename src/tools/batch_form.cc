@@ -9,9 +9,7 @@
 namespace drover::tools {
 namespace {
 
-tl::unexpected<Error> bad_batch(std::string message) {
-  return fail(Code::kInvalidArgument, std::move(message));
-}
+Failure bad_batch(std::string message) { return fail(Code::kInvalidArgument, std::move(message)); }
 
 Result<void> take_text(const Json& json, std::string_view name, std::string& out) {
   const Json* value = json.find(name);

@@ -13,7 +13,7 @@ constexpr std::string_view kMethods[] = {"GET", "POST", "PUT", "PATCH", "DELETE"
 
 bool has_query_arguments(std::string_view method) { return method == "GET" || method == "DELETE"; }
 
-tl::unexpected<Error> bad_tool(std::string message) {
+Failure bad_tool(std::string message) {
   return fail(Error(Code::kInvalidArgument, std::move(message)).with_reason("bad_arguments"));
 }
 

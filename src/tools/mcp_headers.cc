@@ -15,7 +15,7 @@ constexpr std::string_view kClose = "?=";
 /// Integers that every JSON reader holds exactly.
 constexpr int64_t kSafeInteger = (int64_t{1} << 53) - 1;
 
-tl::unexpected<Error> not_allowed(const std::string& why) {
+Failure not_allowed(const std::string& why) {
   return fail(Code::kInvalidArgument, "x-mcp-header " + why);
 }
 

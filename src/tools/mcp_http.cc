@@ -300,13 +300,13 @@ class HttpTransport final : public Transport {
 
   std::string who() const { return "tool server '" + server_.name + "'"; }
 
-  tl::unexpected<Error> no_answer(const std::string& what) const {
+  Failure no_answer(const std::string& what) const {
     // It may have done the work: whoever asks again does so with the same key.
     return fail(
         Error(Code::kUnavailable, who() + " " + what, Retry::kSameTarget).with_reason("no_answer"));
   }
 
-  tl::unexpected<Error> http_error(const http::ResponseHead& head, const http::RpcError* said) {
+  Failure http_error(const http::ResponseHead& head, const http::RpcError* said) {
     int status = head.status;
     if (status == 404 && !session_.empty()) {
       alive_ = false;  // begin a new session

@@ -217,7 +217,7 @@ class StdioTransport final : public Transport {
     }
   }
 
-  tl::unexpected<Error> too_many() const {
+  Failure too_many() const {
     return fail(Code::kResourceExhausted, "too many calls wait for tool server '" + name_ + "'",
                 Retry::kAfter);
   }

@@ -77,12 +77,12 @@ Result<void> finish_row(const BillRow& row) {
   return fail(Code::kInvalidArgument, "it has neither tokens nor a cost");
 }
 
-tl::unexpected<Error> at_row(size_t number, Error error) {
+Failure at_row(size_t number, Error error) {
   error.message = "row " + std::to_string(number) + " of the bill: " + error.message;
   return fail(std::move(error));
 }
 
-tl::unexpected<Error> too_long() {
+Failure too_long() {
   return fail(Code::kInvalidArgument, "the bill has more than " +
                                           std::to_string(limits::kBillRowsMax) +
                                           " rows: import it in parts");

@@ -28,7 +28,7 @@ Result<std::vector<contract::Event>> events_of(const std::string& text) {
   return out;
 }
 
-tl::unexpected<Error> broken(std::string why) { return fail(Code::kDataLoss, std::move(why)); }
+Failure broken(std::string why) { return fail(Code::kDataLoss, std::move(why)); }
 
 /// Of a purged session one event is left, and the chain before it is gone.
 bool is_purged(const std::vector<contract::Event>& events) {
