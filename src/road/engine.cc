@@ -266,10 +266,9 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
   const catalog::Catalog* catalog = flight->placement.catalog.get();
   placer_.started(*catalog, *endpoint);
   co_await stages_.ask.enter(*parts_.loop);
-  providers::AttemptOptions options = options_of(*flight, *endpoint, number, circuit, span);
   // Named first: what it is given does not stay in this frame while it waits.
-  Task<AttemptResult> asked =
-      provider->call(span.context(), *endpoint, flight->prompt(), sink, std::move(options));
+  Task<AttemptResult> asked = provider->call(span.context(), *endpoint, flight->prompt(), sink,
+                                             options_of(*flight, *endpoint, number, circuit, span));
   AttemptResult answer = co_await std::move(asked);
   co_await stages_.settle.enter(*parts_.loop);
   Board::Measured measured;

@@ -134,6 +134,8 @@ class Engine final : public Road {
   void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial);
   /// Books the trial; where the next is made, if there is one.
   NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
+  /// None of a round's attempts had an answer.
+  void end_round(Flight& flight, const Tries& tries);
   /// A slow call: one round after another.
   Task<void> run_rounds(FlightPtr flight);
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.

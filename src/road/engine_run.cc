@@ -135,12 +135,16 @@ Task<void> Engine::run(FlightPtr flight) {
       if (!slept || flight->left || flight->caller.cancelled()) break;
     }
   }
-  if (tries->budget_spent()) {
-    flight->failure.make().note("the retry budget is spent: too many calls fail here now");
+  end_round(*flight, *tries);
+}
+
+void Engine::end_round(Flight& flight, const Tries& tries) {
+  if (tries.budget_spent()) {
+    flight.failure.make().note("the retry budget is spent: too many calls fail here now");
   }
-  flight->tried_before += tries->attempts();
-  if (flight->in_rounds) co_return;
-  on_failed(*flight, flight->failure.take(), flight->failed_visible, flight->failed_at);
+  flight.tried_before += tries.attempts();
+  if (flight.in_rounds) return;
+  on_failed(flight, flight.failure.take(), flight.failed_visible, flight.failed_at);
 }
 
 NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
