@@ -100,16 +100,20 @@ class CloudsRoad : public CloudsTest {
 
   road::ModelResult ask(std::string text, bool openai, providers::Sink* sink) {
     contract::ChatRequest request;
-    request.model = "m";
+    request.model = asked_;
     request.messages.push_back(contract::Message::of_text(contract::Role::kUser, text));
     providers::Prompt prompt = providers::Prompt::from_chat(std::move(request));
     if (openai) {
-      std::string body = R"({"model":"m","messages":[{"role":"user","content":")" + text +
-                         (sink != nullptr ? "\"}],\"stream\":true}" : "\"}]}");
+      std::string body = R"({"model":")" + asked_ + R"(","messages":[{"role":"user","content":")" +
+                         text + (sink != nullptr ? "\"}],\"stream\":true}" : "\"}]}");
       prompt = providers::Prompt::from_openai(body, *dialect::scan_openai_request(body));
     }
-    road::ModelCall call{
-        identity::Principal::system(TenantId("ten_1")), {"m"}, std::move(prompt), "", "", "key-1"};
+    road::ModelCall call{identity::Principal::system(TenantId("ten_1")),
+                         {asked_},
+                         std::move(prompt),
+                         "",
+                         "",
+                         "key-1"};
     return loop_.run_task(road_->call_model(Context(loop_), std::move(call), sink));
   }
 
@@ -146,6 +150,7 @@ class CloudsRoad : public CloudsTest {
               plain->answer->response.usage.output_tokens);
   }
 
+  std::string asked_ = "m";
   std::unique_ptr<road::Road> road_;
 };
 
@@ -156,6 +161,11 @@ TEST_F(CloudsRoad, EveryCloudAndEveryKey) {
   expect_all_ways(azure_entra());
   expect_all_ways(aws("us.amazon.nova-pro-v1:0"));
   expect_all_ways(aws("openai.gpt-oss-120b-1:0", "openai"));
+  // Under the name that the cloud has for it nothing is put into the body: it is signed as it came.
+  catalog::Endpoint alike = aws("openai.gpt-oss-120b-1:0", "openai");
+  alike.model = asked_ = alike.upstream_model;
+  expect_all_ways(alike);
+  asked_ = "m";
   catalog::Endpoint bearer = aws("anthropic.claude-sonnet-4-6");
   bearer.credentials.source = "env:BEDROCK_KEY";
   expect_all_ways(bearer);

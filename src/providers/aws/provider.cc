@@ -114,7 +114,7 @@ Result<void> AwsBedrock::sign(WireCall& call, const catalog::Endpoint& endpoint,
         endpoint.region, std::string(cloud::signing_name(cloud::AwsService::kBedrockRuntime)));
   }
   std::string authority = call.request.url.authority();
-  std::string hash = crypto::sha256_hex(call.request.body);
+  std::string hash = crypto::sha256_hex(call.request.content());
   cloud::sigv4::Request request;
   request.method = call.request.method;
   request.target = call.request.url.target;
