@@ -90,6 +90,8 @@ std::optional<int64_t> Prompt::max_tokens_in_all() const {
 
 Result<const contract::ChatRequest*> Prompt::chat() {
   if (!chat_) {
+    // A hedge that was about to ask when the other had shown something (drop_text()).
+    if (!body_) return fail(Code::kCancelled, "the prompt is not kept any more");
     TRY(contract::ChatRequest chat, dialect::openai().decode_request(*body_));
     chat_ = std::make_unique<contract::ChatRequest>(std::move(chat));
   }

@@ -68,5 +68,16 @@ TEST_F(EndpointChecks, ABaseUrlOfAnotherRegionIsRefused) {
   EXPECT_NE(fault(azure_).find("'eastus'"), std::string::npos) << fault(azure_);
 }
 
+// The other of a hedged pair may be about to ask when the first shows something.
+TEST(Prompt, WhoAsksForItsTextTooLateIsTold) {
+  const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}]})";
+  Prompt prompt = Prompt::from_openai(body, *dialect::scan_openai_request(body));
+  prompt.drop_text();
+  EXPECT_GT(prompt.input_bytes(), 0);
+  Result<const contract::ChatRequest*> chat = prompt.chat_as("other", false, "");
+  ASSERT_FALSE(chat);
+  EXPECT_EQ(chat.error().code, Code::kCancelled);
+}
+
 }  // namespace
 }  // namespace drover::providers
