@@ -59,16 +59,16 @@ void append_value(SpanTaker& in, std::string& out) {
 }
 
 /// Takes the name of the next attribute.
-std::string_view take_name(SpanTaker& in) {
+std::string take_name(SpanTaker& in) {
   auto code = in.number<uint8_t>();
   if (code != kNamesNext) {
-    if (code == kNamedBefore || code > std::size(kAttributeNames)) {
-      in.fail();
-      return {};
-    }
-    return AttributeName{code};
+    if (code == kNamedBefore) in.fail();
+    // A newer program knows its name. It is no damage: what is damaged may be written anew without.
+    if (code > std::size(kAttributeNames)) return "attribute." + std::string(Decimal(code).view());
+    return code == kNamedBefore ? std::string()
+                                : std::string(std::string_view(AttributeName{code}));
   }
-  std::string_view name = in.text();
+  std::string name(in.text());
   if (in.number<uint8_t>() != kNamedBefore) in.fail();
   return name;
 }

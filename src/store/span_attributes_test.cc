@@ -170,12 +170,18 @@ TEST(SpanAttributes, TakeLittleRoom) {
   EXPECT_EQ(attributes.bytes().size(), 7u + 9u);
 }
 
+TEST(SpanAttributes, ANameOfANewerProgramIsNoDamage) {
+  using namespace std::string_view_literals;
+  std::optional<SpanAttributes> read = SpanAttributes::from_bytes("\xf0\x01x\x01\x01y"sv);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->inside(), R"("attribute.240":"x","gen_ai.operation.name":"y")");
+}
+
 TEST(SpanAttributes, DamageIsNeverRead) {
   using namespace std::string_view_literals;
   for (std::string_view bytes : {
            "\x01"sv,                      // no value
            "\x00\x80"sv,                  // no name before
-           "\xf0\x80"sv,                  // no such name
            "\xff\x01x"sv,                 // a name of nothing
            "\xff\x01x\x01\x80"sv,         // a name of what has one
            "\xff\x80\x00\x80"sv,          // a name that is no text

@@ -38,7 +38,7 @@ void StoreSink::emit(const store::SpanRow& span) {
 }
 
 void StoreSink::schedule(Duration after) {
-  if (flushing_) return;  // what came meanwhile is taken by the same flush
+  if (flushing_) return;  // its end sees to what came meanwhile
   if (timer_ != 0) {
     if (after > Duration::zero()) return;
     loop_.cancel_timer(timer_);

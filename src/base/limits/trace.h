@@ -14,7 +14,8 @@ inline constexpr size_t kSpanRingMax = 4'096;
 inline constexpr size_t kSpanQueueMax = 16'384;
 /// Spans of one write: a batch this large does not wait for its interval.
 inline constexpr size_t kSpanBatchMax = 1'024;
-/// A finished span is on its way to the store after this time.
+/// A finished span is on its way to the store after this time, or after the write that is under way
+/// and this time.
 inline constexpr Duration kSpanFlushInterval = 250ms;
 /// Events of one span; further ones are counted only.
 inline constexpr size_t kSpanEventsMax = 64;

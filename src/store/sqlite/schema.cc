@@ -194,9 +194,12 @@ constexpr std::string_view kImportedKeys = R"sql(
 ALTER TABLE sessions ADD COLUMN key TEXT;
 )sql";
 
-constexpr std::string_view kMigrations[] = {kDocuments,     kJournal,    kRecordsAndSpans,
-                                            kTreesAndWaits, kFacts,      kSpanPacks,
-                                            kRecordClasses, kRecordEnds, kImportedKeys};
+// 10: spans in a new form (store/span_batch.h), which programs of before would take for damaged.
+constexpr std::string_view kSpanCodes = "";
+
+constexpr std::string_view kMigrations[] = {
+    kDocuments, kJournal,       kRecordsAndSpans, kTreesAndWaits, kFacts,
+    kSpanPacks, kRecordClasses, kRecordEnds,      kImportedKeys,  kSpanCodes};
 
 Result<void> apply_versions(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));
