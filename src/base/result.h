@@ -125,7 +125,8 @@ class Failure {
 
 /// A value or an Error, used like std::expected<T, Error>. The error lies on the heap: it is some
 /// hundred bytes, and each frame of a coroutine on a result's way up has room for it, mostly in
-/// vain. Moved from, it still holds what it held, a value or an error, itself moved from.
+/// vain. A T does not throw when it is moved. Moved from, a Result still holds what it held, a
+/// value or an error, itself moved from.
 template <typename T>
 class Result {
  public:

@@ -207,6 +207,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
         sent = co_await std::move(writing);
       }
     }
+    head = std::string();  // it would be held for as long as the answer is waited for
     times.sent = pool.loop().mono();
     if (sent && request.sent != nullptr) *request.sent = true;
     bool may_repeat = false;

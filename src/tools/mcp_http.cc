@@ -166,6 +166,7 @@ class HttpTransport final : public Transport {
   Task<Result<Json>> exchange_messages(Context ctx, http::ClientRequest request,
                                        Exchange* exchange) {
     auto sent = co_await client_.send(ctx, request);
+    request = http::ClientRequest();  // an answer that streams may take long
     if (!sent) co_return fail(send_error(who(), std::move(sent).error()));
     std::unique_ptr<http::ClientResponse> response = std::move(*sent);
     if (listener_ != nullptr) {

@@ -33,6 +33,7 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
   if (!wish.content_type.empty()) call->request.headers.set("Content-Type", wish.content_type);
   call->request.headers_timeout = kBatchCallTimeout;
   auto response = co_await client_->send(bounded, call->request);
+  call->request.body = std::string();  // a file of many calls
   if (!response) {
     Error error = transport_error(std::move(response).error(), ctx, "headers");
     co_return fail(without_secrets(std::move(error), call->secrets));
