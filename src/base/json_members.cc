@@ -1,17 +1,10 @@
 #include "base/json_members.h"
 
-#include "base/assert.h"
 #include "base/decimal.h"
 #include "base/text_copy.h"
 #include "base/text_find.h"
 
 namespace drover {
-
-JsonMembers::JsonMembers(const Json& object) {
-  if (object.members() == nullptr || object.members()->empty()) return;
-  std::string text = object.dump();
-  text_.assign(text, 1, text.size() - 2);
-}
 
 void JsonMembers::add_raw(std::string_view key, std::string_view value, bool quoted) {
   // Put together here first: the text then grows once.
@@ -64,23 +57,6 @@ void JsonMembers::add(std::string_view key, const Json& value) {
   std::string text;
   value.dump_to(text);
   add_raw(key, text, false);
-}
-
-void JsonMembers::add(std::string_view key, std::span<const std::string_view> texts) {
-  std::string list = "[";
-  for (std::string_view text : texts) {
-    if (list.size() > 1) list += ',';
-    append_json_string(list, text);
-  }
-  list += ']';
-  add_raw(key, list, false);
-}
-
-Json JsonMembers::json() const {
-  Result<Json> parsed = Json::parse("{" + text_ + "}");
-  // What was put together here is JSON.
-  DROVER_ASSERT(parsed.has_value());
-  return std::move(*parsed);
 }
 
 }  // namespace drover

@@ -14,11 +14,10 @@ TEST(JsonMembers, IsWhatATreeWouldPrint) {
   members.add("small", 7);
   members.add("yes", true);
   members.add("no", false);
-  members.add("half", 0.5);
+  members.add("half", Json(0.5));
   members.add("list", Json::array());
-  const std::string_view texts[] = {"stop", "a \"b\""};
-  members.add("texts", std::span<const std::string_view>(texts));
-  members.add("no texts", std::span<const std::string_view>());
+  members.add("texts", Json::array().push("stop").push("a \"b\""));
+  members.add("no texts", Json::array());
   members.add("long", std::string(300, 'l'));
   members.add(std::string(300, 'k'), int64_t{1});
   Json tree = Json::object().set("text", "plain").set("escaped", "a \"b\"\n\x01").set("empty", "");
@@ -27,16 +26,9 @@ TEST(JsonMembers, IsWhatATreeWouldPrint) {
   tree.set("texts", Json::array().push("stop").push("a \"b\"")).set("no texts", Json::array());
   tree.set("long", std::string(300, 'l')).set(std::string(300, 'k'), 1);
   EXPECT_EQ("{" + members.inside() + "}", tree.dump());
-  EXPECT_EQ(members.json(), tree);
-  EXPECT_EQ(JsonMembers(tree), members);
 }
 
-TEST(JsonMembers, OfNothingIsEmpty) {
-  EXPECT_TRUE(JsonMembers().empty());
-  EXPECT_TRUE(JsonMembers(Json()).empty());
-  EXPECT_TRUE(JsonMembers(Json::object()).empty());
-  EXPECT_EQ(JsonMembers().json(), Json::object());
-}
+TEST(JsonMembers, OfNothingIsEmpty) { EXPECT_TRUE(JsonMembers().inside().empty()); }
 
 }  // namespace
 }  // namespace drover
