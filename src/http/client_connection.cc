@@ -114,7 +114,7 @@ Result<bool> ClientConnection::write_now(std::string* head, std::string_view* bo
   } else {
     TRY(sent, stream_->try_write_both(*head, *body));
   }
-  if (output->capacity() > 4 * kCoalesceMax) *output = std::string();
+  if (output->capacity() > kOutputKeptMax) *output = std::string();
   if (sent == all) return true;
   const size_t of_head = std::min(sent, head->size());
   head->erase(0, of_head);

@@ -68,7 +68,7 @@ void Http1Connection::begin_output(size_t bytes) {
 /// A connection that waits holds no memory for output.
 void Http1Connection::end_output() {
   out_.clear();
-  if (out_.capacity() <= 4 * kCoalesceMax) core_.spare_output.swap(out_);
+  if (out_.capacity() <= kOutputKeptMax) core_.spare_output.swap(out_);
   out_ = std::string();
 }
 
@@ -149,7 +149,7 @@ Result<bool> Http1Connection::flush_now_with(const Context& ctx, std::string_vie
   } else {
     out_.assign(rest);
   }
-  if (output.capacity() > 4 * kCoalesceMax) output = std::string();
+  if (output.capacity() > kOutputKeptMax) output = std::string();
   return done;
 }
 
