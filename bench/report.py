@@ -56,7 +56,9 @@ How to read it:
   that is given no time to poll before it halts (`guest_halt_poll_ns` 0; the kernel's own default is
   0.2 ms) takes some 60 us to wake a client on another processor, four times a session, and whether
   the client is on another one is the scheduler's whim: the plain figure is as much about that as
-  about the server. The peer `bare` is a server that syncs the same requests, answers, and does
+  about the server. `low_latency_…`: Drover itself is told to keep them awake while requests come
+  (`low_latency: true`), and nobody else does: not the disk's syncs beside it, nor, in their own
+  rounds, the peers. The peer `bare` is a server that syncs the same requests, answers, and does
   nothing else: what it takes above its syncs is the machine's.
 - `wall`: what a client sees when endpoints fail. The peers are configured to do what Drover does by
   itself (fallbacks in order, retries, deadlines of 2 s and 7 s). Most answers must come within 8 s

@@ -163,10 +163,22 @@ class Bench:
             with processors_awake() as awake:
                 if awake:
                     self.run_alone("awake", "processors stay awake")
+            if os.access(LATENCY_DEVICE, os.W_OK) and "drover" in [s.name for s in self.systems]:
+                self.run_low_latency()
 
-    def run_alone(self, name, how, look_us=0):
+    def run_low_latency(self):
+        """A server that was told to keep processors awake while requests come; nobody else does."""
+        drover = systems.Drover(self.folder, "low_latency: true\n")
+        try:
+            drover.round(1, self.options.warm_up)
+            others = [system for system in self.subjects(1) if system.name != "drover"]
+            self.run_alone("low_latency", "Drover with low_latency", subjects=[drover, *others])
+        finally:
+            drover.stop()
+
+    def run_alone(self, name, how, look_us=0, subjects=()):
         """One session at a time once more, without a part of what this machine adds to it."""
-        subjects = self.subjects(1)
+        subjects = subjects or self.subjects(1)
         measured = {system.name: Rounds() for system in subjects}
         probes = []
         for _ in range(self.options.rounds):

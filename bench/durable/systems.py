@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -58,14 +59,14 @@ class Drover:
 
     name = "drover"
 
-    def __init__(self, folder):
-        home = os.path.join(folder, self.name)
-        os.makedirs(home)
+    def __init__(self, folder, more=""):
+        """`more`: further lines of its configuration."""
+        home = tempfile.mkdtemp(prefix=self.name, dir=folder)
         config = os.path.join(home, "drover.yaml")
         port = free_port()
         with open(config, "w", encoding="ascii") as file:
             file.write(f"data: {home}/data\nlisten: 127.0.0.1:{port}\nlog: {{level: warn}}\n"
-                       "agents:\n  - {name: bench, planner: {queue: bench}}\n")
+                       "agents:\n  - {name: bench, planner: {queue: bench}}\n" + more)
         self.server = Process(self.name, [binary(), "serve", "--config", config], port, folder)
         self.server.wait_until_up()
         self.key = admin_key(self.server)

@@ -23,15 +23,17 @@ ConfigOutcome ConfigReader::read() {
   c.file = path_;
   const Json& root = doc_.root();
   if (root.is_null()) return std::move(out_);
-  if (!known(root, "", {"data",      "listen",    "tls",     "behind_tls_proxy", "log",
-                        "deadlines", "retries",   "hedging", "endpoints",        "tools",
-                        "agents",    "planners",  "budgets", "prices",           "here",
-                        "catalog",   "placement", "policy",  "classes",          "stores"})) {
+  if (!known(root, "", {"data",       "listen",    "tls",     "behind_tls_proxy", "log",
+                        "deadlines",  "retries",   "hedging", "endpoints",        "tools",
+                        "agents",     "planners",  "budgets", "prices",           "here",
+                        "catalog",    "placement", "policy",  "classes",          "stores",
+                        "low_latency"})) {
     return std::move(out_);
   }
   c.data = relative_to(path_, text(root, "", "data", "drover-data"));
   read_listen(root);
   read_tls(root);
+  c.low_latency = flag(root, "", "low_latency", false);
   read_log(root);
   read_road(root);
   const ConfigPath path = [this](const std::string& file) { return relative_to(path_, file); };

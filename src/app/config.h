@@ -6,6 +6,7 @@
 //   listen: 127.0.0.1:7070
 //   tls: {cert: server.pem, key: server.key}
 //   behind_tls_proxy: false        # beyond loopback without `tls`
+//   low_latency: true              # processors stay awake while requests come (net/awake.h)
 //   log: {level: info, format: text}
 //   deadlines: {connect: 5s, headers: 60s, first_token: 60s, between_tokens: 30s, total: 10m}
 //   retries: {attempts: 6, ratio: 0.2, per_second: 1, burst: 10}
@@ -87,6 +88,7 @@ struct Config {
   std::string tls_cert;
   std::string tls_key;
   bool behind_tls_proxy = false;
+  bool low_latency = false;  // net/awake.h; from the start on only
   LogLevel log_level = LogLevel::kInfo;
   LogFormat log_format = LogFormat::kText;
   std::vector<catalog::Endpoint> endpoints;

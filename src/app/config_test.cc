@@ -123,6 +123,7 @@ INSTANTIATE_TEST_SUITE_P(
               "unknown setting 'polcy'"},
         Wrong{"listen: 0.0.0.0:7070\n", 1, "needs TLS"},
         Wrong{"listen: here\n", 1, "not an address"},
+        Wrong{"low_latency: sometimes\n", 1, "low_latency"},
         Wrong{"endpoints:\n  - model: m\n", 2, "'provider' is missing"},
         Wrong{"endpoints:\n  - {model: m, provider: openai,\n     credentials: sk-123}\n", 3,
               "must not stand in the file"},

@@ -1,8 +1,15 @@
 #include "app/serving.h"
 
 #include "base/bytes.h"
+#include "base/log.h"
 
 namespace drover::app {
+namespace {
+
+/// Of a session driven one step at a time: what a tool on the same machine takes, and no more.
+constexpr Duration kAwakeAfterRequest = 5ms;
+
+}  // namespace
 
 Result<identity::Principal> Serving::authenticate(std::string_view key,
                                                   const net::Endpoint& remote) {
@@ -17,6 +24,18 @@ Result<identity::Principal> Serving::authenticate(std::string_view key,
 void Serving::accept(std::string key, identity::Principal principal) {
   own_key_ = std::move(key);
   own_principal_ = std::move(principal);
+}
+
+void Serving::keep_awake() {
+  auto awake = net::AwakeProcessors::open(runtime_.loop(), kAwakeAfterRequest);
+  if (awake) {
+    awake_ = std::move(*awake);
+  } else {
+    LOG_WARN(
+        "low_latency: {}: processors rest between requests as ever; give this user the right to "
+        "write there, or leave low_latency out",
+        awake.error().message);
+  }
 }
 
 Result<void> Serving::bind() {
@@ -43,6 +62,7 @@ Result<void> Serving::bind() {
   server_ = std::make_unique<http::Server>(
       runtime_.loop(), std::move(*listener),
       [this](Context ctx, http::ServerRequest& request, http::ServerResponse& response) {
+        if (awake_ != nullptr) awake_->touch();
         return router_->handle(std::move(ctx), request, response);
       });
   return {};
@@ -50,6 +70,7 @@ Result<void> Serving::bind() {
 
 Result<void> Serving::start() {
   if (server_ == nullptr) TRY_VOID(bind());
+  if (runtime_.config().low_latency) keep_awake();
   server_->start();
   return {};
 }

@@ -6,6 +6,7 @@
 #include "api/router.h"
 #include "app/runtime.h"
 #include "http/server.h"
+#include "net/awake.h"
 
 namespace drover::app {
 
@@ -27,9 +28,11 @@ class Serving {
 
  private:
   Result<identity::Principal> authenticate(std::string_view key, const net::Endpoint& remote);
+  void keep_awake();
 
   Runtime& runtime_;
   std::unique_ptr<api::Router> router_;
+  std::unique_ptr<net::AwakeProcessors> awake_;  // null: nobody asked for it, or it cannot be had
   std::unique_ptr<http::Server> server_;
   std::string own_key_;
   identity::Principal own_principal_;
