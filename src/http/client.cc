@@ -50,7 +50,12 @@ class Call final : public ClientResponse {
   }
   void take(ClientPool::ConnectionPtr connection) { connection_ = std::move(connection); }
   ClientConnection* connection() { return connection_.get(); }
-  ResponseHead* head_room() { return &head_; }
+  /// Not inlined: the coroutine that calls it would have the new context in its frame.
+  [[gnu::noinline]] Task<Result<void>> read_head(const Context& ctx, Duration limit,
+                                                 std::string_view method) {
+    return connection_->read_head(ctx.with_timeout(limit), method == "HEAD", &head_,
+                                  &timing_.first_byte);
+  }
   ClientTiming& times() { return timing_; }
   /// This connection is of no use.
   void give_up() {
@@ -216,8 +221,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
     // deadline, or a cancellation.
     if (sent || sent.error().code == Code::kUnavailable) {
       const Duration limit = sent ? request.headers_timeout : Duration(1s);
-      Task<Result<void>> reading = connection.read_head(
-          ctx.with_timeout(limit), request.method == "HEAD", call->head_room(), &times.first_byte);
+      Task<Result<void>> reading = call->read_head(ctx, limit, request.method);
       Result<void> read = co_await std::move(reading);
       reading = Task<Result<void>>();
       if (read) {

@@ -165,48 +165,60 @@ void ClientConnection::took(const Result<size_t>& n) {
 
 Task<Result<void>> ClientConnection::read_head(Context ctx, bool head_request, ResponseHead* head,
                                                MonoTime* first_byte) {
-  for (int interim = 0; interim <= limits::kHttpInterimMax; ++interim) {
-    parser_.reset();
-    for (;;) {
-      if (!in_.empty()) {
-        if (!answer_begun_) *first_byte = loop_.mono();
-        answer_begun_ = true;
-        HeadParser::Status status = parser_.feed(in_.pending());
-        if (status == HeadParser::Status::kDone) break;
-        if (status == HeadParser::Status::kTooLarge) {
-          co_return unavailable("protocol", "the answer's headers are too large or too many");
-        }
-        if (status == HeadParser::Status::kMalformed) {
-          co_return unavailable(
-              "protocol", std::string("the answer is not proper HTTP/1.1: ") + parser_.fault());
+  int interim = 0;
+  parser_.reset();
+  for (;;) {
+    Result<bool> taken = take_head(head_request, head, first_byte, &interim);
+    if (!taken) co_return fail(std::move(taken).error());
+    if (*taken) co_return Result<void>();
+    if (watching_) {
+      // What the watch reads is this answer's, and mostly all of it.
+      const size_t before = in_.size();
+      while (watching_) {
+        async::Wake wake = co_await arrived_.wait(ctx);
+        if (wake != async::Wake::kWoken && watching_) {
+          // The watch still reads into our buffer: this connection is of no further use.
+          close();
+          co_return fail(async::wake_error(wake, ctx));
         }
       }
-      if (watching_) {
-        // What the watch reads is this answer's, and mostly all of it.
-        const size_t before = in_.size();
-        while (watching_) {
-          async::Wake wake = co_await arrived_.wait(ctx);
-          if (wake != async::Wake::kWoken && watching_) {
-            // The watch still reads into our buffer: this connection is of no further use.
-            close();
-            co_return fail(async::wake_error(wake, ctx));
-          }
-        }
-        if (in_.size() > before) continue;
-      }
-      Task<Result<size_t>> filling = fill(ctx, InputBuffer::kSmall / 2);
-      Result<size_t> n = co_await std::move(filling);
-      if (!n) co_return fail(std::move(n).error());
-      if (*n == 0)
-        co_return unavailable("reset", "the server closed the connection before its answer");
+      if (in_.size() > before) continue;
     }
-    CO_TRY_VOID(accept_head(in_.pending(), head_request, head));
-    in_.consume(parser_.head_bytes());
-    if (head->status >= 200) co_return Result<void>();
-    if (head->status == 101)
-      co_return unavailable("protocol", "the server changed the protocol unasked");
+    Task<Result<size_t>> filling = fill(ctx, InputBuffer::kSmall / 2);
+    Result<size_t> n = co_await std::move(filling);
+    if (!n) co_return fail(std::move(n).error());
+    if (*n == 0)
+      co_return unavailable("reset", "the server closed the connection before its answer");
   }
-  co_return unavailable("protocol", "the server sent too many interim answers");
+}
+
+/// Whether the final answer's head is here; it is taken in then. Interim ones are passed over.
+Result<bool> ClientConnection::take_head(bool head_request, ResponseHead* head,
+                                         MonoTime* first_byte, int* interim) {
+  while (!in_.empty()) {
+    if (!answer_begun_) *first_byte = loop_.mono();
+    answer_begun_ = true;
+    HeadParser::Status status = parser_.feed(in_.pending());
+    if (status == HeadParser::Status::kNeedMore) return false;
+    if (status == HeadParser::Status::kTooLarge) {
+      return unavailable("protocol", "the answer's headers are too large or too many");
+    }
+    if (status == HeadParser::Status::kMalformed) {
+      return unavailable("protocol",
+                         std::string("the answer is not proper HTTP/1.1: ") + parser_.fault());
+    }
+    TRY_VOID(accept_head(in_.pending(), head_request, head));
+    in_.consume(parser_.head_bytes());
+    if (head->status >= 200) return true;
+    if (head->status == 101) {
+      return unavailable("protocol", "the server changed the protocol unasked");
+    }
+    if (++*interim > limits::kHttpInterimMax) {
+      return unavailable("protocol", "the server sent too many interim answers");
+    }
+    parser_.reset();
+  }
+  return false;
 }
 
 Result<void> ClientConnection::accept_head(std::string_view raw, bool head_request,

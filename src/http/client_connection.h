@@ -24,12 +24,17 @@ class ClientConnection final {
   void close();
   bool closed() const { return closed_; }
 
+  // What is done between the waits is not inlined, here and below: the coroutine's frame, which is
+  // seldom in the first cache, would hold what such a function needs on its stack.
+
   // A request is written in three steps, of which mostly the first two are all. `head` and `body`
   // are what has not gone out.
   /// Puts the head together.
-  Result<void> begin_request(const Context& ctx, const ClientRequest& request, std::string* head);
+  [[gnu::noinline]] Result<void> begin_request(const Context& ctx, const ClientRequest& request,
+                                               std::string* head);
   /// Writes what goes without waiting; true if that is all of it. `output`: room for a request.
-  Result<bool> write_now(std::string* head, std::string_view* body, std::string* output);
+  [[gnu::noinline]] Result<bool> write_now(std::string* head, std::string_view* body,
+                                           std::string* output);
   Task<Result<void>> write_rest(Context ctx, std::string head, std::string_view body);
   /// The final answer's head. `first_byte` is set when anything has arrived.
   Task<Result<void>> read_head(Context ctx, bool head_request, ResponseHead* head,
@@ -68,6 +73,8 @@ class ClientConnection final {
   Result<void> in_body(Result<size_t> n, const Context& ctx);
   Failure failed_in_body(Error error, const Context& ctx);
   Result<std::string_view> take_part();
+  [[gnu::noinline]] Result<bool> take_head(bool head_request, ResponseHead* head,
+                                           MonoTime* first_byte, int* interim);
   Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
 
   // What each step of a call looks at stands first, beside the count of owners: one line of the
