@@ -12,6 +12,16 @@
 
 namespace drover::async {
 
+/// What a loop calls in its turn: a part of who asks for it, so that nothing is made for that.
+class Turn {
+ public:
+  /// Once for each call_soon().
+  virtual void on_turn() = 0;
+
+ protected:
+  ~Turn() = default;
+};
+
 class Loop : public Clock {
  public:
   using TimerId = uint64_t;  // 0 means none
@@ -21,6 +31,10 @@ class Loop : public Clock {
   /// Resumes a suspended coroutine soon, in its turn among what is posted. Loop thread only.
   virtual void resume_soon(std::coroutine_handle<> h) {
     post([h] { h.resume(); });
+  }
+  /// The same with what outlives its turn, if the loop comes to it. Loop thread only.
+  virtual void call_soon(Turn& turn) {
+    post([&turn] { turn.on_turn(); });
   }
   /// Runs fn at or after t, on this loop. Loop thread only.
   virtual TimerId call_at(MonoTime t, std::function<void()> fn) = 0;

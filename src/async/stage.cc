@@ -15,10 +15,10 @@ thread_local std::vector<std::coroutine_handle<>> spare;
 
 void Stage::add(Loop& loop, std::coroutine_handle<> h) {
   here_.push_back(h);
-  if (here_.size() == 1) loop.post([this] { go_on(); });
+  if (here_.size() == 1) loop.call_soon(*this);
 }
 
-void Stage::go_on() {
+void Stage::on_turn() {
   std::vector<std::coroutine_handle<>> all = std::exchange(here_, std::exchange(spare, {}));
   // The last one may end what owns this stage: from here on nothing of it is touched.
   for (size_t i = 0; i < all.size(); ++i) {

@@ -21,7 +21,7 @@
 
 namespace drover::async {
 
-class Stage {
+class Stage final : private Turn {
  public:
   Stage() = default;
   Stage(const Stage&) = delete;
@@ -42,7 +42,8 @@ class Stage {
 
  private:
   void add(Loop& loop, std::coroutine_handle<> h);
-  void go_on();
+  /// All who are here go on.
+  void on_turn() override;
 
   std::vector<std::coroutine_handle<>> here_;
 };

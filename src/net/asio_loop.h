@@ -28,6 +28,7 @@ class AsioLoop final : public async::Loop {
   WallTime wall() override;
   void post(std::function<void()> fn) override;
   void resume_soon(std::coroutine_handle<> h) override;
+  void call_soon(async::Turn& turn) override;
   TimerId call_at(MonoTime t, std::function<void()> fn) override;
   void cancel_timer(TimerId id) override;
 

@@ -44,6 +44,7 @@ struct AsioLoop::Impl {
 
   void post(std::function<void()> fn);
   void resume_soon(std::coroutine_handle<> h);
+  void call_soon(async::Turn& turn);
   TimerHeap::Id call_at(MonoTime t, std::function<void()> fn) {
     return timers_.add(t, std::move(fn));
   }
@@ -78,14 +79,19 @@ struct AsioLoop::Impl {
     Impl& loop_;
   };
 
-  /// A coroutine to be resumed, or else something to be called. It is made where it stands: what is
-  /// moved there is read in wider pieces than it was written in a moment before, for which the
-  /// processor waits.
+  /// What is to be done next, made where it stands: what is moved there is read in wider pieces
+  /// than it was written in a moment before, for which the processor waits.
   struct Ready {
-    explicit Ready(std::coroutine_handle<> h) : waiting(h) {}
-    explicit Ready(std::function<void()> f) : fn(std::move(f)) {}
-    std::coroutine_handle<> waiting;
-    std::function<void()> fn;
+    enum class Kind : uint8_t { kCoroutine, kTurn, kFunction };
+    explicit Ready(std::coroutine_handle<> h) : of(h.address()), kind(Kind::kCoroutine) {}
+    explicit Ready(async::Turn& turn) : of(&turn), kind(Kind::kTurn) {}
+    explicit Ready(std::function<void()> fn)
+        : of(new std::function<void()>(std::move(fn))), kind(Kind::kFunction) {}
+    /// Once; or else drop().
+    void run() const;
+    void drop() const;
+    void* of;  // a function is owned
+    Kind kind;
   };
   void run_ready();
   void run_timers();

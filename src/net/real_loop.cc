@@ -69,7 +69,7 @@ AsioLoop::Impl::~Impl() {
   // While what they hold can still be taken off the watch.
   signals.reset();
   kept_.clear();
-  ready_.clear();
+  for (const Ready& left : std::exchange(ready_, {})) left.drop();
   inbox_.clear();
   timers_ = TimerHeap();
   ::close(inbox_fd_);
@@ -122,6 +122,30 @@ void AsioLoop::Impl::resume_soon(std::coroutine_handle<> h) {
   }
 }
 
+void AsioLoop::Impl::call_soon(async::Turn& turn) {
+  if (current_loop == this) {
+    ready_.emplace_back(turn);
+  } else {
+    post([&turn] { turn.on_turn(); });
+  }
+}
+
+void AsioLoop::Impl::Ready::run() const {
+  switch (kind) {
+    case Kind::kCoroutine:
+      return std::coroutine_handle<>::from_address(of).resume();
+    case Kind::kTurn:
+      return static_cast<async::Turn*>(of)->on_turn();
+    case Kind::kFunction:
+      std::unique_ptr<std::function<void()>> fn(static_cast<std::function<void()>*>(of));
+      return (*fn)();
+  }
+}
+
+void AsioLoop::Impl::Ready::drop() const {
+  if (kind == Kind::kFunction) delete static_cast<std::function<void()>*>(of);
+}
+
 void AsioLoop::Impl::take_inbox() {
   // The counter is never read: each write to it is a change, and so an event.
   std::lock_guard<std::mutex> lock(inbox_mutex_);
@@ -144,15 +168,10 @@ void AsioLoop::Impl::run_ready() {
   for (size_t i = 0; i < kReadyBatchesMax && !ready_.empty(); ++i) {
     batch_.swap(ready_);
     for (size_t at = 0; at < batch_.size(); ++at) {
-      if (at + 1 < batch_.size() && batch_[at + 1].waiting) {
-        async::fetch_frame(batch_[at + 1].waiting.address());
+      if (at + 1 < batch_.size() && batch_[at + 1].kind == Ready::Kind::kCoroutine) {
+        async::fetch_frame(batch_[at + 1].of);
       }
-      Ready& next = batch_[at];
-      if (next.waiting) {
-        next.waiting.resume();
-      } else {
-        next.fn();
-      }
+      batch_[at].run();
       forget_time();
     }
     batch_.clear();
@@ -217,6 +236,7 @@ MonoTime AsioLoop::mono() { return impl_->mono(); }
 WallTime AsioLoop::wall() { return impl_->wall(); }
 void AsioLoop::post(std::function<void()> fn) { impl_->post(std::move(fn)); }
 void AsioLoop::resume_soon(std::coroutine_handle<> h) { impl_->resume_soon(h); }
+void AsioLoop::call_soon(async::Turn& turn) { impl_->call_soon(turn); }
 async::Loop::TimerId AsioLoop::call_at(MonoTime t, std::function<void()> fn) {
   return impl_->call_at(t, std::move(fn));
 }

@@ -41,7 +41,7 @@ TimerHeap::Id TimerHeap::add(MonoTime when, std::function<void()> fn) {
     free_.pop_back();
   }
   Slot& s = slots_[slot];
-  s.fn = std::move(fn);
+  s.fn.swap(fn);  // a free slot holds none
   ++s.generation;
   uint32_t generation = s.generation;
   Node node{when, next_order_++, slot};
@@ -62,8 +62,8 @@ std::function<void()> TimerHeap::remove_at(size_t position) {
       sift_down(position, last);
     }
   }
-  std::function<void()> fn = std::move(slots_[slot].fn);
-  slots_[slot].fn = nullptr;
+  std::function<void()> fn;
+  fn.swap(slots_[slot].fn);
   ++slots_[slot].generation;  // ids of this use are void from here on
   free_.push_back(slot);
   return fn;
