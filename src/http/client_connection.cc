@@ -65,16 +65,23 @@ void ClientConnection::enter_pool() {
 // One for each idle connection: no more stands in the frame than must.
 Task<void> ClientConnection::watch(LocalPtr<ClientConnection> self) {
   self->watching_ = true;
-  Task<Result<void>> waiting = self->stream_->readable(Context(self->loop_));
-  Result<void> ready = co_await std::move(waiting);
+  const Context unbounded(self->loop_);
+  Result<void> ready;
+  if (self->stream_->nothing_to_read() == nullptr) {
+    Task<Result<void>> waiting = self->stream_->readable(unbounded);
+    ready = co_await std::move(waiting);
+  }
+  while (async::WaitQueue* arriving = self->stream_->nothing_to_read()) {
+    co_await arriving->wait(unbounded);
+  }
   Result<size_t> n = size_t{0};
-  if (ready) {
+  if (ready && !self->closed_) {
     std::span<char> room = self->in_.make_room(InputBuffer::kSmall / 2);
     std::optional<Result<size_t>> now = self->stream_->try_read(room);
     if (now) {
       n = std::move(*now);
     } else {
-      Task<Result<size_t>> reading = self->stream_->read(Context(self->loop_), room);
+      Task<Result<size_t>> reading = self->stream_->read(unbounded, room);
       n = co_await std::move(reading);
     }
   }

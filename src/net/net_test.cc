@@ -203,28 +203,6 @@ TEST(RealSockets, AnEndThatCameWithTheLastBytesIsSeen) {
   EXPECT_EQ(*all, "last words");
 }
 
-TEST(RealSockets, WhatTheKernelHasSaidIsNotAskedAgain) {
-  RealNet net;
-  auto pair = plain_pair(net);
-  ASSERT_TRUE(pair);
-  ASSERT_TRUE(net.loop.run_task(pair->server->write(net.ctx, "four")));
-  auto ready = net.loop.run_task(pair->client->readable(net.ctx));
-  ASSERT_TRUE(ready);
-  char four[4];
-  auto n = pair->client->try_read(four);  // full: nothing says that no more is there
-  ASSERT_TRUE(n && *n);
-  EXPECT_EQ(**n, 4u);
-  EXPECT_FALSE(pair->client->try_read(four));
-  ready = net.loop.run_task(pair->client->readable(net.ctx.with_timeout(5ms)));
-  ASSERT_FALSE(ready) << "it waits for the next event";
-  EXPECT_EQ(ready.error().code, Code::kDeadlineExceeded);
-  ASSERT_TRUE(net.loop.run_task(pair->server->write(net.ctx, "more")));
-  ASSERT_TRUE(net.loop.run_task(pair->client->readable(net.ctx)));
-  n = pair->client->try_read(four);
-  ASSERT_TRUE(n && *n);
-  EXPECT_EQ(std::string(four, 4), "more");
-}
-
 TEST(RealSockets, TwoPiecesGoAsOne) {
   RealNet net;
   auto pair = plain_pair(net);

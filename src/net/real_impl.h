@@ -141,6 +141,8 @@ class FdCore final : public Watched {
   bool closed() const { return fd_ < 0; }
   AsioLoop& loop() { return *loop_; }
   async::Waiter readable(const Context& ctx) { return readers_.wait(ctx); }
+  /// See Stream.
+  async::WaitQueue* nothing_to_read() { return drained_ && !closed() ? &readers_ : nullptr; }
   async::Waiter writable(const Context& ctx) { return writers_.wait(ctx); }
   /// Ends all waits; idempotent.
   void close();

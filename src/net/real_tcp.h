@@ -15,6 +15,7 @@ class TcpStream final : public Stream {
     return fd_read(core_, std::move(ctx), buffer);
   }
   Task<Result<void>> readable(Context ctx) override { return fd_readable(core_, std::move(ctx)); }
+  async::WaitQueue* nothing_to_read() override { return core_->nothing_to_read(); }
   std::optional<Result<size_t>> try_read(std::span<char> buffer) override {
     return fd_try_read(*core_, buffer);
   }

@@ -16,6 +16,7 @@
 
 #include "async/context.h"
 #include "async/task.h"
+#include "async/wait.h"
 #include "base/result.h"
 
 namespace drover::net {
@@ -45,6 +46,10 @@ class Stream {
   /// Waits until there is something to read (the end counts), so that nobody holds a buffer for
   /// bytes that may be long in coming. A stream that cannot tell returns at once: read() waits.
   virtual Task<Result<void>> readable(Context ctx);
+  /// The same without a task, for whoever keeps the stream meanwhile: where to wait until there may
+  /// be something, and then to ask again. Null: there may be, or the stream was closed, or it can
+  /// tell this by readable() only.
+  virtual async::WaitQueue* nothing_to_read() { return nullptr; }
   /// Like read() where it need not wait. Nothing: it would, or the stream cannot tell.
   virtual std::optional<Result<size_t>> try_read(std::span<char> buffer) { return std::nullopt; }
   /// Writes all of it, or fails. The data must stay alive until the task ends.
