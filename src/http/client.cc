@@ -180,6 +180,11 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
   co_return LocalPtr<ClientConnection>::make(pool_->loop(), std::move(*stream));
 }
 
+/// Not inlined: errors are large, and the coroutine that calls it would have them in its frame.
+[[gnu::noinline]] Failure failed_call(Result<void> sent, const Context& ctx) {
+  return fail(name_wait(std::move(sent).error(), ctx, "headers"));
+}
+
 // Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are
 // named before they are awaited, so that what they were given does not stay in this one.
 Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
@@ -236,7 +241,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
     }
     call->give_up();
     const bool again = times.reused && may_repeat && !ctx.cancelled();
-    if (!again) co_return fail(name_wait(std::move(sent).error(), ctx, "headers"));
+    if (!again) co_return failed_call(std::move(sent), ctx);
     times.reused = false;
   }
 }
