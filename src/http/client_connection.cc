@@ -138,8 +138,8 @@ Task<Result<void>> ClientConnection::write_rest(Context ctx, std::string head,
   co_return Result<void>();
 }
 
-/// More bytes from the stream, which nobody else reads.
-Task<Result<size_t>> ClientConnection::fill(Context ctx, size_t room) {
+/// More bytes from the stream, which nobody else reads. The context is the caller's, who waits.
+Task<Result<size_t>> ClientConnection::fill(const Context& ctx, size_t room) {
   DROVER_DASSERT(!watching_);
   if (closed_) co_return fail(Code::kCancelled, "the connection is closed");
   if (ended_) co_return size_t{0};
@@ -150,7 +150,7 @@ Task<Result<size_t>> ClientConnection::fill(Context ctx, size_t room) {
   std::optional<Result<size_t>> n = fill_now(room);
   if (!n) {
     std::span<char> tail = in_.make_room(room);
-    n = co_await stream_->read(std::move(ctx), tail);
+    n = co_await stream_->read(ctx, tail);
     took(*n);
   }
   co_return std::move(*n);

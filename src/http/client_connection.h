@@ -63,7 +63,7 @@ class ClientConnection final {
   MonoTime idle_since() const { return idle_since_; }
 
  private:
-  Task<Result<size_t>> fill(Context ctx, size_t room);
+  Task<Result<size_t>> fill(const Context& ctx, size_t room);
   std::optional<Result<size_t>> fill_now(size_t room);
   void took(const Result<size_t>& n);
   /// Nothing is here, and nobody else reads: the buffer can be given back until something is.

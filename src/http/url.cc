@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "http/message.h"
 
 namespace drover::http {
@@ -93,9 +94,17 @@ Result<Url> Url::parse(std::string_view text) {
 }
 
 std::string Url::authority() const {
-  bool v6 = host.find(':') != std::string::npos;
-  std::string out = v6 ? "[" + host + "]" : host;
-  if (port != default_port(scheme)) out += ":" + std::to_string(port);
+  constexpr std::string_view kMostBeside = "[]:65535";
+  const bool v6 = host.find(':') != std::string::npos;
+  std::string out;
+  out.reserve(host.size() + kMostBeside.size());
+  if (v6) out += '[';
+  out += host;
+  if (v6) out += ']';
+  if (port != default_port(scheme)) {
+    out += ':';
+    append_decimal(out, port);
+  }
   return out;
 }
 

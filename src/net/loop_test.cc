@@ -173,6 +173,50 @@ TEST(AsioLoop, GoesWithWorkLeft) {
   EXPECT_EQ(witness.use_count(), 1);
 }
 
+struct PostsItself {
+  AsioLoop* loop;
+  std::shared_ptr<int> witness;
+  void operator()() { loop->post(PostsItself(*this)); }
+};
+
+TEST(AsioLoop, GoesWithWhatWasNext) {
+  auto witness = std::make_shared<int>(1);
+  {
+    AsioLoop loop;
+    loop.post(PostsItself{&loop, witness});
+    loop.stop();
+    loop.run();
+  }
+  EXPECT_EQ(witness.use_count(), 1);
+}
+
+class NotedTurn final : public async::Turn {
+ public:
+  NotedTurn(std::vector<int>* order, int name) : order_(order), name_(name) {}
+  void on_turn() override { order_->push_back(name_); }
+
+ private:
+  std::vector<int>* order_;
+  int name_;
+};
+
+TEST(AsioLoop, TurnsComeAmongWhatIsPosted) {
+  AsioLoop loop;
+  std::vector<int> order;
+  NotedTurn second(&order, 2);
+  loop.post([&] {
+    loop.post([&] { order.push_back(1); });
+    loop.call_soon(second);
+    loop.post([&] { order.push_back(3); });
+    loop.stop();
+  });
+  loop.run();
+  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+  loop.call_soon(second);  // from outside as well
+  while (order.size() < 4) loop.run_once();
+  EXPECT_EQ(order.back(), 2);
+}
+
 int64_t cpu_ns() {
   timespec used{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
