@@ -7,7 +7,7 @@ namespace drover::api {
 namespace {
 
 Result<void> operator_only(const Exchange& exchange, identity::Action action) {
-  return identity::authorise(exchange.principal, action, exchange.principal.tenant);
+  return identity::authorise(exchange.principal, action, exchange.principal->tenant);
 }
 
 Task<Result<Json>> backup(Context ctx, Exchange& exchange, AdminServices services) {

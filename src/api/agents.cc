@@ -12,7 +12,7 @@ using session::AgentVersion;
 using OpenCounts = std::map<std::string, uint64_t>;
 
 Result<void> may(const Exchange& exchange, Action action) {
-  return identity::authorise(exchange.principal, action, exchange.principal.tenant);
+  return identity::authorise(exchange.principal, action, exchange.principal->tenant);
 }
 
 Json version_json(const AgentVersion& v, const OpenCounts& open) {
@@ -56,13 +56,13 @@ Task<Result<session::AgentRegistry::Deployed>> deploy(Context ctx, Exchange& exc
   CO_TRY_VOID(services.check_agent(spec));
   if (services.check_data && !spec.data_class.empty()) {
     // It stays by its name: what that means may change.
-    auto known = co_await services.check_data(ctx, exchange.principal.tenant, spec.data_class);
+    auto known = co_await services.check_data(ctx, exchange.principal->tenant, spec.data_class);
     if (!known) {
       known.error().message = "agent '" + spec.name + "': " + known.error().message;
       co_return fail(std::move(known).error());
     }
   }
-  co_return co_await services.agents->deploy(ctx, exchange.principal.tenant, std::move(spec));
+  co_return co_await services.agents->deploy(ctx, exchange.principal->tenant, std::move(spec));
 }
 
 Task<void> answer_deploy(Context ctx, Exchange& exchange, AgentServices services) {
@@ -80,8 +80,8 @@ Task<void> answer_deploy(Context ctx, Exchange& exchange, AgentServices services
 Task<Result<Json>> list_agents(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
   Json data = Json::array();
-  for (AgentInfo& agent : services.agents->list(exchange.principal.tenant)) {
-    CO_TRY(Json one, co_await counted(ctx, exchange.principal.tenant, std::move(agent), services));
+  for (AgentInfo& agent : services.agents->list(exchange.principal->tenant)) {
+    CO_TRY(Json one, co_await counted(ctx, exchange.principal->tenant, std::move(agent), services));
     data.push(std::move(one));
   }
   co_return list_json(std::move(data), false);
@@ -89,7 +89,7 @@ Task<Result<Json>> list_agents(Context ctx, Exchange& exchange, AgentServices se
 
 Task<Result<Json>> show_agent(Context ctx, Exchange& exchange, AgentServices services) {
   CO_TRY_VOID(may(exchange, Action::kReadAgents));
-  TenantId tenant = exchange.principal.tenant;
+  TenantId tenant = exchange.principal->tenant;
   CO_TRY(AgentInfo agent, services.agents->info(tenant, exchange.param("name")));
   std::string version = exchange.request.head().query_param("version").value_or(agent.current);
   if (version.empty()) version = agent.versions.front().spec.version;
@@ -107,7 +107,7 @@ Task<Result<Json>> pin(Context ctx, Exchange& exchange, AgentServices services) 
   if (version == nullptr || (!version->is_null() && !version->is_string())) {
     co_return fail(Code::kInvalidArgument, "'version' must be a version, or null for none");
   }
-  TenantId tenant = exchange.principal.tenant;
+  TenantId tenant = exchange.principal->tenant;
   std::string name = exchange.param("name");
   std::string which = version->is_null() ? "" : *version->string();
   if (version->is_string() && which.empty()) {
@@ -129,7 +129,7 @@ Task<Result<Json>> drain(Context ctx, Exchange& exchange, AgentServices services
     co_return fail(Code::kInvalidArgument, "'draining' must be true or false");
   }
   bool draining = given == nullptr || *given->boolean();
-  TenantId tenant = exchange.principal.tenant;
+  TenantId tenant = exchange.principal->tenant;
   std::string name = exchange.param("name");
   CO_TRY_VOID(co_await services.agents->drain(ctx, tenant, name, version, draining));
   CO_TRY(AgentInfo agent, services.agents->info(tenant, name));

@@ -7,7 +7,7 @@ namespace {
 
 Task<Result<Json>> list_attestation(Context ctx, Exchange& exchange, AttestationServices services) {
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel,
-                                  exchange.principal.tenant));
+                                  exchange.principal->tenant));
   co_return list_json(services.report(), false);
 }
 

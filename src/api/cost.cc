@@ -284,7 +284,7 @@ Result<void> check_complete(const road::Reconciliation& r) {
 
 Task<Result<Json>> bill(Context ctx, Exchange& exchange, CostServices services) {
   CO_TRY_VOID(
-      identity::authorise(exchange.principal, Action::kManageServer, exchange.principal.tenant));
+      identity::authorise(exchange.principal, Action::kManageServer, exchange.principal->tenant));
   CO_TRY(road::BillScope scope, read_scope(exchange));
   std::string apply = param(exchange, "apply");
   if (apply.empty()) apply = "none";

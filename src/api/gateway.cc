@@ -239,7 +239,7 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
                         road::ModelCall& call) {
   auto name = exchange.request.head().headers.get(kAgentHeader);
   if (!name || services.agents == nullptr) return {};
-  TRY(session::AgentSpec agent, services.agents->resolve(call.principal.tenant, *name));
+  TRY(session::AgentSpec agent, services.agents->resolve(call.principal->tenant, *name));
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
   call.agent = agent.name;
   call.data_class = contract::join(*call.data_class, own);

@@ -13,7 +13,7 @@ Task<void> text(Context ctx, Exchange& exchange, int status, std::string type, s
 
 Task<void> metrics(Context ctx, Exchange& exchange, HealthServices services) {
   auto allowed = identity::authorise(exchange.principal, identity::Action::kManageServer,
-                                     exchange.principal.tenant);
+                                     exchange.principal->tenant);
   if (!allowed) {
     co_await respond_error(ctx, exchange, std::move(allowed).error());
     co_return;

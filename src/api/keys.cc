@@ -35,7 +35,7 @@ Json tenant_json(const identity::Tenant& tenant) {
 /// tenant looks the same as one that is not there.
 Result<TenantId> tenant_of(const Exchange& exchange, const KeyServices& services,
                            std::string_view named) {
-  TenantId tenant = exchange.principal.tenant;
+  TenantId tenant = exchange.principal->tenant;
   if (!named.empty()) {
     auto found = services.tenants->find(named);
     // Only an operator who manages keys may know which there are.
@@ -102,7 +102,7 @@ Result<Json> read_budgets(const Json& body) {
 Task<Result<Json>> create_key(Context ctx, Exchange& exchange, KeyServices services) {
   // First whether the caller may at all, then what it asks for.
   CO_TRY_VOID(
-      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
+      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal->tenant));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY_VOID(body::known(body, {"tenant", "label", "scopes", "budgets"}));
   CO_TRY(TenantId tenant, tenant_of(exchange, services, body.get_string("tenant").value_or("")));
@@ -130,7 +130,7 @@ Task<Result<Json>> list_keys(Context ctx, Exchange& exchange, KeyServices servic
 
 Task<Result<Json>> revoke(Context ctx, Exchange& exchange, KeyServices services) {
   CO_TRY_VOID(
-      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
+      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal->tenant));
   CO_TRY(KeyId id, KeyId::parse(exchange.param("id")));
   CO_TRY(KeyInfo info, services.keys->find(id));
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, info.tenant));
@@ -141,7 +141,7 @@ Task<Result<Json>> revoke(Context ctx, Exchange& exchange, KeyServices services)
 
 Task<Result<Json>> set_budgets(Context ctx, Exchange& exchange, KeyServices services) {
   CO_TRY_VOID(
-      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal.tenant));
+      identity::authorise(exchange.principal, Action::kManageKeys, exchange.principal->tenant));
   CO_TRY(KeyId id, KeyId::parse(exchange.param("id")));
   CO_TRY(KeyInfo info, services.keys->find(id));
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, info.tenant));
@@ -156,7 +156,7 @@ Task<Result<Json>> set_budgets(Context ctx, Exchange& exchange, KeyServices serv
 
 Task<Result<Json>> create_tenant(Context ctx, Exchange& exchange, KeyServices services) {
   CO_TRY_VOID(
-      identity::authorise(exchange.principal, Action::kManageServer, exchange.principal.tenant));
+      identity::authorise(exchange.principal, Action::kManageServer, exchange.principal->tenant));
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY_VOID(body::known(body, {"name"}));
   std::string name(body.get_string("name").value_or(""));
@@ -166,7 +166,7 @@ Task<Result<Json>> create_tenant(Context ctx, Exchange& exchange, KeyServices se
 
 Task<Result<Json>> list_tenants(Context ctx, Exchange& exchange, KeyServices services) {
   Json data = Json::array();
-  const TenantId& own = exchange.principal.tenant;
+  const TenantId& own = exchange.principal->tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageKeys, own));
   for (const identity::Tenant& tenant : services.tenants->list()) {
     if (identity::may(exchange.principal, Action::kManageKeys, tenant.id))

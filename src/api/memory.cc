@@ -16,9 +16,9 @@ constexpr int64_t kSearchUsual = 10;
 
 /// Authorises, and says whose memory is meant.
 Result<memory::Scope> scope_of(const Exchange& exchange, identity::Action action) {
-  TRY_VOID(identity::authorise(exchange.principal, action, exchange.principal.tenant));
+  TRY_VOID(identity::authorise(exchange.principal, action, exchange.principal->tenant));
   memory::Scope scope;
-  scope.tenant = exchange.principal.tenant;
+  scope.tenant = exchange.principal->tenant;
   scope.name_space = exchange.param("namespace");
   return scope;
 }

@@ -71,7 +71,7 @@ Result<void> check_members(const Json& json) {
 Task<Result<Json>> ask(Context ctx, Exchange& exchange, PlacementServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY_VOID(check_members(body));
-  const TenantId& tenant = exchange.principal.tenant;
+  const TenantId& tenant = exchange.principal->tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kCallModel, tenant));
   road::SupposedCall call;
   call.tenant = tenant.str();

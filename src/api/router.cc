@@ -148,7 +148,7 @@ const Router::Route* Router::match(const http::RequestHead& head, Exchange& exch
 
 Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response, identity::Principal(), {}, {}, {}, {}};
+  Exchange exchange{request, response, identity::PrincipalRef(), {}, {}, {}, {}};
   exchange.request_id = CallId::make(clock_.wall(), random_).str();
   Task<void> serving = serve(std::move(ctx), exchange);
   co_await std::move(serving);
@@ -171,7 +171,7 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
       return respond_error(std::move(ctx), exchange, std::move(principal).error());
     }
     exchange.principal = std::move(*principal);
-    const identity::Gate* gate = exchange.principal.gate;
+    const identity::Gate* gate = exchange.principal->gate;
     if (route->manages && gate != nullptr && gate->asks_outside()) {
       return serve_asking(std::move(ctx), exchange, route);
     }
@@ -181,8 +181,8 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
 
 /// What the key may try at all is asked first, so that handlers need not wait for it.
 Task<void> Router::serve_asking(Context ctx, Exchange& exchange, const Route* route) {
-  co_await exchange.principal.gate->prepare(ctx, exchange.principal, std::nullopt,
-                                            identity::Subject());
+  co_await exchange.principal->gate->prepare(ctx, exchange.principal, std::nullopt,
+                                             identity::Subject());
   co_await route->handler(ctx, exchange);
 }
 

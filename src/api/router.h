@@ -25,7 +25,7 @@ using async::Task;
 struct Exchange {
   http::ServerRequest& request;
   http::ServerResponse& response;
-  identity::Principal principal;
+  identity::PrincipalRef principal;
   /// Values of {name} parts, percent-decoded.
   std::map<std::string, std::string, std::less<>> params;
   std::string request_id;
@@ -38,8 +38,8 @@ struct Exchange {
 };
 
 /// Finds the principal of a presented key; kUnauthenticated if there is none.
-using Authenticate =
-    std::function<Result<identity::Principal>(std::string_view key, const net::Endpoint& remote)>;
+using Authenticate = std::function<Result<identity::PrincipalRef>(std::string_view key,
+                                                                  const net::Endpoint& remote)>;
 
 using RouteHandler = std::function<Task<void>(Context ctx, Exchange& exchange)>;
 

@@ -10,7 +10,7 @@ namespace {
 /// Says which route was taken, with what parameters, for whom.
 Task<void> tell(Context ctx, Exchange& exchange, std::string name) {
   Json out = Json::object().set("route", std::move(name));
-  out.set("tenant", exchange.principal.tenant.str());
+  out.set("tenant", exchange.principal->tenant.str());
   for (const auto& [key, value] : exchange.params) out.set("param_" + key, value);
   co_await respond_json(ctx, exchange, 200, std::move(out));
 }

@@ -150,10 +150,10 @@ std::string begun_text(const session::BegunSession& begun) {
 Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
                                             SessionServices services) {
   CO_TRY(Json body, co_await read_json(ctx, exchange));
-  CO_TRY(auto spec, read_new_session(body, exchange.principal.tenant, services));
+  CO_TRY(auto spec, read_new_session(body, exchange.principal->tenant, services));
   CO_TRY(auto stated, stated_class(exchange.request.head().headers, body));
   CO_TRY(spec.data_class, co_await read_data_class(ctx, std::move(stated), spec.agent.data_class,
-                                                   exchange.principal.tenant, services));
+                                                   exchange.principal->tenant, services));
   const Json* lease = body.find("lease");
   if (lease == nullptr || lease->is_null()) {
     CO_TRY(SessionId id,
@@ -169,9 +169,8 @@ Task<Result<TextOrPrepared>> create_session(Context ctx, Exchange& exchange,
     prepared = true;
     return prepare_text(exchange, kCreated, begun_text(begun));
   };
-  CO_TRY(auto begun,
-         co_await services.sessions->create_and_lease(ctx, std::move(exchange.principal),
-                                                      std::move(spec), time, std::move(ahead)));
+  CO_TRY(auto begun, co_await services.sessions->create_and_lease(
+                         ctx, exchange.principal, std::move(spec), time, std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
   co_return begun_text(begun);
 }
@@ -273,8 +272,8 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(Json body, co_await read_json(ctx, exchange));
   CO_TRY(auto message, read_posted(body));
   CO_TRY(auto stated, stated_class(exchange.request.head().headers, body));
-  CO_TRY(std::string data_class,
-         co_await read_data_class(ctx, std::move(stated), "", exchange.principal.tenant, services));
+  CO_TRY(std::string data_class, co_await read_data_class(ctx, std::move(stated), "",
+                                                          exchange.principal->tenant, services));
   CO_TRY(uint64_t sequence,
          co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
                                                   std::move(data_class)));

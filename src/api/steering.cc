@@ -62,7 +62,7 @@ Result<session::AgentSpec> target_of(const SteeringServices& services, const Ten
 }
 
 Task<Result<Json>> move_one(Context ctx, Exchange& exchange, SteeringServices services) {
-  const TenantId& tenant = exchange.principal.tenant;
+  const TenantId& tenant = exchange.principal->tenant;
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageAgents, tenant));
   CO_TRY(Json json, co_await read_json(ctx, exchange));
@@ -101,7 +101,7 @@ Result<MoveAll> read_move_all(const Json& json, const SteeringServices& services
 }
 
 Task<Result<Json>> move_all(Context ctx, Exchange& exchange, SteeringServices services) {
-  const TenantId& tenant = exchange.principal.tenant;
+  const TenantId& tenant = exchange.principal->tenant;
   CO_TRY_VOID(identity::authorise(exchange.principal, Action::kManageAgents, tenant));
   CO_TRY(Json json, co_await read_json(ctx, exchange));
   CO_TRY(MoveAll move, read_move_all(json, services, tenant, exchange.param("name")));

@@ -18,26 +18,26 @@ void keep_own(Rows& rows, const TenantId& own) {
 
 Task<Result<Rows>> rows_of_session(Context ctx, Exchange& exchange, TraceServices services) {
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kReadTrace,
-                                  exchange.principal.tenant));
+                                  exchange.principal->tenant));
   CO_TRY(SessionId id, SessionId::parse(exchange.param("id")));
   // Another tenant's session is not found.
   CO_TRY(auto row, co_await services.sessions->find(ctx, exchange.principal, id));
   if (store::purged(row)) co_return fail(session::purged_error(id));
   CO_TRY(Rows rows, co_await services.spans->by_session(ctx, std::move(id)));
-  keep_own(rows, exchange.principal.tenant);
+  keep_own(rows, exchange.principal->tenant);
   co_return rows;
 }
 
 Task<Result<Rows>> rows_of_trace(Context ctx, Exchange& exchange, TraceServices services) {
   CO_TRY_VOID(identity::authorise(exchange.principal, identity::Action::kReadTrace,
-                                  exchange.principal.tenant));
+                                  exchange.principal->tenant));
   std::string id = to_lower(exchange.param("id"));
   auto bytes = from_hex(id);
   if (!bytes || bytes->size() != 16) {
     co_return fail(Code::kInvalidArgument, "a trace id is 32 hex digits");
   }
   CO_TRY(Rows rows, co_await services.spans->by_trace(ctx, std::move(id)));
-  keep_own(rows, exchange.principal.tenant);
+  keep_own(rows, exchange.principal->tenant);
   if (rows.empty()) co_return fail(Code::kNotFound, "there is no such trace");
   co_return rows;
 }

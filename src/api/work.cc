@@ -95,7 +95,7 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
   const http::Headers& headers = exchange.request.head().headers;
   if (states_class(headers, result.body)) {
     CO_TRY(result.data_class,
-           co_await read_class(ctx, &headers, &result.body, exchange.principal.tenant, &services));
+           co_await read_class(ctx, &headers, &result.body, exchange.principal->tenant, &services));
   }
   CO_TRY(result.lease_time, body::milliseconds(result.body, "lease_ms", limits::kLeaseTime));
   result.next = result.body.get_bool("next").value_or(false);
@@ -106,7 +106,7 @@ Task<Result<TextOrPrepared>> result(Context ctx, Exchange& exchange, WorkService
     return prepare_text(exchange, 200, result_text(answer));
   };
   CO_TRY(auto answer,
-         co_await services.sessions->finish_work(ctx, std::move(exchange.principal), std::move(key),
+         co_await services.sessions->finish_work(ctx, exchange.principal, std::move(key),
                                                  std::move(result), std::move(ahead)));
   if (prepared) co_return TextOrPrepared();
   co_return result_text(answer);

@@ -150,9 +150,9 @@ Result<void> Runtime::open(Config config) {
   TRY_VOID(open_store());
   TRY_VOID(scratch_stores_.open(config_.store_folders, options_.in_memory, clock_, random_));
   tenants_ = std::make_unique<identity::Tenants>(store_->documents(), random_);
-  keys_ = std::make_unique<identity::Keys>(store_->documents(), random_);
   audit_ = std::make_unique<identity::Audit>(store_->documents(), root_);
   gate_ = std::make_unique<road::AskingGate>(policy_, audit_.get());
+  keys_ = std::make_unique<identity::Keys>(store_->documents(), random_, gate_.get());
   agents_ = std::make_unique<session::AgentRegistry>(store_->documents());
   agents_->set_configured(config_.agents);
   health_ = std::make_unique<catalog::Health>(loop_);

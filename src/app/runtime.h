@@ -121,8 +121,6 @@ class Runtime {
   trace::Ledger& ledger() { return *ledger_; }
   road::Accounts& accounts() { return *accounts_; }
   road::Books& books() { return *books_; }
-  /// Asked before anything is done for a key (identity/principal.h).
-  const identity::Gate& gate() const { return *gate_; }
   const catalog::CatalogHolder& catalog() const { return catalog_; }
   /// What is held of attested endpoints.
   const policy::Evidence& evidence() const { return *evidence_; }

@@ -11,17 +11,13 @@ constexpr Duration kAwakeAfterRequest = 5ms;
 
 }  // namespace
 
-Result<identity::Principal> Serving::authenticate(std::string_view key,
-                                                  const net::Endpoint& remote) {
+Result<identity::PrincipalRef> Serving::authenticate(std::string_view key,
+                                                     const net::Endpoint& remote) {
   if (!own_key_.empty() && equal_constant_time(key, own_key_)) return own_principal_;
-  TRY(const identity::Principal* found,
-      runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono()));
-  identity::Principal principal = *found;
-  principal.gate = &runtime_.gate();
-  return principal;
+  return runtime_.keys().authenticate(key, remote.ip, runtime_.loop().mono());
 }
 
-void Serving::accept(std::string key, identity::Principal principal) {
+void Serving::accept(std::string key, identity::PrincipalRef principal) {
   own_key_ = std::move(key);
   own_principal_ = std::move(principal);
 }

@@ -23,11 +23,11 @@ class Serving {
   Task<size_t> stop(Context ctx, Duration deadline);
   net::Endpoint local() const { return server_->local(); }
   /// A key accepted for this process alone (commands that talk to a server of their own).
-  void accept(std::string key, identity::Principal principal);
+  void accept(std::string key, identity::PrincipalRef principal);
   const http::Server& server() const { return *server_; }
 
  private:
-  Result<identity::Principal> authenticate(std::string_view key, const net::Endpoint& remote);
+  Result<identity::PrincipalRef> authenticate(std::string_view key, const net::Endpoint& remote);
   void keep_awake();
 
   Runtime& runtime_;
@@ -35,7 +35,7 @@ class Serving {
   std::unique_ptr<net::AwakeProcessors> awake_;  // null: nobody asked for it, or it cannot be had
   std::unique_ptr<http::Server> server_;
   std::string own_key_;
-  identity::Principal own_principal_;
+  identity::PrincipalRef own_principal_;
 };
 
 }  // namespace drover::app

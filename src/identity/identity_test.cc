@@ -195,6 +195,31 @@ TEST(Keys, AKeyIsFoundUntilItIsRevoked) {
   ASSERT_TRUE(w.loop.run_task(w.keys.revoke(w.ctx, TenantId("ten_a"), made.info.id)));
   EXPECT_EQ(w.refused(made.key.reveal()), Code::kUnauthenticated);
   ASSERT_TRUE(w.keys.find(made.info.id)->revoked.has_value());
+  // A call that is under way stays the key's.
+  EXPECT_EQ((*who)->key, made.info.id);
+  EXPECT_TRUE(authorise(*who, Action::kCallModel, TenantId("ten_a")));
+}
+
+TEST(Keys, PrincipalsAreSharedAndPassTheGate) {
+  World w;
+  OneRule gate;
+  Keys keys(w.store.documents(), w.random, &gate);
+  auto made = w.loop.run_task(keys.create(w.ctx, TenantId("ten_a"), "test", {Scope::kCall}));
+  ASSERT_TRUE(made);
+  auto first = keys.authenticate(made->key.reveal(), "r", w.loop.mono());
+  auto again = keys.authenticate(made->key.reveal(), "r", w.loop.mono());
+  ASSERT_TRUE(first && again);
+  EXPECT_EQ(&**first, &**again);
+  EXPECT_EQ((*first)->gate, &gate);
+}
+
+TEST(PrincipalRef, IsNobodyUntilItIsSomebody) {
+  PrincipalRef who;
+  EXPECT_TRUE(who->tenant.empty());
+  EXPECT_FALSE(authorise(who, Action::kCallModel, TenantId("ten_a")));
+  EXPECT_FALSE(authorise(who, Action::kCallModel, who->tenant));
+  who = with("ten_a", {Scope::kCall});
+  EXPECT_TRUE(authorise(who, Action::kCallModel, TenantId("ten_a")));
 }
 
 TEST(Keys, SurviveARestartAndKeepTheSecretOut) {

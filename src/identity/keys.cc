@@ -66,7 +66,10 @@ size_t Keys::DigestHash::operator()(const crypto::Digest& digest) const {
 }
 
 Keys::Verified& Keys::verified_slot(std::string_view key) {
-  return verified_[std::hash<std::string_view>()(key) % verified_.size()];
+  // A key ends in a checksum of random digits, which spreads as well as a hash of all of it.
+  uint64_t end = 0;
+  if (key.size() >= sizeof end) std::memcpy(&end, key.data() + key.size() - sizeof end, sizeof end);
+  return verified_[((end * 0x9e3779b97f4a7c15) >> 32) % verified_.size()];
 }
 
 void Keys::forget_verified() {
@@ -77,11 +80,12 @@ void Keys::remember(Entry entry) {
   Result<crypto::Digest> digest = crypto::parse_digest(entry.hash);
   if (digest && entry.info.revoked) by_hash_.erase(*digest);
   if (digest && !entry.info.revoked) {
-    auto principal = std::make_shared<Principal>();
-    principal->tenant = entry.info.tenant;
-    principal->key = entry.info.id;
-    principal->name = entry.info.label;
-    principal->scopes = entry.info.scopes;
+    Principal principal;
+    principal.tenant = entry.info.tenant;
+    principal.key = entry.info.id;
+    principal.name = entry.info.label;
+    principal.scopes = entry.info.scopes;
+    principal.gate = gate_;
     entry.principal = std::move(principal);
     by_hash_[*digest] = entry.principal;
   }
@@ -139,8 +143,7 @@ Task<Result<NewKey>> Keys::create(Context ctx, TenantId tenant, std::string labe
 
 Task<Result<std::optional<NewKey>>> Keys::ensure_admin(Context ctx) {
   for (const auto& [id, entry] : keys_) {
-    const bool in_force = entry.principal != nullptr && !entry.info.revoked;
-    if (in_force && entry.info.tenant == default_tenant() && entry.principal->has(Scope::kAdmin)) {
+    if (entry.info.tenant == default_tenant() && entry.principal->has(Scope::kAdmin)) {
       co_return std::optional<NewKey>();
     }
   }
@@ -157,7 +160,7 @@ Task<Result<void>> Keys::revoke(Context ctx, TenantId tenant, KeyId id) {
   if (it->second.info.revoked) co_return Result<void>();
   Entry entry = it->second;
   entry.info.revoked = ctx.loop().wall();
-  entry.principal = nullptr;
+  entry.principal = PrincipalRef();
   co_return co_await save(ctx, std::move(entry));
 }
 
@@ -171,16 +174,16 @@ Task<Result<void>> Keys::set_budgets(Context ctx, TenantId tenant, KeyId id, Jso
   co_return co_await save(ctx, std::move(entry));
 }
 
-Result<const Principal*> Keys::authenticate(std::string_view key, std::string_view remote,
-                                            MonoTime now) {
+Result<PrincipalRef> Keys::authenticate(std::string_view key, std::string_view remote,
+                                        MonoTime now) {
   if (!key.empty()) {
     Verified& slot = verified_slot(key);
     // Not by time: how much of a guess is right must not show.
-    if (slot.principal && equal_constant_time(slot.key.reveal(), key)) return slot.principal.get();
+    if (equal_constant_time(slot.key.reveal(), key)) return slot.principal;
     auto it = by_hash_.find(crypto::sha256(key));
     if (it != by_hash_.end()) {
       slot = Verified{Secret(key), it->second};
-      return it->second.get();
+      return it->second;
     }
   }
   Error error(Code::kUnauthenticated, "no API key: send Authorization: Bearer drv_…");

@@ -12,7 +12,6 @@
 // with kResourceExhausted and a time to wait. A right key always passes, so nobody can lock others
 // out. Who may create, list and revoke is for the caller to authorise(). Loop thread only.
 
-#include <memory>
 #include <optional>
 #include <unordered_map>
 
@@ -46,8 +45,9 @@ struct NewKey {
 
 class Keys {
  public:
-  /// Both must outlive it; `random` must be the kernel's.
-  Keys(store::Documents& documents, Random& random) : documents_(documents), random_(random) {}
+  /// All must outlive it; `random` must be the kernel's. The gate is that of all principals.
+  Keys(store::Documents& documents, Random& random, const Gate* gate = nullptr)
+      : documents_(documents), random_(random), gate_(gate) {}
 
   /// Reads the stored keys. Call before all else.
   Task<Result<void>> load(Context ctx);
@@ -62,10 +62,9 @@ class Keys {
   Task<Result<void>> revoke(Context ctx, TenantId tenant, KeyId id);
 
   /// The principal of a presented key. kUnauthenticated for none, a malformed, an unknown or a
-  /// revoked one (the message tells a typo from a wrong key, nothing more). Good until a key
-  /// changes, so that no count is touched for it: to be copied at once.
-  Result<const Principal*> authenticate(std::string_view key, std::string_view remote,
-                                        MonoTime now);
+  /// revoked one (the message tells a typo from a wrong key, nothing more). It stays what it was
+  /// when the key changes.
+  Result<PrincipalRef> authenticate(std::string_view key, std::string_view remote, MonoTime now);
   /// Newest first; nullopt: of every tenant.
   std::vector<KeyInfo> list(const std::optional<TenantId>& tenant) const;
   Result<KeyInfo> find(const KeyId& id) const;
@@ -75,8 +74,8 @@ class Keys {
  private:
   struct Entry {
     KeyInfo info;
-    std::string hash;  // hex
-    std::shared_ptr<const Principal> principal;
+    std::string hash;        // hex
+    PrincipalRef principal;  // nobody once it is revoked
   };
   struct DigestHash {
     size_t operator()(const crypto::Digest& digest) const;
@@ -86,15 +85,16 @@ class Keys {
 
   store::Documents& documents_;
   Random& random_;
+  const Gate* gate_;
   std::unordered_map<KeyId, Entry> keys_;
   // Only keys in force.
-  std::unordered_map<crypto::Digest, std::shared_ptr<const Principal>, DigestHash> by_hash_;
-  /// Keys that were right lately, by a cheap hash of their text, so that a busy key is not digested
+  std::unordered_map<crypto::Digest, PrincipalRef, DigestHash> by_hash_;
+  /// Keys that were right lately, by their last characters, so that a busy key is not digested
   /// for each request. A later key takes the slot of an earlier one; every change of a key empties
   /// all of them, so that a revoked one is refused at once.
   struct Verified {
     Secret key;
-    std::shared_ptr<const Principal> principal;
+    PrincipalRef principal;
   };
   Verified& verified_slot(std::string_view key);
   void forget_verified();

@@ -112,6 +112,11 @@ Principal Principal::system(TenantId tenant) {
   return out;
 }
 
+const Principal& PrincipalRef::nobody() {
+  static const Principal kNobody;
+  return kNobody;
+}
+
 Result<void> authorise(const Principal& principal, Action action, const Subject& subject) {
   Result<void> allowed = by_scope(principal, action, subject.owner);
   if (principal.gate == nullptr || verb_of(action).empty()) return allowed;

@@ -10,6 +10,7 @@
 #include "async/context.h"
 #include "async/task.h"
 #include "base/ids.h"
+#include "base/local_ptr.h"
 #include "base/result.h"
 
 namespace drover::identity {
@@ -30,6 +31,23 @@ struct Principal {
   bool has(Scope scope) const;
   /// The process itself (demo, recovery): every scope, the given tenant.
   static Principal system(TenantId tenant);
+};
+
+/// A principal that many calls share, and that nobody changes any more: handed on without a copy,
+/// and kept by a call under way, whatever becomes of its key. By the default it is nobody, who may
+/// do nothing. Loop thread only.
+class PrincipalRef {
+ public:
+  PrincipalRef() = default;
+  PrincipalRef(Principal principal)
+      : held_(LocalPtr<const Principal>::make(std::move(principal))) {}
+  const Principal& operator*() const { return held_ ? *held_ : nobody(); }
+  const Principal* operator->() const { return &**this; }
+  operator const Principal&() const { return **this; }
+
+ private:
+  static const Principal& nobody();
+  LocalPtr<const Principal> held_;
 };
 
 /// What is asked for. Every surface calls authorise() and nothing else.

@@ -148,7 +148,7 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   attempt.took = out.latency.queue;
   out.attempts.push_back(std::move(attempt));
   trace::Span span(ctx, p_.spans, *p_.random, "chat " + out.endpoint->model, "CLIENT");
-  span.set_tenant(call.principal.tenant);
+  span.set_tenant(call.principal->tenant);
   span.set_session(call.session);
   span.set(trace::genai::kOperation, trace::genai::kChat);
   span.set(trace::genai::kRequestModel, call.ladder.front());
@@ -179,7 +179,7 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
     }
   }
   if (!any) co_return none;
-  const std::string tenant = call->principal.tenant.str();
+  const std::string tenant = call->principal->tenant.str();
   co_await inner_.ask_outside(ctx, tenant, *call->data_class);
   SupposedCall supposed;
   supposed.tenant = tenant;

@@ -109,8 +109,8 @@ Result<BatchCall> Batches::prepare(const catalog::Endpoint& endpoint, ModelCall&
   BatchCall out;
   TRY(out.body, client->encode(endpoint, call.prompt));
   out.key = call.idempotency_key;
-  out.tenant = call.principal.tenant.str();
-  out.api_key = call.principal.key.str();
+  out.tenant = call.principal->tenant.str();
+  out.api_key = call.principal->key.str();
   out.agent = call.agent;
   out.session = call.session;
   out.tree = call.tree;

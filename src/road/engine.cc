@@ -106,7 +106,7 @@ Error Engine::shutting_down() {
 
 Result<void> Engine::admit(const ModelCall& call) const {
   if (closed_) return fail(shutting_down());
-  return identity::authorise(call.principal, identity::Action::kCallModel, call.principal.tenant);
+  return identity::authorise(call.principal, identity::Action::kCallModel, call.principal->tenant);
 }
 
 std::optional<ModelResult> Engine::begin(Flight& flight) {
@@ -257,7 +257,7 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
                                     providers::Sink* sink, const Context& base) {
   trace::Span span(base.with_span(flight->span.id()).with_deadline(deadline_of(*flight)),
                    parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
-  span.set_tenant(flight->call.principal.tenant);
+  span.set_tenant(flight->call.principal->tenant);
   span.set_session(flight->call.session);
   describe_attempt(span, *endpoint, provider->otel_name(), number);
   const catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;

@@ -85,7 +85,7 @@ Duration Engine::hedge_after(const Flight& flight) const {
 
 Task<Result<void>> Engine::wait_for_seat(Context ctx, Flight* flight) {
   MonoTime began = parts_.loop->mono();
-  const std::string& tenant = flight->call.principal.tenant.str();
+  const std::string& tenant = flight->call.principal->tenant.str();
   Ticket ticket;
   ticket.tenant = tenant;
   ticket.weight = admission_.settings().weight_of(tenant);
@@ -175,7 +175,7 @@ Task<Result<void>> Engine::next_round(Flight* flight, Duration pause) {
   Json event = Json::object().set("round", static_cast<int64_t>(flight->round + 1));
   event.set("after", error_type(*flight->failure));
   flight->span.event("drover.resubmitted", std::move(event));
-  policy::Ask ask = placer_.ask(flight->call.principal.tenant.str(), *flight->call.data_class);
+  policy::Ask ask = placer_.ask(flight->call.principal->tenant.str(), *flight->call.data_class);
   ScratchAt scratch = *flight->call.scratch;
   if (!decided(ask, scratch)) {
     CO_TRY_VOID(co_await decide_ahead(worker, std::move(ask), std::move(scratch)));

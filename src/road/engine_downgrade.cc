@@ -48,14 +48,14 @@ Scarcity Engine::measure(const Flight& flight, const PlaceQuestion& asked, size_
 
 void Engine::descend(Flight& flight) {
   ModelCall& call = flight.call;
-  const policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
+  const policy::Ask ask = placer_.ask(call.principal->tenant.str(), *call.data_class);
   PlaceQuestion asked{call.ladder, ask, call.preference};
   asked.size = size_of(call);
   const DowngradeLadder& ladder = *call.downgrade;
   const MonoTime now = parts_.loop->mono();
   Downgraded& out = flight.downgraded.make();
   out.zone = zone_of(ask.data);
-  flight.standing = descents_.at(standing_key(call.principal.tenant.str(), call.agent, out.zone));
+  flight.standing = descents_.at(standing_key(call.principal->tenant.str(), call.agent, out.zone));
   Descent& descent = flight.standing->descent;
   const Scarcity met = flight.standing->meter.read(now);
   auto measured = [&](size_t level) { return measure(flight, asked, level, met); };

@@ -33,7 +33,7 @@ void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
 Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold) {
   if (parts_.accounts == nullptr) return true;
   const ModelCall& call = flight.call;
-  Caller who{call.principal.tenant.str(), call.principal.key.str(), call.agent, call.session,
+  Caller who{call.principal->tenant.str(), call.principal->key.str(), call.agent, call.session,
              call.tree};
   const Ask ask = ask_for(endpoint, call.prompt, parts_.loop->wall(), tier_of(flight, endpoint),
                           call.idempotency_key, !flight.requested);
@@ -103,7 +103,7 @@ void Engine::conclude(Flight& flight, Trial& trial) {
                     flight.first_token, flight.streamed);
   if (flight.call.scratch) {
     const ModelCall& call = flight.call;
-    const policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
+    const policy::Ask ask = placer_.ask(call.principal->tenant.str(), *call.data_class);
     out.scratch = placer_.scratch_place(ask, endpoint, *call.scratch);
   }
   finish(flight);

@@ -29,7 +29,7 @@ bool Engine::outside_knows(const policy::Ask& ask, const ScratchAt& scratch) {
 std::optional<Task<Result<void>>> Engine::decide(const Flight& flight) {
   const bool outside = parts_.external != nullptr && parts_.external->active();
   if (!outside && !placer_.decisions().slow()) return std::nullopt;
-  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), *flight.call.data_class);
+  policy::Ask ask = placer_.ask(flight.call.principal->tenant.str(), *flight.call.data_class);
   ScratchAt scratch = *flight.call.scratch;
   if (decided(ask, scratch)) return std::nullopt;
   return decide_ahead(flight.caller, std::move(ask), std::move(scratch));
@@ -62,8 +62,8 @@ Result<void> Engine::place(Flight& flight) {
   if (!stated && !call.prompt.service_tier().empty()) {
     stated = class_of_tier(call.prompt.service_tier());
   }
-  ServiceClass wanted =
-      admission_.settings().class_of(stated, call.principal.tenant.str(), call.principal.key.str());
+  ServiceClass wanted = admission_.settings().class_of(stated, call.principal->tenant.str(),
+                                                       call.principal->key.str());
   flight.stated = stated.has_value();
   flight.seat.fast = wanted == ServiceClass::kFast;
   flight.seat.path = wanted == ServiceClass::kSlow ? wanted : ServiceClass::kFast;
@@ -75,7 +75,7 @@ Result<void> Engine::place(Flight& flight) {
 }
 
 policy::Ask Engine::ask_of(Flight& flight) {
-  policy::Ask ask = placer_.ask(flight.call.principal.tenant.str(), *flight.call.data_class);
+  policy::Ask ask = placer_.ask(flight.call.principal->tenant.str(), *flight.call.data_class);
   ask.needs = *flight.call.needs;
   placer_.add_needs_of(flight.call.prompt, ask.needs);
   return ask;
@@ -116,7 +116,7 @@ std::optional<ModelResult> Engine::find_place(Flight& flight) {
 /// All that may see the data have failed: the others were not asked, and here is why.
 void Engine::tell_bounds(const Flight& flight, Error& error) {
   const ModelCall& call = flight.call;
-  policy::Ask ask = placer_.ask(call.principal.tenant.str(), *call.data_class);
+  policy::Ask ask = placer_.ask(call.principal->tenant.str(), *call.data_class);
   PlaceQuestion question{call.ladder, ask, call.preference};
   std::string text;
   size_t kept_out = 0;

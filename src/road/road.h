@@ -210,7 +210,7 @@ struct AttemptRecord {
 };
 
 struct ModelCall {
-  identity::Principal principal;
+  identity::PrincipalRef principal;
   /// Models in the order to try; one for a gateway call.
   std::vector<std::string> ladder;
   providers::Prompt prompt;

@@ -141,8 +141,9 @@ TEST_F(RoadBudgetTest, EachDimensionLimitsItsOwnAndNobodyElse) {
   const DimensionValues theirs = {"ten_2", "key_2", "miner", "ses_2", "ses_other", "vllm"};
   auto why_not = [&](const DimensionValues& who) -> std::string {
     ModelCall call = call_for(request_body(false), {who[5] == "vllm" ? "n" : "m"});
-    call.principal.tenant = TenantId(who[0]);
-    call.principal.key = KeyId(who[1]);
+    identity::Principal principal = identity::Principal::system(TenantId(who[0]));
+    principal.key = KeyId(who[1]);
+    call.principal = std::move(principal);
     call.agent = who[2];
     call.session = who[3];
     call.tree = who[4];

@@ -118,7 +118,9 @@ TEST_F(RoadTest, UnknownModelsAndScopesAreRefused) {
   EXPECT_EQ(out.error().error.code, Code::kNotFound);
   EXPECT_EQ(out.error().error.reason, "model_not_found");
   ModelCall call = call_for(request_body(false));
-  call.principal.scopes = {identity::Scope::kSessions};
+  identity::Principal without = *call.principal;
+  without.scopes = {identity::Scope::kSessions};
+  call.principal = std::move(without);
   auto refused = run(std::move(call));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().error.code, Code::kPermissionDenied);

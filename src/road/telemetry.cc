@@ -168,7 +168,7 @@ void RoadMetrics::drained(bool to_the_end) {
 }
 
 void describe_call(trace::Span& span, const Flight& flight) {
-  span.set_tenant(flight.call.principal.tenant);
+  span.set_tenant(flight.call.principal->tenant);
   span.set(genai::kOperation, genai::kChat);
   span.set(genai::kRequestModel, flight.call.ladder.front());
   if (flight.streamed) span.set(genai::kRequestStream, true);

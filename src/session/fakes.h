@@ -57,7 +57,7 @@ class FakeRoad final : public road::Road {
                                    providers::Sink* sink) {
     ++calls;
     keys.push_back(call.idempotency_key);
-    callers.push_back(call.principal.key.str());
+    callers.push_back(call.principal->key.str());
     classes.push_back(call.data_class->text());
     needs.push_back(*call.needs);
     batch_within = call.batch_within;
