@@ -1,6 +1,8 @@
 #include "api/request_headers.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -15,14 +17,27 @@ constexpr std::string_view kSteering[] = {kDataClassHeader, kAgentHeader, kServi
 /// Of one Drover that asks another, and of the simulated providers.
 constexpr std::string_view kPassive[] = {"x-drover-attempt", "x-drover-session"};
 /// What cannot be two things at once. Whoever stands before the server may have read the other.
-constexpr std::string_view kOnce[] = {kAgentHeader,    kServiceClassHeader, kContinueHeader,
-                                      "authorization", "api-key",           "x-api-key",
-                                      "if-match"};
+constexpr std::string_view kOnce[] = {"authorization", "api-key",    "x-api-key",
+                                      "if-match",      kAgentHeader, kServiceClassHeader,
+                                      kContinueHeader};
+/// Places in that list: credentials, and from where on they steer.
+constexpr size_t kAuthorization = 0;
+constexpr size_t kApiKeys[] = {1, 2};
+constexpr size_t kFirstSteering = 4;
+/// The values of those, as far as they are there.
+using Once = std::array<std::optional<std::string_view>, std::size(kOnce)>;
+
+/// N if it is not there.
+template <size_t N>
+size_t place_in(const std::string_view (&list)[N], std::string_view name) {
+  size_t i = 0;
+  while (i < N && !iequals(list[i], name)) ++i;
+  return i;
+}
 
 template <size_t N>
 bool among(const std::string_view (&list)[N], std::string_view name) {
-  return std::any_of(std::begin(list), std::end(list),
-                     [&](std::string_view known) { return iequals(known, name); });
+  return place_in(list, name) < N;
 }
 
 /// The letters that kOnce and kPrefix begin with: a bit each.
@@ -36,6 +51,19 @@ consteval uint32_t first_letters() {
 bool may_steer(std::string_view name) {
   const int first = name.empty() ? -1 : (name[0] | 0x20) - 'a';
   return first >= 0 && first < 26 && (first_letters() >> first & 1) != 0;
+}
+
+std::string_view key_of(const Once& once) {
+  constexpr std::string_view kBearer = "bearer ";
+  const std::string_view value = once[kAuthorization].value_or("");
+  if (value.size() > kBearer.size() && iequals(value.substr(0, kBearer.size()), kBearer)) {
+    return trim(value.substr(kBearer.size()));
+  }
+  // Azure's and Anthropic's SDKs send the key in headers of their own.
+  for (size_t i : kApiKeys) {
+    if (once[i]) return trim(*once[i]);
+  }
+  return {};
 }
 
 Error unknown_header(std::string_view name) {
@@ -52,21 +80,32 @@ Error unknown_header(std::string_view name) {
       .with_reason("unknown_header");
 }
 
+Error stands_twice(std::string_view name) {
+  return Error(Code::kInvalidArgument,
+               "the header " + std::string(name) + " stands twice, with different values")
+      .with_reason("repeated_header");
+}
+
 }  // namespace
 
-Result<void> check_headers(const http::Headers& headers) {
+Result<KnownHeaders> read_headers(const http::Headers& headers) {
+  KnownHeaders out;
+  Once once;
   for (const auto& [name, value] : headers.fields()) {
     if (!may_steer(name)) continue;
-    if (among(kOnce, name)) {
-      if (*headers.get(name) == value) continue;
-      return fail(Error(Code::kInvalidArgument,
-                        "the header " + std::string(name) + " stands twice, with different values")
-                      .with_reason("repeated_header"));
+    if (const size_t i = place_in(kOnce, name); i < once.size()) {
+      if (once[i] && *once[i] != value) return fail(stands_twice(name));
+      once[i] = value;
+      out.steered = out.steered || i >= kFirstSteering;
+      continue;
     }
     if (name.size() < kPrefix.size() || !iequals(name.substr(0, kPrefix.size()), kPrefix)) continue;
-    if (!among(kSteering, name) && !among(kPassive, name)) return fail(unknown_header(name));
+    const bool steers = among(kSteering, name);
+    if (!steers && !among(kPassive, name)) return fail(unknown_header(name));
+    out.steered = out.steered || steers;
   }
-  return {};
+  out.key = key_of(once);
+  return out;
 }
 
 Result<contract::DataClass> header_class(const http::Headers& headers) {

@@ -1,5 +1,6 @@
 #include "api/router.h"
 
+#include <algorithm>
 #include <array>
 
 #include "api/json_route.h"
@@ -37,37 +38,26 @@ struct PathParts {
 
 using Params = decltype(Exchange::params);
 
-/// Whether a path of as many parts is like the pattern in all but its {name} parts.
+/// Whether a path is like the pattern in all but its {name} parts.
 bool alike(const std::vector<std::string>& pattern, const PathParts& path) {
+  if (pattern.size() != path.size) return false;
   for (size_t i = 0; i < path.size; ++i) {
     if (pattern[i] != path.all[i] && !is_param(pattern[i])) return false;
   }
   return true;
 }
 
-/// Whether a path of as many parts is one of the pattern's; then `params` are the values of its
-/// {name} parts.
+/// Whether a path is one of the pattern's; then `params` are the values of its {name} parts.
 bool fits(const std::vector<std::string>& pattern, const PathParts& path, Params& params) {
   if (!alike(pattern, path)) return false;  // nothing is decoded for nothing
+  params.clear();
   for (size_t i = 0; i < path.size; ++i) {
     if (!is_param(pattern[i])) continue;
     auto decoded = percent_decode(path.all[i]);
     if (!decoded || decoded->empty()) return false;
-    params[pattern[i].substr(1, pattern[i].size() - 2)] = std::move(*decoded);
+    params.emplace_back(pattern[i].substr(1, pattern[i].size() - 2), std::move(*decoded));
   }
   return true;
-}
-
-std::string_view bearer(const http::RequestHead& head) {
-  auto value = head.headers.get("authorization");
-  if (value && value->size() > 7 && iequals(value->substr(0, 7), "bearer ")) {
-    return trim(value->substr(7));
-  }
-  // Azure's and Anthropic's SDKs send the key in headers of their own.
-  for (std::string_view name : {"api-key", "x-api-key"}) {
-    if (auto key = head.headers.get(name)) return trim(*key);
-  }
-  return {};
 }
 
 /// What states the class of its data where nobody reads it is refused. Reading takes no data.
@@ -97,8 +87,10 @@ Error no_route(const http::RequestHead& head, const std::string& allow) {
 
 const std::string& Exchange::param(std::string_view name) const {
   static const std::string none;
-  auto it = params.find(name);
-  return it == params.end() ? none : it->second;
+  for (const auto& [known, value] : params) {
+    if (known == name) return value;
+  }
+  return none;
 }
 
 void Router::add(std::string method, std::string pattern, RouteHandler handler) {
@@ -108,6 +100,16 @@ void Router::add(std::string method, std::string pattern, RouteHandler handler) 
   DROVER_ASSERT(parts.size < kPathPartsMax);
   route.parts.assign(parts.all.begin(), parts.all.begin() + parts.size);
   route.handler = std::move(handler);
+  route.fixed = std::none_of(route.parts.begin(), route.parts.end(), is_param);
+  if (route.fixed) {
+    const bool shared = std::any_of(routes_.begin(), routes_.end(), [&](const Route& other) {
+      return !other.fixed && alike(other.parts, parts);
+    });
+    if (!shared) by_path_[pattern].push_back(&route);
+  } else {
+    std::erase_if(by_path_,
+                  [&](const auto& known) { return alike(route.parts, PathParts(known.first)); });
+  }
   if (route.parts.size() > 1 && !is_param(route.parts[1])) {
     by_second_.try_emplace(route.parts[1], for_any_).first->second.push_back(&route);
     return;
@@ -127,28 +129,34 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
 }
 
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
+  if (auto whole = by_path_.find(head.path()); whole != by_path_.end()) {
+    for (const Route* route : whole->second) {
+      if (takes(*route, head, exchange)) return route;
+    }
+    return nullptr;
+  }
   const PathParts path(head.path());
   auto known = by_second_.find(path.second());
   for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
-    if (route->parts.size() != path.size) continue;
-    Params params;
-    if (!fits(route->parts, path, params)) continue;
-    // Load balancers ask for the health by HEAD.
-    bool head_of_open = route->open && route->method == "GET" && head.method == "HEAD";
-    if (route->method != head.method && !head_of_open) {
-      exchange.allow += (exchange.allow.empty() ? "" : ", ") + route->method;
-      continue;
-    }
-    exchange.allow.clear();
-    exchange.params = std::move(params);
-    return route;
+    if (fits(route->parts, path, exchange.params) && takes(*route, head, exchange)) return route;
   }
   return nullptr;
 }
 
+bool Router::takes(const Route& route, const http::RequestHead& head, Exchange& exchange) {
+  // Load balancers ask for the health by HEAD.
+  const bool head_of_open = route.open && route.method == "GET" && head.method == "HEAD";
+  if (route.method == head.method || head_of_open) {
+    exchange.allow.clear();
+    return true;
+  }
+  exchange.allow += (exchange.allow.empty() ? "" : ", ") + route.method;
+  return false;
+}
+
 Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response, identity::PrincipalRef(), {}, {}, {}, {}};
+  Exchange exchange{request, response};
   exchange.request_id = CallId::make(clock_.wall(), random_).str();
   Task<void> serving = serve(std::move(ctx), exchange);
   co_await std::move(serving);
@@ -161,12 +169,14 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
     return respond_error(std::move(ctx), exchange, no_route(head, exchange.allow));
   }
   if (!route->open) {
-    Result<void> fine = check_headers(head.headers);
-    if (fine && !route->reads_data_class) fine = check_class_is_read(head);
-    if (!fine) {
-      return respond_error(std::move(ctx), exchange, std::move(fine).error());
+    Result<KnownHeaders> known = read_headers(head.headers);
+    if (!known) return respond_error(std::move(ctx), exchange, std::move(known).error());
+    exchange.steered = known->steered;
+    if (known->steered && !route->reads_data_class) {
+      Result<void> read = check_class_is_read(head);
+      if (!read) return respond_error(std::move(ctx), exchange, std::move(read).error());
     }
-    auto principal = authenticate_(bearer(head), exchange.request.remote());
+    auto principal = authenticate_(known->key, exchange.request.remote());
     if (!principal) {
       return respond_error(std::move(ctx), exchange, std::move(principal).error());
     }

@@ -25,14 +25,16 @@ using async::Task;
 struct Exchange {
   http::ServerRequest& request;
   http::ServerResponse& response;
-  identity::PrincipalRef principal;
-  /// Values of {name} parts, percent-decoded.
-  std::map<std::string, std::string, std::less<>> params;
-  std::string request_id;
+  identity::PrincipalRef principal = {};
+  /// One of its headers says what is to be done with it (request_headers.h).
+  bool steered = false;
+  /// Values of {name} parts, percent-decoded, by name.
+  std::vector<std::pair<std::string, std::string>> params = {};
+  std::string request_id = {};
   /// The methods there are, where none of them is the one asked for.
-  std::string allow;
+  std::string allow = {};
   /// Sent with the answer, if it is an error (a success has its own).
-  http::Headers headers;
+  http::Headers headers = {};
 
   const std::string& param(std::string_view name) const;
 };
@@ -66,6 +68,7 @@ class Router {
     std::string method;
     std::vector<std::string> parts;
     RouteHandler handler;
+    bool fixed = false;  // it has no {name} parts
     bool open = false;
     bool manages = true;
     bool reads_data_class = false;
@@ -78,6 +81,8 @@ class Router {
     }
   };
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
+  /// Whether the path's route is for the method too; else that is noted in `allow`.
+  static bool takes(const Route& route, const http::RequestHead& head, Exchange& exchange);
   /// The handler's work, or the refusal.
   Task<void> serve(Context ctx, Exchange& exchange) const;
   static Task<void> serve_asking(Context ctx, Exchange& exchange, const Route* route);
@@ -86,8 +91,11 @@ class Router {
   Random& random_;
   Clock& clock_;
   std::deque<Route> routes_;
-  /// The routes that a path may be one of, by its second part (nearly all begin alike), in the
-  /// order in which they were added; and those for any other second part.
+  /// Paths that only routes without {name} parts have, and those routes: found without taking the
+  /// path apart.
+  std::map<std::string, std::vector<const Route*>, ShorterFirst> by_path_;
+  /// The routes that any other path may be one of, by its second part (nearly all begin alike), in
+  /// the order in which they were added; and those for any other second part.
   std::map<std::string, std::vector<const Route*>, ShorterFirst> by_second_;
   std::vector<const Route*> for_any_;
 };
