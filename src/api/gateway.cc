@@ -4,6 +4,7 @@
 #include "api/request_headers.h"
 #include "api/standing.h"
 #include "async/stage.h"
+#include "base/decimal.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "dialect/dialect.h"
@@ -11,11 +12,11 @@
 namespace drover::api {
 namespace {
 
-/// What the road tells of a call while it is under way.
+/// What the road tells of a streamed call while it is under way.
 struct Told {
-  road::RateState rates;
-  road::Served served;
-  road::Downgraded downgraded;
+  const road::RateState& rates;
+  road::Served served = {};
+  road::Downgraded downgraded = {};
 };
 
 /// For an answer that has no id: Bedrock's have none, and OpenAI's clients expect one.
@@ -153,16 +154,14 @@ class GatewaySink final : public providers::Sink {
 };
 
 /// Takes the exchange's principal: nobody asks for it after this.
-road::ModelCall make_call(Exchange& exchange, std::string body, dialect::OpenAiScan scan) {
-  std::vector<std::string> ladder;
-  ladder.push_back(scan.model);
-  road::ModelCall call{std::move(exchange.principal),
-                       std::move(ladder),
-                       providers::Prompt::from_openai(std::move(body), std::move(scan)),
-                       "",
-                       "",
-                       exchange.request_id};
-  return call;
+road::ModelCall make_call(Exchange& exchange, std::string&& body, dialect::OpenAiScan&& scan) {
+  std::vector<std::string> ladder(1, scan.model);
+  return road::ModelCall{std::move(exchange.principal),
+                         std::move(ladder),
+                         providers::Prompt::from_openai(std::move(body), std::move(scan)),
+                         {},
+                         {},
+                         exchange.request_id};
 }
 
 http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome,
@@ -171,7 +170,7 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
   head.headers.add("x-drover-endpoint", outcome.endpoint->id);
-  head.headers.add("x-drover-attempts", std::to_string(outcome.attempts.size()));
+  head.headers.add("x-drover-attempts", Decimal(outcome.attempts.size()).view());
   if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
   add_class_headers(head.headers, outcome.served);
   if (rates.any()) add_rate_headers(head.headers, rates);
@@ -181,7 +180,8 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
 
 /// A streamed answer under way. Apart from the frame that awaits it.
 struct Streaming {
-  Streaming(Exchange& exchange, const providers::Prompt& prompt) : sink(exchange, prompt, told) {}
+  Streaming(Exchange& exchange, const providers::Prompt& prompt, const road::RateState& rates)
+      : told{rates}, sink(exchange, prompt, told) {}
   Told told;
   GatewaySink sink;
 };
@@ -215,11 +215,11 @@ std::string translated(const Exchange& exchange, road::ModelOutcome& outcome, Wa
   return dialect::openai().encode_response(response);
 }
 
-Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::RateState> rates,
+Task<void> whole_chat(Context ctx, Exchange& exchange, const road::RateState& rates,
                       Task<road::ModelResult> call) {
   road::ModelResult outcome = co_await std::move(call);
   if (!outcome) {
-    if (rates->any()) add_rate_headers(exchange.headers, *rates);
+    if (rates.any()) add_rate_headers(exchange.headers, rates);
     add_downgrade(exchange.headers, *outcome.error().downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
     co_return;
@@ -227,7 +227,7 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, std::unique_ptr<road::Rat
   std::string text = outcome->answer->openai_body
                          ? std::move(*outcome->answer->openai_body)
                          : translated(exchange, *outcome, ctx.loop().wall());
-  http::ResponseHead head = success_head(exchange, *outcome, *rates);
+  http::ResponseHead head = success_head(exchange, *outcome, rates);
   Task<Result<void>> answering =
       exchange.response.respond(std::move(ctx), std::move(head), std::move(text));
   Result<void> sent = co_await std::move(answering);
@@ -257,81 +257,80 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
 /// A class or a zone that is not known here is the caller's mistake, as in the sessions API, and no
 /// lack of a place. The class keeps its name: what that means may change while the call waits.
 Result<void> check_class(const GatewayServices& services, const road::ModelCall& call) {
-  if (!services.check_class || call.data_class->unrestricted()) return {};
+  if (!services.check_class || !call.data_class || call.data_class->unrestricted()) return {};
   return services.check_class(*call.data_class);
 }
 
 /// The class that the caller states in a header; a service_tier in the body is for the road.
-Result<std::optional<road::ServiceClass>> stated_service_class(const Exchange& exchange) {
-  auto stated = exchange.request.head().headers.get(kServiceClassHeader);
+Result<std::optional<road::ServiceClass>> stated_service_class(const http::Headers& headers) {
+  auto stated = headers.get(kServiceClassHeader);
   if (!stated) return std::optional<road::ServiceClass>();
-  auto read = road::parse_service_class(*stated);
-  if (read) return read;
+  if (auto read = road::parse_service_class(*stated)) return read;
   return fail(Code::kInvalidArgument, "x-drover-service-class must be fast, slow or auto");
 }
 
 /// Whether another endpoint may go on where one broke off, if the caller says either.
-Result<std::optional<bool>> stated_continue(const Exchange& exchange) {
-  auto stated = exchange.request.head().headers.get(kContinueHeader);
+Result<std::optional<bool>> stated_continue(const http::Headers& headers) {
+  auto stated = headers.get(kContinueHeader);
   if (!stated) return std::optional<bool>();
   if (*stated == "false") return std::optional<bool>(false);
   if (*stated == "true") return std::optional<bool>(true);
   return fail(Code::kInvalidArgument, "x-drover-continue must be true or false");
 }
 
+/// What the headers of a call that is steered say of it.
+Result<void> take_stated(const Exchange& exchange, const GatewayServices& services,
+                         road::ModelCall& call) {
+  const http::Headers& headers = exchange.request.head().headers;
+  // Of his data; the tenant's floor holds beside it.
+  TRY(contract::DataClass data_class, header_class(headers));
+  if (!data_class.unrestricted()) call.data_class = std::move(data_class);
+  TRY(call.service_class, stated_service_class(headers));
+  TRY(const std::optional<bool> go_on, stated_continue(headers));
+  TRY_VOID(take_agent(exchange, services, call));
+  TRY_VOID(check_class(services, call));
+  call.continue_cut = go_on.value_or(call.continue_cut);
+  return {};
+}
+
+/// `rates` outlives the call's task.
 Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services,
-                std::string body) {
+                std::string&& body, road::RateState* rates) {
   auto scan = dialect::scan_openai_request(body);
   if (!scan) return respond_error(std::move(ctx), exchange, std::move(scan).error());
-  // Of his data; the tenant's floor holds beside it.
-  auto data_class = header_class(exchange.request.head().headers);
-  if (!data_class) return respond_error(std::move(ctx), exchange, std::move(data_class).error());
-  auto service_class = stated_service_class(exchange);
-  if (!service_class) {
-    return respond_error(std::move(ctx), exchange, std::move(service_class).error());
-  }
-  auto go_on = stated_continue(exchange);
-  if (!go_on) return respond_error(std::move(ctx), exchange, std::move(go_on).error());
-  const bool stream = scan->stream;
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
-  if (!data_class->unrestricted()) call.data_class = std::move(*data_class);
-  call.service_class = *service_class;
-  if (auto taken = take_agent(exchange, services, call); !taken) {
-    return respond_error(std::move(ctx), exchange, std::move(taken).error());
+  if (exchange.steered) {
+    Result<void> taken = take_stated(exchange, services, call);
+    if (!taken) return respond_error(std::move(ctx), exchange, std::move(taken).error());
   }
-  if (auto known = check_class(services, call); !known) {
-    return respond_error(std::move(ctx), exchange, std::move(known).error());
-  }
-  call.continue_cut = go_on->value_or(call.continue_cut);
-  if (stream) {
-    auto streaming = std::make_unique<Streaming>(exchange, call.prompt);
-    call.rates = &streaming->told.rates;
+  call.rates = rates;
+  if (call.prompt.stream()) {
+    auto streaming = std::make_unique<Streaming>(exchange, call.prompt, *rates);
     call.served = &streaming->told.served;
     call.downgraded = &streaming->told.downgraded;
     Task<road::ModelResult> asked =
         services.road->call_model(ctx, std::move(call), &streaming->sink);
     return stream_chat(std::move(ctx), exchange, std::move(streaming), std::move(asked));
   }
-  auto rates = std::make_unique<road::RateState>();
-  call.rates = rates.get();
   Task<road::ModelResult> asked = services.road->call_model(ctx, std::move(call), nullptr);
-  return whole_chat(std::move(ctx), exchange, std::move(rates), std::move(asked));
+  return whole_chat(std::move(ctx), exchange, *rates, std::move(asked));
 }
 
-Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices services) {
+Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices services,
+                         road::RateState* rates) {
   auto body = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
   if (!body) {
     co_await respond_error(ctx, exchange, std::move(body).error());
     co_return;
   }
-  Task<void> chatting = chat(ctx, exchange, services, std::move(*body));
+  Task<void> chatting = chat(ctx, exchange, services, std::move(*body), rates);
   co_await std::move(chatting);
 }
 
 Task<void> begin_chat(Context ctx, Exchange& exchange, const GatewayServices& services,
-                      std::optional<std::string> body) {
-  if (!body) return read_and_chat(std::move(ctx), exchange, services);
-  return chat(std::move(ctx), exchange, services, std::move(*body));
+                      std::optional<std::string>&& body, road::RateState* rates) {
+  if (!body) return read_and_chat(std::move(ctx), exchange, services, rates);
+  return chat(std::move(ctx), exchange, services, std::move(*body), rates);
 }
 
 /// What all chats of a gateway share.
@@ -346,7 +345,9 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, Chats* chats) {
   // watches for its client without a buffer.
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   co_await chats->admitted.enter(ctx.loop());
-  Task<void> chatting = begin_chat(std::move(ctx), exchange, chats->services, std::move(body));
+  road::RateState rates;
+  Task<void> chatting =
+      begin_chat(std::move(ctx), exchange, chats->services, std::move(body), &rates);
   co_await std::move(chatting);
 }
 

@@ -5,12 +5,13 @@ namespace {
 
 void add(http::Headers& headers, int64_t level, const std::string& what, const std::string& why) {
   if (level == 0) return;
-  headers.add(std::string(road::kDowngradeHeader), road::downgrade_text(level, what, why));
+  headers.add(road::kDowngradeHeader, road::downgrade_text(level, what, why));
 }
 
 }  // namespace
 
 void add_downgrade(http::Headers& headers, const road::Downgraded& down) {
+  if (down.level == 0) return;
   add(headers, static_cast<int64_t>(down.level), down.rung.text(), down.why);
 }
 

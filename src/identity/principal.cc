@@ -54,9 +54,9 @@ const Rule* rule_of(Action action) {
 Result<void> by_scope(const Principal& principal, Action action, const TenantId& owner) {
   const Rule* rule = rule_of(action);
   if (rule == nullptr) return fail(Code::kPermissionDenied, "this action has no rule");
-  const bool is_operator = principal.tenant == default_tenant();
+  const auto is_operator = [&] { return principal.tenant == default_tenant(); };
   if (principal.tenant.empty() ||
-      (owner != principal.tenant && !(rule->operator_everywhere && is_operator))) {
+      (owner != principal.tenant && !(rule->operator_everywhere && is_operator()))) {
     return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
   }
   if (!principal.has(rule->scope)) {
@@ -65,7 +65,7 @@ Result<void> by_scope(const Principal& principal, Action action, const TenantId&
                                                    "': ask for a key that has it")
                     .with_reason("missing_scope"));
   }
-  if (rule->operator_only && !is_operator) {
+  if (rule->operator_only && !is_operator()) {
     return fail(Code::kPermissionDenied, "only a key of the operator's tenant may do this");
   }
   return {};

@@ -66,11 +66,8 @@ Prompt Prompt::from_chat(contract::ChatRequest request) {
   return out;
 }
 
-Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan scan) {
-  Prompt out;
-  out.body_ = LocalPtr<const std::string>::make(std::move(body));
-  out.scan_ = std::move(scan);
-  return out;
+Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan&& scan) {
+  return Prompt(std::move(body), std::move(scan));
 }
 
 const std::string& Prompt::model() const { return scan_.model; }

@@ -34,8 +34,9 @@ using async::Task;
 /// Belongs to one call; attempts use it one after another.
 class Prompt {
  public:
+  Prompt() = default;
   static Prompt from_chat(contract::ChatRequest request);
-  static Prompt from_openai(std::string body, dialect::OpenAiScan scan);
+  static Prompt from_openai(std::string body, dialect::OpenAiScan&& scan);
 
   const std::string& model() const;
   bool stream() const;
@@ -74,6 +75,8 @@ class Prompt {
   void drop_text();
 
  private:
+  Prompt(std::string body, dialect::OpenAiScan&& scan)
+      : body_(LocalPtr<const std::string>::make(std::move(body))), scan_(std::move(scan)) {}
   void changed();
   LocalPtr<const std::string> body_;
   /// Of the body; of a neutral request, what it says of the same.

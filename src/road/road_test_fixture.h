@@ -153,7 +153,7 @@ class RoadFixture : public ::testing::Test {
     EXPECT_TRUE(scan);
     ModelCall call{identity::Principal::system(TenantId("ten_1")),
                    std::move(ladder),
-                   providers::Prompt::from_openai(std::move(body), *scan),
+                   providers::Prompt::from_openai(std::move(body), std::move(*scan)),
                    "",
                    "",
                    "key-1"};
