@@ -20,7 +20,7 @@ struct Told {
 };
 
 /// For an answer that has no id: Bedrock's have none, and OpenAI's clients expect one.
-std::string answer_id(const Exchange& exchange) { return "chatcmpl-" + exchange.request_id; }
+std::string answer_id(const Exchange& e) { return std::string("chatcmpl-").append(e.request_id); }
 
 /// Writes a streamed answer to the client as OpenAI's server-sent events: those that came together,
 /// and what begins or ends the answer with them, in one write.
@@ -155,13 +155,12 @@ class GatewaySink final : public providers::Sink {
 
 /// Takes the exchange's principal: nobody asks for it after this.
 road::ModelCall make_call(Exchange& exchange, std::string&& body, dialect::OpenAiScan&& scan) {
-  std::vector<std::string> ladder(1, scan.model);
   return road::ModelCall{std::move(exchange.principal),
-                         std::move(ladder),
+                         std::vector<std::string>(1, scan.model),
                          providers::Prompt::from_openai(std::move(body), std::move(scan)),
                          {},
                          {},
-                         exchange.request_id};
+                         std::string(exchange.request_id.view())};
 }
 
 http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome,

@@ -156,8 +156,7 @@ bool Router::takes(const Route& route, const http::RequestHead& head, Exchange& 
 
 Task<void> Router::handle(Context ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response};
-  exchange.request_id = CallId::make(clock_.wall(), random_).str();
+  Exchange exchange{request, response, {clock_.wall(), random_}};
   Task<void> serving = serve(std::move(ctx), exchange);
   co_await std::move(serving);
 }

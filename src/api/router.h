@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ids.h"
 #include "base/json.h"
 #include "http/server.h"
 #include "identity/principal.h"
@@ -25,12 +26,13 @@ using async::Task;
 struct Exchange {
   http::ServerRequest& request;
   http::ServerResponse& response;
+  /// That of a CallId.
+  IdText<CallTag> request_id;
   identity::PrincipalRef principal = {};
   /// One of its headers says what is to be done with it (request_headers.h).
   bool steered = false;
   /// Values of {name} parts, percent-decoded, by name.
   std::vector<std::pair<std::string, std::string>> params = {};
-  std::string request_id = {};
   /// The methods there are, where none of them is the one asked for.
   std::string allow = {};
   /// Sent with the answer, if it is an error (a success has its own).

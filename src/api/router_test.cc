@@ -104,6 +104,23 @@ TEST_F(RouterTest, AnotherMethodIsAnsweredWithThoseThereAre) {
   EXPECT_EQ(route_of("DELETE", "/v1/things/7"), "DELETE /v1/things/{id}");
 }
 
+TEST_F(RouterTest, MethodsOfAPathWithoutParametersAreThoseOfAllItsRoutes) {
+  add_named("GET", "/v1/alone");
+  add_named("POST", "/v1/alone");
+  add_named("GET", "/v1/things/mine");
+  add_named("PUT", "/v1/things/{id}");
+  add_named("DELETE", "/v1/things/mine");
+  serve();
+  EXPECT_EQ(route_of("GET", "/v1/alone?x=1"), "GET /v1/alone");
+  EXPECT_EQ(route_of("POST", "/v1/alone"), "POST /v1/alone");
+  EXPECT_EQ(call("DELETE", "/v1/alone").header("allow"), "GET, POST");
+  // A pattern has that path too.
+  EXPECT_EQ(route_of("GET", "/v1/things/mine"), "GET /v1/things/mine");
+  EXPECT_EQ(route_of("PUT", "/v1/things/mine"), "PUT /v1/things/{id}");
+  EXPECT_EQ(route_of("DELETE", "/v1/things/mine"), "DELETE /v1/things/mine");
+  EXPECT_EQ(call("POST", "/v1/things/mine").header("allow"), "GET, PUT, DELETE");
+}
+
 TEST_F(RouterTest, UnknownPathsNameThePathAndNothingElse) {
   serve();
   Reply reply = call("GET", "/v2/nothing?key=sk-secret");

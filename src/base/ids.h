@@ -3,6 +3,7 @@
 // ("ses_01K…"). The rest is a ULID: 48 bits of milliseconds and 80 random bits in Crockford's
 // base 32, so ids sort by time of making.
 
+#include <array>
 #include <compare>
 #include <functional>
 #include <string>
@@ -22,16 +23,29 @@ std::string make_ulid(WallTime now, Random& random);
 /// The same into memory that the caller has.
 void put_ulid(char* at, WallTime now, Random& random);
 
+/// A new id as text that lies where this does, for what has one and goes again.
+template <typename Tag>
+class IdText {
+ public:
+  IdText(WallTime now, Random& random) {
+    Tag::kPrefix.copy(text_.data(), Tag::kPrefix.size());
+    text_[Tag::kPrefix.size()] = '_';
+    put_ulid(text_.data() + Tag::kPrefix.size() + 1, now, random);
+  }
+  std::string_view view() const { return {text_.data(), text_.size()}; }
+  operator std::string_view() const { return view(); }
+
+ private:
+  std::array<char, Tag::kPrefix.size() + 1 + kUlidChars> text_;
+};
+
 template <typename Tag>
 class Id {
  public:
   Id() = default;
   explicit Id(std::string text) : text_(std::move(text)) {}
   static Id make(WallTime now, Random& random) {
-    std::string text(Tag::kPrefix.size() + 1 + kUlidChars, '_');
-    Tag::kPrefix.copy(text.data(), Tag::kPrefix.size());
-    put_ulid(text.data() + Tag::kPrefix.size() + 1, now, random);
-    return Id(std::move(text));
+    return Id(std::string(IdText<Tag>(now, random).view()));
   }
   /// Accepts "<prefix>_" followed by 1 to 64 of [0-9A-Za-z_-].
   static Result<Id> parse(std::string_view text);
