@@ -1,6 +1,8 @@
 #include "policy/decisions.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 
 namespace drover::policy {
 namespace {
@@ -8,11 +10,13 @@ namespace {
 /// Fields are separated by bytes that no name holds.
 void append_class(const Ask& ask, bool by_tenant, std::string& key) {
   const contract::DataClass& data = ask.data;
-  key += static_cast<char>(ask.kind);
-  key += static_cast<char>(data.sensitivity);
-  key += static_cast<char>(data.usage);
-  key.append(reinterpret_cast<const char*>(&data.keep_s), sizeof data.keep_s);
-  key.append(reinterpret_cast<const char*>(&data.at_most_s), sizeof data.at_most_s);
+  // What each class has goes there in one piece.
+  std::array<char, 3 + sizeof data.keep_s + sizeof data.at_most_s> fixed = {
+      static_cast<char>(ask.kind), static_cast<char>(data.sensitivity),
+      static_cast<char>(data.usage)};
+  std::memcpy(fixed.data() + 3, &data.keep_s, sizeof data.keep_s);
+  std::memcpy(fixed.data() + 3 + sizeof data.keep_s, &data.at_most_s, sizeof data.at_most_s);
+  key.append(fixed.data(), fixed.size());
   for (const auto& clause : data.residency) {
     key += '\1';
     for (const std::string& zone : clause) (key += '\2') += zone;
