@@ -198,9 +198,9 @@ Task<void> stream_chat(Context ctx, Exchange& exchange, std::unique_ptr<Streamin
     (void)told;
   } else {
     if (streaming->told.rates.any()) {
-      add_rate_headers(exchange.headers, streaming->told.rates);
+      add_rate_headers(exchange.headers.make(), streaming->told.rates);
     }
-    add_downgrade(exchange.headers, streaming->told.downgraded);
+    add_downgrade(exchange.headers.make(), streaming->told.downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
   }
 }
@@ -218,8 +218,8 @@ Task<void> whole_chat(Context ctx, Exchange& exchange, const road::RateState& ra
                       Task<road::ModelResult> call) {
   road::ModelResult outcome = co_await std::move(call);
   if (!outcome) {
-    if (rates.any()) add_rate_headers(exchange.headers, rates);
-    add_downgrade(exchange.headers, *outcome.error().downgraded);
+    if (rates.any()) add_rate_headers(exchange.headers.make(), rates);
+    add_downgrade(exchange.headers.make(), *outcome.error().downgraded);
     co_await respond_error(ctx, exchange, outcome.error().error);
     co_return;
   }

@@ -12,7 +12,7 @@ http::ResponseHead json_head(const Exchange& exchange, int status) {
   head.status = status;
   head.headers.add("content-type", "application/json");
   head.headers.add("x-request-id", exchange.request_id);
-  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
+  for (const auto& [name, value] : exchange.headers->fields()) head.headers.add(name, value);
   return head;
 }
 

@@ -204,7 +204,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
   for (const auto& [name, value] : encoded.headers) head.headers.add(name, value);
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
   if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);
-  for (const auto& [name, value] : exchange.headers.fields()) head.headers.add(name, value);
+  for (const auto& [name, value] : exchange.headers->fields()) head.headers.add(name, value);
   std::string body = std::move(encoded.body);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(body));
   (void)sent;  // the client may be gone

@@ -14,6 +14,7 @@
 
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/rare.h"
 #include "http/server.h"
 #include "identity/principal.h"
 
@@ -36,7 +37,7 @@ struct Exchange {
   /// The methods there are, where none of them is the one asked for.
   std::string allow = {};
   /// Sent with the answer, if it is an error (a success has its own).
-  http::Headers headers = {};
+  Rare<http::Headers> headers = {};
 
   const std::string& param(std::string_view name) const;
 };

@@ -239,7 +239,7 @@ Task<Result<Json>> show_session(Context ctx, Exchange& exchange, const SessionSe
     co_return co_await show_purged(ctx, exchange, services, std::move(row));
   }
   CO_TRY(auto state, co_await services.sessions->state(ctx, exchange.principal, id));
-  add_standing(exchange.headers, &state.standing);
+  add_standing(exchange.headers.make(), &state.standing);
   Json out = session_row_json(row);
   if (auto until = state.kept_until()) out.set("kept_until", format_rfc3339(*until));
   Json more = state_json(state);
@@ -277,7 +277,7 @@ Task<Result<Json>> post_message(Context ctx, Exchange& exchange, const SessionSe
   CO_TRY(uint64_t sequence,
          co_await services.sessions->post_message(ctx, exchange.principal, id, std::move(message),
                                                   std::move(data_class)));
-  add_standing(exchange.headers, services.sessions->standing(id));
+  add_standing(exchange.headers.make(), services.sessions->standing(id));
   co_return accepted(sequence);
 }
 
