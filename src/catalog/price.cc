@@ -83,6 +83,22 @@ Rates rates_for(const Price& price, int64_t input_tokens, std::string_view servi
   return out;
 }
 
+/// The dearest that a token of input and one of output can be.
+struct Dearest {
+  Money in;
+  Money out;
+  void take_in(const Rates& rates) {
+    for (const Money* rate :
+         {&rates.input, &rates.cache_read, &rates.cache_write, &rates.cache_write_1h}) {
+      in = std::max(in, *rate);
+    }
+    if (rates.audio_input) in = std::max(in, *rates.audio_input);
+    if (rates.image_input) in = std::max(in, *rates.image_input);
+    out = std::max({out, rates.output, rates.reasoning});
+    if (rates.audio_output) out = std::max(out, *rates.audio_output);
+  }
+};
+
 /// Takes `wanted` out of `left`, never below nothing: a provider whose parts exceed the whole is
 /// billed for the whole.
 int64_t take(int64_t& left, std::optional<int64_t> wanted) {
@@ -100,38 +116,33 @@ Money Price::cost(const contract::Usage& usage, std::string_view service_tier) c
   Rates rates = rates_for(*this, input_left, service_tier);
 
   Money total;
-  total += rates.cache_read * take(input_left, usage.cache_read_tokens);
+  // Most calls have tokens of two classes.
+  auto add = [&total](Money rate, int64_t tokens) {
+    if (tokens > 0) total += rate * tokens;
+  };
+  add(rates.cache_read, take(input_left, usage.cache_read_tokens));
   int64_t written = take(input_left, usage.cache_write_tokens);
-  total += rates.cache_write_1h * take(written, usage.cache_write_1h_tokens);
-  total += rates.cache_write * written;
-  if (rates.audio_input) total += *rates.audio_input * take(input_left, usage.audio_input_tokens);
-  if (rates.image_input) total += *rates.image_input * take(input_left, usage.image_input_tokens);
-  total += rates.input * input_left;
+  add(rates.cache_write_1h, take(written, usage.cache_write_1h_tokens));
+  add(rates.cache_write, written);
+  if (rates.audio_input) add(*rates.audio_input, take(input_left, usage.audio_input_tokens));
+  if (rates.image_input) add(*rates.image_input, take(input_left, usage.image_input_tokens));
+  add(rates.input, input_left);
 
-  total += rates.reasoning * take(output_left, usage.reasoning_tokens);
-  if (rates.audio_output) {
-    total += *rates.audio_output * take(output_left, usage.audio_output_tokens);
-  }
-  total += rates.output * output_left;
+  add(rates.reasoning, take(output_left, usage.reasoning_tokens));
+  if (rates.audio_output) add(*rates.audio_output, take(output_left, usage.audio_output_tokens));
+  add(rates.output, output_left);
   return total;
 }
 
 Money Price::most(int64_t input_tokens, int64_t output_tokens,
                   std::string_view service_tier) const {
   if (!known) return Money();
+  Dearest dearest;
   // With the size's own rates, which may be dearer or cheaper than the plain ones.
-  const Rates rates = rates_for(*this, input_tokens, service_tier);
-  const Rates plain = tiers.empty() ? rates : rates_for(*this, 0, "");
-  auto dearest_in = [](const Rates& r) {
-    return std::max({r.input, r.cache_read, r.cache_write, r.cache_write_1h,
-                     r.audio_input.value_or(Money()), r.image_input.value_or(Money())});
-  };
-  auto dearest_out = [](const Rates& r) {
-    return std::max({r.output, r.reasoning, r.audio_output.value_or(Money())});
-  };
-  const Money in = std::max(dearest_in(rates), dearest_in(plain));
-  const Money out = std::max(dearest_out(rates), dearest_out(plain));
-  return in * std::max<int64_t>(input_tokens, 0) + out * std::max<int64_t>(output_tokens, 0);
+  dearest.take_in(rates_for(*this, input_tokens, service_tier));
+  if (!tiers.empty()) dearest.take_in(rates_for(*this, 0, ""));
+  return dearest.in * std::max<int64_t>(input_tokens, 0) +
+         dearest.out * std::max<int64_t>(output_tokens, 0);
 }
 
 }  // namespace drover::catalog
