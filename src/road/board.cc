@@ -296,9 +296,8 @@ void Board::thaw(MonoTime now) {
   cold_.erase(cold_.begin(), end);
 }
 
-void Board::refresh(const catalog::Health& health) {
+void Board::take_changes(const catalog::Health& health) {
   uint64_t now = health.version();
-  if (now == health_version_) return;
   if (now - health_version_ > catalog::Health::kChangesKept) {
     for (auto& [key, circuit] : by_key_) take(health, key);
   } else {

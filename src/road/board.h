@@ -45,7 +45,9 @@ class Board {
   void load(std::shared_ptr<const catalog::Catalog> catalog, const catalog::Health& health,
             std::string_view here, WallTime wall);
   /// Takes in what has changed of the circuits.
-  void refresh(const catalog::Health& health);
+  void refresh(const catalog::Health& health) {
+    if (health.version() != health_version_) take_changes(health);
+  }
   /// Takes in what the time has changed: prices by date, endpoints that have gone cold.
   void advance(MonoTime now, WallTime wall) {
     if (!warm_.empty() && warm_.top().first <= now) cool(now);
@@ -110,6 +112,7 @@ class Board {
   void guess_latency();
   void guess_carbon();
   void take(const catalog::Health& health, const std::string& key);
+  void take_changes(const catalog::Health& health);
   void add_pools(size_t first, const Weights& weights, float* out) const;
   void reprice(WallTime wall);
   void cool(MonoTime now);

@@ -130,8 +130,9 @@ class Engine final : public Road {
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
   Task<void> run(FlightPtr flight);
-  /// Reserves it, or says why it is not made.
-  void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial);
+  /// Reserves it, or says why it is not made. `again`: it is judged by the rules of now first.
+  void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, bool again,
+                   Trial& trial);
   /// Books the trial; where the next is made, if there is one.
   NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
   /// None of a round's attempts had an answer.

@@ -61,15 +61,18 @@ Task<Result<void>> Engine::wait_for_budget(Flight* flight, const catalog::Endpoi
   co_return Result<void>();
 }
 
-void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries, Trial& trial) {
+void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries, bool again,
+                         Trial& trial) {
   const catalog::Endpoint& endpoint = *next.endpoint;
   trial.endpoint = &endpoint;
   trial.provider = parts_.providers->find(endpoint.provider);
   trial.began = parts_.loop->mono();
   trial.number = tries.attempts();
-  if (Result<void> may = may_still(flight, endpoint); !may) {
-    trial.answer = not_made(std::move(may).error());
-    return;
+  if (again) {
+    if (Result<void> may = may_still(flight, endpoint); !may) {
+      trial.answer = not_made(std::move(may).error());
+      return;
+    }
   }
   trial.seated = flight.seat.endpoint == &endpoint ||
                  admission_.move(flight.seat, *flight.placement.catalog, endpoint, trial.began);
@@ -99,9 +102,10 @@ Task<void> Engine::run(FlightPtr flight) {
   flight->failed_at = {};
   NextTry next = tries->first(parts_.loop->mono());
   while (next.endpoint != nullptr) {
-    if (outdated(*flight)) co_await decide_again(flight.get());
+    const bool again = outdated(*flight);
+    if (again) co_await decide_again(flight.get());
     Trial trial;
-    begin_trial(*flight, next, *tries, trial);
+    begin_trial(*flight, next, *tries, again, trial);
     if (trial.waiting) {
       Result<void> waited = co_await std::move(*trial.waiting);
       trial.held = waited.has_value();

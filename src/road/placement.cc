@@ -43,14 +43,8 @@ bool Placer::repeated(const std::vector<std::string>& ladder, size_t i) {
   return std::find(ladder.begin(), end, ladder[i]) != end;
 }
 
-void Placer::refresh() {
+void Placer::reload() {
   const bool same_catalog = parts_.catalog->holds(board_.catalog()) && !here_changed_;
-  const bool same_policy =
-      policy_ != nullptr && (parts_.policy == nullptr || parts_.policy->holds(policy_));
-  if (same_catalog && same_policy && !stores_changed_) {
-    board_.refresh(*parts_.health);
-    return;
-  }
   const std::shared_ptr<const catalog::Catalog> catalog = parts_.catalog->get();
   std::shared_ptr<const policy::Policy> policy =
       parts_.policy == nullptr ? policy_ : parts_.policy->get();
@@ -333,7 +327,7 @@ Places Placer::place(const PlaceQuestion& question) {
     }
     for (bool first : {true, false}) {
       if (first && question.hardware == nullptr) continue;
-      best_ = Best();
+      best_.clear();
       const size_t count = select(*serving, decision, question, first);
       if (count > 0) select_cooling(*serving, decision, question, now, first, count);
       favour_warm(*serving, decision, question, now, first);

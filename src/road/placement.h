@@ -124,7 +124,11 @@ class Placer {
     size_t count = 0;
     std::array<float, limits::kPlacesMax> scores;
     std::array<uint32_t, limits::kPlacesMax> indexes;
-    Best() { scores.fill(kNone); }
+    Best() { clear(); }
+    void clear() {
+      count = 0;
+      scores.fill(kNone);
+    }
     void consider(float score, uint32_t index);
     void drop(uint32_t index);
   };
@@ -132,7 +136,17 @@ class Placer {
     uint32_t index;
     Duration wait;
   };
-  void refresh();
+  /// Takes in what has changed since the last time. Asked several times a call.
+  void refresh() {
+    if (!current()) reload();
+    board_.refresh(*parts_.health);
+  }
+  bool current() const {
+    return policy_ != nullptr && parts_.catalog->holds(board_.catalog()) &&
+           (parts_.policy == nullptr || parts_.policy->holds(policy_)) && !here_changed_ &&
+           !stores_changed_;
+  }
+  void reload();
   /// Looks at the time and at who asks for which hardware.
   MonoTime prepare(const PlaceQuestion& question);
   /// Endpoints that no rule removes, kept in reserve or not asked in this pass left out.
