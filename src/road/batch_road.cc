@@ -52,12 +52,13 @@ void read_placed(const std::string& text, Placement& out) {
         words == nullptr || i >= words->size() ? nullptr : (*words)[i].string();
     return one == nullptr ? std::string() : *one;
   };
+  Placement::Notes& notes = out.notes.make();
   for (size_t i = 0; rejected != nullptr && i < rejected->size(); ++i) {
     const Json& one = (*rejected)[i];
-    out.rejected.push_back(Rejection{word(one, 0), word(one, 1), word(one, 2)});
+    notes.rejected.push_back(Rejection{word(one, 0), word(one, 1), word(one, 2)});
   }
-  out.removed = json->get_int("removed").value_or(0);
-  out.needs = json->get_text("needs");
+  notes.removed = json->get_int("removed").value_or(0);
+  notes.needs = json->get_text("needs");
   Epochs epochs;
   epochs.catalog = json->get_text("catalog");
   epochs.policy = json->get_text("policy");
@@ -140,9 +141,8 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   out.latency.queue = std::max<Duration>(p_.loop->wall() - state.since, Duration::zero());
   out.served.path = ServiceClass::kSlow;
   AttemptRecord attempt;
-  attempt.endpoint = out.endpoint->id;
-  attempt.provider = out.provider;
-  attempt.region = out.endpoint->region;
+  attempt.endpoint = out.endpoint;
+  attempt.catalog = out.placement.catalog;
   attempt.attempt = call.attempt;
   attempt.ok = true;
   attempt.took = out.latency.queue;

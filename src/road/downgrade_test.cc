@@ -129,9 +129,9 @@ TEST_F(DowngradeTest, OlderHardwareIsKeptInReserveAndUsedWhenTheNewCannotBe) {
   auto first = run(call());
   ASSERT_TRUE(first);
   EXPECT_EQ(first->endpoint->id, "new.test") << "though the other comes first in the catalog";
-  EXPECT_EQ(first->placement.rejected.at(0).reason,
+  EXPECT_EQ(first->placement.notes->rejected.at(0).reason,
             "its hardware is kept for a lower rung of the agent's ladder");
-  EXPECT_EQ(first->placement.removed, 0) << "no rule removes it";
+  EXPECT_EQ(first->placement.notes->removed, 0) << "no rule removes it";
   // Until its circuit opens the calls fail; then nothing on the top can be used.
   ModelResult out = run(call());
   for (int i = 0; i < 10 && !out; ++i) out = run(call());

@@ -65,7 +65,7 @@ Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
     return std::any_of(
         flight->attempts.begin(), flight->attempts.end(), [endpoint](const AttemptRecord& a) {
           const bool made = a.error->reason != kNoPlaceFree && !policy::is_denial(*a.error);
-          return made && a.endpoint == endpoint->id;
+          return made && a.endpoint->id == endpoint->id;
         });
   };
   std::erase_if(flight->placement.endpoints, tried);

@@ -24,7 +24,8 @@ Error for_caller(Error error) {
 void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
   if (attempts.size() < 2) return;
   std::string text = "after " + std::to_string(attempts.size()) + " attempts";
-  for (const AttemptRecord& a : attempts) text += "; " + a.endpoint + ": " + error_type(*a.error);
+  for (const AttemptRecord& a : attempts)
+    text += "; " + a.endpoint->id + ": " + error_type(*a.error);
   error.note(std::move(text));
 }
 

@@ -96,9 +96,8 @@ void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
     error.body_bytes = error.body_bytes.value_or(0);
   }
   AttemptRecord record;
-  record.endpoint = lane.endpoint->id;
-  record.provider = lane.endpoint->provider;
-  record.region = lane.endpoint->region;
+  record.endpoint = lane.endpoint;
+  record.catalog = flight.placement.catalog;
   record.attempt = lane.number;
   record.took = parts_.loop->mono() - lane.began;
   record.error = error.error;

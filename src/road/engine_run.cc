@@ -161,9 +161,8 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
     flight.failed_at = trial.provider->otel_name();
   }
   AttemptRecord& record = flight.attempts.emplace_back();
-  record.endpoint = endpoint.id;
-  record.provider = endpoint.provider;
-  record.region = endpoint.region;
+  record.endpoint = &endpoint;
+  record.catalog = flight.placement.catalog;
   record.attempt = flight.tried_before + trial.number;
   record.took = parts_.loop->mono() - trial.began;
   record.ok = answer.has_value();

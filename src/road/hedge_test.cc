@@ -41,7 +41,7 @@ TEST_F(Hedge, TheSecondEndpointAnswersWhereTheFirstIsSlow) {
   EXPECT_EQ(sink.events,
             (std::vector<std::string>{role_chunk(), delta_chunk("quick"), finish_chunk()}));
   ASSERT_EQ(out->attempts.size(), 2u);
-  EXPECT_EQ(out->attempts[0].endpoint, "a.test");
+  EXPECT_EQ(out->attempts[0].endpoint->id, "a.test");
   EXPECT_EQ(out->attempts[0].error->reason, "hedged");
   EXPECT_TRUE(out->attempts[1].ok);
   // Both are settled: one by its usage, one as an estimate.

@@ -34,7 +34,7 @@ class LastResort : public RoadFixture {
   }
   static Ids tried(const std::vector<AttemptRecord>& attempts) {
     Ids out;
-    for (const AttemptRecord& a : attempts) out.push_back(a.endpoint);
+    for (const AttemptRecord& a : attempts) out.push_back(a.endpoint->id);
     return out;
   }
   Places placed(const std::vector<std::string>& ladder) {
@@ -67,10 +67,10 @@ TEST_F(LastResort, IsInThePlacementByItsWaitWithTheReason) {
   const Placement& placement = places.placement;
   EXPECT_EQ(ids(placement.endpoints), Ids({"c"}));
   EXPECT_EQ(ids(places.last_resort), Ids({"b", "d", "a"}));
-  ASSERT_EQ(placement.rejected.size(), 3u);
-  EXPECT_EQ(placement.rejected[0].endpoint, "b") << "the shortest wait first";
-  EXPECT_TRUE(placement.rejected[0].reason.starts_with("cooling down for 10"))
-      << placement.rejected[0].reason;
+  ASSERT_EQ(placement.notes->rejected.size(), 3u);
+  EXPECT_EQ(placement.notes->rejected[0].endpoint, "b") << "the shortest wait first";
+  EXPECT_TRUE(placement.notes->rejected[0].reason.starts_with("cooling down for 10"))
+      << placement.notes->rejected[0].reason;
 }
 
 TEST_F(LastResort, WithNothingUsableItsFirstIsThePlacement) {
@@ -81,8 +81,8 @@ TEST_F(LastResort, WithNothingUsableItsFirstIsThePlacement) {
   const Placement& placement = places.placement;
   EXPECT_EQ(ids(placement.endpoints), Ids({"b"}));
   EXPECT_EQ(ids(places.last_resort), Ids({"a"}));
-  ASSERT_EQ(placement.rejected.size(), 1u);
-  EXPECT_EQ(placement.rejected[0].endpoint, "a");
+  ASSERT_EQ(placement.notes->rejected.size(), 1u);
+  EXPECT_EQ(placement.notes->rejected[0].endpoint, "a");
 }
 
 TEST_F(LastResort, IsNotTriedWhileAUsableEndpointWorks) {

@@ -40,9 +40,9 @@ TEST_F(NeedsTest, OneSessionHopsBetweenEndpoints) {
   EXPECT_EQ(served(needing("{}")), "cpu.test") << "the catalog's order, without needs";
   auto out = run(needing(R"({"vision":true})"));
   ASSERT_TRUE(out);
-  EXPECT_EQ(out->placement.needs, "vision");
-  EXPECT_EQ(out->placement.removed, 3);
-  for (const Rejection& r : out->placement.rejected) EXPECT_EQ(r.rule, "needs");
+  EXPECT_EQ(out->placement.notes->needs, "vision");
+  EXPECT_EQ(out->placement.notes->removed, 3);
+  for (const Rejection& r : out->placement.notes->rejected) EXPECT_EQ(r.rule, "needs");
 }
 
 TEST_F(NeedsTest, NobodyWhoHasItIsARefusalThatSaysWhat) {

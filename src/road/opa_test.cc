@@ -139,7 +139,7 @@ TEST_F(OpaTest, ACallThatHasWaitedIsToldSoTooWhereItCannotBeAsked) {
   EXPECT_EQ(failure.error.retry_after, limits::kUnaskedRetry);
   ASSERT_FALSE(failure.attempts.empty());
   for (const AttemptRecord& made : failure.attempts) {
-    EXPECT_EQ(made.error->reason, policy::kUnasked) << made.endpoint << " was not refused";
+    EXPECT_EQ(made.error->reason, policy::kUnasked) << made.endpoint->id << " was not refused";
   }
   EXPECT_EQ(imposter("a.test").requests().size() + imposter("b.test").requests().size(), 1u);
 }

@@ -292,10 +292,11 @@ void Placer::favour_warm(const policy::Bits& serving, const policy::Decision& de
 void Placer::add_last_resort(Places& out, bool reasons) {
   Placement& placement = out.placement;
   if (reasons) {
+    std::vector<Rejection>& rejected = placement.notes.make().rejected;
     for (const Cooling& c : cooling_) {
-      if (placement.rejected.size() >= limits::kRejectionsShownMax) break;
+      if (rejected.size() >= limits::kRejectionsShownMax) break;
       const catalog::Endpoint* e = board_.endpoint(c.index);
-      placement.rejected.push_back(Rejection{e->id, cooling_text(parts_.health->check(*e)), ""});
+      rejected.push_back(Rejection{e->id, cooling_text(parts_.health->check(*e)), ""});
     }
   }
   // More than a call can try is cut.
@@ -306,7 +307,8 @@ void Placer::add_last_resort(Places& out, bool reasons) {
   const catalog::Endpoint* least_bad = out.last_resort.front();
   placement.endpoints.push_back(least_bad);
   out.last_resort.erase(out.last_resort.begin());
-  std::erase_if(placement.rejected,
+  if (!placement.notes) return;
+  std::erase_if(placement.notes.make().rejected,
                 [&](const Rejection& r) { return r.endpoint == least_bad->id; });
 }
 
@@ -321,7 +323,7 @@ Places Placer::place(const PlaceQuestion& question) {
     if (repeated(question.ladder, i)) continue;
     const policy::Bits* serving = board_.serving(question.ladder[i]);
     if (serving == nullptr) {
-      placement.rejected.push_back(
+      placement.notes.make().rejected.push_back(
           Rejection{question.ladder[i], "no endpoint serves this model", ""});
       continue;
     }
@@ -346,9 +348,10 @@ Places Placer::place(const PlaceQuestion& question) {
   placement.catalog = catalog_;
   out.deciders = Deciders{decisions_.epoch(), policy_->generation()};
   if (const policy::Needs& needs = question.ask.needs; !needs.empty()) {
-    placement.needs = needs.text();
-    placement.holds_images = needs.holds_images;
-    placement.input_tokens = needs.input_tokens;
+    Placement::Notes& notes = placement.notes.make();
+    notes.needs = needs.text();
+    notes.holds_images = needs.holds_images;
+    notes.input_tokens = needs.input_tokens;
   }
   return out;
 }

@@ -59,10 +59,11 @@ void Placer::add_removed(const policy::Bits& serving, const policy::Decision& de
     if (!serving.test(i)) continue;
     std::optional<Rejection> rejection = removed(question, decision, i);
     if (!rejection) continue;
-    if (!rejection->rule.empty()) ++out.removed;
-    out.unasked = out.unasked || rejection->unasked;
-    if (out.rejected.size() < limits::kRejectionsShownMax) {
-      out.rejected.push_back(std::move(*rejection));
+    Placement::Notes& notes = out.notes.make();
+    if (!rejection->rule.empty()) ++notes.removed;
+    notes.unasked = notes.unasked || rejection->unasked;
+    if (notes.rejected.size() < limits::kRejectionsShownMax) {
+      notes.rejected.push_back(std::move(*rejection));
     }
   }
 }
@@ -166,8 +167,8 @@ Error Placer::refusal(const PlaceQuestion& question) {
   }
   PlaceQuestion asked = question;
   asked.reasons = true;
-  Placement placement = place(asked).placement;
-  if (placement.removed == 0) {
+  const Placement::Notes notes = place(asked).placement.notes.take();
+  if (notes.removed == 0) {
     return Error(Code::kNotFound, "the model " + names + " does not exist here")
         .with_reason("model_not_found");
   }
@@ -179,14 +180,14 @@ Error Placer::refusal(const PlaceQuestion& question) {
   }
   constexpr size_t kShown = 8;
   size_t shown = 0;
-  for (const Rejection& r : placement.rejected) {
+  for (const Rejection& r : notes.rejected) {
     if (r.rule.empty()) continue;
     if (++shown > kShown) break;
     text += (shown == 1 ? ": " : "; ") + r.endpoint + " -> " + r.rule + ": " + r.reason;
   }
-  auto rest = placement.removed - static_cast<int64_t>(std::min(shown, kShown));
+  auto rest = notes.removed - static_cast<int64_t>(std::min(shown, kShown));
   if (rest > 0) text += "; and " + std::to_string(rest) + " more";
-  return policy::refused(std::move(text), policy::kNoPlace, placement.unasked);
+  return policy::refused(std::move(text), policy::kNoPlace, notes.unasked);
 }
 
 }  // namespace drover::road

@@ -28,7 +28,7 @@ class Zoned : public RoadFixture {
   void works(const std::string& host) { imposter(host).script(answer(200, chat_body("ok"))); }
   static PlacedIds tried(const std::vector<AttemptRecord>& attempts) {
     PlacedIds out;
-    for (const AttemptRecord& a : attempts) out.push_back(a.endpoint);
+    for (const AttemptRecord& a : attempts) out.push_back(a.endpoint->id);
     return out;
   }
   void require(const std::string& json) {
@@ -46,10 +46,10 @@ TEST_F(Zoned, ACallIsServedInsideItsZone) {
   auto out = run(bound("residency=eu"));
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->id, "de.test");
-  ASSERT_EQ(out->placement.rejected.size(), 1u);
-  EXPECT_EQ(out->placement.rejected[0].endpoint, "us.test");
-  EXPECT_EQ(out->placement.rejected[0].rule, "residency");
-  EXPECT_EQ(out->placement.removed, 1);
+  ASSERT_EQ(out->placement.notes->rejected.size(), 1u);
+  EXPECT_EQ(out->placement.notes->rejected[0].endpoint, "us.test");
+  EXPECT_EQ(out->placement.notes->rejected[0].rule, "residency");
+  EXPECT_EQ(out->placement.notes->removed, 1);
 }
 
 TEST_F(Zoned, FailoverStaysInsideEvenWhenThatMeansBeingDown) {

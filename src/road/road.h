@@ -122,18 +122,22 @@ struct Placement {
   /// Keeps the endpoints alive over a reload.
   catalog::CatalogRef catalog;
   std::vector<const catalog::Endpoint*> endpoints;
-  /// Those that cannot serve now; those that a rule removed as well, where reasons were asked for,
-  /// up to limits::kRejectionsShownMax.
-  std::vector<Rejection> rejected;
-  /// How many endpoints of the ladder's models the rules removed.
-  int64_t removed = 0;
-  /// One of them may yet be allowed: an authoriser could not be asked. Known where reasons are.
-  bool unasked = false;
-  /// What the step needed, the request's own needs among it; for people.
-  std::string needs;
-  // Of that what the request showed: without it nobody can make the same again.
-  bool holds_images = false;
-  int64_t input_tokens = 0;
+  struct Notes {
+    /// Those that cannot serve now; those that a rule removed as well, where reasons were asked
+    /// for, up to limits::kRejectionsShownMax.
+    std::vector<Rejection> rejected;
+    /// How many endpoints of the ladder's models the rules removed.
+    int64_t removed = 0;
+    /// One of them may yet be allowed: an authoriser could not be asked. Known where reasons are.
+    bool unasked = false;
+    /// What the step needed, the request's own needs among it; for people.
+    std::string needs;
+    // Of that what the request showed: without it nobody can make the same again.
+    bool holds_images = false;
+    int64_t input_tokens = 0;
+  };
+  /// Most placements have none.
+  Rare<Notes> notes;
   /// Shared by all that were made from the same; null: by what is not known.
   LocalPtr<const Epochs> made_from;
   const Epochs& epochs() const {
@@ -198,9 +202,9 @@ struct SupposedCall {
 };
 
 struct AttemptRecord {
-  std::string endpoint;
-  std::string provider;
-  std::string region;
+  /// Never null; its catalog is kept alive, for a call may be placed anew by a later one.
+  const catalog::Endpoint* endpoint = nullptr;
+  catalog::CatalogRef catalog;
   int attempt = 0;
   bool ok = false;
   /// It broke off after visible output, and the next attempt went on from there.

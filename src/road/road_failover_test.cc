@@ -138,8 +138,8 @@ TEST_F(RoadFailover, ABusyEndpointIsPassedOver) {
   auto second = run(call_for(request_body(false)));
   ASSERT_TRUE(second);
   EXPECT_EQ(second->attempts.size(), 1u);
-  ASSERT_EQ(second->placement.rejected.size(), 1u);
-  EXPECT_NE(second->placement.rejected[0].reason.find("rate_limited"), std::string::npos);
+  ASSERT_EQ(second->placement.notes->rejected.size(), 1u);
+  EXPECT_NE(second->placement.notes->rejected[0].reason.find("rate_limited"), std::string::npos);
   loop_.run_for(31s);
   imposter("a.test").script(answer(200, chat_body("ok")));
   auto third = run(call_for(request_body(false)));
@@ -205,8 +205,8 @@ TEST_F(RoadFailover, AllDownTriesTheLeastBad) {
   ASSERT_TRUE(out) << out.error().error.to_string();
   EXPECT_EQ(out->endpoint->id, "b.test");
   EXPECT_EQ(out->placement.endpoints.size(), 1u);
-  ASSERT_EQ(out->placement.rejected.size(), 1u);
-  EXPECT_EQ(out->placement.rejected[0].endpoint, "a.test");
+  ASSERT_EQ(out->placement.notes->rejected.size(), 1u);
+  EXPECT_EQ(out->placement.notes->rejected[0].endpoint, "a.test");
 }
 
 }  // namespace

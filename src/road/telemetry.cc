@@ -189,7 +189,7 @@ void describe_placement(trace::Span& span, const Placement& placement) {
   }
   span.set(own::kPlacement, text);
   text.clear();
-  for (const Rejection& r : placement.rejected) {
+  for (const Rejection& r : placement.notes->rejected) {
     if (text.size() > kRejectedBytesMax) {
       text += "; …";
       break;

@@ -31,23 +31,24 @@ Draft model_draft(const ModelTask& task, std::string_view kind, Json payload) {
 }
 
 Json placement_json(const road::Placement& placement, const std::string& data_class) {
+  const road::Placement::Notes& notes = *placement.notes;
   Json endpoints = Json::array();
   for (const catalog::Endpoint* e : placement.endpoints) endpoints.push(e->id);
   Json rejected = Json::array();
-  for (const road::Rejection& r : placement.rejected) {
+  for (const road::Rejection& r : notes.rejected) {
     Json one = Json::object().set("endpoint", r.endpoint).set("reason", r.reason);
     if (!r.rule.empty()) one.set("rule", r.rule);
     rejected.push(std::move(one));
   }
   Json out = Json::object();
   out.set("endpoints", std::move(endpoints)).set("rejected", std::move(rejected));
-  if (placement.removed > 0) out.set("removed", placement.removed);
+  if (notes.removed > 0) out.set("removed", notes.removed);
   if (!data_class.empty()) out.set("data_class", data_class);
-  if (!placement.needs.empty()) out.set("needs", placement.needs);
-  if (placement.holds_images || placement.input_tokens > 0) {
+  if (!notes.needs.empty()) out.set("needs", notes.needs);
+  if (notes.holds_images || notes.input_tokens > 0) {
     Json shown = Json::object();
-    if (placement.holds_images) shown.set("images", true);
-    if (placement.input_tokens > 0) shown.set("input_tokens", placement.input_tokens);
+    if (notes.holds_images) shown.set("images", true);
+    if (notes.input_tokens > 0) shown.set("input_tokens", notes.input_tokens);
     out.set("request", std::move(shown));
   }
   if (!placement.epochs().catalog.empty()) {
@@ -93,8 +94,8 @@ void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>
   for (size_t i = 0; i + 1 < attempts.size(); ++i) {
     if (attempts[i].ok) continue;
     Json payload = Json::object();
-    payload.set("from", attempts[i].endpoint);
-    payload.set("to", attempts[i + 1].endpoint);
+    payload.set("from", attempts[i].endpoint->id);
+    payload.set("to", attempts[i + 1].endpoint->id);
     payload.set("error", error_json(*attempts[i].error));
     payload.set("took_us", micros(attempts[i].took));
     if (attempts[i].continued) payload.set("continued", true);

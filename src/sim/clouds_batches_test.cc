@@ -121,9 +121,9 @@ TEST_F(CloudsBatches, ItsPlacementIsToldWithItsAnswerThoughTheProcessWasKilled) 
   EXPECT_EQ(r->answer->response.service_tier, "batch");
   EXPECT_FALSE(r->placement.epochs().catalog.empty());
   EXPECT_EQ(r->placement.epochs().policy, "builtin");
-  ASSERT_EQ(r->placement.rejected.size(), 1u);
-  EXPECT_EQ(r->placement.rejected[0].endpoint, "other");
-  EXPECT_EQ(r->placement.rejected[0].reason, "no endpoint serves this model");
+  ASSERT_EQ(r->placement.notes->rejected.size(), 1u);
+  EXPECT_EQ(r->placement.notes->rejected[0].endpoint, "other");
+  EXPECT_EQ(r->placement.notes->rejected[0].reason, "no endpoint serves this model");
 }
 
 TEST_F(CloudsBatches, WhatTheRulesForbidMeanwhileIsNotHandedOver) {
