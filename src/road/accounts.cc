@@ -20,11 +20,9 @@ size_t mix(size_t seed, std::string_view text) {
 }
 
 size_t hash_of(const Caller& c, std::string_view endpoint) {
-  size_t out = mix(0, c.tenant);
-  out = mix(out, c.key);
-  out = mix(out, c.agent);
-  out = mix(out, c.session);
-  out = mix(out, c.tree);
+  // A key is one tenant's, a session one agent's and one tree's.
+  size_t out = mix(0, c.key.empty() ? c.tenant : c.key);
+  out = mix(out, c.session.empty() ? c.agent : c.session);
   return mix(out, endpoint);
 }
 
@@ -239,16 +237,21 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   out.call_ = record.call;
   out.file_ = log_ != nullptr ? log_->file() : 0;
   out.use_ = worst;
-  ++open_by_file_[out.file_];
+  if (open_by_file_.empty() || open_by_file_.back().file != out.file_) {
+    open_by_file_.push_back(OpenFile{out.file_});
+  }
+  ++open_by_file_.back().calls;
   return true;
 }
 
 void Accounts::close_hold(Hold& hold) {
   --hold.line_->open;
   --open_;
-  auto it = open_by_file_.find(hold.file_);
-  if (it != open_by_file_.end() && --it->second == 0 && open_by_file_.size() > 1) {
-    open_by_file_.erase(it);
+  // Mostly it is the last one.
+  size_t at = open_by_file_.size() - 1;
+  while (open_by_file_[at].file != hold.file_) --at;
+  if (--open_by_file_[at].calls == 0 && open_by_file_.size() > 1) {
+    open_by_file_.erase(open_by_file_.begin() + static_cast<ptrdiff_t>(at));
   }
   AccountLine* line = std::exchange(hold.line_, nullptr);
   hold.accounts_ = nullptr;

@@ -203,7 +203,12 @@ class Accounts {
   Ids to_look_at_;
   uint64_t uses_ = 0;
   size_t open_ = 0;
-  std::map<uint32_t, size_t> open_by_file_;
+  struct OpenFile {
+    uint32_t file = 0;
+    size_t calls = 0;
+  };
+  /// Files of the log with calls in flight, oldest first; the last one may have none.
+  std::vector<OpenFile> open_by_file_;
   uint64_t next_call_ = 1;
   uint64_t next_sequence_ = 1;
   trace::LedgerRecord scratch_;

@@ -128,8 +128,7 @@ bool Accounts::covered(Account& account, const Use& more) {
       (!b.requests || p.requests - sum.requests > *b.requests / kHalf ||
        p.requests >= *b.requests) &&
       (!b.tokens || p.tokens - sum.tokens > *b.tokens / kHalf || p.tokens >= *b.tokens) &&
-      (!b.money || p.money >= *b.money ||
-       (p.money - sum.money).pico_usd() > b.money->pico_usd() / kHalf);
+      (!b.money || p.money >= *b.money || (p.money - sum.money) * kHalf > *b.money);
   if (!plenty) want_promise(account, more);
   return fits;
 }

@@ -233,8 +233,8 @@ async::Task<Result<void>> Books::write_down(async::Context ctx) {
   Accounts& a = *p_.accounts;
   // Taken first: what comes meanwhile is in the log behind it.
   uint32_t needed = p_.log == nullptr ? 0 : p_.log->file();
-  for (const auto& [file, calls] : a.open_by_file_) {
-    if (calls > 0) needed = std::min(needed, file);
+  for (const Accounts::OpenFile& open : a.open_by_file_) {
+    if (open.calls > 0) needed = std::min(needed, open.file);
   }
   Json checkpoint = Json::object();
   checkpoint.set("file", static_cast<int64_t>(needed));

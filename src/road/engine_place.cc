@@ -76,7 +76,7 @@ Result<void> Engine::place(Flight& flight) {
 
 policy::Ask Engine::ask_of(Flight& flight) {
   policy::Ask ask = placer_.ask(flight.call.principal->tenant.str(), *flight.call.data_class);
-  ask.needs = *flight.call.needs;
+  if (flight.call.needs) ask.needs = *flight.call.needs;
   placer_.add_needs_of(flight.call.prompt, ask.needs);
   return ask;
 }

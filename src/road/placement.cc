@@ -106,10 +106,7 @@ Epochs Placer::epochs() {
 
 policy::Ask Placer::ask(const std::string& tenant, const contract::DataClass& data) {
   refresh();
-  policy::Ask out;
-  out.tenant = tenant;
-  out.data = policy_->effective(tenant, data);
-  return out;
+  return policy::Ask{policy::ThingKind::kModel, tenant, policy_->effective(tenant, data)};
 }
 
 void Placer::add_needs_of(providers::Prompt& prompt, policy::Needs& needs) {
