@@ -234,43 +234,44 @@ void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& re
   }
 }
 
-providers::AttemptOptions Engine::options_of(const Flight& flight,
-                                             const catalog::Endpoint& endpoint, int number,
-                                             catalog::Circuit circuit, trace::Span& span) const {
+providers::AttemptOptions Engine::options_of(const Flight& flight, const Target& target,
+                                             trace::Span& span) const {
   providers::AttemptOptions out = parts_.attempt;
-  put_deadlines(endpoint.deadlines, out);
+  put_deadlines(target.endpoint->deadlines, out);
   out.idempotency_key = flight.call.idempotency_key;
   // One number over all the times that the caller asked under this key.
-  out.attempt = (flight.call.attempt - 1) * limits::kAttemptsMax + flight.tried_before + number;
-  out.service_tier = tier_of(flight, endpoint);
+  out.attempt =
+      (flight.call.attempt - 1) * limits::kAttemptsMax + flight.tried_before + target.number;
+  out.service_tier = tier_of(flight, *target.endpoint);
   if (!out.service_tier.empty()) span.set(trace::own::kServiceTier, out.service_tier);
-  if (circuit != catalog::Circuit::kClosed) {
+  if (target.circuit != catalog::Circuit::kClosed) {
     out.first_token_timeout = std::min(out.first_token_timeout, kProbeFirstToken);
-    bool probe = circuit == catalog::Circuit::kHalfOpen;
+    bool probe = target.circuit == catalog::Circuit::kHalfOpen;
     span.set(probe ? "drover.probe" : "drover.last_resort", true);
   }
   return out;
 }
 
-Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* endpoint,
-                                    providers::Provider* provider, int number,
-                                    providers::Sink* sink, const Context& base) {
-  trace::Span span(base.with_span(flight->span.id()).with_deadline(deadline_of(*flight)),
-                   parts_.spans, *parts_.random, "attempt " + endpoint->id, "CLIENT");
-  span.set_tenant(flight->call.principal->tenant);
-  span.set_session(flight->call.session);
-  describe_attempt(span, *endpoint, provider->otel_name(), number);
-  const catalog::Circuit circuit = parts_.health->check(*endpoint).circuit;
-  parts_.health->started(*endpoint);
-  // The flight's while it is under way: it is placed anew only between two attempts.
-  const catalog::Catalog* catalog = flight->placement.catalog.get();
-  placer_.started(*catalog, *endpoint);
-  co_await stages_.ask.enter(*parts_.loop);
-  // Named first: what it is given does not stay in this frame while it waits.
-  Task<AttemptResult> asked = provider->call(span.context(), *endpoint, flight->prompt(), sink,
-                                             options_of(*flight, *endpoint, number, circuit, span));
-  AttemptResult answer = co_await std::move(asked);
-  co_await stages_.settle.enter(*parts_.loop);
+void Engine::begin_attempt(const Flight& flight, Target& target, const Context& base,
+                           trace::Span& span) {
+  const catalog::Endpoint& endpoint = *target.endpoint;
+  span.begin(base.with_span(flight.span.id()).with_deadline(deadline_of(flight)), parts_.spans,
+             *parts_.random, "attempt " + endpoint.id, "CLIENT");
+  span.set_tenant(flight.call.principal->tenant);
+  span.set_session(flight.call.session);
+  describe_attempt(span, endpoint, target.provider->otel_name(), target.number);
+  target.circuit = parts_.health->check(endpoint).circuit;
+  parts_.health->started(endpoint);
+  placer_.started(*flight.placement.catalog, endpoint);
+}
+
+Task<AttemptResult> Engine::ask(Flight& flight, const Target& target, trace::Span& span) {
+  return target.provider->call(span.context(), *target.endpoint, flight.prompt(), target.sink,
+                               options_of(flight, target, span));
+}
+
+void Engine::end_attempt(const Flight& flight, const Target& target, const AttemptResult& answer,
+                         trace::Span& span) {
   Board::Measured measured;
   measured.ok = answer.has_value();
   if (answer) {
@@ -280,10 +281,22 @@ Task<AttemptResult> Engine::attempt(Flight* flight, const catalog::Endpoint* end
     if (timing.first_token > Duration::zero()) measured.rest = timing.total - timing.first_token;
     measured.output_tokens = answer->response.usage.output_tokens.value_or(0);
   }
-  placer_.finished(*catalog, *endpoint, measured, flight->call.session);
-  tell_room(*flight, admission_.room(*catalog, *endpoint), answer);
-  if (!answer) describe_failure(span, answer.error().error, flight->bound);
+  // The flight's still: it is placed anew only between two attempts.
+  const catalog::Catalog& catalog = *flight.placement.catalog;
+  placer_.finished(catalog, *target.endpoint, measured, flight.call.session);
+  tell_room(flight, admission_.room(catalog, *target.endpoint), answer);
+  if (!answer) describe_failure(span, answer.error().error, flight.bound);
   span.end();
+}
+
+Task<AttemptResult> Engine::attempt(Flight* flight, Target target, const Context& base) {
+  trace::Span span;
+  begin_attempt(*flight, target, base, span);
+  co_await stages_.ask.enter(*parts_.loop);
+  Task<AttemptResult> asked = ask(*flight, target, span);
+  AttemptResult answer = co_await std::move(asked);
+  co_await stages_.settle.enter(*parts_.loop);
+  end_attempt(*flight, target, answer, span);
   co_return answer;
 }
 

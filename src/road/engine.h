@@ -66,6 +66,15 @@ class Engine final : public Road {
     bool cost_known = false;
   };
 
+  /// Where an attempt is made, and who hears of it.
+  struct Target {
+    const catalog::Endpoint* endpoint = nullptr;
+    providers::Provider* provider = nullptr;
+    int number = 0;
+    catalog::Circuit circuit = catalog::Circuit::kClosed;  // the endpoint's, as it began
+    providers::Sink* sink = nullptr;                       // null: it is not streamed
+  };
+
   Result<void> admit(const ModelCall& call) const;
   /// Begins its span and admits it. Nothing: it may be placed.
   std::optional<ModelResult> begin(Flight& flight);
@@ -142,14 +151,15 @@ class Engine final : public Road {
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
-  /// `sink` is null for a call that is not streamed. `base` ends it, besides the call's deadlines,
-  /// and outlives the task.
-  Task<AttemptResult> attempt(Flight* flight, const catalog::Endpoint* endpoint,
-                              providers::Provider* provider, int number, providers::Sink* sink,
-                              const Context& base);
+  /// `base` ends it, besides the call's deadlines, and outlives the task.
+  Task<AttemptResult> attempt(Flight* flight, Target target, const Context& base);
+  // Its parts, that what they need does not stand in a frame that waits.
+  void begin_attempt(const Flight& flight, Target& target, const Context& base, trace::Span& span);
+  Task<AttemptResult> ask(Flight& flight, const Target& target, trace::Span& span);
+  void end_attempt(const Flight& flight, const Target& target, const AttemptResult& answer,
+                   trace::Span& span);
   /// What an attempt is told; its span is told what is unusual of that.
-  providers::AttemptOptions options_of(const Flight& flight, const catalog::Endpoint& endpoint,
-                                       int number, catalog::Circuit circuit,
+  providers::AttemptOptions options_of(const Flight& flight, const Target& target,
                                        trace::Span& span) const;
   /// How busy the endpoint is, by what came of an attempt there.
   void tell_room(const Flight& flight, Room& room, const AttemptResult& result);

@@ -7,7 +7,12 @@ namespace drover::road {
 Task<void> Engine::run_lane(Flight* flight, Race* race, Lane* lane) {
   lane->began = parts_.loop->mono();
   Context base = lane->cancel.context();
-  lane->result = co_await attempt(flight, lane->endpoint, lane->provider, lane->number, lane, base);
+  Target target;
+  target.endpoint = lane->endpoint;
+  target.provider = lane->provider;
+  target.number = lane->number;
+  target.sink = lane;
+  lane->result = co_await attempt(flight, target, base);
   // An answer without anything visible is one all the same.
   if (*lane->result && race->winner == nullptr) {
     Result<void> taken = co_await lane->win(base);

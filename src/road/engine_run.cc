@@ -116,9 +116,12 @@ Task<void> Engine::run(FlightPtr flight) {
         co_await race(flight.get(), &trial, &*tries, &gate);
       } else {
         if (flight->streamed) gate.begin_attempt(*trial.endpoint);
-        providers::Sink* sink = flight->streamed ? &gate : nullptr;
-        Task<AttemptResult> made = attempt(flight.get(), trial.endpoint, trial.provider,
-                                           trial.number, sink, flight->cancel.context());
+        Target target;
+        target.endpoint = trial.endpoint;
+        target.provider = trial.provider;
+        target.number = trial.number;
+        if (flight->streamed) target.sink = &gate;
+        Task<AttemptResult> made = attempt(flight.get(), target, flight->cancel.context());
         trial.answer = co_await std::move(made);
       }
     }
