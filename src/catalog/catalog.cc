@@ -1,9 +1,16 @@
 #include "catalog/catalog.h"
 
+#include <atomic>
+
 #include "base/assert.h"
 #include "base/limits/catalog.h"
 
 namespace drover::catalog {
+namespace {
+
+std::atomic<uint64_t> last_number = 0;
+
+}  // namespace
 
 Result<std::shared_ptr<const Catalog>> Catalog::make(std::vector<Endpoint> endpoints,
                                                      uint64_t epoch) {
@@ -15,7 +22,8 @@ Result<std::shared_ptr<const Catalog>> Catalog::make(std::vector<Endpoint> endpo
   std::shared_ptr<Catalog> out(new Catalog());
   out->epoch_ = epoch;
   out->endpoints_ = std::move(endpoints);
-  for (const Endpoint& endpoint : out->endpoints_) {
+  for (Endpoint& endpoint : out->endpoints_) {
+    endpoint.number = ++last_number;
     if (endpoint.id.empty()) return fail(Code::kInvalidArgument, "an endpoint has no id");
     if (endpoint.model.empty()) {
       return fail(Code::kInvalidArgument, "endpoint '" + endpoint.id + "' names no model");

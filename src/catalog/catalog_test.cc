@@ -243,6 +243,18 @@ TEST(PriceImport, ReadsTheSharedTable) {
                           "output_cost_per_video_token", "provider_specific_entry"}));
 }
 
+TEST(Catalog, NoTwoOfItsEndpointsHaveANumberTogether) {
+  EXPECT_EQ(endpoint("a").number, 0u);
+  CatalogHolder holder;
+  std::set<uint64_t> numbers;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(holder.replace({endpoint("a"), endpoint("b")}));
+    for (const Endpoint& e : holder.get()->endpoints()) numbers.insert(e.number);
+  }
+  EXPECT_EQ(numbers.size(), 6u);
+  EXPECT_FALSE(numbers.contains(0));
+}
+
 TEST(Catalog, FindsByIdAndModelAndKeepsOldSnapshots) {
   CatalogHolder holder;
   EXPECT_EQ(holder.get()->epoch(), 0u);

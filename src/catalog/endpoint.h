@@ -83,6 +83,9 @@ struct Deadlines {
 
 struct Endpoint {
   std::string id;  // unique, "aws-us-east-1/claude-sonnet"
+  /// Given by its catalog: no endpoint of any other catalog of this process has it, so that who
+  /// meets it again need not compare texts. 0: it is in none.
+  uint64_t number = 0;
   /// The same for all accounts of one place: an endpoint with several keys is an endpoint for each,
   /// with an id of its own. Empty: the id, it is the only one.
   std::string site;

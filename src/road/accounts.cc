@@ -26,10 +26,19 @@ size_t hash_of(const Caller& c, std::string_view endpoint) {
   return mix(out, endpoint);
 }
 
-bool same_account(const LedgerLine& line, const Caller& c, const catalog::Endpoint& e) {
-  return line.key == c.key && line.endpoint == e.id && line.session == c.session &&
-         line.tenant == c.tenant && line.agent == c.agent && line.tree == c.tree &&
-         line.model == e.model && line.provider == e.provider && line.region == e.region;
+bool same_caller(const LedgerLine& line, const Caller& c) {
+  return line.key == c.key && line.session == c.session && line.tenant == c.tenant &&
+         line.agent == c.agent && line.tree == c.tree;
+}
+
+bool same_endpoint(AccountLine& line, const catalog::Endpoint& e) {
+  if (e.number != 0 && line.endpoint == e.number) return true;
+  const LedgerLine& l = line.line;
+  // A reload may give an id to another place.
+  const bool same =
+      l.endpoint == e.id && l.model == e.model && l.provider == e.provider && l.region == e.region;
+  if (same) line.endpoint = e.number;
+  return same;
 }
 
 const std::string& value_of(const LedgerLine& line, size_t dimension) {
@@ -155,7 +164,7 @@ AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpo
   auto [from, to] = lines_.equal_range(hash);
   for (auto it = from; it != to; ++it) {
     AccountLine* line = it->second.get();
-    if (same_account(line->line, who, endpoint)) return line;
+    if (same_caller(line->line, who) && same_endpoint(*line, endpoint)) return line;
   }
   if (lines_.size() >= limits::kAccountLinesMax) make_room();
   auto line = std::make_unique<AccountLine>();
@@ -164,6 +173,7 @@ AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpo
   line->line.agent = who.agent;
   line->line.session = who.session;
   line->line.tree = who.tree;
+  line->endpoint = endpoint.number;
   line->line.endpoint = endpoint.id;
   line->line.provider = endpoint.provider;
   line->line.region = endpoint.region;

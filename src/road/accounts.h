@@ -81,6 +81,8 @@ struct Settlement {
 /// Who and where, resolved.
 struct AccountLine {
   trace::LedgerLine line;
+  uint64_t endpoint =
+      0;  // the number of the one that was seen last, of those that are of this line
   std::vector<Account*> accounts;
   uint64_t epoch = 0;  // of the budgets that these are of
   bool rated = false;  // some are rates

@@ -5,12 +5,38 @@
 
 #include <gtest/gtest.h>
 
+#include "catalog/catalog.h"
 #include "road/books_test_fixture.h"
 
 namespace drover::road {
 namespace {
 
 using async::Context;
+
+TEST_F(BooksTest, AnIdThatAReloadGivesToAnotherModelIsAnotherLine) {
+  catalog::CatalogHolder catalogs;
+  auto call = [&](const std::string& model) {
+    catalog::Endpoint e = endpoint("here");
+    e.model = model;
+    EXPECT_TRUE(catalogs.replace({e}));
+    Hold hold;
+    EXPECT_TRUE(reserve(bot_, *catalogs.get()->find("here"), use(10, "1"), hold));
+    settle(hold, use(10, "1"));
+  };
+  call("m");
+  call("m");  // a reload that changes nothing
+  EXPECT_EQ(p_->accounts->lines(), 1u);
+  call("other");
+  EXPECT_EQ(p_->accounts->lines(), 2u);
+  call("m");
+  EXPECT_EQ(p_->accounts->lines(), 2u);
+  auto rows = p_->ledger.query({}, {"model"});
+  ASSERT_TRUE(rows);
+  ASSERT_EQ(rows->size(), 2u);
+  for (const trace::LedgerRow& row : *rows) {
+    EXPECT_EQ(row.sums.calls, row.key.model == "m" ? 3 : 1) << row.key.model;
+  }
+}
 
 TEST_F(BooksTest, AKillNeitherFreesNorBurnsMoney) {
   budgets_ = {budget(R"({"name":"all","money":10,"tokens":1000})")};

@@ -101,7 +101,8 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));
   flight.bound = !ask.data.unrestricted();
   if (flight.bound) flight.span.set("drover.data_class", ask.data.text());
-  if (!ask.needs.empty()) flight.span.set(trace::own::kNeeds, ask.needs.text());
+  const std::string& needs = flight.placement.notes->needs;
+  if (!needs.empty()) flight.span.set(trace::own::kNeeds, needs);
   return {};
 }
 
