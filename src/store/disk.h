@@ -48,6 +48,10 @@ class Disk {
     virtual Result<char*> map(uint64_t size) {
       return fail(Code::kUnimplemented, "this disk maps no files");
     }
+    /// Has these bytes of a mapped file at hand, at once for all of them, where each page would be
+    /// fetched when it is first stored to. A hint. May run beside sync(). REQUIRES that nothing was
+    /// stored there yet.
+    virtual void expect(uint64_t offset, uint64_t size) {}
     /// Writes at the end.
     Result<void> append(std::string_view bytes) {
       TRY(uint64_t end, size());

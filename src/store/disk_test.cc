@@ -59,6 +59,28 @@ TEST_P(DiskTest, NamesAreMadeListedChangedAndRemoved) {
   EXPECT_EQ(*disk().list(folder()), (std::vector<std::string>{"c"}));
 }
 
+TEST(PosixDisk, ExpectedBytesOfAMappedFileAreZerosAndTakeWhatIsStored) {
+  TempFolder temp;
+  PosixDisk disk;
+  auto file = *disk.open(temp.path() + "/a", Disk::Mode::kCreate);
+  constexpr uint64_t kBytes = 1 << 20;
+  ASSERT_TRUE(file->allocate(0, kBytes));
+  char* mapped = *file->map(kBytes);
+  mapped[4095] = 'a';
+  file->expect(4096, kBytes - 4096);
+  mapped[4096] = 'b';
+  mapped[kBytes - 1] = 'c';
+  EXPECT_EQ(*file->size(), kBytes);
+  std::string wanted(kBytes, '\0');
+  wanted[4095] = 'a';
+  wanted[4096] = 'b';
+  wanted[kBytes - 1] = 'c';
+  EXPECT_EQ(*file->read_at(0, kBytes), wanted);
+  ASSERT_TRUE(file->sync());
+  mapped[4097] = 'd';  // the sync has protected the page
+  EXPECT_EQ(*file->read_at(4095, 3), "abd");
+}
+
 TEST(SimDisk, KeepsWhatWasSyncedAndSometimesWhatWasNot) {
   std::set<std::string> outcomes;
   for (uint64_t seed = 0; seed < 200; ++seed) {

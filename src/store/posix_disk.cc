@@ -5,12 +5,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "store/files.h"
 
 namespace drover::store {
 namespace {
+
+/// Zeros to write. Never written to: all of it is one page of the kernel's.
+char zeros[128 << 10];
 
 class PosixFile final : public Disk::File {
  public:
@@ -89,6 +93,20 @@ class PosixFile final : public Disk::File {
     mapped_ = static_cast<char*>(at);
     mapped_bytes_ = size;
     return mapped_;
+  }
+
+  /// By writing the zeros that are there: so the kernel makes few large pieces of its memory, which
+  /// are present and writable at the first touch. A page fault for each page takes five times as
+  /// long (2.8 us on ext4), for its part of the file system's journal, and so does populating the
+  /// mapping (madvise), which does the same page by page. What cannot be written now faults later.
+  void expect(uint64_t offset, uint64_t size) override {
+    while (size > 0) {
+      const uint64_t some = std::min<uint64_t>(size, sizeof zeros);
+      const ssize_t n = ::pwrite(fd_, zeros, some, static_cast<off_t>(offset));
+      if (n <= 0) return;
+      offset += static_cast<uint64_t>(n);
+      size -= static_cast<uint64_t>(n);
+    }
   }
 
  private:

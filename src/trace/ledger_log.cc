@@ -1,9 +1,11 @@
 #include "trace/ledger_log.h"
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "base/log.h"
 
@@ -12,6 +14,11 @@ namespace {
 
 constexpr std::string_view kSuffix = ".led";
 constexpr size_t kProbeBytes = 64 << 10;
+constexpr uint64_t kPageBytes = 4096;
+/// What is made ready at once: the most, since it is done between two calls (some 20 us), and the
+/// least that is worth it.
+constexpr uint64_t kReadyBytesMax = 128 << 10;
+constexpr uint64_t kReadyBytesMin = 16 << 10;
 
 /// "00000012.led" → 12; 0: some other file.
 uint32_t number_of(std::string_view name) {
@@ -101,13 +108,26 @@ Result<void> LedgerLog::rotate() {
   number_ = next;
   files_.push_back(number_);
   at_ = 0;
+  ready_ = 0;
   lines_ = 0;
   unsynced_.push_back(current_);
   return write(ledger_head(boot_));
 }
 
+/// Before so many bytes are stored behind what is ready. As much again as came since the last sync:
+/// what is made ready and not used is written to the disk in vain.
+void LedgerLog::make_ready(size_t bytes) {
+  const uint64_t came = std::min(bytes_ - synced_bytes_, kReadyBytesMax);
+  const bool ahead = came >= kReadyBytesMin;
+  const uint64_t step = ahead ? std::bit_floor(came) : kPageBytes;
+  const uint64_t to = (at_ + bytes + step - 1) / step * step;  // aligned, for large pieces
+  const uint64_t from = std::exchange(ready_, std::min<uint64_t>(to, file_bytes_));
+  if (ahead) current_->expect(from, ready_ - from);
+}
+
 Result<void> LedgerLog::write(std::string_view bytes) {
   if (mapped_ != nullptr) {
+    if (at_ + bytes.size() > ready_) make_ready(bytes.size());
     std::memcpy(mapped_ + at_, bytes.data(), bytes.size());
   } else {
     TRY_VOID(current_->write_at(at_, bytes));

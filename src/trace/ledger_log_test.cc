@@ -151,6 +151,35 @@ TEST_F(LedgerLogTest, AMappedFileHoldsWhatWasStoredThoughTheProcessNeverWrote) {
   EXPECT_EQ(seen.sessions[0], "s");
 }
 
+TEST_F(LedgerLogTest, PagesMadeReadyAheadHurtNoRecord) {
+  char name[] = "/tmp/drover-ledger-XXXXXX";
+  std::string folder = mkdtemp(name);
+  store::PosixDisk disk;
+  constexpr size_t kFileBytes = 200'000;  // ends within a page
+  auto log = LedgerLog::open(disk, folder, 1, kFileBytes);
+  ASSERT_TRUE(log);
+  constexpr int kRecords = 8'000;
+  LineMark mark;
+  for (int i = 0; i < kRecords; ++i) {
+    LedgerRecord r = settled(i, "1");
+    r.request_id = std::string(static_cast<size_t>(i % 90), 'r');
+    ASSERT_TRUE((*log)->append(r, mark, line("s")));
+    // Syncs, and with them what is made ready, come at places of every kind.
+    if (i % 700 != 0 && i % 1'100 != 0) continue;
+    LedgerLog::Unsynced behind = (*log)->unsynced();
+    ASSERT_TRUE(behind.sync());
+    (*log)->synced(behind);
+  }
+  EXPECT_GT((*log)->file(), 3u);
+  auto other = LedgerLog::open(disk, folder, 1, kFileBytes);
+  Seen seen;
+  ASSERT_TRUE((*other)->replay(0, seen.visit()));
+  ASSERT_EQ(seen.records.size(), static_cast<size_t>(kRecords));
+  for (int i = 0; i < kRecords; ++i) {
+    EXPECT_EQ(seen.records[static_cast<size_t>(i)].billing.usage.input_tokens, i);
+  }
+}
+
 TEST_F(LedgerLogTest, AFullDiskRefusesReservationsAndStillTakesSettlements) {
   store::SimDisk disk(random_);
   auto log = LedgerLog::open(disk, "/l", 1, 4096);
