@@ -163,7 +163,7 @@ Result<void> Runtime::open(Config config) {
   open_books();
   road::RoadParts parts;
   parts.loop = &loop_;
-  parts.random = &random_;
+  parts.random = &guessable_;
   parts.catalog = &catalog_;
   parts.health = health_.get();
   parts.providers = providers_.get();
@@ -182,7 +182,7 @@ Result<void> Runtime::open(Config config) {
   parts.accounts = accounts_.get();
   road_ = road::make_road(parts);
   open_batches();
-  effects_ = std::make_unique<road::Effects>(random_, spans_.get(), &metrics_, &policy_);
+  effects_ = std::make_unique<road::Effects>(guessable_, spans_.get(), &metrics_, &policy_);
   effects_->guard().set_things(config_.things);
   effects_->set_external(opa_.get());
   TRY(auto servers, resolve_tool_servers(config_, read_small_file));

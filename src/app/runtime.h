@@ -169,6 +169,7 @@ class Runtime {
   Context root_;
   Config config_;
   SystemRandom random_;
+  FastRandom guessable_;  // for ids of spans, and jitter
   store::PosixDisk disk_;
   async::WorkerPool blocking_;
   async::WorkerPool deciding_;  // what slow rules take does not keep files waiting

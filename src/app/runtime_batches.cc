@@ -31,7 +31,7 @@ void Runtime::open_batches() {
                     [this] { return static_cast<double>(batches_->waiting()); });
   road::BatchRoadParts more;
   more.loop = &loop_;
-  more.random = &random_;
+  more.random = &guessable_;
   more.catalog = &catalog_;
   more.batches = batches_.get();
   more.spans = spans_.get();

@@ -181,6 +181,17 @@ TEST(Bytes, IequalsKnowsTheLettersOfAsciiOnlyAtEveryPlace) {
   EXPECT_FALSE(iequals("content-type", "content-type "));
 }
 
+TEST(Random, TheFastOneIsXoshiro256PlusPlusAndEachBeginsElsewhere) {
+  FastRandom known({1, 2, 3, 4});
+  for (const uint64_t wanted :
+       {41'943'041ull, 58'720'359ull, 3'588'806'011'781'223ull, 3'591'011'842'654'386ull}) {
+    EXPECT_EQ(known.next(), wanted);
+  }
+  FastRandom a;
+  FastRandom b;
+  EXPECT_NE(a.next(), b.next());
+}
+
 TEST(Ids, SortByTimeAndParse) {
   SeededRandom random(1);
   SessionId a = SessionId::make(wall_from_unix_millis(1000), random);

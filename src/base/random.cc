@@ -2,6 +2,8 @@
 
 #include <sys/random.h>
 
+#include <bit>
+
 #include "base/assert.h"
 
 namespace drover {
@@ -37,6 +39,24 @@ uint64_t SystemRandom::next() {
   uint64_t value = pool_[--left_];
   pool_[left_] = 0;
   return value;
+}
+
+FastRandom::FastRandom() {
+  SystemRandom kernel;
+  for (uint64_t& word : state_) word = kernel.next();
+}
+
+uint64_t FastRandom::next() {
+  State& s = state_;
+  const uint64_t out = std::rotl(s[0] + s[3], 23) + s[0];
+  const uint64_t shifted = s[1] << 17;
+  s[2] ^= s[0];
+  s[3] ^= s[1];
+  s[1] ^= s[2];
+  s[0] ^= s[3];
+  s[2] ^= shifted;
+  s[3] = std::rotl(s[3], 45);
+  return out;
 }
 
 uint64_t SeededRandom::next() {

@@ -1,7 +1,9 @@
 #pragma once
-// Randomness is handed in, like time. SystemRandom reads the kernel (keys, nonces, ids);
-// SeededRandom is for simulation and repeats for a seed. Not thread-safe: one per thread.
+// Randomness is handed in, like time. SystemRandom reads the kernel (keys, nonces, ids); FastRandom
+// is for what may be guessed (ids of spans and traces, jitter); SeededRandom is for simulation and
+// repeats for a seed. Not thread-safe: one per thread.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -31,6 +33,20 @@ class SystemRandom final : public Random {
  private:
   uint64_t pool_[64] = {};
   size_t left_ = 0;
+};
+
+/// xoshiro256++ (prng.di.unimi.it), begun anew by the kernel: two processes never share a stream.
+/// Whoever sees some of its numbers can tell those that follow: never for keys, nonces, or ids that
+/// let anybody in.
+class FastRandom final : public Random {
+ public:
+  using State = std::array<uint64_t, 4>;  // not all zero
+  FastRandom();
+  explicit FastRandom(const State& state) : state_(state) {}
+  uint64_t next() override;
+
+ private:
+  State state_;
 };
 
 /// SplitMix64: small, fast, the same on every machine.

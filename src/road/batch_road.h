@@ -29,7 +29,7 @@ Task<bool> rules_leave(Context ctx, Road* road, const catalog::CatalogHolder* ca
 
 struct BatchRoadParts {
   async::Loop* loop = nullptr;
-  Random* random = nullptr;
+  Random* random = nullptr;  // for spans
   catalog::CatalogHolder* catalog = nullptr;
   Batches* batches = nullptr;
   trace::SpanSink* spans = nullptr;  // may be null

@@ -357,7 +357,7 @@ class ExternalRules;
 /// What the road is made of; all of it outlives the road. See engine.h for how it works.
 struct RoadParts {
   async::Loop* loop = nullptr;
-  Random* random = nullptr;
+  Random* random = nullptr;  // for spans and pauses: nothing that must not be guessed
   catalog::CatalogHolder* catalog = nullptr;
   catalog::Health* health = nullptr;
   const policy::PolicyHolder* policy = nullptr;  // may be null: the built-in rules alone
