@@ -44,6 +44,8 @@ class RawBytes {
     size_ += bytes;
     return out;
   }
+  /// Gives back what was asked for and not written: the first `size` bytes stay.
+  void cut(size_t size) { size_ = std::min(size_, size); }
   size_t size() const { return size_; }
   std::string_view view() const { return {bytes_.get(), size_}; }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace drover::store::sqlite {
 namespace {
 
@@ -47,7 +49,7 @@ void expect_same_span(const SpanRow& a, const SpanRow& b) {
 
 TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
   const std::vector<SpanRow> spans = some_spans(40);
-  const std::string pack = pack_spans(*batch_of(spans));
+  const std::string pack(pack_spans(*batch_of(spans)).view());
   const std::string keys = span_keys(*batch_of(spans));
   for (const SpanRow& row : spans) {
     SpanQuery query;
@@ -75,9 +77,22 @@ TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
   EXPECT_FALSE(may_hold("", nobody));
 }
 
+TEST(SpanPack, KeysAreSortedAndEachStandsOnce) {
+  for (size_t n : {0u, 1u, 2u, 3u, 255u, 256u, 1'000u}) {
+    std::vector<SpanRow> spans = some_spans(n);
+    for (size_t i = 2; i < n; i += 5) spans[i].context = spans[i - 2].context;
+    const auto batch = batch_of(spans);
+    std::string wanted;
+    for (const uint32_t key : std::set<uint32_t>(batch->keys().begin(), batch->keys().end())) {
+      for (int shift = 0; shift < 32; shift += 8) wanted += static_cast<char>(key >> shift);
+    }
+    EXPECT_EQ(span_keys(*batch), wanted) << n;
+  }
+}
+
 TEST(SpanPack, DamageIsSaidAndNeverRead) {
   const std::vector<SpanRow> spans = some_spans(3);
-  const std::string pack = pack_spans(*batch_of(spans));
+  const std::string pack(pack_spans(*batch_of(spans)).view());
   SpanQuery query;
   query.trace = trace_of(spans[2]);
   for (size_t cut = 0; cut < pack.size(); ++cut) {

@@ -22,7 +22,7 @@ Result<void> insert_pack(Db& db, const SpanBatch& batch) {
   if (batch.empty()) return {};
   TRY(int64_t before, written_so_far(db));
   const std::string keys = span_keys(batch);
-  const std::string bytes = pack_spans(batch);
+  const RawBytes bytes = pack_spans(batch);
   const auto count = static_cast<int64_t>(batch.count());
   {
     TRY(Statement s,
@@ -31,7 +31,7 @@ Result<void> insert_pack(Db& db, const SpanBatch& batch) {
     TRY_VOID(s.run());
   }
   TRY(Statement s, db.use("INSERT INTO span_rows (number, bytes) VALUES (?,?)"));
-  s.bind(db.last_row_id()).bind_blob(bytes);
+  s.bind(db.last_row_id()).bind_blob(bytes.view());
   return s.run();
 }
 
@@ -82,10 +82,10 @@ Result<size_t> prune_slice(Db& db, WallTime oldest, size_t count_max, size_t sli
 Result<void> replace_pack(Db& db, int64_t number, const std::vector<SpanRow>& kept) {
   auto batch = batch_of(kept);
   const std::string keys = span_keys(*batch);
-  const std::string bytes = pack_spans(*batch);
+  const RawBytes bytes = pack_spans(*batch);
   {
     TRY(Statement s, db.use("UPDATE span_rows SET bytes = ? WHERE number = ?"));
-    s.bind_blob(bytes).bind(number);
+    s.bind_blob(bytes.view()).bind(number);
     TRY_VOID(s.run());
   }
   // Its count stays: positions are counted over all spans ever written.
