@@ -21,7 +21,9 @@ void put_deadlines(const catalog::Deadlines& own, providers::AttemptOptions& out
   out.total_timeout = own.total.value_or(out.total_timeout);
 }
 
-std::string span_name(const ModelCall& call) { return "chat " + call.ladder.front(); }
+trace::SpanName span_name(const ModelCall& call) {
+  return {trace::genai::kChat, call.ladder.front()};
+}
 
 PlacerParts placer_parts(const RoadParts& parts) {
   PlacerParts out;

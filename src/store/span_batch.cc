@@ -23,11 +23,15 @@ constexpr uint8_t kKindMask = 3;
 constexpr std::string_view kKinds[] = {"", "CLIENT", "INTERNAL", "SERVER"};
 static_assert(std::size(kKinds) == kKindMask + 1);
 
+/// Compared in place, since the length is known.
+template <uint8_t kCode>
+bool is_kind(std::string_view kind) {
+  constexpr std::string_view known = kKinds[kCode];
+  return kind.size() == known.size() && std::memcmp(kind.data(), known.data(), known.size()) == 0;
+}
+
 uint8_t kind_code(std::string_view kind) {
-  for (uint8_t i = 1; i < std::size(kKinds); ++i) {
-    if (kKinds[i] == kind) return i;
-  }
-  return 0;
+  return is_kind<1>(kind) ? 1 : is_kind<2>(kind) ? 2 : is_kind<3>(kind) ? 3 : 0;
 }
 
 Result<Json> json_of(std::string_view text) {
@@ -81,15 +85,14 @@ Result<void> read_old_rest(SpanTaker& in, SpanRow& row) {
 
 }  // namespace
 
-void SpanBatch::add(const SpanRow& row) {
+void SpanBatch::add(const SpanView& row) {
   const std::string_view attributes = row.attributes.bytes();
   const std::string events = row.events.is_null() ? std::string() : row.events.dump();
-  const std::string& tenant = row.tenant.str();
   const bool has_parent = !row.is_root();
   const uint8_t kind = kind_code(row.span_kind);
   size_t size = kTraceBytes + kSpanBytes + 2 * sizeof(int64_t) + 1 + (has_parent ? kSpanBytes : 0) +
                 packed_text_size(row.session.size()) + packed_text_size(row.name.size()) +
-                packed_text_size(tenant.size()) + packed_text_size(attributes.size()) +
+                packed_text_size(row.tenant.size()) + packed_text_size(attributes.size()) +
                 packed_text_size(events.size());
   if (kind == 0) size += packed_text_size(row.span_kind.size());
   SpanPutter put(bytes_.extend(sizeof(uint32_t) + size));
@@ -103,7 +106,7 @@ void SpanBatch::add(const SpanRow& row) {
   if (has_parent) put.bytes(row.parent_span_id.data(), kSpanBytes);
   put.text(row.session);
   put.text(row.name);
-  put.text(tenant);
+  put.text(row.tenant);
   put.text(attributes);
   put.text(events);
   if (kind == 0) put.text(row.span_kind);

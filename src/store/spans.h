@@ -6,6 +6,7 @@
 #include <array>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "async/context.h"
@@ -22,6 +23,7 @@ using async::Context;
 using async::Task;
 
 class SpanBatch;
+struct SpanView;
 
 struct SpanRow {
   SpanContext context;
@@ -37,7 +39,45 @@ struct SpanRow {
   Json events;                // array of {name, time, attributes}; null if there are none
 
   bool is_root() const { return parent_span_id == std::array<uint8_t, 8>{}; }
+  operator SpanView() const;
 };
+
+/// The same, as it stands with whoever makes it: on its way to be kept.
+struct SpanView {
+  const SpanContext& context;
+  const std::array<uint8_t, 8>& parent_span_id;
+  std::string_view tenant;
+  std::string_view session;
+  std::string_view name;
+  std::string_view span_kind;
+  WallTime start;
+  Duration duration{};
+  bool error = false;
+  const SpanAttributes& attributes;
+  const Json& events;
+
+  bool is_root() const { return parent_span_id == std::array<uint8_t, 8>{}; }
+  SpanRow row() const;
+};
+
+inline SpanRow::operator SpanView() const {
+  return {context, parent_span_id, tenant.str(), session,    name,  span_kind,
+          start,   duration,       error,        attributes, events};
+}
+
+inline SpanRow SpanView::row() const {
+  return {context,
+          parent_span_id,
+          TenantId(std::string(tenant)),
+          std::string(session),
+          std::string(name),
+          std::string(span_kind),
+          start,
+          duration,
+          error,
+          attributes,
+          events};
+}
 
 /// How many spans are kept and how long.
 struct SpanLimits {

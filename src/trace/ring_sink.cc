@@ -2,11 +2,11 @@
 
 namespace drover::trace {
 
-void RingSink::emit(const store::SpanRow& span) {
+void RingSink::emit(const store::SpanView& span) {
   ++total_;
   if (spans_max_ == 0) return;
   if (spans_.size() >= spans_max_) spans_.pop_front();
-  spans_.push_back(span);
+  spans_.push_back(span.row());
 }
 
 std::vector<store::SpanRow> RingSink::by_trace(std::string_view trace_id_hex) const {
@@ -25,7 +25,7 @@ std::vector<store::SpanRow> RingSink::by_session(std::string_view session) const
   return out;
 }
 
-void TeeSink::emit(const store::SpanRow& span) {
+void TeeSink::emit(const store::SpanView& span) {
   for (SpanSink* sink : sinks_) sink->emit(span);
 }
 

@@ -21,27 +21,27 @@ SpanContext new_trace(Random& random, WallTime now) {
 
 }  // namespace
 
-Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+Span::Span(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
            std::string_view span_kind) {
-  begin(ctx, sink, random, std::move(name), span_kind);
+  begin(std::move(ctx), sink, random, name, span_kind);
 }
 
-void Span::begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+void Span::begin(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
                  std::string_view span_kind) {
   DROVER_DASSERT(!parent_);
-  parent_.emplace(ctx);
   sink_ = sink;
   started_ = ctx.loop().mono();
-  row_.start = ctx.loop().wall();
+  facts_.start = ctx.loop().wall();
   if (ctx.span().valid()) {
-    row_.context = ctx.span().make_child(random);
-    row_.parent_span_id = ctx.span().span_id;
+    facts_.context = ctx.span().make_child(random);
+    facts_.parent = ctx.span().span_id;
   } else {
-    row_.context = new_trace(random, row_.start);
+    facts_.context = new_trace(random, facts_.start);
   }
-  row_.name = std::move(name);
-  row_.span_kind = span_kind;
-  row_.attributes.reserve(kAttributeBytesUsual);
+  facts_.name.assign(name.first, name.between, name.second);
+  facts_.kind = span_kind;
+  facts_.attributes.reserve(kAttributeBytesUsual);
+  parent_.emplace(std::move(ctx));
 }
 
 Span::Span(Span&& other) noexcept
@@ -49,7 +49,7 @@ Span::Span(Span&& other) noexcept
       sink_(std::exchange(other.sink_, nullptr)),
       started_(other.started_),
       dropped_events_(other.dropped_events_),
-      row_(std::move(other.row_)) {
+      facts_(std::move(other.facts_)) {
   other.parent_.reset();
 }
 
@@ -61,7 +61,7 @@ Span& Span::operator=(Span&& other) noexcept {
   sink_ = std::exchange(other.sink_, nullptr);
   started_ = other.started_;
   dropped_events_ = other.dropped_events_;
-  row_ = std::move(other.row_);
+  facts_ = std::move(other.facts_);
   return *this;
 }
 
@@ -69,24 +69,24 @@ Span::~Span() { end(); }
 
 async::Context Span::context() const {
   DROVER_ASSERT(parent_.has_value());
-  return parent_->with_span(row_.context);
+  return parent_->with_span(facts_.context);
 }
 
 void Span::event(std::string_view name, Json attributes) {
   if (!parent_) return;
-  if (!row_.events.is_array()) row_.events = Json::array();
-  if (row_.events.array_items()->size() >= limits::kSpanEventsMax) {
+  if (!facts_.events.is_array()) facts_.events = Json::array();
+  if (facts_.events.array_items()->size() >= limits::kSpanEventsMax) {
     ++dropped_events_;
     return;
   }
   Json event = Json::object();
   event.set("name", name).set("time", format_rfc3339(parent_->loop().wall()));
   event.set("attributes", std::move(attributes));
-  row_.events.array_items()->push_back(std::move(event));
+  facts_.events.array_items()->push_back(std::move(event));
 }
 
 void Span::fail(const Error& error) {
-  row_.error = true;
+  facts_.error = true;
   set(genai::kErrorType, error.reason.empty() ? std::string(code_name(error.code)) : error.reason);
   set(own::kErrorMessage, error.message);
 }
@@ -94,9 +94,13 @@ void Span::fail(const Error& error) {
 void Span::end() {
   if (!parent_) return;
   if (dropped_events_ > 0) set(own::kDroppedEvents, dropped_events_);
-  row_.duration = parent_->loop().mono() - started_;
+  const Duration duration = parent_->loop().mono() - started_;
   parent_.reset();
-  if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(row_);
+  if (sink_ == nullptr) return;
+  const Facts& f = facts_;
+  std::exchange(sink_, nullptr)
+      ->emit({f.context, f.parent, f.tenant.view(), f.session.view(), f.name.view(), f.kind,
+              f.start, duration, f.error, f.attributes, f.events});
 }
 
 }  // namespace drover::trace

@@ -4,6 +4,7 @@
 // owned by one task; end() hands it over once. Content of messages is never recorded unless the
 // operator opted in.
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "async/context.h"
 #include "base/limits/trace.h"
 #include "base/random.h"
+#include "base/short_text.h"
 #include "base/span.h"
 #include "store/spans.h"
 
@@ -21,17 +23,29 @@ class SpanSink {
  public:
   virtual ~SpanSink() = default;
   /// Never blocks; bounded; drops (counted) rather than waits.
-  virtual void emit(const store::SpanRow& span) = 0;
+  virtual void emit(const store::SpanView& span) = 0;
+};
+
+/// What a span is called: a text, or an operation and what it is done with, "chat gpt-4o".
+struct SpanName {
+  SpanName(std::string_view whole) : first(whole) {}
+  SpanName(const std::string& whole) : first(whole) {}
+  SpanName(const char* whole) : first(whole) {}
+  SpanName(std::string_view operation, std::string_view of)
+      : first(operation), between(" "), second(of) {}
+  std::string_view first;
+  std::string_view between;
+  std::string_view second;
 };
 
 class Span {
  public:
   Span() = default;
-  /// Starts a child of ctx's span (a root if it has none).
-  Span(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+  /// Starts a child of ctx's span (a root if it has none). `span_kind` is a constant.
+  Span(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
        std::string_view span_kind = "INTERNAL");
   /// The same in place, of one that was made by the default and has not begun.
-  void begin(const async::Context& ctx, SpanSink* sink, Random& random, std::string name,
+  void begin(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
              std::string_view span_kind = "INTERNAL");
   Span(Span&& other) noexcept;
   Span& operator=(Span&& other) noexcept;
@@ -44,26 +58,39 @@ class Span {
   /// The program's own names (trace/genai.h) cost a byte, others their text.
   template <typename Name, typename T>
   void set(const Name& key, const T& value) {
-    row_.attributes.add(key, value);
+    facts_.attributes.add(key, value);
   }
-  void set_tenant(TenantId tenant) { row_.tenant = std::move(tenant); }
-  void set_session(std::string session) { row_.session = std::move(session); }
-  const TenantId& tenant() const { return row_.tenant; }
-  const std::string& session() const { return row_.session; }
-  void rename(std::string name) { row_.name = std::move(name); }
+  void set_tenant(const TenantId& tenant) { facts_.tenant.assign(tenant.str()); }
+  void set_session(std::string_view session) { facts_.session.assign(session); }
   /// At most limits::kSpanEventsMax; further ones only count in "drover.dropped_events".
   void event(std::string_view name, Json attributes);
   /// Marks it failed: error.type and the message.
   void fail(const Error& error);
   void end();
-  const SpanContext& id() const { return row_.context; }
+  const SpanContext& id() const { return facts_.context; }
 
  private:
+  /// Ids, and names as they usually are, lie in the span.
+  using Text = ShortText<36>;
+  /// What it will have to say.
+  struct Facts {
+    SpanContext context;
+    std::array<uint8_t, 8> parent{};  // zeros for a root
+    Text tenant;
+    Text session;
+    Text name;
+    std::string_view kind;
+    WallTime start;
+    bool error = false;
+    store::SpanAttributes attributes;
+    Json events;
+  };
+
   std::optional<async::Context> parent_;
   SpanSink* sink_ = nullptr;
   MonoTime started_;
   int64_t dropped_events_ = 0;
-  store::SpanRow row_;
+  Facts facts_;
 };
 
 }  // namespace drover::trace
