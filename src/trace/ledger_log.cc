@@ -144,12 +144,12 @@ Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const Ledge
                            : 0;
   for (int tries = 0; tries < 2; ++tries) {
     const bool known = current_ != nullptr && mark.file == number_;
-    buffer_.clear();
+    buffer_.cut(0);
     if (!known) append_line(buffer_, lines_ + 1, line);
     record.line = known ? mark.number : lines_ + 1;
     append_record(buffer_, record);
     if (current_ != nullptr && at_ + buffer_.size() + slack <= file_bytes_) {
-      TRY_VOID(write(buffer_));
+      TRY_VOID(write(buffer_.view()));
       if (!known) {
         mark.file = number_;
         mark.number = ++lines_;
@@ -212,10 +212,9 @@ void LedgerLog::trim(uint32_t needed, WallTime now) {
 
 Result<void> LedgerLog::close() {
   if (current_ == nullptr) return {};
-  std::string end;
-  LedgerRecord record;
-  append_record(end, record);
-  if (at_ + end.size() <= file_bytes_) TRY_VOID(write(end));
+  RawBytes end;
+  append_record(end, LedgerRecord());
+  if (at_ + end.size() <= file_bytes_) TRY_VOID(write(end.view()));
   return unsynced().sync();
 }
 

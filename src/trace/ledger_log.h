@@ -102,7 +102,7 @@ class LedgerLog {
   bool power_lost_ = false;
   WallTime oldest_time_{};
   uint32_t oldest_known_ = 0;
-  std::string buffer_;
+  RawBytes buffer_;
 };
 
 }  // namespace drover::trace

@@ -76,8 +76,9 @@ TEST_F(LedgerLogTest, ACorrectionReadsBackWithAndWithoutTiers) {
   r.lost = true;
   r.tier_before = "flex";
   r.tier = "default";
-  std::string bytes;
-  append_record(bytes, r);
+  RawBytes raw;
+  append_record(raw, r);
+  const std::string bytes(raw.view());
   auto read = parse_record(bytes);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->record.why, "bill");
@@ -201,11 +202,12 @@ TEST_F(LedgerLogTest, AFullDiskRefusesReservationsAndStillTakesSettlements) {
 }
 
 TEST_F(LedgerLogTest, DamagedBytesAreAnErrorAndNeverACrash) {
-  std::string bytes;
-  append_line(bytes, 1, line("s"));
+  RawBytes raw;
+  append_line(raw, 1, line("s"));
   LedgerRecord r = settled(5, "1");
   r.request_id = "abc";
-  append_record(bytes, r);
+  append_record(raw, r);
+  const std::string bytes(raw.view());
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string bad = bytes;
     bad[i] = static_cast<char>(bad[i] ^ 0x41);

@@ -42,10 +42,11 @@ constexpr size_t kNumberBytesMax = 320;
 class Putter {
  public:
   /// For texts of so many bytes in all.
-  Putter(std::string& out, size_t text_bytes) : out_(out), at_(out.size()) {
-    out.resize(at_ + kNumberBytesMax + text_bytes);
-    p_ = out.data() + at_ + kFrameBytes;
-  }
+  Putter(RawBytes& out, size_t text_bytes)
+      : out_(out),
+        room_(kNumberBytesMax + text_bytes),
+        begin_(out.extend(room_)),
+        p_(begin_ + kFrameBytes) {}
   template <typename T>
   void number(T value) {
     std::memcpy(p_, &value, sizeof(T));
@@ -73,19 +74,20 @@ class Putter {
   }
   /// The frame, once all is in it; gives back the room that is left.
   void close() {
-    const auto end = static_cast<size_t>(p_ - out_.data());
-    DROVER_ASSERT(end <= out_.size());
-    out_.resize(end);
-    const std::string_view body = std::string_view(out_).substr(at_ + kFrameBytes);
+    const auto bytes = static_cast<size_t>(p_ - begin_);
+    DROVER_ASSERT(bytes <= room_);
+    const std::string_view body(begin_ + kFrameBytes, bytes - kFrameBytes);
     const auto size = static_cast<uint32_t>(body.size());
     const uint32_t crc = crc32c(body);
-    std::memcpy(out_.data() + at_, &size, 4);
-    std::memcpy(out_.data() + at_ + 4, &crc, 4);
+    std::memcpy(begin_, &size, 4);
+    std::memcpy(begin_ + 4, &crc, 4);
+    out_.cut(out_.size() - (room_ - bytes));
   }
 
  private:
-  std::string& out_;
-  size_t at_;
+  RawBytes& out_;
+  const size_t room_;
+  char* const begin_;
   char* p_;
 };
 
@@ -145,7 +147,7 @@ Result<ParsedRecord> damaged() {
 
 }  // namespace
 
-void append_line(std::string& out, uint32_t number, const LedgerLine& line) {
+void append_line(RawBytes& out, uint32_t number, const LedgerLine& line) {
   size_t bytes = 0;
   for (auto text : kTexts) bytes += (line.*text).size();
   Putter put(out, bytes);
@@ -155,7 +157,7 @@ void append_line(std::string& out, uint32_t number, const LedgerLine& line) {
   put.close();
 }
 
-void append_record(std::string& out, const LedgerRecord& r) {
+void append_record(RawBytes& out, const LedgerRecord& r) {
   const auto brief = [](const std::string& text) {
     return std::string_view(text).substr(0, kLedgerTextBytesMax);
   };

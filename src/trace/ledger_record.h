@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "base/money.h"
+#include "base/raw_bytes.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "contract/chat.h"
@@ -75,8 +76,8 @@ struct LedgerRecord {
 };
 
 /// Appends head and body.
-void append_line(std::string& out, uint32_t number, const LedgerLine& line);
-void append_record(std::string& out, const LedgerRecord& record);
+void append_line(RawBytes& out, uint32_t number, const LedgerLine& line);
+void append_record(RawBytes& out, const LedgerRecord& record);
 
 /// What parse_record() found.
 struct ParsedRecord {

@@ -18,13 +18,13 @@ void check(std::string_view left) {
     auto parsed = parse_record(left);
     if (!parsed || parsed->bytes == 0) return;
     if (parsed->bytes > left.size()) __builtin_trap();
-    std::string again;
+    drover::RawBytes again;
     if (parsed->record.kind == RecordKind::kLine) {
       append_line(again, parsed->record.line, parsed->line);
     } else {
       append_record(again, parsed->record);
     }
-    auto second = parse_record(again);
+    auto second = parse_record(again.view());
     if (!second || second->record.billing != parsed->record.billing ||
         second->record.call != parsed->record.call ||
         second->record.tier != parsed->record.tier.substr(0, kLedgerTextBytesMax) ||
