@@ -13,7 +13,7 @@ inline constexpr size_t kSpanRingMax = 4'096;
 /// Spans waiting to be written; further ones are dropped and counted.
 inline constexpr size_t kSpanQueueMax = 16'384;
 /// Spans of one write: a batch this large does not wait for its interval.
-inline constexpr size_t kSpanBatchMax = 1'024;
+inline constexpr size_t kSpanBatchMax = 2'048;
 /// A finished span is on its way to the store after this time, or after the write that is under way
 /// and this time.
 inline constexpr Duration kSpanFlushInterval = 250ms;
