@@ -99,7 +99,7 @@ bool HeadParser::settle_fields(std::string_view head) {
   for (Field& field : fields_) {
     if (field.value.size == 0) field.value.at = field.name.at + field.name.size;
     const std::string_view value = trim(view(head, field.value));
-    if (field.name.size == 0 || !is_field_value(value)) return false;
+    if (!is_token(view(head, field.name)) || !is_field_value(value)) return false;
     field.value.at = static_cast<uint32_t>(value.data() - head.data());
     field.value.size = static_cast<uint32_t>(value.size());
   }

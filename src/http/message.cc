@@ -14,23 +14,18 @@ namespace {
 
 constexpr std::array<bool, 256> make_token_table() {
   std::array<bool, 256> table{};
-  for (int c = '0'; c <= '9'; ++c) table[c] = true;
-  for (int c = 'a'; c <= 'z'; ++c) table[c] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) table[c] = true;
-  for (char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
-    table[static_cast<unsigned char>(c)] = true;
-  }
+  for (size_t c = 0; c < table.size(); ++c) table[c] = is_token_char(static_cast<char>(c));
   return table;
 }
 constexpr std::array<bool, 256> kToken = make_token_table();
 
-/// What a line has beside its name and its value.
-constexpr size_t kLineExtra = 4;
+constexpr std::string_view kColon = ": ";
+constexpr std::string_view kLineEnd = "\r\n";
 
 /// A line of a head, where there is room for it; gives the place behind it.
 char* put_field(char* to, std::string_view name, std::string_view value) {
-  to = copy_text(copy_text(to, name), ": ");
-  return copy_text(copy_text(to, value), "\r\n");
+  to = copy_text(copy_text(to, name), kColon);
+  return copy_text(copy_text(to, value), kLineEnd);
 }
 
 }  // namespace
@@ -65,37 +60,33 @@ Result<std::optional<uint64_t>> content_length(const Headers& headers) {
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   const size_t at = out.size();
-  out.resize(at + name.size() + value.size() + kLineExtra);
+  out.resize(at + name.size() + kColon.size() + value.size() + kLineEnd.size());
   put_field(out.data() + at, name, value);
 }
 
 void append_fields(std::string& out, const Headers& headers, bool (*left_out)(std::string_view)) {
-  // One growth, then copies: heads are made of some fifty pieces otherwise.
   const size_t at = out.size();
-  size_t most = 0;
-  for (const auto& [name, value] : headers.fields()) {
-    most += name.size() + value.size() + kLineExtra;
-  }
-  out.resize(at + most);
-  char* p = out.data() + at;
-  for (const auto& [name, value] : headers.fields()) {
-    if (!left_out(name)) p = put_field(p, name, value);
-  }
-  out.resize(static_cast<size_t>(p - out.data()));
+  out.resize(at + headers.lines_size());
+  const char* end = headers.put_lines(out.data() + at, left_out);
+  out.resize(static_cast<size_t>(end - out.data()));
 }
 
 void append_content_length(std::string& out, uint64_t length) {
   append_field(out, "Content-Length", Decimal(length).view());
 }
 
-void Headers::add(std::string_view name, std::string_view value) {
+void Headers::add(FieldName name, std::string_view value) {
+  if (places_.empty()) clear();
   const size_t at = used();
-  const size_t value_at = at + name.size();
-  const size_t end = value_at + value.size();
+  const size_t value_at = at + name.view().size() + kColon.size();
+  const size_t end = value_at + value.size() + kLineEnd.size();
   if (end > text_.size()) make_room(end);
-  copy_text(copy_text(text_.data() + at, name), value);
+  put_field(text_.data() + at, name.view(), value);
+  if (unsound_ == kAllSound && (!name.is_token() || !is_field_value(value))) {
+    unsound_ = static_cast<uint32_t>(size());
+  }
   places_.push_back(
-      Place{Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.size())},
+      Place{Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.view().size())},
             Span{static_cast<uint32_t>(value_at), static_cast<uint32_t>(value.size())}});
 }
 
@@ -110,6 +101,7 @@ void Headers::make_room(size_t size) {
 void Headers::assign(std::string_view text, const std::vector<Place>& places) {
   clear();
   if (places.empty()) return;
+  lines_ = false;
   const uint32_t begin = places.front().name.at;
   const Span& last = places.back().value;
   text = text.substr(begin, last.at + last.size - begin);
@@ -174,16 +166,22 @@ std::string Headers::get_joined(std::string_view name) const {
   return out;
 }
 
-size_t Headers::first_unsound() const {
-  // All names and values in one look. Only where there is a control character, and in a head that
-  // was received there is one at each line's end, is each value looked at.
-  const char* end = text_.data() + used();
-  const bool clean = find_control(text_.data(), end) == end;
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (!is_token(at(i).first)) return i;
-    if (!clean && !is_field_value(at(i).second)) return i;
+char* Headers::put_lines(char* to, bool (*left_out)(std::string_view)) const {
+  if (!lines_) {
+    for (const auto& [name, value] : fields()) {
+      if (!left_out(name)) to = put_field(to, name, value);
+    }
+    return to;
   }
-  return size();
+  // What stands between two that are left out goes in one copy.
+  const std::string_view lines(text_.data(), used());
+  size_t from = 0;
+  for (const Place& place : places_) {
+    if (!left_out(lines.substr(place.name.at, place.name.size))) continue;
+    to = copy_text(to, lines.substr(from, place.name.at - from));
+    from = line_end(place);
+  }
+  return copy_text(to, lines.substr(from));
 }
 
 Result<void> Headers::check() const {

@@ -3,6 +3,8 @@
 //
 // Values, no shared state. Sources: RFC 9110 (semantics), RFC 3986 (URLs).
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -12,20 +14,20 @@
 #include <vector>
 
 #include "base/result.h"
+#include "http/field_name.h"
 
 namespace drover::http {
 
-/// True for a token of RFC 9110 section 5.6.2, which a field name must be.
-bool is_token(std::string_view text);
 /// True if the text may travel as a field value: no control characters but TAB.
 bool is_field_value(std::string_view text);
 
 /// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
-/// NUL; what we are asked to send is checked by check(). All texts stand in one string, so that a
-/// head is two allocations however many fields it has.
+/// NUL; what we are asked to send is looked at while it is added, and check() tells what came of
+/// it. All texts stand in one string, so that a head is two allocations however many fields it has.
 ///
 /// text_ is room, and used from its front: making a string longer costs more than the copy into it.
-/// Bytes behind what is used may be of an earlier head; they are never handed out.
+/// Bytes behind what is used may be of an earlier head; they are never handed out. What is added
+/// stands there as the lines that will be sent, so that those go out in one copy.
 class Headers {
  public:
   /// A field of its own (signatures, tables).
@@ -39,7 +41,7 @@ class Headers {
   }
 
   /// The texts must not be this object's own.
-  void add(std::string_view name, std::string_view value);
+  void add(FieldName name, std::string_view value);
   /// Replaces all of that name.
   void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
@@ -51,7 +53,7 @@ class Headers {
   /// kInvalidArgument if a name is no token or a value could end its line (header injection).
   Result<void> check() const;
   /// The first field that check() refuses; size() if there is none.
-  size_t first_unsound() const;
+  size_t first_unsound() const { return std::min<size_t>(unsound_, size()); }
   /// Where a text stands in another.
   struct Span {
     uint32_t at = 0;
@@ -62,9 +64,14 @@ class Headers {
     Span value;
   };
   /// The fields of a head that was received, instead of what is here: they stand at these places of
-  /// the text, in order, each value behind its name. One copy for all of them.
+  /// the text, in order, each value behind its name. One copy for all of them. They are sound:
+  /// whoever found the places saw to that.
   void assign(std::string_view text, const std::vector<Place>& places);
-  void clear() { places_.clear(); }
+  void clear() {
+    places_.clear();
+    unsound_ = kAllSound;
+    lines_ = true;
+  }
   size_t size() const { return places_.size(); }
   View at(size_t index) const {
     const Place& p = places_[index];
@@ -102,15 +109,29 @@ class Headers {
   /// Copies, for whoever keeps them.
   std::vector<Field> copy() const;
 
+  /// What the fields take as lines at most.
+  size_t lines_size() const { return used() + kLineExtra * size(); }
+  /// Writes all fields as lines, but those whose names are to be left out, to where there is room
+  /// for lines_size(); gives the place behind them.
+  char* put_lines(char* to, bool (*left_out)(std::string_view)) const;
+
  private:
+  static constexpr uint32_t kAllSound = UINT32_MAX;
+  /// What a line has beside its name and its value.
+  static constexpr size_t kLineExtra = 4;
+
   bool named(const Place& place, std::string_view name) const;
-  /// How much of text_ is used: the last value ends it.
-  size_t used() const {
-    return places_.empty() ? 0 : size_t{places_.back().value.at} + places_.back().value.size;
+  /// Where the line of that field ends, if the fields stand as lines.
+  static size_t line_end(const Place& place) {
+    return size_t{place.value.at} + place.value.size + kLineExtra / 2;
   }
+  /// How much of text_ is used: the last line ends it.
+  size_t used() const { return places_.empty() ? 0 : line_end(places_.back()); }
   void make_room(size_t size);
   std::string text_;
   std::vector<Place> places_;
+  uint32_t unsound_ = kAllSound;  // the first of those that may not be sent
+  bool lines_ = true;             // text_ is used by lines to be sent, and by nothing else
 };
 
 /// What Content-Length says; nullopt where there is none. kInvalidArgument for all but digits that

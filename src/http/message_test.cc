@@ -49,6 +49,41 @@ TEST(Headers, NameTheFirstThatMayNotBeSent) {
   }
 }
 
+TEST(Headers, KnowATokenHoweverItIsWritten) {
+  constexpr std::string_view kGood = "x-Good_1!#$%&'*+-.^_`|~";
+  constexpr std::string_view kBad = "x:";
+  const char* good = "good";
+  Headers headers;
+  headers.add("!#$%&'*+-.^_`|~09azAZ", "literal");
+  headers.add(kGood, "view");
+  headers.add(std::string("good"), "string");
+  headers.add(good, "pointer");
+  EXPECT_TRUE(headers.check());
+  for (int way = 0; way < 6; ++way) {
+    Headers more = headers;
+    if (way == 0) more.add("", "empty");
+    if (way == 1) more.add("x y", "literal");
+    if (way == 2) more.add("\xe4", "literal");
+    if (way == 3) more.add(kBad, "view");
+    if (way == 4) more.add(std::string(kBad), "string");
+    if (way == 5) more.add(kBad.data(), "pointer");
+    EXPECT_EQ(more.first_unsound(), 4u) << way;
+    more.clear();
+    EXPECT_TRUE(more.check());
+    more.add("x", "y");
+    EXPECT_TRUE(more.check());
+  }
+}
+
+TEST(Headers, BeginAnewAfterTheyWereMovedAway) {
+  Headers bad{{"a b", "c"}};
+  Headers taken = std::move(bad);
+  EXPECT_FALSE(taken.check());
+  bad.add("A", "b");  // NOLINT(bugprone-use-after-move): they may be used again
+  EXPECT_TRUE(bad.check());
+  EXPECT_EQ(bad.get("a"), "b");
+}
+
 TEST(Headers, StandAsTheyWereReceivedAndCanBeAddedTo) {
   const std::string text = "GET / HTTP/1.1\r\nHost: h\r\nA:" + std::string(300, 'a') + "\r\n\r\n";
   const Headers::Place host{{16, 4}, {22, 1}};
@@ -84,6 +119,29 @@ TEST(Headers, AppendAllLinesButThoseLeftOut) {
   EXPECT_EQ(out, expected);
   append_content_length(out, UINT64_MAX);
   EXPECT_EQ(out, expected + "Content-Length: 18446744073709551615\r\n");
+}
+
+TEST(Headers, AppendWhatWasReceivedAsLines) {
+  const auto left_out = [](std::string_view name) { return name == "B"; };
+  const std::string text = "GET / HTTP/1.1\r\nA:a\r\nB: b\r\nC: \tc \r\nD:\r\n\r\n";
+  Headers headers;
+  headers.assign(text,
+                 {{{16, 1}, {18, 1}}, {{21, 1}, {24, 1}}, {{27, 1}, {31, 1}}, {{35, 1}, {36, 0}}});
+  std::string out;
+  append_fields(out, headers, left_out);
+  EXPECT_EQ(out, "A: a\r\nC: c\r\nD: \r\n");
+  headers.add("B", "left out");
+  headers.add("E", "e");
+  out.clear();
+  append_fields(out, headers, left_out);
+  EXPECT_EQ(out, "A: a\r\nC: c\r\nD: \r\nE: e\r\n");
+  headers.remove("a");
+  out.clear();
+  append_fields(out, headers, left_out);
+  EXPECT_EQ(out, "C: c\r\nD: \r\nE: e\r\n");
+  out.clear();
+  append_fields(out, Headers(), left_out);
+  EXPECT_EQ(out, "");
 }
 
 TEST(Headers, ReadAContentLengthThatHasOneMeaning) {
