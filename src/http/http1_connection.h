@@ -83,18 +83,20 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   Failure body_failed(int status, Code code, std::string reason, std::string message);
 
   // http1_response.cc
-  /// A complete answer's head into out_; true if a body of `body_size` bytes belongs behind it.
-  /// `follows`: how much of it is put there.
-  Result<bool> put_answer(const ResponseHead& head, size_t body_size, size_t follows);
-  /// `follows`: how much is put behind it.
-  Result<void> put_head(const ResponseHead& head, std::string_view framing, size_t follows);
+  /// What of the body belongs behind that head.
+  std::string_view body_sent(const ResponseHead& head, std::string_view body) const;
+  /// A complete answer's head, to where there is room for it; gives the place behind it.
+  char* put_answer(char* to, const ResponseHead& head, size_t body_size);
+  /// The head but for the empty line that ends it.
+  char* put_head(char* to, const ResponseHead& head, std::string_view framing);
   void put_chunk(std::string_view data);
   void begin_output(size_t bytes);
   void end_output();
+  void drop_prepared();
   void decide_keep_alive(bool may_skip_body);
   Result<void> send_now(const Context& ctx, std::string_view& data);
   Result<bool> flush_now(const Context& ctx);
-  Result<bool> flush_now_with(const Context& ctx, std::string_view body);
+  Result<bool> send_output(const Context& ctx, std::string_view message);
   Task<Result<void>> flush(Context ctx);
   Task<Result<void>> send(Context ctx, std::string_view data);
 

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/decimal.h"
 #include "base/limits/http.h"
+#include "base/text_copy.h"
 #include "http/buffers.h"
 #include "http/http1_connection.h"
 
@@ -14,13 +15,24 @@ namespace {
 
 /// What a chunk's size and the stream's end take at most.
 constexpr size_t kChunkFraming = 32;
+/// What stands in a head beside the fields that the handler set, at most: the status, the date, the
+/// framing, the connection, the end.
+constexpr size_t kOwnLinesMax = 256;
 
 /// Framing belongs to the connection, whatever the handler set.
 bool is_framing(std::string_view name) {
-  return (name.size() == 14 && iequals(name, "content-length")) ||
-         (name.size() == 17 && iequals(name, "transfer-encoding")) ||
-         (name.size() == 10 && (iequals(name, "connection") || iequals(name, "keep-alive"))) ||
-         (name.size() == 7 && iequals(name, "upgrade"));
+  switch (name.size()) {
+    case 7:
+      return iequals(name, "upgrade");
+    case 10:
+      return iequals(name, "connection") || iequals(name, "keep-alive");
+    case 14:
+      return iequals(name, "content-length");
+    case 17:
+      return iequals(name, "transfer-encoding");
+    default:
+      return false;
+  }
 }
 
 void append_chunk_size(std::string& out, size_t size) {
@@ -30,13 +42,22 @@ void append_chunk_size(std::string& out, size_t size) {
   out += "\r\n";
 }
 
-void put_status_line(std::string& out, int status) {
-  out += "HTTP/1.1 ";
-  append_decimal(out, status);
-  out += ' ';
-  out += reason_phrase(status);
-  out += "\r\n";
+char* put_status_line(char* to, int status) {
+  to = copy_text(copy_text(to, "HTTP/1.1 "), Decimal(status).view());
+  return copy_text(copy_text(copy_text(to, " "), reason_phrase(status)), "\r\n");
 }
+
+Result<void> check_head(const ResponseHead& head) {
+  const Headers& headers = head.headers;
+  const size_t index = headers.first_unsound();
+  if (index == headers.size()) return {};
+  return fail(Code::kInvalidArgument, "the answer's header " +
+                                          to_lower(headers.at(index).first.substr(0, 64)) +
+                                          " holds what no header may hold");
+}
+
+/// Room for a head.
+size_t head_size_max(const ResponseHead& head) { return head.headers.lines_size() + kOwnLinesMax; }
 
 }  // namespace
 
@@ -72,25 +93,20 @@ void Http1Connection::end_output() {
   out_ = std::string();
 }
 
-Result<void> Http1Connection::put_head(const ResponseHead& head, std::string_view framing,
-                                       size_t follows) {
-  begin_output(kHeadUsual + follows);
-  const Headers& headers = head.headers;
-  if (const size_t index = headers.first_unsound(); index != headers.size()) {
-    return fail(Code::kInvalidArgument, "the answer's header " +
-                                            to_lower(headers.at(index).first.substr(0, 64)) +
-                                            " holds what no header may hold");
-  }
-  put_status_line(out_, head.status);
-  append_fields(out_, headers, &is_framing);
-  if (!headers.has("date")) append_field(out_, "Date", core_.date());
-  out_ += framing;
-  if (!keep_alive_) {
-    out_ += "Connection: close\r\n";
-  } else if (parser_.version_minor() == 0) {
-    out_ += "Connection: keep-alive\r\n";
-  }
-  return {};
+/// Any other answer takes its place.
+void Http1Connection::drop_prepared() {
+  if (!out_.empty()) end_output();
+  prepared_ = false;
+}
+
+char* Http1Connection::put_head(char* to, const ResponseHead& head, std::string_view framing) {
+  to = put_status_line(to, head.status);
+  to = head.headers.put_lines(to, &is_framing);
+  if (!head.headers.has("date")) to = copy_text(to, core_.date_line());
+  to = copy_text(to, framing);
+  if (!keep_alive_) return copy_text(to, "Connection: close\r\n");
+  if (parser_.version_minor() == 0) return copy_text(to, "Connection: keep-alive\r\n");
+  return to;
 }
 
 /// Sends what goes without waiting and takes it off `data`.
@@ -134,23 +150,13 @@ Result<bool> Http1Connection::flush_now(const Context& ctx) {
   return true;
 }
 
-/// The same with a small body behind what stands in out_; what is left of both stands there
-/// afterwards. Copied at the last moment into what the answer before left from: the copy is written
-/// to lines that the first cache has, and the kernel reads it there.
-Result<bool> Http1Connection::flush_now_with(const Context& ctx, std::string_view body) {
-  if (body.empty()) return flush_now(ctx);
-  std::string& output = core_.output;
-  output.assign(out_).append(body);
-  std::string_view rest = output;
-  TRY_VOID(send_now(ctx, rest));
-  const bool done = rest.empty();
-  if (done) {
-    end_output();
-  } else {
-    out_.assign(rest);
-  }
-  if (output.capacity() > kOutputKeptMax) output = std::string();
-  return done;
+/// The same for a message that stands in the output of all; what is left of it stands in out_
+/// afterwards.
+Result<bool> Http1Connection::send_output(const Context& ctx, std::string_view message) {
+  TRY_VOID(send_now(ctx, message));
+  if (!message.empty()) out_.assign(message);
+  if (core_.output.size() > kOutputKeptMax) core_.output = std::string();
+  return message.empty();
 }
 
 Task<Result<void>> Http1Connection::flush(Context ctx) {
@@ -161,28 +167,36 @@ Task<Result<void>> Http1Connection::flush(Context ctx) {
   co_return sent;
 }
 
-Result<bool> Http1Connection::put_answer(const ResponseHead& head, size_t body_size,
-                                         size_t follows) {
-  decide_keep_alive(true);
-  prepared_ = false;
-  bool bare = head.is_bare();
-  out_.clear();
-  TRY_VOID(put_head(head, {}, follows));
-  if (!bare) append_content_length(out_, body_size);
-  out_ += "\r\n";
-  return !bare && !is_head_ && body_size != 0;
+std::string_view Http1Connection::body_sent(const ResponseHead& head, std::string_view body) const {
+  return head.is_bare() || is_head_ ? std::string_view() : body;
+}
+
+char* Http1Connection::put_answer(char* to, const ResponseHead& head, size_t body_size) {
+  to = put_head(to, head, {});
+  if (!head.is_bare()) {
+    to = copy_text(copy_text(to, "Content-Length: "), Decimal(body_size).view());
+    to = copy_text(to, "\r\n");
+  }
+  return copy_text(to, "\r\n");
 }
 
 Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
-  CO_TRY(bool with_body, put_answer(head, body.size(), 0));
+  CO_TRY_VOID(check_head(head));
+  decide_keep_alive(true);
+  drop_prepared();
   answer_ = Answer::kDone;
   co_await core_.answering.enter(core_.loop);
-  std::string_view rest = body;
-  if (!with_body) rest = std::string_view();
+  // Put together at the last moment in what the answer before left from: it is written to lines
+  // that the first cache has, and the kernel reads it there.
+  std::string_view rest = body_sent(head, body);
   std::string_view together;
   if (rest.size() <= kCoalesceMax) together = std::exchange(rest, std::string_view());
-  CO_TRY(bool done, flush_now_with(ctx, together));
+  std::string& output = core_.output;
+  const size_t room = head_size_max(head) + together.size();
+  if (output.size() < room) output.resize(room);
+  const char* end = copy_text(put_answer(output.data(), head, body.size()), together);
+  CO_TRY(bool done, send_output(ctx, std::string_view(output.data(), end)));
   if (!done) CO_TRY_VOID(co_await flush(ctx));
   if (!rest.empty()) CO_TRY_VOID(co_await send(ctx, rest));
   co_return Result<void>();
@@ -190,11 +204,19 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
 
 void Http1Connection::prepare(ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) return;
-  const bool small = body.size() <= kCoalesceMax;
-  Result<bool> with_body = put_answer(head, body.size(), small ? body.size() : 0);
-  if (with_body && *with_body && small) out_ += body;
-  prepared_ = with_body && (!*with_body || small);
-  if (!prepared_) ServerResponse::prepare(std::move(head), std::move(body));
+  drop_prepared();
+  const std::string_view sent = body_sent(head, body);
+  if (sent.size() > kCoalesceMax || !check_head(head)) {
+    ServerResponse::prepare(std::move(head), std::move(body));
+    return;
+  }
+  decide_keep_alive(true);
+  begin_output(head_size_max(head) + sent.size());
+  out_.resize(head_size_max(head));
+  const char* end = put_answer(out_.data(), head, body.size());
+  out_.resize(static_cast<size_t>(end - out_.data()));
+  out_ += sent;
+  prepared_ = true;
 }
 
 void Http1Connection::tell_prepared() {
@@ -246,10 +268,12 @@ Task<Result<void>> Http1Connection::start(Context ctx, ResponseHead head, std::s
     answer_left_ = *length;
     if (!head.is_bare()) framing = "Content-Length: " + std::to_string(*length) + "\r\n";
   }
-  prepared_ = false;
-  out_.clear();
-  CO_TRY_VOID(put_head(head, framing, std::min(first.size(), kCoalesceMax)));
-  out_ += "\r\n";
+  drop_prepared();
+  CO_TRY_VOID(check_head(head));
+  begin_output(head_size_max(head) + std::min(first.size(), kCoalesceMax) + kChunkFraming);
+  out_.resize(head_size_max(head));
+  const char* end = copy_text(put_head(out_.data(), head, framing), "\r\n");
+  out_.resize(static_cast<size_t>(end - out_.data()));
   answer_ = Answer::kStreaming;
   bool together = framing_ == Framing::kChunked && !first.empty() && first.size() <= kCoalesceMax;
   if (together) put_chunk(first);

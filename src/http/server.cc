@@ -34,6 +34,7 @@ const std::string& ServerCore::date() {
   int64_t second = unix_seconds(now);
   if (second != date_second_) {
     date_ = format_http_date(now);
+    date_line_ = "Date: " + date_ + "\r\n";
     date_second_ = second;
   }
   return date_;

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "async/stage.h"
 #include "async/wait.h"
@@ -24,15 +25,21 @@ struct ServerCore {
   async::Stage answering;
   /// Answers mostly leave in one write: the memory in which they are put together is everybody's.
   std::string spare_output;
-  /// In which answers are put together that leave at once.
+  /// In which answers are put together that leave at once: room, used from its front.
   std::string output;
 
   /// The Date header's value, made once a second.
   const std::string& date();
+  /// The same as a line of HTTP/1.1.
+  std::string_view date_line() {
+    date();
+    return date_line_;
+  }
 
  private:
   int64_t date_second_ = INT64_MIN;
   std::string date_;
+  std::string date_line_;
 };
 
 class Connection {
