@@ -61,7 +61,6 @@ const llhttp_settings_t* HeadParser::settings() {
 }
 
 void HeadParser::reset() {
-  llhttp_reset(&parser_);
   seen_ = 0;
   head_bytes_ = 0;
   complete_ = false;
@@ -107,9 +106,12 @@ bool HeadParser::settle_fields(std::string_view head) {
 }
 
 HeadParser::Status HeadParser::feed(std::string_view head) {
-  if (seen_ == 0 && read_ordinary(head)) {
-    ordinary_ = true;
-    return Status::kDone;
+  if (seen_ == 0) {
+    if (read_ordinary(head)) {
+      ordinary_ = true;
+      return Status::kDone;
+    }
+    llhttp_reset(&parser_);
   }
   base_ = head.data();
   // One byte more than allowed is enough to know that it is too large.
