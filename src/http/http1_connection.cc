@@ -47,12 +47,32 @@ Task<void> Http1Connection::run() {
     ++core_.in_flight;
     co_await core_.serving.enter(core_.loop);
     scope_.spawn(serve());
+    // While the handler works: for more bytes (the next request, kept for later) or for the end.
     while (handling_) {
-      if (!body_buffered() || gone_) {
+      if (!may_watch()) {
         co_await wait_progress();
-      } else {
-        co_await watch();
+        continue;
       }
+      watching_ = true;
+      const bool moves = in_.empty() && !view_lent_;
+      if (moves) {
+        // Here a client spends its time: no more frames than these two, and no buffer.
+        in_.release();
+        Task<Result<void>> waiting = stream_->readable(io_->context());
+        Result<void> ready = co_await std::move(waiting);
+        if (!ready) {
+          watched(false);
+          continue;
+        }
+      }
+      if (std::optional<Result<size_t>> now = read_now(moves)) {
+        co_await core_.reading.enter(core_.loop);
+        watched(*now && **now > 0);
+        continue;
+      }
+      Task<Result<size_t>> reading = read_more(io_->context(), moves);
+      Result<size_t> n = co_await std::move(reading);
+      watched(n && *n > 0);
     }
     if (!keep_alive_) break;
   }
@@ -159,25 +179,26 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   if (parser_.version_major() != 1 || parser_.version_minor() > 1) {
     return Refusal{505, "only HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here"};
   }
-  head_.method = parser_.method();
-  if (head_.method == "CONNECT" || head_.method == "PRI") {
+  if (parser_.is_method(HTTP_CONNECT) || parser_.is_method(HTTP_PRI)) {
     return Refusal{501, "this method is not supported"};
   }
   std::string_view target = parser_.target(raw);
   const char* fault = parser_.is_ordinary() ? nullptr : fault_of_line(raw, target);
   if (fault != nullptr) return Refusal{400, fault};
+  head_.method = parser_.method();
   head_.target = target;
   head_.headers.assign(raw, parser_.fields());
   head_.authority.clear();
   int hosts = 0;
   send_continue_ = false;
   for (const HeadParser::Field& field : parser_.fields()) {
+    if (field.name.size != 4 && field.name.size != 6) continue;
     const std::string_view name = HeadParser::view(raw, field.name);
     const std::string_view value = HeadParser::view(raw, field.value);
-    if (name.size() == 4 && iequals(name, "host")) {
+    if (iequals(name, "host")) {
       ++hosts;
       head_.authority = value;
-    } else if (name.size() == 6 && iequals(name, "expect")) {
+    } else if (iequals(name, "expect")) {
       if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
       send_continue_ = parser_.version_minor() == 1;
     }
@@ -185,7 +206,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   if (hosts > 1 || (hosts == 0 && parser_.version_minor() == 1)) {
     return Refusal{400, "exactly one Host header is required"};
   }
-  if (target[0] != '/' && !(target == "*" && head_.method == "OPTIONS")) {
+  if (target[0] != '/' && !(target == "*" && parser_.is_method(HTTP_OPTIONS))) {
     // Absolute form: its authority wins over Host (RFC 9112 section 3.2.2).
     Result<Url> url = Url::parse(target);
     if (!url) return Refusal{400, "the request target is malformed"};
@@ -206,7 +227,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
     body_.start_none();
   }
   keep_alive_ = parser_.keep_alive();
-  is_head_ = head_.method == "HEAD";
+  is_head_ = parser_.is_method(HTTP_HEAD);
   fail_status_ = 0;
   body_bytes_ = 0;
   answer_ = Answer::kNone;
@@ -257,36 +278,14 @@ void Http1Connection::end_request() {
   progress_.wake_all();
 }
 
-/// While a handler works: waits for more bytes (the next request, kept for later) or for the end.
-Task<void> Http1Connection::watch() {
-  if (in_.tail().empty() && (view_lent_ || !in_.empty())) {
-    // Full of pipelined requests: no more is read until the handler is done.
-    co_await wait_progress();
-    co_return;
-  }
-  watching_ = true;
-  bool moves = in_.empty() && !view_lent_;
-  if (moves) {
-    // Here a client spends its time: no more frames than these two, and no buffer.
-    in_.release();
-    Task<Result<void>> waiting = stream_->readable(io_->context());
-    Result<void> ready = co_await std::move(waiting);
-    if (!ready) {
-      watched(false);
-      co_return;
-    }
-  }
-  if (std::optional<Result<size_t>> now = read_now(moves)) {
-    co_await core_.reading.enter(core_.loop);
-    watched(*now && **now > 0);
-    co_return;
-  }
-  Task<Result<size_t>> reading = read_more(io_->context(), moves);
-  Result<size_t> n = co_await std::move(reading);
-  watched(n && *n > 0);
+/// Whether run() may read on while the handler works. Where the buffer is full of pipelined
+/// requests no more is read until the handler is done.
+bool Http1Connection::may_watch() {
+  if (gone_ || !body_buffered()) return false;
+  return !in_.tail().empty() || (in_.empty() && !view_lent_);
 }
 
-/// What came of it.
+/// What came of watching.
 void Http1Connection::watched(bool more) {
   watching_ = false;
   if (interrupted_) {

@@ -66,7 +66,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   Refusal accept_head(std::string_view raw);
   Task<void> serve();
   void end_request();
-  Task<void> watch();
+  bool may_watch();
   void watched(bool more);
   Task<void> wait_progress();
   Task<void> refuse(int status, std::string why);
