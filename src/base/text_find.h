@@ -30,8 +30,7 @@ inline __m128i load16(const char* p) {
 }
 inline __m128i load8(const char* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
 /// Bits of those of 16 bytes that are control characters but TAB.
-inline unsigned control_bits(const char* p) {
-  const __m128i v = load16(p);
+inline unsigned control_bits(__m128i v) {
   const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
   const __m128i tab = _mm_cmpeq_epi8(v, _mm_set1_epi8('\t'));
   const __m128i del = _mm_cmpeq_epi8(v, _mm_set1_epi8(0x7f));
@@ -122,12 +121,21 @@ inline const char* find_control(const char* p, const char* end) {
 #ifdef __SSE2__
   const char* begin = p;
   for (; end - p >= 16; p += 16) {
-    if (unsigned bits = detail::control_bits(p)) return p + __builtin_ctz(bits);
+    const unsigned bits = detail::control_bits(detail::load16(p));
+    if (bits != 0) return p + __builtin_ctz(bits);
   }
   if (p < end && end - begin >= 16) {
     // What is left is shorter: once more over the last sixteen, the first of which are known.
-    const unsigned bits = detail::control_bits(end - 16);
+    const unsigned bits = detail::control_bits(detail::load16(end - 16));
     return bits == 0 ? end : end - 16 + __builtin_ctz(bits);
+  }
+  if (end - p >= 8) {  // as many values are
+    const char* last = end - 8;
+    for (;; p = last) {
+      const unsigned bits = detail::control_bits(detail::load8(p)) & 0xff;
+      if (bits != 0) return p + __builtin_ctz(bits);
+      if (p == last) return end;
+    }
   }
 #endif
   for (; p < end; ++p) {

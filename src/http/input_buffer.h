@@ -55,7 +55,10 @@ class InputBuffer {
   /// Gives the memory back, unless something is pending in it.
   void release() {
     if (!empty()) return;
-    if (capacity_ == kSmall && spare().size() < kSpareMax) spare().push_back(std::move(data_));
+    if (capacity_ == kSmall) {
+      std::vector<Memory>& kept = spare();
+      if (kept.size() < kSpareMax) kept.push_back(std::move(data_));
+    }
     data_.reset();
     capacity_ = pos_ = end_ = 0;
   }
@@ -68,9 +71,11 @@ class InputBuffer {
     return spare;
   }
   static Memory take(size_t capacity) {
-    if (capacity != kSmall || spare().empty()) return Memory(new char[capacity]);
-    Memory out = std::move(spare().back());
-    spare().pop_back();
+    if (capacity != kSmall) return Memory(new char[capacity]);
+    std::vector<Memory>& kept = spare();
+    if (kept.empty()) return Memory(new char[capacity]);
+    Memory out = std::move(kept.back());
+    kept.pop_back();
     return out;
   }
 
