@@ -93,7 +93,9 @@ class OrdinaryReader {
     const char* stop = at_;
     if (!take("\r\n") || stop == value || is_blank(*value) || is_blank(stop[-1])) return false;
     if (fields_.size() == limits::kHttpHeaderCountMax) return false;
-    fields_.push_back(Headers::Place{span(name, colon), span(value, stop)});
+    Headers::Place& place = fields_.emplace_back();  // in place: a copy would wait for its parts
+    place.name = span(name, colon);
+    place.value = span(value, stop);
     return understood(std::string_view(name, static_cast<size_t>(colon - name)),
                       std::string_view(value, static_cast<size_t>(stop - value)));
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstring>
 
 #include "base/bytes.h"
 #include "base/decimal.h"
@@ -21,6 +22,15 @@ constexpr std::array<bool, 256> kToken = make_token_table();
 
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kLineEnd = "\r\n";
+
+/// What so much text and so many fields take, in whole places.
+constexpr size_t room_for(size_t text, size_t count) {
+  constexpr size_t kPlace = sizeof(Headers::Place);
+  return ((text + kPlace - 1) / kPlace + count) * kPlace;
+}
+
+/// What a head that we make mostly takes.
+constexpr size_t kUsualRoom = 512;
 
 /// A line of a head, where there is room for it; gives the place behind it.
 char* put_field(char* to, std::string_view name, std::string_view value) {
@@ -75,93 +85,114 @@ void append_content_length(std::string& out, uint64_t length) {
   append_field(out, "Content-Length", Decimal(length).view());
 }
 
-void Headers::add(FieldName name, std::string_view value) {
-  if (places_.empty()) clear();
-  const size_t at = used();
-  const size_t value_at = at + name.view().size() + kColon.size();
-  const size_t end = value_at + value.size() + kLineEnd.size();
-  if (end > text_.size()) make_room(end);
-  put_field(text_.data() + at, name.view(), value);
-  if (unsound_ == kAllSound && (!name.is_token() || !is_field_value(value))) {
-    unsound_ = static_cast<uint32_t>(size());
-  }
-  places_.push_back(
-      Place{Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.view().size())},
-            Span{static_cast<uint32_t>(value_at), static_cast<uint32_t>(value.size())}});
+Headers::Headers(const Headers& o)
+    : used_(o.used_), count_(o.count_), unsound_(o.unsound_), lines_(o.lines_) {
+  if (count_ == 0) return;
+  capacity_ = static_cast<uint32_t>(room_for(used_, count_));
+  memory_.reset(new char[capacity_]);
+  std::memcpy(memory_.get(), o.memory_.get(), used_);
+  std::copy_n(o.places_end() - count_, count_, places_end() - count_);
 }
 
-/// So much at least, and for a usual head at once.
-void Headers::make_room(size_t size) {
-  constexpr size_t kUsualText = 256;
-  constexpr size_t kUsualCount = 12;
-  if (places_.capacity() == 0) places_.reserve(kUsualCount);
-  text_.resize(std::max({size, kUsualText, text_.size() * 2}));
+void Headers::swap(Headers& o) noexcept {
+  std::swap(memory_, o.memory_);
+  std::swap(capacity_, o.capacity_);
+  std::swap(used_, o.used_);
+  std::swap(count_, o.count_);
+  std::swap(unsound_, o.unsound_);
+  std::swap(lines_, o.lines_);
+}
+
+void Headers::grow(size_t capacity) {
+  Headers bigger;
+  bigger.capacity_ = static_cast<uint32_t>(capacity);
+  bigger.memory_.reset(new char[capacity]);
+  if (count_ != 0) {
+    std::memcpy(bigger.memory_.get(), memory_.get(), used_);
+    std::copy_n(places_end() - count_, count_, bigger.places_end() - count_);
+  }
+  std::swap(memory_, bigger.memory_);
+  std::swap(capacity_, bigger.capacity_);
+}
+
+void Headers::add(FieldName name, std::string_view value) {
+  const size_t at = used_;
+  const size_t value_at = at + name.view().size() + kColon.size();
+  const size_t end = value_at + value.size() + kLineEnd.size();
+  if (const size_t room = room_for(end, count_ + 1); room > capacity_) {
+    grow(std::max({room, size_t{capacity_} * 2, kUsualRoom}));
+  }
+  put_field(memory_.get() + at, name.view(), value);
+  if (unsound_ == kAllSound && (!name.is_token() || !is_field_value(value))) unsound_ = count_;
+  Place& place = *(places_end() - 1 - count_);
+  place.name = Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.view().size())};
+  place.value = Span{static_cast<uint32_t>(value_at), static_cast<uint32_t>(value.size())};
+  used_ = static_cast<uint32_t>(end);
+  ++count_;
 }
 
 void Headers::assign(std::string_view text, const std::vector<Place>& places) {
   clear();
   if (places.empty()) return;
-  lines_ = false;
   const uint32_t begin = places.front().name.at;
   const Span& last = places.back().value;
   text = text.substr(begin, last.at + last.size - begin);
-  if (text.size() > text_.size()) {
-    text_.assign(text);
-  } else {
-    copy_text(text_.data(), text);
+  if (const size_t room = room_for(text.size(), places.size()); room > capacity_) grow(room);
+  copy_text(memory_.get(), text);
+  Place* to = places_end();
+  for (const Place& place : places) {
+    --to;
+    to->name = Span{place.name.at - begin, place.name.size};
+    to->value = Span{place.value.at - begin, place.value.size};
   }
-  places_ = places;
-  for (Place& place : places_) {
-    place.name.at -= begin;
-    place.value.at -= begin;
-  }
+  used_ = static_cast<uint32_t>(text.size());
+  count_ = static_cast<uint32_t>(places.size());
+  lines_ = false;
 }
 
-bool Headers::named(const Place& place, std::string_view name) const {
-  return place.name.size == name.size() &&
-         iequals(std::string_view(text_.data() + place.name.at, place.name.size), name);
+size_t Headers::find(std::string_view name, size_t from) const {
+  const Place* place = places_end() - from;
+  for (size_t i = from; i < count_; ++i) {
+    --place;
+    if (place->name.size == name.size() && iequals(view(place->name), name)) return i;
+  }
+  return count_;
 }
 
 void Headers::set(std::string_view name, std::string_view value) {
   Headers out;
   bool done = false;
-  for (size_t i = 0; i < places_.size(); ++i) {
-    const View field = at(i);
-    if (!named(places_[i], name)) {
-      out.add(field.first, field.second);
+  for (const auto& [own, old] : fields()) {
+    if (!iequals(own, name)) {
+      out.add(own, old);
     } else if (!std::exchange(done, true)) {
-      out.add(field.first, value);
+      out.add(own, value);
     }
   }
   if (!done) out.add(name, value);
-  *this = std::move(out);
+  swap(out);
 }
 
 void Headers::remove(std::string_view name) {
   Headers out;
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (named(places_[i], name)) continue;
-    const View field = at(i);
-    out.add(field.first, field.second);
+  for (const auto& [own, value] : fields()) {
+    if (!iequals(own, name)) out.add(own, value);
   }
-  *this = std::move(out);
+  swap(out);
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (named(places_[i], name)) return at(i).second;
-  }
-  return std::nullopt;
+  const size_t index = find(name);
+  if (index == count_) return std::nullopt;
+  return at(index).second;
 }
 
 std::string Headers::get_joined(std::string_view name) const {
   std::string out;
-  bool first = true;
-  for (size_t i = 0; i < places_.size(); ++i) {
-    if (!named(places_[i], name)) continue;
-    if (!first) out += ", ";
+  const size_t first = find(name);
+  for (size_t i = first; i < count_; i = find(name, i + 1)) {
+    if (i != first) out += ", ";
     out += at(i).second;
-    first = false;
   }
   return out;
 }
@@ -174,12 +205,14 @@ char* Headers::put_lines(char* to, bool (*left_out)(std::string_view)) const {
     return to;
   }
   // What stands between two that are left out goes in one copy.
-  const std::string_view lines(text_.data(), used());
+  const std::string_view lines(memory_.get(), used_);
   size_t from = 0;
-  for (const Place& place : places_) {
-    if (!left_out(lines.substr(place.name.at, place.name.size))) continue;
-    to = copy_text(to, lines.substr(from, place.name.at - from));
-    from = line_end(place);
+  const Place* place = places_end();
+  for (size_t i = 0; i < count_; ++i) {
+    --place;
+    if (!left_out(view(place->name))) continue;
+    to = copy_text(to, lines.substr(from, place->name.at - from));
+    from = size_t{place->value.at} + place->value.size + kLineEnd.size();
   }
   return copy_text(to, lines.substr(from));
 }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,11 +24,12 @@ bool is_field_value(std::string_view text);
 
 /// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
 /// NUL; what we are asked to send is looked at while it is added, and check() tells what came of
-/// it. All texts stand in one string, so that a head is two allocations however many fields it has.
+/// it. Texts and places share one piece of memory: a head is one allocation however many fields it
+/// has, and moves as a few words.
 ///
-/// text_ is room, and used from its front: making a string longer costs more than the copy into it.
-/// Bytes behind what is used may be of an earlier head; they are never handed out. What is added
-/// stands there as the lines that will be sent, so that those go out in one copy.
+/// The texts stand in the memory's front, the places in its back, the first of them last. Bytes
+/// between may be of an earlier head; they are never handed out. What is added stands there as the
+/// lines that will be sent, so that those go out in one copy.
 class Headers {
  public:
   /// A field of its own (signatures, tables).
@@ -39,6 +41,13 @@ class Headers {
   Headers(std::initializer_list<View> fields) {
     for (const View& field : fields) add(field.first, field.second);
   }
+  Headers(const Headers& o);
+  Headers(Headers&& o) noexcept { swap(o); }
+  Headers& operator=(Headers o) noexcept {
+    swap(o);
+    return *this;
+  }
+  ~Headers() = default;
 
   /// The texts must not be this object's own.
   void add(FieldName name, std::string_view value);
@@ -68,15 +77,15 @@ class Headers {
   /// whoever found the places saw to that.
   void assign(std::string_view text, const std::vector<Place>& places);
   void clear() {
-    places_.clear();
+    used_ = 0;
+    count_ = 0;
     unsound_ = kAllSound;
     lines_ = true;
   }
-  size_t size() const { return places_.size(); }
+  size_t size() const { return count_; }
   View at(size_t index) const {
-    const Place& p = places_[index];
-    return View(std::string_view(text_.data() + p.name.at, p.name.size),
-                std::string_view(text_.data() + p.value.at, p.value.size));
+    const Place& place = *(places_end() - 1 - index);
+    return View(view(place.name), view(place.value));
   }
 
   /// For `for (const auto& [name, value] : headers.fields())`.
@@ -110,7 +119,7 @@ class Headers {
   std::vector<Field> copy() const;
 
   /// What the fields take as lines at most.
-  size_t lines_size() const { return used() + kLineExtra * size(); }
+  size_t lines_size() const { return used_ + kLineExtra * size(); }
   /// Writes all fields as lines, but those whose names are to be left out, to where there is room
   /// for lines_size(); gives the place behind them.
   char* put_lines(char* to, bool (*left_out)(std::string_view)) const;
@@ -120,18 +129,23 @@ class Headers {
   /// What a line has beside its name and its value.
   static constexpr size_t kLineExtra = 4;
 
-  bool named(const Place& place, std::string_view name) const;
-  /// Where the line of that field ends, if the fields stand as lines.
-  static size_t line_end(const Place& place) {
-    return size_t{place.value.at} + place.value.size + kLineExtra / 2;
+  std::string_view view(Span span) const {
+    return std::string_view(memory_.get() + span.at, span.size);
   }
-  /// How much of text_ is used: the last line ends it.
-  size_t used() const { return places_.empty() ? 0 : line_end(places_.back()); }
-  void make_room(size_t size);
-  std::string text_;
-  std::vector<Place> places_;
+  /// The first field's place stands before this, the next one before that.
+  Place* places_end() const { return reinterpret_cast<Place*>(memory_.get() + capacity_); }
+  /// The first field of that name from there on; size() if there is none.
+  size_t find(std::string_view name, size_t from = 0) const;
+  /// More memory; what is here stays here.
+  void grow(size_t capacity);
+  void swap(Headers& o) noexcept;
+
+  std::unique_ptr<char[]> memory_;
+  uint32_t capacity_ = 0;  // whole places
+  uint32_t used_ = 0;      // by texts
+  uint32_t count_ = 0;
   uint32_t unsound_ = kAllSound;  // the first of those that may not be sent
-  bool lines_ = true;             // text_ is used by lines to be sent, and by nothing else
+  bool lines_ = true;             // the texts are lines to be sent, and nothing else
 };
 
 /// What Content-Length says; nullopt where there is none. kInvalidArgument for all but digits that

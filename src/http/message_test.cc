@@ -75,6 +75,29 @@ TEST(Headers, KnowATokenHoweverItIsWritten) {
   }
 }
 
+TEST(Headers, GrowAndAreCopiedWhole) {
+  Headers headers;
+  std::vector<Headers::Field> expected;
+  for (size_t i = 0; i < 200; ++i) {
+    expected.emplace_back("x-" + std::to_string(i), std::string(i % 7 * i, 'v'));
+    headers.add(expected.back().first, expected.back().second);
+    const Headers copy = headers;
+    ASSERT_EQ(copy.copy(), expected);
+    ASSERT_EQ(copy.get(expected.back().first), expected.back().second);
+  }
+  Headers other{{"a", "b"}};
+  other = headers;
+  headers.clear();
+  headers.add("c", "d");
+  EXPECT_EQ(other.copy(), expected);
+  EXPECT_EQ(headers.copy(), std::vector<Headers::Field>({{"c", "d"}}));
+  headers = Headers();
+  EXPECT_EQ(headers.size(), 0u);
+  EXPECT_FALSE(headers.has("c"));
+  const Headers none = headers;
+  EXPECT_EQ(none.size(), 0u);
+}
+
 TEST(Headers, BeginAnewAfterTheyWereMovedAway) {
   Headers bad{{"a b", "c"}};
   Headers taken = std::move(bad);
