@@ -6,7 +6,7 @@
 // llhttp in strict mode decides what is a head and what it means. A head that is all there when the
 // parser first looks, and as simple as nearly all are, is read in one pass instead
 // (http1_ordinary_head.h); what that yields is what llhttp would have yielded, or the bytes go to
-// llhttp from the first one on. Either way the fields are sound afterwards: no name is empty, and
+// llhttp from the first one on. Either way the fields are sound afterwards: names are tokens, and
 // values have no blanks around them and no control characters but TAB.
 //
 // Refused, because two parsers could read it in two ways (request smuggling): Content-Length beside
