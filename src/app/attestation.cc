@@ -21,8 +21,8 @@ Task<Sent> refused(Error error) { co_return fail(std::move(error)); }
 
 /// `client` is part of what `held` keeps; the request outlives the task.
 Task<Sent> send_held(std::shared_ptr<void> held, http::Client* client, Context ctx,
-                     const http::ClientRequest& request) {
-  co_return co_await client->send(std::move(ctx), request);
+                     const http::RequestTarget& target, const http::RequestCall& call) {
+  co_return co_await client->send_to(std::move(ctx), target, call);
 }
 
 /// Dials, and keeps in mind with whose key.
@@ -267,11 +267,12 @@ std::shared_ptr<AttestedClient::Guarded> AttestedClient::guarded(const std::stri
   return slot;
 }
 
-Task<Sent> AttestedClient::send(Context ctx, const http::ClientRequest& request) {
+Task<Sent> AttestedClient::send_to(Context ctx, const http::RequestTarget& target,
+                                   const http::RequestCall& call) {
   // Nearly all requests: they cost no task of their own.
-  if (!keeper_.guards_any()) return rest_.send(std::move(ctx), request);
-  const std::string origin = request.url.origin();
-  if (!keeper_.guards(origin)) return rest_.send(std::move(ctx), request);
+  if (!keeper_.guards_any()) return rest_.send_to(std::move(ctx), target, call);
+  const std::string origin = target.url.origin();
+  if (!keeper_.guards(origin)) return rest_.send_to(std::move(ctx), target, call);
   auto key = keeper_.key_of(origin);
   if (!key) {
     guarded_.erase(origin);
@@ -279,7 +280,7 @@ Task<Sent> AttestedClient::send(Context ctx, const http::ClientRequest& request)
   }
   std::shared_ptr<Guarded> held = guarded(origin, *key);
   http::Client* client = held->client.get();
-  return send_held(std::move(held), client, std::move(ctx), request);
+  return send_held(std::move(held), client, std::move(ctx), target, call);
 }
 
 void AttestedClient::clear_idle() {

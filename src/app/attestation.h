@@ -110,8 +110,9 @@ class EvidenceKeeper final : public policy::Evidence {
 class AttestedClient final : public http::Client {
  public:
   AttestedClient(const EvidenceKeeper& keeper, http::Client& rest) : keeper_(keeper), rest_(rest) {}
-  async::Task<Result<std::unique_ptr<http::ClientResponse>>> send(
-      async::Context ctx, const http::ClientRequest& request) override;
+  async::Task<Result<std::unique_ptr<http::ClientResponse>>> send_to(
+      async::Context ctx, const http::RequestTarget& target,
+      const http::RequestCall& call) override;
   void clear_idle() override;
   size_t idle_connections() const override;
 

@@ -10,32 +10,37 @@
 namespace drover::http {
 namespace {
 
-bool is_idempotent(const ClientRequest& request) {
-  const std::string& m = request.method;
+bool is_idempotent(const RequestTarget& target, const RequestCall& call) {
+  const std::string& m = target.method;
   return m == "GET" || m == "HEAD" || m == "PUT" || m == "DELETE" || m == "OPTIONS" ||
-         request.headers.has("idempotency-key");
+         target.headers.has("idempotency-key") || call.more_headers.has("idempotency-key");
 }
 
-Result<void> check_request(const ClientRequest& request) {
-  if (!is_token(request.method) || request.method == "CONNECT") {
+Result<void> check_target(const RequestTarget& target) {
+  if (!is_token(target.method) || target.method == "CONNECT") {
     return fail(Code::kInvalidArgument, "the method is not usable");
   }
-  const std::string& target = request.url.target;
-  const char* end = target.data() + target.size();
-  if (find_not_visible(target.data(), end) != end) {
+  const std::string& path = target.url.target;
+  const char* end = path.data() + path.size();
+  if (find_not_visible(path.data(), end) != end) {
     return fail(Code::kInvalidArgument, "the request target holds a space or control character");
   }
-  if (target.empty() || target[0] != '/') {
+  if (path.empty() || path[0] != '/') {
     return fail(Code::kInvalidArgument, "the request target does not begin with a slash");
   }
-  return request.headers.check();
+  return target.headers.check();
+}
+
+Result<void> check_request(const RequestTarget& target, const RequestCall& call) {
+  if (target.prepared.empty()) TRY_VOID(check_target(target));
+  return call.more_headers.check();
 }
 
 /// A call and then its answer: what belongs to it lies together, and is moved no more.
 class Call final : public ClientResponse {
  public:
-  Call(LocalPtr<ClientPool> pool, const ClientRequest& request)
-      : pool_(std::move(pool)), origin_(pool_->enter(request)) {}
+  Call(LocalPtr<ClientPool> pool, const RequestTarget& target)
+      : pool_(std::move(pool)), origin_(pool_->enter(target)) {}
   ~Call() override {
     abort();
     pool_->leave(origin_);
@@ -132,13 +137,14 @@ class ClientImpl final : public Client {
       : dialer_(dialer), pool_(LocalPtr<ClientPool>::make(loop)) {}
   ~ClientImpl() override { ClientPool::stop(pool_); }
 
-  Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx,
-                                                     const ClientRequest& request) override;
+  Task<Result<std::unique_ptr<ClientResponse>>> send_to(Context ctx, const RequestTarget& target,
+                                                        const RequestCall& call) override;
   void clear_idle() override { pool_->clear(); }
   size_t idle_connections() const override { return pool_->idle(); }
 
  private:
-  Task<Result<ClientPool::ConnectionPtr>> dial(Context ctx, const ClientRequest& request);
+  Task<Result<ClientPool::ConnectionPtr>> dial(Context ctx, const RequestTarget& to,
+                                               Duration timeout);
 
   net::Dialer& dialer_;
   LocalPtr<ClientPool> pool_;
@@ -160,16 +166,16 @@ Error name_wait(Error error, const Context& ctx, const char* reason) {
   return error;
 }
 
-Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
-                                                         const ClientRequest& request) {
+Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx, const RequestTarget& to,
+                                                         Duration timeout) {
   net::DialTarget target;
-  target.host = request.url.host;
-  target.port = request.url.port;
-  target.tls = request.tls;
-  target.tls.enabled = request.url.is_tls();
-  target.policy = request.policy;
+  target.host = to.url.host;
+  target.port = to.url.port;
+  target.tls = to.tls;
+  target.tls.enabled = to.url.is_tls();
+  target.policy = to.policy;
   if (target.tls.enabled && target.tls.alpn.empty()) target.tls.alpn.push_back("http/1.1");
-  Context bounded = ctx.with_timeout(request.connect_timeout);
+  Context bounded = ctx.with_timeout(timeout);
   Result<std::unique_ptr<net::Stream>> stream =
       co_await dialer_.dial(std::move(bounded), std::move(target));
   if (!stream) {
@@ -187,18 +193,19 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx,
 
 // Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are
 // named before they are awaited, so that what they were given does not stay in this one.
-Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
-                                                               const ClientRequest& request) {
-  CO_TRY_VOID(check_request(request));
+Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
+                                                                  const RequestTarget& target,
+                                                                  const RequestCall& request) {
+  CO_TRY_VOID(check_request(target, request));
   // The pool may outlive this client while an answer is being read.
-  auto call = std::make_unique<Call>(pool_, request);
+  auto call = std::make_unique<Call>(pool_, target);
   ClientPool& pool = call->pool();
   ClientTiming& times = call->times();
   times.started = times.connected = pool.loop().mono();
   times.reused = call->take_idle();
   for (;;) {
     if (call->connection() == nullptr) {
-      CO_TRY(ClientPool::ConnectionPtr fresh, co_await dial(ctx, request));
+      CO_TRY(ClientPool::ConnectionPtr fresh, co_await dial(ctx, target, request.connect_timeout));
       call->take(std::move(fresh));
       times.connected = pool.loop().mono();
     }
@@ -206,7 +213,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
     ClientConnection& connection = *call->connection();
     std::string head;
     std::string_view body = request.content();
-    Result<void> sent = connection.begin_request(ctx, request, &head);
+    Result<void> sent = connection.begin_request(ctx, target, request, &head);
     if (sent) {
       co_await pool.writing.enter(pool.loop());
       Result<bool> whole = connection.write_now(&head, &body, &pool.output);
@@ -226,7 +233,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
     // deadline, or a cancellation.
     if (sent || sent.error().code == Code::kUnavailable) {
       const Duration limit = sent ? request.headers_timeout : Duration(1s);
-      Task<Result<void>> reading = call->read_head(ctx, limit, request.method);
+      Task<Result<void>> reading = call->read_head(ctx, limit, target.method);
       Result<void> read = co_await std::move(reading);
       reading = Task<Result<void>>();
       if (read) {
@@ -236,7 +243,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
         co_return response;
       }
       may_repeat = !connection.answer_begun() && read.error().code != Code::kDeadlineExceeded &&
-                   (!sent || is_idempotent(request));
+                   (!sent || is_idempotent(target, request));
       if (sent) sent = std::move(read);
     }
     call->give_up();
@@ -248,7 +255,11 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send(Context ctx,
 
 }  // namespace
 
-ClientRequest::ClientRequest()
+void RequestTarget::prepare() {
+  if (check_target(*this)) append_beginning(prepared, *this);
+}
+
+RequestCall::RequestCall()
     : connect_timeout(limits::kConnectTimeout), headers_timeout(limits::kHeadersTimeout) {}
 
 std::unique_ptr<Client> make_client(async::Loop& loop, net::Dialer& dialer) {

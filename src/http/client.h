@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/local_ptr.h"
 #include "http/message.h"
@@ -26,25 +27,43 @@ namespace drover::http {
 using async::Context;
 using async::Task;
 
-struct ClientRequest {
+/// Where a request goes and what its head begins with: what is the same for many requests, which
+/// may then share one.
+struct RequestTarget {
   std::string method = "POST";
   Url url;
-  Headers headers;  // Host (unless given) and Content-Length are added
+  Headers headers;            // Host (unless given) and Content-Length are added
+  net::TlsClientOptions tls;  // `enabled` follows the URL
+  net::AddressPolicy policy;
+
+  /// Checks it, and puts together what each head begins with, so that no request to it need do so
+  /// again: nothing of it is changed from then on. One that no server could read safely stays as it
+  /// was, and each request to it fails.
+  void prepare();
+  /// What prepare() put together; empty without it.
+  std::string prepared;
+};
+
+/// What is one request's own.
+struct RequestCall {
+  /// After the target's. Neither Host nor what is added.
+  Headers more_headers;
   std::string body;
   /// Sent in place of `body`, where it is set: a text that its owner keeps, perhaps for another
   /// request, and that is not copied for this one. Of the loop's thread.
   LocalPtr<const std::string> lent_body;
   std::string_view content() const { return lent_body ? *lent_body : std::string_view(body); }
-  net::TlsClientOptions tls;  // `enabled` follows the URL
-  net::AddressPolicy policy;
   Duration connect_timeout;
   /// From the request sent to the answer's head.
   Duration headers_timeout;
   /// Set to true once all of it has gone out: from then on the server may act on it, whatever comes
   /// of the answer. Null, or outlives the call.
   bool* sent = nullptr;
-  ClientRequest();
+  RequestCall();
 };
+
+/// A request with a target of its own.
+struct ClientRequest : RequestTarget, RequestCall {};
 
 /// When the parts of a call happened, for traces. Zero if it did not happen.
 struct ClientTiming {
@@ -74,10 +93,14 @@ class ClientResponse {
 class Client {
  public:
   virtual ~Client() = default;
-  /// The request is read while the task runs, and again if it is sent again: it outlives the task,
-  /// and is not changed meanwhile. Of the answer it need not.
-  virtual Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx,
-                                                             const ClientRequest& request) = 0;
+  /// Target and call are read while the task runs, and again if it is sent again: they outlive the
+  /// task, and are not changed meanwhile. Of the answer they need not.
+  virtual Task<Result<std::unique_ptr<ClientResponse>>> send_to(Context ctx,
+                                                                const RequestTarget& target,
+                                                                const RequestCall& call) = 0;
+  Task<Result<std::unique_ptr<ClientResponse>>> send(Context ctx, const ClientRequest& request) {
+    return send_to(std::move(ctx), request, request);
+  }
   /// Closes idle connections.
   virtual void clear_idle() = 0;
   virtual size_t idle_connections() const = 0;

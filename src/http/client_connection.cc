@@ -26,17 +26,17 @@ bool body_expected(std::string_view method) {
 }
 
 /// The request's bytes before its body.
-std::string head_text(const ClientRequest& request) {
+std::string head_text(const RequestTarget& target, const RequestCall& request) {
   std::string out;
   out.reserve(kHeadUsual);
-  out += request.method;
-  out += ' ';
-  out += request.url.target;
-  out += " HTTP/1.1\r\n";
-  if (!request.headers.has("host")) append_field(out, "Host", request.url.authority());
-  append_fields(out, request.headers, &is_ours);
+  if (target.prepared.empty()) {
+    append_beginning(out, target);
+  } else {
+    out += target.prepared;
+  }
+  append_fields(out, request.more_headers, &is_ours);
   const size_t length = request.content().size();
-  if (length > 0 || body_expected(request.method)) {
+  if (length > 0 || body_expected(target.method)) {
     append_content_length(out, length);
   }
   out += "\r\n";
@@ -44,6 +44,15 @@ std::string head_text(const ClientRequest& request) {
 }
 
 }  // namespace
+
+void append_beginning(std::string& out, const RequestTarget& target) {
+  out += target.method;
+  out += ' ';
+  out += target.url.target;
+  out += " HTTP/1.1\r\n";
+  if (!target.headers.has("host")) append_field(out, "Host", target.url.authority());
+  append_fields(out, target.headers, &is_ours);
+}
 
 ClientConnection::ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream)
     : loop_(loop),
@@ -99,13 +108,13 @@ Task<void> ClientConnection::watch(LocalPtr<ClientConnection> self) {
   self->arrived_.wake_all();
 }
 
-Result<void> ClientConnection::begin_request(const Context& ctx, const ClientRequest& request,
-                                             std::string* head) {
+Result<void> ClientConnection::begin_request(const Context& ctx, const RequestTarget& target,
+                                             const RequestCall& request, std::string* head) {
   answer_begun_ = false;
   answer_complete_ = false;
   keep_alive_ = false;
   TRY_VOID(ctx.check());
-  *head = head_text(request);
+  *head = head_text(target, request);
   return {};
 }
 

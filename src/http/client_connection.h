@@ -16,6 +16,9 @@
 
 namespace drover::http {
 
+/// Appends what the heads of all requests to a target begin with.
+void append_beginning(std::string& out, const RequestTarget& target);
+
 class ClientConnection final {
  public:
   ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream);
@@ -30,8 +33,8 @@ class ClientConnection final {
   // A request is written in three steps, of which mostly the first two are all. `head` and `body`
   // are what has not gone out.
   /// Puts the head together.
-  [[gnu::noinline]] Result<void> begin_request(const Context& ctx, const ClientRequest& request,
-                                               std::string* head);
+  [[gnu::noinline]] Result<void> begin_request(const Context& ctx, const RequestTarget& target,
+                                               const RequestCall& request, std::string* head);
   /// Writes what goes without waiting; true if that is all of it. `output`: room for a request.
   [[gnu::noinline]] Result<bool> write_now(std::string* head, std::string_view* body,
                                            std::string* output);

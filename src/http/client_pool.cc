@@ -31,28 +31,28 @@ std::string pool_key(const Url& url, const net::TlsClientOptions& tls,
 
 }  // namespace
 
-ClientPool::Origin::Origin(ClientPool& pool, const ClientRequest& request)
-    : pool_(pool), policy_(request.policy), tls_(request.tls) {
-  url_.scheme = request.url.scheme;
-  url_.host = request.url.host;
-  url_.port = request.url.port;
+ClientPool::Origin::Origin(ClientPool& pool, const RequestTarget& target)
+    : pool_(pool), policy_(target.policy), tls_(target.tls) {
+  url_.scheme = target.url.scheme;
+  url_.host = target.url.host;
+  url_.port = target.url.port;
 }
 
 /// What pool_key() says, without a text.
-bool ClientPool::Origin::takes(const ClientRequest& request) const {
-  if (url_.port != request.url.port || url_.host != request.url.host ||
-      url_.scheme != request.url.scheme || policy_.allow_private != request.policy.allow_private ||
-      policy_.allow != request.policy.allow) {
+bool ClientPool::Origin::takes(const RequestTarget& target) const {
+  if (url_.port != target.url.port || url_.host != target.url.host ||
+      url_.scheme != target.url.scheme || policy_.allow_private != target.policy.allow_private ||
+      policy_.allow != target.policy.allow) {
     return false;
   }
-  return !url_.is_tls() || (tls_.verify == request.tls.verify &&
-                            tls_.ca_file == request.tls.ca_file && tls_.alpn == request.tls.alpn);
+  return !url_.is_tls() || (tls_.verify == target.tls.verify &&
+                            tls_.ca_file == target.tls.ca_file && tls_.alpn == target.tls.alpn);
 }
 
-ClientPool::Origin& ClientPool::enter(const ClientRequest& request) {
-  if (last_ == nullptr || !last_->takes(request)) {
-    std::string key = pool_key(request.url, request.tls, request.policy);
-    last_ = &origins_.try_emplace(std::move(key), *this, request).first->second;
+ClientPool::Origin& ClientPool::enter(const RequestTarget& target) {
+  if (last_ == nullptr || !last_->takes(target)) {
+    std::string key = pool_key(target.url, target.tls, target.policy);
+    last_ = &origins_.try_emplace(std::move(key), *this, target).first->second;
   }
   ++last_->calls_;
   return *last_;

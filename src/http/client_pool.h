@@ -25,11 +25,11 @@ class ClientPool final {
   /// Stays while there is a call or an idle connection.
   class Origin {
    public:
-    Origin(ClientPool& pool, const ClientRequest& request);
+    Origin(ClientPool& pool, const RequestTarget& target);
 
    private:
     friend class ClientPool;
-    bool takes(const ClientRequest& request) const;
+    bool takes(const RequestTarget& target) const;
     bool unused() const { return calls_ == 0 && idle_.empty(); }
 
     ClientPool& pool_;
@@ -51,7 +51,7 @@ class ClientPool final {
   std::string output;
 
   /// A call begins; leave() when it and its answer are over.
-  Origin& enter(const ClientRequest& request);
+  Origin& enter(const RequestTarget& target);
   void leave(Origin& origin);
   /// An idle connection, if there is one.
   ConnectionPtr take(Origin& origin);

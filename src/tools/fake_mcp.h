@@ -216,8 +216,12 @@ class FakeHttp final : public http::Client {
  public:
   using Script = std::function<FakeAnswer(const http::ClientRequest&, const Json& body)>;
   explicit FakeHttp(Script script) : script_(std::move(script)) {}
-  async::Task<Result<std::unique_ptr<http::ClientResponse>>> send(
-      async::Context ctx, const http::ClientRequest& request) override {
+  async::Task<Result<std::unique_ptr<http::ClientResponse>>> send_to(
+      async::Context ctx, const http::RequestTarget& target,
+      const http::RequestCall& call) override {
+    http::ClientRequest request;
+    static_cast<http::RequestTarget&>(request) = target;
+    static_cast<http::RequestCall&>(request) = call;
     requests.push_back(request);
     Json body = Json::parse(request.body).value_or(Json());
     FakeAnswer answer = script_(request, body);
