@@ -96,15 +96,15 @@ using Sent = Result<std::unique_ptr<http::ClientResponse>>;
 class OneAttempt {
  public:
   OneAttempt(Context ctx, WireCallPtr call, const Prompt& prompt, Sink* sink,
-             AttemptOptions options)
+             const AttemptTimeouts& timeouts)
       : ctx_(std::move(ctx)),
         call_(std::move(call)),
         prompt_(prompt),
         sink_(sink),
-        options_(std::move(options)),
+        timeouts_(timeouts),
         started_(ctx_.loop().mono()) {
-    if (options_.total_timeout > Duration::zero()) {
-      bounded_ = std::make_unique<Context>(ctx_.with_deadline(started_ + options_.total_timeout));
+    if (timeouts_.total_timeout > Duration::zero()) {
+      bounded_ = std::make_unique<Context>(ctx_.with_deadline(started_ + timeouts_.total_timeout));
     }
   }
 
@@ -131,7 +131,7 @@ class OneAttempt {
   WireCallPtr call_;
   const Prompt& prompt_;
   Sink* sink_;
-  AttemptOptions options_;
+  AttemptTimeouts timeouts_;
   MonoTime started_;
   bool sent_ = false;     // the whole request
   bool refused_ = false;  // see AttemptError::billable
@@ -144,15 +144,15 @@ class OneAttempt {
 /// Up to a stream's first token. Its head may come at once and its first token late, or both late:
 /// one clock for both.
 Context OneAttempt::until_first() const {
-  return call_->stream ? whole().with_deadline(started_ + options_.first_token_timeout) : whole();
+  return call_->stream ? whole().with_deadline(started_ + timeouts_.first_token_timeout) : whole();
 }
 
 Task<Sent> OneAttempt::send(http::Client& client) {
-  http::ClientRequest& request = call_->request;
-  request.connect_timeout = options_.connect_timeout;
-  request.headers_timeout = call_->stream ? options_.headers_timeout : options_.answer_timeout;
+  http::RequestCall& request = call_->request;
+  request.connect_timeout = timeouts_.connect_timeout;
+  request.headers_timeout = call_->stream ? timeouts_.headers_timeout : timeouts_.answer_timeout;
   request.sent = &sent_;
-  return client.send(until_first(), request);
+  return client.send_to(until_first(), *call_->target, request);
 }
 
 bool OneAttempt::is_answer() const {
@@ -182,11 +182,12 @@ std::optional<Attempted> OneAttempt::take(Sent sent) {
 
 Task<Result<void>> OneAttempt::read() {
   // It was sent, and is not to lie here for as long as a stream takes.
-  call_->request = http::ClientRequest();
+  call_->request = http::RequestCall();
+  call_->target = nullptr;
   if (!is_answer()) return read_refusal();
   if (!call_->stream) return read_whole();
   reader_ =
-      std::make_unique<StreamReader>(ctx_, whole(), *call_, prompt_, sink_, options_, started_);
+      std::make_unique<StreamReader>(ctx_, whole(), *call_, prompt_, sink_, timeouts_, started_);
   return reader_->read(response_.get(), answer_.get());
 }
 
@@ -313,12 +314,12 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
 Task<Attempted> failed_attempt(Error error) { co_return attempt_failed(std::move(error)); }
 
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
-                            const Prompt& prompt, Sink* sink, AttemptOptions options) {
+                            const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts) {
   return drive(client, std::make_unique<OneAttempt>(std::move(ctx), std::move(call), prompt, sink,
-                                                    std::move(options)));
+                                                    timeouts));
 }
 
-AttemptOptions::AttemptOptions()
+AttemptTimeouts::AttemptTimeouts()
     : connect_timeout(limits::kConnectTimeout),
       headers_timeout(limits::kHeadersTimeout),
       answer_timeout(limits::kAnswerTimeout),

@@ -1,7 +1,8 @@
 #pragma once
 // One attempt on the wire, the same for every provider: send, tell errors apart, read the answer or
 // the stream, and know a cut one from a finished one. A provider prepares a WireCall (URL, headers,
-// authentication, dialect) and hands it here.
+// authentication, dialect) and hands it here. What the calls of an endpoint have in common is its
+// target, which they may share.
 //
 // What can go wrong, besides what the dialect's classify_error says:
 //   unavailable/cut               the stream ended before the dialect's own end
@@ -18,20 +19,24 @@
 #include <vector>
 
 #include "base/limits/http.h"
-#include "base/secret.h"
 #include "dialect/dialect.h"
+#include "providers/credentials.h"
 #include "providers/provider.h"
 
 namespace drover::providers {
 
+/// Prepared, where several calls share it.
+using TargetPtr = LocalPtr<const http::RequestTarget>;
+
 struct WireCall {
-  http::ClientRequest request;
+  TargetPtr target;
+  http::RequestCall request;
   const dialect::Dialect* dialect = nullptr;
   bool stream = false;
   /// The body is the caller's own OpenAI bytes, and so may the answer be.
   bool passthrough = false;
   std::vector<std::string> dropped;
-  std::vector<Secret> secrets;
+  std::vector<SecretPtr> secrets;
   /// Called when the provider refuses the credentials.
   std::function<void()> refused;
 };
@@ -44,7 +49,7 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
 
 /// `prompt`, `client` and `sink` outlive the task.
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
-                            const Prompt& prompt, Sink* sink, AttemptOptions options);
+                            const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts);
 
 /// An attempt that failed before anything was sent.
 tl::unexpected<AttemptError> attempt_failed(Error error);

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/secret.h"
 #include "dialect/dialect.h"
+#include "providers/credentials.h"
 #include "providers/provider.h"
 
 namespace drover::providers {
@@ -32,9 +32,9 @@ Error malformed(Error error);
 
 /// Bytes with every secret replaced: before they are read as an error, because what is made of them
 /// (a code in snake case, a cut message) may no longer hold the secret's exact bytes.
-std::string without_secrets(std::string text, const std::vector<Secret>& secrets);
+std::string without_secrets(std::string text, const std::vector<SecretPtr>& secrets);
 
 /// The error with every secret in its texts replaced.
-Error without_secrets(Error error, const std::vector<Secret>& secrets);
+Error without_secrets(Error error, const std::vector<SecretPtr>& secrets);
 
 }  // namespace drover::providers

@@ -48,14 +48,14 @@ std::string length_chunk(const contract::ChatResponse& response, WallTime now) {
 }  // namespace
 
 StreamReader::StreamReader(const Context& ctx, const Context& attempt, const WireCall& call,
-                           const Prompt& prompt, Sink* sink, const AttemptOptions& options,
+                           const Prompt& prompt, Sink* sink, const AttemptTimeouts& timeouts,
                            MonoTime started)
     : ctx_(ctx),
       attempt_(attempt),
       call_(call),
       prompt_(prompt),
       sink_(sink),
-      options_(options),
+      timeouts_(timeouts),
       started_(started),
       raw_(call.passthrough && sink != nullptr && sink->wants_raw()),
       last_event_(started),
@@ -75,8 +75,8 @@ Error StreamReader::cut(std::string_view how) const {
 }
 
 Context StreamReader::read_context() const {
-  if (!answer_->visible) return attempt_.with_deadline(started_ + options_.first_token_timeout);
-  return attempt_.with_deadline(last_event_ + options_.between_tokens_timeout);
+  if (!answer_->visible) return attempt_.with_deadline(started_ + timeouts_.first_token_timeout);
+  return attempt_.with_deadline(last_event_ + timeouts_.between_tokens_timeout);
 }
 
 std::string_view StreamReader::missed() const {

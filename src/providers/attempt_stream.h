@@ -19,7 +19,7 @@ class StreamReader {
   /// All references outlive the reader. `ctx` is the caller's, `attempt` the same within the
   /// attempt's own time.
   StreamReader(const Context& ctx, const Context& attempt, const WireCall& call,
-               const Prompt& prompt, Sink* sink, const AttemptOptions& options, MonoTime started);
+               const Prompt& prompt, Sink* sink, const AttemptTimeouts& timeouts, MonoTime started);
 
   /// Reads to the end. What was learnt stands in `answer` even if it fails.
   Task<Result<void>> read(http::ClientResponse* response, Answer* answer);
@@ -58,7 +58,7 @@ class StreamReader {
   const WireCall& call_;
   const Prompt& prompt_;
   Sink* sink_;
-  const AttemptOptions& options_;
+  const AttemptTimeouts& timeouts_;
   const MonoTime started_;
   bool raw_;
 

@@ -17,17 +17,19 @@ Error missing(std::string message) {
 
 }  // namespace
 
-Result<Secret> Credentials::get(const Context& ctx, const std::string& source) {
-  if (source.empty()) return Secret();
+Result<SecretPtr> Credentials::get(const Context& ctx, const std::string& source) {
+  if (source.empty()) return none_;
   MonoTime now = ctx.loop().mono();
   auto it = cached_.find(source);
   if (it != cached_.end() && now - it->second.read < kReadAgainAfter) return it->second.secret;
   TRY(Secret secret, read(source));
-  if (cached_.size() >= limits::kEndpointsMax) cached_.clear();
+  if (it == cached_.end() && cached_.size() >= limits::kEndpointsMax) cached_.clear();
   Entry& entry = cached_[source];
-  entry.secret = secret;
+  if (entry.secret == nullptr || !entry.secret->same(secret)) {
+    entry.secret = SecretPtr::make(std::move(secret));
+  }
   entry.read = now;
-  return secret;
+  return entry.secret;
 }
 
 Result<Secret> Credentials::read(const std::string& source) const {

@@ -7,28 +7,34 @@
 #include <map>
 #include <string>
 
+#include "base/local_ptr.h"
 #include "base/secret.h"
 #include "providers/provider.h"
 
 namespace drover::providers {
+
+/// A secret as its holders share it; the same one means that it has not changed.
+using SecretPtr = LocalPtr<const Secret>;
 
 class Credentials {
  public:
   static constexpr Duration kReadAgainAfter = 30s;
   explicit Credentials(const ProviderEnvironment& environment) : environment_(&environment) {}
 
-  /// Empty for an endpoint without credentials.
-  Result<Secret> get(const Context& ctx, const std::string& source);
+  /// Never null; an empty one for an endpoint without credentials. The same one as long as the
+  /// secret is the same, however often it is read.
+  Result<SecretPtr> get(const Context& ctx, const std::string& source);
   /// The provider refused it: read it anew next time.
   void refused(const std::string& source) { cached_.erase(source); }
 
  private:
   struct Entry {
-    Secret secret;
+    SecretPtr secret;
     MonoTime read;
   };
   Result<Secret> read(const std::string& source) const;
   const ProviderEnvironment* environment_;
+  const SecretPtr none_ = SecretPtr::make();
   std::map<std::string, Entry> cached_;
 };
 

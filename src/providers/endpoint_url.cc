@@ -1,6 +1,7 @@
 #include "providers/endpoint_url.h"
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/limits/catalog.h"
 #include "cloud/host_region.h"
 
@@ -39,15 +40,25 @@ Result<http::Url> join_url(std::string_view base, std::string_view path) {
   return http::Url::parse(text);
 }
 
-Result<const http::Url*> EndpointUrls::get(const catalog::Endpoint& endpoint, std::string_view base,
-                                           std::string_view path) {
+bool EndpointTargets::Entry::is_of(const catalog::Endpoint& endpoint,
+                                   const SecretPtr& other) const {
+  return key.get() == other.get() && base_url == endpoint.base_url && ca_file == endpoint.ca_file &&
+         options == endpoint.options;
+}
+
+TargetPtr& EndpointTargets::at(const catalog::Endpoint& endpoint, const SecretPtr& key,
+                               bool stream) {
   auto it = known_.find(&endpoint);
-  if (it == known_.end() || it->second.base != base || it->second.path != path) {
-    TRY(http::Url url, join_url(base, path));
-    if (known_.size() >= limits::kEndpointsMax) known_.clear();
-    it = known_.insert_or_assign(&endpoint, Entry{std::string(base), std::string(path), url}).first;
+  if (it == known_.end() || !it->second.is_of(endpoint, key)) {
+    if (it == known_.end() && known_.size() >= limits::kEndpointsMax) known_.clear();
+    Entry fresh;
+    fresh.base_url = endpoint.base_url;
+    fresh.ca_file = endpoint.ca_file;
+    fresh.options = endpoint.options;
+    fresh.key = key;
+    it = known_.insert_or_assign(&endpoint, std::move(fresh)).first;
   }
-  return &it->second.url;
+  return stream ? it->second.streamed : it->second.whole;
 }
 
 Result<void> check_base_url(const catalog::Endpoint& endpoint) {
@@ -97,37 +108,46 @@ const std::string& upstream_model(const catalog::Endpoint& endpoint) {
   return endpoint.upstream_model.empty() ? endpoint.model : endpoint.upstream_model;
 }
 
-void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream) {
-  http::ClientRequest& request = call.request;
-  request.method = "POST";
-  request.headers.add("content-type", "application/json");
-  bool event_stream = call.dialect->framing() == dialect::Framing::kEventStream;
-  request.headers.add("accept", !stream        ? "application/json"
-                                : event_stream ? "application/vnd.amazon.eventstream"
-                                               : "text/event-stream");
-  request.headers.add("user-agent", kUserAgent);
-  request.tls.ca_file = endpoint.ca_file;
+void put_common(http::RequestTarget& target, const dialect::Dialect& dialect,
+                const catalog::Endpoint& endpoint, bool stream) {
+  target.headers.add("content-type", "application/json");
+  bool event_stream = dialect.framing() == dialect::Framing::kEventStream;
+  target.headers.add("accept", !stream        ? "application/json"
+                               : event_stream ? "application/vnd.amazon.eventstream"
+                                              : "text/event-stream");
+  target.headers.add("user-agent", kUserAgent);
+  target.tls.ca_file = endpoint.ca_file;
   // Operators name endpoints; they may stand on private networks.
-  request.policy.allow_private = true;
+  target.policy.allow_private = true;
 }
 
-void put_attempt(WireCall& call, const AttemptOptions& options) {
+void put_attempt(http::Headers& headers, const AttemptOptions& options) {
   if (options.idempotency_key.empty()) return;
-  call.request.headers.add("idempotency-key", options.idempotency_key);
-  call.request.headers.add("x-drover-attempt", std::to_string(options.attempt));
+  headers.add("idempotency-key", options.idempotency_key);
+  headers.add("x-drover-attempt", Decimal(options.attempt).view());
 }
 
-void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint) {
+bool has_option_headers(const catalog::Endpoint& endpoint) {
+  for (const auto& [key, value] : endpoint.options) {
+    if (key.starts_with(kHeaderOption)) return true;
+  }
+  return false;
+}
+
+void put_option_headers(http::Headers& headers, const catalog::Endpoint& endpoint) {
   for (const auto& [key, value] : endpoint.options) {
     if (!key.starts_with(kHeaderOption)) continue;
-    call.request.headers.set(std::string_view(key).substr(kHeaderOption.size()), value);
+    headers.set(std::string_view(key).substr(kHeaderOption.size()), value);
   }
 }
 
-void put_bearer(WireCall& call, const Secret& token) {
+void put_bearer(http::Headers& headers, const Secret& token) {
   if (token.empty()) return;
-  call.request.headers.add("authorization", "Bearer " + std::string(token.reveal()));
-  call.secrets.push_back(token);
+  headers.add("authorization", "Bearer " + std::string(token.reveal()));
+}
+
+void keep_out(std::vector<SecretPtr>& secrets, SecretPtr secret) {
+  if (!secret->empty()) secrets.push_back(std::move(secret));
 }
 
 }  // namespace drover::providers

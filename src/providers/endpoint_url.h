@@ -1,6 +1,7 @@
 #pragma once
 // Internal to src/providers: what every provider does with an endpoint's facts.
 
+#include <map>
 #include <unordered_map>
 
 #include "base/limits/catalog.h"
@@ -12,21 +13,28 @@ namespace drover::providers {
 /// base + path, with exactly one slash between.
 Result<http::Url> join_url(std::string_view base, std::string_view path);
 
-/// The URLs that endpoints were called at, so that each call need not parse them again. Loop thread
-/// only; at most limits::kEndpointsMax.
-class EndpointUrls {
+/// The targets of the endpoints that were called, so that each call need not put them together
+/// again: for as long as the endpoint's facts and its key are the same. Loop thread only; at most
+/// limits::kEndpointsMax endpoints.
+class EndpointTargets {
  public:
-  /// join_url(base, path) of this endpoint; valid until the next call.
-  Result<const http::Url*> get(const catalog::Endpoint& endpoint, std::string_view base,
-                               std::string_view path);
+  /// The place for the target of this endpoint under that key; null in it until it is put there.
+  /// Valid until the next call.
+  TargetPtr& at(const catalog::Endpoint& endpoint, const SecretPtr& key, bool stream);
 
  private:
+  /// What a target is made of, and it.
   struct Entry {
-    std::string base;
-    std::string path;
-    http::Url url;
+    std::string base_url;
+    std::string ca_file;
+    std::map<std::string, std::string> options;
+    SecretPtr key;
+    TargetPtr whole;
+    TargetPtr streamed;
+    bool is_of(const catalog::Endpoint& endpoint, const SecretPtr& other) const;
   };
-  // By address: where another endpoint has come to stand there, the texts differ.
+  // By address: where another endpoint has come to stand there, the texts differ, or its target is
+  // the same.
   std::unordered_map<const catalog::Endpoint*, Entry> known_;
 };
 
@@ -42,16 +50,23 @@ Result<void> check_options(const catalog::Endpoint& endpoint,
 const std::string& upstream_model(const catalog::Endpoint& endpoint);
 
 /// Content-Type, Accept, User-Agent, TLS trust and the address policy of an operator's endpoint.
-void put_common(WireCall& call, const catalog::Endpoint& endpoint, bool stream);
+void put_common(http::RequestTarget& target, const dialect::Dialect& dialect,
+                const catalog::Endpoint& endpoint, bool stream);
 
-/// The endpoint's "header:NAME" options as request headers.
-void put_option_headers(WireCall& call, const catalog::Endpoint& endpoint);
+/// Whether it has "header:NAME" options.
+bool has_option_headers(const catalog::Endpoint& endpoint);
+/// The endpoint's "header:NAME" options as request headers, in place of others of that name.
+void put_option_headers(http::Headers& headers, const catalog::Endpoint& endpoint);
 
 /// Idempotency-Key and X-Drover-Attempt, so that a server or a proxy on the way can tell a repeat;
 /// nothing without a key. AWS has headers of its own for both.
-void put_attempt(WireCall& call, const AttemptOptions& options);
+void put_attempt(http::Headers& headers, const AttemptOptions& options);
 
-/// "Authorization: Bearer", remembered for redaction. Nothing for an empty secret.
-void put_bearer(WireCall& call, const Secret& token);
+/// "Authorization: Bearer", which is for the call to remember (keep_out). Nothing for an empty
+/// secret.
+void put_bearer(http::Headers& headers, const Secret& token);
+
+/// Remembers it for redaction. Nothing for an empty secret.
+void keep_out(std::vector<SecretPtr>& secrets, SecretPtr secret);
 
 }  // namespace drover::providers

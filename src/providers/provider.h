@@ -136,19 +136,23 @@ struct Answer {
   Rare<http::Headers> facts;
 };
 
-struct AttemptOptions {
-  std::string_view idempotency_key;  // sent with each attempt, and outlives it; empty: none
-  /// Grows with each attempt under one key.
-  int attempt = 1;
-  /// Asked for where the caller states none; empty: none.
-  std::string service_tier = {};
+/// How long the parts of an attempt may take.
+struct AttemptTimeouts {
   Duration connect_timeout;
   Duration headers_timeout;
   Duration answer_timeout;  // to the head of an answer that is not streamed
   Duration first_token_timeout;
   Duration between_tokens_timeout;
   Duration total_timeout{};  // of the attempt; zero: only the call's
-  AttemptOptions();
+  AttemptTimeouts();
+};
+
+struct AttemptOptions : AttemptTimeouts {
+  std::string_view idempotency_key;  // sent with each attempt, and outlives it; empty: none
+  /// Grows with each attempt under one key.
+  int attempt = 1;
+  /// Asked for where the caller states none; empty: none.
+  std::string service_tier = {};
 };
 
 /// A failed attempt: the error, and whether something visible had already gone to the sink (then

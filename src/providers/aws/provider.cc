@@ -82,7 +82,8 @@ AwsBedrock::Identity& AwsBedrock::identity(const std::string& source) {
 }
 
 Result<WireCallPtr> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
-                                        bool stream, const AttemptOptions& options) {
+                                        bool stream, const AttemptOptions& options,
+                                        http::RequestTarget& target) {
   auto made = std::make_unique<WireCall>();
   WireCall& call = *made;
   call.dialect = &dialect_of(endpoint);
@@ -93,52 +94,55 @@ Result<WireCallPtr> AwsBedrock::prepare(const catalog::Endpoint& endpoint, Promp
     path = "model/" + percent_encode(upstream_model(endpoint)) +
            (stream ? "/converse-stream" : "/converse");
   }
-  TRY(call.request.url, join_url(base, path));
-  put_common(call, endpoint, stream);
-  put_option_headers(call, endpoint);
+  TRY(target.url, join_url(base, path));
+  put_common(target, *call.dialect, endpoint, stream);
+  put_option_headers(target.headers, endpoint);
   if (!options.idempotency_key.empty()) {
-    call.request.headers.add("amz-sdk-invocation-id", options.idempotency_key);
-    call.request.headers.add("amz-sdk-request",
-                             "attempt=" + std::to_string(options.attempt) + "; max=" +
-                                 std::to_string(std::max(options.attempt, limits::kAttemptsMax)));
+    target.headers.add("amz-sdk-invocation-id", options.idempotency_key);
+    target.headers.add("amz-sdk-request",
+                       "attempt=" + std::to_string(options.attempt) + "; max=" +
+                           std::to_string(std::max(options.attempt, limits::kAttemptsMax)));
   }
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return made;
 }
 
-Result<void> AwsBedrock::sign(WireCall& call, const catalog::Endpoint& endpoint,
+Result<void> AwsBedrock::sign(WireCall& call, http::RequestTarget& target,
+                              const catalog::Endpoint& endpoint,
                               const cloud::AwsCredentials& credentials, WallTime now) {
   std::unique_ptr<cloud::sigv4::Signer>& signer = signers_[endpoint.region];
   if (!signer) {
     signer = std::make_unique<cloud::sigv4::Signer>(
         endpoint.region, std::string(cloud::signing_name(cloud::AwsService::kBedrockRuntime)));
   }
-  std::string authority = call.request.url.authority();
+  std::string authority = target.url.authority();
   std::string hash = crypto::sha256_hex(call.request.content());
   cloud::sigv4::Request request;
-  request.method = call.request.method;
-  request.target = call.request.url.target;
-  const std::vector<http::Headers::Field> headers = call.request.headers.copy();
+  request.method = target.method;
+  request.target = target.url.target;
+  const std::vector<http::Headers::Field> headers = target.headers.copy();
   request.headers = headers;
   request.authority = authority;
   request.payload_hash = hash;
   TRY(std::vector<http::Headers::Field> added, signer->sign(request, credentials, now));
-  for (const auto& [name, value] : added) call.request.headers.set(name, value);
-  call.secrets.push_back(credentials.secret_access_key);
-  if (!credentials.session_token.empty()) call.secrets.push_back(credentials.session_token);
+  for (const auto& [name, value] : added) target.headers.set(name, value);
+  keep_out(call.secrets, SecretPtr::make(credentials.secret_access_key));
+  keep_out(call.secrets, SecretPtr::make(credentials.session_token));
   return {};
 }
 
 Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                  Sink* sink, AttemptOptions options) {
-  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options);
+  auto target = std::make_unique<http::RequestTarget>();
+  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options, *target);
   if (!call) co_return attempt_failed(std::move(call).error());
   std::string bearer = bearer_source(endpoint);
   Identity::Value credentials;
   if (!bearer.empty()) {
-    Result<Secret> key = credentials_.get(ctx, bearer);
+    Result<SecretPtr> key = credentials_.get(ctx, bearer);
     if (!key) co_return attempt_failed(std::move(key).error());
-    put_bearer(**call, *key);
+    put_bearer(target->headers, **key);
+    keep_out((*call)->secrets, std::move(*key));
   } else {
     Result<Identity::Value> got = co_await identity(endpoint.credentials.source).get(ctx);
     if (!got) {
@@ -153,9 +157,11 @@ Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint,
       co_return attempt_failed(std::move(error));
     }
     credentials = std::move(*got);
-    Result<void> signed_ = sign(**call, endpoint, *credentials, ctx.loop().wall());
+    Result<void> signed_ = sign(**call, *target, endpoint, *credentials, ctx.loop().wall());
     if (!signed_) co_return attempt_failed(std::move(signed_).error());
   }
+  (*call)->target = TargetPtr::make(std::move(*target));
+  target = nullptr;
   Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {

@@ -30,12 +30,13 @@ class AwsBedrock final : public Provider {
 
  private:
   using Identity = cloud::Refreshing<cloud::AwsCredentials>;
+  /// All but access: the target is to be completed and given to the call.
   Result<WireCallPtr> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
-                              const AttemptOptions& options);
+                              const AttemptOptions& options, http::RequestTarget& target);
   /// The reference to a bearer token, or empty: then requests are signed.
   std::string bearer_source(const catalog::Endpoint& endpoint) const;
   Identity& identity(const std::string& source);
-  Result<void> sign(WireCall& call, const catalog::Endpoint& endpoint,
+  Result<void> sign(WireCall& call, http::RequestTarget& target, const catalog::Endpoint& endpoint,
                     const cloud::AwsCredentials& credentials, WallTime now);
 
   const ProviderEnvironment& environment_;

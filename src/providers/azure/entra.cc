@@ -66,7 +66,7 @@ Result<void> check_entra(const EntraOptions& options) {
 
 async::Task<Result<cloud::BearerToken>> EntraClientCredentials::fetch(async::Context ctx) {
   CO_TRY_VOID(check_entra(options_));
-  CO_TRY(Secret secret, credentials_.get(ctx, options_.secret_source));
+  CO_TRY(SecretPtr secret, credentials_.get(ctx, options_.secret_source));
   http::ClientRequest request;
   CO_TRY(request.url,
          join_url(options_.authority, percent_encode(options_.tenant_id) + "/oauth2/v2.0/token"));
@@ -76,7 +76,7 @@ async::Task<Result<cloud::BearerToken>> EntraClientCredentials::fetch(async::Con
   request.policy.allow_private = true;
   request.body = form_field("grant_type", "client_credentials") + '&' +
                  form_field("client_id", options_.client_id) + '&' +
-                 form_field("client_secret", secret.reveal()) + '&' +
+                 form_field("client_secret", secret->reveal()) + '&' +
                  form_field("scope", options_.scope);
   Result<std::unique_ptr<http::ClientResponse>> sent =
       co_await environment_.client->send(ctx, request);
@@ -87,7 +87,7 @@ async::Task<Result<cloud::BearerToken>> EntraClientCredentials::fetch(async::Con
   int status = response->head().status;
   if (status != 200) {
     credentials_.refused(options_.secret_source);
-    std::vector<Secret> secrets;
+    std::vector<SecretPtr> secrets;
     secrets.push_back(secret);
     co_return fail(without_secrets(refused(status, *body), secrets));
   }

@@ -85,7 +85,8 @@ AzureOpenAi::Tokens& AzureOpenAi::tokens(const catalog::Endpoint& endpoint) {
 }
 
 Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prompt& prompt,
-                                         bool stream, const AttemptOptions& options) {
+                                         bool stream, const AttemptOptions& options,
+                                         http::RequestTarget& target) {
   auto made = std::make_unique<WireCall>();
   WireCall& call = *made;
   call.dialect = &dialect::azure();
@@ -95,31 +96,35 @@ Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prom
     path = "openai/deployments/" + percent_encode(deployment) +
            "/chat/completions?api-version=" + percent_encode(endpoint.api_version);
   }
-  TRY(call.request.url, join_url(azure_base(endpoint), path));
-  put_common(call, endpoint, stream);
-  put_attempt(call, options);
-  put_option_headers(call, endpoint);
+  TRY(target.url, join_url(azure_base(endpoint), path));
+  put_common(target, *call.dialect, endpoint, stream);
+  put_attempt(target.headers, options);
+  put_option_headers(target.headers, endpoint);
   TRY_VOID(put_body(call, prompt, deployment, stream, options.service_tier));
   return made;
 }
 
 Task<Result<AzureOpenAi::Tokens::Value>> AzureOpenAi::put_access(Context ctx,
                                                                  const catalog::Endpoint& endpoint,
-                                                                 WireCall* call) {
+                                                                 http::Headers* headers,
+                                                                 std::vector<SecretPtr>* secrets) {
   const std::string auth = azure_option(endpoint, "auth");
   if (auth == "entra") {
     Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
-    if (got) put_bearer(*call, (*got)->token);
+    if (got) {
+      put_bearer(*headers, (*got)->token);
+      keep_out(*secrets, SecretPtr::make((*got)->token));
+    }
     co_return got;
   }
-  Result<Secret> key = credentials_.get(ctx, endpoint.credentials.source);
+  Result<SecretPtr> key = credentials_.get(ctx, endpoint.credentials.source);
   if (!key) co_return fail(std::move(key).error());
   if (auth == "bearer") {
-    put_bearer(*call, *key);
-  } else if (!key->empty()) {
-    call->request.headers.add("api-key", std::string(key->reveal()));
-    call->secrets.push_back(*key);
+    put_bearer(*headers, **key);
+  } else if (!(*key)->empty()) {
+    headers->add("api-key", (*key)->reveal());
   }
+  keep_out(*secrets, std::move(*key));
   co_return Tokens::Value();
 }
 
@@ -127,23 +132,23 @@ const std::string& AzureOpenAi::model(const catalog::Endpoint& endpoint) const {
   return deployment_of(endpoint);
 }
 
-Task<Result<WireCallPtr>> AzureOpenAi::open(Context ctx, const catalog::Endpoint& endpoint,
-                                            std::string path) {
-  auto call = std::make_unique<WireCall>();
-  call->dialect = &dialect::azure();
+Task<Result<BatchCall>> AzureOpenAi::open(Context ctx, const catalog::Endpoint& endpoint,
+                                          std::string path) {
+  BatchCall call;
   std::string full = endpoint.api_version.empty() ? "openai/v1/" : "openai/";
   full += path;
   if (!endpoint.api_version.empty()) {
     full += (path.find('?') == std::string::npos ? "?" : "&");
     full += "api-version=" + percent_encode(endpoint.api_version);
   }
-  CO_TRY(call->request.url, join_url(azure_base(endpoint), full));
-  put_common(*call, endpoint, false);
-  put_option_headers(*call, endpoint);
-  Result<Tokens::Value> token = co_await put_access(ctx, endpoint, call.get());
+  CO_TRY(call.target.url, join_url(azure_base(endpoint), full));
+  put_common(call.target, dialect::azure(), endpoint, false);
+  put_option_headers(call.target.headers, endpoint);
+  Result<Tokens::Value> token =
+      co_await put_access(ctx, endpoint, &call.target.headers, &call.secrets);
   if (!token) co_return fail(std::move(token).error());
   const Tokens::Value used = *token;
-  call->refused = [this, &endpoint, used] {
+  call.refused = [this, &endpoint, used] {
     if (used) tokens(endpoint).invalidate(used);
     credentials_.refused(endpoint.credentials.source);
   };
@@ -152,10 +157,14 @@ Task<Result<WireCallPtr>> AzureOpenAi::open(Context ctx, const catalog::Endpoint
 
 Task<Attempted> AzureOpenAi::call(Context ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                                   Sink* sink, AttemptOptions options) {
-  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options);
+  auto target = std::make_unique<http::RequestTarget>();
+  Result<WireCallPtr> call = prepare(endpoint, prompt, sink != nullptr, options, *target);
   if (!call) co_return attempt_failed(std::move(call).error());
-  Result<Tokens::Value> token = co_await put_access(ctx, endpoint, call->get());
+  Result<Tokens::Value> token =
+      co_await put_access(ctx, endpoint, &target->headers, &(*call)->secrets);
   if (!token) co_return attempt_failed(std::move(token).error());
+  (*call)->target = TargetPtr::make(std::move(*target));
+  target = nullptr;
   Attempted answer =
       co_await run_attempt(ctx, environment_.client, std::move(*call), prompt, sink, options);
   if (!answer && answer.error().error.code == Code::kUnauthenticated) {

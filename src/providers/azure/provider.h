@@ -30,18 +30,20 @@ class AzureOpenAi final : public Provider, private BatchAccess {
   BatchClient* batches() override { return &batches_; }
 
  private:
-  Task<Result<WireCallPtr>> open(Context ctx, const catalog::Endpoint& endpoint,
-                                 std::string path) override;
+  Task<Result<BatchCall>> open(Context ctx, const catalog::Endpoint& endpoint,
+                               std::string path) override;
   std::string_view url() const override { return "/chat/completions"; }
   const std::string& model(const catalog::Endpoint& endpoint) const override;
   const dialect::Dialect& dialect() const override { return dialect::azure(); }
   /// Whose call it is; the Entra token that it was given, if it was one.
   Task<Result<cloud::Refreshing<cloud::BearerToken>::Value>> put_access(
-      Context ctx, const catalog::Endpoint& endpoint, WireCall* call);
+      Context ctx, const catalog::Endpoint& endpoint, http::Headers* headers,
+      std::vector<SecretPtr>* secrets);
 
   using Tokens = cloud::Refreshing<cloud::BearerToken>;
+  /// All but access: the target is to be completed and given to the call.
   Result<WireCallPtr> prepare(const catalog::Endpoint& endpoint, Prompt& prompt, bool stream,
-                              const AttemptOptions& options);
+                              const AttemptOptions& options, http::RequestTarget& target);
   Tokens& tokens(const catalog::Endpoint& endpoint);
 
   const ProviderEnvironment& environment_;

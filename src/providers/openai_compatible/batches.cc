@@ -27,16 +27,17 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
                                               Wish wish) {
   Context bounded = ctx.with_timeout(kBatchCallTimeout);
   const bool content = wish.path.ends_with("/content");
-  CO_TRY(WireCallPtr call, co_await access_.open(bounded, endpoint, std::move(wish.path)));
-  call->request.method = std::move(wish.method);
-  call->request.body = std::move(wish.body);
-  if (!wish.content_type.empty()) call->request.headers.set("Content-Type", wish.content_type);
-  call->request.headers_timeout = kBatchCallTimeout;
-  auto response = co_await client_->send(bounded, call->request);
-  call->request.body = std::string();  // a file of many calls
+  CO_TRY(BatchCall call, co_await access_.open(bounded, endpoint, std::move(wish.path)));
+  call.target.method = std::move(wish.method);
+  if (!wish.content_type.empty()) call.target.headers.set("Content-Type", wish.content_type);
+  http::RequestCall request;
+  request.body = std::move(wish.body);
+  request.headers_timeout = kBatchCallTimeout;
+  auto response = co_await client_->send_to(bounded, call.target, request);
+  request.body = std::string();  // a file of many calls
   if (!response) {
     Error error = transport_error(std::move(response).error(), ctx, "headers");
-    co_return fail(without_secrets(std::move(error), call->secrets));
+    co_return fail(without_secrets(std::move(error), call.secrets));
   }
   const bool success = (*response)->head().is_success();
   const size_t most = content ? limits::kHttpAnswerBytesMax : kStatusBytesMax;
@@ -44,12 +45,12 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
   if (success) {
     if (body) co_return body;
     Error error = transport_error(std::move(body).error(), ctx, "answer");
-    co_return fail(without_secrets(std::move(error), call->secrets));
+    co_return fail(without_secrets(std::move(error), call.secrets));
   }
-  std::string text = without_secrets(body ? std::move(*body) : std::string(), call->secrets);
-  Error error = refusal(*call->dialect, (*response)->head(), text, ctx.loop().wall());
-  if (error.code == Code::kUnauthenticated && call->refused) call->refused();
-  co_return fail(without_secrets(std::move(error), call->secrets));
+  std::string text = without_secrets(body ? std::move(*body) : std::string(), call.secrets);
+  Error error = refusal(access_.dialect(), (*response)->head(), text, ctx.loop().wall());
+  if (error.code == Code::kUnauthenticated && call.refused) call.refused();
+  co_return fail(without_secrets(std::move(error), call.secrets));
 }
 
 Task<Result<dialect::BatchStatus>> OpenAiBatches::batch(Context ctx,

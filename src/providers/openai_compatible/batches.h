@@ -8,13 +8,21 @@
 
 namespace drover::providers {
 
+/// A call about batches, without method and body.
+struct BatchCall {
+  http::RequestTarget target;
+  std::vector<SecretPtr> secrets;
+  /// Called when the provider refuses the credentials.
+  std::function<void()> refused;
+};
+
 /// What a provider does for its batches.
 class BatchAccess {
  public:
   virtual ~BatchAccess() = default;
-  /// A call of "files/…" or "batches/…" with URL and credentials, without method and body.
-  virtual Task<Result<WireCallPtr>> open(Context ctx, const catalog::Endpoint& endpoint,
-                                         std::string path) = 0;
+  /// A call of "files/…" or "batches/…" with URL and credentials.
+  virtual Task<Result<BatchCall>> open(Context ctx, const catalog::Endpoint& endpoint,
+                                       std::string path) = 0;
   /// What a batch calls the path of chat completions.
   virtual std::string_view url() const = 0;
   /// The model's name in a line.

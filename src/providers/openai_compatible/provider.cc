@@ -38,32 +38,57 @@ Result<void> OpenAiCompatible::check(const catalog::Endpoint& endpoint) const {
   return {};
 }
 
-/// Whose call it is.
-Result<void> OpenAiCompatible::put_access(const Context& ctx, const catalog::Endpoint& endpoint,
-                                          WireCall& call) {
-  TRY(Secret key, credentials_.get(ctx, endpoint.credentials.source));
-  put_bearer(call, key);
+Result<http::RequestTarget> OpenAiCompatible::make_target(const catalog::Endpoint& endpoint,
+                                                          const Secret& key, std::string_view path,
+                                                          bool stream) const {
+  http::RequestTarget out;
+  TRY(out.url,
+      join_url(endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url),
+               path));
+  put_common(out, dialect::openai(), endpoint, stream);
+  put_bearer(out.headers, key);
   if (const std::string* organization = option(endpoint, "organization")) {
-    call.request.headers.add("OpenAI-Organization", *organization);
+    out.headers.add("OpenAI-Organization", *organization);
   }
   if (const std::string* project = option(endpoint, "project")) {
-    call.request.headers.add("OpenAI-Project", *project);
+    out.headers.add("OpenAI-Project", *project);
   }
-  return {};
+  return out;
 }
 
-Task<Result<WireCallPtr>> OpenAiCompatible::open(Context ctx, const catalog::Endpoint& endpoint,
-                                                 std::string path) {
-  auto call = std::make_unique<WireCall>();
-  call->dialect = &dialect::openai();
-  std::string_view base =
-      endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
-  CO_TRY(call->request.url, join_url(base, path));
-  put_common(*call, endpoint, false);
-  CO_TRY_VOID(put_access(ctx, endpoint, *call));
-  put_option_headers(*call, endpoint);
-  call->refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
+Task<Result<BatchCall>> OpenAiCompatible::open(Context ctx, const catalog::Endpoint& endpoint,
+                                               std::string path) {
+  BatchCall call;
+  CO_TRY(SecretPtr key, credentials_.get(ctx, endpoint.credentials.source));
+  CO_TRY(call.target, make_target(endpoint, *key, path, false));
+  keep_out(call.secrets, std::move(key));
+  put_option_headers(call.target.headers, endpoint);
+  call.refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
   co_return call;
+}
+
+Result<void> OpenAiCompatible::put_target(WireCall& call, const catalog::Endpoint& endpoint,
+                                          const SecretPtr& key, bool stream,
+                                          const AttemptOptions& options) {
+  const std::string* path = option(endpoint, "path");
+  const std::string_view where = path != nullptr ? std::string_view(*path) : kPath;
+  if (has_option_headers(endpoint)) {
+    // They may replace any other, and so come after those of the attempt.
+    TRY(http::RequestTarget own, make_target(endpoint, *key, where, stream));
+    put_attempt(own.headers, options);
+    put_option_headers(own.headers, endpoint);
+    call.target = TargetPtr::make(std::move(own));
+    return {};
+  }
+  TargetPtr& shared = targets_.at(endpoint, key, stream);
+  if (shared == nullptr) {
+    TRY(http::RequestTarget made, make_target(endpoint, *key, where, stream));
+    made.prepare();
+    shared = TargetPtr::make(std::move(made));
+  }
+  call.target = shared;
+  put_attempt(call.request.more_headers, options);
+  return {};
 }
 
 Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog::Endpoint& endpoint,
@@ -72,16 +97,9 @@ Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog:
   auto made = std::make_unique_for_overwrite<WireCall>();  // no zeros below its own defaults
   WireCall& call = *made;
   call.dialect = &dialect::openai();
-  std::string_view base =
-      endpoint.base_url.empty() ? profile_.base_url : std::string_view(endpoint.base_url);
-  const std::string* path = option(endpoint, "path");
-  TRY(const http::Url* url,
-      urls_.get(endpoint, base, path != nullptr ? std::string_view(*path) : kPath));
-  call.request.url = *url;
-  put_common(call, endpoint, stream);
-  TRY_VOID(put_access(ctx, endpoint, call));
-  put_attempt(call, options);
-  put_option_headers(call, endpoint);
+  TRY(SecretPtr key, credentials_.get(ctx, endpoint.credentials.source));
+  TRY_VOID(put_target(call, endpoint, key, stream, options));
+  keep_out(call.secrets, std::move(key));
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return made;
 }
@@ -91,8 +109,7 @@ Task<Attempted> OpenAiCompatible::call(Context ctx, const catalog::Endpoint& end
   Result<WireCallPtr> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
   if (!call) return failed_attempt(std::move(call).error());
   (*call)->refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
-  return run_attempt(std::move(ctx), environment_.client, std::move(*call), prompt, sink,
-                     std::move(options));
+  return run_attempt(std::move(ctx), environment_.client, std::move(*call), prompt, sink, options);
 }
 
 }  // namespace drover::providers

@@ -28,20 +28,24 @@ class OpenAiCompatible final : public Provider, private BatchAccess {
   BatchClient* batches() override { return &batches_; }
 
  private:
-  Task<Result<WireCallPtr>> open(Context ctx, const catalog::Endpoint& endpoint,
-                                 std::string path) override;
+  Task<Result<BatchCall>> open(Context ctx, const catalog::Endpoint& endpoint,
+                               std::string path) override;
   std::string_view url() const override { return "/v1/chat/completions"; }
   const std::string& model(const catalog::Endpoint& endpoint) const override {
     return upstream_model(endpoint);
   }
   const dialect::Dialect& dialect() const override { return dialect::openai(); }
-  Result<void> put_access(const Context& ctx, const catalog::Endpoint& endpoint, WireCall& call);
+  /// All but what an endpoint's own headers add to it or replace.
+  Result<http::RequestTarget> make_target(const catalog::Endpoint& endpoint, const Secret& key,
+                                          std::string_view path, bool stream) const;
+  Result<void> put_target(WireCall& call, const catalog::Endpoint& endpoint, const SecretPtr& key,
+                          bool stream, const AttemptOptions& options);
   Result<WireCallPtr> prepare(const Context& ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                               bool stream, const AttemptOptions& options);
   const OpenAiProfile& profile_;
   const ProviderEnvironment& environment_;
   Credentials& credentials_;
-  EndpointUrls urls_;
+  EndpointTargets targets_;
   OpenAiBatches batches_;
 };
 
