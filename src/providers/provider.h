@@ -222,8 +222,13 @@ class ProviderTable final : public Providers {
 
  private:
   struct Shared;
+  struct Named {
+    std::string_view name;  // beside it: each call looks for one
+    std::unique_ptr<Provider> provider;
+  };
+  void add(std::unique_ptr<Provider> provider);
   std::unique_ptr<Shared> shared_;
-  std::vector<std::unique_ptr<Provider>> providers_;
+  std::vector<Named> providers_;
 };
 
 }  // namespace drover::providers

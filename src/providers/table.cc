@@ -18,25 +18,30 @@ ProviderTable::ProviderTable(ProviderEnvironment environment)
     : shared_(std::make_unique<Shared>(std::move(environment))) {
   const ProviderEnvironment& env = shared_->environment;
   Credentials& credentials = shared_->credentials;
-  providers_.push_back(std::make_unique<AwsBedrock>(env, credentials));
-  providers_.push_back(std::make_unique<AzureOpenAi>(env, credentials));
+  add(std::make_unique<AwsBedrock>(env, credentials));
+  add(std::make_unique<AzureOpenAi>(env, credentials));
   for (const OpenAiProfile& profile : openai_profiles()) {
-    providers_.push_back(std::make_unique<OpenAiCompatible>(profile, env, credentials));
+    add(std::make_unique<OpenAiCompatible>(profile, env, credentials));
   }
 }
 
 ProviderTable::~ProviderTable() = default;
 
+void ProviderTable::add(std::unique_ptr<Provider> provider) {
+  const std::string_view name = provider->name();
+  providers_.push_back(Named{name, std::move(provider)});
+}
+
 Provider* ProviderTable::find(std::string_view name) const {
-  for (const auto& provider : providers_) {
-    if (provider->name() == name) return provider.get();
+  for (const Named& known : providers_) {
+    if (known.name == name) return known.provider.get();
   }
   return nullptr;
 }
 
 std::vector<std::string> ProviderTable::names() const {
   std::vector<std::string> out;
-  for (const auto& provider : providers_) out.emplace_back(provider->name());
+  for (const Named& known : providers_) out.emplace_back(known.name);
   return out;
 }
 
