@@ -170,6 +170,36 @@ TEST_F(ClientTest, RefusesInjection) {
   EXPECT_EQ(hub_->dials, 0);
 }
 
+TEST_F(ClientTest, RequestsToAPreparedTargetReadTheSame) {
+  constexpr const char* kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  ClientRequest r = request();
+  r.headers.add("Accept", "text/plain");
+  r.headers.add("Content-Length", "77");  // ours to say
+  r.more_headers.add("X-Attempt", "2");
+  ASSERT_TRUE(call(r, kAnswer));
+  const std::string plain = request_text_;
+  EXPECT_EQ(plain,
+            "POST /v1/x?y HTTP/1.1\r\nHost: up.example:8080\r\nAccept: text/plain\r\n"
+            "X-Attempt: 2\r\nContent-Length: 2\r\n\r\n{}");
+  r.prepare();
+  EXPECT_FALSE(r.prepared.empty());
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(call(r, kAnswer));
+    EXPECT_EQ(request_text_, plain);
+  }
+  r.more_headers.add("X", "a\r\nEvil: b");
+  EXPECT_EQ(loop_.run_task(client_->send(Context(loop_), r)).error().code, Code::kInvalidArgument);
+}
+
+TEST_F(ClientTest, ATargetThatIsNotUsableStaysSo) {
+  ClientRequest r = request();
+  r.headers.add("X", "a\r\nEvil: b");
+  r.prepare();
+  EXPECT_TRUE(r.prepared.empty());
+  EXPECT_FALSE(loop_.run_task(client_->send(Context(loop_), r)));
+  EXPECT_EQ(hub_->dials, 0);
+}
+
 TEST_F(ClientTest, NamesTheTimeLimitThatPassed) {
   ClientRequest r = request();
   r.headers_timeout = 3s;

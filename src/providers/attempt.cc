@@ -24,21 +24,25 @@ bool is_expected_type(std::string_view content_type, const WireCall& call) {
   return iequals(type, "text/event-stream");
 }
 
+/// Whether a header's name, which comes in any case, begins so.
+bool begins(std::string_view name, std::string_view with) {
+  return name.size() >= with.size() && iequals(name.substr(0, with.size()), with);
+}
+
 void take_headers(const http::ResponseHead& head, Answer& answer) {
   for (const auto& [name, value] : head.headers.fields()) {
-    // Header names arrive in any case. All that matter here begin so; the rest is not looked at.
+    // All that matter here begin so; the rest is not looked at.
     char first = name.empty() ? ' ' : static_cast<char>(name[0] | 0x20);
     if (first != 'x' && first != 'a' && first != 'r') continue;
-    std::string lower = to_lower(name);
-    if (lower == "x-request-id" || lower == "apim-request-id" || lower == "x-amzn-requestid" ||
-        lower == "request-id") {
+    if (iequals(name, "x-request-id") || iequals(name, "apim-request-id") ||
+        iequals(name, "x-amzn-requestid") || iequals(name, "request-id")) {
       // Azure sends several: the first is the one its support asks for.
       if (answer.response.request_id.empty()) answer.response.request_id = value;
-    } else if (lower.starts_with("x-ratelimit-")) {
-      answer.rate_limits.make().add(std::move(lower), value);
-    } else if (lower.starts_with("x-ms-region") || lower.starts_with("x-ms-deployment") ||
-               lower.starts_with("x-ms-spillover")) {
-      answer.facts.make().add(std::move(lower), value);
+    } else if (begins(name, "x-ratelimit-")) {
+      answer.rate_limits.make().add(to_lower(name), value);
+    } else if (begins(name, "x-ms-region") || begins(name, "x-ms-deployment") ||
+               begins(name, "x-ms-spillover")) {
+      answer.facts.make().add(to_lower(name), value);
     }
   }
 }
@@ -61,7 +65,7 @@ void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& respons
 }
 
 /// Takes in the body of an answer that is not streamed.
-Result<void> take_answer(std::string body, const WireCall& call, Answer& answer) {
+Result<void> take_answer(std::string&& body, const WireCall& call, Answer& answer) {
   if (call.passthrough) {
     Result<dialect::OpenAiGlance> glance = dialect::glance_openai(body);
     if (!glance) return fail(malformed(std::move(glance).error()));
@@ -120,7 +124,7 @@ class OneAttempt {
   /// Of all of it.
   const Context& whole() const { return bounded_ ? *bounded_ : ctx_; }
   Context until_first() const;
-  Result<void> take_body(std::string body);
+  Result<void> take_body(std::string&& body);
   Task<Result<void>> read_whole();
   Task<Result<void>> read_refusal();
   AttemptError failed(Error error) const;
@@ -191,7 +195,7 @@ Task<Result<void>> OneAttempt::read() {
   return reader_->read(response_.get(), answer_.get());
 }
 
-Result<void> OneAttempt::take_body(std::string body) {
+Result<void> OneAttempt::take_body(std::string&& body) {
   body_bytes_ = static_cast<int64_t>(body.size());
   Result<void> taken = take_answer(std::move(body), *call_, *answer_);
   if (taken) return taken;

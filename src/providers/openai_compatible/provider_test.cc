@@ -1,0 +1,98 @@
+// What an OpenAI-like endpoint's calls share, and when it is made anew.
+
+#include <gtest/gtest.h>
+
+#include "providers/credentials.h"
+#include "providers/providers_test_fixture.h"
+
+namespace drover::providers {
+namespace {
+
+class SharedTargets : public ProvidersTest {
+ protected:
+  SharedTargets() {
+    environment_["KEY"] = "first-canary-key";
+    imposter_->script(answer(200, kChat));
+    endpoint_.id = "v";
+    endpoint_.provider = "vllm";
+    endpoint_.model = "gpt-4o";
+    endpoint_.base_url = "http://cloud.test/v1";
+    endpoint_.credentials.source = "env:KEY";
+  }
+  /// The head of what a call sends, up to its length.
+  std::string head_of_call(Sink* sink = nullptr) {
+    Attempted out = call(endpoint_, openai(sink != nullptr), sink);
+    EXPECT_TRUE(out || sink != nullptr) << out.error().error.message;
+    std::string text = request();
+    return text.substr(0, text.find("Content-Length"));
+  }
+  catalog::Endpoint endpoint_;
+};
+
+/// An answer that is not streamed is no answer to it; what was sent counts.
+class NoSink final : public Sink {
+ public:
+  Task<Result<void>> delta(Context, const contract::StreamDelta&) override {
+    co_return Result<void>();
+  }
+};
+
+constexpr const char* kHead =
+    "POST /v1/chat/completions HTTP/1.1\r\nHost: cloud.test\r\n"
+    "content-type: application/json\r\naccept: application/json\r\nuser-agent: drover/0.1\r\n"
+    "authorization: Bearer first-canary-key\r\n"
+    "idempotency-key: ses_1/4\r\nx-drover-attempt: 1\r\n";
+
+TEST_F(SharedTargets, EachCallSaysTheSame) {
+  EXPECT_EQ(head_of_call(), kHead);
+  EXPECT_EQ(head_of_call(), kHead);
+  NoSink sink;
+  EXPECT_NE(head_of_call(&sink).find("accept: text/event-stream\r\n"), std::string::npos);
+  EXPECT_EQ(head_of_call(), kHead);
+}
+
+TEST_F(SharedTargets, AChangedKeyIsSent) {
+  EXPECT_EQ(head_of_call(), kHead);
+  environment_["KEY"] = "second-canary-key";
+  EXPECT_EQ(head_of_call(), kHead) << "it is not read for each call";
+  loop_.run_for(Credentials::kReadAgainAfter);
+  EXPECT_NE(head_of_call().find("Bearer second-canary-key\r\n"), std::string::npos);
+}
+
+TEST_F(SharedTargets, ARefusedKeyIsReadAnew) {
+  EXPECT_EQ(head_of_call(), kHead);
+  imposter_->only(answer(401, R"({"error":{"message":"no: first-canary-key"}})"));
+  Attempted refused = call(endpoint_, openai(false));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().error.message.find("canary"), std::string::npos)
+      << refused.error().error.message;
+  environment_["KEY"] = "second-canary-key";
+  imposter_->only(answer(200, kChat));
+  EXPECT_NE(head_of_call().find("Bearer second-canary-key\r\n"), std::string::npos);
+}
+
+TEST_F(SharedTargets, AnotherEndpointInItsPlaceHasItsOwn) {
+  EXPECT_EQ(head_of_call(), kHead);
+  endpoint_.base_url = "http://cloud.test/other/";
+  EXPECT_TRUE(head_of_call().starts_with("POST /other/chat/completions HTTP/1.1\r\n"));
+  endpoint_.options["path"] = "/v2/chat";
+  EXPECT_TRUE(head_of_call().starts_with("POST /other/v2/chat HTTP/1.1\r\n"));
+  endpoint_.options["project"] = "p-1";
+  EXPECT_NE(head_of_call().find("OpenAI-Project: p-1\r\n"), std::string::npos);
+}
+
+TEST_F(SharedTargets, HeadersOfItsOwnReplaceOthers) {
+  endpoint_.options["header:Accept"] = "application/x-json";
+  endpoint_.options["header:X-Drover-Attempt"] = "none";
+  endpoint_.options["header:X-Pool"] = "blue";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(head_of_call(),
+              "POST /v1/chat/completions HTTP/1.1\r\nHost: cloud.test\r\n"
+              "content-type: application/json\r\naccept: application/x-json\r\n"
+              "user-agent: drover/0.1\r\nauthorization: Bearer first-canary-key\r\n"
+              "idempotency-key: ses_1/4\r\nx-drover-attempt: none\r\nX-Pool: blue\r\n");
+  }
+}
+
+}  // namespace
+}  // namespace drover::providers
