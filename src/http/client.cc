@@ -1,7 +1,9 @@
 #include "http/client.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "base/text_find.h"
@@ -10,10 +12,14 @@
 namespace drover::http {
 namespace {
 
+constexpr std::string_view kIdempotencyKey = "idempotency-key";
+
 bool is_idempotent(const RequestTarget& target, const RequestCall& call) {
   const std::string& m = target.method;
   return m == "GET" || m == "HEAD" || m == "PUT" || m == "DELETE" || m == "OPTIONS" ||
-         target.headers.has("idempotency-key") || call.more_headers.has("idempotency-key");
+         target.headers.has(kIdempotencyKey) ||
+         std::any_of(call.more_headers.begin(), call.more_headers.end(),
+                     [](const auto& field) { return iequals(field.name, kIdempotencyKey); });
 }
 
 Result<void> check_target(const RequestTarget& target) {
@@ -33,7 +39,13 @@ Result<void> check_target(const RequestTarget& target) {
 
 Result<void> check_request(const RequestTarget& target, const RequestCall& call) {
   if (target.prepared.empty()) TRY_VOID(check_target(target));
-  return call.more_headers.check();
+  for (const RequestCall::Field& field : call.more_headers) {
+    if (!is_field_value(field.value)) {
+      return fail(Code::kInvalidArgument,
+                  "the value of header " + std::string(field.name) + " holds a control character");
+    }
+  }
+  return {};
 }
 
 /// A call and then its answer: what belongs to it lies together, and is moved no more.

@@ -12,6 +12,7 @@
 // no server could read safely (control characters in a header); the dialer's refusals as they are.
 // Limits (base/limits/http.h): header bytes and count, idle connections. Loop thread only.
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,8 +47,14 @@ struct RequestTarget {
 
 /// What is one request's own.
 struct RequestCall {
-  /// After the target's. Neither Host nor what is added.
-  Headers more_headers;
+  /// A header; its texts outlive the call. The name is a constant of the program's, and a token:
+  /// only the value is looked at.
+  struct Field {
+    std::string_view name;
+    std::string_view value;
+  };
+  /// After the target's. Neither Host nor what is added; what has no name is not sent.
+  std::array<Field, 2> more_headers;
   std::string body;
   /// Sent in place of `body`, where it is set: a text that its owner keeps, perhaps for another
   /// request, and that is not copied for this one. Of the loop's thread.

@@ -34,7 +34,9 @@ std::string head_text(const RequestTarget& target, const RequestCall& request) {
   } else {
     out += target.prepared;
   }
-  append_fields(out, request.more_headers, &is_ours);
+  for (const RequestCall::Field& field : request.more_headers) {
+    if (!field.name.empty()) append_field(out, field.name, field.value);
+  }
   const size_t length = request.content().size();
   if (length > 0 || body_expected(target.method)) {
     append_content_length(out, length);

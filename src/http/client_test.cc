@@ -175,7 +175,7 @@ TEST_F(ClientTest, RequestsToAPreparedTargetReadTheSame) {
   ClientRequest r = request();
   r.headers.add("Accept", "text/plain");
   r.headers.add("Content-Length", "77");  // ours to say
-  r.more_headers.add("X-Attempt", "2");
+  r.more_headers[1] = {"X-Attempt", "2"};
   ASSERT_TRUE(call(r, kAnswer));
   const std::string plain = request_text_;
   EXPECT_EQ(plain,
@@ -187,7 +187,7 @@ TEST_F(ClientTest, RequestsToAPreparedTargetReadTheSame) {
     ASSERT_TRUE(call(r, kAnswer));
     EXPECT_EQ(request_text_, plain);
   }
-  r.more_headers.add("X", "a\r\nEvil: b");
+  r.more_headers[0] = {"X", "a\r\nEvil: b"};
   EXPECT_EQ(loop_.run_task(client_->send(Context(loop_), r)).error().code, Code::kInvalidArgument);
 }
 

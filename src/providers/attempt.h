@@ -35,6 +35,7 @@ struct WireCall {
   bool stream = false;
   /// The body is the caller's own OpenAI bytes, and so may the answer be.
   bool passthrough = false;
+  std::string attempt;  // its number, where that is sent
   std::vector<std::string> dropped;
   std::vector<SecretPtr> secrets;
   /// Called when the provider refuses the credentials.

@@ -9,6 +9,8 @@ namespace drover::providers {
 namespace {
 
 constexpr std::string_view kHeaderOption = "header:";
+constexpr std::string_view kIdempotencyKey = "idempotency-key";
+constexpr std::string_view kAttempt = "x-drover-attempt";
 constexpr std::string_view kUserAgent = "drover/0.1";
 
 /// Headers that an option must not set: they are authentication or framing.
@@ -121,10 +123,17 @@ void put_common(http::RequestTarget& target, const dialect::Dialect& dialect,
   target.policy.allow_private = true;
 }
 
+void put_attempt(WireCall& call, const AttemptOptions& options) {
+  if (options.idempotency_key.empty()) return;
+  call.attempt = Decimal(options.attempt).view();
+  call.request.more_headers = {
+      {{kIdempotencyKey, options.idempotency_key}, {kAttempt, call.attempt}}};
+}
+
 void put_attempt(http::Headers& headers, const AttemptOptions& options) {
   if (options.idempotency_key.empty()) return;
-  headers.add("idempotency-key", options.idempotency_key);
-  headers.add("x-drover-attempt", Decimal(options.attempt).view());
+  headers.add(kIdempotencyKey, options.idempotency_key);
+  headers.add(kAttempt, Decimal(options.attempt).view());
 }
 
 bool has_option_headers(const catalog::Endpoint& endpoint) {

@@ -60,6 +60,8 @@ void put_option_headers(http::Headers& headers, const catalog::Endpoint& endpoin
 
 /// Idempotency-Key and X-Drover-Attempt, so that a server or a proxy on the way can tell a repeat;
 /// nothing without a key. AWS has headers of its own for both.
+void put_attempt(WireCall& call, const AttemptOptions& options);
+/// The same where others come after them.
 void put_attempt(http::Headers& headers, const AttemptOptions& options);
 
 /// "Authorization: Bearer", which is for the call to remember (keep_out). Nothing for an empty

@@ -87,7 +87,7 @@ Result<void> OpenAiCompatible::put_target(WireCall& call, const catalog::Endpoin
     shared = TargetPtr::make(std::move(made));
   }
   call.target = shared;
-  put_attempt(call.request.more_headers, options);
+  put_attempt(call, options);
   return {};
 }
 
