@@ -96,7 +96,8 @@ using Sent = Result<std::unique_ptr<http::ClientResponse>>;
 
 /// One attempt under way. Thousands of them wait at once, so that the coroutine which drives them
 /// holds little but this: what is done between the waits are functions of it, and tasks are named
-/// before they are awaited, so that what they were given does not stay in the frame.
+/// before they are awaited, so that what they were given does not stay in the frame. It lies in
+/// that frame, and is moved no more once it is there.
 class OneAttempt {
  public:
   OneAttempt(Context ctx, WireCallPtr call, const Prompt& prompt, Sink* sink,
@@ -264,15 +265,15 @@ Attempted OneAttempt::concluded(Result<void> read) {
   return Attempted(tl::unexpected<AttemptError>(std::move(out)));
 }
 
-Task<Attempted> drive(http::Client* client, std::unique_ptr<OneAttempt> attempt) {
+Task<Attempted> drive(http::Client* client, OneAttempt attempt) {
   {
     // Goes before the rest is read: a task keeps its frame until then.
-    Task<Sent> sending = attempt->send(*client);
-    std::optional<Attempted> out = attempt->take(co_await std::move(sending));
+    Task<Sent> sending = attempt.send(*client);
+    std::optional<Attempted> out = attempt.take(co_await std::move(sending));
     if (out) co_return std::move(*out);
   }
-  Task<Result<void>> reading = attempt->read();
-  co_return attempt->concluded(co_await std::move(reading));
+  Task<Result<void>> reading = attempt.read();
+  co_return attempt.concluded(co_await std::move(reading));
 }
 
 }  // namespace
@@ -319,8 +320,7 @@ Task<Attempted> failed_attempt(Error error) { co_return attempt_failed(std::move
 
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
                             const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts) {
-  return drive(client, std::make_unique<OneAttempt>(std::move(ctx), std::move(call), prompt, sink,
-                                                    timeouts));
+  return drive(client, OneAttempt(std::move(ctx), std::move(call), prompt, sink, timeouts));
 }
 
 AttemptTimeouts::AttemptTimeouts()
