@@ -151,8 +151,9 @@ struct AttemptOptions : AttemptTimeouts {
   std::string_view idempotency_key;  // sent with each attempt, and outlives it; empty: none
   /// Grows with each attempt under one key.
   int attempt = 1;
-  /// Asked for where the caller states none; empty: none.
-  std::string service_tier = {};
+  /// Asked for where the caller states none, and looked at before anything is waited for; empty:
+  /// none.
+  std::string_view service_tier = {};
 };
 
 /// A failed attempt: the error, and whether something visible had already gone to the sink (then
