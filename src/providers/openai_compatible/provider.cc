@@ -5,12 +5,15 @@
 namespace drover::providers {
 namespace {
 
-constexpr std::string_view kPath = "/chat/completions";
-
 const std::string* option(const catalog::Endpoint& endpoint, const char* name) {
   if (endpoint.options.empty()) return nullptr;  // as mostly
   auto it = endpoint.options.find(name);
   return it == endpoint.options.end() ? nullptr : &it->second;
+}
+
+std::string_view chat_path(const catalog::Endpoint& endpoint) {
+  const std::string* path = option(endpoint, "path");
+  return path != nullptr ? std::string_view(*path) : "/chat/completions";
 }
 
 }  // namespace
@@ -70,11 +73,9 @@ Task<Result<BatchCall>> OpenAiCompatible::open(Context ctx, const catalog::Endpo
 Result<void> OpenAiCompatible::put_target(WireCall& call, const catalog::Endpoint& endpoint,
                                           const SecretPtr& key, bool stream,
                                           const AttemptOptions& options) {
-  const std::string* path = option(endpoint, "path");
-  const std::string_view where = path != nullptr ? std::string_view(*path) : kPath;
   if (has_option_headers(endpoint)) {
     // They may replace any other, and so come after those of the attempt.
-    TRY(http::RequestTarget own, make_target(endpoint, *key, where, stream));
+    TRY(http::RequestTarget own, make_target(endpoint, *key, chat_path(endpoint), stream));
     put_attempt(own.headers, options);
     put_option_headers(own.headers, endpoint);
     call.target = TargetPtr::make(std::move(own));
@@ -82,7 +83,7 @@ Result<void> OpenAiCompatible::put_target(WireCall& call, const catalog::Endpoin
   }
   TargetPtr& shared = targets_.at(endpoint, key, stream);
   if (shared == nullptr) {
-    TRY(http::RequestTarget made, make_target(endpoint, *key, where, stream));
+    TRY(http::RequestTarget made, make_target(endpoint, *key, chat_path(endpoint), stream));
     made.prepare();
     shared = TargetPtr::make(std::move(made));
   }
