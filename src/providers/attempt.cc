@@ -100,7 +100,7 @@ using Sent = Result<std::unique_ptr<http::ClientResponse>>;
 /// that frame, and is moved no more once it is there.
 class OneAttempt {
  public:
-  OneAttempt(Context ctx, WireCallPtr call, const Prompt& prompt, Sink* sink,
+  OneAttempt(Context&& ctx, WireCallPtr&& call, const Prompt& prompt, Sink* sink,
              const AttemptTimeouts& timeouts)
       : ctx_(std::move(ctx)),
         call_(std::move(call)),
@@ -319,7 +319,7 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
 Task<Attempted> failed_attempt(Error error) { co_return attempt_failed(std::move(error)); }
 
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
-                            const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts) {
+                            const Prompt& prompt, Sink* sink, const AttemptTimeouts& timeouts) {
   return drive(client, OneAttempt(std::move(ctx), std::move(call), prompt, sink, timeouts));
 }
 
