@@ -38,6 +38,35 @@ TEST(TextFind, AgreesWithLookingAtEachByte) {
   }
 }
 
+// Where the blocks of 16, 32 and 128 begin and end, with every other byte before and behind it.
+TEST(TextFind, FindsAtEveryBorder) {
+  for (size_t size = 1; size <= 330; ++size) {
+    std::string text(size, 'x');
+    for (size_t at = 0; at < size; ++at) {
+      for (const char c : {'"', '\\', '\x1f', '\0', ' ', '!', '#', '^', '\x7f', '\x80', '\xff'}) {
+        text[at] = c;
+        const char* end = text.data() + size;
+        ASSERT_EQ(find_json_special(text.data(), end), is_special(c) ? text.data() + at : end)
+            << size << " " << at << " " << int{c};
+      }
+      text[at] = "x\xc3"[at % 2];
+    }
+  }
+}
+
+TEST(TextFind, WhatIsPassedOverAsAsciiIsAscii) {
+  for (size_t size = 0; size <= 330; ++size) {
+    std::string text(size, '\x7f');
+    const char* end = text.data() + size;
+    ASSERT_EQ(skip_ascii(text.data(), end), end) << size;
+    for (size_t at = 0; at < size; ++at) {
+      text[at] = '\x80';
+      ASSERT_LE(skip_ascii(text.data(), end), text.data() + at) << size << " " << at;
+      text[at] = '\0';
+    }
+  }
+}
+
 TEST(TextFind, WhatIsCopiedIsWholeAndClean) {
   for (size_t size = 0; size <= 80; ++size) {
     std::string text;
@@ -109,6 +138,7 @@ TEST(TextFind, KnowsEachByteOfWordsAndOfVisibleText) {
 
 TEST(TextFind, NothingIsFoundInNothing) {
   EXPECT_EQ(find_json_special(nullptr, nullptr), nullptr);
+  EXPECT_EQ(skip_ascii(nullptr, nullptr), nullptr);
   EXPECT_EQ(find_control(nullptr, nullptr), nullptr);
   EXPECT_EQ(find_not_word(nullptr, nullptr), nullptr);
   EXPECT_EQ(find_not_visible(nullptr, nullptr), nullptr);
