@@ -4,8 +4,10 @@
 
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 #include "base/json_escape.h"
+#include "base/json_quick.h"
 #include "base/limits/json.h"
 #include "base/text_find.h"
 
@@ -21,67 +23,46 @@ bool beyond_double(std::string_view number) {
   return read.ec == std::errc::result_out_of_range && number.find("e-") == number.npos &&
          number.find("E-") == number.npos;
 }
-/// Whole numbers of so many digits are nobody's difficulty.
-constexpr ptrdiff_t kDigitsFew = 18;
-/// At least what quick_name() may look at, and a byte before it.
-constexpr ptrdiff_t kQuickNameBytes = 40;
-
-/// A member's name and its colon as nearly all text has them: short and plain, with at most one
-/// space before and after. Gives where its value begins, but for more white space; null where a
-/// closer look is needed.
-inline const char* quick_name(const char* p, std::string_view& name) {
-#ifdef __SSE2__
-  using detail::json_special_bits;
-  if (*p == ' ') ++p;
-  if (*p++ != '"') return nullptr;
-  const char* from = p;
-  unsigned special = json_special_bits(p);
-  if (special == 0) {
-    p += 16;
-    special = json_special_bits(p);
-    if (special == 0) return nullptr;
-  }
-  p += __builtin_ctz(special);
-  if (p[0] != '"' || p[1] != ':') return nullptr;
-  name = std::string_view(from, static_cast<size_t>(p - from));
-  return p + (p[2] == ' ' ? 3 : 2);
-#else
-  return nullptr;
-#endif
-}
-
+/// Containers that are entered, not passed over, within one another.
+constexpr int kEnteredMax = 8;
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 
 }  // namespace
 
 bool is_utf8_fast(std::string_view text) {
-  return simdjson::validate_utf8(text.data(), text.size());
+  const char* end = text.data() + text.size();
+  const char* rest = skip_ascii(text.data(), end);
+  return rest == end || simdjson::validate_utf8(rest, static_cast<size_t>(end - rest));
 }
 
 bool JsonScanner::fault(const char* what) {
-  if (fault_ == nullptr) fault_ = what;
+  if (fault_ == nullptr) {
+    fault_ = what;
+    fault_at_ = p_;
+    p_ = end_;
+  }
   return false;
 }
 
 Error JsonScanner::error() const {
-  return Error(Code::kInvalidArgument, "not valid JSON near byte " + std::to_string(offset()) +
-                                           ": " + (fault_ == nullptr ? "unexpected" : fault_));
+  const size_t at = fault_ == nullptr ? offset() : static_cast<size_t>(fault_at_ - begin_);
+  return Error(Code::kInvalidArgument, "not valid JSON near byte " + std::to_string(at) + ": " +
+                                           (fault_ == nullptr ? "unexpected" : fault_));
 }
 
 char JsonScanner::peek_beyond_space() {
   while (p_ < end_ && is_space(*p_)) ++p_;
-  return p_ < end_ && fault_ == nullptr ? *p_ : '\0';
+  return p_ < end_ ? *p_ : '\0';
 }
 
 bool JsonScanner::open(bool object) {
   if (peek() != (object ? '{' : '[')) {
     return fault(object ? "an object was expected" : "an array was expected");
   }
-  if (entered_ == static_cast<int>(sizeof levels_ / sizeof levels_[0])) {
-    return fault("too deep");
-  }
-  ++p_;
-  levels_[entered_++] = Level{object, true};
+  if (entered_ == kEnteredMax) return fault("too deep");
+  if (!object) ++p_;
+  ++entered_;
+  first_ = true;
   return true;
 }
 bool JsonScanner::enter_object() { return open(true); }
@@ -90,17 +71,15 @@ bool JsonScanner::enter_array() { return open(false); }
 bool JsonScanner::next_item() {
   char c = peek();
   if (fault_ != nullptr) return false;
-  Level& level = levels_[entered_ - 1];
+  const bool first = std::exchange(first_, false);
   if (c == ']') {
     ++p_;
     --entered_;
     return false;
   }
-  if (!level.first) {
-    if (c != ',') return fault("a comma or ] was expected");
-    ++p_;
-  }
-  level.first = false;
+  if (first) return true;
+  if (c != ',') return fault("a comma or ] was expected");
+  ++p_;
   return true;
 }
 
@@ -134,12 +113,11 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
 }
 
 bool JsonScanner::next_key(std::string_view& key) {
-  if (fault_ == nullptr && end_ - p_ >= kQuickNameBytes) {
-    Level& level = levels_[entered_ - 1];
-    if (level.first || *p_ == ',') {
-      if (const char* value = quick_name(level.first ? p_ : p_ + 1, key)) {
+  if (end_ - p_ >= detail::kQuickNameBytes) {
+    if (*p_ == ',' || first_) {
+      if (const char* value = detail::quick_name(p_ + 1, key)) {
         p_ = value;
-        level.first = false;
+        first_ = false;
         return true;
       }
     } else if (*p_ == '}') {
@@ -162,18 +140,18 @@ inline bool JsonScanner::pass_key(std::string_view& raw, bool& escaped) {
 
 bool JsonScanner::next_key_closely(std::string_view& key) {
   if (fault_ != nullptr) return false;
-  Level& level = levels_[entered_ - 1];
+  const bool first = std::exchange(first_, false);
+  if (first) ++p_;
   const char c = peek();
   if (c == '}') {
     ++p_;
     --entered_;
     return false;
   }
-  if (!level.first) {
+  if (!first) {
     if (c != ',') return fault("a comma or } was expected");
     ++p_;
   }
-  level.first = false;
   bool escaped = false;
   return pass_key(key, escaped) && (!escaped || resolve(key));
 }
@@ -188,15 +166,9 @@ bool JsonScanner::resolve(std::string_view& inside) {
 }
 
 bool JsonScanner::pass_number() {
-  // Most are short whole numbers. p_ is before the end, as for every value.
-  const char* p = *p_ == '-' ? p_ + 1 : p_;
-  if (p < end_ && is_digit(*p)) {
-    const ptrdiff_t most = *p == '0' ? 1 : kDigitsFew;
-    const char* last = end_ - p > most ? p + most : end_;
-    while (++p < last && is_digit(*p)) {
-    }
-    if (p < end_ && !is_digit(*p) && *p != '.' && (*p | 0x20) != 'e') {
-      p_ = p;
+  if (end_ - p_ >= detail::kQuickNumberBytes) {
+    if (const char* after = detail::quick_number(p_)) {
+      p_ = after;
       return true;
     }
   }
@@ -272,8 +244,8 @@ bool JsonScanner::skip_value() {
 // The name of a member that is not looked at, and its colon.
 inline bool JsonScanner::pass_name() {
   std::string_view name;
-  if (end_ - p_ >= kQuickNameBytes) {
-    if (const char* value = quick_name(p_, name)) {
+  if (end_ - p_ >= detail::kQuickNameBytes) {
+    if (const char* value = detail::quick_name(p_, name)) {
       p_ = value;
       return true;
     }
@@ -363,6 +335,7 @@ bool JsonScanner::read_int(std::optional<int64_t>& out) {
   char c = peek();
   if (c == 'n') return literal("null");
   if (c != '-' && !is_digit(c)) return fault("an integer was expected");
+  if ((out = read_short_count())) return true;
   const char* from = p_;
   if (!pass_number()) return false;
   int64_t value = 0;
@@ -370,6 +343,20 @@ bool JsonScanner::read_int(std::optional<int64_t>& out) {
   if (ec != std::errc() || end != p_) return fault("an integer was expected");
   out = value;
   return true;
+}
+
+std::optional<int64_t> JsonScanner::read_short_count() {
+  peek();
+  constexpr ptrdiff_t kDigits = 9;
+  const char* p = p_;
+  const char* last = end_ - p > kDigits ? p + kDigits : end_;
+  int64_t value = 0;
+  for (; p < last && is_digit(*p); ++p) value = 10 * value + (*p - '0');
+  // What follows has to be seen, for it may belong to it.
+  if (p == end_ || p == p_ || (*p_ == '0' && p - p_ > 1)) return std::nullopt;
+  if (is_digit(*p) || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
+  p_ = p;
+  return value;
 }
 
 bool JsonScanner::read_optional_string(std::optional<std::string>& out) {

@@ -32,12 +32,14 @@ class JsonScanner {
   /// The first byte of the next value (white space is passed over); 0 at the end.
   char peek() {
     // Mostly there is none: one comparison says so.
-    if (p_ < end_ && static_cast<unsigned char>(*p_) > ' ' && fault_ == nullptr) return *p_;
+    if (p_ < end_ && static_cast<unsigned char>(*p_) > ' ') return *p_;
     return peek_beyond_space();
   }
-  /// Offset of the next byte to be read; after peek(), of the value itself.
+  /// Offset of the next byte to be read; after peek(), of the value itself; of no use after a
+  /// fault.
   size_t offset() const { return static_cast<size_t>(p_ - begin_); }
 
+  /// Only next_key() may follow.
   bool enter_object();
   /// The next key, unescaped; the view holds until the next call of any kind. False at the object's
   /// end (which is consumed) or on a fault.
@@ -55,6 +57,9 @@ class JsonScanner {
   /// Each reads a value of that type; null reads as nullopt; any other type is a fault.
   bool read_bool(std::optional<bool>& out);
   bool read_int(std::optional<int64_t>& out);
+  /// Reads the value if it is a whole number from 0 that is written with at most nine digits;
+  /// of any other nothing is read, nor is it a fault.
+  std::optional<int64_t> read_short_count();
   bool read_optional_string(std::optional<std::string>& out);
 
   /// Nothing but white space may follow.
@@ -64,10 +69,6 @@ class JsonScanner {
   Error error() const;
 
  private:
-  struct Level {
-    bool object;
-    bool first;
-  };
   bool fault(const char* what);
   char peek_beyond_space();
   template <size_t kSize>
@@ -87,9 +88,12 @@ class JsonScanner {
   const char* begin_;
   const char* p_;
   const char* end_;
-  const char* fault_ = nullptr;
-  Level levels_[8] = {};  // of the containers entered by the caller
-  int entered_ = 0;
+  const char* fault_ = nullptr;  // after one, p_ is at the end: there is nothing more to read
+  const char* fault_at_ = nullptr;
+  int entered_ = 0;  // containers, by the caller
+  // Nothing was read yet of the innermost of them, and if it is an object p_ is still at its
+  // bracket, where a comma stands later. One flag is enough: what one stands in has been read from.
+  bool first_ = false;
   std::string text_;  // of the last string with escapes
 };
 

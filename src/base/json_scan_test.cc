@@ -167,5 +167,119 @@ TEST(JsonScanner, AViewOfATextHoldsUntilTheNextCall) {
   EXPECT_TRUE(scan.finish());
 }
 
+TEST(JsonScanner, ReadsShortCountsAndNothingElse) {
+  const std::pair<const char*, int64_t> kCounts[] = {
+      {"0", 0}, {"7", 7}, {"230", 230}, {"999999999", 999'999'999}};
+  const char* kOthers[] = {"01",   "-1",         "1.0",   "1e3", "1E3",  "1000000000",
+                           "0000", "9999999999", "\"1\"", "{}",  "null", "x"};
+  for (const size_t behind : {0, 1, 8, 9, 10, 40}) {
+    const std::string rest(behind, ' ');
+    for (const auto& [text, count] : kCounts) {
+      const std::string whole = " [ " + std::string(text) + "," + text + "]" + rest;
+      JsonScanner scan(whole);
+      ASSERT_TRUE(scan.enter_array() && scan.next_item());
+      EXPECT_EQ(scan.read_short_count(), count) << whole;
+      ASSERT_TRUE(scan.next_item());
+      EXPECT_EQ(scan.read_short_count(), count) << whole;
+      EXPECT_FALSE(scan.next_item());
+      EXPECT_TRUE(scan.finish()) << whole;
+    }
+    for (const char* text : kOthers) {
+      const std::string whole = std::string(text) + rest;
+      JsonScanner scan(whole);
+      EXPECT_EQ(scan.read_short_count(), std::nullopt) << whole;
+      EXPECT_EQ(scan.offset(), 0u) << whole;
+      EXPECT_FALSE(scan.failed()) << whole;
+    }
+  }
+  JsonScanner scan("12");
+  EXPECT_EQ(scan.read_short_count(), std::nullopt) << "there may be more of it";
+  EXPECT_TRUE(scan.skip_value() && scan.finish());
+}
+
+TEST(JsonScanner, PassesOverNumbersAsTheParserDoes) {
+  const std::string kNumbers[] = {"0",
+                                  "-0",
+                                  "10",
+                                  "-7",
+                                  "0.2",
+                                  "-0.5",
+                                  "12.50",
+                                  "1.",
+                                  ".5",
+                                  "-.5",
+                                  "00",
+                                  "01",
+                                  "-01",
+                                  "-",
+                                  "1.2.3",
+                                  "1..2",
+                                  "1-2",
+                                  "1e5",
+                                  "1.5e",
+                                  "1E9",
+                                  "1.5E-3",
+                                  "1e400",
+                                  "123456789",
+                                  "1234567890.12345",
+                                  "1.0x",
+                                  "1.2e400",
+                                  "--1",
+                                  "+1",
+                                  "1.-",
+                                  "0.0001",
+                                  std::string(15, '8'),
+                                  std::string(16, '8'),
+                                  std::string(17, '8'),
+                                  std::string(13, '8') + ".25",
+                                  std::string(14, '8') + ".2",
+                                  std::string(14, '8') + ".",
+                                  std::string(400, '9')};
+  for (const std::string& number : kNumbers) {
+    for (const size_t behind : {0, 1, 15, 16, 17, 18, 40}) {
+      const std::string whole = "[" + number + "]" + std::string(behind, ' ');
+      JsonScanner scan(whole);
+      const bool read = scan.enter_array() && scan.next_item() && scan.skip_value() &&
+                        !scan.next_item() && scan.finish().has_value();
+      EXPECT_EQ(read, Json::parse(whole).has_value()) << whole;
+    }
+  }
+}
+
+TEST(JsonScanner, AfterAFaultThereIsNothingToRead) {
+  JsonScanner scan(
+      R"({"a": x, "b": {"c": 1}, "d": 2, "e": 3, "f": "0123456789012345678901234567890"})");
+  std::string_view text;
+  ASSERT_TRUE(scan.enter_object());
+  ASSERT_TRUE(scan.next_key(text));
+  EXPECT_FALSE(scan.skip_value());
+  EXPECT_EQ(scan.peek(), 0);
+  EXPECT_FALSE(scan.next_key(text));
+  EXPECT_FALSE(scan.enter_object());
+  EXPECT_FALSE(scan.enter_array());
+  EXPECT_FALSE(scan.next_item());
+  EXPECT_FALSE(scan.read_string(text));
+  EXPECT_EQ(scan.read_short_count(), std::nullopt);
+  EXPECT_FALSE(scan.finish());
+  EXPECT_NE(scan.error().message.find("near byte 6: a value was expected"), std::string::npos)
+      << scan.error().message;
+}
+
+TEST(Utf8, IsCheckedFromTheFirstByteThatIsNoAscii) {
+  for (size_t before = 0; before <= 280; ++before) {
+    const std::string ascii(before, 'a');
+    for (const size_t behind : {0, 1, 15, 16, 200}) {
+      const std::string rest(behind, 'b');
+      EXPECT_TRUE(is_utf8_fast(ascii + rest));
+      EXPECT_TRUE(is_utf8_fast(ascii + "\xc3\xa9" + rest)) << before;
+      EXPECT_TRUE(is_utf8_fast(ascii + "\xf0\x9f\x98\x80" + rest)) << before;
+      EXPECT_FALSE(is_utf8_fast(ascii + "\xa9" + rest)) << before;
+      EXPECT_FALSE(is_utf8_fast(ascii + "\xc3" + rest)) << before;
+      EXPECT_FALSE(is_utf8_fast(ascii + "\xed\xa0\x80" + rest)) << before;
+      EXPECT_FALSE(is_utf8_fast(ascii + "\xc3\xa9" + rest + "\xff")) << before;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace drover
