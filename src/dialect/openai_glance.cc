@@ -17,7 +17,8 @@ namespace {
 constexpr int64_t kBytesOfFragment = 4;
 
 /// With the place of the text that was seen last, and how many there were.
-struct Look : OpenAiGlance {
+struct Look {
+  OpenAiGlance& glance;
   size_t text_begin = 0;
   size_t text_end = 0;
   int texts = 0;
@@ -33,11 +34,16 @@ void glance_text(JsonScanner& scan, Look& out) {
   size_t begin = scan.offset();
   scan.skip_string(empty);
   if (empty) return;
-  out.visible = true;
+  out.glance.visible = true;
   out.text_begin = begin + 1;
   out.text_end = scan.offset() - 1;
-  out.visible_bytes += static_cast<int64_t>(out.text_end - out.text_begin);
+  out.glance.visible_bytes += static_cast<int64_t>(out.text_end - out.text_begin);
   ++out.texts;
+}
+
+void note_fragment(OpenAiGlance& out) {
+  out.visible = true;
+  out.visible_bytes += kBytesOfFragment;
 }
 
 void glance_parts(JsonScanner& scan, Look& out) {
@@ -51,9 +57,7 @@ void glance_parts(JsonScanner& scan, Look& out) {
     any = true;
     if (!scan.skip_value()) return;
   }
-  if (!any) return;
-  out.visible = true;
-  out.visible_bytes += kBytesOfFragment;
+  if (any) note_fragment(out.glance);
 }
 
 void glance_delta(JsonScanner& scan, Look& out) {
@@ -71,11 +75,8 @@ void glance_delta(JsonScanner& scan, Look& out) {
       glance_text(scan, out);
     } else if (key == "tool_calls") {
       glance_parts(scan, out);
-    } else if (key == "function_call" && scan.peek() == '{') {
-      out.visible = true;
-      out.visible_bytes += kBytesOfFragment;
-      scan.skip_value();
     } else {
+      if (key == "function_call" && scan.peek() == '{') note_fragment(out.glance);
       scan.skip_value();
     }
   }
@@ -87,9 +88,9 @@ void glance_choices(JsonScanner& scan, Look& out) {
     return;
   }
   scan.enter_array();
-  out.choices_empty = true;
+  out.glance.choices_empty = true;
   while (scan.next_item()) {
-    out.choices_empty = false;
+    out.glance.choices_empty = false;
     if (scan.peek() != '{') {
       scan.skip_value();
       continue;
@@ -100,8 +101,8 @@ void glance_choices(JsonScanner& scan, Look& out) {
       if (key == "delta" || key == "message") {
         glance_delta(scan, out);
       } else if (key == "finish_reason" && scan.peek() == '"') {
-        scan.read_string(out.native_finish_reason);
-        out.finish_reason = openai_wire::finish_of_word(out.native_finish_reason);
+        scan.read_string(out.glance.native_finish_reason);
+        out.glance.finish_reason = openai_wire::finish_of_word(out.glance.native_finish_reason);
       } else {
         scan.skip_value();
       }
@@ -111,21 +112,13 @@ void glance_choices(JsonScanner& scan, Look& out) {
 
 // A count of tokens; anything but a whole number from 0 to kUsageTokensMax counts as absent.
 std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
+  static_assert(limits::kUsageTokensMax >= 999'999'999);
+  if (std::optional<int64_t> few = scan.read_short_count()) return few;
   char first = scan.peek();
   size_t begin = scan.offset();
   if (!scan.skip_value() || first < '0' || first > '9') return std::nullopt;
   std::string_view text = json.substr(begin, scan.offset() - begin);
   int64_t value = 0;
-  constexpr size_t kDigitsFew = 9;  // below kUsageTokensMax, whichever they are
-  static_assert(limits::kUsageTokensMax >= 999'999'999);
-  if (text.size() <= kDigitsFew) {
-    size_t i = 0;
-    for (; i < text.size() && text[i] >= '0' && text[i] <= '9'; ++i) {
-      value = 10 * value + (text[i] - '0');
-    }
-    if (i == text.size()) return value;
-    value = 0;
-  }
   auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
   std::optional<int64_t> count = value;
   if (ec != std::errc() || end != text.data() + text.size()) {
@@ -179,7 +172,11 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
   std::optional<int64_t> cached;
   std::string_view key;
   while (scan.next_key(key)) {
-    if (key == "prompt_tokens_details") {
+    if (key == "prompt_tokens") {
+      out.input_tokens = glance_count(scan, json);
+    } else if (key == "completion_tokens") {
+      out.output_tokens = glance_count(scan, json);
+    } else if (key == "prompt_tokens_details") {
       glance_counts(scan, json, kInputDetails, out);
     } else if (key == "completion_tokens_details") {
       glance_counts(scan, json, kOutputDetails, out);
@@ -187,10 +184,6 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
       hits = glance_count(scan, json);
     } else if (key == "cached_tokens") {
       cached = glance_count(scan, json);
-    } else if (key == "prompt_tokens") {
-      out.input_tokens = glance_count(scan, json);
-    } else if (key == "completion_tokens") {
-      out.output_tokens = glance_count(scan, json);
     } else {
       scan.skip_value();
     }
@@ -207,7 +200,8 @@ void glance_string(JsonScanner& scan, std::string& out) {
   }
 }
 
-Result<void> look_at(std::string_view json, Look& out) {
+Result<void> look_at(std::string_view json, Look& look) {
+  OpenAiGlance& out = look.glance;
   JsonScanner scan(json);
   if (scan.peek() != '{') return fail(malformed_answer("not a JSON object"));
   scan.enter_object();
@@ -222,7 +216,7 @@ Result<void> look_at(std::string_view json, Look& out) {
     } else if (key == "service_tier") {
       glance_string(scan, out.service_tier);
     } else if (key == "choices") {
-      glance_choices(scan, out);
+      glance_choices(scan, look);
     } else if (key == "usage" && scan.peek() == '{') {
       glance_usage(scan, json, out.usage.emplace());
     } else if (key == "error") {
@@ -247,24 +241,31 @@ Result<void> look_at(std::string_view json, Look& out) {
 }  // namespace
 
 Result<OpenAiGlance> glance_openai(std::string_view json) {
-  Look out;
-  TRY_VOID(look_at(json, out));
-  return Result<OpenAiGlance>(static_cast<OpenAiGlance&&>(out));
+  Result<OpenAiGlance> out;
+  Look look{*out};
+  if (Result<void> looked = look_at(json, look); !looked) {
+    out = Failure(std::move(looked).error());
+  }
+  return out;
 }
 
 Result<OpenAiGlance> OpenAiChunks::look(std::string_view json) {
-  Look out;
-  TRY_VOID(look_at(json, out));
-  const bool one_text =
-      out.texts == 1 && out.visible_bytes == static_cast<int64_t>(out.text_end - out.text_begin);
+  Result<OpenAiGlance> out;
+  Look look{*out};
+  if (Result<void> looked = look_at(json, look); !looked) {
+    out = Failure(std::move(looked).error());
+    return out;
+  }
+  const bool one_text = look.texts == 1 &&
+                        out->visible_bytes == static_cast<int64_t>(look.text_end - look.text_begin);
   last_.clear();
-  const bool more = out.is_error || out.usage || !out.native_finish_reason.empty();
+  const bool more = out->is_error || out->usage || !out->native_finish_reason.empty();
   if (one_text && !more) {
     last_ = json;
-    text_begin_ = out.text_begin;
-    text_end_ = out.text_end;
+    text_begin_ = look.text_begin;
+    text_end_ = look.text_end;
   }
-  return Result<OpenAiGlance>(static_cast<OpenAiGlance&&>(out));
+  return out;
 }
 
 std::optional<int64_t> OpenAiChunks::only_text(std::string_view json) const {

@@ -173,12 +173,9 @@ bool wants_tier(const OpenAiScan& scan, std::string_view tier) {
   return !tier.empty() && !scan.has_service_tier;
 }
 
-}  // namespace
-
-Result<OpenAiScan> scan_openai_request(std::string_view body) {
+Result<void> scan_body(std::string_view body, OpenAiScan& out) {
   if (!is_utf8_fast(body)) return bad_body("the body is not valid UTF-8", "invalid_json");
   JsonScanner scan(body);
-  OpenAiScan out;
   if (scan.peek() != '{') {
     JsonScanner whole(body);
     bool json = whole.skip_value() && whole.finish().has_value();
@@ -203,6 +200,16 @@ Result<OpenAiScan> scan_openai_request(std::string_view body) {
   if (!scan.finish()) return bad_json(scan);
   if ((seen & kModel) == 0) return bad_body("model is required", "missing_field");
   if ((seen & kMessages) == 0) return bad_body("messages is required", "missing_field");
+  return {};
+}
+
+}  // namespace
+
+Result<OpenAiScan> scan_openai_request(std::string_view body) {
+  Result<OpenAiScan> out;
+  if (Result<void> scanned = scan_body(body, *out); !scanned) {
+    out = Failure(std::move(scanned).error());
+  }
   return out;
 }
 
