@@ -1,6 +1,7 @@
 // glance_openai: one pass over an answer's body or a stream's chunk.
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <span>
 
 #include "base/json.h"
@@ -15,6 +16,12 @@ namespace drover::dialect {
 namespace {
 
 constexpr int64_t kBytesOfFragment = 4;
+
+// Of a size that is known here, so that it is compared in place.
+template <size_t kSize>
+bool is(std::string_view key, const char (&name)[kSize]) {
+  return key.size() == kSize - 1 && std::memcmp(key.data(), name, kSize - 1) == 0;
+}
 
 /// With the place of the text that was seen last, and how many there were.
 struct Look {
@@ -68,15 +75,15 @@ void glance_delta(JsonScanner& scan, Look& out) {
   scan.enter_object();
   std::string_view key;
   while (scan.next_key(key)) {
-    if (key == "content" && scan.peek() == '[') {
+    if (is(key, "content") && scan.peek() == '[') {
       glance_parts(scan, out);
-    } else if (key == "content" || key == "reasoning_content" || key == "reasoning" ||
-               key == "refusal") {
+    } else if (is(key, "content") || is(key, "reasoning_content") || is(key, "reasoning") ||
+               is(key, "refusal")) {
       glance_text(scan, out);
-    } else if (key == "tool_calls") {
+    } else if (is(key, "tool_calls")) {
       glance_parts(scan, out);
     } else {
-      if (key == "function_call" && scan.peek() == '{') note_fragment(out.glance);
+      if (is(key, "function_call") && scan.peek() == '{') note_fragment(out.glance);
       scan.skip_value();
     }
   }
@@ -98,9 +105,9 @@ void glance_choices(JsonScanner& scan, Look& out) {
     scan.enter_object();
     std::string_view key;
     while (scan.next_key(key)) {
-      if (key == "delta" || key == "message") {
+      if (is(key, "delta") || is(key, "message")) {
         glance_delta(scan, out);
-      } else if (key == "finish_reason" && scan.peek() == '"') {
+      } else if (is(key, "finish_reason") && scan.peek() == '"') {
         scan.read_string(out.glance.native_finish_reason);
         out.glance.finish_reason = openai_wire::finish_of_word(out.glance.native_finish_reason);
       } else {
@@ -172,17 +179,17 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
   std::optional<int64_t> cached;
   std::string_view key;
   while (scan.next_key(key)) {
-    if (key == "prompt_tokens") {
+    if (is(key, "prompt_tokens")) {
       out.input_tokens = glance_count(scan, json);
-    } else if (key == "completion_tokens") {
+    } else if (is(key, "completion_tokens")) {
       out.output_tokens = glance_count(scan, json);
-    } else if (key == "prompt_tokens_details") {
+    } else if (is(key, "prompt_tokens_details")) {
       glance_counts(scan, json, kInputDetails, out);
-    } else if (key == "completion_tokens_details") {
+    } else if (is(key, "completion_tokens_details")) {
       glance_counts(scan, json, kOutputDetails, out);
-    } else if (key == "prompt_cache_hit_tokens") {
+    } else if (is(key, "prompt_cache_hit_tokens")) {
       hits = glance_count(scan, json);
-    } else if (key == "cached_tokens") {
+    } else if (is(key, "cached_tokens")) {
       cached = glance_count(scan, json);
     } else {
       scan.skip_value();
@@ -207,22 +214,22 @@ Result<void> look_at(std::string_view json, Look& look) {
   scan.enter_object();
   std::string_view key;
   while (scan.next_key(key)) {
-    if (key == "id") {
+    if (is(key, "id")) {
       glance_string(scan, out.id);
-    } else if (key == "model") {
+    } else if (is(key, "model")) {
       glance_string(scan, out.model);
-    } else if (key == "system_fingerprint") {
+    } else if (is(key, "system_fingerprint")) {
       glance_string(scan, out.system_fingerprint);
-    } else if (key == "service_tier") {
+    } else if (is(key, "service_tier")) {
       glance_string(scan, out.service_tier);
-    } else if (key == "choices") {
+    } else if (is(key, "choices")) {
       glance_choices(scan, look);
-    } else if (key == "usage" && scan.peek() == '{') {
+    } else if (is(key, "usage") && scan.peek() == '{') {
       glance_usage(scan, json, out.usage.emplace());
-    } else if (key == "error") {
+    } else if (is(key, "error")) {
       out.is_error = out.is_error || scan.peek() != 'n';
       scan.skip_value();
-    } else if (key == "object" || key == "type") {
+    } else if (is(key, "object") || is(key, "type")) {
       std::string_view word;
       if (scan.peek() == '"') {
         scan.read_string(word);
