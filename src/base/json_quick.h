@@ -1,8 +1,8 @@
 #pragma once
-// Internal to JsonScanner: the names and numbers that nearly every text has, recognised sixteen
-// bytes at once. Each says "null" of what it does not know or where there is no SSE2, and the
-// scanner then looks byte by byte, so that these decide about speed alone, never about what is
-// JSON.
+// Internal to JsonScanner: the names, numbers and white space that nearly every text has,
+// recognised sixteen bytes at once. Each says "null" of what it does not know or where there is no
+// SSE2, and the scanner then looks byte by byte, so that these decide about speed alone, never
+// about what is JSON.
 //
 // Pure functions. REQUIRES: so many bytes to read as the constant beside each says.
 
@@ -15,6 +15,10 @@
 
 namespace drover::detail {
 
+/// What follows the line ends and spaces at `p`, of which at most sixteen are passed over, and none
+/// beyond `end` is read: there may be more of them, and other white space.
+const char* after_indent(const char* p, const char* end);
+
 inline uint16_t two_bytes(const char* p) {
   uint16_t out;
   std::memcpy(&out, p, sizeof out);
@@ -24,14 +28,15 @@ inline uint16_t two_bytes(const char* p) {
 constexpr ptrdiff_t kQuickNameBytes = 40;
 
 /// A member's name and its colon as nearly all text has them: short and plain, with at most one
-/// space before and after. Gives where its value begins, but for more white space; null where a
-/// closer look is needed.
-inline const char* quick_name(const char* p, std::string_view& name) {
+/// space before and after, or on a line of its own. Gives where its value begins, but for more
+/// white space; null where a closer look is needed.
+inline const char* quick_name(const char* p, const char* end, std::string_view& name) {
 #ifdef __SSE2__
   if (two_bytes(p) == two_bytes(" \"")) {
     p += 2;
-  } else if (*p++ != '"') {
-    return nullptr;
+  } else {
+    if (*p == '\n') p = after_indent(p, end - kQuickNameBytes);
+    if (*p++ != '"') return nullptr;
   }
   const char* from = p;
   unsigned special = json_special_bits(p);

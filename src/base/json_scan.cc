@@ -29,6 +29,19 @@ bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; 
 
 }  // namespace
 
+// Not inline, which leaves those that read names small.
+[[gnu::noinline]] const char* detail::after_indent(const char* p, const char* end) {
+#ifdef __SSE2__
+  if (end - p < 16) return p;
+  const __m128i v = load16(p);
+  const __m128i space =
+      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
+  return p + __builtin_ctz(~static_cast<unsigned>(_mm_movemask_epi8(space)));
+#else
+  return p;
+#endif
+}
+
 bool is_utf8_fast(std::string_view text) {
   const char* end = text.data() + text.size();
   const char* rest = skip_ascii(text.data(), end);
@@ -51,6 +64,7 @@ Error JsonScanner::error() const {
 }
 
 char JsonScanner::peek_beyond_space() {
+  if (p_ < end_ && *p_ == '\n') p_ = detail::after_indent(p_, end_);
   while (p_ < end_ && is_space(*p_)) ++p_;
   return p_ < end_ ? *p_ : '\0';
 }
@@ -95,6 +109,19 @@ inline bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
   return pass_escaped_string(from, p, raw, escaped);
 }
 
+// The same where only its end is asked for.
+inline bool JsonScanner::pass_text() {
+  const char* from = p_ + 1;
+  const char* p = find_json_special(from, end_);
+  if (p < end_ && *p == '"') {
+    p_ = p + 1;
+    return true;
+  }
+  std::string_view raw;
+  bool escaped = false;
+  return pass_escaped_string(from, p, raw, escaped);
+}
+
 // The rest of it: `p` is at the first byte that is not plain text.
 bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::string_view& raw,
                                       bool& escaped) {
@@ -115,7 +142,7 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
 bool JsonScanner::next_key(std::string_view& key) {
   if (end_ - p_ >= detail::kQuickNameBytes) {
     if (*p_ == ',' || first_) {
-      if (const char* value = detail::quick_name(p_ + 1, key)) {
+      if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
         p_ = value;
         first_ = false;
         return true;
@@ -218,11 +245,8 @@ inline bool JsonScanner::literal(const char (&word)[kSize]) {
 
 bool JsonScanner::pass_scalar() {
   switch (*p_) {
-    case '"': {
-      std::string_view raw;
-      bool escaped = false;
-      return pass_string(raw, escaped);
-    }
+    case '"':
+      return pass_text();
     case 't':
       return literal("true");
     case 'f':
@@ -245,7 +269,7 @@ bool JsonScanner::skip_value() {
 inline bool JsonScanner::pass_name() {
   std::string_view name;
   if (end_ - p_ >= detail::kQuickNameBytes) {
-    if (const char* value = detail::quick_name(p_, name)) {
+    if (const char* value = detail::quick_name(p_, end_, name)) {
       p_ = value;
       return true;
     }
@@ -307,10 +331,9 @@ bool JsonScanner::read_string(std::string& out) {
 
 bool JsonScanner::skip_string(bool& empty) {
   if (peek() != '"') return fault("a string was expected");
-  std::string_view raw;
-  bool escaped = false;
-  if (!pass_string(raw, escaped)) return false;
-  empty = raw.empty();
+  const char* from = p_;
+  if (!pass_text()) return false;
+  empty = p_ - from == 2;
   return true;
 }
 

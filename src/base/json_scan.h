@@ -78,6 +78,7 @@ class JsonScanner {
   bool pass_escaped_string(const char* from, const char* p, std::string_view& raw, bool& escaped);
   bool resolve(std::string_view& inside);
   bool pass_key(std::string_view& raw, bool& escaped);
+  bool pass_text();
   bool pass_name();
   bool pass_number();
   bool pass_any_number();

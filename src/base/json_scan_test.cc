@@ -265,6 +265,29 @@ TEST(JsonScanner, AfterAFaultThereIsNothingToRead) {
       << scan.error().message;
 }
 
+TEST(JsonScanner, PassesOverIndentationOfEveryDepth) {
+  for (size_t spaces = 0; spaces <= 40; ++spaces) {
+    for (const size_t behind : {0, 15, 16, 40, 55, 56, 57, 100}) {
+      for (const char* line : {"\n", "\r\n", "\n\n\t"}) {
+        const std::string indent = line + std::string(spaces, ' ');
+        const std::string whole = "{" + indent + "\"a\":" + indent + "[" + indent + "1," + indent +
+                                  "{" + indent + "\"x\": 2" + indent + "}]," + indent +
+                                  "\"b\": \"text\"" + indent + "}" + std::string(behind, ' ');
+        JsonScanner scan(whole);
+        std::string_view text;
+        ASSERT_TRUE(scan.enter_object() && scan.next_key(text)) << whole;
+        EXPECT_EQ(text, "a");
+        ASSERT_TRUE(scan.skip_value() && scan.next_key(text)) << whole;
+        EXPECT_EQ(text, "b");
+        ASSERT_TRUE(scan.read_string(text)) << whole;
+        EXPECT_EQ(text, "text");
+        EXPECT_FALSE(scan.next_key(text));
+        EXPECT_TRUE(scan.finish()) << whole;
+      }
+    }
+  }
+}
+
 TEST(Utf8, IsCheckedFromTheFirstByteThatIsNoAscii) {
   for (size_t before = 0; before <= 280; ++before) {
     const std::string ascii(before, 'a');
