@@ -152,6 +152,13 @@ constexpr UsageWord kOutputDetails[] = {
     {"rejected_prediction_tokens", &contract::Usage::rejected_prediction_tokens},
 };
 
+// What may stand in the object of this name; nothing if it is none of these.
+std::span<const UsageWord> details_of(std::string_view key) {
+  if (is(key, "prompt_tokens_details")) return kInputDetails;
+  if (is(key, "completion_tokens_details")) return kOutputDetails;
+  return {};
+}
+
 // Reads the counts that `words` name out of an object; other members are passed over.
 void glance_counts(JsonScanner& scan, std::string_view json, std::span<const UsageWord> words,
                    contract::Usage& out) {
@@ -183,10 +190,8 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
       out.input_tokens = glance_count(scan, json);
     } else if (is(key, "completion_tokens")) {
       out.output_tokens = glance_count(scan, json);
-    } else if (is(key, "prompt_tokens_details")) {
-      glance_counts(scan, json, kInputDetails, out);
-    } else if (is(key, "completion_tokens_details")) {
-      glance_counts(scan, json, kOutputDetails, out);
+    } else if (std::span<const UsageWord> words = details_of(key); !words.empty()) {
+      glance_counts(scan, json, words, out);
     } else if (is(key, "prompt_cache_hit_tokens")) {
       hits = glance_count(scan, json);
     } else if (is(key, "cached_tokens")) {
