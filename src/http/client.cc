@@ -228,6 +228,13 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
     Result<void> sent = connection.begin_request(ctx, target, request, &head);
     if (sent) {
       co_await pool.writing.enter(pool.loop());
+      // Its server has left since it was taken, or said what nobody asked: nothing has gone out, so
+      // that any request may go on another.
+      if (times.reused && connection.spoiled()) {
+        call->give_up();
+        times.reused = false;
+        continue;
+      }
       Result<bool> whole = connection.write_now(&head, &body, &pool.output);
       if (!whole) {
         sent = fail(std::move(whole).error());
@@ -268,6 +275,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
 }  // namespace
 
 void RequestTarget::prepare() {
+  prepared.clear();
   if (check_target(*this)) append_beginning(prepared, *this);
 }
 

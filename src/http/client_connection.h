@@ -26,6 +26,8 @@ class ClientConnection final {
 
   void close();
   bool closed() const { return closed_; }
+  /// No request can go on it, before anything of one has.
+  bool spoiled() const { return closed_ || ended_ || !in_.empty(); }
 
   // What is done between the waits is not inlined, here and below: the coroutine's frame, which is
   // seldom in the first cache, would hold what such a function needs on its stack.

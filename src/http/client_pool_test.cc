@@ -114,6 +114,27 @@ TEST_F(ClientTest, RepeatsAStaleRequestOnlyIfThatIsSafe) {
   EXPECT_EQ(hub_->dials, 2);
 }
 
+// Any request may go on another connection while nothing of it has gone out on the first.
+TEST_F(ClientTest, AConnectionThatEndsWhileItIsTakenIsNotWrittenTo) {
+  for (const char* unasked : {"", "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n"}) {
+    Sent first = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    const int dials = hub_->dials;
+    std::optional<Sent> out;
+    take(request("POST"), &out);
+    if (*unasked == 0) {
+      end();
+    } else {
+      feed(unasked);
+    }
+    EXPECT_EQ(hub_->dials, dials + 1);
+    EXPECT_TRUE(sent().starts_with("POST "));
+    feed("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    ASSERT_TRUE(out.has_value() && out->has_value());
+    EXPECT_EQ((**out)->head().status, 200);
+    EXPECT_FALSE((**out)->timing().reused);
+  }
+}
+
 TEST_F(ClientTest, TellsWhetherTheRequestWentOut) {
   bool gone_out = false;
   std::optional<Sent> out;

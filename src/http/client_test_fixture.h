@@ -64,9 +64,13 @@ class ClientTest : public testing::Test {
                              std::optional<Sent>* out) {
     *out = co_await client->send(std::move(ctx), r);
   }
+  /// Takes a connection for a call; what follows runs with the loop.
+  void take(ClientRequest r, std::optional<Sent>* out) {
+    async::detail::start_detached(run_send(client_.get(), Context(loop_), std::move(r), out));
+  }
   /// Begins a call; its outcome comes to `out`.
   void begin(ClientRequest r, std::optional<Sent>* out) {
-    async::detail::start_detached(run_send(client_.get(), Context(loop_), std::move(r), out));
+    take(std::move(r), out);
     settle();
   }
   /// A whole call whose server answers with `answer`.

@@ -222,6 +222,11 @@ class FakeHttp final : public http::Client {
     http::ClientRequest request;
     static_cast<http::RequestTarget&>(request) = target;
     static_cast<http::RequestCall&>(request) = call;
+    for (http::RequestCall::Field& field : request.more_headers) {
+      if (!field.name.empty()) request.headers.add(std::string(field.name), field.value);
+      field = {};
+    }
+    request.body = std::string(call.content());
     requests.push_back(request);
     Json body = Json::parse(request.body).value_or(Json());
     FakeAnswer answer = script_(request, body);
