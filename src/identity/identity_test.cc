@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "async/scope.h"
 #include "async/sim_loop.h"
+#include "async/sync.h"
 #include "base/bytes.h"
 #include "base/log.h"
 #include "identity/audit.h"
@@ -198,6 +200,57 @@ TEST(Keys, AKeyIsFoundUntilItIsRevoked) {
   // A call that is under way stays the key's.
   EXPECT_EQ((*who)->key, made.info.id);
   EXPECT_TRUE(authorise(*who, Action::kCallModel, TenantId("ten_a")));
+}
+
+/// A store whose writes take a moment.
+class SlowDocuments final : public store::Documents {
+ public:
+  explicit SlowDocuments(store::Documents& inner) : inner_(inner) {}
+  Task<Result<void>> put(Context ctx, std::string collection, std::string name,
+                         Json value) override {
+    CO_TRY_VOID(co_await async::sleep_for(ctx, 1ms));
+    co_return co_await inner_.put(ctx, std::move(collection), std::move(name), std::move(value));
+  }
+  Task<Result<std::optional<Json>>> get(Context ctx, std::string collection,
+                                        std::string name) override {
+    return inner_.get(std::move(ctx), std::move(collection), std::move(name));
+  }
+  Task<Result<bool>> remove(Context ctx, std::string collection, std::string name) override {
+    return inner_.remove(std::move(ctx), std::move(collection), std::move(name));
+  }
+  Task<Result<std::vector<std::pair<std::string, Json>>>> list(Context ctx,
+                                                               std::string collection) override {
+    return inner_.list(std::move(ctx), std::move(collection));
+  }
+
+ private:
+  store::Documents& inner_;
+};
+
+Task<void> revoke_it(Keys* keys, Context ctx, KeyId id, bool* done) {
+  *done = (co_await keys->revoke(ctx, TenantId("ten_a"), id)).has_value();
+}
+Task<void> give_budgets(Keys* keys, Context ctx, KeyId id, bool* done) {
+  *done = (co_await keys->set_budgets(ctx, TenantId("ten_a"), id, Json())).has_value();
+}
+
+TEST(Keys, AChangeOfBudgetsUnderWayDoesNotBringBackARevokedKey) {
+  World w;
+  SlowDocuments slow(w.store.documents());
+  Keys keys(slow, w.random);
+  auto made = w.loop.run_task(keys.create(w.ctx, TenantId("ten_a"), "test", {Scope::kCall}));
+  ASSERT_TRUE(made);
+  async::Scope both(w.ctx);
+  bool revoked = false;
+  bool changed = false;
+  both.spawn(revoke_it(&keys, both.context(), made->info.id, &revoked));
+  both.spawn(give_budgets(&keys, both.context(), made->info.id, &changed));
+  w.loop.run_task(both.join());
+  EXPECT_TRUE(revoked && changed);
+  EXPECT_FALSE(keys.authenticate(made->key.reveal(), "r", w.loop.mono()));
+  Keys after(slow, w.random);
+  ASSERT_TRUE(w.loop.run_task(after.load(w.ctx)));
+  EXPECT_FALSE(after.authenticate(made->key.reveal(), "r", w.loop.mono()));
 }
 
 TEST(Keys, PrincipalsAreSharedAndPassTheGate) {

@@ -153,6 +153,7 @@ Task<Result<std::optional<NewKey>>> Keys::ensure_admin(Context ctx) {
 }
 
 Task<Result<void>> Keys::revoke(Context ctx, TenantId tenant, KeyId id) {
+  CO_TRY(async::Semaphore::Permit changing, co_await changing_.acquire(ctx));
   auto it = keys_.find(id);
   if (it == keys_.end() || it->second.info.tenant != tenant) {
     co_return fail(Code::kNotFound, "no key " + id.str());
@@ -165,6 +166,7 @@ Task<Result<void>> Keys::revoke(Context ctx, TenantId tenant, KeyId id) {
 }
 
 Task<Result<void>> Keys::set_budgets(Context ctx, TenantId tenant, KeyId id, Json budgets) {
+  CO_TRY(async::Semaphore::Permit changing, co_await changing_.acquire(ctx));
   auto it = keys_.find(id);
   if (it == keys_.end() || it->second.info.tenant != tenant) {
     co_return fail(Code::kNotFound, "no key " + id.str());

@@ -15,6 +15,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "async/sync.h"
 #include "base/json.h"
 #include "base/limits/identity.h"
 #include "base/secret.h"
@@ -85,6 +86,9 @@ class Keys {
 
   store::Documents& documents_;
   Random& random_;
+  /// One change of a key at a time, from what it was to what is stored: a change of its budgets
+  /// under way must not bring back what was revoked meanwhile.
+  async::Semaphore changing_{1};
   const Gate* gate_;
   std::unordered_map<KeyId, Entry> keys_;
   // Only keys in force.
