@@ -85,6 +85,7 @@ inline const char* skip_ascii(const char* p, const char* end) {
 #ifdef __SSE2__
   return detail::skip_ascii_blocks(p, end);
 #else
+  while (p < end && static_cast<unsigned char>(*p) < 0x80) ++p;
   return p;
 #endif
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/limits/money.h"
 #include "base/log.h"
@@ -259,7 +260,8 @@ void Accounts::close_hold(Hold& hold) {
   --open_;
   // Mostly it is the last one.
   size_t at = open_by_file_.size() - 1;
-  while (open_by_file_[at].file != hold.file_) --at;
+  while (at > 0 && open_by_file_[at].file != hold.file_) --at;
+  DROVER_ASSERT(open_by_file_[at].file == hold.file_);
   if (--open_by_file_[at].calls == 0 && open_by_file_.size() > 1) {
     open_by_file_.erase(open_by_file_.begin() + static_cast<ptrdiff_t>(at));
   }
