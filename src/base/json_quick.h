@@ -24,8 +24,8 @@ inline uint16_t two_bytes(const char* p) {
   std::memcpy(&out, p, sizeof out);
   return out;
 }
-/// At least what quick_name() may look at, and a byte before it.
-constexpr ptrdiff_t kQuickNameBytes = 40;
+/// What each of these may look at: so many bytes from `p` on.
+constexpr ptrdiff_t kQuickBytes = 20;
 
 /// A member's name and its colon as nearly all text has them: short and plain, with at most one
 /// space before and after, or on a line of its own. Gives where its value begins, but for more
@@ -35,14 +35,17 @@ inline const char* quick_name(const char* p, const char* end, std::string_view& 
   if (two_bytes(p) == two_bytes(" \"")) {
     p += 2;
   } else {
-    if (*p == '\n') p = after_indent(p, end - kQuickNameBytes);
+    if (*p == '\n') p = after_indent(p, end - kQuickBytes);
     if (*p++ != '"') return nullptr;
   }
   const char* from = p;
   unsigned special = json_special_bits(p);
   if (special == 0) {
     p += 16;
-    special = json_special_bits(p);
+    // Together with bytes that are known, so that there is room for what is to follow too.
+    constexpr ptrdiff_t kMore = 19;
+    const ptrdiff_t known = end - p < kMore ? kMore - (end - p) : 0;
+    special = json_special_bits(p - known) >> known;
     if (special == 0) return nullptr;
   }
   p += __builtin_ctz(special);
@@ -53,9 +56,6 @@ inline const char* quick_name(const char* p, const char* end, std::string_view& 
   return nullptr;
 #endif
 }
-
-/// At least what quick_number() may look at.
-constexpr ptrdiff_t kQuickNumberBytes = 17;
 
 /// What follows a number that is written with few digits and without an exponent, as nearly all
 /// are; null where a closer look is needed.
@@ -72,6 +72,31 @@ inline const char* quick_number(const char* p) {
     digits = __builtin_ctz(others);
   }
   return (p[digits] | 0x20) == 'e' ? nullptr : p + digits;
+#else
+  return nullptr;
+#endif
+}
+
+/// What follows a short value that holds no others: a plain string or number, or a word; null where
+/// a closer look is needed.
+inline const char* quick_scalar(const char* p) {
+#ifdef __SSE2__
+  switch (*p) {
+    case '"': {
+      const unsigned special = json_special_bits(p + 1);
+      if (special == 0) return nullptr;
+      p += 1 + __builtin_ctz(special);
+      return *p == '"' ? p + 1 : nullptr;
+    }
+    case 'n':
+      return std::memcmp(p, "null", 4) == 0 ? p + 4 : nullptr;
+    case 't':
+      return std::memcmp(p, "true", 4) == 0 ? p + 4 : nullptr;
+    case 'f':
+      return std::memcmp(p, "false", 5) == 0 ? p + 5 : nullptr;
+    default:
+      return quick_number(p);
+  }
 #else
   return nullptr;
 #endif

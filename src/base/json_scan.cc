@@ -48,6 +48,12 @@ bool is_utf8_fast(std::string_view text) {
   return rest == end || simdjson::validate_utf8(rest, static_cast<size_t>(end - rest));
 }
 
+JsonScanner::JsonScanner(std::string_view text)
+    : begin_(text.data()), p_(text.data()), end_(text.data() + text.size()), quick_end_(begin_) {
+  constexpr ptrdiff_t kRoom = 1 + detail::kQuickBytes;  // with a comma before the name
+  if (end_ - begin_ >= kRoom) quick_end_ = end_ - kRoom + 1;
+}
+
 bool JsonScanner::fault(const char* what) {
   if (fault_ == nullptr) {
     fault_ = what;
@@ -69,18 +75,22 @@ char JsonScanner::peek_beyond_space() {
   return p_ < end_ ? *p_ : '\0';
 }
 
-bool JsonScanner::open(bool object) {
-  if (peek() != (object ? '{' : '[')) {
-    return fault(object ? "an object was expected" : "an array was expected");
-  }
+// p_ is at the opening bracket.
+inline bool JsonScanner::open(bool object) {
   if (entered_ == kEnteredMax) return fault("too deep");
   if (!object) ++p_;
   ++entered_;
   first_ = true;
   return true;
 }
-bool JsonScanner::enter_object() { return open(true); }
-bool JsonScanner::enter_array() { return open(false); }
+bool JsonScanner::enter_object() {
+  return peek() == '{' ? open(true) : fault("an object was expected");
+}
+bool JsonScanner::enter_array() {
+  return peek() == '[' ? open(false) : fault("an array was expected");
+}
+bool JsonScanner::enter_if_object() { return peek() == '{' ? open(true) : skip_value() && false; }
+bool JsonScanner::enter_if_array() { return peek() == '[' ? open(false) : skip_value() && false; }
 
 bool JsonScanner::next_item() {
   char c = peek();
@@ -97,10 +107,22 @@ bool JsonScanner::next_item() {
   return true;
 }
 
+// p_ is at an opening quote: the first byte behind it that is not plain text.
+inline const char* JsonScanner::plain_end() const {
+  const char* from = p_ + 1;
+#ifdef __SSE2__
+  if (p_ < quick_end_) {  // most strings end within these
+    if (const unsigned bits = detail::json_special_bits(from)) return from + __builtin_ctz(bits);
+    return detail::find_json_special_far(from + 16, end_);
+  }
+#endif
+  return find_json_special(from, end_);
+}
+
 // p_ is at the opening quote.
 inline bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
   const char* from = p_ + 1;
-  const char* p = find_json_special(from, end_);
+  const char* p = plain_end();
   if (p < end_ && *p == '"') {
     raw = std::string_view(from, static_cast<size_t>(p - from));
     p_ = p + 1;
@@ -111,15 +133,18 @@ inline bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
 
 // The same where only its end is asked for.
 inline bool JsonScanner::pass_text() {
-  const char* from = p_ + 1;
-  const char* p = find_json_special(from, end_);
+  const char* p = plain_end();
   if (p < end_ && *p == '"') {
     p_ = p + 1;
     return true;
   }
+  return pass_escaped_text(p);
+}
+
+[[gnu::noinline]] bool JsonScanner::pass_escaped_text(const char* p) {
   std::string_view raw;
   bool escaped = false;
-  return pass_escaped_string(from, p, raw, escaped);
+  return pass_escaped_string(p_ + 1, p, raw, escaped);
 }
 
 // The rest of it: `p` is at the first byte that is not plain text.
@@ -140,7 +165,7 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
 }
 
 bool JsonScanner::next_key(std::string_view& key) {
-  if (end_ - p_ >= detail::kQuickNameBytes) {
+  if (p_ < quick_end_) {
     if (*p_ == ',' || first_) {
       if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
         p_ = value;
@@ -153,7 +178,10 @@ bool JsonScanner::next_key(std::string_view& key) {
       return false;
     }
   }
-  return next_key_closely(key);
+  std::string_view close;  // the caller's need not be in memory then
+  const bool more = next_key_closely(close);
+  key = close;
+  return more;
 }
 
 // A member's name and its colon, however much white space there is.
@@ -165,7 +193,7 @@ inline bool JsonScanner::pass_key(std::string_view& raw, bool& escaped) {
   return true;
 }
 
-bool JsonScanner::next_key_closely(std::string_view& key) {
+[[gnu::noinline]] bool JsonScanner::next_key_closely(std::string_view& key) {
   if (fault_ != nullptr) return false;
   const bool first = std::exchange(first_, false);
   if (first) ++p_;
@@ -192,8 +220,8 @@ bool JsonScanner::resolve(std::string_view& inside) {
   return true;
 }
 
-bool JsonScanner::pass_number() {
-  if (end_ - p_ >= detail::kQuickNumberBytes) {
+inline bool JsonScanner::pass_number() {
+  if (p_ < quick_end_) {
     if (const char* after = detail::quick_number(p_)) {
       p_ = after;
       return true;
@@ -202,7 +230,7 @@ bool JsonScanner::pass_number() {
   return pass_any_number();
 }
 
-bool JsonScanner::pass_any_number() {
+[[gnu::noinline]] bool JsonScanner::pass_any_number() {
   const char* from = p_;
   bool exponent = false;
   if (p_ < end_ && *p_ == '-') ++p_;
@@ -243,7 +271,7 @@ inline bool JsonScanner::literal(const char (&word)[kSize]) {
   return true;
 }
 
-bool JsonScanner::pass_scalar() {
+inline bool JsonScanner::pass_scalar() {
   switch (*p_) {
     case '"':
       return pass_text();
@@ -259,16 +287,26 @@ bool JsonScanner::pass_scalar() {
 }
 
 bool JsonScanner::skip_value() {
-  char c = peek();
-  if (c == '\0') return fault("the text ends too early");
+  if (p_ < quick_end_) {
+    if (const char* after = detail::quick_scalar(p_)) {
+      p_ = after;
+      return true;
+    }
+  }
+  return skip_value_closely();
+}
+
+[[gnu::noinline]] bool JsonScanner::skip_value_closely() {
+  const char c = peek();
   if (c == '{' || c == '[') return pass_container();
+  if (c == '\0') return fault("the text ends too early");
   return pass_scalar();
 }
 
 // The name of a member that is not looked at, and its colon.
 inline bool JsonScanner::pass_name() {
   std::string_view name;
-  if (end_ - p_ >= detail::kQuickNameBytes) {
+  if (p_ < quick_end_) {
     if (const char* value = detail::quick_name(p_, end_, name)) {
       p_ = value;
       return true;
@@ -280,39 +318,42 @@ inline bool JsonScanner::pass_name() {
 }
 
 // p_ is at the opening bracket. No recursion: one flag a level says which bracket closes it.
-bool JsonScanner::pass_container() {
+[[gnu::noinline]] bool JsonScanner::pass_container() {
   bool object_at[limits::kJsonDepthMax];
   int depth = 0;
+  bool object = false;  // what is innermost
   while (true) {
     // Here stands a value.
-    char c = peek();
-    if (c == '{' || c == '[') {
+    char c = '\0';
+    const char* after = p_ < quick_end_ ? detail::quick_scalar(p_) : nullptr;
+    if (after != nullptr) {
+      p_ = after;
+    } else if (c = peek(); c == '{' || c == '[') {
       if (depth + entered_ >= limits::kJsonDepthMax) return fault("too deep");
-      const bool object = c == '{';
+      object = c == '{';
       object_at[depth++] = object;
       ++p_;
       if (peek() != (object ? '}' : ']')) {
         if (object && !pass_name()) return false;
         continue;
       }
-      ++p_;
-      --depth;
     } else if (c == '\0') {
       return fault("the text ends too early");
     } else if (!pass_scalar()) {
       return false;
     }
     // After it: what closes, until a comma.
-    for (; depth > 0; --depth, ++p_) {
-      c = peek();
-      if (c == ',') break;
-      if (c == (object_at[depth - 1] ? '}' : ']')) continue;
-      return fault(c == '\0' ? "the text ends too early"
-                             : "a comma or a closing bracket was expected");
+    while ((c = peek()) != ',') {
+      if (c != (object ? '}' : ']')) {
+        return fault(c == '\0' ? "the text ends too early"
+                               : "a comma or a closing bracket was expected");
+      }
+      ++p_;
+      if (--depth == 0) return true;
+      object = object_at[depth - 1];
     }
-    if (depth == 0) return true;
     ++p_;
-    if (object_at[depth - 1] && !pass_name()) return false;
+    if (object && !pass_name()) return false;
   }
 }
 
@@ -329,11 +370,37 @@ bool JsonScanner::read_string(std::string& out) {
   return true;
 }
 
-bool JsonScanner::skip_string(bool& empty) {
-  if (peek() != '"') return fault("a string was expected");
-  const char* from = p_;
-  if (!pass_text()) return false;
-  empty = p_ - from == 2;
+std::string JsonText::text() const {
+  if (!escaped) return std::string(inside);
+  Result<std::string> text = unescape_json(inside);
+  return text ? std::move(*text) : std::string();  // the scanner has looked at its escapes
+}
+
+void JsonText::copy_to(std::string& out) const {
+  if (escaped) {
+    out = text();
+  } else {
+    out.assign(inside);
+  }
+}
+
+bool JsonScanner::read_if_text(JsonText& out) {
+  if ((p_ >= end_ || *p_ != '"') && peek() != '"') return skip_value() && false;
+  const char* from = p_ + 1;
+  const char* p = plain_end();
+  if (p >= end_ || *p != '"') return read_escaped(p, out);
+  out.inside = std::string_view(from, static_cast<size_t>(p - from));
+  out.escaped = false;
+  p_ = p + 1;
+  return true;
+}
+
+[[gnu::noinline]] bool JsonScanner::read_escaped(const char* p, JsonText& out) {
+  std::string_view inside;
+  bool escaped = false;
+  if (!pass_escaped_string(p_ + 1, p, inside, escaped)) return false;
+  out.inside = inside;
+  out.escaped = escaped;
   return true;
 }
 

@@ -24,10 +24,23 @@
 
 namespace drover {
 
+/// A string of the text, as it stands there.
+struct JsonText {
+  std::string_view inside;  // of its quotes; holds as long as the text does
+  bool escaped = false;     // there are escapes in it
+
+  bool empty() const { return inside.empty(); }
+  /// What it says.
+  std::string text() const;
+  void copy_to(std::string& out) const;
+  friend bool operator==(const JsonText& a, std::string_view b) {
+    return a.escaped ? a.text() == b : a.inside == b;
+  }
+};
+
 class JsonScanner {
  public:
-  explicit JsonScanner(std::string_view text)
-      : begin_(text.data()), p_(text.data()), end_(text.data() + text.size()) {}
+  explicit JsonScanner(std::string_view text);
 
   /// The first byte of the next value (white space is passed over); 0 at the end.
   char peek() {
@@ -45,6 +58,9 @@ class JsonScanner {
   /// end (which is consumed) or on a fault.
   bool next_key(std::string_view& key);
   bool enter_array();
+  /// Enter the value if it is an object, or an array; any other is passed over. True if it was one.
+  bool enter_if_object();
+  bool enter_if_array();
   /// True if another item follows; false at the array's end (consumed) or on a fault.
   bool next_item();
 
@@ -52,8 +68,8 @@ class JsonScanner {
   /// Reads a string value, unescaped; the view holds until the next call of any kind.
   bool read_string(std::string_view& out);
   bool read_string(std::string& out);
-  /// Passes over a string value; `empty` says whether it was "".
-  bool skip_string(bool& empty);
+  /// Reads the value if it is a string; any other is passed over. True if it was one.
+  bool read_if_text(JsonText& out);
   /// Each reads a value of that type; null reads as nullopt; any other type is a fault.
   bool read_bool(std::optional<bool>& out);
   bool read_int(std::optional<int64_t>& out);
@@ -74,14 +90,18 @@ class JsonScanner {
   template <size_t kSize>
   bool literal(const char (&word)[kSize]);
   bool next_key_closely(std::string_view& key);
+  const char* plain_end() const;
   bool pass_string(std::string_view& raw, bool& escaped);
   bool pass_escaped_string(const char* from, const char* p, std::string_view& raw, bool& escaped);
   bool resolve(std::string_view& inside);
   bool pass_key(std::string_view& raw, bool& escaped);
   bool pass_text();
+  bool pass_escaped_text(const char* p);
   bool pass_name();
   bool pass_number();
   bool pass_any_number();
+  bool skip_value_closely();
+  bool read_escaped(const char* p, JsonText& out);
   bool pass_scalar();
   bool pass_container();
   bool open(bool object);
@@ -89,6 +109,7 @@ class JsonScanner {
   const char* begin_;
   const char* p_;
   const char* end_;
+  const char* quick_end_;        // before it there is room for a quick look
   const char* fault_ = nullptr;  // after one, p_ is at the end: there is nothing more to read
   const char* fault_at_ = nullptr;
   int entered_ = 0;  // containers, by the caller

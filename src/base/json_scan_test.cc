@@ -167,6 +167,64 @@ TEST(JsonScanner, AViewOfATextHoldsUntilTheNextCall) {
   EXPECT_TRUE(scan.finish());
 }
 
+TEST(JsonScanner, EntersAndReadsWhatIsOfTheKindAndPassesOverTheRest) {
+  const std::string body =
+      R"({"a":"x\u00e9\n","b":"plain","c":{"d":[1,"e"]},"f":7,"g":[],"h":null})";
+  JsonScanner scan(body);
+  std::string_view key;
+  JsonText text;
+  ASSERT_TRUE(scan.enter_if_object() && scan.next_key(key));
+  ASSERT_TRUE(scan.read_if_text(text));
+  EXPECT_TRUE(text.escaped);
+  EXPECT_EQ(text, "x\xc3\xa9\n");
+  std::string copy = "before";
+  text.copy_to(copy);
+  EXPECT_EQ(copy, "x\xc3\xa9\n");
+  ASSERT_TRUE(scan.next_key(key) && scan.read_if_text(text));
+  EXPECT_FALSE(text.escaped);
+  EXPECT_EQ(text.inside.data(), body.data() + body.find("plain"));
+  text.copy_to(copy);
+  EXPECT_EQ(copy, "plain");
+  ASSERT_TRUE(scan.next_key(key));
+  EXPECT_FALSE(scan.read_if_text(text));  // an object
+  ASSERT_TRUE(scan.next_key(key));
+  EXPECT_EQ(key, "f");
+  EXPECT_FALSE(scan.enter_if_object());
+  ASSERT_TRUE(scan.next_key(key));
+  ASSERT_TRUE(scan.enter_if_array());
+  EXPECT_FALSE(scan.next_item());
+  ASSERT_TRUE(scan.next_key(key));
+  EXPECT_FALSE(scan.enter_if_array());
+  EXPECT_FALSE(scan.next_key(key));
+  EXPECT_TRUE(scan.finish());
+  EXPECT_EQ(text, "plain") << "of another kind nothing is read";
+}
+
+TEST(JsonScanner, ReadsNamesAndValuesAtTheVeryEnd) {
+  for (size_t letters = 0; letters <= 40; ++letters) {
+    const std::string name(letters, 'n');
+    for (const std::string value : {"1", "\"\"", "\"text\"", "null", "true", "false", "-1.5"}) {
+      for (const size_t behind : {0, 1, 5, 15, 16, 40}) {
+        for (const char* colon : {":", ": ", " : "}) {
+          const std::string rest = value + "}" + std::string(behind, ' ');
+          // Of its own size on the heap, so that a checked build sees what is read beyond it.
+          const std::string whole = "{\"" + name + "\"" + colon + rest;
+          const std::vector<char> bytes(whole.begin(), whole.end());
+          JsonScanner scan(std::string_view(bytes.data(), bytes.size()));
+          std::string_view key;
+          ASSERT_TRUE(scan.enter_object() && scan.next_key(key)) << whole;
+          EXPECT_EQ(key, name);
+          ASSERT_TRUE(scan.skip_value()) << whole;
+          EXPECT_FALSE(scan.next_key(key));
+          EXPECT_TRUE(scan.finish()) << whole;
+          JsonScanner over(std::string_view(bytes.data(), bytes.size()));
+          EXPECT_TRUE(over.skip_value() && over.finish()) << whole;
+        }
+      }
+    }
+  }
+}
+
 TEST(JsonScanner, ReadsShortCountsAndNothingElse) {
   const std::pair<const char*, int64_t> kCounts[] = {
       {"0", 0}, {"7", 7}, {"230", 230}, {"999999999", 999'999'999}};

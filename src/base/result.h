@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -123,6 +124,9 @@ class Failure {
   Error* error_;
 };
 
+/// Says which of a Result's constructors is meant, as make_unique_for_overwrite() does.
+struct ForOverwrite {};
+
 /// A value or an Error, used like std::expected<T, Error>. The error lies on the heap: it is some
 /// hundred bytes, and each frame of a coroutine on a result's way up has room for it, mostly in
 /// vain. A T does not throw when it is moved. Moved from, a Result still holds what it held, a
@@ -133,8 +137,11 @@ class Result {
   Result()
     requires std::is_default_constructible_v<T>
       : value_() {}
+  /// Of a T that says all it is at first, which is not zeroed before that.
+  explicit Result(ForOverwrite) { ::new (static_cast<void*>(std::addressof(value_))) T; }
   template <typename U = T>
     requires(!std::is_same_v<std::remove_cvref_t<U>, Result> &&
+             !std::is_same_v<std::remove_cvref_t<U>, ForOverwrite> &&
              !std::is_same_v<std::remove_cvref_t<U>, Failure> && std::is_constructible_v<T, U &&>)
   explicit(!std::is_convertible_v<U&&, T>) Result(U&& value) : value_(std::forward<U>(value)) {}
   Result(Failure failure) : error_(std::move(failure).release()) {}

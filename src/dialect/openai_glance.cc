@@ -1,8 +1,6 @@
 // glance_openai: one pass over an answer's body or a stream's chunk.
-#include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <span>
 
 #include "base/json.h"
 #include "base/json_scan.h"
@@ -23,28 +21,20 @@ bool is(std::string_view key, const char (&name)[kSize]) {
   return key.size() == kSize - 1 && std::memcmp(key.data(), name, kSize - 1) == 0;
 }
 
-/// With the place of the text that was seen last, and how many there were.
+/// With the text that was seen last, and how many there were.
 struct Look {
   OpenAiGlance& glance;
-  size_t text_begin = 0;
-  size_t text_end = 0;
+  std::string_view text = {};
   int texts = 0;
 };
 
 // Counts the value that follows if it is a string with text in it.
 void glance_text(JsonScanner& scan, Look& out) {
-  if (scan.peek() != '"') {
-    scan.skip_value();
-    return;
-  }
-  bool empty = true;
-  size_t begin = scan.offset();
-  scan.skip_string(empty);
-  if (empty) return;
+  JsonText text;
+  if (!scan.read_if_text(text) || text.empty()) return;
   out.glance.visible = true;
-  out.text_begin = begin + 1;
-  out.text_end = scan.offset() - 1;
-  out.glance.visible_bytes += static_cast<int64_t>(out.text_end - out.text_begin);
+  out.glance.visible_bytes += static_cast<int64_t>(text.inside.size());
+  out.text = text.inside;
   ++out.texts;
 }
 
@@ -54,12 +44,8 @@ void note_fragment(OpenAiGlance& out) {
 }
 
 void glance_parts(JsonScanner& scan, Look& out) {
-  if (scan.peek() != '[') {
-    scan.skip_value();
-    return;
-  }
+  if (!scan.enter_if_array()) return;
   bool any = false;
-  scan.enter_array();
   while (scan.next_item()) {
     any = true;
     if (!scan.skip_value()) return;
@@ -67,18 +53,21 @@ void glance_parts(JsonScanner& scan, Look& out) {
   if (any) note_fragment(out.glance);
 }
 
-void glance_delta(JsonScanner& scan, Look& out) {
-  if (scan.peek() != '{') {
-    scan.skip_value();
-    return;
+void glance_content(JsonScanner& scan, Look& out) {
+  if (scan.peek() == '[') {
+    glance_parts(scan, out);
+  } else {
+    glance_text(scan, out);
   }
-  scan.enter_object();
+}
+
+void glance_delta(JsonScanner& scan, Look& out) {
+  if (!scan.enter_if_object()) return;
   std::string_view key;
   while (scan.next_key(key)) {
-    if (is(key, "content") && scan.peek() == '[') {
-      glance_parts(scan, out);
-    } else if (is(key, "content") || is(key, "reasoning_content") || is(key, "reasoning") ||
-               is(key, "refusal")) {
+    if (is(key, "content")) {
+      glance_content(scan, out);
+    } else if (is(key, "reasoning_content") || is(key, "reasoning") || is(key, "refusal")) {
       glance_text(scan, out);
     } else if (is(key, "tool_calls")) {
       glance_parts(scan, out);
@@ -89,31 +78,33 @@ void glance_delta(JsonScanner& scan, Look& out) {
   }
 }
 
-void glance_choices(JsonScanner& scan, Look& out) {
-  if (scan.peek() != '[') {
-    scan.skip_value();
-    return;
+contract::FinishReason finish_of(const JsonText& word) {
+  if (word.escaped) return openai_wire::finish_of_word(word.text());
+  return openai_wire::finish_of_word(word.inside);
+}
+
+void glance_choice(JsonScanner& scan, Look& out) {
+  if (!scan.enter_if_object()) return;
+  OpenAiGlance& glance = out.glance;
+  std::string_view key;
+  while (scan.next_key(key)) {
+    if (is(key, "delta") || is(key, "message")) {
+      glance_delta(scan, out);
+    } else if (is(key, "finish_reason")) {
+      if (!scan.read_if_text(glance.native_finish_reason)) continue;
+      glance.finish_reason = finish_of(glance.native_finish_reason);
+    } else {
+      scan.skip_value();
+    }
   }
-  scan.enter_array();
+}
+
+void glance_choices(JsonScanner& scan, Look& out) {
+  if (!scan.enter_if_array()) return;
   out.glance.choices_empty = true;
   while (scan.next_item()) {
     out.glance.choices_empty = false;
-    if (scan.peek() != '{') {
-      scan.skip_value();
-      continue;
-    }
-    scan.enter_object();
-    std::string_view key;
-    while (scan.next_key(key)) {
-      if (is(key, "delta") || is(key, "message")) {
-        glance_delta(scan, out);
-      } else if (is(key, "finish_reason") && scan.peek() == '"') {
-        scan.read_string(out.glance.native_finish_reason);
-        out.glance.finish_reason = openai_wire::finish_of_word(out.glance.native_finish_reason);
-      } else {
-        scan.skip_value();
-      }
-    }
+    glance_choice(scan, out);
   }
 }
 
@@ -135,63 +126,53 @@ std::optional<int64_t> glance_count(JsonScanner& scan, std::string_view json) {
   return count && *count <= limits::kUsageTokensMax ? count : std::nullopt;
 }
 
-struct UsageWord {
-  std::string_view key;
-  std::optional<int64_t> contract::Usage::* count;
-};
-constexpr UsageWord kInputDetails[] = {
-    {"cached_tokens", &contract::Usage::cache_read_tokens},
-    {"cache_write_tokens", &contract::Usage::cache_write_tokens},
-    {"audio_tokens", &contract::Usage::audio_input_tokens},
-    {"image_tokens", &contract::Usage::image_input_tokens},
-};
-constexpr UsageWord kOutputDetails[] = {
-    {"reasoning_tokens", &contract::Usage::reasoning_tokens},
-    {"audio_tokens", &contract::Usage::audio_output_tokens},
-    {"accepted_prediction_tokens", &contract::Usage::accepted_prediction_tokens},
-    {"rejected_prediction_tokens", &contract::Usage::rejected_prediction_tokens},
-};
+using Count = std::optional<int64_t>;
 
-// What may stand in the object of this name; nothing if it is none of these.
-std::span<const UsageWord> details_of(std::string_view key) {
-  if (is(key, "prompt_tokens_details")) return kInputDetails;
-  if (is(key, "completion_tokens_details")) return kOutputDetails;
-  return {};
+Count* input_detail(std::string_view key, contract::Usage& usage) {
+  if (is(key, "cached_tokens")) return &usage.cache_read_tokens;
+  if (is(key, "cache_write_tokens")) return &usage.cache_write_tokens;
+  if (is(key, "audio_tokens")) return &usage.audio_input_tokens;
+  if (is(key, "image_tokens")) return &usage.image_input_tokens;
+  return nullptr;
 }
 
-// Reads the counts that `words` name out of an object; other members are passed over.
-void glance_counts(JsonScanner& scan, std::string_view json, std::span<const UsageWord> words,
-                   contract::Usage& out) {
-  if (scan.peek() != '{') {
-    scan.skip_value();
-    return;
-  }
-  scan.enter_object();
+Count* output_detail(std::string_view key, contract::Usage& usage) {
+  if (is(key, "reasoning_tokens")) return &usage.reasoning_tokens;
+  if (is(key, "audio_tokens")) return &usage.audio_output_tokens;
+  if (is(key, "accepted_prediction_tokens")) return &usage.accepted_prediction_tokens;
+  if (is(key, "rejected_prediction_tokens")) return &usage.rejected_prediction_tokens;
+  return nullptr;
+}
+
+// Reads the counts that `detail_of` names out of an object; other members are passed over.
+void glance_counts(JsonScanner& scan, std::string_view json,
+                   Count* (*detail_of)(std::string_view, contract::Usage&), contract::Usage& out) {
+  if (!scan.enter_if_object()) return;
   std::string_view key;
   while (scan.next_key(key)) {
-    auto word = std::find_if(words.begin(), words.end(), [&](auto& w) { return w.key == key; });
-    if (word == words.end()) {
-      scan.skip_value();
+    if (Count* detail = detail_of(key, out)) {
+      const Count count = glance_count(scan, json);
+      if (!*detail) *detail = count;
     } else {
-      std::optional<int64_t> count = glance_count(scan, json);
-      if (!(out.*word->count)) out.*word->count = count;
+      scan.skip_value();
     }
   }
 }
 
-// The same as openai_wire::usage_from_json, without a tree. The scanner stands at an object.
+// The same as openai_wire::usage_from_json, without a tree. The scanner has entered the object.
 void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out) {
-  scan.enter_object();
-  std::optional<int64_t> hits;  // DeepSeek and Moonshot count cached tokens beside the details
-  std::optional<int64_t> cached;
+  Count hits;  // DeepSeek and Moonshot count cached tokens beside the details
+  Count cached;
   std::string_view key;
   while (scan.next_key(key)) {
     if (is(key, "prompt_tokens")) {
       out.input_tokens = glance_count(scan, json);
     } else if (is(key, "completion_tokens")) {
       out.output_tokens = glance_count(scan, json);
-    } else if (std::span<const UsageWord> words = details_of(key); !words.empty()) {
-      glance_counts(scan, json, words, out);
+    } else if (is(key, "prompt_tokens_details")) {
+      glance_counts(scan, json, input_detail, out);
+    } else if (is(key, "completion_tokens_details")) {
+      glance_counts(scan, json, output_detail, out);
     } else if (is(key, "prompt_cache_hit_tokens")) {
       hits = glance_count(scan, json);
     } else if (is(key, "cached_tokens")) {
@@ -204,14 +185,6 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
   if (!out.cache_read_tokens) out.cache_read_tokens = cached;
 }
 
-void glance_string(JsonScanner& scan, std::string& out) {
-  if (scan.peek() == '"') {
-    scan.read_string(out);
-  } else {
-    scan.skip_value();
-  }
-}
-
 Result<void> look_at(std::string_view json, Look& look) {
   OpenAiGlance& out = look.glance;
   JsonScanner scan(json);
@@ -220,28 +193,23 @@ Result<void> look_at(std::string_view json, Look& look) {
   std::string_view key;
   while (scan.next_key(key)) {
     if (is(key, "id")) {
-      glance_string(scan, out.id);
+      scan.read_if_text(out.id);
     } else if (is(key, "model")) {
-      glance_string(scan, out.model);
+      scan.read_if_text(out.model);
     } else if (is(key, "system_fingerprint")) {
-      glance_string(scan, out.system_fingerprint);
+      scan.read_if_text(out.system_fingerprint);
     } else if (is(key, "service_tier")) {
-      glance_string(scan, out.service_tier);
+      scan.read_if_text(out.service_tier);
     } else if (is(key, "choices")) {
       glance_choices(scan, look);
-    } else if (is(key, "usage") && scan.peek() == '{') {
-      glance_usage(scan, json, out.usage.emplace());
+    } else if (is(key, "usage")) {
+      if (scan.enter_if_object()) glance_usage(scan, json, out.usage.emplace());
     } else if (is(key, "error")) {
       out.is_error = out.is_error || scan.peek() != 'n';
       scan.skip_value();
     } else if (is(key, "object") || is(key, "type")) {
-      std::string_view word;
-      if (scan.peek() == '"') {
-        scan.read_string(word);
-      } else {
-        scan.skip_value();
-      }
-      out.is_error = out.is_error || word == "error";
+      JsonText word;
+      if (scan.read_if_text(word)) out.is_error = out.is_error || word == "error";
     } else {
       scan.skip_value();
     }
@@ -253,7 +221,7 @@ Result<void> look_at(std::string_view json, Look& look) {
 }  // namespace
 
 Result<OpenAiGlance> glance_openai(std::string_view json) {
-  Result<OpenAiGlance> out;
+  Result<OpenAiGlance> out{ForOverwrite()};
   Look look{*out};
   if (Result<void> looked = look_at(json, look); !looked) {
     out = Failure(std::move(looked).error());
@@ -262,20 +230,20 @@ Result<OpenAiGlance> glance_openai(std::string_view json) {
 }
 
 Result<OpenAiGlance> OpenAiChunks::look(std::string_view json) {
-  Result<OpenAiGlance> out;
+  Result<OpenAiGlance> out{ForOverwrite()};
   Look look{*out};
   if (Result<void> looked = look_at(json, look); !looked) {
     out = Failure(std::move(looked).error());
     return out;
   }
-  const bool one_text = look.texts == 1 &&
-                        out->visible_bytes == static_cast<int64_t>(look.text_end - look.text_begin);
+  const bool one_text =
+      look.texts == 1 && out->visible_bytes == static_cast<int64_t>(look.text.size());
   last_.clear();
   const bool more = out->is_error || out->usage || !out->native_finish_reason.empty();
   if (one_text && !more) {
     last_ = json;
-    text_begin_ = look.text_begin;
-    text_end_ = look.text_end;
+    text_begin_ = static_cast<size_t>(look.text.data() - json.data());
+    text_end_ = text_begin_ + look.text.size();
   }
   return out;
 }

@@ -136,8 +136,7 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
         wrong = "user must be a string";
         return;
       }
-      std::optional<std::string> user;
-      if (scan.read_optional_string(user)) out.user = std::move(user).value_or("");
+      scan.skip_value();
       return;
     }
     case kServiceTier: {
@@ -206,7 +205,7 @@ Result<void> scan_body(std::string_view body, OpenAiScan& out) {
 }  // namespace
 
 Result<OpenAiScan> scan_openai_request(std::string_view body) {
-  Result<OpenAiScan> out;
+  Result<OpenAiScan> out{ForOverwrite()};
   if (Result<void> scanned = scan_body(body, *out); !scanned) {
     out = Failure(std::move(scanned).error());
   }

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/json_scan.h"
 #include "contract/chat.h"
 
 namespace drover::dialect {
@@ -23,7 +24,6 @@ struct OpenAiScan {
   std::optional<int64_t> max_tokens;  // max_completion_tokens or max_tokens
   std::optional<int64_t> n;
   size_t messages = 0;  // number of messages
-  std::string user;
   bool has_service_tier = false;
   std::string service_tier;
 };
@@ -40,15 +40,16 @@ std::string splice_openai_request(std::string_view body, const OpenAiScan& scan,
                                   std::string_view model, bool ask_usage,
                                   std::string_view tier = {});
 
-/// What one answer body or stream chunk says, the same for every OpenAI-compatible server.
+/// What one answer body or stream chunk says, the same for every OpenAI-compatible server. Its
+/// texts stand in the JSON that was glanced at, and hold as long as that does.
 struct OpenAiGlance {
-  std::string id;
-  std::string model;
-  std::string system_fingerprint;
-  std::string service_tier;  // that it was served, and is billed, under
+  JsonText id;
+  JsonText model;
+  JsonText system_fingerprint;
+  JsonText service_tier;  // that it was served, and is billed, under
   std::optional<contract::Usage> usage;
   std::optional<contract::FinishReason> finish_reason;
-  std::string native_finish_reason;
+  JsonText native_finish_reason;
   bool visible = false;  // content, reasoning, refusal or tool-call delta present
   /// Of that, as it stands in the JSON; a tool call's fragment counts as four.
   int64_t visible_bytes = 0;

@@ -54,14 +54,14 @@ std::optional<int64_t> announced_bytes(const http::ResponseHead& head) {
   return static_cast<int64_t>(**length);
 }
 
-void take_glance(dialect::OpenAiGlance&& glance, contract::ChatResponse& response) {
-  response.id = std::move(glance.id);
-  response.model = std::move(glance.model);
-  response.system_fingerprint = std::move(glance.system_fingerprint);
-  response.service_tier = std::move(glance.service_tier);
+void take_glance(const dialect::OpenAiGlance& glance, contract::ChatResponse& response) {
+  glance.id.copy_to(response.id);
+  glance.model.copy_to(response.model);
+  glance.system_fingerprint.copy_to(response.system_fingerprint);
+  glance.service_tier.copy_to(response.service_tier);
   if (glance.usage) response.usage = *glance.usage;
   response.finish_reason = glance.finish_reason.value_or(contract::FinishReason::kUnknown);
-  response.native_finish_reason = std::move(glance.native_finish_reason);
+  glance.native_finish_reason.copy_to(response.native_finish_reason);
 }
 
 /// Takes in the body of an answer that is not streamed.
@@ -73,7 +73,7 @@ Result<void> take_answer(std::string&& body, const WireCall& call, Answer& answe
       std::string text = without_secrets(std::move(body), call.secrets);
       return fail(error_in_answer(*call.dialect, text));
     }
-    take_glance(std::move(*glance), answer.response);
+    take_glance(*glance, answer.response);
     answer.openai_body = std::move(body);
     return {};
   }

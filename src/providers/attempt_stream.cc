@@ -289,16 +289,16 @@ Result<void> StreamReader::on_raw(std::string_view data) {
   }
   contract::ChatResponse& response = answer_->response;
   // Azure's first chunk has an empty id and model: the first that says something counts.
-  if (response.id.empty()) response.id = std::move(glance->id);
-  if (response.model.empty()) response.model = std::move(glance->model);
+  if (response.id.empty()) glance->id.copy_to(response.id);
+  if (response.model.empty()) glance->model.copy_to(response.model);
   if (response.system_fingerprint.empty()) {
-    response.system_fingerprint = std::move(glance->system_fingerprint);
+    glance->system_fingerprint.copy_to(response.system_fingerprint);
   }
   // Stated again by each chunk; the last word is what is billed.
-  if (!glance->service_tier.empty()) response.service_tier = std::move(glance->service_tier);
+  if (!glance->service_tier.empty()) glance->service_tier.copy_to(response.service_tier);
   if (glance->finish_reason) {
     response.finish_reason = *glance->finish_reason;
-    response.native_finish_reason = std::move(glance->native_finish_reason);
+    glance->native_finish_reason.copy_to(response.native_finish_reason);
   }
   bool has_usage = glance->usage.has_value();
   if (has_usage) response.usage = *glance->usage;
