@@ -88,6 +88,9 @@ inline const char* quick_scalar(const char* p) {
       p += 1 + __builtin_ctz(special);
       return *p == '"' ? p + 1 : nullptr;
     }
+    case '{':
+    case '[':
+      return nullptr;
     case 'n':
       return std::memcmp(p, "null", 4) == 0 ? p + 4 : nullptr;
     case 't':

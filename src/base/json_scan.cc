@@ -292,6 +292,10 @@ bool JsonScanner::skip_value() {
       p_ = after;
       return true;
     }
+    if ((*p_ | 0x20) == '{' && p_[1] == *p_ + 2) {  // "[]" and "{}"
+      p_ += 2;
+      return true;
+    }
   }
   return skip_value_closely();
 }
@@ -325,7 +329,7 @@ inline bool JsonScanner::pass_name() {
   while (true) {
     // Here stands a value.
     char c = '\0';
-    const char* after = p_ < quick_end_ ? detail::quick_scalar(p_) : nullptr;
+    const char* after = depth > 0 && p_ < quick_end_ ? detail::quick_scalar(p_) : nullptr;
     if (after != nullptr) {
       p_ = after;
     } else if (c = peek(); c == '{' || c == '[') {
@@ -363,27 +367,6 @@ bool JsonScanner::read_string(std::string_view& out) {
   return pass_string(out, escaped) && (!escaped || resolve(out));
 }
 
-bool JsonScanner::read_string(std::string& out) {
-  std::string_view text;
-  if (!read_string(text)) return false;
-  out.assign(text);
-  return true;
-}
-
-std::string JsonText::text() const {
-  if (!escaped) return std::string(inside);
-  Result<std::string> text = unescape_json(inside);
-  return text ? std::move(*text) : std::string();  // the scanner has looked at its escapes
-}
-
-void JsonText::copy_to(std::string& out) const {
-  if (escaped) {
-    out = text();
-  } else {
-    out.assign(inside);
-  }
-}
-
 bool JsonScanner::read_if_text(JsonText& out) {
   if ((p_ >= end_ || *p_ != '"') && peek() != '"') return skip_value() && false;
   const char* from = p_ + 1;
@@ -402,57 +385,6 @@ bool JsonScanner::read_if_text(JsonText& out) {
   out.inside = inside;
   out.escaped = escaped;
   return true;
-}
-
-bool JsonScanner::read_bool(std::optional<bool>& out) {
-  out.reset();
-  switch (peek()) {
-    case 'n':
-      return literal("null");
-    case 't':
-      out = true;
-      return literal("true");
-    case 'f':
-      out = false;
-      return literal("false");
-    default:
-      return fault("a boolean was expected");
-  }
-}
-
-bool JsonScanner::read_int(std::optional<int64_t>& out) {
-  out.reset();
-  char c = peek();
-  if (c == 'n') return literal("null");
-  if (c != '-' && !is_digit(c)) return fault("an integer was expected");
-  if ((out = read_short_count())) return true;
-  const char* from = p_;
-  if (!pass_number()) return false;
-  int64_t value = 0;
-  auto [end, ec] = std::from_chars(from, p_, value);
-  if (ec != std::errc() || end != p_) return fault("an integer was expected");
-  out = value;
-  return true;
-}
-
-std::optional<int64_t> JsonScanner::read_short_count() {
-  peek();
-  constexpr ptrdiff_t kDigits = 9;
-  const char* p = p_;
-  const char* last = end_ - p > kDigits ? p + kDigits : end_;
-  int64_t value = 0;
-  for (; p < last && is_digit(*p); ++p) value = 10 * value + (*p - '0');
-  // What follows has to be seen, for it may belong to it.
-  if (p == end_ || p == p_ || (*p_ == '0' && p - p_ > 1)) return std::nullopt;
-  if (is_digit(*p) || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
-  p_ = p;
-  return value;
-}
-
-bool JsonScanner::read_optional_string(std::optional<std::string>& out) {
-  out.reset();
-  if (peek() == 'n') return literal("null");
-  return read_string(out.emplace());
 }
 
 Result<void> JsonScanner::finish() {

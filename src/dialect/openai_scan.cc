@@ -56,11 +56,10 @@ unsigned field_of(std::string_view key) {
 }
 
 void scan_messages(JsonScanner& scan, OpenAiScan& out, const char*& wrong) {
-  if (scan.peek() != '[') {
+  if (!scan.enter_if_array()) {
     wrong = "messages must be an array";
     return;
   }
-  scan.enter_array();
   while (scan.next_item()) {
     if (scan.peek() != '{') {
       wrong = "messages must hold objects";
@@ -112,7 +111,7 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
         return;
       }
       out.model_begin = scan.offset();
-      scan.read_string(out.model);
+      if (JsonText model; scan.read_if_text(model)) model.copy_to(out.model);
       out.model_end = scan.offset();
       return;
     case kMessages:

@@ -1,0 +1,79 @@
+// JsonScanner: what reads values as those of a type, by what passes over them.
+#include <charconv>
+#include <utility>
+
+#include "base/json_escape.h"
+#include "base/json_scan.h"
+
+namespace drover {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+}  // namespace
+
+std::string JsonText::text() const {
+  if (!escaped) return std::string(inside);
+  Result<std::string> text = unescape_json(inside);
+  return text ? std::move(*text) : std::string();  // the scanner has looked at its escapes
+}
+
+void JsonText::copy_to(std::string& out) const {
+  if (escaped) {
+    out = text();
+  } else {
+    out.assign(inside);
+  }
+}
+
+bool JsonScanner::read_string(std::string& out) {
+  std::string_view text;
+  if (!read_string(text)) return false;
+  out.assign(text);
+  return true;
+}
+
+bool JsonScanner::read_bool(std::optional<bool>& out) {
+  out.reset();
+  const char c = peek();
+  if (c != 't' && c != 'f' && c != 'n') return fault("a boolean was expected");
+  if (c != 'n') out = c == 't';
+  return skip_value();
+}
+
+bool JsonScanner::read_int(std::optional<int64_t>& out) {
+  out.reset();
+  char c = peek();
+  if (c == 'n') return skip_value();
+  if (c != '-' && !is_digit(c)) return fault("an integer was expected");
+  if ((out = read_short_count())) return true;
+  const char* from = p_;
+  if (!skip_value()) return false;
+  int64_t value = 0;
+  auto [end, ec] = std::from_chars(from, p_, value);
+  if (ec != std::errc() || end != p_) return fault("an integer was expected");
+  out = value;
+  return true;
+}
+
+std::optional<int64_t> JsonScanner::read_short_count() {
+  peek();
+  constexpr ptrdiff_t kDigits = 9;
+  const char* p = p_;
+  const char* last = end_ - p > kDigits ? p + kDigits : end_;
+  int64_t value = 0;
+  for (; p < last && is_digit(*p); ++p) value = 10 * value + (*p - '0');
+  // What follows has to be seen, for it may belong to it.
+  if (p == end_ || p == p_ || (*p_ == '0' && p - p_ > 1)) return std::nullopt;
+  if (is_digit(*p) || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
+  p_ = p;
+  return value;
+}
+
+bool JsonScanner::read_optional_string(std::optional<std::string>& out) {
+  out.reset();
+  if (peek() == 'n') return skip_value();
+  return read_string(out.emplace());
+}
+
+}  // namespace drover
