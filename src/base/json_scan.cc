@@ -83,14 +83,10 @@ inline bool JsonScanner::open(bool object) {
   first_ = true;
   return true;
 }
-bool JsonScanner::enter_object() {
-  return peek() == '{' ? open(true) : fault("an object was expected");
-}
-bool JsonScanner::enter_array() {
-  return peek() == '[' ? open(false) : fault("an array was expected");
-}
-bool JsonScanner::enter_if_object() { return peek() == '{' ? open(true) : skip_value() && false; }
-bool JsonScanner::enter_if_array() { return peek() == '[' ? open(false) : skip_value() && false; }
+bool JsonScanner::enter_object() { return at('{') ? open(true) : fault("an object was expected"); }
+bool JsonScanner::enter_array() { return at('[') ? open(false) : fault("an array was expected"); }
+bool JsonScanner::enter_if_object() { return at('{') ? open(true) : skip_value() && false; }
+bool JsonScanner::enter_if_array() { return at('[') ? open(false) : skip_value() && false; }
 
 bool JsonScanner::next_item() {
   char c = peek();
@@ -165,18 +161,16 @@ bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::stri
 }
 
 bool JsonScanner::next_key(std::string_view& key) {
-  if (p_ < quick_end_) {
-    if (*p_ == ',' || first_) {
-      if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
-        p_ = value;
-        first_ = false;
-        return true;
-      }
-    } else if (*p_ == '}') {
-      ++p_;
-      --entered_;
-      return false;
+  if (p_ < quick_end_ && (*p_ == ',' || first_)) {
+    if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
+      p_ = value;
+      first_ = false;
+      return true;
     }
+  } else if (p_ < end_ && *p_ == '}') {
+    ++p_;
+    --entered_;
+    return false;
   }
   std::string_view close;  // the caller's need not be in memory then
   const bool more = next_key_closely(close);
@@ -188,7 +182,7 @@ bool JsonScanner::next_key(std::string_view& key) {
 inline bool JsonScanner::pass_key(std::string_view& raw, bool& escaped) {
   if (peek() != '"') return fault("a key was expected");
   if (!pass_string(raw, escaped)) return false;
-  if ((p_ >= end_ || *p_ != ':') && peek() != ':') return fault("a colon was expected");
+  if (!at(':')) return fault("a colon was expected");
   ++p_;
   return true;
 }
@@ -307,16 +301,18 @@ bool JsonScanner::skip_value() {
   return pass_scalar();
 }
 
-// The name of a member that is not looked at, and its colon.
-inline bool JsonScanner::pass_name() {
+// The name of a member that is not looked at, and its colon, if it is of the usual kind.
+inline bool JsonScanner::pass_quick_name() {
   std::string_view name;
-  if (p_ < quick_end_) {
-    if (const char* value = detail::quick_name(p_, end_, name)) {
-      p_ = value;
-      return true;
-    }
-  }
+  const char* value = p_ < quick_end_ ? detail::quick_name(p_, end_, name) : nullptr;
+  if (value == nullptr) return false;
+  p_ = value;
+  return true;
+}
+
+[[gnu::noinline]] bool JsonScanner::pass_name_closely() {
   if (peek() == '\0') return fault("the text ends too early");
+  std::string_view name;
   bool escaped = false;
   return pass_key(name, escaped);
 }
@@ -337,8 +333,9 @@ inline bool JsonScanner::pass_name() {
       object = c == '{';
       object_at[depth++] = object;
       ++p_;
+      if (object && pass_quick_name()) continue;
       if (peek() != (object ? '}' : ']')) {
-        if (object && !pass_name()) return false;
+        if (object && !pass_name_closely()) return false;
         continue;
       }
     } else if (c == '\0') {
@@ -347,7 +344,8 @@ inline bool JsonScanner::pass_name() {
       return false;
     }
     // After it: what closes, until a comma.
-    while ((c = peek()) != ',') {
+    while (!at(',')) {
+      c = peek();
       if (c != (object ? '}' : ']')) {
         return fault(c == '\0' ? "the text ends too early"
                                : "a comma or a closing bracket was expected");
@@ -357,18 +355,18 @@ inline bool JsonScanner::pass_name() {
       object = object_at[depth - 1];
     }
     ++p_;
-    if (object && !pass_name()) return false;
+    if (object && !pass_quick_name() && !pass_name_closely()) return false;
   }
 }
 
 bool JsonScanner::read_string(std::string_view& out) {
-  if (peek() != '"') return fault("a string was expected");
+  if (!at('"')) return fault("a string was expected");
   bool escaped = false;
   return pass_string(out, escaped) && (!escaped || resolve(out));
 }
 
 bool JsonScanner::read_if_text(JsonText& out) {
-  if ((p_ >= end_ || *p_ != '"') && peek() != '"') return skip_value() && false;
+  if (!at('"')) return skip_value() && false;
   const char* from = p_ + 1;
   const char* p = plain_end();
   if (p >= end_ || *p != '"') return read_escaped(p, out);

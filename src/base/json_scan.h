@@ -87,6 +87,8 @@ class JsonScanner {
  private:
   bool fault(const char* what);
   char peek_beyond_space();
+  /// Whether the next byte, but for white space, is `c`, which is none.
+  bool at(char c) { return (p_ < end_ && *p_ == c) || peek() == c; }
   template <size_t kSize>
   bool literal(const char (&word)[kSize]);
   bool next_key_closely(std::string_view& key);
@@ -97,7 +99,8 @@ class JsonScanner {
   bool pass_key(std::string_view& raw, bool& escaped);
   bool pass_text();
   bool pass_escaped_text(const char* p);
-  bool pass_name();
+  bool pass_quick_name();
+  bool pass_name_closely();
   bool pass_number();
   bool pass_any_number();
   bool skip_value_closely();
