@@ -60,12 +60,13 @@ std::optional<int64_t> JsonScanner::read_short_count() {
   peek();
   constexpr ptrdiff_t kDigits = 9;
   const char* p = p_;
-  const char* last = end_ - p > kDigits ? p + kDigits : end_;
+  const char* last = end_ - p > kDigits ? p + kDigits + 1 : end_;
   int64_t value = 0;
   for (; p < last && is_digit(*p); ++p) value = 10 * value + (*p - '0');
+  const ptrdiff_t digits = p - p_;
+  if (digits == 0 || digits > kDigits || (digits > 1 && *p_ == '0')) return std::nullopt;
   // What follows has to be seen, for it may belong to it.
-  if (p == end_ || p == p_ || (*p_ == '0' && p - p_ > 1)) return std::nullopt;
-  if (is_digit(*p) || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
+  if (p == end_ || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
   p_ = p;
   return value;
 }
