@@ -71,7 +71,11 @@ struct DataClass {
   static Result<DataClass> from_json(const Json& json);
   /// "" for data that nothing is said of.
   std::string text() const;
-  bool unrestricted() const { return *this == DataClass(); }
+  /// Nothing is said of it. Asked of every call.
+  bool unrestricted() const {
+    return residency.empty() && sensitivity == Sensitivity::kPublic && !purposes && usage == 0 &&
+           keep_s == kKeepUnlimited && at_most_s == kKeepUnlimited && names.empty();
+  }
   /// At most internal, and bound to nothing else.
   bool low_risk() const;
   bool operator==(const DataClass&) const = default;

@@ -64,7 +64,7 @@ void Decisions::reset(std::shared_ptr<const Policy> policy, std::vector<Thing> t
   by_tenant_ = policy_->by_tenant();
   slow_ = policy_->slow();
   generation_ = policy_->generation();
-  kept_.clear();
+  forget();
   known_.clear();
   ++epoch_;
 }
@@ -120,17 +120,32 @@ std::vector<Ask> Decisions::asked() const {
   return out;
 }
 
+void Decisions::forget() {
+  free_.fill(nullptr);
+  kept_.clear();
+}
+
 const Decision& Decisions::get(const Ask& ask) {
   if (uint64_t now = policy_->generation(); now != generation_) {
     generation_ = now;
-    kept_.clear();
+    forget();
   }
+  const bool free = !by_tenant_ && ask.needs.empty() && ask.data.unrestricted();
+  const Decision*& known = free_[static_cast<size_t>(ask.kind)];
+  if (free && known != nullptr) return *known;
   key_.clear();
   append_class(ask, by_tenant_, key_);
   ask.needs.append_key(key_);
   auto it = kept_.find(key_);
   if (it != kept_.end()) return it->second;
-  if (kept_.size() >= limits::kDecisionsMax) kept_.clear();
+  if (kept_.size() >= limits::kDecisionsMax) forget();
+  Decision made = make(ask);
+  const Decision& out = kept_.emplace(key_, std::move(made)).first->second;
+  if (free) known = &out;
+  return out;
+}
+
+Decision Decisions::make(const Ask& ask) {
   Decision out;
   out.allowed = Bits(things_->size());
   Case prepared(*policy_, ask);
@@ -141,7 +156,7 @@ const Decision& Decisions::get(const Ask& ask) {
     if (thing.kind != ask.kind || (slow != nullptr && !slow->allowed.test(i))) continue;
     if (!prepared.deny_by_rules(thing) && !prepared.deny_quickly(thing)) out.allowed.set(i);
   }
-  return kept_.emplace(key_, std::move(out)).first->second;
+  return out;
 }
 
 Decision Decisions::decide(const Ask& ask) const {

@@ -17,6 +17,7 @@
 // at tenants, and everybody otherwise. At most limits::kDecisionsMax of each are kept; one more,
 // and all are made anew as they are asked for. Loop thread only, but judge().
 
+#include <array>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -91,6 +92,8 @@ class Decisions {
   std::string class_key(const Ask& ask) const;
   const Verdicts& verdicts(const Ask& ask);
   const Verdicts& keep(const Question& question, Verdicts verdicts);
+  Decision make(const Ask& ask);
+  void forget();
 
   std::shared_ptr<const Policy> policy_ = std::make_shared<Policy>();
   std::shared_ptr<const std::vector<Thing>> things_ = std::make_shared<std::vector<Thing>>();
@@ -100,6 +103,9 @@ class Decisions {
   uint64_t generation_ = 0;  // of the policy's authorisers, that what is kept is of
   std::string key_;          // of the last question, so that asking allocates nothing
   std::unordered_map<std::string, Decision> kept_;
+  /// Of kept_, by kind, where tenants are alike: of data of which nothing is said and a step that
+  /// needs nothing, as most are. Null: not asked yet.
+  std::array<const Decision*, kThingKinds> free_{};
   std::unordered_map<std::string, Known> known_;
 };
 

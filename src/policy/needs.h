@@ -33,7 +33,10 @@ struct Needs {
   bool holds_images = false;
   int64_t input_tokens = 0;  // surely at least so many
 
-  bool empty() const { return *this == Needs(); }
+  bool empty() const {
+    return !vision && context_tokens == 0 && hardware.empty() && evidence.empty() &&
+           !holds_images && input_tokens == 0;
+  }
   bool operator==(const Needs&) const = default;
 
   /// kInvalidArgument names the member and what may stand there.

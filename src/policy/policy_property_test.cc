@@ -136,6 +136,29 @@ Thing with_fact(const Thing& whole, const std::string& name, Json value, const Z
   return place_of(all, zones, whole.kind);
 }
 
+TEST(PolicyProperty, WhatIsKeptForFreeDataIsOfItsKindAndItsList) {
+  RandomWorld world(3);
+  auto policy = world.policy(Json::array());
+  std::vector<Thing> things;
+  for (ThingKind kind : {ThingKind::kModel, ThingKind::kStore, ThingKind::kModel}) {
+    things.push_back(world.thing(policy->zones(), kind));
+  }
+  Decisions decisions;
+  Ask free;
+  Ask of_stores;
+  of_stores.kind = ThingKind::kStore;
+  Ask bound;
+  bound.data = *contract::DataClass::parse("sensitivity=restricted");
+  for (int list = 0; list < 2; ++list) {
+    decisions.reset(policy, things);
+    for (const Ask& ask : {free, of_stores, bound, free, of_stores, bound}) {
+      ASSERT_EQ(decisions.get(ask).allowed, decisions.decide(ask).allowed) << list;
+    }
+    EXPECT_EQ(decisions.kept(), 3u);
+    things.erase(things.begin());
+  }
+}
+
 TEST(PolicyProperty, AFactTakenAwayNeverAllowsMore) {
   int scopes = 0, denied = 0;
   for (uint64_t seed = 1; seed <= 1'200; ++seed) {

@@ -13,6 +13,7 @@
 namespace drover::policy {
 
 enum class ThingKind : uint8_t { kModel, kTool, kStore };
+inline constexpr size_t kThingKinds = 3;
 std::string_view thing_kind_name(ThingKind kind);  // "model", "tool", "store"
 
 struct Traits {

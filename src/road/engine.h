@@ -86,8 +86,8 @@ class Engine final : public Road {
   std::optional<Task<Result<void>>> decide(const Flight& flight);
   /// Asks who is asked outside, and slow rules on another thread. An error only if ctx ends before.
   Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch);
-  /// The question about the flight's data, with all that its step needs.
-  policy::Ask ask_of(Flight& flight);
+  /// The question about the flight's data, with all that its step needs. Lives until the next.
+  const policy::Ask& ask_of(Flight& flight);
   /// Finds its places. Nothing: it may fly.
   std::optional<ModelResult> find_place(Flight& flight);
   Task<ModelResult> fly(FlightPtr flight);

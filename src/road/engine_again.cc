@@ -19,7 +19,7 @@ Task<void> Engine::decide_again(Flight* flight) {
 
 Result<void> Engine::may_still(Flight& flight, const catalog::Endpoint& endpoint) {
   if (!outdated(flight)) return {};
-  const policy::Ask ask = ask_of(flight);
+  const policy::Ask& ask = ask_of(flight);
   flight.bound = !ask.data.unrestricted();
   std::optional<Rejection> no = placer_.barred(ask, endpoint);
   if (!no) return {};

@@ -74,16 +74,14 @@ Result<void> Engine::place(Flight& flight) {
   return place_as(flight, flight.seat.path);
 }
 
-policy::Ask Engine::ask_of(Flight& flight) {
-  policy::Ask ask = placer_.ask(flight.call.principal->tenant.str(), *flight.call.data_class);
-  if (flight.call.needs) ask.needs = *flight.call.needs;
-  placer_.add_needs_of(flight.call.prompt, ask.needs);
-  return ask;
+const policy::Ask& Engine::ask_of(Flight& flight) {
+  ModelCall& call = flight.call;
+  return placer_.ask_of(call.principal->tenant.str(), call.data_class, call.needs, call.prompt);
 }
 
 Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   const ModelCall& call = flight.call;
-  const policy::Ask ask = ask_of(flight);
+  const policy::Ask& ask = ask_of(flight);
   PlaceQuestion question{call.ladder, ask, call.preference};
   question.session = call.session;
   question.path = path;

@@ -50,6 +50,7 @@ void Placer::reload() {
       parts_.policy == nullptr ? policy_ : parts_.policy->get();
   if (!policy) policy = std::make_shared<policy::Policy>();
   policy_ = std::move(policy);
+  floors_ = !policy_->floor().unrestricted() || !policy_->tenants().empty();
   if (!same_catalog) {
     board_.load(catalog, *parts_.health, parts_.here, parts_.clock->wall());
     catalog_ = catalog;
@@ -109,8 +110,19 @@ policy::Ask Placer::ask(const std::string& tenant, const contract::DataClass& da
   return policy::Ask{policy::ThingKind::kModel, tenant, policy_->effective(tenant, data)};
 }
 
-void Placer::add_needs_of(providers::Prompt& prompt, policy::Needs& needs) {
+const policy::Ask& Placer::ask_of(const std::string& tenant, const Rare<contract::DataClass>& data,
+                                  const Rare<policy::Needs>& needs, providers::Prompt& prompt) {
   refresh();
+  asked_.tenant = tenant;
+  if (data || floors_ || !asked_.data.unrestricted()) {
+    asked_.data = policy_->effective(tenant, *data);
+  }
+  if (needs || !asked_.needs.empty()) asked_.needs = *needs;
+  add_needs_of(prompt, asked_.needs);
+  return asked_;
+}
+
+void Placer::add_needs_of(providers::Prompt& prompt, policy::Needs& needs) const {
   // No text has more than so many bytes a token: below it nothing is sure.
   constexpr int64_t kBytesPerTokenMost = 8;
   int64_t surely = prompt.input_bytes() / kBytesPerTokenMost;

@@ -67,9 +67,10 @@ class Placer {
 
   /// The question for the rules: the tenant's data with the floors that hold for it.
   policy::Ask ask(const std::string& tenant, const contract::DataClass& data);
-  /// What the request shows that it needs. Looks into it only where some endpoint of the catalog is
-  /// known not to be able to serve it.
-  void add_needs_of(providers::Prompt& prompt, policy::Needs& needs);
+  /// The question of a call at hand, with what its step needs and what its prompt shows; as most
+  /// say nothing of either, hardly anything is written for it. Lives until the next.
+  const policy::Ask& ask_of(const std::string& tenant, const Rare<contract::DataClass>& data,
+                            const Rare<policy::Needs>& needs, providers::Prompt& prompt);
   /// A model named twice counts once. Unknown models are rejections; with none known at all the
   /// list is empty.
   Places place(const PlaceQuestion& question);
@@ -147,6 +148,9 @@ class Placer {
            !stores_changed_;
   }
   void reload();
+  /// What the request shows that it needs. Looks into it only where some endpoint of the catalog is
+  /// known not to be able to serve it.
+  void add_needs_of(providers::Prompt& prompt, policy::Needs& needs) const;
   /// Looks at the time and at who asks for which hardware.
   MonoTime prepare(const PlaceQuestion& question);
   /// Endpoints that no rule removes, kept in reserve or not asked in this pass left out.
@@ -194,6 +198,7 @@ class Placer {
   policy::Decisions decisions_;
   std::shared_ptr<const policy::Policy> policy_;  // that the decisions are of
   std::string catalog_print_;
+  bool floors_ = false;            // the policy's, for all data or for some tenant's
   LocalPtr<const Epochs> epochs_;  // of the last placement, if nothing was loaded since
   bool some_blind_ = false;        // endpoints that are known to have no vision
   std::vector<int64_t> windows_;   // that are known, sorted, each once
@@ -204,6 +209,7 @@ class Placer {
   /// Of sessions: which endpoint has their prompt in its cache.
   std::unordered_map<std::string, std::string> warm_;
   // Of the call at hand; kept so that a call allocates nothing for them.
+  policy::Ask asked_;
   Best best_;
   std::vector<Cooling> cooling_;  // the shortest wait first, of equal ones the ladder's order
   policy::Bits first_, reserve_;  // by hardware

@@ -52,6 +52,19 @@ TEST_F(Zoned, ACallIsServedInsideItsZone) {
   EXPECT_EQ(out->placement.notes->removed, 1);
 }
 
+TEST_F(Zoned, WhatOneCallIsBoundToBindsNoOther) {
+  at("us.test", "us");
+  at("de.test", "de");
+  for (const char* data : {"residency=eu", "", "residency=eu"}) {
+    const bool free = *data == '\0';
+    const char* where = free ? "us.test" : "de.test";
+    works(where);
+    auto out = run(free ? call_for(request_body(false)) : bound(data));
+    ASSERT_TRUE(out) << out.error().error.to_string();
+    EXPECT_EQ(out->endpoint->id, where);
+  }
+}
+
 TEST_F(Zoned, FailoverStaysInsideEvenWhenThatMeansBeingDown) {
   at("us.test", "us");
   at("de.test", "de");
