@@ -155,11 +155,8 @@ class GatewaySink final : public providers::Sink {
 
 /// Takes the exchange's principal: nobody asks for it after this.
 road::ModelCall make_call(Exchange& exchange, std::string&& body, dialect::OpenAiScan&& scan) {
-  return road::ModelCall{std::move(exchange.principal),
-                         std::vector<std::string>(1, scan.model),
+  return road::ModelCall{std::move(exchange.principal), std::vector<std::string>(1, scan.model),
                          providers::Prompt::from_openai(std::move(body), std::move(scan)),
-                         {},
-                         {},
                          std::string(exchange.request_id.view())};
 }
 
@@ -240,7 +237,7 @@ Result<void> take_agent(const Exchange& exchange, const GatewayServices& service
   if (!name || services.agents == nullptr) return {};
   TRY(session::AgentSpec agent, services.agents->resolve(call.principal->tenant, *name));
   TRY(contract::DataClass own, contract::DataClass::parse(agent.data_class));
-  call.agent = agent.name;
+  call.party.make().agent = agent.name;
   call.data_class = contract::join(*call.data_class, own);
   if (!agent.needs.empty()) call.needs = agent.needs;
   call.preference = agent.prefer;

@@ -78,7 +78,8 @@ class BatchRoad final : public Road {
 
   Task<ModelResult> call_model(Context ctx, ModelCall&& call, providers::Sink* sink) override {
     const bool may_wait = call.batch_within && call.service_class == ServiceClass::kSlow;
-    if (sink != nullptr || !may_wait || call.session.empty() || call.idempotency_key.empty()) {
+    if (sink != nullptr || !may_wait || call.party->session.empty() ||
+        call.idempotency_key.empty()) {
       return inner_.call_model(std::move(ctx), std::move(call), sink);
     }
     return call_slow(std::move(ctx), std::move(call));
@@ -149,7 +150,7 @@ std::optional<ModelResult> BatchRoad::answered(const Context& ctx, const ModelCa
   out.attempts.push_back(std::move(attempt));
   trace::Span span(ctx, p_.spans, *p_.random, "chat " + out.endpoint->model, "CLIENT");
   span.set_tenant(call.principal->tenant);
-  span.set_session(call.session);
+  span.set_session(call.party->session);
   span.set(trace::genai::kOperation, trace::genai::kChat);
   span.set(trace::genai::kRequestModel, call.ladder.front());
   span.set(trace::own::kEndpoint, out.endpoint->id);
@@ -187,7 +188,7 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
   supposed.ladder = call->ladder;
   supposed.preference = call->preference;
   supposed.needs = *call->needs;
-  supposed.agent = call->agent;
+  supposed.agent = call->party->agent;
   if (call->scratch) supposed.scratch = *call->scratch;
   const Explanation places = inner_.explain(supposed);
   if (!may_lie(places.data_class)) co_return none;
@@ -231,7 +232,7 @@ Task<ModelResult> BatchRoad::call_slow(Context ctx, ModelCall call) {
     if (out) co_return std::move(*out);
   }
   if (known) {
-    LOG_INFO("a call of session {} goes the ordinary way: {}", call.session,
+    LOG_INFO("a call of session {} goes the ordinary way: {}", call.party->session,
              known->error.to_string());
     p_.batches->forget(call.idempotency_key);
   }

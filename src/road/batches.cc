@@ -111,9 +111,10 @@ Result<BatchCall> Batches::prepare(const catalog::Endpoint& endpoint, ModelCall&
   out.key = call.idempotency_key;
   out.tenant = call.principal->tenant.str();
   out.api_key = call.principal->key.str();
-  out.agent = call.agent;
-  out.session = call.session;
-  out.tree = call.tree;
+  const Party& party = *call.party;
+  out.agent = party.agent;
+  out.session = party.session;
+  out.tree = party.tree;
   out.endpoint = endpoint.id;
   out.data_class = call.data_class->text();
   if (call.batch_within) out.within = *call.batch_within;

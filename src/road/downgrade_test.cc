@@ -17,8 +17,7 @@ class DowngradeTest : public RoadFixture {
   }
   ModelCall call(std::string_view data = "") {
     ModelCall out = neutral_call();
-    out.agent = "ward";
-    out.session.clear();
+    out.party = Party{"", "ward", ""};
     out.downgrade = ladder_;
     out.data_class = *contract::DataClass::parse(data);
     out.reasons = true;
@@ -175,7 +174,7 @@ TEST_F(DowngradeTest, AShorterContextLeavesTheOldestTurnsOut) {
   ModelResult out = run(long_call());
   for (int i = 0; i < 6 && out && out->downgraded->level == 0; ++i) {
     ModelCall next = long_call();
-    next.session = "ses_1";
+    next.party.make().session = "ses_1";
     out = run(std::move(next));
   }
   ASSERT_TRUE(out) << out.error().error.to_string();
@@ -206,7 +205,7 @@ TEST_F(DowngradeTest, AgentsAndZonesHaveTheirOwnRungs) {
   ASSERT_TRUE(elsewhere);
   EXPECT_EQ(elsewhere->downgraded->level, 0u) << "there is enough in the other zone";
   ModelCall other = call("residency=de");
-  other.agent = "another";
+  other.party.make().agent = "another";
   other.downgrade = nullptr;
   EXPECT_FALSE(run(std::move(other))) << "who allows nothing gives up nothing";
   EXPECT_EQ(asked("us.test"), 1u) << "nobody's data left its zone for want of a place";

@@ -260,7 +260,7 @@ void Engine::begin_attempt(const Flight& flight, Target& target, const Context& 
   span.begin(base.with_span(flight.span.id()).with_deadline(deadline_of(flight)), parts_.spans,
              *parts_.random, trace::SpanName("attempt", endpoint.id), "CLIENT");
   span.set_tenant(flight.call.principal->tenant);
-  span.set_session(flight.call.session);
+  span.set_session(flight.call.party->session);
   describe_attempt(span, endpoint, target.provider->otel_name(), target.number);
   target.circuit = parts_.health->check(endpoint).circuit;
   parts_.health->started(endpoint);
@@ -285,7 +285,7 @@ void Engine::end_attempt(const Flight& flight, const Target& target, const Attem
   }
   // The flight's still: it is placed anew only between two attempts.
   const catalog::Catalog& catalog = *flight.placement.catalog;
-  placer_.finished(catalog, *target.endpoint, measured, flight.call.session);
+  placer_.finished(catalog, *target.endpoint, measured, flight.call.party->session);
   tell_room(flight, admission_.room(catalog, *target.endpoint), answer);
   if (!answer) describe_failure(span, answer.error().error, flight.bound);
   span.end();

@@ -55,12 +55,13 @@ void Engine::descend(Flight& flight) {
   const MonoTime now = parts_.loop->mono();
   Downgraded& out = flight.downgraded.make();
   out.zone = zone_of(ask.data);
-  flight.standing = descents_.at(standing_key(call.principal->tenant.str(), call.agent, out.zone));
+  flight.standing =
+      descents_.at(standing_key(call.principal->tenant.str(), call.party->agent, out.zone));
   Descent& descent = flight.standing->descent;
   const Scarcity met = flight.standing->meter.read(now);
   auto measured = [&](size_t level) { return measure(flight, asked, level, met); };
   if (auto move = descent.decide(ladder, measured, now)) {
-    metrics_.downgraded(call.agent, move->from, move->to, descent.signal());
+    metrics_.downgraded(call.party->agent, move->from, move->to, descent.signal());
     // What was met on the rung before says nothing of this one.
     flight.standing->meter = ScarcityMeter();
   }

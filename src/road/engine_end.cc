@@ -34,8 +34,9 @@ void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
 Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold) {
   if (parts_.accounts == nullptr) return true;
   const ModelCall& call = flight.call;
-  Caller who{call.principal->tenant.str(), call.principal->key.str(), call.agent, call.session,
-             call.tree};
+  const Party& party = *call.party;
+  Caller who{call.principal->tenant.str(), call.principal->key.str(), party.agent, party.session,
+             party.tree};
   const Ask ask = ask_for(endpoint, call.prompt, parts_.loop->wall(), tier_of(flight, endpoint),
                           call.idempotency_key, !flight.requested);
   Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);

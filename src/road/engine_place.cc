@@ -83,7 +83,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   const ModelCall& call = flight.call;
   const policy::Ask& ask = ask_of(flight);
   PlaceQuestion question{call.ladder, ask, call.preference};
-  question.session = call.session;
+  question.session = call.party->session;
   question.path = path;
   question.reasons = call.reasons;
   question.size = size_of(call);

@@ -10,7 +10,8 @@ namespace {
 /// come back.
 bool waits_out(const Flight& flight, const Error& refusal) {
   constexpr Duration kRateWaitMax = 90s;
-  return !flight.call.session.empty() && refusal.reason == "rate_limited" && refusal.retry_after &&
+  return !flight.call.party->session.empty() && refusal.reason == "rate_limited" &&
+         refusal.retry_after &&
          *refusal.retry_after <= std::min<Duration>(kRateWaitMax, flight.caller.remaining());
 }
 

@@ -17,7 +17,7 @@ class NeedsTest : public RoadFixture {
   }
   ModelCall needing(const std::string& json) {
     ModelCall call = call_for(request_body(false));
-    call.session = "ses_1";
+    call.party.make().session = "ses_1";
     call.reasons = true;
     call.needs = *policy::Needs::from_json(*Json::parse(json));
     return call;

@@ -213,19 +213,23 @@ struct AttemptRecord {
   Duration took{};
 };
 
+/// For whom a call is made, beside its principal.
+struct Party {
+  std::string session;  // empty for a stateless call
+  std::string agent;
+  std::string tree;  // the root of the session's
+};
+
 struct ModelCall {
   identity::PrincipalRef principal;
   /// Models in the order to try; one for a gateway call.
   std::vector<std::string> ladder;
   providers::Prompt prompt;
-  std::string session;  // empty for a stateless call
-  std::string agent;
   /// Session and sequence; the same over all attempts.
   std::string idempotency_key;
   /// Which time the caller asks under that key: after a restart the second.
   int attempt = 1;
-  /// The root of the session's tree.
-  std::string tree = {};
+  Rare<Party> party = {};
   /// Filled, while the caller waits, before anything of an answer is handed on; may be null.
   RateState* rates = nullptr;
   /// An answer that breaks off after visible output may be continued elsewhere (continuation.h).

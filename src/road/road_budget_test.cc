@@ -144,9 +144,7 @@ TEST_F(RoadBudgetTest, EachDimensionLimitsItsOwnAndNobodyElse) {
     identity::Principal principal = identity::Principal::system(TenantId(who[0]));
     principal.key = KeyId(who[1]);
     call.principal = std::move(principal);
-    call.agent = who[2];
-    call.session = who[3];
-    call.tree = who[4];
+    call.party = Party{who[3], who[2], who[4]};
     auto outcome = run(std::move(call));
     return outcome ? "" : outcome.error().error.reason;
   };

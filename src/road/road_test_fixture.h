@@ -151,12 +151,8 @@ class RoadFixture : public ::testing::Test {
   ModelCall call_for(std::string body, std::vector<std::string> ladder = {"m"}) {
     auto scan = dialect::scan_openai_request(body);
     EXPECT_TRUE(scan);
-    ModelCall call{identity::Principal::system(TenantId("ten_1")),
-                   std::move(ladder),
-                   providers::Prompt::from_openai(std::move(body), std::move(*scan)),
-                   "",
-                   "",
-                   "key-1"};
+    ModelCall call{identity::Principal::system(TenantId("ten_1")), std::move(ladder),
+                   providers::Prompt::from_openai(std::move(body), std::move(*scan)), "key-1"};
     call.reasons = true;
     return call;
   }
@@ -167,9 +163,8 @@ class RoadFixture : public ::testing::Test {
     ModelCall call{identity::Principal::system(TenantId("ten_1")),
                    {"m"},
                    providers::Prompt::from_chat(std::move(request)),
-                   "ses_1",
-                   "agent",
                    "key-1"};
+    call.party = Party{"ses_1", "agent", ""};
     return call;
   }
   ModelResult run(ModelCall call, providers::Sink* sink = nullptr) {

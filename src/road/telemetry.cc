@@ -173,11 +173,12 @@ void describe_call(trace::Span& span, const Flight& flight) {
   span.set(genai::kRequestModel, flight.call.ladder.front());
   if (flight.streamed) span.set(genai::kRequestStream, true);
   if (auto max = flight.call.prompt.max_tokens()) span.set(genai::kRequestMaxTokens, *max);
-  if (!flight.call.session.empty()) {
-    span.set_session(flight.call.session);
-    span.set(genai::kConversation, flight.call.session);
+  const Party& party = *flight.call.party;
+  if (!party.session.empty()) {
+    span.set_session(party.session);
+    span.set(genai::kConversation, party.session);
   }
-  if (!flight.call.agent.empty()) span.set(genai::kAgentName, flight.call.agent);
+  if (!party.agent.empty()) span.set(genai::kAgentName, party.agent);
 }
 
 void describe_placement(trace::Span& span, const Placement& placement) {

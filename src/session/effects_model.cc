@@ -216,14 +216,11 @@ Task<EffectResult> run_model_call(Context ctx, Services services, ModelTask task
   for (contract::ToolDefinition& d : builtin_definitions(task.agent)) tools.push_back(std::move(d));
   identity::Principal principal = identity::Principal::system(task.tenant);
   principal.key = KeyId(task.key);
-  road::ModelCall call{std::move(principal),
-                       task.models,
+  road::ModelCall call{std::move(principal), task.models,
                        providers::Prompt::from_chat(make_request(task, std::move(tools))),
-                       task.session.str(),
-                       task.agent.name,
                        idempotency_key(task.session, task.sequence),
-                       static_cast<int>(task.attempt),
-                       task.root.str()};
+                       static_cast<int>(task.attempt)};
+  call.party = road::Party{task.session.str(), task.agent.name, task.root.str()};
   call.continue_cut = task.agent.continue_cut;
   call.data_class = data_class_of(task.data_class);
   call.needs = std::move(task.needs);

@@ -143,11 +143,8 @@ class CloudsBatches : public CloudsTest {
     road::ModelCall call{identity::Principal::system(TenantId("ten_1")),
                          {"m"},
                          providers::Prompt::from_chat(std::move(request)),
-                         session,
-                         "agent",
-                         session + "/7",
-                         1,
-                         session};
+                         session + "/7"};
+    call.party = road::Party{session, "agent", session};
     call.service_class = road::ServiceClass::kSlow;
     call.batch_within = 24h;
     return call;

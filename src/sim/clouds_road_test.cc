@@ -108,12 +108,8 @@ class CloudsRoad : public CloudsTest {
                          text + (sink != nullptr ? "\"}],\"stream\":true}" : "\"}]}");
       prompt = providers::Prompt::from_openai(body, *dialect::scan_openai_request(body));
     }
-    road::ModelCall call{identity::Principal::system(TenantId("ten_1")),
-                         {asked_},
-                         std::move(prompt),
-                         "",
-                         "",
-                         "key-1"};
+    road::ModelCall call{
+        identity::Principal::system(TenantId("ten_1")), {asked_}, std::move(prompt), "key-1"};
     return loop_.run_task(road_->call_model(Context(loop_), std::move(call), sink));
   }
 
@@ -190,8 +186,6 @@ TEST_F(CloudsRoad, WhatADialectCannotSayGoesToOneThatCan) {
   road::ModelCall call{identity::Principal::system(TenantId("ten_1")),
                        {"m"},
                        providers::Prompt::from_openai(body, *dialect::scan_openai_request(body)),
-                       "",
-                       "",
                        "key-1"};
   auto out = loop_.run_task(road_->call_model(Context(loop_), std::move(call), nullptr));
   ASSERT_TRUE(out) << out.error().error.to_string();

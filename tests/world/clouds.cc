@@ -105,7 +105,7 @@ class NodeRoad final : public road::Road {
   Outcome answer(road::ModelCall call, const ModelFate& fate) {
     auto request = call.prompt.chat();
     if (!request) return failed(request.error());
-    sim::ModelQuestion question{**request, call.session};
+    sim::ModelQuestion question{**request, call.party->session};
     auto thought = world_.clouds().brain().answer(question);
     if (!thought) return failed(thought.error());
     road::ModelOutcome out;
