@@ -291,17 +291,6 @@ void Engine::end_attempt(const Flight& flight, const Target& target, const Attem
   span.end();
 }
 
-Task<AttemptResult> Engine::attempt(Flight* flight, Target target, const Context& base) {
-  trace::Span span;
-  begin_attempt(*flight, target, base, span);
-  co_await stages_.ask.enter(*parts_.loop);
-  Task<AttemptResult> asked = ask(*flight, target, span);
-  AttemptResult answer = co_await std::move(asked);
-  co_await stages_.settle.enter(*parts_.loop);
-  end_attempt(*flight, target, answer, span);
-  co_return answer;
-}
-
 Task<void> Engine::close() {
   closed_ = true;
   admission_.close();

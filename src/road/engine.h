@@ -83,7 +83,7 @@ class Engine final : public Road {
   /// Whether the authoriser outside has answered for endpoints, and for stores where data moves.
   bool outside_knows(const policy::Ask& ask, const ScratchAt& scratch);
   /// decide_ahead() for the flight; nothing where that has nothing to do.
-  std::optional<Task<Result<void>>> decide(const Flight& flight);
+  [[gnu::noinline]] std::optional<Task<Result<void>>> decide(const Flight& flight);
   /// Asks who is asked outside, and slow rules on another thread. An error only if ctx ends before.
   Task<Result<void>> decide_ahead(Context ctx, policy::Ask ask, ScratchAt scratch);
   /// The question about the flight's data, with all that its step needs. Lives until the next.
@@ -144,6 +144,9 @@ class Engine final : public Road {
                    Trial& trial);
   /// Books the trial; where the next is made, if there is one.
   NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
+  [[gnu::noinline]] NextTry after_failure(Flight& flight, Tries& tries, Trial& trial);
+  /// Before the next; false: nobody waits for that any more.
+  Task<bool> pause(Flight* flight, Duration time);
   /// None of a round's attempts had an answer.
   void end_round(Flight& flight, const Tries& tries);
   /// A slow call: one round after another.
@@ -151,9 +154,8 @@ class Engine final : public Road {
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
-  /// `base` ends it, besides the call's deadlines, and outlives the task.
-  Task<AttemptResult> attempt(Flight* flight, Target target, const Context& base);
-  // Its parts, that what they need does not stand in a frame that waits.
+  // An attempt's parts, that what they need does not stand in a frame that waits.
+  /// `base` ends it, besides the call's deadlines.
   void begin_attempt(const Flight& flight, Target& target, const Context& base, trace::Span& span);
   Task<AttemptResult> ask(Flight& flight, const Target& target, trace::Span& span);
   void end_attempt(const Flight& flight, const Target& target, const AttemptResult& answer,
@@ -182,9 +184,9 @@ class Engine final : public Road {
               const contract::ChatResponse* answer, Hold& hold);
   /// Fills in the result what the flight knows, ends the span, wakes the caller.
   void finish(Flight& flight);
-  void leave(Flight& flight);
-  ModelResult refuse(Flight& flight, Error error);
-  ModelResult gone(Flight& flight);
+  [[gnu::noinline]] void leave(Flight& flight);
+  [[gnu::noinline]] ModelResult refuse(Flight& flight, Error error);
+  [[gnu::noinline]] ModelResult gone(Flight& flight);
 
   RoadParts parts_;
   RoadMetrics metrics_;

@@ -19,7 +19,8 @@ bool passes(const Error& error) {
          error.code == Code::kDeadlineExceeded;
 }
 
-bool offers(const catalog::Endpoint& endpoint, std::string_view tier, WallTime now) {
+[[gnu::noinline]] bool offers(const catalog::Endpoint& endpoint, std::string_view tier,
+                              WallTime now) {
   const std::vector<catalog::PriceTier>& tiers = endpoint.price_at(now).tiers;
   bool priced = std::any_of(tiers.begin(), tiers.end(),
                             [&](const catalog::PriceTier& t) { return t.service_tier == tier; });

@@ -12,7 +12,14 @@ Task<void> Engine::run_lane(Flight* flight, Race* race, Lane* lane) {
   target.provider = lane->provider;
   target.number = lane->number;
   target.sink = lane;
-  lane->result = co_await attempt(flight, target, base);
+  trace::Span span;
+  begin_attempt(*flight, target, base, span);
+  co_await stages_.ask.enter(*parts_.loop);
+  Task<AttemptResult> asked = ask(*flight, target, span);
+  AttemptResult answer = co_await std::move(asked);
+  co_await stages_.settle.enter(*parts_.loop);
+  end_attempt(*flight, target, answer, span);
+  lane->result = std::move(answer);
   // An answer without anything visible is one all the same.
   if (*lane->result && race->winner == nullptr) {
     Result<void> taken = co_await lane->win(base);

@@ -15,10 +15,22 @@ bool waits_out(const Flight& flight, const Error& refusal) {
          *refusal.retry_after <= std::min<Duration>(kRateWaitMax, flight.caller.remaining());
 }
 
-AttemptResult not_made(Error error) {
+[[gnu::noinline]] AttemptResult not_made(Error error) {
   providers::AttemptError out;
   out.error = std::move(error);
   return tl::unexpected<providers::AttemptError>(std::move(out));
+}
+
+[[gnu::noinline]] AttemptResult no_place(const catalog::Endpoint& endpoint) {
+  Error full(Code::kResourceExhausted, "'" + endpoint.id + "' has no place free",
+             Retry::kOtherTarget);
+  full.reason = kNoPlaceFree;
+  return not_made(std::move(full));
+}
+
+[[gnu::noinline]] AttemptResult no_provider(const catalog::Endpoint& endpoint) {
+  return not_made(Error(Code::kNotFound, "no provider is called '" + endpoint.provider + "'",
+                        Retry::kOtherTarget));
 }
 
 }  // namespace
@@ -78,10 +90,7 @@ void Engine::begin_trial(Flight& flight, const NextTry& next, const Tries& tries
   trial.seated = flight.seat.endpoint == &endpoint ||
                  admission_.move(flight.seat, *flight.placement.catalog, endpoint, trial.began);
   if (!trial.seated) {
-    Error full(Code::kResourceExhausted, "'" + endpoint.id + "' has no place free",
-               Retry::kOtherTarget);
-    full.reason = kNoPlaceFree;
-    trial.answer = not_made(std::move(full));
+    trial.answer = no_place(endpoint);
     return;
   }
   Result<bool> now = reserve(flight, endpoint, trial.hold);
@@ -122,8 +131,13 @@ Task<void> Engine::run(FlightPtr flight) {
         target.provider = trial.provider;
         target.number = trial.number;
         if (flight->streamed) target.sink = &gate;
-        Task<AttemptResult> made = attempt(flight.get(), target, flight->cancel.context());
-        trial.answer = co_await std::move(made);
+        trace::Span span;
+        begin_attempt(*flight, target, flight->cancel.context(), span);
+        co_await stages_.ask.enter(*parts_.loop);
+        Task<AttemptResult> asked = ask(*flight, target, span);
+        trial.answer = co_await std::move(asked);
+        co_await stages_.settle.enter(*parts_.loop);
+        end_attempt(*flight, target, trial.answer, span);
       }
     }
     next = after_trial(*flight, *tries, trial);
@@ -136,14 +150,19 @@ Task<void> Engine::run(FlightPtr flight) {
       next = co_await place_anew(flight.get(), &tries);
     }
     if (next.endpoint != nullptr && next.pause > Duration::zero()) {
-      MonoTime now = parts_.loop->mono();
-      Context pause = flight->cancel.context();
-      Result<void> slept = co_await async::sleep_for(pause, next.pause);
-      flight->latency.queue += parts_.loop->mono() - now;
-      if (!slept || flight->left || flight->caller.cancelled()) break;
+      const bool goes_on = co_await pause(flight.get(), next.pause);
+      if (!goes_on) break;
     }
   }
   end_round(*flight, *tries);
+}
+
+Task<bool> Engine::pause(Flight* flight, Duration time) {
+  const MonoTime now = parts_.loop->mono();
+  Context waiting = flight->cancel.context();
+  Result<void> slept = co_await async::sleep_for(waiting, time);
+  flight->latency.queue += parts_.loop->mono() - now;
+  co_return slept.has_value() && !flight->left && !flight->caller.cancelled();
 }
 
 void Engine::end_round(Flight& flight, const Tries& tries) {
@@ -159,8 +178,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   const catalog::Endpoint& endpoint = *trial.endpoint;
   AttemptResult& answer = trial.answer;
   if (trial.held && trial.provider == nullptr) {
-    answer = not_made(Error(Code::kNotFound, "no provider is called '" + endpoint.provider + "'",
-                            Retry::kOtherTarget));
+    answer = no_provider(endpoint);
   } else if (trial.held) {
     flight.failed_at = trial.provider->otel_name();
   }
@@ -185,6 +203,12 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
     settle_answer(flight, trial);
     return NextTry();
   }
+  return after_failure(flight, tries, trial);
+}
+
+NextTry Engine::after_failure(Flight& flight, Tries& tries, Trial& trial) {
+  const catalog::Endpoint& endpoint = *trial.endpoint;
+  const AttemptResult& answer = trial.answer;
   const Error& failed = answer.error().error;
   const bool visible = answer.error().visible;
   flight.failed_visible = visible;
@@ -193,7 +217,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   bool tells = !tries.on_last_resort() || visible || !trial.held ||
                catalog::blame_of(failed) == catalog::Blame::kNobody;
   if (tells && (trial.seated || flight.failure->message.empty())) flight.failure = failed;
-  record.error = failed;
+  flight.attempts.back().error = failed;
   // A budget that refuses says nothing about the endpoint; only a provider's ends there.
   if (trial.held) on_attempt_failed(flight, endpoint, answer.error(), trial.hold);
   if (!trial.held && failed.retry != Retry::kOtherTarget) return NextTry();

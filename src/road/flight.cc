@@ -1,6 +1,9 @@
 #include "road/flight.h"
 
 namespace drover::road {
+
+Flight::~Flight() = default;
+
 void GateSink::begin_attempt(const catalog::Endpoint& endpoint) {
   flight_.visible_events = 0;
   if (flight_.inner == nullptr) return;

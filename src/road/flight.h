@@ -25,6 +25,8 @@ struct BrokeOff {
 struct Flight {
   Flight(const Context& scope, Context caller_ctx, ModelCall&& model_call, providers::Sink* sink)
       : call(std::move(model_call)), caller(std::move(caller_ctx)), cancel(scope), inner(sink) {}
+  // Once in the program: it is long.
+  [[gnu::noinline]] ~Flight();
 
   ModelCall call;
   Context caller;
