@@ -111,6 +111,8 @@ void Room::first_token(Duration took, MonoTime now) {
 }
 
 void Room::measure(MonoTime now) {
+  // Calls that come together find the same.
+  if (now == sampled_) return;
   if (sampled_ != MonoTime::min()) {
     double share = static_cast<double>((now - sampled_).count()) / kWindow.count();
     load_ += (last_ - load_) * std::min(1.0, share);
