@@ -21,7 +21,7 @@ Error for_caller(Error error) {
   return out;
 }
 
-void note_attempts(const std::vector<AttemptRecord>& attempts, Error& error) {
+void note_attempts(const AttemptRecords& attempts, Error& error) {
   if (attempts.size() < 2) return;
   std::string text = "after " + std::to_string(attempts.size()) + " attempts";
   for (const AttemptRecord& a : attempts)

@@ -182,7 +182,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   } else if (trial.held) {
     flight.failed_at = trial.provider->otel_name();
   }
-  AttemptRecord& record = flight.attempts.emplace_back();
+  AttemptRecord record;
   record.endpoint = &endpoint;
   record.catalog = flight.placement.catalog;
   record.attempt = flight.tried_before + trial.number;
@@ -192,6 +192,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   Duration connect = std::min(timing.connect, record.took);
   flight.latency.network += connect;
   flight.latency.model += std::min(timing.total, record.took) - connect;
+  flight.attempts.push_back(std::move(record));
   if (trial.held && flight.standing) {
     bool refused = !answer && answer.error().error.code == Code::kResourceExhausted;
     flight.standing->meter.attempt(refused, parts_.loop->mono());

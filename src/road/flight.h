@@ -63,7 +63,7 @@ struct Flight {
   Placement placement;
   Deciders decided;                                   // by what it was placed
   std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
-  std::vector<AttemptRecord> attempts;
+  AttemptRecords attempts;
   std::string_view failed_at;  // the provider's OpenTelemetry name
   /// What came of the last round.
   Rare<Error> failure;

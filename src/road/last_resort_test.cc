@@ -32,7 +32,7 @@ class LastResort : public RoadFixture {
     for (const catalog::Endpoint* e : endpoints) out.push_back(e->id);
     return out;
   }
-  static Ids tried(const std::vector<AttemptRecord>& attempts) {
+  static Ids tried(const AttemptRecords& attempts) {
     Ids out;
     for (const AttemptRecord& a : attempts) out.push_back(a.endpoint->id);
     return out;

@@ -26,7 +26,7 @@ class Zoned : public RoadFixture {
     imposter(host).script(answer(503, R"({"error":{"message":"no"}})"));
   }
   void works(const std::string& host) { imposter(host).script(answer(200, chat_body("ok"))); }
-  static PlacedIds tried(const std::vector<AttemptRecord>& attempts) {
+  static PlacedIds tried(const AttemptRecords& attempts) {
     PlacedIds out;
     for (const AttemptRecord& a : attempts) out.push_back(a.endpoint->id);
     return out;

@@ -16,6 +16,7 @@
 #include "async/sync.h"
 #include "base/limits/road.h"
 #include "base/local_ptr.h"
+#include "base/mostly_one.h"
 #include "base/rare.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
@@ -212,6 +213,7 @@ struct AttemptRecord {
   Rare<Error> error;  // if not ok
   Duration took{};
 };
+using AttemptRecords = MostlyOne<AttemptRecord>;
 
 /// For whom a call is made, beside its principal.
 struct Party {
@@ -275,7 +277,7 @@ struct ModelOutcome {
   LatencyParts latency;
   Duration first_token{};
   Placement placement;
-  std::vector<AttemptRecord> attempts;  // failed ones first, the accepted one last
+  AttemptRecords attempts;  // failed ones first, the accepted one last
   Served served;
   /// Where on its agent's ladder it was made.
   Rare<Downgraded> downgraded;
@@ -292,7 +294,7 @@ struct ModelFailure {
   Money cost;
   bool cost_known = false;
   Placement placement;
-  std::vector<AttemptRecord> attempts;
+  AttemptRecords attempts;
   LatencyParts latency;
   Rare<Downgraded> downgraded;
 };

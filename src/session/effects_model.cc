@@ -89,7 +89,7 @@ void add_downgrade(const ModelTask& task, const road::Downgraded& now, std::vect
 }
 
 /// One failover event for each failed attempt that another one followed.
-void add_failovers(const ModelTask& task, const std::vector<road::AttemptRecord>& attempts,
+void add_failovers(const ModelTask& task, const road::AttemptRecords& attempts,
                    std::vector<Draft>& out) {
   for (size_t i = 0; i + 1 < attempts.size(); ++i) {
     if (attempts[i].ok) continue;
