@@ -92,7 +92,7 @@ class Decisions {
   std::string class_key(const Ask& ask) const;
   const Verdicts& verdicts(const Ask& ask);
   const Verdicts& keep(const Question& question, Verdicts verdicts);
-  Decision make(const Ask& ask);
+  [[gnu::noinline]] Decision make(const Ask& ask);
   void forget();
 
   std::shared_ptr<const Policy> policy_ = std::make_shared<Policy>();

@@ -183,6 +183,10 @@ AccountLine* Accounts::line_of(const Caller& who, const catalog::Endpoint& endpo
     AccountLine* line = it->second.get();
     if (same_caller(line->line, who) && same_endpoint(*line, endpoint)) return line;
   }
+  return add_line(hash, who, endpoint);
+}
+
+AccountLine* Accounts::add_line(size_t hash, const Caller& who, const catalog::Endpoint& endpoint) {
   if (lines_.size() >= limits::kAccountLinesMax) make_room();
   auto line = std::make_unique<AccountLine>();
   line->line.tenant = who.tenant;
@@ -243,15 +247,7 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   record.call_key = ask.call_key.substr(0, trace::kLedgerTextBytesMax);
   if (log_ != nullptr) {
     Result<void> written = log_->append(record, line->mark, line->line);
-    if (!written) {
-      if (!write_failed_) LOG_ERROR("the ledger cannot be written: {}", written.error().message);
-      write_failed_ = true;
-      Error error = std::move(written).error();
-      error.message = "the call cannot be booked: " + error.message;
-      error.retry = Retry::kNever;
-      if (error.code == Code::kResourceExhausted) error.reason = "disk_full";
-      return fail(std::move(error));
-    }
+    if (!written) return fail(not_written(std::move(written).error()));
     write_failed_ = false;
   }
   for (Account* account : line->accounts) account->reserve(worst);
@@ -269,6 +265,15 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   }
   ++open_by_file_.back().calls;
   return true;
+}
+
+Error Accounts::not_written(Error error) {
+  if (!write_failed_) LOG_ERROR("the ledger cannot be written: {}", error.message);
+  write_failed_ = true;
+  error.message = "the call cannot be booked: " + error.message;
+  error.retry = Retry::kNever;
+  if (error.code == Code::kResourceExhausted) error.reason = "disk_full";
+  return error;
 }
 
 void Accounts::close_hold(Hold& hold) {

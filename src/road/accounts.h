@@ -156,6 +156,9 @@ class Accounts {
   using BudgetPtr = std::shared_ptr<const Budget>;
 
   AccountLine* line_of(const Caller& who, const catalog::Endpoint& endpoint);
+  /// The first time.
+  [[gnu::noinline]] AccountLine* add_line(size_t hash, const Caller& who,
+                                          const catalog::Endpoint& endpoint);
   Result<AccountLine*> resolved(const Caller& who, const catalog::Endpoint& endpoint);
   void make_room();
   Result<void> resolve(AccountLine& line);
@@ -178,6 +181,8 @@ class Accounts {
   /// False: what the store was promised does not cover it.
   bool covered(Account& account, const Use& more);
   void want_promise(Account& account, const Use& more);
+  /// Why a call whose reservation could not be written is not made.
+  [[gnu::noinline]] Error not_written(Error error);
   void close_hold(Hold& hold);
   /// Gives it its sequence and writes it, in the log and in the sums.
   void book(AccountLine& line, trace::LedgerRecord& record);

@@ -148,7 +148,7 @@ class Engine final : public Road {
   /// Before the next; false: nobody waits for that any more.
   Task<bool> pause(Flight* flight, Duration time);
   /// None of a round's attempts had an answer.
-  void end_round(Flight& flight, const Tries& tries);
+  [[gnu::noinline]] void end_round(Flight& flight, const Tries& tries);
   /// A slow call: one round after another.
   Task<void> run_rounds(FlightPtr flight);
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
@@ -176,6 +176,9 @@ class Engine final : public Road {
   void settle_answer(Flight& flight, Trial& trial);
   /// What its caller and the trace are told of a settled answer.
   void conclude(Flight& flight, Trial& trial);
+  /// Where the session's scratch data belongs now.
+  [[gnu::noinline]] ScratchPlace scratch_place(const Flight& flight,
+                                               const catalog::Endpoint& endpoint);
   void on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,
                          const providers::AttemptError& error, Hold& hold);
   void tell_bounds(const Flight& flight, Error& error);

@@ -103,12 +103,14 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   }
   metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
                     flight.first_token, flight.streamed);
-  if (flight.call.scratch) {
-    const ModelCall& call = flight.call;
-    const policy::Ask ask = placer_.ask(call.principal->tenant.str(), *call.data_class);
-    out.scratch = placer_.scratch_place(ask, endpoint, *call.scratch);
-  }
+  if (flight.call.scratch) out.scratch = scratch_place(flight, endpoint);
   finish(flight);
+}
+
+ScratchPlace Engine::scratch_place(const Flight& flight, const catalog::Endpoint& endpoint) {
+  const ModelCall& call = flight.call;
+  const policy::Ask ask = placer_.ask(call.principal->tenant.str(), *call.data_class);
+  return placer_.scratch_place(ask, endpoint, *call.scratch);
 }
 
 void Engine::on_attempt_failed(Flight& flight, const catalog::Endpoint& endpoint,

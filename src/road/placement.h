@@ -169,19 +169,21 @@ class Placer {
   size_t select(const policy::Bits& serving, const policy::Decision& decision,
                 const PlaceQuestion& question, bool first);
   /// Those `count` of one model that are cooling down into cooling_.
-  void select_cooling(const policy::Bits& serving, const policy::Decision& decision,
-                      const PlaceQuestion& question, MonoTime now, bool first, size_t count);
+  [[gnu::noinline]] void select_cooling(const policy::Bits& serving,
+                                        const policy::Decision& decision,
+                                        const PlaceQuestion& question, MonoTime now, bool first,
+                                        size_t count);
   /// False: no longer wait has a place.
   bool add_cooling(const PlaceQuestion& question, uint32_t index, Duration wait);
   /// The session's last endpoint has its prompt in its cache.
   void favour_warm(const policy::Bits& serving, const policy::Decision& decision,
                    const PlaceQuestion& question, MonoTime now, bool first);
-  void add_last_resort(Places& out, bool reasons);
+  [[gnu::noinline]] void add_last_resort(Places& out, bool reasons);
   /// The rule that removes it; nullopt if none does.
   std::optional<Rejection> removed(const PlaceQuestion& question, const policy::Decision& decision,
                                    size_t i) const;
-  void add_removed(const policy::Bits& serving, const policy::Decision& decision,
-                   const PlaceQuestion& question, Placement& out) const;
+  [[gnu::noinline]] void add_removed(const policy::Bits& serving, const policy::Decision& decision,
+                                     const PlaceQuestion& question, Placement& out) const;
   double cached_share(const PlaceQuestion& question, size_t i) const;
   ScoreParts parts_at(const PlaceQuestion& question, size_t i, double cached) const;
   Preference preference_of(const PlaceQuestion& question) const {
