@@ -258,7 +258,7 @@ void Engine::begin_attempt(const Flight& flight, Target& target, const Context& 
                            trace::Span& span) {
   const catalog::Endpoint& endpoint = *target.endpoint;
   span.begin(base.with_span(flight.span.id()).with_deadline(deadline_of(flight)), parts_.spans,
-             *parts_.random, trace::SpanName("attempt", endpoint.id), "CLIENT");
+             *parts_.random, {"attempt", endpoint.id}, "CLIENT");
   span.set_tenant(flight.call.principal->tenant);
   span.set_session(flight.call.party->session);
   describe_attempt(span, endpoint, target.provider->otel_name(), target.number);

@@ -124,7 +124,7 @@ class Engine final : public Road {
 
   // engine_again.cc
   /// Whether it was placed by other facts or rules than those of now; cheap.
-  bool outdated(const Flight& flight) { return flight.decided != placer_.deciders(); }
+  bool outdated(const Flight& flight) { return flight.deciders != placer_.deciders(); }
   /// Has decided by those of now what takes time.
   Task<void> decide_again(Flight* flight);
   /// Whether these leave the endpoint to it; the error is the rule. Cheap where nothing changed.

@@ -157,19 +157,20 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
 
 void Engine::finish(Flight& flight) {
   ModelResult& result = *flight.result;
+  const MonoTime now = parts_.loop->mono();
   if (flight.drain_timer != 0) parts_.loop->cancel_timer(std::exchange(flight.drain_timer, 0));
   if (flight.draining) {
     flight.draining = false;
     --drains_;
   }
   if (flight.left) metrics_.drained(result.has_value());
-  admission_.leave(flight.seat, parts_.loop->mono());
+  admission_.leave(flight.seat, now);
   if (flight.standing) {
     // A slow call waits because it was asked to.
     bool slow = flight.seat.path == ServiceClass::kSlow;
-    if (!slow) flight.standing->meter.waited(flight.latency.queue, parts_.loop->mono());
+    if (!slow) flight.standing->meter.waited(flight.latency.queue, now);
   }
-  flight.latency.other = (parts_.loop->mono() - flight.started) - flight.latency.total();
+  flight.latency.other = (now - flight.started) - flight.latency.total();
   describe_class(flight.span, flight);
   describe_latency(flight.span, flight.latency);
   flight.span.end();

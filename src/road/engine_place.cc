@@ -90,10 +90,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
   if (flight.standing) question.hardware = &*flight.hardware;
   if (call.scratch) question.scratch = &*call.scratch;
   look_at_queues();
-  Places places = placer_.place(question);
-  flight.placement = std::move(places.placement);
-  flight.last_resort = std::move(places.last_resort);
-  flight.decided = places.deciders;
+  placer_.place(question, flight);
   flight.barred = false;
   if (call.reasons) describe_placement(flight.span, flight.placement);
   if (flight.placement.endpoints.empty()) return fail(placer_.refusal(question));

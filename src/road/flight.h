@@ -22,7 +22,8 @@ struct BrokeOff {
   Error error;
 };
 
-struct Flight {
+/// Where it may go (placement.h) stands in it, and is filled there.
+struct Flight : Places {
   Flight(const Context& scope, Context caller_ctx, ModelCall&& model_call, providers::Sink* sink)
       : call(std::move(model_call)), caller(std::move(caller_ctx)), cancel(scope), inner(sink) {}
   // Once in the program: it is long.
@@ -60,9 +61,6 @@ struct Flight {
   Duration first_token{};
   /// Of the current attempt.
   int64_t visible_events = 0;
-  Placement placement;
-  Deciders decided;                                   // by what it was placed
-  std::vector<const catalog::Endpoint*> last_resort;  // see placement.h
   AttemptRecords attempts;
   std::string_view failed_at;  // the provider's OpenTelemetry name
   /// What came of the last round.

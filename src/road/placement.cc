@@ -321,10 +321,12 @@ void Placer::add_last_resort(Places& out, bool reasons) {
                 [&](const Rejection& r) { return r.endpoint == least_bad->id; });
 }
 
-Places Placer::place(const PlaceQuestion& question) {
+void Placer::place(const PlaceQuestion& question, Places& out) {
   const MonoTime now = prepare(question);
-  Places out;
   Placement& placement = out.placement;
+  placement.endpoints.clear();
+  placement.notes.reset();
+  out.last_resort.clear();
   const policy::Decision& decision = decisions_.get(question.ask);
   cooling_.clear();
   placement.endpoints.reserve(limits::kPlacesMax);
@@ -362,7 +364,6 @@ Places Placer::place(const PlaceQuestion& question) {
     notes.holds_images = needs.holds_images;
     notes.input_tokens = needs.input_tokens;
   }
-  return out;
 }
 
 void Placer::started(const catalog::Catalog& catalog, const catalog::Endpoint& endpoint) {

@@ -73,7 +73,13 @@ class Placer {
                             const Rare<policy::Needs>& needs, providers::Prompt& prompt);
   /// A model named twice counts once. Unknown models are rejections; with none known at all the
   /// list is empty.
-  Places place(const PlaceQuestion& question);
+  Places place(const PlaceQuestion& question) {
+    Places out;
+    place(question, out);
+    return out;
+  }
+  /// The same into `out`, whatever stood there.
+  void place(const PlaceQuestion& question, Places& out);
   /// The same at length: all that may be used with their scores, all others with the rule.
   Explanation explain(const PlaceQuestion& question);
   /// How much there is for such a call now.
