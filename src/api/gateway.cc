@@ -157,7 +157,7 @@ class GatewaySink final : public providers::Sink {
 road::ModelCall make_call(Exchange& exchange, std::string&& body, dialect::OpenAiScan&& scan) {
   return road::ModelCall{std::move(exchange.principal), std::vector<std::string>(1, scan.model),
                          providers::Prompt::from_openai(std::move(body), std::move(scan)),
-                         std::string(exchange.request_id.view())};
+                         exchange.request_id.view()};
 }
 
 http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutcome& outcome,

@@ -2,6 +2,7 @@
 // A text that lies in its owner as long as it is short: names and ids that are too long for a
 // std::string to hold in place, kept for the length of a call. What is longer is allocated.
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <string_view>
@@ -15,6 +16,11 @@ template <size_t kInPlace>
 class ShortText {
  public:
   ShortText() = default;
+  template <typename T>
+    requires std::convertible_to<const T&, std::string_view>
+  ShortText(const T& text) {
+    assign(text);
+  }
   /// `other` is empty then.
   ShortText(ShortText&& other) noexcept { *this = std::move(other); }
   ShortText& operator=(ShortText&& other) noexcept {

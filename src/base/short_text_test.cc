@@ -24,6 +24,13 @@ TEST(ShortText, HoldsTextsOfEveryLengthInParts) {
   }
 }
 
+TEST(ShortText, IsMadeOfATextOfAnyKind) {
+  const ShortText<36> words = "some words";
+  const ShortText<36> text = std::string(50, 'a');
+  EXPECT_EQ(words.view(), "some words");
+  EXPECT_EQ(text.view(), std::string(50, 'a'));
+}
+
 TEST(ShortText, Moves) {
   for (size_t size : {0u, 1u, 36u, 37u, 500u}) {
     const std::string whole(size, 'a');

@@ -216,7 +216,7 @@ Task<std::shared_ptr<const catalog::Endpoint>> BatchRoad::endpoint_for(Context c
 }
 
 Task<ModelResult> BatchRoad::call_slow(Context ctx, ModelCall call) {
-  std::optional<BatchState> known = p_.batches->ask(call.idempotency_key);
+  std::optional<BatchState> known = p_.batches->ask(call.idempotency_key.view());
   if (!known) {
     std::string placed;
     std::shared_ptr<const catalog::Endpoint> endpoint = co_await endpoint_for(ctx, &call, &placed);
@@ -234,7 +234,7 @@ Task<ModelResult> BatchRoad::call_slow(Context ctx, ModelCall call) {
   if (known) {
     LOG_INFO("a call of session {} goes the ordinary way: {}", call.party->session,
              known->error.to_string());
-    p_.batches->forget(call.idempotency_key);
+    p_.batches->forget(call.idempotency_key.view());
   }
   co_return co_await inner_.call_model(std::move(ctx), std::move(call), nullptr);
 }

@@ -108,7 +108,7 @@ Result<BatchCall> Batches::prepare(const catalog::Endpoint& endpoint, ModelCall&
   if (client == nullptr) return fail(batch_lost("its provider has no batches"));
   BatchCall out;
   TRY(out.body, client->encode(endpoint, call.prompt));
-  out.key = call.idempotency_key;
+  out.key = call.idempotency_key.view();
   out.tenant = call.principal->tenant.str();
   out.api_key = call.principal->key.str();
   const Party& party = *call.party;

@@ -240,7 +240,7 @@ providers::AttemptOptions Engine::options_of(const Flight& flight, const Target&
                                              trace::Span& span) const {
   providers::AttemptOptions out = parts_.attempt;
   put_deadlines(target.endpoint->deadlines, out);
-  out.idempotency_key = flight.call.idempotency_key;
+  out.idempotency_key = flight.call.idempotency_key.view();
   // One number over all the times that the caller asked under this key.
   out.attempt =
       (flight.call.attempt - 1) * limits::kAttemptsMax + flight.tried_before + target.number;

@@ -38,7 +38,7 @@ Result<bool> Engine::reserve(Flight& flight, const catalog::Endpoint& endpoint, 
   Caller who{call.principal->tenant.str(), call.principal->key.str(), party.agent, party.session,
              party.tree};
   const Ask ask = ask_for(endpoint, call.prompt, parts_.loop->wall(), tier_of(flight, endpoint),
-                          call.idempotency_key, !flight.requested);
+                          call.idempotency_key.view(), !flight.requested);
   Result<bool> held = parts_.accounts->reserve(who, endpoint, ask, hold);
   flight.requested = flight.requested || (held && *held);
   if (call.rates != nullptr && !flight.left) {

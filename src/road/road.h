@@ -18,6 +18,7 @@
 #include "base/local_ptr.h"
 #include "base/mostly_one.h"
 #include "base/rare.h"
+#include "base/short_text.h"
 #include "catalog/catalog.h"
 #include "catalog/health.h"
 #include "contract/chat.h"
@@ -228,7 +229,7 @@ struct ModelCall {
   std::vector<std::string> ladder;
   providers::Prompt prompt;
   /// Session and sequence; the same over all attempts.
-  std::string idempotency_key;
+  ShortText<36> idempotency_key;
   /// Which time the caller asks under that key: after a restart the second.
   int attempt = 1;
   Rare<Party> party = {};

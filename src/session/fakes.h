@@ -56,7 +56,7 @@ class FakeRoad final : public road::Road {
   Task<road::ModelResult> think_of(async::Context ctx, road::ModelCall call,
                                    providers::Sink* sink) {
     ++calls;
-    keys.push_back(call.idempotency_key);
+    keys.emplace_back(call.idempotency_key.view());
     callers.push_back(call.principal->key.str());
     classes.push_back(call.data_class->text());
     needs.push_back(*call.needs);

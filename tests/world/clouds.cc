@@ -97,7 +97,7 @@ class NodeRoad final : public road::Road {
     EffectStart start;
     start.node = node_;
     start.model = true;
-    start.key = call.idempotency_key;
+    start.key = call.idempotency_key.view();
     start.name = "model";
     world_.book().effect_started(start);
   }
@@ -127,7 +127,7 @@ class NodeRoad final : public road::Road {
     std::vector<size_t> places = places_for(call.ladder);
     const size_t at = places[fate.endpoint % places.size()];
     Bill billed;
-    billed.key = call.idempotency_key;
+    billed.key = call.idempotency_key.view();
     billed.attempt = call.attempt;
     billed.input = arrived->usage.input_tokens.value_or(0);
     billed.output = arrived->usage.output_tokens.value_or(0);
