@@ -179,8 +179,6 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   AttemptResult& answer = trial.answer;
   if (trial.held && trial.provider == nullptr) {
     answer = no_provider(endpoint);
-  } else if (trial.held) {
-    flight.failed_at = trial.provider->otel_name();
   }
   AttemptRecord record;
   record.endpoint = &endpoint;
@@ -213,6 +211,7 @@ NextTry Engine::after_failure(Flight& flight, Tries& tries, Trial& trial) {
   const Error& failed = answer.error().error;
   const bool visible = answer.error().visible;
   flight.failed_visible = visible;
+  if (trial.held && trial.provider != nullptr) flight.failed_at = trial.provider->otel_name();
   // What a usable endpoint said tells more than that a broken one is still broken, or that another
   // is full.
   bool tells = !tries.on_last_resort() || visible || !trial.held ||

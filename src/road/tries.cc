@@ -40,9 +40,12 @@ Duration Tries::jittered(Duration pause) {
 }
 
 bool Tries::affordable(const catalog::Endpoint& endpoint, MonoTime now) {
-  std::string place;
+  if (attempts_ == 0) {
+    budget_.visited(endpoint, now);
+    return true;
+  }
+  const std::string place = RetryBudget::place_of(endpoint);
   for (const catalog::Endpoint* before : visited()) {
-    if (place.empty()) place = RetryBudget::place_of(endpoint);
     if (before != &endpoint && RetryBudget::place_of(*before) != place) continue;
     bool taken = budget_.take(endpoint, now);
     if (!taken) budget_spent_ = true;
