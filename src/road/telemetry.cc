@@ -15,10 +15,11 @@ namespace own = trace::own;
 struct TokenClass {
   std::string_view name;
   std::optional<int64_t> contract::Usage::* count;
+  bool whole = false;  // no part of another
 };
 constexpr TokenClass kTokenClasses[] = {
-    {"input", &contract::Usage::input_tokens},
-    {"output", &contract::Usage::output_tokens},
+    {"input", &contract::Usage::input_tokens, true},
+    {"output", &contract::Usage::output_tokens, true},
     {"cache_read", &contract::Usage::cache_read_tokens},
     {"cache_write", &contract::Usage::cache_write_tokens},
     {"reasoning", &contract::Usage::reasoning_tokens},
@@ -72,22 +73,15 @@ RoadMetrics::RoadMetrics(trace::Metrics* m) {
 
 RoadMetrics::Lines& RoadMetrics::lines_of(const catalog::Endpoint& endpoint) {
   // A call asks for its own several times.
-  if (last_ == nullptr || last_->first != endpoint.id) {
-    auto it = lines_.find(endpoint.id);
-    if (it == lines_.end()) {
-      if (lines_.size() >= limits::kEndpointsMax) lines_.clear();
-      it = lines_.emplace(endpoint.id, Lines()).first;
+  if (last_ == nullptr || last_->first != endpoint.number) {
+    if (lines_.size() >= limits::kEndpointsMax && !lines_.contains(endpoint.number)) {
+      lines_.clear();
     }
-    last_ = &*it;
+    last_ = &*lines_.try_emplace(endpoint.number).first;
   }
-  Lines& out = last_->second;
-  // A reload may give the id to another model.
-  if (out.model != endpoint.model || out.provider != endpoint.provider) {
-    out = Lines();
-    out.provider = endpoint.provider;
-    out.model = endpoint.model;
-  }
-  return out;
+  // Those that are in no catalog have no number to tell them apart.
+  if (endpoint.number == 0) last_->second = Lines();
+  return last_->second;
 }
 
 void RoadMetrics::attempt(const catalog::Endpoint& endpoint, const Error* error) {
@@ -128,7 +122,7 @@ void RoadMetrics::settled(const catalog::Endpoint& endpoint, std::string_view pr
     trace::Series*& total = lines.token_total[i];
     if (total == nullptr) total = &token_total_->with({c.name, provider, endpoint.model});
     total->add(static_cast<double>(*count));
-    if (c.name != "input" && c.name != "output") continue;
+    if (!c.whole) continue;
     trace::Series*& tokens = lines.tokens[i];
     if (tokens == nullptr) tokens = &tokens_->with({c.name, provider, endpoint.model});
     tokens->observe(static_cast<double>(*count));

@@ -35,8 +35,6 @@ class RoadMetrics {
   /// The series of calls that go well at one endpoint: found once by their labels, since that takes
   /// longer than all the counting. Null until first used.
   struct Lines {
-    std::string provider;
-    std::string model;
     trace::Series* attempts = nullptr;
     trace::Series* token_total[kTokenClassCount] = {};
     trace::Series* tokens[kTokenClassCount] = {};
@@ -46,9 +44,10 @@ class RoadMetrics {
   };
   Lines& lines_of(const catalog::Endpoint& endpoint);
 
-  /// By endpoint id; bounded by limits::kEndpointsMax.
-  std::unordered_map<std::string, Lines> lines_;
-  std::pair<const std::string, Lines>* last_ = nullptr;  // of lines_, that was asked for last
+  /// By the endpoint's number, which no other ever has, whatever a reload makes of its id. Bounded
+  /// by limits::kEndpointsMax.
+  std::unordered_map<uint64_t, Lines> lines_;
+  std::pair<const uint64_t, Lines>* last_ = nullptr;  // of lines_, that was asked for last
   trace::Family* duration_ = nullptr;
   trace::Family* first_chunk_ = nullptr;
   trace::Family* tokens_ = nullptr;
