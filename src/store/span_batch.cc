@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kTraceBytes = 16;
 constexpr size_t kSpanBytes = 8;
+/// The most that a span takes beside the bytes of its texts: its length, ids, times and flags, and
+/// what stands before six texts.
+constexpr size_t kSpanBytesMax =
+    sizeof(uint32_t) + kTraceBytes + 2 * kSpanBytes + 2 * sizeof(int64_t) + 1 + 6 * kTextHeadMax;
 // Flags.
 constexpr uint8_t kSampled = 1;
 constexpr uint8_t kFailed = 2;
@@ -87,16 +91,15 @@ Result<void> read_old_rest(SpanTaker& in, SpanRow& row) {
 
 void SpanBatch::add(const SpanView& row) {
   const std::string_view attributes = row.attributes.bytes();
-  const std::string events = row.events.is_null() ? std::string() : row.events.dump();
+  std::string events;
+  if (!row.events.is_null()) events = row.events.dump();
   const bool has_parent = !row.is_root();
   const uint8_t kind = kind_code(row.span_kind);
-  size_t size = kTraceBytes + kSpanBytes + 2 * sizeof(int64_t) + 1 + (has_parent ? kSpanBytes : 0) +
-                packed_text_size(row.session.size()) + packed_text_size(row.name.size()) +
-                packed_text_size(row.tenant.size()) + packed_text_size(attributes.size()) +
-                packed_text_size(events.size());
-  if (kind == 0) size += packed_text_size(row.span_kind.size());
-  SpanPutter put(bytes_.extend(sizeof(uint32_t) + size));
-  put.number(static_cast<uint32_t>(size));
+  const size_t before = bytes_.size();
+  char* const begin =
+      bytes_.extend(kSpanBytesMax + row.session.size() + row.name.size() + row.tenant.size() +
+                    attributes.size() + events.size() + row.span_kind.size());
+  SpanPutter put(begin + sizeof(uint32_t));
   put.bytes(row.context.trace_id.data(), kTraceBytes);
   put.bytes(row.context.span_id.data(), kSpanBytes);
   put.number(int64_t{unix_nanos(row.start)});
@@ -110,6 +113,9 @@ void SpanBatch::add(const SpanView& row) {
   put.text(attributes);
   put.text(events);
   if (kind == 0) put.text(row.span_kind);
+  const auto size = static_cast<size_t>(put.at() - begin);
+  SpanPutter(begin).number(static_cast<uint32_t>(size - sizeof(uint32_t)));
+  bytes_.cut(before + size);
 
   const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
   // The spans of a trace or session often follow one another.

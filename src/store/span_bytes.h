@@ -4,6 +4,7 @@
 // greater one the byte 250 and 32 bits. (The bytes between tell apart the values of attributes,
 // store/span_attributes.cc.)
 
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
@@ -16,39 +17,45 @@ namespace drover::store {
 inline constexpr size_t kShortTextMax = 127;
 inline constexpr uint8_t kLongText = 250;
 
+/// The most that a text takes beside its bytes.
+inline constexpr size_t kTextHeadMax = 1 + sizeof(uint32_t);
+
 /// What a text of so many bytes takes.
 constexpr size_t packed_text_size(size_t bytes) {
-  return bytes + (bytes <= kShortTextMax ? 1 : 1 + sizeof(uint32_t));
+  return bytes + (bytes <= kShortTextMax ? 1 : kTextHeadMax);
 }
 
-/// Writes parts into room that is known to be large enough.
+/// Writes parts into room that is known to be large enough. All of it in place: one call would have
+/// the compiler keep the place in memory, and read it again behind each byte.
 class SpanPutter {
  public:
   explicit SpanPutter(char* at) : at_(at) {}
-  void bytes(const void* from, size_t n) {
+  [[gnu::always_inline]] void bytes(const void* from, size_t n) {
     if (n != 0) std::memcpy(at_, from, n);
     at_ += n;
   }
   template <typename T>
-  void number(T value) {
-    for (size_t i = 0; i < sizeof(T); ++i) {
-      at_[i] = static_cast<char>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * i));
+  [[gnu::always_inline]] void number(T value) {
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(at_, &value, sizeof value);
+    } else {
+      for (size_t i = 0; i < sizeof(T); ++i) {
+        at_[i] = static_cast<char>(static_cast<std::make_unsigned_t<T>>(value) >> (8 * i));
+      }
     }
     at_ += sizeof(T);
   }
-  /// The head of a text whose bytes follow.
-  void text_size(size_t n) {
-    if (n <= kShortTextMax) {
-      number(static_cast<uint8_t>(n));
+  [[gnu::always_inline]] void text(std::string_view text) {
+    if (text.size() <= kShortTextMax) {
+      number(static_cast<uint8_t>(text.size()));
     } else {
       number(kLongText);
-      number(static_cast<uint32_t>(n));
+      number(static_cast<uint32_t>(text.size()));
     }
-  }
-  void text(std::string_view text) {
-    text_size(text.size());
     at_ = copy_text(at_, text);
   }
+  /// Behind what was written.
+  char* at() const { return at_; }
 
  private:
   char* at_;

@@ -25,20 +25,25 @@ void StoreSink::emit(const store::SpanView& span) {
     ++dropped_;
     return;
   }
-  const size_t sealed = sealed_ ? 1 : 0;
-  if (batches_.size() <= sealed || batches_.back()->full()) {
-    batches_.push_back(std::make_shared<store::SpanBatch>());
-    // About as much as last time. A batch that grows beyond its room is copied whole.
-    batches_.back()->reserve(last_bytes_ + last_bytes_ / 4);
-  }
-  batches_.back()->add(span);
+  if (filling_ == nullptr) begin_batch();
+  filling_->add(span);
   ++queued_;
-  const bool full = batches_.back()->full() && !failing_;
-  schedule(full ? Duration::zero() : Duration(limits::kSpanFlushInterval));
+  const bool full = filling_->full();
+  if (full) filling_ = nullptr;
+  // While one is written, its end sees to what came meanwhile.
+  if (flushing_ || (timer_ != 0 && !full)) return;
+  schedule(full && !failing_ ? Duration::zero() : Duration(limits::kSpanFlushInterval));
+}
+
+void StoreSink::begin_batch() {
+  auto batch = std::make_shared<store::SpanBatch>();
+  // About as much as last time. A batch that grows beyond its room is copied whole.
+  batch->reserve(last_bytes_ + last_bytes_ / 4);
+  filling_ = batch.get();
+  batches_.push_back(std::move(batch));
 }
 
 void StoreSink::schedule(Duration after) {
-  if (flushing_) return;  // its end sees to what came meanwhile
   if (timer_ != 0) {
     if (after > Duration::zero()) return;
     loop_.cancel_timer(timer_);
@@ -53,7 +58,7 @@ void StoreSink::schedule(Duration after) {
 async::Task<bool> StoreSink::write_batch() {
   std::shared_ptr<store::SpanBatch> batch = batches_.front();
   async::Context ctx = scope_.context().with_timeout(kCloseTimeout);
-  sealed_ = true;
+  if (filling_ == batch.get()) filling_ = nullptr;  // the store may be reading it from now on
   Result<void> wrote = co_await spans_.write(ctx, batch);
   if (!wrote) {
     if (!failing_) LOG_WARN("spans cannot be stored for now: {}", wrote.error().to_string());
@@ -61,7 +66,6 @@ async::Task<bool> StoreSink::write_batch() {
     co_return false;
   }
   batches_.pop_front();
-  sealed_ = false;
   last_bytes_ = batch->bytes().size();
   queued_ -= batch->count();
   written_ += batch->count();
@@ -90,6 +94,7 @@ async::Task<void> StoreSink::close() {
   if (!batches_.empty()) co_await flush();
   dropped_ += queued_;
   queued_ = 0;
+  filling_ = nullptr;
   batches_.clear();
 }
 

@@ -28,6 +28,7 @@ class StoreSink final : public SpanSink {
   size_t queued() const { return queued_; }
 
  private:
+  void begin_batch();
   void schedule(Duration after);
   async::Task<void> flush();
   async::Task<bool> write_batch();
@@ -36,13 +37,14 @@ class StoreSink final : public SpanSink {
   store::Spans& spans_;
   size_t queue_max_;
   async::Scope scope_;
-  /// The oldest first; the last takes what comes.
+  /// The oldest first.
   std::deque<std::shared_ptr<store::SpanBatch>> batches_;
+  /// The last of them, as long as it takes what comes: it is not full, nor was it given to the
+  /// store.
+  store::SpanBatch* filling_ = nullptr;
   size_t queued_ = 0;
   async::Loop::TimerId timer_ = 0;
   bool flushing_ = false;
-  /// The first batch was given to the store, which may still be reading it: it takes no more.
-  bool sealed_ = false;
   bool failing_ = false;
   bool closed_ = false;
   size_t last_bytes_ = 0;  // of the batch that was written last: the next will be about as large
