@@ -1,7 +1,6 @@
 #include "store/span_attributes.h"
 
 #include <bit>
-#include <cstring>
 
 #include "base/assert.h"
 #include "base/decimal.h"
@@ -103,7 +102,7 @@ std::optional<SpanAttributes> SpanAttributes::from_bytes(std::string_view bytes)
   // A text may be no UTF-8, what is called JSON may be none.
   if (!members || !Json::parse("{" + *members + "}")) return std::nullopt;
   SpanAttributes out;
-  if (!bytes.empty()) std::memcpy(out.bytes_.extend(bytes.size()), bytes.data(), bytes.size());
+  out.bytes_.append(bytes);
   return out;
 }
 

@@ -23,7 +23,7 @@
 #include <string_view>
 
 #include "base/json.h"
-#include "base/raw_bytes.h"
+#include "base/short_bytes.h"
 #include "store/attribute_names.h"
 
 namespace drover::store {
@@ -43,7 +43,6 @@ class SpanAttributes {
     put(code_of(name), value);
   }
 
-  void reserve(size_t bytes) { bytes_.reserve(bytes); }
   bool empty() const { return bytes_.size() == 0; }
   std::string_view bytes() const { return bytes_.view(); }
   /// As the members of a JSON object, without the braces: `"a":1,"b":"x"`.
@@ -67,7 +66,8 @@ class SpanAttributes {
   void put(uint8_t code, std::span<const std::string_view> texts);
   void put_json(uint8_t code, std::string_view json);
 
-  RawBytes bytes_;
+  /// In place, all that a call says as a rule.
+  ShortBytes<232> bytes_;
 };
 
 }  // namespace drover::store

@@ -6,9 +6,6 @@
 namespace drover::trace {
 namespace {
 
-/// Room for all that a call says.
-constexpr size_t kAttributeBytesUsual = 232;
-
 /// A new trace whose id begins with the time (48 bits of milliseconds; 80 random bits follow, W3C
 /// Trace Context asks for 56), so that the store's index of traces grows at its end: wholly random
 /// ids touch, and write, another page for each trace.
@@ -40,7 +37,6 @@ void Span::begin(async::Context ctx, SpanSink* sink, Random& random, const SpanN
   }
   facts_.name.assign(name.first, name.between, name.second);
   facts_.kind = span_kind;
-  facts_.attributes.reserve(kAttributeBytesUsual);
   parent_.emplace(std::move(ctx));
 }
 
