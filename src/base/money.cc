@@ -65,15 +65,18 @@ std::string Money::usd() const {
   std::array<char, 64> text;
   char* p = text.data();
   const auto put = [&](int64_t n) { p = std::to_chars(p, text.data() + text.size(), n).ptr; };
-  const auto put_places = [&](int64_t n) {
-    for (int place = kPlaces - 1; place >= 0; --place, n /= 10) {
+  const auto put_places = [&](int64_t n, int places) {
+    for (int place = places - 1; place >= 0; --place, n /= 10) {
       p[place] = static_cast<char>('0' + n % 10);
     }
-    p += kPlaces;
+    p += places;
   };
   if (pico_ < 0) *p++ = '-';
   int64_t picos = 0;
-  if (size <= INT64_MAX) {  // nine million dollars: all that one mostly sees, in 64 bits
+  if (size < kPicosPerDollar) {  // most calls
+    *p++ = '0';
+    picos = static_cast<int64_t>(size);
+  } else if (size <= INT64_MAX) {  // nine million dollars: all that one mostly sees, in 64 bits
     const auto small = static_cast<int64_t>(size);
     put(small / kPicosPerDollar);
     picos = small % kPicosPerDollar;
@@ -83,15 +86,18 @@ std::string Money::usd() const {
     if (dollars > INT64_MAX) {
       // More than there is: in two parts, since no integer prints it.
       put(static_cast<int64_t>(dollars / kPicosPerDollar));
-      put_places(static_cast<int64_t>(dollars % kPicosPerDollar));
+      put_places(static_cast<int64_t>(dollars % kPicosPerDollar), kPlaces);
     } else {
       put(static_cast<int64_t>(dollars));
     }
   }
   if (picos != 0) {
+    // Prices are round: what ends in zeros is shortened before it is written.
+    int places = kPlaces;
+    for (; picos % 1000 == 0; picos /= 1000) places -= 3;
+    for (; picos % 10 == 0; picos /= 10) --places;
     *p++ = '.';
-    put_places(picos);
-    while (p[-1] == '0') --p;
+    put_places(picos, places);
   }
   return std::string(text.data(), p);
 }
