@@ -232,7 +232,7 @@ async::Task<Result<void>> Books::write_accounts(async::Context ctx) {
 async::Task<Result<void>> Books::write_down(async::Context ctx) {
   Accounts& a = *p_.accounts;
   // Taken first: what comes meanwhile is in the log behind it.
-  uint32_t needed = p_.log == nullptr ? 0 : p_.log->file();
+  uint32_t needed = p_.log == nullptr ? 0 : p_.log->named_file();
   for (const Accounts::OpenFile& open : a.open_by_file_) {
     if (open.calls > 0) needed = std::min(needed, open.file);
   }

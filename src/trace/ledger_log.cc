@@ -84,7 +84,8 @@ Result<void> LedgerLog::replay(uint32_t from, const Visit& visit) {
       auto line = lines.find(record.line);
       visit(record, line == lines.end() ? kNoLine : line->second);
     }
-    // A file whose head never came to the disk was lost with the power, too.
+    // A file whose head never came to the disk was lost with the power, too. So was one whose name
+    // did not come: then the one before it is the last, and did not end.
     if (number == files_.back()) power_lost_ = !ended && (!head.ok || head.boot != boot_);
   }
   return {};
@@ -100,8 +101,13 @@ Result<void> LedgerLog::rotate() {
     (void)disk_.remove(path(next));
     return fail(std::move(allocated).error());
   }
-  // A name that a power cut takes away takes no more with it than the bytes would be.
-  TRY_VOID(disk_.sync_folder(folder_));
+  // A name that a power cut takes away takes no more with it than the bytes would be: it waits for
+  // their sync. But the first must stay: the file before it, of another process, may say that all
+  // ended in order.
+  if (current_ == nullptr) {
+    TRY_VOID(disk_.sync_folder(folder_));
+    named_ = next;
+  }
   Result<char*> mapped = file->map(file_bytes_);
   current_ = std::move(file);
   mapped_ = mapped ? *mapped : nullptr;
@@ -163,12 +169,16 @@ Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const Ledge
 
 LedgerLog::Unsynced LedgerLog::unsynced() const {
   Unsynced out;
+  out.disk = &disk_;
+  if (named_ < number_) out.folder = folder_;
   out.files = unsynced_;
+  out.file = number_;
   out.bytes = bytes_;
   return out;
 }
 
 Result<void> LedgerLog::Unsynced::sync() const {
+  if (!folder.empty()) TRY_VOID(disk->sync_folder(folder));
   for (const auto& file : files) TRY_VOID(file->sync());
   return {};
 }
@@ -178,6 +188,7 @@ void LedgerLog::synced(const Unsynced& done) {
     return file != current_ &&
            std::find(done.files.begin(), done.files.end(), file) != done.files.end();
   });
+  named_ = done.file;
   synced_bytes_ = done.bytes;
 }
 

@@ -60,11 +60,17 @@ class LedgerLog {
   }
   /// The number of the file that is written, or will be.
   uint32_t file() const { return number_; }
+  /// The same, as far as a power cut leaves its name: a replay that begins there tells what was
+  /// lost, though all before it was written down elsewhere.
+  uint32_t named_file() const { return current_ == nullptr ? number_ : named_; }
   uint64_t bytes() const { return bytes_; }
 
   /// What a sync now would make durable: taken on the loop, synced on an executor, told back.
   struct Unsynced {
+    store::Disk* disk = nullptr;
+    std::string folder;  // empty: the names in it are durable
     std::vector<std::shared_ptr<store::Disk::File>> files;
+    uint32_t file = 0;
     uint64_t bytes = 0;
     Result<void> sync() const;  // blocking
   };
@@ -91,6 +97,7 @@ class LedgerLog {
   const size_t file_bytes_;
   std::vector<uint32_t> files_;  // that were there, oldest first
   uint32_t number_ = 1;
+  uint32_t named_ = 0;  // the names of the files up to this one are durable
   std::shared_ptr<store::Disk::File> current_;
   char* mapped_ = nullptr;
   uint64_t at_ = 0;

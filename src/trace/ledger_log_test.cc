@@ -135,6 +135,62 @@ TEST_F(LedgerLogTest, ATornEndLosesOnlyWhatWasNotSynced) {
   }
 }
 
+TEST_F(LedgerLogTest, ThatThePowerWasLostIsSeenWhicheverNamesWentWithIt) {
+  size_t shortened = 0;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    SeededRandom random(seed);
+    store::SimDisk disk(random);
+    LineMark mark;
+    LedgerRecord r = settled(0, "1");
+    auto before = LedgerLog::open(disk, "/l", 1, 4096);
+    ASSERT_TRUE((*before)->append(r, mark, line("s")));
+    ASSERT_TRUE((*before)->close());
+    // One that writes into its first file, or into several that nobody synced.
+    const uint32_t files = 1 + static_cast<uint32_t>(seed % 4);
+    auto log = LedgerLog::open(disk, "/l", 1, 4096);
+    mark = LineMark();
+    const uint32_t first = (*log)->file();
+    while ((*log)->file() < first + files - 1 || mark.file == 0) {
+      ASSERT_TRUE((*log)->append(r, mark, line("s")));
+    }
+    const uint32_t last = (*log)->file();
+    const uint32_t named = (*log)->named_file();
+    disk.power_cut();
+    auto next = LedgerLog::open(disk, "/l", 2, 4096);
+    shortened += (*next)->file() <= last ? 1 : 0;
+    for (uint32_t from : {uint32_t{0}, named}) {
+      auto reader = LedgerLog::open(disk, "/l", 2, 4096);
+      ASSERT_TRUE((*reader)->replay(from, Seen().visit()));
+      EXPECT_TRUE((*reader)->power_lost()) << seed << " from " << from;
+    }
+  }
+  EXPECT_GT(shortened, 0u) << "no name was lost";
+}
+
+TEST_F(LedgerLogTest, ASyncMakesNamesDurableToo) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SeededRandom random(seed);
+    store::SimDisk disk(random);
+    auto log = LedgerLog::open(disk, "/l", 1, 4096);
+    LineMark mark;
+    size_t records = 0;
+    for (; (*log)->file() < 4; ++records) {
+      LedgerRecord r = settled(1, "1");
+      ASSERT_TRUE((*log)->append(r, mark, line("s")));
+    }
+    LedgerLog::Unsynced behind = (*log)->unsynced();
+    ASSERT_TRUE(behind.sync());
+    (*log)->synced(behind);
+    EXPECT_EQ((*log)->named_file(), (*log)->file());
+    EXPECT_TRUE((*log)->unsynced().folder.empty());
+    disk.power_cut();
+    auto next = LedgerLog::open(disk, "/l", 2, 4096);
+    Seen seen;
+    ASSERT_TRUE((*next)->replay(0, seen.visit()));
+    EXPECT_EQ(seen.records.size(), records) << seed;
+  }
+}
+
 TEST_F(LedgerLogTest, AMappedFileHoldsWhatWasStoredThoughTheProcessNeverWrote) {
   char name[] = "/tmp/drover-ledger-XXXXXX";
   std::string folder = mkdtemp(name);
