@@ -118,10 +118,10 @@ void SpanBatch::add(const SpanView& row) {
   bytes_.cut(before + size);
 
   const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
-  // The spans of a trace or session often follow one another.
   const uint32_t key = trace_key(std::string_view(trace, kTraceBytes));
-  if (count_ == 0 || key != last_trace_) keys_.push_back(key);
-  last_trace_ = key;
+  uint32_t& last = last_traces_[key % last_traces_.size()];
+  if (key != last || key == 0) keys_.push_back(key);
+  last = key;
   if (!row.session.empty() && row.session != last_session_) {
     keys_.push_back(crc32(row.session));
     last_session_ = row.session;

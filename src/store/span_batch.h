@@ -15,6 +15,7 @@
 //
 // One thread at a time; immutable once it was given to Spans::write.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class SpanBatch {
   /// The latest start.
   WallTime newest() const { return newest_; }
   std::string_view bytes() const { return bytes_.view(); }
-  /// 32 bits of each trace and each session in a row, as they came.
+  /// 32 bits of each trace and each session as they came, some more than once.
   const std::vector<uint32_t>& keys() const { return keys_; }
 
  private:
@@ -57,7 +58,9 @@ class SpanBatch {
   WallTime newest_;
   RawBytes bytes_;
   std::vector<uint32_t> keys_;
-  uint32_t last_trace_ = 0;  // its key, if there is one
+  /// The last key of a trace with each end: the spans of a trace come near one another, with those
+  /// of other calls between them.
+  std::array<uint32_t, 64> last_traces_{};
   std::string last_session_;
 };
 

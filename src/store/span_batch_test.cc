@@ -111,5 +111,25 @@ TEST(SpanBatch, SaysThatOldBytesAreDamaged) {
   }
 }
 
+TEST(SpanBatch, KeepsOneKeyOfTracesWhoseSpansComeByTurns) {
+  SpanBatch batch;
+  for (int turn = 0; turn < 3; ++turn) {
+    for (uint8_t trace = 1; trace <= 60; ++trace) {
+      SpanRow row;
+      row.context.trace_id[12] = trace;
+      row.context.span_id[0] = 1;
+      batch.add(row);
+    }
+  }
+  EXPECT_EQ(batch.count(), 180u);
+  EXPECT_EQ(batch.keys().size(), 60u);
+  // A trace whose key is that of none yet has one all the same.
+  SpanRow row;
+  row.context.trace_id[0] = 1;
+  SpanBatch other;
+  other.add(row);
+  EXPECT_EQ(other.keys(), std::vector<uint32_t>{0});
+}
+
 }  // namespace
 }  // namespace drover::store
