@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 namespace drover::trace {
@@ -117,7 +118,10 @@ Result<void> LedgerLog::rotate() {
   ready_ = 0;
   lines_ = 0;
   unsynced_.push_back(current_);
-  return write(ledger_head(boot_));
+  const std::string head = ledger_head(boot_);
+  char* const begin = place_for(head.size());
+  std::memcpy(begin, head.data(), head.size());
+  return written(begin, begin + head.size());
 }
 
 /// Before so many bytes are stored behind what is ready. As much again as came since the last sync:
@@ -131,38 +135,49 @@ void LedgerLog::make_ready(size_t bytes) {
   if (ahead) current_->expect(from, ready_ - from);
 }
 
-Result<void> LedgerLog::write(std::string_view bytes) {
-  if (mapped_ != nullptr) {
-    if (at_ + bytes.size() > ready_) make_ready(bytes.size());
-    std::memcpy(mapped_ + at_, bytes.data(), bytes.size());
-  } else {
-    TRY_VOID(current_->write_at(at_, bytes));
+/// Where the next so many bytes at most are to be put, before written().
+char* LedgerLog::place_for(size_t bytes) {
+  if (mapped_ == nullptr) {
+    buffer_.cut(0);
+    return buffer_.extend(bytes);
   }
+  if (at_ + bytes > ready_) make_ready(bytes);
+  return mapped_ + at_;
+}
+
+Result<void> LedgerLog::written(const char* begin, const char* end) {
+  const std::string_view bytes(begin, end);
+  if (mapped_ == nullptr) TRY_VOID(current_->write_at(at_, bytes));
   at_ += bytes.size();
   bytes_ += bytes.size();
   return {};
 }
 
 Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const LedgerLine& line) {
-  // Room for the record with its line; reservations leave the slack to the others.
+  // Reservations leave the slack to the others.
   const size_t slack = record.kind == RecordKind::kReserve
                            ? std::min(limits::kLedgerSlackBytes, file_bytes_ / 4)
                            : 0;
   for (int tries = 0; tries < 2; ++tries) {
     const bool known = current_ != nullptr && mark.file == number_;
-    buffer_.cut(0);
-    if (!known) append_line(buffer_, lines_ + 1, line);
-    record.line = known ? mark.number : lines_ + 1;
-    append_record(buffer_, record);
-    if (current_ != nullptr && at_ + buffer_.size() + slack <= file_bytes_) {
-      TRY_VOID(write(buffer_.view()));
-      if (!known) {
-        mark.file = number_;
-        mark.number = ++lines_;
-      }
-      return {};
+    // Room for the record with its line.
+    const size_t room = room_for(record) + (known ? 0 : room_for(line));
+    if (current_ == nullptr || at_ + room + slack > file_bytes_) {
+      TRY_VOID(rotate());
+      continue;
     }
-    TRY_VOID(rotate());
+    char* const begin = place_for(room);
+    char* at = begin;
+    if (!known) at = put_line(at, lines_ + 1, line);
+    record.line = known ? mark.number : lines_ + 1;
+    at = put_record(at, record);
+    DROVER_ASSERT(at <= begin + room);
+    TRY_VOID(written(begin, at));
+    if (!known) {
+      mark.file = number_;
+      mark.number = ++lines_;
+    }
+    return {};
   }
   return fail(Code::kInternal, "a record that is larger than a file of the ledger");
 }
@@ -223,9 +238,11 @@ void LedgerLog::trim(uint32_t needed, WallTime now) {
 
 Result<void> LedgerLog::close() {
   if (current_ == nullptr) return {};
-  RawBytes end;
-  append_record(end, LedgerRecord());
-  if (at_ + end.size() <= file_bytes_) TRY_VOID(write(end.view()));
+  const LedgerRecord end;
+  if (const size_t room = room_for(end); at_ + room <= file_bytes_) {
+    char* const begin = place_for(room);
+    TRY_VOID(written(begin, put_record(begin, end)));
+  }
   return unsynced().sync();
 }
 

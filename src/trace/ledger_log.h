@@ -3,9 +3,9 @@
 // other (ledger_record.h has the bytes). It is what makes money durable without a sync a call:
 //
 // - A process that is killed loses nothing. The file that is written is mapped into memory; what is
-//   stored there belongs to the kernel at once, whatever becomes of the process. An append is a
-//   checksum and a copy of about 150 bytes: no system call, no allocation. Under load, pages are
-//   made ready ahead, many at a time.
+//   stored there belongs to the kernel at once, whatever becomes of the process. An append writes
+//   about 150 bytes there and their checksum: no system call, no allocation, no copy. Under load,
+//   pages are made ready ahead, many at a time.
 // - A power cut may take the last second (sync() is called that often, on a worker). So budgets by
 //   the day, the month and in total promise a share of themselves to the store, durably, before
 //   they use it (road/accounts.h): after a power cut the promise counts as used.
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "base/limits/money.h"
+#include "base/raw_bytes.h"
 #include "store/disk.h"
 #include "trace/ledger_record.h"
 
@@ -88,7 +89,8 @@ class LedgerLog {
   std::string path(uint32_t number) const;
   Result<void> rotate();
   void make_ready(size_t bytes);
-  Result<void> write(std::string_view bytes);
+  char* place_for(size_t bytes);
+  Result<void> written(const char* begin, const char* end);
   Result<std::string> read(uint32_t number);
 
   store::Disk& disk_;
@@ -109,7 +111,7 @@ class LedgerLog {
   bool power_lost_ = false;
   WallTime oldest_time_{};
   uint32_t oldest_known_ = 0;
-  RawBytes buffer_;
+  RawBytes buffer_;  // where the file is not mapped
 };
 
 }  // namespace drover::trace

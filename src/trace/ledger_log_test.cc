@@ -27,6 +27,12 @@ struct Seen {
   }
 };
 
+std::string bytes_of(const LedgerRecord& record) {
+  std::string out(room_for(record), '\0');
+  out.resize(static_cast<size_t>(put_record(out.data(), record) - out.data()));
+  return out;
+}
+
 TEST_F(LedgerLogTest, TheLogReadsBackEveryFieldOverManyFiles) {
   store::SimDisk disk(random_);
   auto log = LedgerLog::open(disk, "/data/ledger", 7, 4096);
@@ -76,9 +82,7 @@ TEST_F(LedgerLogTest, ACorrectionReadsBackWithAndWithoutTiers) {
   r.lost = true;
   r.tier_before = "flex";
   r.tier = "default";
-  RawBytes raw;
-  append_record(raw, r);
-  const std::string bytes(raw.view());
+  const std::string bytes = bytes_of(r);
   auto read = parse_record(bytes);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->record.why, "bill");
@@ -258,12 +262,12 @@ TEST_F(LedgerLogTest, AFullDiskRefusesReservationsAndStillTakesSettlements) {
 }
 
 TEST_F(LedgerLogTest, DamagedBytesAreAnErrorAndNeverACrash) {
-  RawBytes raw;
-  append_line(raw, 1, line("s"));
   LedgerRecord r = settled(5, "1");
   r.request_id = "abc";
-  append_record(raw, r);
-  const std::string bytes(raw.view());
+  const LedgerLine first = line("s");
+  std::string bytes(room_for(first), '\0');
+  bytes.resize(static_cast<size_t>(put_line(bytes.data(), 1, first) - bytes.data()));
+  bytes += bytes_of(r);
   for (size_t i = 0; i < bytes.size(); ++i) {
     std::string bad = bytes;
     bad[i] = static_cast<char>(bad[i] ^ 0x41);

@@ -1,8 +1,8 @@
 #include "trace/ledger_record.h"
 
+#include <atomic>
 #include <cstring>
 
-#include "base/assert.h"
 #include "base/crc32c.h"
 #include "base/text_copy.h"
 
@@ -38,15 +38,10 @@ constexpr std::string LedgerLine::* kTexts[] = {
 /// More than all the numbers of a record, its frame and the lengths of its texts.
 constexpr size_t kNumberBytesMax = 320;
 
-/// Appends a record: many small fields, which are written into room that was made for all of them.
+/// Writes a record: many small fields, into room that is enough for all of them.
 class Putter {
  public:
-  /// For texts of so many bytes in all.
-  Putter(RawBytes& out, size_t text_bytes)
-      : out_(out),
-        room_(kNumberBytesMax + text_bytes),
-        begin_(out.extend(room_)),
-        p_(begin_ + kFrameBytes) {}
+  explicit Putter(char* at) : begin_(at), p_(at + kFrameBytes) {}
   template <typename T>
   void number(T value) {
     std::memcpy(p_, &value, sizeof(T));
@@ -72,21 +67,19 @@ class Putter {
     }
     std::memcpy(there_at, &there, sizeof there);
   }
-  /// The frame, once all is in it; gives back the room that is left.
-  void close() {
-    const auto bytes = static_cast<size_t>(p_ - begin_);
-    DROVER_ASSERT(bytes <= room_);
-    const std::string_view body(begin_ + kFrameBytes, bytes - kFrameBytes);
+  /// The frame, once all is in it; gives the place behind it.
+  char* close() {
+    const std::string_view body(begin_ + kFrameBytes, p_);
     const auto size = static_cast<uint32_t>(body.size());
     const uint32_t crc = crc32c(body);
-    std::memcpy(begin_, &size, 4);
     std::memcpy(begin_ + 4, &crc, 4);
-    out_.cut(out_.size() - (room_ - bytes));
+    // For who reads the file meanwhile, and for a process that is killed here.
+    std::atomic_thread_fence(std::memory_order_release);
+    std::memcpy(begin_, &size, 4);
+    return p_;
   }
 
  private:
-  RawBytes& out_;
-  const size_t room_;
   char* const begin_;
   char* p_;
 };
@@ -147,24 +140,33 @@ Result<ParsedRecord> damaged() {
 
 }  // namespace
 
-void append_line(RawBytes& out, uint32_t number, const LedgerLine& line) {
-  size_t bytes = 0;
+size_t room_for(const LedgerLine& line) {
+  size_t bytes = kNumberBytesMax;
   for (auto text : kTexts) bytes += (line.*text).size();
-  Putter put(out, bytes);
+  return bytes;
+}
+
+size_t room_for(const LedgerRecord& r) {
+  if (r.kind == RecordKind::kEnd) return kFrameBytes + sizeof r.kind;
+  return kNumberBytesMax + r.request_id.size() + r.call_key.size() + r.tier.size() +
+         r.tier_before.size() + r.why.size();
+}
+
+char* put_line(char* at, uint32_t number, const LedgerLine& line) {
+  Putter put(at);
   put.number(RecordKind::kLine);
   put.number(number);
   for (auto text : kTexts) put.text(line.*text);
-  put.close();
+  return put.close();
 }
 
-void append_record(RawBytes& out, const LedgerRecord& r) {
+char* put_record(char* at, const LedgerRecord& r) {
   const auto brief = [](const std::string& text) {
     return std::string_view(text).substr(0, kLedgerTextBytesMax);
   };
   const auto flags =
       static_cast<uint8_t>((r.first ? kFirst : 0) | (r.ok ? kOk : 0) | (r.lost ? kLost : 0));
-  Putter put(out, r.request_id.size() + r.call_key.size() + r.tier.size() + r.tier_before.size() +
-                      r.why.size());
+  Putter put(at);
   put.number(r.kind);
   switch (r.kind) {
     case RecordKind::kLine:
@@ -205,7 +207,7 @@ void append_record(RawBytes& out, const LedgerRecord& r) {
       put.text(brief(r.tier));
       break;
   }
-  put.close();
+  return put.close();
 }
 
 Result<ParsedRecord> parse_record(std::string_view bytes) {

@@ -21,7 +21,6 @@
 #include <string_view>
 
 #include "base/money.h"
-#include "base/raw_bytes.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "contract/chat.h"
@@ -75,9 +74,13 @@ struct LedgerRecord {
   std::string tier_before;  // C: the tier under which it was booked
 };
 
-/// Appends head and body.
-void append_line(RawBytes& out, uint32_t number, const LedgerLine& line);
-void append_record(RawBytes& out, const LedgerRecord& record);
+/// Write head and body to where there is enough room, as the two below say; give the place behind
+/// them. The length comes last: until it is there, nothing is.
+char* put_line(char* at, uint32_t number, const LedgerLine& line);
+char* put_record(char* at, const LedgerRecord& record);
+/// More than either takes.
+size_t room_for(const LedgerLine& line);
+size_t room_for(const LedgerRecord& record);
 
 /// What parse_record() found.
 struct ParsedRecord {

@@ -18,13 +18,13 @@ void check(std::string_view left) {
     auto parsed = parse_record(left);
     if (!parsed || parsed->bytes == 0) return;
     if (parsed->bytes > left.size()) __builtin_trap();
-    drover::RawBytes again;
-    if (parsed->record.kind == RecordKind::kLine) {
-      append_line(again, parsed->record.line, parsed->line);
-    } else {
-      append_record(again, parsed->record);
-    }
-    auto second = parse_record(again.view());
+    const bool is_line = parsed->record.kind == RecordKind::kLine;
+    std::string again(is_line ? room_for(parsed->line) : room_for(parsed->record), '\0');
+    const char* end = is_line ? put_line(again.data(), parsed->record.line, parsed->line)
+                              : put_record(again.data(), parsed->record);
+    if (end > again.data() + again.size()) __builtin_trap();
+    again.resize(static_cast<size_t>(end - again.data()));
+    auto second = parse_record(again);
     if (!second || second->record.billing != parsed->record.billing ||
         second->record.call != parsed->record.call ||
         second->record.tier != parsed->record.tier.substr(0, kLedgerTextBytesMax) ||
