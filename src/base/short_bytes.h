@@ -20,7 +20,7 @@ class ShortBytes {
   ShortBytes(ShortBytes&& other) noexcept { take(other); }
   ShortBytes& operator=(const ShortBytes& other) {
     if (this != &other) {
-      size_ = 0;
+      cut(0);
       append(other.view());
     }
     return *this;
@@ -32,39 +32,48 @@ class ShortBytes {
 
   /// So many bytes more, which the caller writes; valid until the next call.
   char* extend(size_t bytes) {
-    if (bytes > room_ - size_) grow(bytes);
-    char* out = begin_ + size_;
-    size_ += bytes;
-    return out;
+    if (bytes > static_cast<size_t>(limit_ - end_)) grow(bytes);
+    return std::exchange(end_, end_ + bytes);
   }
   void append(std::string_view bytes) {
     if (!bytes.empty()) std::memcpy(extend(bytes.size()), bytes.data(), bytes.size());
   }
-  size_t size() const { return size_; }
-  std::string_view view() const { return {begin_, size_}; }
+  /// Gives back what was asked for and not written: the first `size` bytes stay.
+  void cut(size_t size) { end_ = begin_ + std::min(size, this->size()); }
+  size_t size() const { return static_cast<size_t>(end_ - begin_); }
+  std::string_view view() const { return {begin_, size()}; }
 
  private:
   void take(ShortBytes& other) {
+    const size_t size = other.size();
     long_ = std::move(other.long_);
-    begin_ = long_ != nullptr ? long_.get() : short_;
-    if (long_ == nullptr && other.size_ != 0) std::memcpy(short_, other.short_, other.size_);
-    size_ = std::exchange(other.size_, 0);
-    room_ = std::exchange(other.room_, kInPlace);
-    other.begin_ = other.short_;
+    if (long_ != nullptr) {
+      begin_ = long_.get();
+      limit_ = other.limit_;
+    } else {
+      begin_ = short_;
+      limit_ = short_ + kInPlace;
+      if (size != 0) std::memcpy(short_, other.short_, size);
+    }
+    end_ = begin_ + size;
+    other.begin_ = other.end_ = other.short_;
+    other.limit_ = other.short_ + kInPlace;
   }
   /// Apart: it is seldom needed, and stands in many places otherwise.
   [[gnu::noinline]] void grow(size_t bytes) {
-    const size_t room = std::max(size_ + bytes, 2 * room_);
+    const size_t before = size();
+    const size_t room = std::max(before + bytes, 2 * static_cast<size_t>(limit_ - begin_));
     std::unique_ptr<char[]> larger(new char[room]);
-    if (size_ != 0) std::memcpy(larger.get(), begin_, size_);
+    if (before != 0) std::memcpy(larger.get(), begin_, before);
     long_ = std::move(larger);
     begin_ = long_.get();
-    room_ = room;
+    end_ = begin_ + before;
+    limit_ = begin_ + room;
   }
 
   char* begin_ = short_;
-  size_t size_ = 0;
-  size_t room_ = kInPlace;
+  char* end_ = short_;
+  char* limit_ = short_ + kInPlace;
   std::unique_ptr<char[]> long_;
   char short_[kInPlace];
 };

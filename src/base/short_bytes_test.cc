@@ -26,6 +26,10 @@ TEST(ShortBytes, GrowsBeyondItsOwner) {
     EXPECT_EQ(bytes.view(), whole);
   }
   EXPECT_EQ(bytes.size(), whole.size());
+  bytes.cut(3);
+  EXPECT_EQ(bytes.view(), whole.substr(0, 3));
+  bytes.cut(4);
+  EXPECT_EQ(bytes.size(), 3u);
 }
 
 TEST(ShortBytes, CopiesAndMovesOfEveryLengthStandAlone) {

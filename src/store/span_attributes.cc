@@ -112,6 +112,14 @@ uint8_t SpanAttributes::code_of(std::string_view written_out) {
 }
 
 void SpanAttributes::put(uint8_t code, std::string_view value) {
+  if (value.size() > kShortTextMax) return put_long(code, value);
+  char* out = bytes_.extend(2 + value.size());
+  out[0] = static_cast<char>(code);
+  out[1] = static_cast<char>(value.size());
+  copy_text(out + 2, value);
+}
+
+void SpanAttributes::put_long(uint8_t code, std::string_view value) {
   SpanPutter out(bytes_.extend(1 + packed_text_size(value.size())));
   out.number(code);
   out.text(value);
@@ -127,11 +135,12 @@ void SpanAttributes::put(uint8_t code, int64_t value) {
   // As many bytes as hold it and a bit for its sign.
   const auto size = static_cast<uint64_t>(value < 0 ? ~value : value);
   const size_t bytes = static_cast<size_t>(std::bit_width(size)) / 8 + 1;
-  char* out = bytes_.extend(2 + bytes);
-  *out++ = static_cast<char>(code);
-  *out++ = static_cast<char>(kInteger + bytes - 1);
-  auto left = static_cast<uint64_t>(value);
-  for (size_t i = 0; i < bytes; ++i, left >>= 8) out[i] = static_cast<char>(left);
+  const size_t before = bytes_.size();
+  SpanPutter out(bytes_.extend(2 + sizeof value));
+  out.number(code);
+  out.number(static_cast<uint8_t>(kInteger + bytes - 1));
+  out.number(value);
+  bytes_.cut(before + 2 + bytes);
 }
 
 void SpanAttributes::put(uint8_t code, bool value) {

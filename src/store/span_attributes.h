@@ -56,6 +56,7 @@ class SpanAttributes {
   static uint8_t code_of(AttributeName name) { return name.code; }
   uint8_t code_of(std::string_view written_out);
   void put(uint8_t code, std::string_view value);
+  [[gnu::noinline]] void put_long(uint8_t code, std::string_view value);
   void put(uint8_t code, const char* value) { put(code, std::string_view(value)); }
   void put(uint8_t code, const std::string& value) { put(code, std::string_view(value)); }
   void put(uint8_t code, int64_t value);
