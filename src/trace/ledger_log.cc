@@ -158,28 +158,29 @@ Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const Ledge
   const size_t slack = record.kind == RecordKind::kReserve
                            ? std::min(limits::kLedgerSlackBytes, file_bytes_ / 4)
                            : 0;
-  for (int tries = 0; tries < 2; ++tries) {
-    const bool known = current_ != nullptr && mark.file == number_;
-    // Room for the record with its line.
-    const size_t room = room_for(record) + (known ? 0 : room_for(line));
-    if (current_ == nullptr || at_ + room + slack > file_bytes_) {
-      TRY_VOID(rotate());
-      continue;
+  bool known = current_ != nullptr && mark.file == number_;
+  // For the record with its line.
+  size_t room = room_for(record) + (known ? 0 : room_for(line));
+  if (current_ == nullptr || at_ + room + slack > file_bytes_) {
+    TRY_VOID(rotate());
+    known = false;
+    room = room_for(record) + room_for(line);
+    if (at_ + room + slack > file_bytes_) {
+      return fail(Code::kInternal, "a record that is larger than a file of the ledger");
     }
-    char* const begin = place_for(room);
-    char* at = begin;
-    if (!known) at = put_line(at, lines_ + 1, line);
-    record.line = known ? mark.number : lines_ + 1;
-    at = put_record(at, record);
-    DROVER_ASSERT(at <= begin + room);
-    TRY_VOID(written(begin, at));
-    if (!known) {
-      mark.file = number_;
-      mark.number = ++lines_;
-    }
-    return {};
   }
-  return fail(Code::kInternal, "a record that is larger than a file of the ledger");
+  char* const begin = place_for(room);
+  char* at = begin;
+  if (!known) at = put_line(at, lines_ + 1, line);
+  record.line = known ? mark.number : lines_ + 1;
+  at = put_record(at, record);
+  DROVER_ASSERT(at <= begin + room);
+  TRY_VOID(written(begin, at));
+  if (!known) {
+    mark.file = number_;
+    mark.number = ++lines_;
+  }
+  return {};
 }
 
 LedgerLog::Unsynced LedgerLog::unsynced() const {
