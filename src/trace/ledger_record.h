@@ -76,7 +76,7 @@ struct LedgerRecord {
 
 /// Write head and body to where there is enough room, as the two below say; give the place behind
 /// them. The length comes last: until it is there, nothing is.
-char* put_line(char* at, uint32_t number, const LedgerLine& line);
+[[gnu::noinline]] char* put_line(char* at, uint32_t number, const LedgerLine& line);
 char* put_record(char* at, const LedgerRecord& record);
 /// More than either takes.
 size_t room_for(const LedgerLine& line);

@@ -35,11 +35,11 @@ class Series {
 
  private:
   friend class Family;
-  std::vector<std::string> labels_;
   const std::vector<double>* bounds_ = nullptr;
   std::vector<uint64_t> buckets_;  // one more than bounds: +Inf
   uint64_t count_ = 0;
   double value_ = 0;
+  std::vector<std::string> labels_;  // last: only who reads the metrics looks at them
 };
 
 enum class MetricKind : uint8_t { kCounter, kGauge, kHistogram };

@@ -35,18 +35,19 @@ class StoreSink final : public SpanSink {
 
   async::Loop& loop_;
   store::Spans& spans_;
+  // What a span looks at, in one place.
   size_t queue_max_;
-  async::Scope scope_;
-  /// The oldest first.
-  std::deque<std::shared_ptr<store::SpanBatch>> batches_;
-  /// The last of them, as long as it takes what comes: it is not full, nor was it given to the
-  /// store.
-  store::SpanBatch* filling_ = nullptr;
   size_t queued_ = 0;
+  /// The last of the batches, as long as it takes what comes: it is not full, nor was it given to
+  /// the store.
+  store::SpanBatch* filling_ = nullptr;
   async::Loop::TimerId timer_ = 0;
   bool flushing_ = false;
   bool failing_ = false;
   bool closed_ = false;
+  async::Scope scope_;
+  /// The oldest first.
+  std::deque<std::shared_ptr<store::SpanBatch>> batches_;
   size_t last_bytes_ = 0;  // of the batch that was written last: the next will be about as large
   uint64_t written_ = 0;
   uint64_t dropped_ = 0;
