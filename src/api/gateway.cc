@@ -1,5 +1,7 @@
 #include "api/gateway.h"
 
+#include <variant>
+
 #include "api/rate_headers.h"
 #include "api/request_headers.h"
 #include "api/standing.h"
@@ -211,23 +213,19 @@ std::string translated(const Exchange& exchange, road::ModelOutcome& outcome, Wa
   return dialect::openai().encode_response(response);
 }
 
-Task<void> whole_chat(Context ctx, Exchange& exchange, const road::RateState& rates,
-                      Task<road::ModelResult> call) {
-  road::ModelResult outcome = co_await std::move(call);
-  if (!outcome) {
-    if (rates.any()) add_rate_headers(exchange.headers.make(), rates);
-    add_downgrade(exchange.headers.make(), *outcome.error().downgraded);
-    co_await respond_error(ctx, exchange, outcome.error().error);
-    co_return;
-  }
-  std::string text = outcome->answer->openai_body
-                         ? std::move(*outcome->answer->openai_body)
-                         : translated(exchange, *outcome, ctx.loop().wall());
-  http::ResponseHead head = success_head(exchange, *outcome, rates);
-  Task<Result<void>> answering =
-      exchange.response.respond(std::move(ctx), std::move(head), std::move(text));
-  Result<void> sent = co_await std::move(answering);
-  (void)sent;
+Task<void> refuse_whole(Context ctx, Exchange& exchange, const road::RateState& rates,
+                        road::ModelFailure& failure) {
+  if (rates.any()) add_rate_headers(exchange.headers.make(), rates);
+  add_downgrade(exchange.headers.make(), *failure.downgraded);
+  return respond_error(std::move(ctx), exchange, std::move(failure.error));
+}
+
+Task<Result<void>> answer_whole(Context ctx, Exchange& exchange, const road::RateState& rates,
+                                road::ModelOutcome& outcome) {
+  std::optional<std::string>& own = outcome.answer->openai_body;
+  std::string text = own ? std::move(*own) : translated(exchange, outcome, ctx.loop().wall());
+  return exchange.response.respond(std::move(ctx), success_head(exchange, outcome, rates),
+                                   std::move(text));
 }
 
 /// On behalf of an agent, if the caller names one.
@@ -289,44 +287,36 @@ Result<void> take_stated(const Exchange& exchange, const GatewayServices& servic
   return {};
 }
 
+/// A chat that has begun: the road's answer, which goes out whole, or all that is left to be done.
+using Chat = std::variant<Task<road::ModelResult>, Task<void>>;
+
 /// `rates` outlives the call's task.
-Task<void> chat(Context ctx, Exchange& exchange, const GatewayServices& services,
+Chat begin_chat(const Context& ctx, Exchange& exchange, const GatewayServices& services,
                 std::string&& body, road::RateState* rates) {
   auto scan = dialect::scan_openai_request(body);
-  if (!scan) return respond_error(std::move(ctx), exchange, std::move(scan).error());
+  if (!scan) return respond_error(ctx, exchange, std::move(scan).error());
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
   if (exchange.steered) {
     Result<void> taken = take_stated(exchange, services, call);
-    if (!taken) return respond_error(std::move(ctx), exchange, std::move(taken).error());
+    if (!taken) return respond_error(ctx, exchange, std::move(taken).error());
   }
   call.rates = rates;
-  if (call.prompt.stream()) {
-    auto streaming = std::make_unique<Streaming>(exchange, call.prompt, *rates);
-    call.served = &streaming->told.served;
-    call.downgraded = &streaming->told.downgraded;
-    Task<road::ModelResult> asked =
-        services.road->call_model(ctx, std::move(call), &streaming->sink);
-    return stream_chat(std::move(ctx), exchange, std::move(streaming), std::move(asked));
-  }
-  Task<road::ModelResult> asked = services.road->call_model(ctx, std::move(call), nullptr);
-  return whole_chat(std::move(ctx), exchange, *rates, std::move(asked));
+  if (!call.prompt.stream()) return services.road->call_model(ctx, std::move(call), nullptr);
+  auto streaming = std::make_unique<Streaming>(exchange, call.prompt, *rates);
+  call.served = &streaming->told.served;
+  call.downgraded = &streaming->told.downgraded;
+  Task<road::ModelResult> asked = services.road->call_model(ctx, std::move(call), &streaming->sink);
+  return stream_chat(ctx, exchange, std::move(streaming), std::move(asked));
 }
 
-Task<void> read_and_chat(Context ctx, Exchange& exchange, GatewayServices services,
-                         road::RateState* rates) {
-  auto body = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
-  if (!body) {
-    co_await respond_error(ctx, exchange, std::move(body).error());
+/// A body that was not here whole. Without one it was answered what is wrong with it.
+Task<void> read_body(Context ctx, Exchange& exchange, std::optional<std::string>* body) {
+  auto read = co_await exchange.request.read_all(ctx, limits::kHttpBodyBytesMax);
+  if (read) {
+    body->emplace(std::move(*read));
     co_return;
   }
-  Task<void> chatting = chat(ctx, exchange, services, std::move(*body), rates);
-  co_await std::move(chatting);
-}
-
-Task<void> begin_chat(Context ctx, Exchange& exchange, const GatewayServices& services,
-                      std::optional<std::string>&& body, road::RateState* rates) {
-  if (!body) return read_and_chat(std::move(ctx), exchange, services, rates);
-  return chat(std::move(ctx), exchange, services, std::move(*body), rates);
+  co_await respond_error(ctx, exchange, std::move(read).error());
 }
 
 /// What all chats of a gateway share.
@@ -341,18 +331,31 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, Chats* chats) {
   // watches for its client without a buffer.
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   co_await chats->admitted.enter(ctx.loop());
+  if (!body) {
+    Task<void> reading = read_body(ctx, exchange, &body);
+    co_await std::move(reading);
+    if (!body) co_return;
+  }
   road::RateState rates;
-  Task<void> chatting =
-      begin_chat(std::move(ctx), exchange, chats->services, std::move(body), &rates);
-  co_await std::move(chatting);
+  Chat chat = begin_chat(ctx, exchange, chats->services, std::move(*body), &rates);
+  if (Task<void>* rest = std::get_if<Task<void>>(&chat)) {
+    co_await std::move(*rest);
+    co_return;
+  }
+  road::ModelResult outcome = co_await std::get<Task<road::ModelResult>>(std::move(chat));
+  if (!outcome) {
+    Task<void> refusing = refuse_whole(std::move(ctx), exchange, rates, outcome.error());
+    co_await std::move(refusing);
+    co_return;
+  }
+  Task<Result<void>> answering = answer_whole(std::move(ctx), exchange, rates, *outcome);
+  Result<void> sent = co_await std::move(answering);
+  (void)sent;  // the client may be gone
 }
 
 Json model_json(const std::string& name) {
-  Json model = Json::object();
-  model.set("id", name);
-  model.set("object", "model");
-  model.set("created", 0);
-  model.set("owned_by", "drover");
+  Json model = Json::object().set("id", name).set("object", "model");
+  model.set("created", 0).set("owned_by", "drover");
   return model;
 }
 
