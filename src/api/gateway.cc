@@ -5,6 +5,7 @@
 #include "api/rate_headers.h"
 #include "api/request_headers.h"
 #include "api/standing.h"
+#include "api/streaming.h"
 #include "async/stage.h"
 #include "base/decimal.h"
 #include "base/limits/http.h"
@@ -127,10 +128,7 @@ class GatewaySink final : public providers::Sink {
     for (const dialect::WireEvent& e : events) append(e.data);
   }
   http::ResponseHead head() const {
-    http::ResponseHead out;
-    out.headers.add("content-type", "text/event-stream; charset=utf-8");
-    out.headers.add("cache-control", "no-cache");
-    out.headers.add("x-request-id", exchange_.request_id);
+    http::ResponseHead out = stream_head(exchange_, "text/event-stream; charset=utf-8");
     out.headers.add("x-drover-endpoint", endpoint_);
     add_class_headers(out.headers, told_.served);
     if (told_.rates.any()) add_rate_headers(out.headers, told_.rates);
@@ -166,10 +164,10 @@ http::ResponseHead success_head(const Exchange& exchange, const road::ModelOutco
                                 const road::RateState& rates) {
   http::ResponseHead head;
   head.headers.add("content-type", "application/json");
-  head.headers.add("x-request-id", exchange.request_id);
+  head.headers.add_sound("x-request-id", exchange.request_id);
   head.headers.add("x-drover-endpoint", outcome.endpoint->id);
-  head.headers.add("x-drover-attempts", Decimal(outcome.attempts.size()).view());
-  if (outcome.cost_known) head.headers.add("x-drover-cost-usd", outcome.cost.usd());
+  head.headers.add_sound("x-drover-attempts", Decimal(outcome.attempts.size()).view());
+  if (outcome.cost_known) head.headers.add_sound("x-drover-cost-usd", outcome.cost.usd());
   add_class_headers(head.headers, outcome.served);
   if (rates.any()) add_rate_headers(head.headers, rates);
   add_downgrade(head.headers, *outcome.downgraded);

@@ -11,7 +11,7 @@ http::ResponseHead json_head(const Exchange& exchange, int status) {
   http::ResponseHead head;
   head.status = status;
   head.headers.add("content-type", "application/json");
-  head.headers.add("x-request-id", exchange.request_id);
+  head.headers.add_sound("x-request-id", exchange.request_id);
   for (const auto& [name, value] : exchange.headers->fields()) head.headers.add(name, value);
   return head;
 }

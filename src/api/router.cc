@@ -200,7 +200,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
   http::ResponseHead head;
   head.status = encoded.status;
   head.headers.add("content-type", "application/json");
-  head.headers.add("x-request-id", exchange.request_id);
+  head.headers.add_sound("x-request-id", exchange.request_id);
   for (const auto& [name, value] : encoded.headers) head.headers.add(name, value);
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
   if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);

@@ -5,11 +5,11 @@
 
 namespace drover::api {
 
-http::ResponseHead stream_head(const Exchange& exchange, std::string type) {
+http::ResponseHead stream_head(const Exchange& exchange, std::string_view type) {
   http::ResponseHead head;
-  head.headers.add("content-type", std::move(type));
+  head.headers.add("content-type", type);
   head.headers.add("cache-control", "no-cache");
-  head.headers.add("x-request-id", exchange.request_id);
+  head.headers.add_sound("x-request-id", exchange.request_id);
   return head;
 }
 

@@ -35,6 +35,11 @@ bool is_framing(std::string_view name) {
   }
 }
 
+/// Those of all such names.
+constexpr uint32_t kFramingMarks =
+    Headers::mark_of("upgrade") | Headers::mark_of("connection") | Headers::mark_of("keep-alive") |
+    Headers::mark_of("content-length") | Headers::mark_of("transfer-encoding");
+
 void append_chunk_size(std::string& out, size_t size) {
   std::array<char, 16> digits;
   auto end = std::to_chars(digits.data(), digits.data() + digits.size(), size, 16);
@@ -101,7 +106,7 @@ void Http1Connection::drop_prepared() {
 
 char* Http1Connection::put_head(char* to, const ResponseHead& head, std::string_view framing) {
   to = put_status_line(to, head.status);
-  to = head.headers.put_lines(to, &is_framing);
+  to = head.headers.put_lines(to, &is_framing, kFramingMarks);
   if (!head.headers.has("date")) to = copy_text(to, core_.date_line());
   to = copy_text(to, framing);
   if (!keep_alive_) return copy_text(to, "Connection: close\r\n");

@@ -86,7 +86,7 @@ void append_content_length(std::string& out, uint64_t length) {
 }
 
 Headers::Headers(const Headers& o)
-    : used_(o.used_), count_(o.count_), unsound_(o.unsound_), lines_(o.lines_) {
+    : used_(o.used_), count_(o.count_), unsound_(o.unsound_), marks_(o.marks_), lines_(o.lines_) {
   if (count_ == 0) return;
   capacity_ = static_cast<uint32_t>(room_for(used_, count_));
   memory_.reset(new char[capacity_]);
@@ -100,6 +100,7 @@ void Headers::swap(Headers& o) noexcept {
   std::swap(used_, o.used_);
   std::swap(count_, o.count_);
   std::swap(unsound_, o.unsound_);
+  std::swap(marks_, o.marks_);
   std::swap(lines_, o.lines_);
 }
 
@@ -115,7 +116,7 @@ void Headers::grow(size_t capacity) {
   std::swap(capacity_, bigger.capacity_);
 }
 
-void Headers::add(FieldName name, std::string_view value) {
+void Headers::put(FieldName name, std::string_view value, bool sound) {
   const size_t at = used_;
   const size_t value_at = at + name.view().size() + kColon.size();
   const size_t end = value_at + value.size() + kLineEnd.size();
@@ -123,7 +124,8 @@ void Headers::add(FieldName name, std::string_view value) {
     grow(std::max({room, size_t{capacity_} * 2, kUsualRoom}));
   }
   put_field(memory_.get() + at, name.view(), value);
-  if (unsound_ == kAllSound && (!name.is_token() || !is_field_value(value))) unsound_ = count_;
+  if (!(name.is_token() && sound) && unsound_ == kAllSound) unsound_ = count_;
+  marks_ |= mark_of(name.view());
   Place& place = *(places_end() - 1 - count_);
   place.name = Span{static_cast<uint32_t>(at), static_cast<uint32_t>(name.view().size())};
   place.value = Span{static_cast<uint32_t>(value_at), static_cast<uint32_t>(value.size())};
@@ -147,6 +149,7 @@ void Headers::assign(std::string_view text, const std::vector<Place>& places) {
   }
   used_ = static_cast<uint32_t>(text.size());
   count_ = static_cast<uint32_t>(places.size());
+  marks_ = kAnyMark;
   lines_ = false;
 }
 
@@ -181,12 +184,6 @@ void Headers::remove(std::string_view name) {
   swap(out);
 }
 
-std::optional<std::string_view> Headers::get(std::string_view name) const {
-  const size_t index = find(name);
-  if (index == count_) return std::nullopt;
-  return at(index).second;
-}
-
 std::string Headers::get_joined(std::string_view name) const {
   std::string out;
   const size_t first = find(name);
@@ -197,7 +194,7 @@ std::string Headers::get_joined(std::string_view name) const {
   return out;
 }
 
-char* Headers::put_lines(char* to, bool (*left_out)(std::string_view)) const {
+char* Headers::put_lines(char* to, bool (*left_out)(std::string_view), uint32_t marks) const {
   if (!lines_) {
     for (const auto& [name, value] : fields()) {
       if (!left_out(name)) to = put_field(to, name, value);
@@ -206,6 +203,7 @@ char* Headers::put_lines(char* to, bool (*left_out)(std::string_view)) const {
   }
   // What stands between two that are left out goes in one copy.
   const std::string_view lines(memory_.get(), used_);
+  if ((marks_ & marks) == 0) return copy_text(to, lines);
   size_t from = 0;
   const Place* place = places_end();
   for (size_t i = 0; i < count_; ++i) {

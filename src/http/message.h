@@ -50,12 +50,18 @@ class Headers {
   ~Headers() = default;
 
   /// The texts must not be this object's own.
-  void add(FieldName name, std::string_view value);
+  void add(FieldName name, std::string_view value) { put(name, value, is_field_value(value)); }
+  /// The same for a value that is known to be one: a number, an id of ours.
+  void add_sound(FieldName name, std::string_view value) { put(name, value, true); }
   /// Replaces all of that name.
   void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
   /// The first of that name; good until the headers change.
-  std::optional<std::string_view> get(std::string_view name) const;
+  std::optional<std::string_view> get(std::string_view name) const {
+    if ((marks_ & mark_of(name)) == 0) return std::nullopt;
+    const size_t index = find(name);
+    return index == count_ ? std::nullopt : std::optional(at(index).second);
+  }
   /// All of that name joined by ", " (RFC 9110 section 5.3).
   std::string get_joined(std::string_view name) const;
   bool has(std::string_view name) const { return get(name).has_value(); }
@@ -80,6 +86,7 @@ class Headers {
     used_ = 0;
     count_ = 0;
     unsound_ = kAllSound;
+    marks_ = 0;
     lines_ = true;
   }
   size_t size() const { return count_; }
@@ -121,11 +128,19 @@ class Headers {
   /// What the fields take as lines at most.
   size_t lines_size() const { return used_ + kLineExtra * size(); }
   /// Writes all fields as lines, but those whose names are to be left out, to where there is room
-  /// for lines_size(); gives the place behind them.
-  char* put_lines(char* to, bool (*left_out)(std::string_view)) const;
+  /// for lines_size(); gives the place behind them. `marks`: those of all names that `left_out`
+  /// knows; where no field bears one of them it is not asked.
+  char* put_lines(char* to, bool (*left_out)(std::string_view), uint32_t marks = kAnyMark) const;
+  /// A bit that names of one length and one first letter share: most names that are asked for are
+  /// not here, and no field bears their mark.
+  static constexpr uint32_t mark_of(std::string_view name) {
+    const size_t first = name.empty() ? 0 : static_cast<unsigned char>(name.front()) | 0x20u;
+    return 1u << ((name.size() + first) % 32);
+  }
 
  private:
   static constexpr uint32_t kAllSound = UINT32_MAX;
+  static constexpr uint32_t kAnyMark = UINT32_MAX;
   /// What a line has beside its name and its value.
   static constexpr size_t kLineExtra = 4;
 
@@ -136,6 +151,7 @@ class Headers {
   Place* places_end() const { return reinterpret_cast<Place*>(memory_.get() + capacity_); }
   /// The first field of that name from there on; size() if there is none.
   size_t find(std::string_view name, size_t from = 0) const;
+  void put(FieldName name, std::string_view value, bool sound);
   /// More memory; what is here stays here.
   void grow(size_t capacity);
   void swap(Headers& o) noexcept;
@@ -145,6 +161,7 @@ class Headers {
   uint32_t used_ = 0;      // by texts
   uint32_t count_ = 0;
   uint32_t unsound_ = kAllSound;  // the first of those that may not be sent
+  uint32_t marks_ = 0;            // of the names; any of a head that was received
   bool lines_ = true;             // the texts are lines to be sent, and nothing else
 };
 

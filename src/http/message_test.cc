@@ -49,6 +49,46 @@ TEST(Headers, NameTheFirstThatMayNotBeSent) {
   }
 }
 
+TEST(Headers, FindNamesThatShareAMark) {
+  static_assert(Headers::mark_of("Date") == Headers::mark_of("dATE"));
+  static_assert(Headers::mark_of("date") == Headers::mark_of("case1"));
+  Headers headers;
+  EXPECT_FALSE(headers.has("date"));
+  headers.add("case1", "a");
+  EXPECT_FALSE(headers.has("date"));
+  headers.add_sound("DATE", "b");
+  EXPECT_EQ(headers.get("date"), "b");
+  EXPECT_EQ(Headers(headers).get("date"), "b");
+  Headers moved = std::move(headers);
+  EXPECT_EQ(moved.get("date"), "b");
+  moved.remove("date");
+  EXPECT_FALSE(moved.has("date"));
+  EXPECT_EQ(moved.get("case1"), "a");
+  moved.clear();
+  EXPECT_FALSE(moved.has("case1"));
+  // Of a head that was received no marks are taken.
+  moved.assign("date:c", {Headers::Place{{0, 4}, {5, 1}}});
+  EXPECT_EQ(moved.get("Date"), "c");
+  moved.add("case1", "d");
+  EXPECT_EQ(moved.get("Date"), "c");
+  EXPECT_EQ(moved.get("case1"), "d");
+}
+
+TEST(Headers, LeaveOutNamesByTheirMarks) {
+  const auto is_date = [](std::string_view name) { return name.size() == 4 && name[0] == 'd'; };
+  const auto lines = [&](const Headers& headers) {
+    std::string out(headers.lines_size(), '\0');
+    const char* end = headers.put_lines(out.data(), is_date, Headers::mark_of("date"));
+    out.resize(static_cast<size_t>(end - out.data()));
+    return out;
+  };
+  EXPECT_EQ(lines(Headers{{"a", "1"}, {"b", "2"}}), "a: 1\r\nb: 2\r\n");
+  EXPECT_EQ(lines(Headers{{"a", "1"}, {"date", "2"}, {"case1", "3"}}), "a: 1\r\ncase1: 3\r\n");
+  Headers received;
+  received.assign("a:1 date:2", {Headers::Place{{0, 1}, {2, 1}}, Headers::Place{{4, 4}, {9, 1}}});
+  EXPECT_EQ(lines(received), "a: 1\r\n");
+}
+
 TEST(Headers, KnowATokenHoweverItIsWritten) {
   constexpr std::string_view kGood = "x-Good_1!#$%&'*+-.^_`|~";
   constexpr std::string_view kBad = "x:";
