@@ -220,10 +220,10 @@ Task<void> refuse_whole(Context ctx, Exchange& exchange, const road::RateState& 
 
 Task<Result<void>> answer_whole(Context ctx, Exchange& exchange, const road::RateState& rates,
                                 road::ModelOutcome& outcome) {
-  std::optional<std::string>& own = outcome.answer->openai_body;
-  std::string text = own ? std::move(*own) : translated(exchange, outcome, ctx.loop().wall());
+  std::optional<std::string>& text = outcome.answer->openai_body;
+  if (!text) text = translated(exchange, outcome, ctx.loop().wall());
   return exchange.response.respond(std::move(ctx), success_head(exchange, outcome, rates),
-                                   std::move(text));
+                                   std::move(*text));
 }
 
 /// On behalf of an agent, if the caller names one.
@@ -381,7 +381,7 @@ Task<void> show_model(Context ctx, Exchange& exchange, GatewayServices services)
 void add_gateway_routes(Router& router, GatewayServices services) {
   auto chats = std::make_shared<Chats>();
   chats->services = services;
-  router.add_call("POST", "/v1/chat/completions", [chats](Context ctx, Exchange& exchange) {
+  router.add_call("POST", "/v1/chat/completions", [chats](Context&& ctx, Exchange& exchange) {
     return chat_completions(std::move(ctx), exchange, chats.get());
   });
   router.reads_data_class();

@@ -105,10 +105,12 @@ void Router::add(std::string method, std::string pattern, RouteHandler handler) 
     const bool shared = std::any_of(routes_.begin(), routes_.end(), [&](const Route& other) {
       return !other.fixed && alike(other.parts, parts);
     });
-    if (!shared) by_path_[pattern].push_back(&route);
+    if (!shared) add_fixed(pattern, &route);
   } else {
-    std::erase_if(by_path_,
-                  [&](const auto& known) { return alike(route.parts, PathParts(known.first)); });
+    for (std::vector<FixedPath>& known : by_path_) {
+      std::erase_if(
+          known, [&](const FixedPath& fixed) { return alike(route.parts, PathParts(fixed.path)); });
+    }
   }
   if (route.parts.size() > 1 && !is_param(route.parts[1])) {
     by_second_.try_emplace(route.parts[1], for_any_).first->second.push_back(&route);
@@ -116,6 +118,15 @@ void Router::add(std::string method, std::string pattern, RouteHandler handler) 
   }
   for (auto& [second, routes] : by_second_) routes.push_back(&route);
   for_any_.push_back(&route);
+}
+
+void Router::add_fixed(const std::string& path, const Route* route) {
+  if (path.size() >= by_path_.size()) by_path_.resize(path.size() + 1);
+  std::vector<FixedPath>& known = by_path_[path.size()];
+  auto here = std::find_if(known.begin(), known.end(),
+                           [&](const FixedPath& fixed) { return fixed.path == path; });
+  if (here == known.end()) here = known.insert(here, FixedPath{path, {}});
+  here->routes.push_back(route);
 }
 
 void Router::add_call(std::string method, std::string pattern, RouteHandler handler) {
@@ -128,14 +139,23 @@ void Router::add_open(std::string method, std::string pattern, RouteHandler hand
   routes_.back().open = true;
 }
 
+const Router::FixedPath* Router::find_fixed(std::string_view path) const {
+  if (path.size() >= by_path_.size()) return nullptr;
+  for (const FixedPath& known : by_path_[path.size()]) {
+    if (known.path == path) return &known;
+  }
+  return nullptr;
+}
+
 const Router::Route* Router::match(const http::RequestHead& head, Exchange& exchange) const {
-  if (auto whole = by_path_.find(head.path()); whole != by_path_.end()) {
-    for (const Route* route : whole->second) {
+  const std::string_view asked = head.path();
+  if (const FixedPath* fixed = find_fixed(asked)) {
+    for (const Route* route : fixed->routes) {
       if (takes(*route, head, exchange)) return route;
     }
     return nullptr;
   }
-  const PathParts path(head.path());
+  const PathParts path(asked);
   auto known = by_second_.find(path.second());
   for (const Route* route : known == by_second_.end() ? for_any_ : known->second) {
     if (fits(route->parts, path, exchange.params) && takes(*route, head, exchange)) return route;
@@ -147,10 +167,10 @@ bool Router::takes(const Route& route, const http::RequestHead& head, Exchange& 
   // Load balancers ask for the health by HEAD.
   const bool head_of_open = route.open && route.method == "GET" && head.method == "HEAD";
   if (route.method == head.method || head_of_open) {
-    exchange.allow.clear();
+    exchange.allow.reset();
     return true;
   }
-  exchange.allow += (exchange.allow.empty() ? "" : ", ") + route.method;
+  exchange.allow.make() += (exchange.allow->empty() ? "" : ", ") + route.method;
   return false;
 }
 
@@ -161,11 +181,11 @@ Task<void> Router::handle(Context ctx, http::ServerRequest& request,
   co_await std::move(serving);
 }
 
-Task<void> Router::serve(Context ctx, Exchange& exchange) const {
+Task<void> Router::serve(Context&& ctx, Exchange& exchange) const {
   const http::RequestHead& head = exchange.request.head();
   const Route* route = match(head, exchange);
   if (route == nullptr) {
-    return respond_error(std::move(ctx), exchange, no_route(head, exchange.allow));
+    return respond_error(std::move(ctx), exchange, no_route(head, *exchange.allow));
   }
   if (!route->open) {
     Result<KnownHeaders> known = read_headers(head.headers);
@@ -192,7 +212,7 @@ Task<void> Router::serve(Context ctx, Exchange& exchange) const {
 Task<void> Router::serve_asking(Context ctx, Exchange& exchange, const Route* route) {
   co_await exchange.principal->gate->prepare(ctx, exchange.principal, std::nullopt,
                                              identity::Subject());
-  co_await route->handler(ctx, exchange);
+  co_await route->handler(std::move(ctx), exchange);
 }
 
 Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
@@ -203,7 +223,7 @@ Task<void> respond_error(Context ctx, Exchange& exchange, Error error) {
   head.headers.add_sound("x-request-id", exchange.request_id);
   for (const auto& [name, value] : encoded.headers) head.headers.add(name, value);
   if (head.status == 401) head.headers.add("www-authenticate", "Bearer");
-  if (!exchange.allow.empty()) head.headers.add("allow", exchange.allow);
+  if (exchange.allow) head.headers.add("allow", *exchange.allow);
   for (const auto& [name, value] : exchange.headers->fields()) head.headers.add(name, value);
   std::string body = std::move(encoded.body);
   auto sent = co_await exchange.response.respond(ctx, std::move(head), std::move(body));

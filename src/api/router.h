@@ -29,13 +29,13 @@ struct Exchange {
   http::ServerResponse& response;
   /// That of a CallId.
   IdText<CallTag> request_id;
-  identity::PrincipalRef principal = {};
   /// One of its headers says what is to be done with it (request_headers.h).
   bool steered = false;
+  identity::PrincipalRef principal = {};
   /// Values of {name} parts, percent-decoded, by name.
   std::vector<std::pair<std::string, std::string>> params = {};
   /// The methods there are, where none of them is the one asked for.
-  std::string allow = {};
+  Rare<std::string> allow = {};
   /// Sent with the answer, if it is an error (a success has its own).
   Rare<http::Headers> headers = {};
 
@@ -46,7 +46,8 @@ struct Exchange {
 using Authenticate = std::function<Result<identity::PrincipalRef>(std::string_view key,
                                                                   const net::Endpoint& remote)>;
 
-using RouteHandler = std::function<Task<void>(Context ctx, Exchange& exchange)>;
+/// May take the context by value.
+using RouteHandler = std::function<Task<void>(Context&& ctx, Exchange& exchange)>;
 
 class Router {
  public:
@@ -83,20 +84,27 @@ class Router {
       return a.size() != b.size() ? a.size() < b.size() : a < b;
     }
   };
+  /// A path that only routes without {name} parts have, and those routes.
+  struct FixedPath {
+    std::string path;
+    std::vector<const Route*> routes;
+  };
+  /// nullptr: it is none of those.
+  const FixedPath* find_fixed(std::string_view path) const;
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
   /// Whether the path's route is for the method too; else that is noted in `allow`.
   static bool takes(const Route& route, const http::RequestHead& head, Exchange& exchange);
   /// The handler's work, or the refusal.
-  Task<void> serve(Context ctx, Exchange& exchange) const;
+  Task<void> serve(Context&& ctx, Exchange& exchange) const;
+  void add_fixed(const std::string& path, const Route* route);
   static Task<void> serve_asking(Context ctx, Exchange& exchange, const Route* route);
 
   Authenticate authenticate_;
   Random& random_;
   Clock& clock_;
   std::deque<Route> routes_;
-  /// Paths that only routes without {name} parts have, and those routes: found without taking the
-  /// path apart.
-  std::map<std::string, std::vector<const Route*>, ShorterFirst> by_path_;
+  /// By the path's size, which few share: found without taking the path apart.
+  std::vector<std::vector<FixedPath>> by_path_;
   /// The routes that any other path may be one of, by its second part (nearly all begin alike), in
   /// the order in which they were added; and those for any other second part.
   std::map<std::string, std::vector<const Route*>, ShorterFirst> by_second_;

@@ -57,7 +57,7 @@ Result<void> Serving::bind() {
   }
   server_ = std::make_unique<http::Server>(
       runtime_.loop(), std::move(*listener),
-      [this](Context ctx, http::ServerRequest& request, http::ServerResponse& response) {
+      [this](Context&& ctx, http::ServerRequest& request, http::ServerResponse& response) {
         if (awake_ != nullptr) awake_->touch();
         return router_->handle(std::move(ctx), request, response);
       });

@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/log.h"
+#include "base/text_copy.h"
 #include "base/text_find.h"
 
 namespace drover::http {
@@ -21,6 +22,15 @@ const char* fault_of_line(std::string_view raw, std::string_view target) {
   const size_t at = static_cast<size_t>(target.data() - raw.data());
   const bool spaced = raw[at - 2] == ' ' || raw[at + target.size() + 1] == ' ';
   return spaced ? "the request line is malformed" : nullptr;
+}
+
+/// Into the memory of the text before, which came on the same connection and mostly is as long.
+void take_text(std::string& to, std::string_view text) {
+  if (to.size() == text.size()) {
+    copy_text(to.data(), text);
+  } else {
+    to = text;
+  }
 }
 
 }  // namespace
@@ -185,10 +195,9 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   std::string_view target = parser_.target(raw);
   const char* fault = parser_.is_ordinary() ? nullptr : fault_of_line(raw, target);
   if (fault != nullptr) return Refusal{400, fault};
-  head_.method = parser_.method();
-  head_.target = target;
+  take_text(head_.method, parser_.method(raw));
+  take_text(head_.target, target);
   head_.headers.assign(raw, parser_.fields());
-  head_.authority.clear();
   int hosts = 0;
   send_continue_ = false;
   for (const HeadParser::Field& field : parser_.fields()) {
@@ -197,7 +206,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
     const std::string_view value = HeadParser::view(raw, field.value);
     if (iequals(name, "host")) {
       ++hosts;
-      head_.authority = value;
+      take_text(head_.authority, value);
     } else if (iequals(name, "expect")) {
       if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
       send_continue_ = parser_.version_minor() == 1;
@@ -206,6 +215,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   if (hosts > 1 || (hosts == 0 && parser_.version_minor() == 1)) {
     return Refusal{400, "exactly one Host header is required"};
   }
+  if (hosts == 0) head_.authority.clear();
   if (target[0] != '/' && !(target == "*" && parser_.is_method(HTTP_OPTIONS))) {
     // Absolute form: its authority wins over Host (RFC 9112 section 3.2.2).
     Result<Url> url = Url::parse(target);
@@ -238,7 +248,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
 Task<void> Http1Connection::serve() {
   ServerRequest& request = *this;
   ServerResponse& response = *this;
-  Task<void> working = core_.handler(scope_.context(), request, response);
+  Task<void> working = core_.handler(Context(scope_.context()), request, response);
   co_await std::move(working);
   if (answer_ == Answer::kStreaming) {
     // Ended without finish(): nobody may take it for whole.

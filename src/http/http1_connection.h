@@ -41,7 +41,7 @@ class Http1Connection final : public Connection, private ServerRequest, private 
 
   // ServerRequest
   const RequestHead& head() const override { return head_; }
-  net::Endpoint remote() const override { return stream_->remote(); }
+  const net::Endpoint& remote() const override { return stream_->remote(); }
   bool is_tls() const override { return stream_->is_tls(); }
   Task<Result<std::string_view>> read_some(Context ctx) override;
   Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) override;

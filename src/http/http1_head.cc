@@ -132,7 +132,8 @@ HeadParser::Status HeadParser::feed(std::string_view head) {
   return seen_ > bytes_max_ ? Status::kTooLarge : Status::kNeedMore;
 }
 
-std::string_view HeadParser::method() const {
+std::string_view HeadParser::method(std::string_view head) const {
+  if (ordinary_) return head.substr(0, url_.at - 1);
   return llhttp_method_name(static_cast<llhttp_method_t>(parser_.method));
 }
 

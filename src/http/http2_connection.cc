@@ -227,7 +227,8 @@ Task<void> Http2Connection::serve(Http2Connection* self, Http2Stream* stream) {
   if (stream->refusal_ == 0) {
     ServerRequest& request = *stream;
     ServerResponse& response = *stream;
-    co_await self->core_.handler(ctx, request, response);
+    Task<void> working = self->core_.handler(Context(ctx), request, response);
+    co_await std::move(working);
   } else {
     stream->fail_status_ = stream->refusal_;
   }

@@ -15,7 +15,7 @@ class Http2Stream final : public ServerRequest, public ServerResponse {
 
   // ServerRequest
   const RequestHead& head() const override { return head_; }
-  net::Endpoint remote() const override { return connection_.stream_->remote(); }
+  const net::Endpoint& remote() const override { return connection_.stream_->remote(); }
   bool is_tls() const override { return connection_.stream_->is_tls(); }
   Task<Result<std::string_view>> read_some(Context ctx) override;
   Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) override;

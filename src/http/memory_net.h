@@ -99,7 +99,7 @@ class MemoryStream final : public net::Stream {
     if (!*closed_) out_->broken = true;
     close();
   }
-  net::Endpoint remote() const override { return net::Endpoint{"127.0.0.1", 40'000}; }
+  const net::Endpoint& remote() const override { return remote_; }
   std::string_view alpn() const override { return alpn_; }
   void set_alpn(std::string alpn) { alpn_ = std::move(alpn); }
 
@@ -107,6 +107,7 @@ class MemoryStream final : public net::Stream {
   const std::shared_ptr<MemoryPipe>& out() const { return out_; }
 
  private:
+  const net::Endpoint remote_{"127.0.0.1", 40'000};
   std::shared_ptr<MemoryPipe> in_;
   std::shared_ptr<MemoryPipe> out_;
   std::shared_ptr<bool> closed_ = std::make_shared<bool>(false);

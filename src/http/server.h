@@ -31,7 +31,8 @@ class ServerRequest {
  public:
   virtual ~ServerRequest() = default;
   virtual const RequestHead& head() const = 0;
-  virtual net::Endpoint remote() const = 0;
+  /// Good as long as the request.
+  virtual const net::Endpoint& remote() const = 0;
   virtual bool is_tls() const = 0;
   /// The next part of the body; empty at its end. The view lives until the next call.
   virtual Task<Result<std::string_view>> read_some(Context ctx) = 0;
@@ -74,9 +75,9 @@ class ServerResponse {
 };
 
 /// ctx is cancelled when the client goes away. A handler that returns without an answer gets a 500,
-/// or what its failed read of the body asks for (400, 408, 413).
+/// or what its failed read of the body asks for (400, 408, 413). May take the context by value.
 using Handler =
-    std::function<Task<void>(Context ctx, ServerRequest& request, ServerResponse& response)>;
+    std::function<Task<void>(Context&& ctx, ServerRequest& request, ServerResponse& response)>;
 
 struct ServerOptions {
   size_t connections_max;

@@ -168,7 +168,10 @@ class PipeStream final : public Stream {
     co_return Result<void>();
   }
   void close() override { close_both(); }
-  Endpoint remote() const override { return Endpoint(); }
+  const Endpoint& remote() const override {
+    static const Endpoint kNone;
+    return kNone;
+  }
   void close_write() { out_->close(); }
 
  private:

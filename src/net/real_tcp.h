@@ -29,7 +29,7 @@ class TcpStream final : public Stream {
   Task<Result<void>> shutdown_write(Context ctx) override;
   void close() override { core_->close(); }
   void reset() override { core_->close_with_reset(); }
-  Endpoint remote() const override { return remote_; }
+  const Endpoint& remote() const override { return remote_; }
 
  private:
   FdPtr core_;

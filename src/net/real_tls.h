@@ -40,7 +40,7 @@ class TlsStream final : public Stream, public TlsPeer {
   /// Without close_notify: whoever closes in the middle must not look like an orderly end.
   void close() override { session_->core->close(); }
   void reset() override { session_->core->close_with_reset(); }
-  Endpoint remote() const override { return remote_; }
+  const Endpoint& remote() const override { return remote_; }
   std::string_view alpn() const override;
   bool is_tls() const override { return true; }
   std::string peer_key() const override;

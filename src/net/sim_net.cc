@@ -62,7 +62,7 @@ class SimStream final : public Stream, public TlsPeer {
     in_->reset();
     close();
   }
-  Endpoint remote() const override { return remote_; }
+  const Endpoint& remote() const override { return remote_; }
   std::string_view alpn() const override { return alpn_; }
   bool is_tls() const override { return tls_; }
   std::string peer_key() const override { return peer_key_; }

@@ -68,7 +68,8 @@ class Stream {
   /// Completes what must precede alpn() (the server side of TLS); nothing on plain streams. read
   /// and write do it by themselves; who needs alpn() first calls this, in the connection's task.
   virtual Task<Result<void>> handshake(Context ctx);
-  virtual Endpoint remote() const = 0;
+  /// Good as long as the stream.
+  virtual const Endpoint& remote() const = 0;
   /// "h2", "http/1.1" or "" (no TLS or nothing negotiated).
   virtual std::string_view alpn() const { return {}; }
   virtual bool is_tls() const { return false; }

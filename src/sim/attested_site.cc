@@ -53,7 +53,7 @@ std::string AttestedSite::document(const std::string& nonce) {
 async::Task<void> AttestedSite::handle(async::Context ctx, http::ServerRequest& request,
                                        http::ServerResponse& response) {
   if (request.head().path() != "/attestation") {
-    co_await rest_(ctx, request, response);
+    co_await rest_(std::move(ctx), request, response);
     co_return;
   }
   http::ResponseHead head;

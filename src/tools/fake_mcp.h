@@ -91,12 +91,13 @@ class FakeProcess final : public net::Process, public net::Stream {
     co_return Result<void>();
   }
   void close() override {}
-  net::Endpoint remote() const override { return net::Endpoint(); }
+  const net::Endpoint& remote() const override { return remote_; }
 
  private:
   std::shared_ptr<FakeRun> run_;
   FakeScript script_;
   std::string words_;
+  net::Endpoint remote_;
 };
 
 class FakeSpawner final : public net::ProcessSpawner {
