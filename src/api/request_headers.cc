@@ -27,17 +27,32 @@ constexpr size_t kFirstSteering = 4;
 /// The values of those, as far as they are there.
 using Once = std::array<std::optional<std::string_view>, std::size(kOnce)>;
 
-/// N if it is not there.
-template <size_t N>
-size_t place_in(const std::string_view (&list)[N], std::string_view name) {
-  size_t i = 0;
-  while (i < N && !iequals(list[i], name)) ++i;
-  return i;
-}
-
 template <size_t N>
 bool among(const std::string_view (&list)[N], std::string_view name) {
-  return place_in(list, name) < N;
+  return std::any_of(std::begin(list), std::end(list),
+                     [&](std::string_view one) { return iequals(one, name); });
+}
+
+/// No two names of kOnce have one size: by that, the place of the only one that a name may be.
+struct OnceOfSize {
+  static constexpr size_t kSizeMax = kServiceClassHeader.size();
+  consteval OnceOfSize() {
+    places.fill(std::size(kOnce));
+    for (size_t i = 0; i < std::size(kOnce); ++i) {
+      uint8_t& place = places[kOnce[i].size()];
+      if (place != std::size(kOnce)) throw "two of that size";
+      place = static_cast<uint8_t>(i);
+    }
+  }
+  std::array<uint8_t, kSizeMax + 1> places;
+};
+constexpr OnceOfSize kOnceOfSize;
+
+/// The name's place in kOnce; its size if it is not there.
+size_t place_in_once(std::string_view name) {
+  if (name.size() > OnceOfSize::kSizeMax) return std::size(kOnce);
+  const size_t i = kOnceOfSize.places[name.size()];
+  return i < std::size(kOnce) && iequals(kOnce[i], name) ? i : std::size(kOnce);
 }
 
 /// The letters that kOnce and kPrefix begin with: a bit each.
@@ -93,7 +108,7 @@ Result<KnownHeaders> read_headers(const http::Headers& headers) {
   Once once;
   for (const auto& [name, value] : headers.fields()) {
     if (!may_steer(name)) continue;
-    if (const size_t i = place_in(kOnce, name); i < once.size()) {
+    if (const size_t i = place_in_once(name); i < once.size()) {
       if (once[i] && *once[i] != value) return fail(stands_twice(name));
       once[i] = value;
       out.steered = out.steered || i >= kFirstSteering;

@@ -69,7 +69,7 @@ Keys::Verified& Keys::verified_slot(std::string_view key) {
   // A key ends in a checksum of random digits, which spreads as well as a hash of all of it.
   uint64_t end = 0;
   if (key.size() >= sizeof end) std::memcpy(&end, key.data() + key.size() - sizeof end, sizeof end);
-  return verified_[((end * 0x9e3779b97f4a7c15) >> 32) % verified_.size()];
+  return verified_[((end * 0x9e3779b97f4a7c15) >> 32) % limits::kVerifiedKeysMax];
 }
 
 void Keys::forget_verified() {

@@ -55,8 +55,9 @@ Result<void> by_scope(const Principal& principal, Action action, const TenantId&
   const Rule* rule = rule_of(action);
   if (rule == nullptr) return fail(Code::kPermissionDenied, "this action has no rule");
   const auto is_operator = [&] { return principal.tenant == default_tenant(); };
-  if (principal.tenant.empty() ||
-      (owner != principal.tenant && !(rule->operator_everywhere && is_operator()))) {
+  // Mostly asked about one's own things, by one's own tenant's id.
+  const auto is_own = [&] { return &owner == &principal.tenant || owner == principal.tenant; };
+  if (principal.tenant.empty() || (!is_own() && !(rule->operator_everywhere && is_operator()))) {
     return fail(Error(Code::kNotFound, "not found").with_reason("not_found"));
   }
   if (!principal.has(rule->scope)) {
