@@ -218,8 +218,9 @@ Task<void> refuse_whole(Context ctx, Exchange& exchange, const road::RateState& 
   return respond_error(std::move(ctx), exchange, std::move(failure.error));
 }
 
-Task<Result<void>> answer_whole(Context ctx, Exchange& exchange, const road::RateState& rates,
-                                road::ModelOutcome& outcome) {
+[[gnu::noinline]] Task<Result<void>> answer_whole(Context ctx, Exchange& exchange,
+                                                  const road::RateState& rates,
+                                                  road::ModelOutcome& outcome) {
   std::optional<std::string>& text = outcome.answer->openai_body;
   if (!text) text = translated(exchange, outcome, ctx.loop().wall());
   return exchange.response.respond(std::move(ctx), success_head(exchange, outcome, rates),
@@ -288,9 +289,10 @@ Result<void> take_stated(const Exchange& exchange, const GatewayServices& servic
 /// A chat that has begun: the road's answer, which goes out whole, or all that is left to be done.
 using Chat = std::variant<Task<road::ModelResult>, Task<void>>;
 
-/// `rates` outlives the call's task.
-Chat begin_chat(const Context& ctx, Exchange& exchange, const GatewayServices& services,
-                std::string&& body, road::RateState* rates) {
+/// `rates` outlives the call's task. Apart from the frame that awaits it.
+[[gnu::noinline]] Chat begin_chat(const Context& ctx, Exchange& exchange,
+                                  const GatewayServices& services, std::string&& body,
+                                  road::RateState* rates) {
   auto scan = dialect::scan_openai_request(body);
   if (!scan) return respond_error(ctx, exchange, std::move(scan).error());
   road::ModelCall call = make_call(exchange, std::move(body), std::move(*scan));
@@ -330,8 +332,7 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, Chats* chats) {
   std::optional<std::string> body = exchange.request.take_buffered(limits::kHttpBodyBytesMax);
   co_await chats->admitted.enter(ctx.loop());
   if (!body) {
-    Task<void> reading = read_body(ctx, exchange, &body);
-    co_await std::move(reading);
+    co_await read_body(ctx, exchange, &body);
     if (!body) co_return;
   }
   road::RateState rates;
@@ -342,8 +343,7 @@ Task<void> chat_completions(Context ctx, Exchange& exchange, Chats* chats) {
   }
   road::ModelResult outcome = co_await std::get<Task<road::ModelResult>>(std::move(chat));
   if (!outcome) {
-    Task<void> refusing = refuse_whole(std::move(ctx), exchange, rates, outcome.error());
-    co_await std::move(refusing);
+    co_await refuse_whole(std::move(ctx), exchange, rates, outcome.error());
     co_return;
   }
   Task<Result<void>> answering = answer_whole(std::move(ctx), exchange, rates, *outcome);

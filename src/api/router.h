@@ -94,8 +94,8 @@ class Router {
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
   /// Whether the path's route is for the method too; else that is noted in `allow`.
   static bool takes(const Route& route, const http::RequestHead& head, Exchange& exchange);
-  /// The handler's work, or the refusal.
-  Task<void> serve(Context&& ctx, Exchange& exchange) const;
+  /// The handler's work, or the refusal. Apart from the frame that awaits it.
+  [[gnu::noinline]] Task<void> serve(Context&& ctx, Exchange& exchange) const;
   void add_fixed(const std::string& path, const Route* route);
   static Task<void> serve_asking(Context ctx, Exchange& exchange, const Route* route);
 

@@ -58,8 +58,11 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   void abort() override;
   bool started() const override { return answer_ != Answer::kNone; }
 
+  // Tasks are run() and serve(): what they only call keeps its variables out of their frames, and
+  // this connection in a register.
+
   // http1_connection.cc
-  bool head_is_here();
+  [[gnu::noinline]] bool head_is_here();
   Task<Outcome> read_head();
   Task<Result<size_t>> read_more(Context ctx, bool may_move);
   std::optional<Result<size_t>> read_now(bool may_move);
@@ -97,6 +100,8 @@ class Http1Connection final : public Connection, private ServerRequest, private 
   Result<void> send_now(const Context& ctx, std::string_view& data);
   Result<bool> flush_now(const Context& ctx);
   Result<bool> send_output(const Context& ctx, std::string_view message);
+  [[gnu::noinline]] Result<bool> send_answer(const Context& ctx, const ResponseHead& head,
+                                             size_t body_size, std::string_view& body);
   Task<Result<void>> flush(Context ctx);
   Task<Result<void>> send(Context ctx, std::string_view data);
 

@@ -48,6 +48,7 @@ void append_chunk_size(std::string& out, size_t size) {
 }
 
 char* put_status_line(char* to, int status) {
+  if (status == 200) return copy_text(to, "HTTP/1.1 200 OK\r\n");
   to = copy_text(copy_text(to, "HTTP/1.1 "), Decimal(status).view());
   return copy_text(copy_text(copy_text(to, " "), reason_phrase(status)), "\r\n");
 }
@@ -185,6 +186,20 @@ char* Http1Connection::put_answer(char* to, const ResponseHead& head, size_t bod
   return copy_text(to, "\r\n");
 }
 
+/// Sends the head, and with it the body if that is short: then it is taken off `body`. Put together
+/// at the last moment in what the answer before left from: it is written to lines that the first
+/// cache has, and the kernel reads it there.
+Result<bool> Http1Connection::send_answer(const Context& ctx, const ResponseHead& head,
+                                          size_t body_size, std::string_view& body) {
+  std::string_view together;
+  if (body.size() <= kCoalesceMax) together = std::exchange(body, std::string_view());
+  std::string& output = core_.output;
+  const size_t room = head_size_max(head) + together.size();
+  if (output.size() < room) output.resize(room);
+  const char* end = copy_text(put_answer(output.data(), head, body_size), together);
+  return send_output(ctx, std::string_view(output.data(), end));
+}
+
 Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std::string body) {
   if (answer_ != Answer::kNone) co_return fail(Code::kFailedPrecondition, "answered already");
   CO_TRY_VOID(check_head(head));
@@ -192,16 +207,8 @@ Task<Result<void>> Http1Connection::respond(Context ctx, ResponseHead head, std:
   drop_prepared();
   answer_ = Answer::kDone;
   co_await core_.answering.enter(core_.loop);
-  // Put together at the last moment in what the answer before left from: it is written to lines
-  // that the first cache has, and the kernel reads it there.
   std::string_view rest = body_sent(head, body);
-  std::string_view together;
-  if (rest.size() <= kCoalesceMax) together = std::exchange(rest, std::string_view());
-  std::string& output = core_.output;
-  const size_t room = head_size_max(head) + together.size();
-  if (output.size() < room) output.resize(room);
-  const char* end = copy_text(put_answer(output.data(), head, body.size()), together);
-  CO_TRY(bool done, send_output(ctx, std::string_view(output.data(), end)));
+  CO_TRY(bool done, send_answer(ctx, head, body.size(), rest));
   if (!done) CO_TRY_VOID(co_await flush(ctx));
   if (!rest.empty()) CO_TRY_VOID(co_await send(ctx, rest));
   co_return Result<void>();
