@@ -125,7 +125,7 @@ std::optional<std::string> Http1Connection::take_buffered(size_t max_bytes) {
   if (!whole || rest > std::min(max_bytes, core_.options.body_bytes_max)) return std::nullopt;
   if (gone_ || fail_status_ != 0 || answer_ != Answer::kNone) return std::nullopt;
   const auto bytes = static_cast<size_t>(rest);
-  std::string out(in_.pending().substr(0, bytes));
+  std::optional<std::string> out(std::in_place, in_.pending().substr(0, bytes));
   in_.consume(bytes);
   body_.advance(bytes);
   progress_.wake_all();
