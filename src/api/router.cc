@@ -72,6 +72,13 @@ Result<void> check_class_is_read(const http::RequestHead& head) {
                   .with_reason("header_not_read"));
 }
 
+struct KeptExchange final : http::ServerRequest::Kept {
+  KeptExchange(http::ServerRequest& request, http::ServerResponse& response, WallTime now,
+               Random& random)
+      : exchange{request, response, {now, random}} {}
+  Exchange exchange;
+};
+
 /// `allow`: the methods of the routes with that path; empty: there is no such path.
 Error no_route(const http::RequestHead& head, const std::string& allow) {
   if (allow.empty()) {
@@ -174,11 +181,12 @@ bool Router::takes(const Route& route, const http::RequestHead& head, Exchange& 
   return false;
 }
 
-Task<void> Router::handle(Context ctx, http::ServerRequest& request,
+Task<void> Router::handle(Context&& ctx, http::ServerRequest& request,
                           http::ServerResponse& response) {
-  Exchange exchange{request, response, {clock_.wall(), random_}};
-  Task<void> serving = serve(std::move(ctx), exchange);
-  co_await std::move(serving);
+  auto kept = std::make_unique<KeptExchange>(request, response, clock_.wall(), random_);
+  Exchange& exchange = kept->exchange;
+  request.keep(std::move(kept));
+  return serve(std::move(ctx), exchange);
 }
 
 Task<void> Router::serve(Context&& ctx, Exchange& exchange) const {

@@ -64,8 +64,8 @@ class Router {
   /// what it says of that would be passed over.
   void reads_data_class() { routes_.back().reads_data_class = true; }
 
-  /// For http::Server.
-  Task<void> handle(Context ctx, http::ServerRequest& request, http::ServerResponse& response);
+  /// For http::Server. The request keeps the exchange.
+  Task<void> handle(Context&& ctx, http::ServerRequest& request, http::ServerResponse& response);
 
  private:
   struct Route {
@@ -94,8 +94,8 @@ class Router {
   const Route* match(const http::RequestHead& head, Exchange& exchange) const;
   /// Whether the path's route is for the method too; else that is noted in `allow`.
   static bool takes(const Route& route, const http::RequestHead& head, Exchange& exchange);
-  /// The handler's work, or the refusal. Apart from the frame that awaits it.
-  [[gnu::noinline]] Task<void> serve(Context&& ctx, Exchange& exchange) const;
+  /// The handler's work, or the refusal.
+  Task<void> serve(Context&& ctx, Exchange& exchange) const;
   void add_fixed(const std::string& path, const Route* route);
   static Task<void> serve_asking(Context ctx, Exchange& exchange, const Route* route);
 

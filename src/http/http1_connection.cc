@@ -246,10 +246,13 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
 }
 
 Task<void> Http1Connection::serve() {
-  ServerRequest& request = *this;
-  ServerResponse& response = *this;
-  Task<void> working = core_.handler(Context(scope_.context()), request, response);
-  co_await std::move(working);
+  {
+    ServerRequest& request = *this;
+    ServerResponse& response = *this;
+    Task<void> working = core_.handler(Context(scope_.context()), request, response);
+    co_await std::move(working);
+  }
+  end_kept();
   if (answer_ == Answer::kStreaming) {
     // Ended without finish(): nobody may take it for whole.
     abort();

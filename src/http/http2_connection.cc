@@ -225,10 +225,13 @@ void Http2Connection::start_ready() {
 Task<void> Http2Connection::serve(Http2Connection* self, Http2Stream* stream) {
   Context ctx = stream->cancel_.context();
   if (stream->refusal_ == 0) {
-    ServerRequest& request = *stream;
-    ServerResponse& response = *stream;
-    Task<void> working = self->core_.handler(Context(ctx), request, response);
-    co_await std::move(working);
+    {
+      ServerRequest& request = *stream;
+      ServerResponse& response = *stream;
+      Task<void> working = self->core_.handler(Context(ctx), request, response);
+      co_await std::move(working);
+    }
+    stream->end_kept();
   } else {
     stream->fail_status_ = stream->refusal_;
   }

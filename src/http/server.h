@@ -40,6 +40,20 @@ class ServerRequest {
   virtual Task<Result<std::string>> read_all(Context ctx, size_t max_bytes) = 0;
   /// The same where all of it has arrived and is within max_bytes: no task is needed for it.
   virtual std::optional<std::string> take_buffered(size_t max_bytes) { return std::nullopt; }
+
+  /// What a handler's tasks share, for a handler that need not be a task itself.
+  class Kept {
+   public:
+    virtual ~Kept() = default;
+  };
+  /// Until the handler's task has gone. At most once for a request.
+  void keep(std::unique_ptr<Kept> kept) { kept_ = std::move(kept); }
+
+ protected:
+  void end_kept() { kept_.reset(); }
+
+ private:
+  std::unique_ptr<Kept> kept_;
 };
 
 /// The answer. Either respond() once, or respond_prepared() after prepare(), or start(), write()…,

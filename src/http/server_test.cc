@@ -22,6 +22,23 @@ TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
   EXPECT_EQ(server_->open_connections(), 1u);
 }
 
+TEST_F(ServerTest, KeepsWhatAHandlerNeedsUntilItHasEnded) {
+  MemoryStream& c = connect();
+  for (int i = 0; i < 2; ++i) {
+    exchange(c, "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(log_.kept, 1);
+    loop_.run_for(2s);
+    EXPECT_EQ(log_.kept, 0);
+    EXPECT_TRUE(std::exchange(c.in()->bytes, std::string()).ends_with("[GET /keep ]"));
+  }
+  exchange(c, "GET /keep HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(log_.kept, 1);
+  server_->drop_connections();
+  settle();
+  EXPECT_EQ(log_.kept, 0) << "gone with its client";
+  EXPECT_EQ(log_.cancelled, 1);
+}
+
 TEST_F(ServerTest, TakesARequestSplitAnywhere) {
   const std::string request =
       "POST /a?q=1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nX-Empty:\r\n\r\n"

@@ -27,6 +27,14 @@ struct ServerLog {
   std::vector<std::string> requests;
   std::vector<std::string> errors;
   int cancelled = 0;
+  int kept = 0;
+};
+
+/// Counts those that are there.
+struct CountedKept final : ServerRequest::Kept {
+  explicit CountedKept(int* c) : count(c) { ++*count; }
+  ~CountedKept() override { --*count; }
+  int* count;
 };
 
 inline Task<void> echo_logged(ServerLog* log, Context ctx, ServerRequest& request,
@@ -34,6 +42,11 @@ inline Task<void> echo_logged(ServerLog* log, Context ctx, ServerRequest& reques
   std::string path(request.head().path());
   log->requests.push_back(request.head().method + " " + request.head().target);
   if (path == "/silent") co_return;
+  if (path == "/keep") {
+    request.keep(std::make_unique<CountedKept>(&log->kept));
+    Result<void> slept = co_await async::sleep_for(ctx, 1s);
+    if (!slept) ++log->cancelled;
+  }
   if (path == "/hang") {
     Result<void> slept = co_await async::sleep_for(ctx, 1000s);
     if (!slept && slept.error().code == Code::kCancelled) ++log->cancelled;
