@@ -13,7 +13,5 @@ inline constexpr size_t kSmallBody = 4u << 10;
 inline constexpr size_t kCoalesceMax = 16u << 10;
 /// Memory in which a message was put together is kept for the next one up to here.
 inline constexpr size_t kOutputKeptMax = 4 * kCoalesceMax;
-/// What heads mostly take.
-inline constexpr size_t kHeadUsual = 512;
 
 }  // namespace drover::http

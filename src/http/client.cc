@@ -223,9 +223,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
     }
     co_await pool.sending.enter(pool.loop());
     ClientConnection& connection = *call->connection();
-    std::string head;
-    std::string_view body = request.content();
-    Result<void> sent = connection.begin_request(ctx, target, request, &head);
+    Result<void> sent = ctx.check();
     if (sent) {
       co_await pool.writing.enter(pool.loop());
       // Its server has left since it was taken, or said what nobody asked: nothing has gone out, so
@@ -235,7 +233,9 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
         times.reused = false;
         continue;
       }
-      Result<bool> whole = connection.write_now(&head, &body, &pool.output);
+      std::string head;
+      std::string_view body;
+      Result<bool> whole = connection.begin_request(target, request, &pool.output, &head, &body);
       if (!whole) {
         sent = fail(std::move(whole).error());
       } else if (!*whole) {
@@ -243,7 +243,6 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
         sent = co_await std::move(writing);
       }
     }
-    head = std::string();  // it would be held for as long as the answer is waited for
     times.sent = pool.loop().mono();
     if (sent && request.sent != nullptr) *request.sent = true;
     bool may_repeat = false;

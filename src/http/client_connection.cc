@@ -4,11 +4,17 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "base/decimal.h"
 #include "base/limits/http.h"
+#include "base/text_copy.h"
 #include "http/buffers.h"
 
 namespace drover::http {
 namespace {
+
+constexpr std::string_view kLength = "Content-Length";
+constexpr std::string_view kColon = ": ";
+constexpr std::string_view kLineEnd = "\r\n";
 
 Failure unavailable(const char* reason, std::string message) {
   return fail(
@@ -25,24 +31,36 @@ bool body_expected(std::string_view method) {
   return method == "POST" || method == "PUT" || method == "PATCH";
 }
 
-/// The request's bytes before its body.
-std::string head_text(const RequestTarget& target, const RequestCall& request) {
-  std::string out;
-  out.reserve(kHeadUsual);
-  if (target.prepared.empty()) {
-    append_beginning(out, target);
-  } else {
-    out += target.prepared;
-  }
-  for (const RequestCall::Field& field : request.more_headers) {
-    if (!field.name.empty()) append_field(out, field.name, field.value);
+/// The request's bytes before its body, where there is room for `more` behind them.
+void put_head(const RequestTarget& target, const RequestCall& request, size_t more,
+              RawBytes* output) {
+  constexpr size_t kBeside = kColon.size() + kLineEnd.size();
+  std::string made;
+  std::string_view beginning = target.prepared;
+  if (beginning.empty()) {
+    append_beginning(made, target);
+    beginning = made;
   }
   const size_t length = request.content().size();
-  if (length > 0 || body_expected(target.method)) {
-    append_content_length(out, length);
+  const Decimal digits(length);
+  size_t room =
+      beginning.size() + kLength.size() + digits.view().size() + kBeside + kLineEnd.size() + more;
+  for (const RequestCall::Field& field : request.more_headers) {
+    room += field.name.size() + field.value.size() + kBeside;
   }
-  out += "\r\n";
-  return out;
+  output->cut(0);
+  char* const begin = output->extend(room);
+  char* to = copy_text(begin, beginning);
+  auto put_field = [&to](std::string_view name, std::string_view value) {
+    to = copy_text(copy_text(to, name), kColon);
+    to = copy_text(copy_text(to, value), kLineEnd);
+  };
+  for (const RequestCall::Field& field : request.more_headers) {
+    if (!field.name.empty()) put_field(field.name, field.value);
+  }
+  if (length > 0 || body_expected(target.method)) put_field(kLength, digits.view());
+  to = copy_text(to, kLineEnd);
+  output->cut(static_cast<size_t>(to - begin));
 }
 
 }  // namespace
@@ -110,34 +128,31 @@ Task<void> ClientConnection::watch(LocalPtr<ClientConnection> self) {
   self->arrived_.wake_all();
 }
 
-Result<void> ClientConnection::begin_request(const Context& ctx, const RequestTarget& target,
-                                             const RequestCall& request, std::string* head) {
+Result<bool> ClientConnection::begin_request(const RequestTarget& target,
+                                             const RequestCall& request, RawBytes* output,
+                                             std::string* head, std::string_view* body) {
   answer_begun_ = false;
   answer_complete_ = false;
   keep_alive_ = false;
-  TRY_VOID(ctx.check());
-  *head = head_text(target, request);
-  return {};
-}
-
-Result<bool> ClientConnection::write_now(std::string* head, std::string_view* body,
-                                         std::string* output) {
-  const size_t all = head->size() + body->size();
-  size_t sent = 0;
-  if (body->size() <= kSmallBody) {
-    // Copied at the last moment into what the request before went out from: the copy is written to
-    // lines that the first cache has, and the kernel reads it there.
-    output->assign(*head).append(*body);
-    TRY(sent, stream_->try_write(*output));
-  } else {
-    TRY(sent, stream_->try_write_both(*head, *body));
+  *body = request.content();
+  // A small body is copied behind the head: both are written to lines that the first cache has from
+  // the request before, and the kernel reads them there.
+  const std::string_view joined = body->size() <= kSmallBody ? *body : std::string_view();
+  put_head(target, request, joined.size(), output);
+  const size_t head_size = output->size();
+  copy_text(output->extend(joined.size()), joined);
+  const std::string_view text = output->view();
+  const size_t all = head_size + body->size();
+  const Result<size_t> sent =
+      text.size() == all ? stream_->try_write(text) : stream_->try_write_both(text, *body);
+  if (sent && *sent < all) {
+    const size_t of_head = std::min(*sent, head_size);
+    head->assign(text.substr(of_head, head_size - of_head));
+    body->remove_prefix(*sent - of_head);
   }
-  if (output->capacity() > kOutputKeptMax) *output = std::string();
-  if (sent == all) return true;
-  const size_t of_head = std::min(sent, head->size());
-  head->erase(0, of_head);
-  body->remove_prefix(sent - of_head);
-  return false;
+  if (output->size() > kOutputKeptMax) *output = RawBytes();
+  if (!sent) return fail(sent.error());
+  return *sent == all;
 }
 
 Task<Result<void>> ClientConnection::write_rest(Context ctx, std::string head,

@@ -9,6 +9,7 @@
 
 #include "async/wait.h"
 #include "base/local_ptr.h"
+#include "base/raw_bytes.h"
 #include "http/client.h"
 #include "http/http1_body.h"
 #include "http/http1_head.h"
@@ -32,14 +33,12 @@ class ClientConnection final {
   // What is done between the waits is not inlined, here and below: the coroutine's frame, which is
   // seldom in the first cache, would hold what such a function needs on its stack.
 
-  // A request is written in three steps, of which mostly the first two are all. `head` and `body`
-  // are what has not gone out.
-  /// Puts the head together.
-  [[gnu::noinline]] Result<void> begin_request(const Context& ctx, const RequestTarget& target,
-                                               const RequestCall& request, std::string* head);
-  /// Writes what goes without waiting; true if that is all of it. `output`: room for a request.
-  [[gnu::noinline]] Result<bool> write_now(std::string* head, std::string_view* body,
-                                           std::string* output);
+  // A request is written in two steps, of which mostly the first is all.
+  /// Puts it together in `output`, which is room for a request, and writes what goes without
+  /// waiting; true if that is all of it. Otherwise `head` and `body` are what has not gone out.
+  [[gnu::noinline]] Result<bool> begin_request(const RequestTarget& target,
+                                               const RequestCall& request, RawBytes* output,
+                                               std::string* head, std::string_view* body);
   Task<Result<void>> write_rest(Context ctx, std::string head, std::string_view body);
   /// The final answer's head. `first_byte` is set when anything has arrived.
   Task<Result<void>> read_head(Context ctx, bool head_request, ResponseHead* head,

@@ -12,6 +12,7 @@
 #include "async/scope.h"
 #include "async/stage.h"
 #include "base/local_ptr.h"
+#include "base/raw_bytes.h"
 #include "http/client.h"
 #include "http/client_connection.h"
 
@@ -47,8 +48,8 @@ class ClientPool final {
   async::Stage sending;
   async::Stage writing;
   async::Stage answered;
-  /// In which requests are put together that leave at once.
-  std::string output;
+  /// In which requests are put together.
+  RawBytes output;
 
   /// A call begins; leave() when it and its answer are over.
   Origin& enter(const RequestTarget& target);
