@@ -225,7 +225,6 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
     ClientConnection& connection = *call->connection();
     Result<void> sent = ctx.check();
     if (sent) {
-      co_await pool.writing.enter(pool.loop());
       // Its server has left since it was taken, or said what nobody asked: nothing has gone out, so
       // that any request may go on another.
       if (times.reused && connection.spoiled()) {

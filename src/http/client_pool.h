@@ -46,7 +46,6 @@ class ClientPool final {
   async::Loop& loop() { return loop_; }
   /// The borders of what all requests go through.
   async::Stage sending;
-  async::Stage writing;
   async::Stage answered;
   /// In which requests are put together.
   RawBytes output;
