@@ -67,11 +67,8 @@ class Call final : public ClientResponse {
   }
   void take(ClientPool::ConnectionPtr connection) { connection_ = std::move(connection); }
   ClientConnection* connection() { return connection_.get(); }
-  /// Not inlined: the coroutine that calls it would have the new context in its frame.
-  [[gnu::noinline]] Task<Result<void>> read_head(const Context& ctx, Duration limit,
-                                                 std::string_view method) {
-    return connection_->read_head(ctx.with_timeout(limit), method == "HEAD", &head_,
-                                  &timing_.first_byte);
+  ClientConnection::Asked asked(std::string_view method) {
+    return ClientConnection::Asked{method == "HEAD", &head_, &timing_.first_byte};
   }
   ClientTiming& times() { return timing_; }
   /// This connection is of no use.
@@ -203,8 +200,8 @@ Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx, const Requ
   return fail(name_wait(std::move(sent).error(), ctx, "headers"));
 }
 
-// Where a call waits for its answer there is this frame and that of read_head(), no more; tasks are
-// named before they are awaited, so that what they were given does not stay in this one.
+// Where a call waits for its answer on a connection that was idle there is this frame, no more;
+// tasks are named before they are awaited, so that what they were given does not stay in it.
 Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
                                                                   const RequestTarget& target,
                                                                   const RequestCall& request) {
@@ -249,10 +246,16 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
     // the answer, if there is one, is already here. Any other failure is ours to give up: the
     // deadline, or a cancellation.
     if (sent || sent.error().code == Code::kUnavailable) {
-      const Duration limit = sent ? request.headers_timeout : Duration(1s);
-      Task<Result<void>> reading = call->read_head(ctx, limit, target.method);
-      Result<void> read = co_await std::move(reading);
-      reading = Task<Result<void>>();
+      const Context bounded = ctx.with_timeout(sent ? request.headers_timeout : Duration(1s));
+      const ClientConnection::Asked asked = call->asked(target.method);
+      async::Wake wake = async::Wake::kWoken;
+      if (connection.watching()) wake = co_await connection.watch_end(bounded);
+      Result<bool> read = connection.begin_head(wake, bounded, asked);
+      if (read && !*read) {
+        Task<Result<void>> reading = connection.read_head(bounded, asked);
+        Result<void> rest = co_await std::move(reading);
+        if (!rest) read = fail(std::move(rest).error());
+      }
       if (read) {
         co_await pool.answered.enter(pool.loop());
         call->begin_answer();
@@ -261,7 +264,7 @@ Task<Result<std::unique_ptr<ClientResponse>>> ClientImpl::send_to(Context ctx,
       }
       may_repeat = !connection.answer_begun() && read.error().code != Code::kDeadlineExceeded &&
                    (!sent || is_idempotent(target, request));
-      if (sent) sent = std::move(read);
+      if (sent) sent = fail(std::move(read).error());
     }
     call->give_up();
     const bool again = times.reused && may_repeat && !ctx.cancelled();

@@ -196,40 +196,36 @@ void ClientConnection::took(const Result<size_t>& n) {
   ended_ = *n == 0;
 }
 
-Task<Result<void>> ClientConnection::read_head(Context ctx, bool head_request, ResponseHead* head,
-                                               MonoTime* first_byte) {
-  int interim = 0;
+Result<bool> ClientConnection::begin_head(async::Wake wake, const Context& ctx,
+                                          const Asked& asked) {
+  if (watching_) {
+    // The watch still reads into our buffer: this connection is of no further use.
+    DROVER_DASSERT(wake != async::Wake::kWoken);
+    close();
+    return fail(async::wake_error(wake, ctx));
+  }
+  interim_ = 0;
   parser_.reset();
+  return take_head(asked);
+}
+
+Task<Result<void>> ClientConnection::read_head(const Context& ctx, Asked asked) {
   for (;;) {
-    Result<bool> taken = take_head(head_request, head, first_byte, &interim);
-    if (!taken) co_return fail(std::move(taken).error());
-    if (*taken) co_return Result<void>();
-    if (watching_) {
-      // What the watch reads is this answer's, and mostly all of it.
-      const size_t before = in_.size();
-      while (watching_) {
-        async::Wake wake = co_await arrived_.wait(ctx);
-        if (wake != async::Wake::kWoken && watching_) {
-          // The watch still reads into our buffer: this connection is of no further use.
-          close();
-          co_return fail(async::wake_error(wake, ctx));
-        }
-      }
-      if (in_.size() > before) continue;
-    }
     Task<Result<size_t>> filling = fill(ctx, InputBuffer::kSmall / 2);
     Result<size_t> n = co_await std::move(filling);
     if (!n) co_return fail(std::move(n).error());
     if (*n == 0)
       co_return unavailable("reset", "the server closed the connection before its answer");
+    Result<bool> taken = take_head(asked);
+    if (!taken) co_return fail(std::move(taken).error());
+    if (*taken) co_return Result<void>();
   }
 }
 
 /// Whether the final answer's head is here; it is taken in then. Interim ones are passed over.
-Result<bool> ClientConnection::take_head(bool head_request, ResponseHead* head,
-                                         MonoTime* first_byte, int* interim) {
+Result<bool> ClientConnection::take_head(const Asked& asked) {
   while (!in_.empty()) {
-    if (!answer_begun_) *first_byte = loop_.mono();
+    if (!answer_begun_) *asked.first_byte = loop_.mono();
     answer_begun_ = true;
     HeadParser::Status status = parser_.feed(in_.pending());
     if (status == HeadParser::Status::kNeedMore) return false;
@@ -240,13 +236,14 @@ Result<bool> ClientConnection::take_head(bool head_request, ResponseHead* head,
       return unavailable("protocol",
                          std::string("the answer is not proper HTTP/1.1: ") + parser_.fault());
     }
-    TRY_VOID(accept_head(in_.pending(), head_request, head));
+    TRY_VOID(accept_head(in_.pending(), asked.head_request, asked.head));
     in_.consume(parser_.head_bytes());
-    if (head->status >= 200) return true;
-    if (head->status == 101) {
+    const int status_code = asked.head->status;
+    if (status_code >= 200) return true;
+    if (status_code == 101) {
       return unavailable("protocol", "the server changed the protocol unasked");
     }
-    if (++*interim > limits::kHttpInterimMax) {
+    if (++interim_ > limits::kHttpInterimMax) {
       return unavailable("protocol", "the server sent too many interim answers");
     }
     parser_.reset();

@@ -40,9 +40,21 @@ class ClientConnection final {
                                                const RequestCall& request, RawBytes* output,
                                                std::string* head, std::string_view* body);
   Task<Result<void>> write_rest(Context ctx, std::string head, std::string_view body);
-  /// The final answer's head. `first_byte` is set when anything has arrived.
-  Task<Result<void>> read_head(Context ctx, bool head_request, ResponseHead* head,
-                               MonoTime* first_byte);
+  /// What the head of an answer is read by, and where it goes.
+  struct Asked {
+    bool head_request;
+    ResponseHead* head;
+    MonoTime* first_byte;  // set when anything has arrived
+  };
+  // The final answer's head is read in three steps, of which mostly the first two are all.
+  /// The watch of the idle connection is still reading, and what it reads is the answer.
+  bool watching() const { return watching_; }
+  async::Waiter watch_end(const Context& ctx) { return arrived_.wait(ctx); }
+  /// Takes in the head if all of it is here; `wake` is what the wait for the watch's end came to.
+  [[gnu::noinline]] Result<bool> begin_head(async::Wake wake, const Context& ctx,
+                                            const Asked& asked);
+  /// Reads until it is. The context is the caller's, who waits.
+  Task<Result<void>> read_head(const Context& ctx, Asked asked);
   bool answer_begun() const { return answer_begun_; }
 
   /// Empty at the end of the body.
@@ -77,8 +89,7 @@ class ClientConnection final {
   Result<void> in_body(Result<size_t> n, const Context& ctx);
   Failure failed_in_body(Error error, const Context& ctx);
   Result<std::string_view> take_part();
-  [[gnu::noinline]] Result<bool> take_head(bool head_request, ResponseHead* head,
-                                           MonoTime* first_byte, int* interim);
+  [[gnu::noinline]] Result<bool> take_head(const Asked& asked);
   Result<void> accept_head(std::string_view raw, bool head_request, ResponseHead* out);
 
   // What each step of a call looks at stands first, beside the count of owners: one line of the
@@ -90,6 +101,7 @@ class ClientConnection final {
   bool keep_alive_ = false;
   bool answer_begun_ = false;
   bool answer_complete_ = false;
+  uint8_t interim_ = 0;  // answers before the final one
   async::Loop& loop_;
   std::unique_ptr<net::Stream> stream_;
   InputBuffer in_;
