@@ -152,7 +152,8 @@ class ClientImpl final : public Client {
   size_t idle_connections() const override { return pool_->idle(); }
 
  private:
-  Task<Result<ClientPool::ConnectionPtr>> dial(Context ctx, const RequestTarget& to,
+  /// The context is the caller's, who waits.
+  Task<Result<ClientPool::ConnectionPtr>> dial(const Context& ctx, const RequestTarget& to,
                                                Duration timeout);
 
   net::Dialer& dialer_;
@@ -175,7 +176,8 @@ Error name_wait(Error error, const Context& ctx, const char* reason) {
   return error;
 }
 
-Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(Context ctx, const RequestTarget& to,
+Task<Result<ClientPool::ConnectionPtr>> ClientImpl::dial(const Context& ctx,
+                                                         const RequestTarget& to,
                                                          Duration timeout) {
   net::DialTarget target;
   target.host = to.url.host;

@@ -155,7 +155,7 @@ Result<bool> ClientConnection::begin_request(const RequestTarget& target,
   return *sent == all;
 }
 
-Task<Result<void>> ClientConnection::write_rest(Context ctx, std::string head,
+Task<Result<void>> ClientConnection::write_rest(const Context& ctx, std::string head,
                                                 std::string_view body) {
   if (body.size() <= kCoalesceMax) head.append(std::exchange(body, {}));
   Context bounded = ctx.with_timeout(limits::kHttpWriteTimeout);

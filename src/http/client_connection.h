@@ -39,7 +39,8 @@ class ClientConnection final {
   [[gnu::noinline]] Result<bool> begin_request(const RequestTarget& target,
                                                const RequestCall& request, RawBytes* output,
                                                std::string* head, std::string_view* body);
-  Task<Result<void>> write_rest(Context ctx, std::string head, std::string_view body);
+  /// Writes the rest. The context is the caller's, who waits.
+  Task<Result<void>> write_rest(const Context& ctx, std::string head, std::string_view body);
   /// What the head of an answer is read by, and where it goes.
   struct Asked {
     bool head_request;

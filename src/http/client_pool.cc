@@ -41,7 +41,8 @@ ClientPool::Origin::Origin(ClientPool& pool, const RequestTarget& target)
 /// What pool_key() says, without a text.
 bool ClientPool::Origin::takes(const RequestTarget& target) const {
   if (url_.port != target.url.port || url_.host != target.url.host ||
-      url_.scheme != target.url.scheme || policy_.allow_private != target.policy.allow_private ||
+      url_.is_tls() != target.url.is_tls() ||
+      policy_.allow_private != target.policy.allow_private ||
       policy_.allow != target.policy.allow) {
     return false;
   }

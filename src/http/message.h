@@ -214,7 +214,7 @@ struct Url {
   std::string host;  // without brackets
   uint16_t port = 0;
   std::string target;  // path and query, at least "/"
-  bool is_tls() const { return scheme == "https"; }
+  bool is_tls() const { return std::string_view(scheme) == "https"; }  // compared in place
   /// "https://host:port" with the port only if not the scheme's own.
   std::string origin() const;
   /// Value for Host.
