@@ -70,7 +70,7 @@ Result<void> take_answer(std::string&& body, const WireCall& call, Answer& answe
     Result<dialect::OpenAiGlance> glance = dialect::glance_openai(body);
     if (!glance) return fail(malformed(std::move(glance).error()));
     if (glance->is_error) {
-      std::string text = without_secrets(std::move(body), call.secrets);
+      std::string text = without_secrets(std::move(body), call.secrets.all());
       return fail(error_in_answer(*call.dialect, text));
     }
     take_glance(*glance, answer.response);
@@ -229,7 +229,7 @@ Task<Result<void>> OneAttempt::read_refusal() {
     body += part->substr(0, limits::kErrorAnswerBytesMax - body.size());
   }
   const http::ResponseHead& head = response_->head();
-  body = without_secrets(std::move(body), call_->secrets);
+  body = without_secrets(std::move(body), call_->secrets.all());
   Error error = refusal(*call_->dialect, head, body, ctx_.loop().wall());
   // A server that does not know `stream` answers whole, and bills it.
   refused_ = !head.is_success() || (error.reason != "wrong_content_type" && says_no(error));
@@ -239,9 +239,11 @@ Task<Result<void>> OneAttempt::read_refusal() {
 
 AttemptError OneAttempt::failed(Error error) const {
   AttemptError out;
-  out.error = without_secrets(std::move(error), call_->secrets);
+  out.error = without_secrets(std::move(error), call_->secrets.all());
   out.timing.total = ctx_.loop().mono() - started_;
-  if (out.error.code == Code::kUnauthenticated && call_->refused) call_->refused();
+  if (out.error.code == Code::kUnauthenticated && call_->credentials != nullptr) {
+    call_->credentials->refused(*call_->source);
+  }
   return out;
 }
 

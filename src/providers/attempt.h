@@ -13,11 +13,12 @@
 // Secrets named in WireCall::secrets never stand in an error, even if the provider quotes them.
 // Loop thread only.
 
-#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/decimal.h"
 #include "base/limits/http.h"
 #include "dialect/dialect.h"
 #include "providers/credentials.h"
@@ -35,11 +36,12 @@ struct WireCall {
   bool stream = false;
   /// The body is the caller's own OpenAI bytes, and so may the answer be.
   bool passthrough = false;
-  std::string attempt;  // its number, where that is sent
+  std::optional<Decimal> attempt;  // its number, where that is sent
   std::vector<std::string> dropped;
-  std::vector<SecretPtr> secrets;
-  /// Called when the provider refuses the credentials.
-  std::function<void()> refused;
+  CallSecrets secrets;
+  /// Whom to tell when the provider refuses what this source gave. Null, or they outlive the call.
+  Credentials* credentials = nullptr;
+  const std::string* source = nullptr;
 };
 /// On the heap: what waits for an answer holds it all the while.
 using WireCallPtr = std::unique_ptr<WireCall>;

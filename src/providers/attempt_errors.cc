@@ -105,7 +105,7 @@ Error malformed(Error error) {
   return error;
 }
 
-std::string without_secrets(std::string text, const std::vector<SecretPtr>& secrets) {
+std::string without_secrets(std::string text, std::span<const SecretPtr> secrets) {
   for (const SecretPtr& secret : secrets) {
     // Shorter than this it is no secret, and replacing it would garble the text.
     if (secret->size() >= 4) replace_all(text, secret->reveal());
@@ -113,7 +113,7 @@ std::string without_secrets(std::string text, const std::vector<SecretPtr>& secr
   return text;
 }
 
-Error without_secrets(Error error, const std::vector<SecretPtr>& secrets) {
+Error without_secrets(Error error, std::span<const SecretPtr> secrets) {
   error.message = without_secrets(std::move(error.message), secrets);
   error.reason = without_secrets(std::move(error.reason), secrets);
   for (std::string& note : error.notes) note = without_secrets(std::move(note), secrets);

@@ -1,8 +1,8 @@
 #pragma once
 // Internal to src/providers: how failures of one attempt become Errors. Pure.
 
+#include <span>
 #include <string_view>
-#include <vector>
 
 #include "dialect/dialect.h"
 #include "providers/credentials.h"
@@ -32,9 +32,9 @@ Error malformed(Error error);
 
 /// Bytes with every secret replaced: before they are read as an error, because what is made of them
 /// (a code in snake case, a cut message) may no longer hold the secret's exact bytes.
-std::string without_secrets(std::string text, const std::vector<SecretPtr>& secrets);
+std::string without_secrets(std::string text, std::span<const SecretPtr> secrets);
 
 /// The error with every secret in its texts replaced.
-Error without_secrets(Error error, const std::vector<SecretPtr>& secrets);
+Error without_secrets(Error error, std::span<const SecretPtr> secrets);
 
 }  // namespace drover::providers

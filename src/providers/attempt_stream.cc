@@ -282,7 +282,7 @@ Result<void> StreamReader::on_raw(std::string_view data) {
   Result<dialect::OpenAiGlance> glance = chunks_.look(data);
   if (!glance) return fail(malformed(std::move(glance).error()));
   if (glance->is_error) {
-    std::string text = without_secrets(std::string(data), call_.secrets);
+    std::string text = without_secrets(std::string(data), call_.secrets.all());
     Error error = error_in_answer(*call_.dialect, text);
     refused_ = says_no(error);
     return fail(std::move(error));

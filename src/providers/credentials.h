@@ -4,9 +4,13 @@
 // Secrets read from files are kept for kReadAgainAfter, so that the loop rarely touches the disk
 // and a rotated file is seen soon; refused() forgets one at once. Loop thread only.
 
+#include <array>
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 
+#include "base/assert.h"
 #include "base/local_ptr.h"
 #include "base/secret.h"
 #include "providers/provider.h"
@@ -15,6 +19,24 @@ namespace drover::providers {
 
 /// A secret as its holders share it; the same one means that it has not changed.
 using SecretPtr = LocalPtr<const Secret>;
+
+/// The secrets that one call is made with, and no text that comes of it may show: a key, or the two
+/// parts of one.
+class CallSecrets {
+ public:
+  static constexpr size_t kMost = 2;
+  /// Nothing for an empty one.
+  void add(SecretPtr secret) {
+    if (secret->empty()) return;
+    DROVER_ASSERT(count_ < kMost);
+    secrets_[count_++] = std::move(secret);
+  }
+  std::span<const SecretPtr> all() const { return {secrets_.data(), count_}; }
+
+ private:
+  std::array<SecretPtr, kMost> secrets_;
+  size_t count_ = 0;
+};
 
 class Credentials {
  public:

@@ -125,9 +125,8 @@ void put_common(http::RequestTarget& target, const dialect::Dialect& dialect,
 
 void put_attempt(WireCall& call, const AttemptOptions& options) {
   if (options.idempotency_key.empty()) return;
-  call.attempt = Decimal(options.attempt).view();
-  call.request.more_headers = {
-      {{kIdempotencyKey, options.idempotency_key}, {kAttempt, call.attempt}}};
+  const std::string_view number = call.attempt.emplace(options.attempt).view();
+  call.request.more_headers = {{{kIdempotencyKey, options.idempotency_key}, {kAttempt, number}}};
 }
 
 void put_attempt(http::Headers& headers, const AttemptOptions& options) {
@@ -153,10 +152,6 @@ void put_option_headers(http::Headers& headers, const catalog::Endpoint& endpoin
 void put_bearer(http::Headers& headers, const Secret& token) {
   if (token.empty()) return;
   headers.add("authorization", "Bearer " + std::string(token.reveal()));
-}
-
-void keep_out(std::vector<SecretPtr>& secrets, SecretPtr secret) {
-  if (!secret->empty()) secrets.push_back(std::move(secret));
 }
 
 }  // namespace drover::providers

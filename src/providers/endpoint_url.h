@@ -64,11 +64,8 @@ void put_attempt(WireCall& call, const AttemptOptions& options);
 /// The same where others come after them.
 void put_attempt(http::Headers& headers, const AttemptOptions& options);
 
-/// "Authorization: Bearer", which is for the call to remember (keep_out). Nothing for an empty
+/// "Authorization: Bearer", which is for the call to remember (CallSecrets). Nothing for an empty
 /// secret.
 void put_bearer(http::Headers& headers, const Secret& token);
-
-/// Remembers it for redaction. Nothing for an empty secret.
-void keep_out(std::vector<SecretPtr>& secrets, SecretPtr secret);
 
 }  // namespace drover::providers

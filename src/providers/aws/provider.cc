@@ -126,8 +126,8 @@ Result<void> AwsBedrock::sign(WireCall& call, http::RequestTarget& target,
   request.payload_hash = hash;
   TRY(std::vector<http::Headers::Field> added, signer->sign(request, credentials, now));
   for (const auto& [name, value] : added) target.headers.set(name, value);
-  keep_out(call.secrets, SecretPtr::make(credentials.secret_access_key));
-  keep_out(call.secrets, SecretPtr::make(credentials.session_token));
+  call.secrets.add(SecretPtr::make(credentials.secret_access_key));
+  call.secrets.add(SecretPtr::make(credentials.session_token));
   return {};
 }
 
@@ -142,7 +142,7 @@ Task<Attempted> AwsBedrock::call(Context ctx, const catalog::Endpoint& endpoint,
     Result<SecretPtr> key = credentials_.get(ctx, bearer);
     if (!key) co_return attempt_failed(std::move(key).error());
     put_bearer(target->headers, **key);
-    keep_out((*call)->secrets, std::move(*key));
+    (*call)->secrets.add(std::move(*key));
   } else {
     Result<Identity::Value> got = co_await identity(endpoint.credentials.source).get(ctx);
     if (!got) {

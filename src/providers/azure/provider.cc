@@ -107,13 +107,13 @@ Result<WireCallPtr> AzureOpenAi::prepare(const catalog::Endpoint& endpoint, Prom
 Task<Result<AzureOpenAi::Tokens::Value>> AzureOpenAi::put_access(Context ctx,
                                                                  const catalog::Endpoint& endpoint,
                                                                  http::Headers* headers,
-                                                                 std::vector<SecretPtr>* secrets) {
+                                                                 CallSecrets* secrets) {
   const std::string auth = azure_option(endpoint, "auth");
   if (auth == "entra") {
     Result<Tokens::Value> got = co_await tokens(endpoint).get(ctx);
     if (got) {
       put_bearer(*headers, (*got)->token);
-      keep_out(*secrets, SecretPtr::make((*got)->token));
+      secrets->add(SecretPtr::make((*got)->token));
     }
     co_return got;
   }
@@ -124,7 +124,7 @@ Task<Result<AzureOpenAi::Tokens::Value>> AzureOpenAi::put_access(Context ctx,
   } else if (!(*key)->empty()) {
     headers->add("api-key", (*key)->reveal());
   }
-  keep_out(*secrets, std::move(*key));
+  secrets->add(std::move(*key));
   co_return Tokens::Value();
 }
 

@@ -37,8 +37,7 @@ class AzureOpenAi final : public Provider, private BatchAccess {
   const dialect::Dialect& dialect() const override { return dialect::azure(); }
   /// Whose call it is; the Entra token that it was given, if it was one.
   Task<Result<cloud::Refreshing<cloud::BearerToken>::Value>> put_access(
-      Context ctx, const catalog::Endpoint& endpoint, http::Headers* headers,
-      std::vector<SecretPtr>* secrets);
+      Context ctx, const catalog::Endpoint& endpoint, http::Headers* headers, CallSecrets* secrets);
 
   using Tokens = cloud::Refreshing<cloud::BearerToken>;
   /// All but access: the target is to be completed and given to the call.

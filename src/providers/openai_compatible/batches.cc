@@ -37,7 +37,7 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
   request.body = std::string();  // a file of many calls
   if (!response) {
     Error error = transport_error(std::move(response).error(), ctx, "headers");
-    co_return fail(without_secrets(std::move(error), call.secrets));
+    co_return fail(without_secrets(std::move(error), call.secrets.all()));
   }
   const bool success = (*response)->head().is_success();
   const size_t most = content ? limits::kHttpAnswerBytesMax : kStatusBytesMax;
@@ -45,12 +45,12 @@ Task<Result<std::string>> OpenAiBatches::send(Context ctx, const catalog::Endpoi
   if (success) {
     if (body) co_return body;
     Error error = transport_error(std::move(body).error(), ctx, "answer");
-    co_return fail(without_secrets(std::move(error), call.secrets));
+    co_return fail(without_secrets(std::move(error), call.secrets.all()));
   }
-  std::string text = without_secrets(body ? std::move(*body) : std::string(), call.secrets);
+  std::string text = without_secrets(body ? std::move(*body) : std::string(), call.secrets.all());
   Error error = refusal(access_.dialect(), (*response)->head(), text, ctx.loop().wall());
   if (error.code == Code::kUnauthenticated && call.refused) call.refused();
-  co_return fail(without_secrets(std::move(error), call.secrets));
+  co_return fail(without_secrets(std::move(error), call.secrets.all()));
 }
 
 Task<Result<dialect::BatchStatus>> OpenAiBatches::batch(Context ctx,

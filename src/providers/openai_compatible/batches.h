@@ -11,7 +11,7 @@ namespace drover::providers {
 /// A call about batches, without method and body.
 struct BatchCall {
   http::RequestTarget target;
-  std::vector<SecretPtr> secrets;
+  CallSecrets secrets;
   /// Called when the provider refuses the credentials.
   std::function<void()> refused;
 };

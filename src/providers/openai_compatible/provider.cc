@@ -64,7 +64,7 @@ Task<Result<BatchCall>> OpenAiCompatible::open(Context ctx, const catalog::Endpo
   BatchCall call;
   CO_TRY(SecretPtr key, credentials_.get(ctx, endpoint.credentials.source));
   CO_TRY(call.target, make_target(endpoint, *key, path, false));
-  keep_out(call.secrets, std::move(key));
+  call.secrets.add(std::move(key));
   put_option_headers(call.target.headers, endpoint);
   call.refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
   co_return call;
@@ -98,9 +98,11 @@ Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog:
   auto made = std::make_unique_for_overwrite<WireCall>();  // no zeros below its own defaults
   WireCall& call = *made;
   call.dialect = &dialect::openai();
+  call.credentials = &credentials_;
+  call.source = &endpoint.credentials.source;
   TRY(SecretPtr key, credentials_.get(ctx, endpoint.credentials.source));
   TRY_VOID(put_target(call, endpoint, key, stream, options));
-  keep_out(call.secrets, std::move(key));
+  call.secrets.add(std::move(key));
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return made;
 }
@@ -109,7 +111,6 @@ Task<Attempted> OpenAiCompatible::call(Context ctx, const catalog::Endpoint& end
                                        Prompt& prompt, Sink* sink, AttemptOptions options) {
   Result<WireCallPtr> call = prepare(ctx, endpoint, prompt, sink != nullptr, options);
   if (!call) return failed_attempt(std::move(call).error());
-  (*call)->refused = [this, &endpoint] { credentials_.refused(endpoint.credentials.source); };
   return run_attempt(std::move(ctx), environment_.client, std::move(*call), prompt, sink, options);
 }
 
