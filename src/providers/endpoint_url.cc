@@ -42,25 +42,27 @@ Result<http::Url> join_url(std::string_view base, std::string_view path) {
   return http::Url::parse(text);
 }
 
-bool EndpointTargets::Entry::is_of(const catalog::Endpoint& endpoint,
-                                   const SecretPtr& other) const {
-  return key.get() == other.get() && base_url == endpoint.base_url && ca_file == endpoint.ca_file &&
-         options == endpoint.options;
+TargetPtr& EndpointTargets::at(const catalog::Endpoint& endpoint, const SecretPtr& key, bool stream,
+                               MonoTime now) {
+  DROVER_DASSERT(endpoint.number != 0);
+  if (now >= next_sweep_) sweep(now);
+  auto it = known_.find(endpoint.number);
+  if (it == known_.end()) {
+    if (known_.size() >= limits::kEndpointsMax) known_.clear();
+    it = known_.try_emplace(endpoint.number).first;
+  }
+  Entry& entry = it->second;
+  if (entry.key.get() != key.get()) {
+    entry = Entry();
+    entry.key = key;
+  }
+  entry.used = now;
+  return stream ? entry.streamed : entry.whole;
 }
 
-TargetPtr& EndpointTargets::at(const catalog::Endpoint& endpoint, const SecretPtr& key,
-                               bool stream) {
-  auto it = known_.find(&endpoint);
-  if (it == known_.end() || !it->second.is_of(endpoint, key)) {
-    if (it == known_.end() && known_.size() >= limits::kEndpointsMax) known_.clear();
-    Entry fresh;
-    fresh.base_url = endpoint.base_url;
-    fresh.ca_file = endpoint.ca_file;
-    fresh.options = endpoint.options;
-    fresh.key = key;
-    it = known_.insert_or_assign(&endpoint, std::move(fresh)).first;
-  }
-  return stream ? it->second.streamed : it->second.whole;
+void EndpointTargets::sweep(MonoTime now) {
+  next_sweep_ = now + kKeptUnused;
+  std::erase_if(known_, [now](const auto& one) { return now - one.second.used >= kKeptUnused; });
 }
 
 Result<void> check_base_url(const catalog::Endpoint& endpoint) {

@@ -1,7 +1,7 @@
 #pragma once
 // Internal to src/providers: what every provider does with an endpoint's facts.
 
-#include <map>
+#include <cstdint>
 #include <unordered_map>
 
 #include "base/limits/catalog.h"
@@ -14,28 +14,30 @@ namespace drover::providers {
 Result<http::Url> join_url(std::string_view base, std::string_view path);
 
 /// The targets of the endpoints that were called, so that each call need not put them together
-/// again: for as long as the endpoint's facts and its key are the same. Loop thread only; at most
-/// limits::kEndpointsMax endpoints.
+/// again: for as long as the endpoint's key is the same. Each holds its key's text, and goes when
+/// no call has used it for kKeptUnused, as none does once a reload has put others in their place.
+/// Loop thread only; at most limits::kEndpointsMax endpoints.
 class EndpointTargets {
  public:
+  static constexpr Duration kKeptUnused = 600s;
+
   /// The place for the target of this endpoint under that key; null in it until it is put there.
-  /// Valid until the next call.
-  TargetPtr& at(const catalog::Endpoint& endpoint, const SecretPtr& key, bool stream);
+  /// Valid until the next call. The endpoint is a catalog's, in which none changes.
+  TargetPtr& at(const catalog::Endpoint& endpoint, const SecretPtr& key, bool stream, MonoTime now);
+  /// How many endpoints are known.
+  size_t size() const { return known_.size(); }
 
  private:
-  /// What a target is made of, and it.
   struct Entry {
-    std::string base_url;
-    std::string ca_file;
-    std::map<std::string, std::string> options;
     SecretPtr key;
     TargetPtr whole;
     TargetPtr streamed;
-    bool is_of(const catalog::Endpoint& endpoint, const SecretPtr& other) const;
+    MonoTime used;
   };
-  // By address: where another endpoint has come to stand there, the texts differ, or its target is
-  // the same.
-  std::unordered_map<const catalog::Endpoint*, Entry> known_;
+  void sweep(MonoTime now);
+
+  std::unordered_map<uint64_t, Entry> known_;  // by the endpoint's number
+  MonoTime next_sweep_{};
 };
 
 /// Checks a base URL at load, naming the field; one that leads to another region than the

@@ -70,18 +70,19 @@ Task<Result<BatchCall>> OpenAiCompatible::open(Context ctx, const catalog::Endpo
   co_return call;
 }
 
-Result<void> OpenAiCompatible::put_target(WireCall& call, const catalog::Endpoint& endpoint,
-                                          const SecretPtr& key, bool stream,
-                                          const AttemptOptions& options) {
-  if (has_option_headers(endpoint)) {
-    // They may replace any other, and so come after those of the attempt.
+Result<void> OpenAiCompatible::put_target(const Context& ctx, WireCall& call,
+                                          const catalog::Endpoint& endpoint, const SecretPtr& key,
+                                          bool stream, const AttemptOptions& options) {
+  if (endpoint.number == 0 || has_option_headers(endpoint)) {
+    // They may replace any other, and so come after those of the attempt. What is in no catalog may
+    // change from call to call.
     TRY(http::RequestTarget own, make_target(endpoint, *key, chat_path(endpoint), stream));
     put_attempt(own.headers, options);
     put_option_headers(own.headers, endpoint);
     call.target = TargetPtr::make(std::move(own));
     return {};
   }
-  TargetPtr& shared = targets_.at(endpoint, key, stream);
+  TargetPtr& shared = targets_.at(endpoint, key, stream, ctx.loop().mono());
   if (shared == nullptr) {
     TRY(http::RequestTarget made, make_target(endpoint, *key, chat_path(endpoint), stream));
     made.prepare();
@@ -101,7 +102,7 @@ Result<WireCallPtr> OpenAiCompatible::prepare(const Context& ctx, const catalog:
   call.credentials = &credentials_;
   call.source = &endpoint.credentials.source;
   TRY(SecretPtr key, credentials_.get(ctx, endpoint.credentials.source));
-  TRY_VOID(put_target(call, endpoint, key, stream, options));
+  TRY_VOID(put_target(ctx, call, endpoint, key, stream, options));
   call.secrets.add(std::move(key));
   TRY_VOID(put_body(call, prompt, upstream_model(endpoint), stream, options.service_tier));
   return made;

@@ -38,8 +38,8 @@ class OpenAiCompatible final : public Provider, private BatchAccess {
   /// All but what an endpoint's own headers add to it or replace.
   Result<http::RequestTarget> make_target(const catalog::Endpoint& endpoint, const Secret& key,
                                           std::string_view path, bool stream) const;
-  Result<void> put_target(WireCall& call, const catalog::Endpoint& endpoint, const SecretPtr& key,
-                          bool stream, const AttemptOptions& options);
+  Result<void> put_target(const Context& ctx, WireCall& call, const catalog::Endpoint& endpoint,
+                          const SecretPtr& key, bool stream, const AttemptOptions& options);
   Result<WireCallPtr> prepare(const Context& ctx, const catalog::Endpoint& endpoint, Prompt& prompt,
                               bool stream, const AttemptOptions& options);
   const OpenAiProfile& profile_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "providers/credentials.h"
+#include "providers/endpoint_url.h"
 #include "providers/providers_test_fixture.h"
 
 namespace drover::providers {
@@ -14,6 +15,7 @@ class SharedTargets : public ProvidersTest {
     environment_["KEY"] = "first-canary-key";
     imposter_->script(answer(200, kChat));
     endpoint_.id = "v";
+    endpoint_.number = 7;
     endpoint_.provider = "vllm";
     endpoint_.model = "gpt-4o";
     endpoint_.base_url = "http://cloud.test/v1";
@@ -73,12 +75,36 @@ TEST_F(SharedTargets, ARefusedKeyIsReadAnew) {
 
 TEST_F(SharedTargets, AnotherEndpointInItsPlaceHasItsOwn) {
   EXPECT_EQ(head_of_call(), kHead);
+  endpoint_.number = 8;  // as a catalog gives it
   endpoint_.base_url = "http://cloud.test/other/";
   EXPECT_TRUE(head_of_call().starts_with("POST /other/chat/completions HTTP/1.1\r\n"));
+  endpoint_.number = 9;
   endpoint_.options["path"] = "/v2/chat";
   EXPECT_TRUE(head_of_call().starts_with("POST /other/v2/chat HTTP/1.1\r\n"));
+  endpoint_.number = 0;  // in no catalog, it may change
   endpoint_.options["project"] = "p-1";
   EXPECT_NE(head_of_call().find("OpenAI-Project: p-1\r\n"), std::string::npos);
+}
+
+TEST(EndpointTargets, GoWhenNoCallUsesThem) {
+  EndpointTargets targets;
+  const SecretPtr key = SecretPtr::make(Secret("canary-key"));
+  const MonoTime start{1s};
+  catalog::Endpoint old;
+  old.number = 1;
+  targets.at(old, key, false, start) = TargetPtr::make();
+  catalog::Endpoint in_use;
+  in_use.number = 2;
+  const TargetPtr kept = TargetPtr::make();
+  targets.at(in_use, key, false, start) = kept;
+  const MonoTime later = start + EndpointTargets::kKeptUnused;
+  EXPECT_EQ(targets.at(in_use, key, false, later - 1s).get(), kept.get());
+  EXPECT_EQ(targets.size(), 2u);
+  EXPECT_EQ(targets.at(in_use, key, false, later).get(), kept.get());
+  EXPECT_EQ(targets.size(), 1u);
+  EXPECT_EQ(targets.at(old, key, false, later).get(), nullptr);
+  const SecretPtr changed = SecretPtr::make(Secret("other-canary-key"));
+  EXPECT_EQ(targets.at(in_use, changed, false, later).get(), nullptr);
 }
 
 TEST_F(SharedTargets, HeadersOfItsOwnReplaceOthers) {
