@@ -37,6 +37,11 @@ ssize_t send(int fd, std::string_view data) {
   return ::syscall(SYS_sendto, fd, data.data(), data.size(), MSG_NOSIGNAL, nullptr, size_t{0});
 }
 
+ssize_t send(int fd, const msghdr& message) {
+  if constexpr (kSanitized) return ::sendmsg(fd, &message, MSG_NOSIGNAL);
+  return ::syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+}
+
 }  // namespace
 
 FdCore::FdCore(AsioLoop& loop, int fd) : loop_(&loop), fd_(fd), socket_(is_socket(fd)) {
@@ -61,7 +66,7 @@ ssize_t FdCore::write(std::string_view data, std::string_view more) {
   msghdr message{};
   message.msg_iov = parts.data();
   message.msg_iovlen = parts.size();
-  return ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  return send(fd_, message);
 }
 
 void FdCore::on_ready(uint32_t events) {

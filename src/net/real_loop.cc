@@ -1,12 +1,14 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 
 #include "base/assert.h"
+#include "base/sanitized.h"
 #include "net/asio_loop.h"
 #include "net/linger.h"
 #include "net/real_impl.h"
@@ -34,23 +36,39 @@ class Inside {
   AsioLoop::Impl* before_;
 };
 
-/// epoll_wait by the nanosecond where the kernel can (5.11), by the millisecond, rounded up,
+// Past the C library, where a thread may be cancelled: see real_fd.cc.
+
+int wait_by_milliseconds(int epoll_fd, epoll_event* events, int timeout_ms) {
+  if constexpr (kSanitized) return ::epoll_wait(epoll_fd, events, kEventsMax, timeout_ms);
+  return static_cast<int>(
+      ::syscall(SYS_epoll_pwait, epoll_fd, events, kEventsMax, timeout_ms, nullptr, size_t{0}));
+}
+
+int wait_by_nanoseconds(int epoll_fd, epoll_event* events, const timespec& timeout) {
+  if constexpr (kSanitized) {
+    return ::epoll_pwait2(epoll_fd, events, kEventsMax, &timeout, nullptr);
+  }
+  return static_cast<int>(
+      ::syscall(SYS_epoll_pwait2, epoll_fd, events, kEventsMax, &timeout, nullptr, size_t{0}));
+}
+
+/// By the nanosecond where the kernel can (5.11), by the millisecond, rounded up,
 /// elsewhere. Forever with Duration::max().
 int wait_for_events(int epoll_fd, epoll_event* events, Duration timeout) {
   static bool by_nanoseconds = true;
-  if (timeout == Duration::zero()) return ::epoll_wait(epoll_fd, events, kEventsMax, 0);
-  if (timeout == Duration::max()) return ::epoll_wait(epoll_fd, events, kEventsMax, -1);
+  if (timeout == Duration::zero()) return wait_by_milliseconds(epoll_fd, events, 0);
+  if (timeout == Duration::max()) return wait_by_milliseconds(epoll_fd, events, -1);
   if (by_nanoseconds) {
     timespec span{};
     span.tv_sec = static_cast<time_t>(timeout / 1s);
     span.tv_nsec = static_cast<long>((timeout % 1s).count());
-    int n = ::epoll_pwait2(epoll_fd, events, kEventsMax, &span, nullptr);
+    int n = wait_by_nanoseconds(epoll_fd, events, span);
     if (n >= 0 || (errno != ENOSYS && errno != EPERM)) return n;
     by_nanoseconds = false;
   }
   auto ms =
       std::min<int64_t>(std::chrono::ceil<std::chrono::milliseconds>(timeout).count(), 60'000);
-  return ::epoll_wait(epoll_fd, events, kEventsMax, static_cast<int>(ms));
+  return wait_by_milliseconds(epoll_fd, events, static_cast<int>(ms));
 }
 
 }  // namespace
