@@ -95,15 +95,15 @@ void note_times(const http::ClientTiming& timing, MonoTime now, AttemptTiming& o
 using Sent = Result<std::unique_ptr<http::ClientResponse>>;
 
 /// One attempt under way. Thousands of them wait at once, so that the coroutine which drives them
-/// holds little but this: what is done between the waits are functions of it, and tasks are named
-/// before they are awaited, so that what they were given does not stay in the frame. It lies in
-/// that frame, and is moved no more once it is there.
+/// holds little but this and what it refers to: what is done between the waits are functions of it,
+/// and tasks are named before they are awaited, so that what they were given does not stay in the
+/// frame.
 class OneAttempt {
  public:
-  OneAttempt(Context&& ctx, WireCallPtr&& call, const Prompt& prompt, Sink* sink,
+  OneAttempt(const Context& ctx, WireCall* call, const Prompt& prompt, Sink* sink,
              const AttemptTimeouts& timeouts)
-      : ctx_(std::move(ctx)),
-        call_(std::move(call)),
+      : ctx_(ctx),
+        call_(call),
         prompt_(prompt),
         sink_(sink),
         timeouts_(timeouts),
@@ -131,12 +131,12 @@ class OneAttempt {
   AttemptError failed(Error error) const;
   bool refused() const { return refused_ || (reader_ != nullptr && reader_->refused()); }
 
-  Context ctx_;
+  const Context& ctx_;
   std::unique_ptr<Context> bounded_;  // within the attempt's own time, if it has one
-  WireCallPtr call_;
+  WireCall* call_;
   const Prompt& prompt_;
   Sink* sink_;
-  AttemptTimeouts timeouts_;
+  const AttemptTimeouts& timeouts_;
   MonoTime started_;
   bool sent_ = false;     // the whole request
   bool refused_ = false;  // see AttemptError::billable
@@ -267,17 +267,6 @@ Attempted OneAttempt::concluded(Result<void> read) {
   return Attempted(tl::unexpected<AttemptError>(std::move(out)));
 }
 
-Task<Attempted> drive(http::Client* client, OneAttempt attempt) {
-  {
-    // Goes before the rest is read: a task keeps its frame until then.
-    Task<Sent> sending = attempt.send(*client);
-    std::optional<Attempted> out = attempt.take(co_await std::move(sending));
-    if (out) co_return std::move(*out);
-  }
-  Task<Result<void>> reading = attempt.read();
-  co_return attempt.concluded(co_await std::move(reading));
-}
-
 }  // namespace
 
 bool speaks_openai(const dialect::Dialect& dialect) {
@@ -321,8 +310,16 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
 Task<Attempted> failed_attempt(Error error) { co_return attempt_failed(std::move(error)); }
 
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
-                            const Prompt& prompt, Sink* sink, const AttemptTimeouts& timeouts) {
-  return drive(client, OneAttempt(std::move(ctx), std::move(call), prompt, sink, timeouts));
+                            const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts) {
+  OneAttempt attempt(ctx, call.get(), prompt, sink, timeouts);
+  {
+    // Goes before the rest is read: a task keeps its frame until then.
+    Task<Sent> sending = attempt.send(*client);
+    std::optional<Attempted> out = attempt.take(co_await std::move(sending));
+    if (out) co_return std::move(*out);
+  }
+  Task<Result<void>> reading = attempt.read();
+  co_return attempt.concluded(co_await std::move(reading));
 }
 
 AttemptTimeouts::AttemptTimeouts()

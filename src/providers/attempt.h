@@ -52,7 +52,7 @@ Result<void> put_body(WireCall& call, Prompt& prompt, std::string_view upstream_
 
 /// `prompt`, `client` and `sink` outlive the task.
 Task<Attempted> run_attempt(Context ctx, http::Client* client, WireCallPtr call,
-                            const Prompt& prompt, Sink* sink, const AttemptTimeouts& timeouts);
+                            const Prompt& prompt, Sink* sink, AttemptTimeouts timeouts);
 
 /// An attempt that failed before anything was sent.
 tl::unexpected<AttemptError> attempt_failed(Error error);
