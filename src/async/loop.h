@@ -15,7 +15,7 @@ namespace drover::async {
 /// What a loop calls in its turn: a part of who asks for it, so that nothing is made for that.
 class Turn {
  public:
-  /// Once for each call_soon().
+  /// Once for each call_soon(), and for each turn_at() that was not cancelled.
   virtual void on_turn() = 0;
 
  protected:
@@ -38,6 +38,10 @@ class Loop : public Clock {
   }
   /// Runs fn at or after t, on this loop. Loop thread only.
   virtual TimerId call_at(MonoTime t, std::function<void()> fn) = 0;
+  /// The same with what outlives the timer. Loop thread only.
+  virtual TimerId turn_at(MonoTime t, Turn& turn) {
+    return call_at(t, [&turn] { turn.on_turn(); });
+  }
   /// Forgets a timer; harmless if it has run. Loop thread only.
   virtual void cancel_timer(TimerId id) = 0;
 

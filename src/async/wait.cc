@@ -24,12 +24,7 @@ bool Waiter::await_ready() {
 void Waiter::await_suspend(std::coroutine_handle<> h) {
   handle_ = h;
   if (queue_ != nullptr) queue_->link(this);
-  if (ctx_.has_deadline()) {
-    timer_ = ctx_.loop().call_at(ctx_.deadline(), [this] {
-      timer_ = 0;
-      finish(Wake::kDeadline);
-    });
-  }
+  if (ctx_.has_deadline()) timer_ = ctx_.loop().turn_at(ctx_.deadline(), *this);
   if (const CancelPtr& cancel = ctx_.cancel_state()) cancel->add(*this);
 }
 

@@ -26,7 +26,7 @@ Error wake_error(Wake wake, const Context& ctx);
 
 class WaitQueue;
 
-class Waiter final : private CancelHook {
+class Waiter final : private CancelHook, private Turn {
  public:
   Waiter(WaitQueue* queue, const Context& ctx) : queue_(queue), ctx_(ctx) {}
   Waiter(const Waiter&) = delete;
@@ -40,6 +40,11 @@ class Waiter final : private CancelHook {
  private:
   friend class WaitQueue;
   void on_cancel() override { finish(Wake::kCancelled); }
+  /// The deadline.
+  void on_turn() override {
+    timer_ = 0;
+    finish(Wake::kDeadline);
+  }
   void finish(Wake wake);
   void disarm();
 

@@ -30,6 +30,7 @@ class AsioLoop final : public async::Loop {
   void resume_soon(std::coroutine_handle<> h) override;
   void call_soon(async::Turn& turn) override;
   TimerId call_at(MonoTime t, std::function<void()> fn) override;
+  TimerId turn_at(MonoTime t, async::Turn& turn) override;
   void cancel_timer(TimerId id) override;
 
   /// Runs until stop() is called.

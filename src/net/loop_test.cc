@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <ctime>
+#include <deque>
 #include <map>
 #include <thread>
 
@@ -16,9 +17,21 @@ namespace {
 
 MonoTime at(int64_t n) { return MonoTime(Duration(n)); }
 
+/// A turn that says which it was.
+class Noted final : public async::Turn {
+ public:
+  Noted(int* to, int value) : to_(to), value_(value) {}
+  void on_turn() override { *to_ = value_; }
+
+ private:
+  int* to_;
+  int value_;
+};
+
 TEST(TimerHeap, AgreesWithASortedMap) {
   SeededRandom random(11);
   TimerHeap heap;
+  std::deque<Noted> turns;
   std::map<std::pair<int64_t, uint64_t>, int> model;  // (time, order) -> value
   std::map<int, TimerHeap::Id> ids;
   std::map<int, std::pair<int64_t, uint64_t>> keys;
@@ -31,7 +44,8 @@ TEST(TimerHeap, AgreesWithASortedMap) {
     if (dice < 45) {
       int64_t t = now + static_cast<int64_t>(random.below(500));
       int value = step;
-      ids[value] = heap.add(at(t), [&last_run, value] { last_run = value; });
+      ids[value] = random.below(2) == 0 ? heap.add(at(t), [&last_run, value] { last_run = value; })
+                                        : heap.add(at(t), turns.emplace_back(&last_run, value));
       ASSERT_NE(ids[value], 0u);
       keys[value] = {t, order++};
       model[keys[value]] = value;

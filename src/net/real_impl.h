@@ -48,6 +48,7 @@ struct AsioLoop::Impl {
   TimerHeap::Id call_at(MonoTime t, std::function<void()> fn) {
     return timers_.add(t, std::move(fn));
   }
+  TimerHeap::Id turn_at(MonoTime t, async::Turn& turn) { return timers_.add(t, turn); }
   void cancel_timer(TimerHeap::Id id) { timers_.cancel(id); }
   /// net/linger.h
   void linger(Duration most);

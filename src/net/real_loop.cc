@@ -258,6 +258,9 @@ void AsioLoop::call_soon(async::Turn& turn) { impl_->call_soon(turn); }
 async::Loop::TimerId AsioLoop::call_at(MonoTime t, std::function<void()> fn) {
   return impl_->call_at(t, std::move(fn));
 }
+async::Loop::TimerId AsioLoop::turn_at(MonoTime t, async::Turn& turn) {
+  return impl_->turn_at(t, turn);
+}
 void AsioLoop::cancel_timer(TimerId id) { impl_->cancel_timer(id); }
 
 void linger(AsioLoop& loop, Duration most) { loop.impl().linger(most); }

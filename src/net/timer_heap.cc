@@ -31,7 +31,7 @@ void TimerHeap::sift_down(size_t position, Node node) {
   place(position, node);
 }
 
-TimerHeap::Id TimerHeap::add(MonoTime when, std::function<void()> fn) {
+uint32_t TimerHeap::use_slot(MonoTime when) {
   uint32_t slot;
   if (free_.empty()) {
     slot = static_cast<uint32_t>(slots_.size());
@@ -40,18 +40,26 @@ TimerHeap::Id TimerHeap::add(MonoTime when, std::function<void()> fn) {
     slot = free_.back();
     free_.pop_back();
   }
-  Slot& s = slots_[slot];
-  s.fn.swap(fn);  // a free slot holds none
-  ++s.generation;
-  uint32_t generation = s.generation;
+  ++slots_[slot].generation;
   Node node{when, next_order_++, slot};
   heap_.push_back(node);
   sift_up(heap_.size() - 1, node);
-  // Slot + 1, so that no id is 0.
-  return (static_cast<uint64_t>(generation) << 32) | (slot + 1);
+  return slot;
 }
 
-std::function<void()> TimerHeap::remove_at(size_t position) {
+TimerHeap::Id TimerHeap::add(MonoTime when, std::function<void()> fn) {
+  const uint32_t slot = use_slot(when);
+  slots_[slot].fn.swap(fn);  // a free slot holds none
+  return id_of(slot);
+}
+
+TimerHeap::Id TimerHeap::add(MonoTime when, async::Turn& turn) {
+  const uint32_t slot = use_slot(when);
+  slots_[slot].turn = &turn;
+  return id_of(slot);
+}
+
+TimerHeap::Slot& TimerHeap::remove_at(size_t position) {
   uint32_t slot = heap_[position].slot;
   Node last = heap_.back();
   heap_.pop_back();
@@ -62,11 +70,9 @@ std::function<void()> TimerHeap::remove_at(size_t position) {
       sift_down(position, last);
     }
   }
-  std::function<void()> fn;
-  fn.swap(slots_[slot].fn);
   ++slots_[slot].generation;  // ids of this use are void from here on
   free_.push_back(slot);
-  return fn;
+  return slots_[slot];
 }
 
 bool TimerHeap::cancel(Id id) {
@@ -75,13 +81,18 @@ bool TimerHeap::cancel(Id id) {
   uint32_t slot = low - 1;
   if (slots_[slot].generation != static_cast<uint32_t>(id >> 32)) return false;
   // The generation of a free slot is even, of a used one odd: a match means it is in the heap.
-  auto dropped = remove_at(slots_[slot].position);
+  Slot& gone = remove_at(slots_[slot].position);
+  if (std::exchange(gone.turn, nullptr) != nullptr) return true;
+  // Its end may add timers: the slot is another's then.
+  const std::function<void()> dropped = std::exchange(gone.fn, nullptr);
   return true;
 }
 
 std::optional<std::function<void()>> TimerHeap::pop_due(MonoTime now) {
   if (heap_.empty() || heap_.front().when > now) return std::nullopt;
-  return remove_at(0);
+  Slot& due = remove_at(0);
+  if (async::Turn* turn = std::exchange(due.turn, nullptr)) return [turn] { turn->on_turn(); };
+  return std::exchange(due.fn, nullptr);
 }
 
 }  // namespace drover::net

@@ -11,6 +11,7 @@
 #include <optional>
 #include <vector>
 
+#include "async/loop.h"
 #include "base/time.h"
 
 namespace drover::net {
@@ -20,6 +21,9 @@ class TimerHeap {
   using Id = uint64_t;  // never 0
 
   Id add(MonoTime when, std::function<void()> fn);
+  /// The same for what outlives the timer: nothing is made or ended for it, as waits mostly want,
+  /// whose deadline is given up.
+  Id add(MonoTime when, async::Turn& turn);
   /// False if it ran or was cancelled before.
   bool cancel(Id id);
   bool empty() const { return heap_.empty(); }
@@ -37,6 +41,7 @@ class TimerHeap {
     bool before(const Node& o) const { return when != o.when ? when < o.when : order < o.order; }
   };
   struct Slot {
+    async::Turn* turn = nullptr;  // or else fn
     std::function<void()> fn;
     uint32_t position = 0;
     uint32_t generation = 0;
@@ -45,7 +50,14 @@ class TimerHeap {
   void place(size_t position, Node node);
   void sift_up(size_t position, Node node);
   void sift_down(size_t position, Node node);
-  std::function<void()> remove_at(size_t position);
+  /// A slot for a timer that is in the heap then.
+  uint32_t use_slot(MonoTime when);
+  /// Slot + 1, so that no id is 0.
+  Id id_of(uint32_t slot) const {
+    return (static_cast<uint64_t>(slots_[slot].generation) << 32) | (slot + 1);
+  }
+  /// Takes the timer out; what its slot holds is left to the caller.
+  Slot& remove_at(size_t position);
 
   std::vector<Node> heap_;
   std::vector<Slot> slots_;
