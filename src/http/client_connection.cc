@@ -96,12 +96,15 @@ Task<void> ClientConnection::watch(LocalPtr<ClientConnection> self) {
   self->watching_ = true;
   const Context unbounded(self->loop_);
   Result<void> ready;
-  if (self->stream_->nothing_to_read() == nullptr) {
+  async::WaitQueue* arriving = self->stream_->nothing_to_read();
+  if (arriving == nullptr) {
     Task<Result<void>> waiting = self->stream_->readable(unbounded);
     ready = co_await std::move(waiting);
+    arriving = self->stream_->nothing_to_read();
   }
-  while (async::WaitQueue* arriving = self->stream_->nothing_to_read()) {
+  while (arriving != nullptr) {
     co_await arriving->wait(unbounded);
+    arriving = self->stream_->nothing_to_read();
   }
   Result<size_t> n = size_t{0};
   if (ready && !self->closed_) {

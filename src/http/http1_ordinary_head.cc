@@ -13,7 +13,8 @@ namespace drover::http {
 namespace {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_blank(char c) { return c == ' ' || c == '\t'; }
+/// Of what is no control character but TAB.
+bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 
 class OrdinaryReader {
  public:
