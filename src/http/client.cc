@@ -7,6 +7,7 @@
 #include "base/limits/http.h"
 #include "base/limits/road.h"
 #include "base/text_find.h"
+#include "http/client_head.h"
 #include "http/client_pool.h"
 
 namespace drover::http {

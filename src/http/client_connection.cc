@@ -4,75 +4,20 @@
 #include <cstring>
 
 #include "base/bytes.h"
-#include "base/decimal.h"
 #include "base/limits/http.h"
 #include "base/text_copy.h"
 #include "http/buffers.h"
+#include "http/client_head.h"
 
 namespace drover::http {
 namespace {
-
-constexpr std::string_view kLength = "Content-Length";
-constexpr std::string_view kColon = ": ";
-constexpr std::string_view kLineEnd = "\r\n";
 
 Failure unavailable(const char* reason, std::string message) {
   return fail(
       Error(Code::kUnavailable, std::move(message), Retry::kOtherTarget).with_reason(reason));
 }
 
-bool is_ours(std::string_view name) {
-  return (name.size() == 14 && iequals(name, "content-length")) ||
-         (name.size() == 17 && iequals(name, "transfer-encoding")) ||
-         (name.size() == 10 && iequals(name, "connection"));
-}
-
-bool body_expected(std::string_view method) {
-  return method == "POST" || method == "PUT" || method == "PATCH";
-}
-
-/// The request's bytes before its body, where there is room for `more` behind them.
-void put_head(const RequestTarget& target, const RequestCall& request, size_t more,
-              RawBytes* output) {
-  constexpr size_t kBeside = kColon.size() + kLineEnd.size();
-  std::string made;
-  std::string_view beginning = target.prepared;
-  if (beginning.empty()) {
-    append_beginning(made, target);
-    beginning = made;
-  }
-  const size_t length = request.content().size();
-  const Decimal digits(length);
-  size_t room =
-      beginning.size() + kLength.size() + digits.view().size() + kBeside + kLineEnd.size() + more;
-  for (const RequestCall::Field& field : request.more_headers) {
-    room += field.name.size() + field.value.size() + kBeside;
-  }
-  output->cut(0);
-  char* const begin = output->extend(room);
-  char* to = copy_text(begin, beginning);
-  auto put_field = [&to](std::string_view name, std::string_view value) {
-    to = copy_text(copy_text(to, name), kColon);
-    to = copy_text(copy_text(to, value), kLineEnd);
-  };
-  for (const RequestCall::Field& field : request.more_headers) {
-    if (!field.name.empty()) put_field(field.name, field.value);
-  }
-  if (length > 0 || body_expected(target.method)) put_field(kLength, digits.view());
-  to = copy_text(to, kLineEnd);
-  output->cut(static_cast<size_t>(to - begin));
-}
-
 }  // namespace
-
-void append_beginning(std::string& out, const RequestTarget& target) {
-  out += target.method;
-  out += ' ';
-  out += target.url.target;
-  out += " HTTP/1.1\r\n";
-  if (!target.headers.has("host")) append_field(out, "Host", target.url.authority());
-  append_fields(out, target.headers, &is_ours);
-}
 
 ClientConnection::ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream)
     : loop_(loop),
@@ -141,7 +86,7 @@ Result<bool> ClientConnection::begin_request(const RequestTarget& target,
   // A small body is copied behind the head: both are written to lines that the first cache has from
   // the request before, and the kernel reads them there.
   const std::string_view joined = body->size() <= kSmallBody ? *body : std::string_view();
-  put_head(target, request, joined.size(), output);
+  put_head(*output, target, request, joined.size());
   const size_t head_size = output->size();
   copy_text(output->extend(joined.size()), joined);
   const std::string_view text = output->view();

@@ -17,9 +17,6 @@
 
 namespace drover::http {
 
-/// Appends what the heads of all requests to a target begin with.
-void append_beginning(std::string& out, const RequestTarget& target);
-
 class ClientConnection final {
  public:
   ClientConnection(async::Loop& loop, std::unique_ptr<net::Stream> stream);
