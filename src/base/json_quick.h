@@ -19,6 +19,8 @@ namespace drover::detail {
 /// beyond `end` is read: there may be more of them, and other white space.
 const char* after_indent(const char* p, const char* end);
 
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 inline uint16_t two_bytes(const char* p) {
   uint16_t out;
   std::memcpy(&out, p, sizeof out);

@@ -14,7 +14,8 @@
 namespace drover {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+using detail::is_digit;
+
 /// 1e400: the grammar allows it, but nobody who reads numbers can.
 bool beyond_double(std::string_view number) {
   double value = 0;

@@ -3,14 +3,12 @@
 #include <utility>
 
 #include "base/json_escape.h"
+#include "base/json_quick.h"
 #include "base/json_scan.h"
 
 namespace drover {
-namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-}  // namespace
+using detail::is_digit;
 
 std::string JsonText::text() const {
   if (!escaped) return std::string(inside);
