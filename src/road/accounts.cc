@@ -234,6 +234,7 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   for (Account* account : line->accounts) {
     if (!covered(*account, worst)) return false;
   }
+  if (out.held()) release(out);  // its record stands in the same place
   LedgerRecord& record = scratch_;
   record.kind = RecordKind::kReserve;
   record.call = next_call_;
@@ -254,7 +255,6 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   ++next_call_;
   ++line->open;
   ++open_;
-  if (out.held()) release(out);
   out.accounts_ = this;
   out.line_ = line;
   out.call_ = record.call;

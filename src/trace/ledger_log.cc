@@ -92,36 +92,38 @@ Result<void> LedgerLog::replay(uint32_t from, const Visit& visit) {
   return {};
 }
 
-/// Where it fails, the file that was written still takes what fits.
+/// Room for the records of a new file, and its head: a file without one is read by nobody. A name
+/// that a power cut takes away takes no more with it than the bytes would be: it waits for their
+/// sync. But the first must stay: the file before it, of another process, may say that all ended in
+/// order.
+Result<void> LedgerLog::prepare(store::Disk::File& file, std::string_view head) {
+  TRY_VOID(file.allocate(0, file_bytes_));
+  TRY_VOID(file.write_at(0, head));
+  return current_ == nullptr ? disk_.sync_folder(folder_) : Result<void>();
+}
+
+/// Where it fails, the file that was written still takes what fits, and the next try begins anew.
 Result<void> LedgerLog::rotate() {
   const uint32_t next = current_ == nullptr ? number_ : number_ + 1;
   TRY(auto opened, disk_.open(path(next), store::Disk::Mode::kCreate));
   std::shared_ptr<store::Disk::File> file = std::move(opened);
-  auto allocated = file->allocate(0, file_bytes_);
-  if (!allocated) {
+  const std::string head = ledger_head(boot_);
+  if (Result<void> prepared = prepare(*file, head); !prepared) {
     (void)disk_.remove(path(next));
-    return fail(std::move(allocated).error());
+    return prepared;
   }
-  // A name that a power cut takes away takes no more with it than the bytes would be: it waits for
-  // their sync. But the first must stay: the file before it, of another process, may say that all
-  // ended in order.
-  if (current_ == nullptr) {
-    TRY_VOID(disk_.sync_folder(folder_));
-    named_ = next;
-  }
+  if (current_ == nullptr) named_ = next;
   Result<char*> mapped = file->map(file_bytes_);
   current_ = std::move(file);
   mapped_ = mapped ? *mapped : nullptr;
   number_ = next;
   files_.push_back(number_);
-  at_ = 0;
-  ready_ = 0;
+  at_ = head.size();
+  bytes_ += head.size();
+  ready_ = at_;
   lines_ = 0;
   unsynced_.push_back(current_);
-  const std::string head = ledger_head(boot_);
-  char* const begin = place_for(head.size());
-  std::memcpy(begin, head.data(), head.size());
-  return written(begin, begin + head.size());
+  return {};
 }
 
 /// Before so many bytes are stored behind what is ready. As much again as came since the last sync:

@@ -87,6 +87,7 @@ class LedgerLog {
   LedgerLog(store::Disk& disk, std::string folder, uint64_t boot, size_t file_bytes)
       : disk_(disk), folder_(std::move(folder)), boot_(boot), file_bytes_(file_bytes) {}
   std::string path(uint32_t number) const;
+  Result<void> prepare(store::Disk::File& file, std::string_view head);
   [[gnu::noinline]] Result<void> rotate();
   void make_ready(size_t bytes);
   char* place_for(size_t bytes);

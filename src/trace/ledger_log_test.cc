@@ -261,6 +261,51 @@ TEST_F(LedgerLogTest, AFullDiskRefusesReservationsAndStillTakesSettlements) {
   EXPECT_TRUE((*log)->append(reserve, mark, line("s")));
 }
 
+/// A disk whose folders cannot be synced for a while: there are no descriptors left.
+class DiskWithoutDescriptors final : public store::Disk {
+ public:
+  explicit DiskWithoutDescriptors(store::Disk& inner) : inner_(inner) {}
+  Result<std::unique_ptr<File>> open(const std::string& path, Mode mode) override {
+    return inner_.open(path, mode);
+  }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    return inner_.rename(from, to);
+  }
+  Result<void> remove(const std::string& path) override { return inner_.remove(path); }
+  Result<std::vector<std::string>> list(const std::string& folder) override {
+    return inner_.list(folder);
+  }
+  Result<void> make_folder(const std::string& path) override { return inner_.make_folder(path); }
+  Result<void> sync_folder(const std::string& path) override {
+    if (failing > 0 && failing-- > 0) return fail(Code::kUnavailable, "too many open files");
+    return inner_.sync_folder(path);
+  }
+
+  int failing = 0;
+
+ private:
+  store::Disk& inner_;
+};
+
+TEST_F(LedgerLogTest, AFileThatCouldNotBeBegunIsBegunAgain) {
+  store::SimDisk inner(random_);
+  DiskWithoutDescriptors disk(inner);
+  auto log = LedgerLog::open(disk, "/l", 1, 4096);
+  ASSERT_TRUE(log);
+  LineMark mark;
+  LedgerRecord record = settled(1, "1");
+  disk.failing = 2;
+  EXPECT_FALSE((*log)->append(record, mark, line("s")));
+  EXPECT_FALSE((*log)->append(record, mark, line("s")));
+  ASSERT_TRUE((*log)->append(record, mark, line("s")));
+  EXPECT_EQ((*log)->file(), 1u);
+  Seen seen;
+  auto again = LedgerLog::open(disk, "/l", 1, 4096);
+  ASSERT_TRUE((*again)->replay(0, seen.visit()));
+  EXPECT_EQ(seen.records.size(), 1u);
+  EXPECT_FALSE((*again)->power_lost());
+}
+
 TEST_F(LedgerLogTest, DamagedBytesAreAnErrorAndNeverACrash) {
   LedgerRecord r = settled(5, "1");
   r.request_id = "abc";
