@@ -45,6 +45,7 @@ class HeadParser {
   int version_minor() const { return parser_.http_minor; }
   int version_major() const { return parser_.http_major; }
   int status() const { return parser_.status_code; }
+  /// Of a request.
   std::string_view method(std::string_view head) const;
   bool is_method(llhttp_method_t method) const { return parser_.method == method; }
   std::string_view target(std::string_view head) const { return view(head, url_); }

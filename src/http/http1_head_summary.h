@@ -25,8 +25,8 @@ inline std::string summary(HeadParser& parser, std::string_view bytes, size_t pi
       std::to_string(parser.head_bytes()) + " bytes, HTTP/" +
       std::to_string(parser.version_major()) + "." + std::to_string(parser.version_minor()) +
       ", status " + std::to_string(parser.status()) + ", method " +
-      std::string(parser.method(bytes)) + ", length " + std::to_string(parser.content_length()) +
-      "\n" + std::string(parser.target(bytes)) + "\n";
+      std::string(parser.status() == 0 ? parser.method(bytes) : "none") + ", length " +
+      std::to_string(parser.content_length()) + "\n" + std::string(parser.target(bytes)) + "\n";
   if (parser.chunked()) out += "chunked ";
   if (parser.has_transfer_encoding()) out += "coded ";
   if (parser.has_content_length()) out += "measured ";
