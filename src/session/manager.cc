@@ -286,8 +286,11 @@ Task<Result<std::vector<contract::Event>>> SessionManager::events(Context ctx, P
 /// What the session's data is, as text; a purged one's is that of the purge.
 Task<Result<std::string>> SessionManager::class_of(Context ctx, store::SessionRow row) {
   if (!store::purged(row)) {
-    CO_TRY(State state, co_await load_state(ctx, services_.journal, row));
-    co_return std::move(state.data_class);
+    auto state = co_await load_state(ctx, services_.journal, row);
+    if (state) co_return std::move(state->data_class);
+    if (state.error().reason != "purged") co_return fail(std::move(state).error());
+    // Since its row was read.
+    CO_TRY(row, co_await services_.journal->find(ctx, row.id));
   }
   CO_TRY(auto last, co_await services_.journal->read(ctx, row.id, row.last_sequence, 1));
   co_return last.empty() ? std::string() : std::move(last.front().data_class);
