@@ -10,7 +10,6 @@ namespace drover::http {
 namespace {
 
 constexpr std::string_view kLength = "Content-Length";
-constexpr std::string_view kColon = ": ";
 constexpr std::string_view kLineEnd = "\r\n";
 
 bool is_ours(std::string_view name) {
@@ -36,7 +35,6 @@ void append_beginning(std::string& out, const RequestTarget& target) {
 
 void put_head(RawBytes& output, const RequestTarget& target, const RequestCall& request,
               size_t more) {
-  constexpr size_t kBeside = kColon.size() + kLineEnd.size();
   std::string made;
   std::string_view beginning = target.prepared;
   if (beginning.empty()) {
@@ -45,22 +43,18 @@ void put_head(RawBytes& output, const RequestTarget& target, const RequestCall& 
   }
   const size_t length = request.content().size();
   const Decimal digits(length);
-  size_t room =
-      beginning.size() + kLength.size() + digits.view().size() + kBeside + kLineEnd.size() + more;
+  size_t room = beginning.size() + kLength.size() + digits.view().size() + kFieldExtra +
+                kLineEnd.size() + more;
   for (const RequestCall::Field& field : request.more_headers) {
-    room += field.name.size() + field.value.size() + kBeside;
+    room += field.name.size() + field.value.size() + kFieldExtra;
   }
   output.cut(0);
   char* const begin = output.extend(room);
   char* to = copy_text(begin, beginning);
-  auto put_field = [&to](std::string_view name, std::string_view value) {
-    to = copy_text(copy_text(to, name), kColon);
-    to = copy_text(copy_text(to, value), kLineEnd);
-  };
   for (const RequestCall::Field& field : request.more_headers) {
-    if (!field.name.empty()) put_field(field.name, field.value);
+    if (!field.name.empty()) to = put_field(to, field.name, field.value);
   }
-  if (length > 0 || body_expected(target.method)) put_field(kLength, digits.view());
+  if (length > 0 || body_expected(target.method)) to = put_field(to, kLength, digits.view());
   to = copy_text(to, kLineEnd);
   output.cut(static_cast<size_t>(to - begin));
 }

@@ -179,10 +179,7 @@ std::string_view Http1Connection::body_sent(const ResponseHead& head, std::strin
 
 char* Http1Connection::put_answer(char* to, const ResponseHead& head, size_t body_size) {
   to = put_head(to, head, {});
-  if (!head.is_bare()) {
-    to = copy_text(copy_text(to, "Content-Length: "), Decimal(body_size).view());
-    to = copy_text(to, "\r\n");
-  }
+  if (!head.is_bare()) to = put_field(to, "Content-Length", Decimal(body_size).view());
   return copy_text(to, "\r\n");
 }
 

@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "base/bytes.h"
-#include "base/decimal.h"
 #include "base/text_copy.h"
 #include "base/text_find.h"
 
@@ -22,6 +21,7 @@ constexpr std::array<bool, 256> kToken = make_token_table();
 
 constexpr std::string_view kColon = ": ";
 constexpr std::string_view kLineEnd = "\r\n";
+static_assert(kColon.size() + kLineEnd.size() == kFieldExtra);
 
 /// What so much text and so many fields take, in whole places.
 constexpr size_t room_for(size_t text, size_t count) {
@@ -32,13 +32,12 @@ constexpr size_t room_for(size_t text, size_t count) {
 /// What a head that we make mostly takes.
 constexpr size_t kUsualRoom = 512;
 
-/// A line of a head, where there is room for it; gives the place behind it.
+}  // namespace
+
 char* put_field(char* to, std::string_view name, std::string_view value) {
   to = copy_text(copy_text(to, name), kColon);
   return copy_text(copy_text(to, value), kLineEnd);
 }
-
-}  // namespace
 
 bool is_token(std::string_view text) {
   const char* end = text.data() + text.size();
@@ -70,7 +69,7 @@ Result<std::optional<uint64_t>> content_length(const Headers& headers) {
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
   const size_t at = out.size();
-  out.resize(at + name.size() + kColon.size() + value.size() + kLineEnd.size());
+  out.resize(at + name.size() + value.size() + kFieldExtra);
   put_field(out.data() + at, name, value);
 }
 
@@ -79,10 +78,6 @@ void append_fields(std::string& out, const Headers& headers, bool (*left_out)(st
   out.resize(at + headers.lines_size());
   const char* end = headers.put_lines(out.data() + at, left_out);
   out.resize(static_cast<size_t>(end - out.data()));
-}
-
-void append_content_length(std::string& out, uint64_t length) {
-  append_field(out, "Content-Length", Decimal(length).view());
 }
 
 Headers::Headers(const Headers& o)

@@ -21,6 +21,10 @@ namespace drover::http {
 
 /// True if the text may travel as a field value: no control characters but TAB.
 bool is_field_value(std::string_view text);
+/// Writes "name: value" and the line's end to where there is room; gives the place behind it.
+char* put_field(char* to, std::string_view name, std::string_view value);
+/// What that takes beside the name and the value.
+inline constexpr size_t kFieldExtra = 4;
 
 /// Header fields in order; names compare without case. What came from a peer holds no CR, LF or
 /// NUL; what we are asked to send is looked at while it is added, and check() tells what came of
@@ -126,7 +130,7 @@ class Headers {
   std::vector<Field> copy() const;
 
   /// What the fields take as lines at most.
-  size_t lines_size() const { return used_ + kLineExtra * size(); }
+  size_t lines_size() const { return used_ + kFieldExtra * size(); }
   /// Writes all fields as lines, but those whose names are to be left out, to where there is room
   /// for lines_size(); gives the place behind them. `marks`: those of all names that `left_out`
   /// knows; where no field bears one of them it is not asked.
@@ -141,8 +145,6 @@ class Headers {
  private:
   static constexpr uint32_t kAllSound = UINT32_MAX;
   static constexpr uint32_t kAnyMark = UINT32_MAX;
-  /// What a line has beside its name and its value.
-  static constexpr size_t kLineExtra = 4;
 
   std::string_view view(Span span) const {
     return std::string_view(memory_.get() + span.at, span.size);
@@ -174,8 +176,6 @@ Result<std::optional<uint64_t>> content_length(const Headers& headers);
 void append_field(std::string& out, std::string_view name, std::string_view value);
 /// The same for all fields but those whose names are to be left out.
 void append_fields(std::string& out, const Headers& headers, bool (*left_out)(std::string_view));
-/// The same for a length.
-void append_content_length(std::string& out, uint64_t length);
 
 /// A request head; the body travels apart (server.h, client.h).
 struct RequestHead {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/decimal.h"
+
 namespace drover::http {
 namespace {
 
@@ -180,7 +182,7 @@ TEST(Headers, AppendAllLinesButThoseLeftOut) {
   }
   append_fields(out, headers, [](std::string_view name) { return name == "left"; });
   EXPECT_EQ(out, expected);
-  append_content_length(out, UINT64_MAX);
+  append_field(out, "Content-Length", Decimal(UINT64_MAX).view());
   EXPECT_EQ(out, expected + "Content-Length: 18446744073709551615\r\n");
 }
 
