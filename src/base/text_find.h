@@ -28,6 +28,16 @@ inline __m128i load16(const char* p) {
   return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
 inline __m128i load8(const char* p) { return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)); }
+/// For what has 8 to 15 bytes left: two looks, of which the last ends where the text does.
+template <unsigned (*kBitsOf)(__m128i)>
+inline const char* find_by_eight(const char* p, const char* end) {
+  const char* last = end - 8;
+  for (;; p = last) {
+    const unsigned bits = kBitsOf(load8(p)) & 0xff;
+    if (bits != 0) return p + __builtin_ctz(bits);
+    if (p == last) return end;
+  }
+}
 /// Bits of those of 16 bytes that are control characters but TAB.
 inline unsigned control_bits(__m128i v) {
   const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(v, _mm_set1_epi8(0x1f)), v);
@@ -66,14 +76,8 @@ inline const char* find_json_special(const char* p, const char* end) {
     if (unsigned bits = detail::json_special_bits(p)) return p + __builtin_ctz(bits);
     return detail::find_json_special_far(p + 16, end);
   }
-  if (end - p >= 8) {  // names of members are short
-    const char* last = end - 8;
-    for (;; p = last) {
-      const unsigned bits = detail::json_special_bits(detail::load8(p)) & 0xff;
-      if (bits != 0) return p + __builtin_ctz(bits);
-      if (p == last) return end;
-    }
-  }
+  if (end - p >= 8)
+    return detail::find_by_eight<detail::json_special_bits>(p, end);  // names of members are short
 #endif
   while (p < end && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20) ++p;
   return p;
@@ -144,14 +148,8 @@ inline const char* find_control(const char* p, const char* end) {
     const unsigned bits = detail::control_bits(detail::load16(end - 16));
     return bits == 0 ? end : end - 16 + __builtin_ctz(bits);
   }
-  if (end - p >= 8) {  // as many values are
-    const char* last = end - 8;
-    for (;; p = last) {
-      const unsigned bits = detail::control_bits(detail::load8(p)) & 0xff;
-      if (bits != 0) return p + __builtin_ctz(bits);
-      if (p == last) return end;
-    }
-  }
+  if (end - p >= 8)
+    return detail::find_by_eight<detail::control_bits>(p, end);  // as many values are
 #endif
   for (; p < end; ++p) {
     unsigned char c = static_cast<unsigned char>(*p);
@@ -166,14 +164,8 @@ inline const char* find_not_word(const char* p, const char* end) {
   for (; end - p >= 16; p += 16) {
     if (unsigned bits = detail::not_word_bits(detail::load16(p))) return p + __builtin_ctz(bits);
   }
-  if (end - p >= 8) {  // as most names are
-    const char* last = end - 8;
-    for (;; p = last) {
-      const unsigned bits = detail::not_word_bits(detail::load8(p)) & 0xff;
-      if (bits != 0) return p + __builtin_ctz(bits);
-      if (p == last) return end;
-    }
-  }
+  if (end - p >= 8)
+    return detail::find_by_eight<detail::not_word_bits>(p, end);  // as most names are
 #endif
   for (; p < end; ++p) {
     const char low = static_cast<char>(*p | 0x20);
