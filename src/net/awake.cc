@@ -32,16 +32,13 @@ void AwakeProcessors::touch() {
   last_ = loop_.mono();
   if (timer_ != 0) return;
   say(0);
-  timer_ = loop_.call_at(last_ + hold_, [this] { check(); });
+  timer_ = loop_.turn_at(last_ + hold_, *this);
 }
 
-void AwakeProcessors::check() {
-  timer_ = 0;
-  if (loop_.mono() < last_ + hold_) {
-    timer_ = loop_.call_at(last_ + hold_, [this] { check(); });
-  } else {
-    say(kAnyLatencyUs);
-  }
+void AwakeProcessors::on_turn() {
+  const bool more_came = loop_.mono() < last_ + hold_;
+  timer_ = more_came ? loop_.turn_at(last_ + hold_, *this) : 0;
+  if (!more_came) say(kAnyLatencyUs);
 }
 
 void AwakeProcessors::say(int32_t wake_us_max) {

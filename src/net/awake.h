@@ -18,7 +18,7 @@
 
 namespace drover::net {
 
-class AwakeProcessors {
+class AwakeProcessors final : private async::Turn {
  public:
   static constexpr const char* kDevice = "/dev/cpu_dma_latency";
 
@@ -36,7 +36,8 @@ class AwakeProcessors {
  private:
   AwakeProcessors(async::Loop& loop, Duration hold, int fd) : loop_(loop), hold_(hold), fd_(fd) {}
   void say(int32_t wake_us_max);
-  void check();
+  /// The last touch() was `hold` ago, or another came since.
+  void on_turn() override;
 
   async::Loop& loop_;
   const Duration hold_;
