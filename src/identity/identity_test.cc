@@ -203,28 +203,15 @@ TEST(Keys, AKeyIsFoundUntilItIsRevoked) {
 }
 
 /// A store whose writes take a moment.
-class SlowDocuments final : public store::Documents {
+class SlowDocuments final : public store::MemoryDocuments {
  public:
-  explicit SlowDocuments(store::Documents& inner) : inner_(inner) {}
+  using MemoryDocuments::MemoryDocuments;
   Task<Result<void>> put(Context ctx, std::string collection, std::string name,
                          Json value) override {
     CO_TRY_VOID(co_await async::sleep_for(ctx, 1ms));
-    co_return co_await inner_.put(ctx, std::move(collection), std::move(name), std::move(value));
+    co_return co_await MemoryDocuments::put(ctx, std::move(collection), std::move(name),
+                                            std::move(value));
   }
-  Task<Result<std::optional<Json>>> get(Context ctx, std::string collection,
-                                        std::string name) override {
-    return inner_.get(std::move(ctx), std::move(collection), std::move(name));
-  }
-  Task<Result<bool>> remove(Context ctx, std::string collection, std::string name) override {
-    return inner_.remove(std::move(ctx), std::move(collection), std::move(name));
-  }
-  Task<Result<std::vector<std::pair<std::string, Json>>>> list(Context ctx,
-                                                               std::string collection) override {
-    return inner_.list(std::move(ctx), std::move(collection));
-  }
-
- private:
-  store::Documents& inner_;
 };
 
 Task<void> revoke_it(Keys* keys, Context ctx, KeyId id, bool* done) {
@@ -236,7 +223,8 @@ Task<void> give_budgets(Keys* keys, Context ctx, KeyId id, bool* done) {
 
 TEST(Keys, AChangeOfBudgetsUnderWayDoesNotBringBackARevokedKey) {
   World w;
-  SlowDocuments slow(w.store.documents());
+  store::MemoryDisk disk;
+  SlowDocuments slow(disk);
   Keys keys(slow, w.random);
   auto made = w.loop.run_task(keys.create(w.ctx, TenantId("ten_a"), "test", {Scope::kCall}));
   ASSERT_TRUE(made);

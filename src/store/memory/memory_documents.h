@@ -11,7 +11,7 @@
 
 namespace drover::store {
 
-class MemoryDocuments final : public Documents {
+class MemoryDocuments : public Documents {
  public:
   explicit MemoryDocuments(MemoryDisk& disk) : disk_(disk) {}
   Task<Result<void>> put(Context ctx, std::string collection, std::string name,
