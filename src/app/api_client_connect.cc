@@ -37,6 +37,19 @@ std::vector<Flag> client_flags(std::vector<Flag> own) {
   return own;
 }
 
+Command client_command(std::string name, std::string summary, std::string details,
+                       std::vector<Positional> positionals, std::vector<Flag> own,
+                       int (*run)(const Arguments&)) {
+  Command c;
+  c.name = std::move(name);
+  c.summary = std::move(summary);
+  c.details = std::move(details);
+  c.positionals = std::move(positionals);
+  c.flags = client_flags(std::move(own));
+  c.run = run;
+  return c;
+}
+
 Result<Config> client_config(const Arguments& arguments) {
   std::string path = arguments.get("config");
   if (path.empty() && file_exists("drover.yaml")) path = "drover.yaml";

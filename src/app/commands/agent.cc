@@ -183,26 +183,13 @@ int run_move(const Arguments& a) {
   return a.has("session") ? move_one(a, **client) : move_all(a, **client);
 }
 
-Command make_agent(std::string name, std::string summary, std::string details,
-                   std::vector<Positional> positionals, std::vector<Flag> flags,
-                   int (*run)(const Arguments&)) {
-  Command c;
-  c.name = "agent " + std::move(name);
-  c.summary = std::move(summary);
-  c.details = std::move(details);
-  c.positionals = std::move(positionals);
-  c.flags = client_flags(std::move(flags));
-  c.run = run;
-  return c;
-}
-
 Positional agent() { return {"AGENT", "the agent's name", true, false}; }
 
 }  // namespace
 
 Command agent_deploy_command() {
-  return make_agent(
-      "deploy", "Add a version of an agent; sessions that run keep theirs",
+  return client_command(
+      "agent deploy", "Add a version of an agent; sessions that run keep theirs",
       "A version never changes: the same file again is the same version. Without `version`\n"
       "in the file it is a hash of the rest.\n"
       "Example: drover agent deploy agents/support.yaml",
@@ -210,47 +197,50 @@ Command agent_deploy_command() {
 }
 
 Command agent_ls_command() {
-  return make_agent("ls", "List agents and their versions, with how many sessions run each",
-                    "Example: drover agent ls --json", {}, {}, run_agent_ls);
+  return client_command("agent ls",
+                        "List agents and their versions, with how many sessions run each",
+                        "Example: drover agent ls --json", {}, {}, run_agent_ls);
 }
 
 Command agent_show_command() {
-  return make_agent("show", "Show an agent: its versions and the description of one",
-                    "Example: drover agent show support --version 3", {agent()},
-                    {{"--version", "VERSION", "this one's description; default: the current", ""}},
-                    run_agent_show);
+  return client_command(
+      "agent show", "Show an agent: its versions and the description of one",
+      "Example: drover agent show support --version 3", {agent()},
+      {{"--version", "VERSION", "this one's description; default: the current", ""}},
+      run_agent_show);
 }
 
 Command agent_pin_command() {
-  return make_agent("pin", "Give new sessions this version until told otherwise",
-                    "Without a pin new sessions get the newest version that is not draining.\n"
-                    "Examples:\n"
-                    "  drover agent pin support 2\n"
-                    "  drover agent pin support --none",
-                    {agent(), {"VERSION", "the version", false, false}},
-                    {{"--none", "", "take the pin away", ""}}, run_pin);
+  return client_command("agent pin", "Give new sessions this version until told otherwise",
+                        "Without a pin new sessions get the newest version that is not draining.\n"
+                        "Examples:\n"
+                        "  drover agent pin support 2\n"
+                        "  drover agent pin support --none",
+                        {agent(), {"VERSION", "the version", false, false}},
+                        {{"--none", "", "take the pin away", ""}}, run_pin);
 }
 
 Command agent_move_command() {
-  return make_agent("move", "Let running sessions go on with another version",
-                    "Examples:\n"
-                    "  drover agent move support --from 2 --to 3 --why 'a fix'\n"
-                    "  drover agent move support --session ses_01KAR… --to 3",
-                    {agent()},
-                    {{"--from", "VERSION", "all open sessions of this version", ""},
-                     {"--session", "SESSION", "this session alone", ""},
-                     {"--to", "VERSION", "default: what new sessions get", ""},
-                     {"--why", "TEXT", "why; goes into the journals", ""}},
-                    run_move);
+  return client_command("agent move", "Let running sessions go on with another version",
+                        "Examples:\n"
+                        "  drover agent move support --from 2 --to 3 --why 'a fix'\n"
+                        "  drover agent move support --session ses_01KAR… --to 3",
+                        {agent()},
+                        {{"--from", "VERSION", "all open sessions of this version", ""},
+                         {"--session", "SESSION", "this session alone", ""},
+                         {"--to", "VERSION", "default: what new sessions get", ""},
+                         {"--why", "TEXT", "why; goes into the journals", ""}},
+                        run_move);
 }
 
 Command agent_drain_command() {
-  return make_agent("drain", "Take a version out of use for new sessions; say how many are left",
-                    "Examples:\n"
-                    "  drover agent drain support 2\n"
-                    "  drover agent drain support 2 --stop      back into use",
-                    {agent(), {"VERSION", "the version", true, false}},
-                    {{"--stop", "", "take it back into use", ""}}, run_drain);
+  return client_command("agent drain",
+                        "Take a version out of use for new sessions; say how many are left",
+                        "Examples:\n"
+                        "  drover agent drain support 2\n"
+                        "  drover agent drain support 2 --stop      back into use",
+                        {agent(), {"VERSION", "the version", true, false}},
+                        {{"--stop", "", "take it back into use", ""}}, run_drain);
 }
 
 }  // namespace drover::app

@@ -121,29 +121,16 @@ int run_rm(const Arguments& a) {
 Positional name_space() { return {"NAMESPACE", "such as customers", true, false}; }
 Positional key() { return {"KEY", "the record's key", true, false}; }
 
-Command make_memory(std::string name, std::string summary, std::string details,
-                    std::vector<Positional> positionals, std::vector<Flag> flags,
-                    int (*run)(const Arguments&)) {
-  Command c;
-  c.name = std::move(name);
-  c.summary = std::move(summary);
-  c.details = std::move(details);
-  c.positionals = std::move(positionals);
-  c.flags = client_flags(std::move(flags));
-  c.run = run;
-  return c;
-}
-
 }  // namespace
 
 Command memory_get_command() {
-  return make_memory("memory get", "Print a record: its text and its value",
-                     "Example: drover memory get customers c-17", {name_space(), key()}, {},
-                     run_get);
+  return client_command("memory get", "Print a record: its text and its value",
+                        "Example: drover memory get customers c-17", {name_space(), key()}, {},
+                        run_get);
 }
 
 Command memory_put_command() {
-  return make_memory(
+  return client_command(
       "memory put", "Write a record",
       "Examples:\n"
       "  drover memory put customers c-17 'Prefers e-mail'\n"
@@ -157,24 +144,24 @@ Command memory_put_command() {
 }
 
 Command memory_ls_command() {
-  return make_memory("memory ls", "List records in the order of their keys",
-                     "Example: drover memory ls customers --prefix c-", {name_space()},
-                     {{"--prefix", "TEXT", "only keys that begin so", ""},
-                      {"--after", "KEY", "only keys behind this one", ""},
-                      {"--limit", "N", "how many", "100"}},
-                     run_memory_ls);
+  return client_command("memory ls", "List records in the order of their keys",
+                        "Example: drover memory ls customers --prefix c-", {name_space()},
+                        {{"--prefix", "TEXT", "only keys that begin so", ""},
+                         {"--after", "KEY", "only keys behind this one", ""},
+                         {"--limit", "N", "how many", "100"}},
+                        run_memory_ls);
 }
 
 Command memory_search_command() {
-  return make_memory("memory search", "Find records by words, best first",
-                     "Example: drover memory search customers prefers e-mail",
-                     {name_space(), {"QUERY", "words, any of which may match", true, true}},
-                     {{"--limit", "N", "how many", "10"}}, run_search);
+  return client_command("memory search", "Find records by words, best first",
+                        "Example: drover memory search customers prefers e-mail",
+                        {name_space(), {"QUERY", "words, any of which may match", true, true}},
+                        {{"--limit", "N", "how many", "10"}}, run_search);
 }
 
 Command memory_rm_command() {
-  return make_memory("memory rm", "Remove a record", "Example: drover memory rm customers c-17",
-                     {name_space(), key()}, {}, run_rm);
+  return client_command("memory rm", "Remove a record", "Example: drover memory rm customers c-17",
+                        {name_space(), key()}, {}, run_rm);
 }
 
 }  // namespace drover::app

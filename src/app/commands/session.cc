@@ -298,44 +298,32 @@ int run_purge(const Arguments& a) {
   return kExitOk;
 }
 
-Command make_session(std::string name, std::string summary, std::string details,
-                     std::vector<Positional> positionals, std::vector<Flag> flags,
-                     int (*run)(const Arguments&)) {
-  Command c;
-  c.name = "session " + std::move(name);
-  c.summary = std::move(summary);
-  c.details = std::move(details);
-  c.positionals = std::move(positionals);
-  c.flags = client_flags(std::move(flags));
-  c.run = run;
-  return c;
-}
-
 Positional session() { return {"SESSION", "the session's id (ses_…)", true, false}; }
 
 }  // namespace
 
 Command session_ls_command() {
-  return make_session("ls", "List sessions, newest first",
-                      "Examples:\n"
-                      "  drover session ls --status waiting\n"
-                      "  drover session ls --data ./drover-data    (no server needed)",
-                      {},
-                      {{"--agent", "NAME", "only this agent's", ""},
-                       {"--status", "STATUS", "running, waiting or ended", ""},
-                       {"--before", "SESSION", "only those older than this one", ""},
-                       {"--limit", "N", "how many", "50"}},
-                      run_session_ls);
+  return client_command("session ls", "List sessions, newest first",
+                        "Examples:\n"
+                        "  drover session ls --status waiting\n"
+                        "  drover session ls --data ./drover-data    (no server needed)",
+                        {},
+                        {{"--agent", "NAME", "only this agent's", ""},
+                         {"--status", "STATUS", "running, waiting or ended", ""},
+                         {"--before", "SESSION", "only those older than this one", ""},
+                         {"--limit", "N", "how many", "50"}},
+                        run_session_ls);
 }
 
 Command session_show_command() {
-  return make_session("show", "Show a session: state, tokens, money, and what was said",
-                      "Example: drover session show ses_01KAR…", {session()}, {}, run_session_show);
+  return client_command("session show", "Show a session: state, tokens, money, and what was said",
+                        "Example: drover session show ses_01KAR…", {session()}, {},
+                        run_session_show);
 }
 
 Command session_events_command() {
-  return make_session(
-      "events", "Print a session's journal, one event a line",
+  return client_command(
+      "session events", "Print a session's journal, one event a line",
       "Examples:\n"
       "  drover session events ses_01KAR… --follow     live, until it ends\n"
       "  drover session events ses_01KAR… --json | jq .kind",
@@ -347,8 +335,8 @@ Command session_events_command() {
 }
 
 Command session_export_command() {
-  return make_session(
-      "export", "Write a session as JSON Lines, with its hash chain",
+  return client_command(
+      "session export", "Write a session as JSON Lines, with its hash chain",
       "A journal that is damaged is refused, with the place of the damage: restore it from a\n"
       "backup, or take the readable part, in which a line says of each gap what it was. Such\n"
       "an export cannot be imported.\n"
@@ -362,8 +350,8 @@ Command session_export_command() {
 }
 
 Command session_import_command() {
-  return make_session(
-      "import", "Take in an export; its hash chain is checked",
+  return client_command(
+      "session import", "Take in an export; its hash chain is checked",
       "The session keeps its id, and exports again byte for byte. Import a tree from\n"
       "the top downwards: below its parent is a session only if that is here and its\n"
       "journal says that it spawned it; otherwise it is the top of a tree of its own,\n"
@@ -373,15 +361,15 @@ Command session_import_command() {
 }
 
 Command session_cancel_command() {
-  return make_session("cancel", "End a session; what is under way is given up",
-                      "Example: drover session cancel ses_01KAR… --reason 'asked twice'",
-                      {session()}, {{"--reason", "TEXT", "why; goes into the journal", ""}},
-                      run_cancel);
+  return client_command("session cancel", "End a session; what is under way is given up",
+                        "Example: drover session cancel ses_01KAR… --reason 'asked twice'",
+                        {session()}, {{"--reason", "TEXT", "why; goes into the journal", ""}},
+                        run_cancel);
 }
 
 Command session_purge_command() {
-  return make_session(
-      "purge", "Destroy what an ended session said, in every store of this server",
+  return client_command(
+      "session purge", "Destroy what an ended session said, in every store of this server",
       "Its events, large payloads, memory that it wrote, live text and spans are removed from\n"
       "the disk. What is left: that it was, who purged it, when and why, and the hash of its\n"
       "last event. An open session is refused: kill it first. Backups made before still hold\n"

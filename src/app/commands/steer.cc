@@ -164,58 +164,47 @@ int run_budget(const Arguments& a) {
   return tell(a, done, "the budget of the " + a.get("of") + " is raised");
 }
 
-Command make_steer(std::string name, std::string summary, std::string details,
-                   std::vector<Positional> positionals, std::vector<Flag> flags,
-                   int (*run)(const Arguments&)) {
-  Command c;
-  c.name = std::move(name);
-  c.summary = std::move(summary);
-  c.details = std::move(details);
-  c.positionals = std::move(positionals);
-  c.flags = client_flags(std::move(flags));
-  c.run = run;
-  return c;
-}
-
 Positional steered() { return {"SESSION", "the session's id (ses_…)", true, false}; }
 Flag why() { return {"--why", "TEXT", "why; goes into the journal", ""}; }
 
 }  // namespace
 
 Command approvals_command() {
-  return make_steer("approvals", "List what waits for a person: tool calls and requests for budget",
-                    "Example: drover approvals --json", {},
-                    {{"--limit", "N", "sessions looked at, newest first", "100"}}, run_approvals);
+  return client_command(
+      "approvals", "List what waits for a person: tool calls and requests for budget",
+      "Example: drover approvals --json", {},
+      {{"--limit", "N", "sessions looked at, newest first", "100"}}, run_approvals);
 }
 
 Command session_approve_command() {
-  return make_steer("session approve", "Allow a tool call that waits for a person",
-                    "Examples:\n"
-                    "  drover session approve ses_01KAR…            the only one that waits\n"
-                    "  drover session approve ses_01KAR… w12 --arguments '{\"amount\": 5}'",
-                    {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}},
-                    {{"--arguments", "JSON", "run it with these arguments instead", ""}, why()},
-                    run_approve);
+  return client_command("session approve", "Allow a tool call that waits for a person",
+                        "Examples:\n"
+                        "  drover session approve ses_01KAR…            the only one that waits\n"
+                        "  drover session approve ses_01KAR… w12 --arguments '{\"amount\": 5}'",
+                        {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}},
+                        {{"--arguments", "JSON", "run it with these arguments instead", ""}, why()},
+                        run_approve);
 }
 
 Command session_deny_command() {
-  return make_steer("session deny", "Refuse a tool call that waits for a person; the agent is told",
-                    "Example: drover session deny ses_01KAR… --why 'already refunded'",
-                    {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}},
-                    {why()}, run_deny);
+  return client_command(
+      "session deny", "Refuse a tool call that waits for a person; the agent is told",
+      "Example: drover session deny ses_01KAR… --why 'already refunded'",
+      {steered(), {"WAIT", "the wait's id (drover approvals)", false, false}}, {why()}, run_deny);
 }
 
 Command session_signal_command() {
-  return make_steer("session signal", "Send a signal; it is kept until the session waits for it",
-                    "Example: drover session signal ses_01KAR… paid '{\"invoice\": 7}'",
-                    {steered(),
-                     {"NAME", "the signal's name", true, false},
-                     {"PAYLOAD", "any JSON", false, false}},
-                    {}, run_signal);
+  return client_command("session signal",
+                        "Send a signal; it is kept until the session waits for it",
+                        "Example: drover session signal ses_01KAR… paid '{\"invoice\": 7}'",
+                        {steered(),
+                         {"NAME", "the signal's name", true, false},
+                         {"PAYLOAD", "any JSON", false, false}},
+                        {}, run_signal);
 }
 
 Command session_extend_command() {
-  return make_steer(
+  return client_command(
       "session extend", "Grant or refuse a step's request for more budget",
       "Without amounts it gets what it asked for. A session that a budget of the server had\n"
       "stopped asked for nothing: it tries again.\n"
@@ -232,7 +221,7 @@ Command session_extend_command() {
 }
 
 Command session_budget_command() {
-  return make_steer(
+  return client_command(
       "session budget", "Raise a budget; sessions that it had stopped go on",
       "Example: drover session budget ses_01KAR… --cost 20 --tokens 500000 --why 'go on'",
       {steered()},
