@@ -66,11 +66,15 @@ Task<void> Http1Connection::run() {
       watching_ = true;
       const bool moves = in_.empty() && !view_lent_;
       if (moves) {
-        // Here a client spends its time: no more frames than these two, and no buffer.
+        // Here a client spends its time: no frame but this one, and no buffer.
         in_.release();
-        Task<Result<void>> waiting = stream_->readable(io_->context());
-        Result<void> ready = co_await std::move(waiting);
-        if (!ready) {
+        async::Wake wake = async::Wake::kWoken;
+        async::WaitQueue* arriving = stream_->nothing_to_read();
+        while (arriving != nullptr && wake == async::Wake::kWoken) {
+          wake = co_await arriving->wait(io_->context());
+          arriving = stream_->nothing_to_read();
+        }
+        if (wake != async::Wake::kWoken) {
           watched(false);
           continue;
         }

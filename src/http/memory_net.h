@@ -20,7 +20,8 @@ struct MemoryPipe {
   size_t read_max = SIZE_MAX;
   bool ended = false;  // the writer has ended it
   bool broken = false;
-  bool tells_at_once = false;  // try_write() takes what there is room for
+  bool tells_at_once = false;   // try_write() takes what there is room for
+  bool tells_if_empty = false;  // nothing_to_read() says where to wait
   uint64_t writes = 0;
   async::WaitQueue readable;
   async::WaitQueue writable;
@@ -50,6 +51,10 @@ class MemoryStream final : public net::Stream {
     in->bytes.erase(0, n);
     in->writable.wake_all();
     co_return n;
+  }
+  async::WaitQueue* nothing_to_read() override {
+    const bool may_be = !in_->bytes.empty() || in_->ended || in_->broken || *closed_;
+    return in_->tells_if_empty && !may_be ? &in_->readable : nullptr;
   }
   async::Task<Result<void>> write(async::Context ctx, std::string_view data) override {
     std::shared_ptr<MemoryPipe> out = out_;

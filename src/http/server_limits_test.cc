@@ -160,6 +160,28 @@ TEST_F(ServerTest, TheHandlerHearsThatItsClientLeft) {
   EXPECT_EQ(log_.cancelled, 2);
 }
 
+TEST_F(ServerTest, WatchesAStreamThatTellsIfItIsEmpty) {
+  MemoryStream& leaves = connect();
+  MemoryStream& stays = connect();
+  MemoryStream& waits = connect();
+  for (MemoryStream* c : {&leaves, &stays, &waits}) c->out()->tells_if_empty = true;
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(status_of(exchange(stays, kGet)), 200);
+  exchange(leaves, "GET /hang HTTP/1.1\r\nHost: h\r\n\r\n");
+  leaves.close();
+  settle();
+  EXPECT_EQ(log_.cancelled, 1) << "during a request";
+  // The next request comes while one is being served.
+  exchange(waits, "GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(exchange(waits, kGet), "");
+  loop_.run_for(6s);
+  EXPECT_NE(waits.in()->bytes.find("[GET /slow ]"), std::string::npos);
+  EXPECT_NE(waits.in()->bytes.find("[GET /a ]"), std::string::npos);
+  loop_.run_for(113s);
+  EXPECT_FALSE(stays.in()->ended);
+  loop_.run_for(2s);
+  EXPECT_TRUE(stays.in()->ended) << "the idle timeout";
+}
+
 TEST_F(ServerTest, AClientThatLeavesMidBodyEndsTheRequest) {
   MemoryStream& c = connect();
   exchange(c, "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nabc");
