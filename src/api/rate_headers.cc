@@ -19,7 +19,7 @@ void add_rate_headers(http::Headers& headers, const road::RateState& rates) {
 
 void add_class_headers(http::Headers& headers, const road::Served& served) {
   if (served.path == road::ServiceClass::kAuto) return;
-  headers.add("x-drover-service-class", road::service_class_name(served.path));
+  headers.add_sound("x-drover-service-class", road::service_class_name(served.path));
   int64_t ms = served.waited.count() / 1'000'000;
   if (ms > 0) headers.add_sound("x-drover-queued-ms", Decimal(ms).view());
 }
