@@ -103,8 +103,8 @@ Accounts::Accounts(Clock& clock, trace::Ledger& ledger, trace::LedgerLog* log,
 
 Accounts::~Accounts() = default;
 
-int64_t Accounts::now_of(const Account& account) const {
-  if (!account.budget().is_rate()) return unix_seconds(clock_->wall());
+int64_t Accounts::now_of(const Account& account, WallTime wall) const {
+  if (!account.budget().is_rate()) return unix_seconds(wall);
   return unix_seconds(wall_start_ + (clock_->mono() - mono_start_));
 }
 
@@ -226,19 +226,20 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   worst.requests = ask.first ? 1 : 0;
   worst.tokens = ask.input_tokens + ask.output_tokens;
   worst.money = ask.money;
+  const WallTime now = clock_->wall();
   for (Account* account : line->accounts) {
-    const Lack lack = account->lacks(worst, now_of(*account));
+    const Lack lack = account->lacks(worst, now_of(*account, now));
     if (lack == Lack::kNothing) continue;
     return fail(refusal(*account, lack, worst));
   }
   for (Account* account : line->accounts) {
-    if (!covered(*account, worst)) return false;
+    if (!covered(*account, worst, now)) return false;
   }
   if (out.held()) release(out);  // its record stands in the same place
   LedgerRecord& record = scratch_;
   record.kind = RecordKind::kReserve;
   record.call = next_call_;
-  record.at = clock_->wall();
+  record.at = now;
   record.first = ask.first;
   record.billing.usage = contract::Usage();
   record.billing.usage.input_tokens = ask.input_tokens;
@@ -311,10 +312,11 @@ void Accounts::settle(Hold& hold, const Settlement& s) {
   if (hold.line_ == nullptr) return;
   AccountLine& line = *hold.line_;
   const bool first = hold.use_.requests > 0;
+  const WallTime now = clock_->wall();
   LedgerRecord& record = scratch_;
   record.kind = RecordKind::kSettle;
   record.call = hold.call_;
-  record.at = clock_->wall();
+  record.at = now;
   record.first = first;
   record.ok = s.ok;
   record.lost = false;
@@ -327,7 +329,7 @@ void Accounts::settle(Hold& hold, const Settlement& s) {
   book(line, record);
   const Use used = used_of(s, first);
   for (Account* account : line.accounts) {
-    account->settle(hold.use_, used, now_of(*account));
+    account->settle(hold.use_, used, now_of(*account, now));
     account->counted_to = record.sequence;
   }
   close_hold(hold);

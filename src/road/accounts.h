@@ -177,9 +177,11 @@ class Accounts {
   void seed(const std::vector<BudgetPtr>& fresh);
   RateState rates_of(const AccountLine& line);
   Error refusal(Account& account, Lack lack, const Use& more);
-  int64_t now_of(const Account& account) const;
+  int64_t now_of(const Account& account) const { return now_of(account, clock_->wall()); }
+  /// At that time, for whoever asks for several accounts.
+  int64_t now_of(const Account& account, WallTime wall) const;
   /// False: what the store was promised does not cover it.
-  bool covered(Account& account, const Use& more);
+  bool covered(Account& account, const Use& more, WallTime now);
   void want_promise(Account& account, const Use& more);
   /// Why a call whose reservation could not be written is not made.
   [[gnu::noinline]] Error not_written(Error error);

@@ -112,10 +112,10 @@ void Accounts::seed(const std::vector<BudgetPtr>& fresh) {
 
 // --- Promises ---
 
-bool Accounts::covered(Account& account, const Use& more) {
+bool Accounts::covered(Account& account, const Use& more, WallTime now) {
   const Budget& b = account.budget();
   if (!promising_ || b.is_rate()) return true;
-  Use sum = account.used(now_of(account));
+  Use sum = account.used(now_of(account, now));
   sum += account.reserved();
   sum += more;
   const Use& p = account.promised;
