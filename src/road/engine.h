@@ -139,11 +139,13 @@ class Engine final : public Road {
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
   Task<void> run(FlightPtr flight);
+  // A trial's parts, apart for the same reason as an attempt's below: inlined they would put all
+  // that they use into the frame that waits, and each part would find it there again.
   /// Reserves it, or says why it is not made. `again`: it is judged by the rules of now first.
-  void begin_trial(Flight& flight, const NextTry& next, const Tries& tries, bool again,
-                   Trial& trial);
+  [[gnu::noinline]] void begin_trial(Flight& flight, const NextTry& next, const Tries& tries,
+                                     bool again, Trial& trial);
   /// Books the trial; where the next is made, if there is one.
-  NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
+  [[gnu::noinline]] NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
   [[gnu::noinline]] NextTry after_failure(Flight& flight, Tries& tries, Trial& trial);
   /// Before the next; false: nobody waits for that any more.
   Task<bool> pause(Flight* flight, Duration time);
@@ -175,7 +177,7 @@ class Engine final : public Road {
   Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
   void settle_answer(Flight& flight, Trial& trial);
   /// What its caller and the trace are told of a settled answer.
-  void conclude(Flight& flight, Trial& trial);
+  [[gnu::noinline]] void conclude(Flight& flight, Trial& trial);
   /// Where the session's scratch data belongs now.
   [[gnu::noinline]] ScratchPlace scratch_place(const Flight& flight,
                                                const catalog::Endpoint& endpoint);
