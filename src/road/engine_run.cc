@@ -180,7 +180,8 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   if (trial.held && trial.provider == nullptr) {
     answer = no_provider(endpoint);
   }
-  AttemptRecord record;
+  flight.attempts.push_back(AttemptRecord());
+  AttemptRecord& record = flight.attempts.back();
   record.endpoint = &endpoint;
   record.catalog = flight.placement.catalog;
   record.attempt = flight.tried_before + trial.number;
@@ -190,7 +191,6 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   Duration connect = std::min(timing.connect, record.took);
   flight.latency.network += connect;
   flight.latency.model += std::min(timing.total, record.took) - connect;
-  flight.attempts.push_back(std::move(record));
   if (trial.held && flight.standing) {
     bool refused = !answer && answer.error().error.code == Code::kResourceExhausted;
     flight.standing->meter.attempt(refused, parts_.loop->mono());
