@@ -101,10 +101,11 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   if (flight.streamed && flight.first_token > Duration::zero()) {
     span.set(trace::genai::kTimeToFirstChunk, to_seconds(flight.first_token));
   }
-  metrics_.finished(endpoint, provider.otel_name(), parts_.loop->mono() - flight.started,
-                    flight.first_token, flight.streamed);
+  const MonoTime now = parts_.loop->mono();
+  metrics_.finished(endpoint, provider.otel_name(), now - flight.started, flight.first_token,
+                    flight.streamed);
   if (flight.call.scratch) out.scratch = scratch_place(flight, endpoint);
-  finish(flight);
+  finish(flight, now);
 }
 
 ScratchPlace Engine::scratch_place(const Flight& flight, const catalog::Endpoint& endpoint) {
@@ -149,15 +150,15 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   describe_failure(flight.span, out.error, flight.bound);
   describe_usage(flight.span, out.usage, out.cost, out.cost_known);
   const std::vector<const catalog::Endpoint*>& places = flight.placement.endpoints;
+  const MonoTime now = parts_.loop->mono();
   metrics_.failed(provider, places.empty() ? std::string_view() : places.front()->model, out.error,
-                  parts_.loop->mono() - flight.started);
+                  now - flight.started);
   flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
-  finish(flight);
+  finish(flight, now);
 }
 
-void Engine::finish(Flight& flight) {
+void Engine::finish(Flight& flight, MonoTime now) {
   ModelResult& result = *flight.result;
-  const MonoTime now = parts_.loop->mono();
   if (flight.drain_timer != 0) parts_.loop->cancel_timer(std::exchange(flight.drain_timer, 0));
   if (flight.draining) {
     flight.draining = false;
