@@ -118,7 +118,6 @@ std::optional<ModelResult> Engine::begin(Flight& flight) {
   Result<void> admitted = admit(flight.call);
   // Nothing is begun for a caller who has already gone.
   if (admitted) admitted = ctx.check();
-  flight.latency.queue = ctx.loop().mono() - flight.started;
   if (flight.call.ladder.empty()) {
     if (admitted) admitted = fail(Code::kInvalidArgument, "no model was named");
     flight.call.ladder.emplace_back("");
