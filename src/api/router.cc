@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
+#include "base/memory_pool.h"
 #include "dialect/dialect.h"
 
 namespace drover::api {
@@ -72,7 +73,7 @@ Result<void> check_class_is_read(const http::RequestHead& head) {
                   .with_reason("header_not_read"));
 }
 
-struct KeptExchange final : http::ServerRequest::Kept {
+struct KeptExchange final : http::ServerRequest::Kept, Pooled {
   KeptExchange(http::ServerRequest& request, http::ServerResponse& response, WallTime now,
                Random& random)
       : exchange{request, response, {now, random}} {}

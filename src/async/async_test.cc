@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include "async/frame_pool.h"
 #include "async/scope.h"
 #include "async/sim_loop.h"
 #include "async/sync.h"
@@ -69,23 +68,6 @@ TEST(Async, ACancellationReachesAllThatWaitInTheirOrder) {
   CancelSource late(scope.context());
   EXPECT_TRUE(late.cancelled());
   EXPECT_EQ(late.context().check().error().message, "all");
-}
-
-TEST(FramePool, HandsTheSameMemoryOutAgainAndKeepsABoundedNumber) {
-  // Another size than any frame of this test has, so that the list is ours.
-  constexpr size_t kBytes = FramePool::kPooledBytesMax - 1;
-  void* first = FramePool::take(kBytes);
-  FramePool::give(first, kBytes);
-  void* second = FramePool::take(kBytes - 5);
-  if (FramePool::kPooled) EXPECT_EQ(first, second);
-  FramePool::give(second, kBytes - 5);
-  std::vector<void*> many;
-  for (size_t i = 0; i < FramePool::kKeptMax + 10; ++i) many.push_back(FramePool::take(kBytes));
-  for (void* frame : many) FramePool::give(frame, kBytes);
-  EXPECT_LE(FramePool::kept(kBytes), FramePool::kKeptMax);
-  void* large = FramePool::take(FramePool::kPooledBytesMax + 1);
-  FramePool::give(large, FramePool::kPooledBytesMax + 1);
-  EXPECT_EQ(FramePool::kept(FramePool::kPooledBytesMax + 1), 0u);
 }
 
 TEST(Async, WhenAllRunsSideBySide) {

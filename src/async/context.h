@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "async/loop.h"
+#include "base/memory_pool.h"
 #include "base/result.h"
 #include "base/span.h"
 
@@ -61,7 +62,7 @@ class CancelPtr {
 };
 
 /// A node of the cancellation tree. Use through Context and CancelSource.
-class CancelState final : private CancelHook {
+class CancelState final : public Pooled, private CancelHook {
  public:
   /// Without a parent: a root.
   static CancelPtr make(CancelPtr parent);

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <utility>
 
-#include "async/frame_pool.h"
+#include "async/task.h"
 
 namespace drover::async {
 namespace {

@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "base/memory_pool.h"
+
 namespace drover {
 
 template <typename T>
@@ -43,7 +45,7 @@ class LocalPtr {
   }
 
  private:
-  struct Node {
+  struct Node : Pooled {
     template <typename... Args>
     explicit Node(Args&&... args) : value(std::forward<Args>(args)...) {}
     size_t owners = 1;

@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
+#include "base/memory_pool.h"
 #include "base/text_find.h"
 #include "http/client_head.h"
 #include "http/client_pool.h"
@@ -50,7 +51,7 @@ Result<void> check_request(const RequestTarget& target, const RequestCall& call)
 }
 
 /// A call and then its answer: what belongs to it lies together, and is moved no more.
-class Call final : public ClientResponse {
+class Call final : public ClientResponse, public Pooled {
  public:
   Call(LocalPtr<ClientPool> pool, const RequestTarget& target)
       : pool_(std::move(pool)), origin_(pool_->enter(target)) {}

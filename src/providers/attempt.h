@@ -20,6 +20,7 @@
 
 #include "base/decimal.h"
 #include "base/limits/http.h"
+#include "base/memory_pool.h"
 #include "dialect/dialect.h"
 #include "providers/credentials.h"
 #include "providers/provider.h"
@@ -29,7 +30,7 @@ namespace drover::providers {
 /// Prepared, where several calls share it.
 using TargetPtr = LocalPtr<const http::RequestTarget>;
 
-struct WireCall {
+struct WireCall : Pooled {
   TargetPtr target;
   http::RequestCall request;
   const dialect::Dialect* dialect = nullptr;

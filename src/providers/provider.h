@@ -18,6 +18,7 @@
 #include "async/task.h"
 #include "base/boxed.h"
 #include "base/local_ptr.h"
+#include "base/memory_pool.h"
 #include "base/rare.h"
 #include "catalog/endpoint.h"
 #include "contract/chat.h"
@@ -116,7 +117,7 @@ struct AttemptTiming {
   Duration total{};
 };
 
-struct Answer {
+struct Answer : Pooled {
   /// Without raw forwarding: complete. With it: everything but the message (id, model, usage …).
   contract::ChatResponse response;
   /// A non-streamed answer's own bytes when prompt and endpoint both speak OpenAI.

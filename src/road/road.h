@@ -265,7 +265,7 @@ struct ModelCall {
 /// most.
 inline constexpr std::string_view kBatched = "batched";
 
-struct ModelOutcome {
+struct ModelOutcome : Pooled {
   ModelOutcome() : ModelOutcome(std::make_unique_for_overwrite<providers::Answer>()) {}
   explicit ModelOutcome(std::unique_ptr<providers::Answer> given) : answer(std::move(given)) {}
 
