@@ -17,9 +17,9 @@ constexpr std::string_view kSteering[] = {kDataClassHeader, kAgentHeader, kServi
 /// Of one Drover that asks another, and of the simulated providers.
 constexpr std::string_view kPassive[] = {"x-drover-attempt", "x-drover-session"};
 /// What cannot be two things at once. Whoever stands before the server may have read the other.
-constexpr std::string_view kOnce[] = {"authorization", "api-key",    "x-api-key",
-                                      "if-match",      kAgentHeader, kServiceClassHeader,
-                                      kContinueHeader};
+constexpr http::LowerText kOnce[] = {"authorization", "api-key",    "x-api-key",
+                                     "if-match",      kAgentHeader, kServiceClassHeader,
+                                     kContinueHeader};
 /// Places in that list: credentials, and from where on they steer.
 constexpr size_t kAuthorization = 0;
 constexpr size_t kApiKeys[] = {1, 2};
@@ -39,7 +39,7 @@ struct OnceOfSize {
   consteval OnceOfSize() {
     places.fill(std::size(kOnce));
     for (size_t i = 0; i < std::size(kOnce); ++i) {
-      uint8_t& place = places[kOnce[i].size()];
+      uint8_t& place = places[kOnce[i].view().size()];
       if (place != std::size(kOnce)) throw "two of that size";
       place = static_cast<uint8_t>(i);
     }
@@ -52,13 +52,13 @@ constexpr OnceOfSize kOnceOfSize;
 size_t place_in_once(std::string_view name) {
   if (name.size() > OnceOfSize::kSizeMax) return std::size(kOnce);
   const size_t i = kOnceOfSize.places[name.size()];
-  return i < std::size(kOnce) && iequals(kOnce[i], name) ? i : std::size(kOnce);
+  return i < std::size(kOnce) && iequals_lower(name, kOnce[i]) ? i : std::size(kOnce);
 }
 
 /// The letters that kOnce and kPrefix begin with: a bit each.
 consteval uint32_t first_letters() {
   uint32_t out = 1u << (kPrefix[0] - 'a');
-  for (std::string_view name : kOnce) out |= 1u << (name[0] - 'a');
+  for (http::LowerText name : kOnce) out |= 1u << (name.view()[0] - 'a');
   return out;
 }
 
@@ -69,10 +69,11 @@ bool may_steer(std::string_view name) {
 }
 
 std::string_view key_of(const Once& once) {
-  constexpr std::string_view kBearer = "bearer ";
+  constexpr http::LowerText kBearer = "bearer ";
+  constexpr size_t kBearerSize = kBearer.view().size();
   const std::string_view value = once[kAuthorization].value_or("");
-  if (value.size() > kBearer.size() && iequals(value.substr(0, kBearer.size()), kBearer)) {
-    return trim(value.substr(kBearer.size()));
+  if (value.size() > kBearerSize && iequals_lower(value.substr(0, kBearerSize), kBearer)) {
+    return trim(value.substr(kBearerSize));
   }
   // Azure's and Anthropic's SDKs send the key in headers of their own.
   for (size_t i : kApiKeys) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/text_copy.h"
 #include "http/buffers.h"
@@ -214,7 +213,7 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
     body_.start_none();
   } else if (parser_.has_transfer_encoding()) {
     if (parser_.has_content_length() ||
-        !iequals(out->headers.get_joined("transfer-encoding"), "chunked")) {
+        !iequals_lower(out->headers.get_joined("transfer-encoding"), "chunked")) {
       return unavailable("protocol", "the answer's transfer coding is not chunked alone");
     }
     body_.start_chunked();

@@ -2,7 +2,6 @@
 
 #include <string_view>
 
-#include "base/bytes.h"
 #include "base/decimal.h"
 #include "base/text_copy.h"
 
@@ -13,9 +12,8 @@ constexpr std::string_view kLength = "Content-Length";
 constexpr std::string_view kLineEnd = "\r\n";
 
 bool is_ours(std::string_view name) {
-  return (name.size() == 14 && iequals(name, "content-length")) ||
-         (name.size() == 17 && iequals(name, "transfer-encoding")) ||
-         (name.size() == 10 && iequals(name, "connection"));
+  return iequals_lower(name, "content-length") || iequals_lower(name, "transfer-encoding") ||
+         iequals_lower(name, "connection");
 }
 
 bool body_expected(std::string_view method) {

@@ -1,6 +1,5 @@
 #include "http/http1_connection.h"
 
-#include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/log.h"
 #include "base/text_copy.h"
@@ -208,11 +207,12 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
     if (field.name.size != 4 && field.name.size != 6) continue;
     const std::string_view name = HeadParser::view(raw, field.name);
     const std::string_view value = HeadParser::view(raw, field.value);
-    if (iequals(name, "host")) {
+    if (iequals_lower(name, "host")) {
       ++hosts;
       take_text(head_.authority, value);
-    } else if (iequals(name, "expect")) {
-      if (!iequals(value, "100-continue")) return Refusal{417, "only 100-continue can be expected"};
+    } else if (iequals_lower(name, "expect")) {
+      if (!iequals_lower(value, "100-continue"))
+        return Refusal{417, "only 100-continue can be expected"};
       send_continue_ = parser_.version_minor() == 1;
     }
   }
@@ -232,7 +232,7 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
     Refusal unsupported{501, "only the transfer coding chunked is supported"};
     std::string codings = head_.headers.get_joined("transfer-encoding");
     if (parser_.has_content_length()) return Refusal{400, "both a length and a transfer coding"};
-    if (!iequals(codings, "chunked")) return unsupported;
+    if (!iequals_lower(codings, "chunked")) return unsupported;
     if (parser_.version_minor() == 0) return Refusal{400, "a transfer coding needs HTTP/1.1"};
     body_.start_chunked();
   } else if (parser_.has_content_length()) {

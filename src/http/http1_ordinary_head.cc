@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstring>
 
-#include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/text_find.h"
 
@@ -106,17 +105,17 @@ class OrdinaryReader {
   bool understood(std::string_view name, std::string_view value) {
     switch (name.size()) {
       case 2:
-        return !iequals(name, "te");
+        return !iequals_lower(name, "te");
       case 7:
-        return !iequals(name, "upgrade") && !iequals(name, "trailer");
+        return !iequals_lower(name, "upgrade") && !iequals_lower(name, "trailer");
       case 10:
-        return !iequals(name, "connection") || connection(value);
+        return !iequals_lower(name, "connection") || connection(value);
       case 14:
-        return !iequals(name, "content-length") || content_length(value);
+        return !iequals_lower(name, "content-length") || content_length(value);
       case 16:
-        return !iequals(name, "proxy-connection");
+        return !iequals_lower(name, "proxy-connection");
       case 17:
-        return !iequals(name, "transfer-encoding") || transfer_encoding(value);
+        return !iequals_lower(name, "transfer-encoding") || transfer_encoding(value);
       default:
         return true;
     }
@@ -124,8 +123,8 @@ class OrdinaryReader {
 
   bool connection(std::string_view value) {
     if ((head_.flags & (F_CONNECTION_KEEP_ALIVE | F_CONNECTION_CLOSE)) != 0) return false;
-    const bool close = iequals(value, "close");
-    if (!close && !iequals(value, "keep-alive")) return false;
+    const bool close = iequals_lower(value, "close");
+    if (!close && !iequals_lower(value, "keep-alive")) return false;
     head_.flags |= close ? F_CONNECTION_CLOSE : F_CONNECTION_KEEP_ALIVE;
     return true;
   }
@@ -143,7 +142,7 @@ class OrdinaryReader {
 
   bool transfer_encoding(std::string_view value) {
     if ((head_.flags & (F_CONTENT_LENGTH | F_CHUNKED)) != 0) return false;
-    if (!iequals(value, "chunked")) return false;
+    if (!iequals_lower(value, "chunked")) return false;
     head_.flags |= F_TRANSFER_ENCODING | F_CHUNKED;
     return true;
   }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/bytes.h"
 #include "base/decimal.h"
 
 namespace drover::http {
@@ -168,6 +169,40 @@ TEST(Headers, StandAsTheyWereReceivedAndCanBeAddedTo) {
   EXPECT_EQ(moved.get("host"), "h");
   moved.assign(text, {});
   EXPECT_EQ(moved.size(), 0u);
+}
+
+TEST(FieldNames, CompareToKnownOnesAsIequalsDoes) {
+  const LowerText all[] = {"",
+                           "t",
+                           "te",
+                           "age",
+                           "host",
+                           "close",
+                           "x-0-9-z",
+                           "bearer ",
+                           "xdr-tags",
+                           "keep-alive",
+                           "connection",
+                           "api-key",
+                           "100-continue",
+                           "content-length",
+                           "transfer-encoding",
+                           "x-drover-service-class-a"};
+  for (const LowerText known : all) {
+    const std::string_view lower = known.view();
+    EXPECT_TRUE(iequals_lower(lower, known));
+    EXPECT_FALSE(iequals_lower(std::string(lower) + "x", known));
+    for (size_t at = 0; at < lower.size(); ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(lower);
+        text[at] = static_cast<char>(byte);
+        ASSERT_EQ(iequals_lower(text, known), iequals(text, lower)) << text;
+        text[text.size() - 1 - at] ^= 0x20;
+        ASSERT_EQ(iequals_lower(text, known), iequals(text, lower)) << text;
+      }
+      EXPECT_FALSE(iequals_lower(lower.substr(0, at), known));
+    }
+  }
 }
 
 TEST(Headers, AppendAllLinesButThoseLeftOut) {
