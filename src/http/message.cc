@@ -131,17 +131,11 @@ void Headers::put(FieldName name, std::string_view value, bool sound) {
 void Headers::assign(std::string_view text, const std::vector<Place>& places) {
   clear();
   if (places.empty()) return;
-  const uint32_t begin = places.front().name.at;
   const Span& last = places.back().value;
-  text = text.substr(begin, last.at + last.size - begin);
+  text = text.substr(0, last.at + last.size);
   if (const size_t room = room_for(text.size(), places.size()); room > capacity_) grow(room);
   copy_text(memory_.get(), text);
-  Place* to = places_end();
-  for (const Place& place : places) {
-    --to;
-    to->name = Span{place.name.at - begin, place.name.size};
-    to->value = Span{place.value.at - begin, place.value.size};
-  }
+  std::reverse_copy(places.begin(), places.end(), places_end() - places.size());
   used_ = static_cast<uint32_t>(text.size());
   count_ = static_cast<uint32_t>(places.size());
   marks_ = kAnyMark;

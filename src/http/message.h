@@ -83,8 +83,8 @@ class Headers {
     Span value;
   };
   /// The fields of a head that was received, instead of what is here: they stand at these places of
-  /// the text, in order, each value behind its name. One copy for all of them. They are sound:
-  /// whoever found the places saw to that.
+  /// the text, in order, each value behind its name. One copy for all of them and what precedes
+  /// them, so that their places hold here too. They are sound: whoever found them saw to that.
   void assign(std::string_view text, const std::vector<Place>& places);
   void clear() {
     used_ = 0;
