@@ -93,9 +93,7 @@ class OrdinaryReader {
     const char* stop = at_;
     if (!take("\r\n") || stop == value || is_blank(*value) || is_blank(stop[-1])) return false;
     if (fields_.size() == limits::kHttpHeaderCountMax) return false;
-    Headers::Place& place = fields_.emplace_back();  // in place: a copy would wait for its parts
-    place.name = span(name, colon);
-    place.value = span(value, stop);
+    fields_.emplace_back(span(name, colon), span(value, stop));
     return understood(std::string_view(name, static_cast<size_t>(colon - name)),
                       std::string_view(value, static_cast<size_t>(stop - value)));
   }
