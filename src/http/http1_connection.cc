@@ -105,9 +105,9 @@ Task<void> Http1Connection::run() {
 /// has happened.
 bool Http1Connection::head_is_here() {
   if (first_ || in_.empty()) return false;
-  parser_.reset();
   view_lent_ = false;  // the handler that was reading has ended
-  if (parser_.feed(in_.pending()) != HeadParser::Status::kDone) return false;
+  const HeadParser::Status status = parser_.feed_next(in_.pending(), head_.headers.received());
+  if (status != HeadParser::Status::kDone) return false;
   if (accept_head(in_.pending()).status != 0) return false;
   limit_.clear();
   in_.consume(parser_.head_bytes());

@@ -1,9 +1,25 @@
 #include "http/http1_head.h"
 
+#include <algorithm>
+#include <cstring>
+
+#include "base/assert.h"
 #include "base/bytes.h"
 #include "base/limits/http.h"
 
 namespace drover::http {
+namespace {
+
+/// How many bytes both begin with.
+size_t same_bytes(std::string_view a, std::string_view b) {
+  const size_t size = std::min(a.size(), b.size());
+  size_t at = 0;
+  while (at + 8 <= size && std::memcmp(a.data() + at, b.data() + at, 8) == 0) at += 8;
+  while (at < size && a[at] == b[at]) ++at;
+  return at;
+}
+
+}  // namespace
 
 HeadParser::HeadParser(Kind kind, size_t header_bytes_max) : bytes_max_(header_bytes_max) {
   llhttp_init(&parser_, kind == Kind::kRequest ? HTTP_REQUEST : HTTP_RESPONSE, settings());
@@ -71,12 +87,15 @@ void HeadParser::reset() {
   fields_.clear();
 }
 
-/// The whole head in one pass, if it is here and ordinary.
-bool HeadParser::read_ordinary(std::string_view head) {
+/// The whole head in one pass, if it is here and ordinary. `same`: so much of it is as in the one
+/// before, which was ordinary.
+bool HeadParser::read_ordinary(std::string_view head, size_t same) {
   OrdinaryHead said;
+  said.method = parser_.method;
+  said.target = url_;
   const bool request = parser_.type == HTTP_REQUEST;
   head = head.substr(0, bytes_max_);
-  if (request ? !read_ordinary_request(head, said, fields_)
+  if (request ? !read_ordinary_request(head, said, fields_, same)
               : !read_ordinary_response(head, said, fields_)) {
     fields_.clear();
     return false;
@@ -107,7 +126,7 @@ bool HeadParser::settle_fields(std::string_view head) {
 
 HeadParser::Status HeadParser::feed(std::string_view head) {
   if (seen_ == 0) {
-    if (read_ordinary(head)) {
+    if (read_ordinary(head, 0)) {
       ordinary_ = true;
       return Status::kDone;
     }
@@ -130,6 +149,13 @@ HeadParser::Status HeadParser::feed(std::string_view head) {
   }
   seen_ += fresh.size();
   return seen_ > bytes_max_ ? Status::kTooLarge : Status::kNeedMore;
+}
+
+HeadParser::Status HeadParser::feed_next(std::string_view head, std::string_view before) {
+  DROVER_DASSERT(parser_.type == HTTP_REQUEST);
+  if (ordinary_ && read_ordinary(head, same_bytes(head, before))) return Status::kDone;
+  reset();
+  return feed(head);
 }
 
 std::string_view HeadParser::method(std::string_view head) const {

@@ -37,6 +37,10 @@ class HeadParser {
   void reset();
   /// Looks at the bytes after those already seen; `head` begins where the message begins.
   Status feed(std::string_view head);
+  /// reset() and feed() for a request behind another one; `before` is the head that was fed before,
+  /// up to its last value (Headers::received). Lines with which both begin are not read again: a
+  /// client says most of them with each request.
+  Status feed_next(std::string_view head, std::string_view before);
   /// After kMalformed: llhttp's name for the fault.
   const char* fault() const { return fault_; }
 
@@ -68,7 +72,7 @@ class HeadParser {
  private:
   static const llhttp_settings_t* settings();
   static HeadParser& self(llhttp_t* p) { return *static_cast<HeadParser*>(p->data); }
-  bool read_ordinary(std::string_view head);
+  bool read_ordinary(std::string_view head, size_t same);
   bool settle_fields(std::string_view head);
   bool extend(Headers::Span& span, const char* at, size_t length);
 

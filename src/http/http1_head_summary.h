@@ -9,15 +9,9 @@
 
 namespace drover::http {
 
-/// How it ended, and what the head says if it ended well. `piece`: the size of the pieces in which
-/// the bytes come; as many as all of them: at once.
-inline std::string summary(HeadParser& parser, std::string_view bytes, size_t piece) {
-  parser.reset();
-  HeadParser::Status status = HeadParser::Status::kNeedMore;
-  for (size_t end = 0; status == HeadParser::Status::kNeedMore && end < bytes.size();) {
-    end = piece < bytes.size() - end ? end + piece : bytes.size();
-    status = parser.feed(bytes.substr(0, end));
-  }
+/// How it ended, and what the head says if it ended well.
+inline std::string summary(const HeadParser& parser, HeadParser::Status status,
+                           std::string_view bytes) {
   if (status == HeadParser::Status::kNeedMore) return "needs more";
   if (status == HeadParser::Status::kTooLarge) return "too large";
   if (status == HeadParser::Status::kMalformed) return std::string("malformed ") + parser.fault();
@@ -37,6 +31,18 @@ inline std::string summary(HeadParser& parser, std::string_view bytes, size_t pi
     }
   }
   return out;
+}
+
+/// The same of a head that is read now. `piece`: the size of the pieces in which the bytes come; as
+/// many as all of them: at once.
+inline std::string summary(HeadParser& parser, std::string_view bytes, size_t piece) {
+  parser.reset();
+  HeadParser::Status status = HeadParser::Status::kNeedMore;
+  for (size_t end = 0; status == HeadParser::Status::kNeedMore && end < bytes.size();) {
+    end = piece < bytes.size() - end ? end + piece : bytes.size();
+    status = parser.feed(bytes.substr(0, end));
+  }
+  return summary(parser, status, bytes);
 }
 
 }  // namespace drover::http

@@ -241,6 +241,58 @@ TEST(HeadParser, BoundsOrdinaryHeadsAsItDoesAll) {
   EXPECT_EQ(roads.ordinary, 2 + 2 * 4);
 }
 
+TEST(HeadParser, ReadsARequestBehindAnotherAsOneByItself) {
+  SeededRandom random(11);
+  HeadParser alone(Kind::kRequest, kHeadBytesMax);
+  HeadParser behind(Kind::kRequest, kHeadBytesMax);
+  Headers before;
+  std::string head;
+  int ordinary = 0;
+  for (int round = 0; round < 30'000; ++round) {
+    if (random.chance(0.1)) head = made_head(random, Kind::kRequest, random.chance(0.2));
+    std::string next = head;
+    if (random.chance(0.8)) mutate(random, next);
+    const HeadParser::Status status = behind.feed_next(next, before.received());
+    ASSERT_EQ(summary(behind, status, next), summary(alone, next, next.size()))
+        << to_hex(head) << "\n"
+        << next;
+    ASSERT_EQ(behind.is_ordinary(), alone.is_ordinary());
+    ordinary += behind.is_ordinary() ? 1 : 0;
+    if (status == HeadParser::Status::kDone) {
+      before.assign(next, behind.fields());
+    } else {
+      behind.reset();
+    }
+  }
+  EXPECT_GT(ordinary, 3'000);
+  EXPECT_LT(ordinary, 25'000);
+}
+
+TEST(HeadParser, ReadsLinesAgainThatBeganAlike) {
+  const std::string first = "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
+  for (const std::string& next :
+       {std::string("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 57\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n b\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nA: b\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n"
+                    "Transfer-Encoding: chunked\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: host\r\nContent-Length: 5\r\n\r\n"),
+        std::string("GET /5 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"),
+        std::string("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), first}) {
+    for (size_t size = 0; size <= next.size(); ++size) {
+      const std::string_view head = std::string_view(next).substr(0, size);
+      HeadParser alone(Kind::kRequest, kHeadBytesMax);
+      HeadParser behind(Kind::kRequest, kHeadBytesMax);
+      ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
+      const HeadParser::Status status =
+          behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));
+      ASSERT_EQ(summary(behind, status, head), summary(alone, head, head.size())) << head;
+    }
+  }
+}
+
 TEST(HeadParser, TakesTheBlanksOffEveryValue) {
   for (const char* text : {"GET / HTTP/1.1\r\nA: b\r\nC:d\r\n\r\n",
                            "GET / HTTP/1.1\r\nA: \t b \t\r\nC:d\r\nE:\r\nF: \t\r\n\r\n"}) {

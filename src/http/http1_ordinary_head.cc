@@ -24,7 +24,14 @@ class OrdinaryReader {
         head_(head),
         fields_(fields) {}
 
-  bool request() { return method() && target() && take("HTTP/1.1\r\n") && fields(); }
+  bool request(size_t same) {
+    pass_lines(same);
+    if (fields_.empty() && !(method() && target() && take("HTTP/1.1\r\n"))) return false;
+    for (const Headers::Place& known : fields_) {
+      if (!understood(text(known.name), text(known.value))) return false;
+    }
+    return fields();
+  }
   bool response() { return take("HTTP/1.1 ") && status() && fields(); }
 
  private:
@@ -43,6 +50,22 @@ class OrdinaryReader {
   }
   Headers::Span span(const char* from, const char* to) const {
     return Headers::Span{static_cast<uint32_t>(from - begin_), static_cast<uint32_t>(to - from)};
+  }
+
+  std::string_view text(Headers::Span span) const {
+    return std::string_view(begin_ + span.at, span.size);
+  }
+
+  /// Goes behind those of the lines of `fields` that end within so many bytes, and forgets the
+  /// others; where there are none it stays at the first line.
+  void pass_lines(size_t same) {
+    for (; !fields_.empty(); fields_.pop_back()) {
+      const size_t end = size_t{fields_.back().value.at} + fields_.back().value.size;
+      if (end > same) continue;
+      at_ = begin_ + end;
+      if (take("\r\n")) return;
+    }
+    at_ = begin_;
   }
 
   bool method() {
@@ -155,8 +178,8 @@ class OrdinaryReader {
 }  // namespace
 
 bool read_ordinary_request(std::string_view text, OrdinaryHead& head,
-                           std::vector<Headers::Place>& fields) {
-  return OrdinaryReader(text, head, fields).request();
+                           std::vector<Headers::Place>& fields, size_t same) {
+  return OrdinaryReader(text, head, fields).request(same);
 }
 
 bool read_ordinary_response(std::string_view text, OrdinaryHead& head,

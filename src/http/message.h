@@ -86,6 +86,10 @@ class Headers {
   /// the text, in order, each value behind its name. One copy for all of them and what precedes
   /// them, so that their places hold here too. They are sound: whoever found them saw to that.
   void assign(std::string_view text, const std::vector<Place>& places);
+  /// That text up to its last value, if nothing was added since; good until the headers change.
+  std::string_view received() const {
+    return lines_ ? std::string_view() : std::string_view(memory_.get(), used_);
+  }
   void clear() {
     used_ = 0;
     count_ = 0;
