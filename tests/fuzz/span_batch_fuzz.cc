@@ -1,5 +1,5 @@
-// Any bytes as a batch of stored spans: refused, or spans that are the same when they are written
-// and read again, and whose attributes are JSON.
+// Any bytes as a batch of stored spans, folded or not: refused, or spans that are the same when
+// they are written and read again, and whose attributes are JSON.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "store/span_batch.h"
+#include "store/sqlite/span_fold.h"
 
 using namespace drover::store;
 
@@ -16,6 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto attributes = SpanAttributes::from_bytes(bytes)) {
     if (!attributes->json().is_object() || attributes->bytes() != bytes) __builtin_trap();
   }
+  constexpr size_t kBytesMax = 1 << 20;
+  (void)sqlite::unfold_spans(bytes, kBytesMax);
   std::vector<SpanRow> rows;
   if (!read_spans(bytes, SpanQuery(), rows)) return 0;
   const auto batch = batch_of(rows);
@@ -30,5 +33,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   if (batch_of(again)->bytes() != batch->bytes()) __builtin_trap();
+  const drover::RawBytes folded = sqlite::fold_spans(batch->bytes());
+  const auto unfolded = sqlite::unfold_spans(folded.view(), batch->bytes().size());
+  if (!unfolded || *unfolded != batch->bytes()) __builtin_trap();
   return 0;
 }

@@ -197,9 +197,12 @@ ALTER TABLE sessions ADD COLUMN key TEXT;
 // 10: spans in a new form (store/span_batch.h), which programs of before would take for damaged.
 constexpr std::string_view kSpanCodes = "";
 
+// 11: packs of spans in a new form (span_pack.h), for the same reason.
+constexpr std::string_view kFoldedSpans = "";
+
 constexpr std::string_view kMigrations[] = {
-    kDocuments, kJournal,       kRecordsAndSpans, kTreesAndWaits, kFacts,
-    kSpanPacks, kRecordClasses, kRecordEnds,      kImportedKeys,  kSpanCodes};
+    kDocuments,     kJournal,    kRecordsAndSpans, kTreesAndWaits, kFacts,      kSpanPacks,
+    kRecordClasses, kRecordEnds, kImportedKeys,    kSpanCodes,     kFoldedSpans};
 
 Result<void> apply_versions(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

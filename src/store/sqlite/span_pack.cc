@@ -9,17 +9,18 @@
 
 #include "base/assert.h"
 #include "store/span_bytes.h"
+#include "store/sqlite/span_fold.h"
 
 namespace drover::store::sqlite {
 namespace {
 
 /// More than this no batch of spans is.
 constexpr size_t kPackBytesMax = 256u << 20;
-/// Fast before small: a tenth of a microsecond a span, for a quarter to under a half of the bytes.
-/// What repeats itself is long, and comes again with the next span: so wide steps and long matches
-/// find it, and a table of 16 KiB, which stays in the nearest cache, holds enough. (By itself,
-/// level -3 takes twice to three times as long for a quarter fewer bytes: more than these cost to
-/// write. Level -16 takes a sixth longer and finds as much; beyond -32 what is not found grows.)
+/// The first byte of a pack; no zstd frame begins with it, as packs of before do.
+constexpr char kFolded = 1;
+/// Fast before small: what repeats itself at its place is folded away before. The rest is long, or
+/// not worth the looking: so wide steps and long matches find it, and a table of 16 KiB, which
+/// stays in the nearest cache, holds enough.
 constexpr int kLevel = -32;
 constexpr int kMatchBytesMin = 7;
 constexpr int kTableLog = 12;
@@ -72,19 +73,25 @@ uint32_t key_at(std::string_view keys, size_t index) {
 RawBytes pack_spans(const SpanBatch& batch) {
   // Made once a thread (packs are made on the writer's).
   thread_local const PackContext context = make_context();
-  const std::string_view bytes = batch.bytes();
+  const RawBytes folded = fold_spans(batch.bytes());
+  const std::string_view bytes = folded.view();
   const size_t room = ZSTD_compressBound(bytes.size());
   RawBytes out;
-  const size_t n =
-      ZSTD_compress2(context.get(), out.extend(room), room, bytes.data(), bytes.size());
+  char* const begin = out.extend(1 + room);
+  *begin = kFolded;
+  const size_t n = ZSTD_compress2(context.get(), begin + 1, room, bytes.data(), bytes.size());
   DROVER_ASSERT(ZSTD_isError(n) == 0);  // there is room for it
-  out.cut(n);
+  out.cut(1 + n);
   return out;
 }
 
 Result<void> unpack_spans(std::string_view pack, const SpanQuery& query,
                           std::vector<SpanRow>& out) {
-  TRY(const std::string bytes, expanded(pack));
+  const bool folded = pack.starts_with(kFolded);
+  TRY(std::string bytes, expanded(folded ? pack.substr(1) : pack));
+  if (folded) {
+    TRY(bytes, unfold_spans(bytes, kPackBytesMax));
+  }
   return read_spans(bytes, query, out);
 }
 
