@@ -118,16 +118,19 @@ void SpanBatch::add(const SpanView& row) {
   bytes_.cut(before + size);
 
   const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
-  const uint32_t key = trace_key(std::string_view(trace, kTraceBytes));
-  uint32_t& last = last_traces_[key % last_traces_.size()];
-  if (key != last || key == 0) keys_.push_back(key);
-  last = key;
+  add_key(trace_key(std::string_view(trace, kTraceBytes)));
   if (!row.session.empty() && row.session != last_session_) {
-    keys_.push_back(crc32(row.session));
+    add_key(crc32(row.session));
     last_session_ = row.session;
   }
   if (count_ == 0 || row.start > newest_) newest_ = row.start;
   ++count_;
+}
+
+void SpanBatch::add_key(uint32_t key) {
+  uint32_t& last = last_keys_[key % last_keys_.size()];
+  if (key != last || key == 0) keys_.push_back(key);
+  last = key;
 }
 
 std::shared_ptr<const SpanBatch> batch_of(const std::vector<SpanRow>& spans) {

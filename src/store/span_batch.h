@@ -54,13 +54,15 @@ class SpanBatch {
   const std::vector<uint32_t>& keys() const { return keys_; }
 
  private:
+  void add_key(uint32_t key);
+
   size_t count_ = 0;
   WallTime newest_;
   RawBytes bytes_;
   std::vector<uint32_t> keys_;
-  /// The last key of a trace with each end: the spans of a trace come near one another, with those
-  /// of other calls between them.
-  std::array<uint32_t, 64> last_traces_{};
+  /// The last key with each end: the spans of a trace or a session come near one another, with
+  /// those of others between them.
+  std::array<uint32_t, 256> last_keys_{};
   std::string last_session_;
 };
 
