@@ -20,7 +20,7 @@ class ShortBytes {
   ShortBytes(ShortBytes&& other) noexcept { take(other); }
   ShortBytes& operator=(const ShortBytes& other) {
     if (this != &other) {
-      cut(0);
+      end_ = begin_;
       append(other.view());
     }
     return *this;
@@ -30,16 +30,18 @@ class ShortBytes {
     return *this;
   }
 
-  /// So many bytes more, which the caller writes; valid until the next call.
-  char* extend(size_t bytes) {
+  /// Where so many bytes more have room; they are there once end_at() says where they end. Valid
+  /// until the next call.
+  char* room(size_t bytes) {
     if (bytes > static_cast<size_t>(limit_ - end_)) grow(bytes);
-    return std::exchange(end_, end_ + bytes);
+    return end_;
   }
+  void end_at(char* end) { end_ = end; }
   void append(std::string_view bytes) {
-    if (!bytes.empty()) std::memcpy(extend(bytes.size()), bytes.data(), bytes.size());
+    if (bytes.empty()) return;
+    std::memcpy(room(bytes.size()), bytes.data(), bytes.size());
+    end_ += bytes.size();
   }
-  /// Gives back what was asked for and not written: the first `size` bytes stay.
-  void cut(size_t size) { end_ = begin_ + std::min(size, this->size()); }
   size_t size() const { return static_cast<size_t>(end_ - begin_); }
   std::string_view view() const { return {begin_, size()}; }
 

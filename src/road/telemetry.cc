@@ -229,7 +229,7 @@ void describe_usage(trace::Span& span, const contract::Usage& usage, Money cost,
   if (usage.cache_write_tokens) span.set(genai::kCacheWriteTokens, *usage.cache_write_tokens);
   if (usage.reasoning_tokens) span.set(genai::kReasoningTokens, *usage.reasoning_tokens);
   if (usage.estimated) span.set(own::kUsageEstimated, true);
-  if (cost_known) span.set(own::kCost, cost.usd());
+  if (cost_known) span.set(own::kCost, cost);
 }
 
 void describe_failure(trace::Span& span, const Error& error, bool bound) {

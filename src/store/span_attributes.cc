@@ -21,6 +21,25 @@ constexpr uint8_t kFalse = 248;
 constexpr uint8_t kTrue = 249;
 constexpr uint8_t kTexts = 251;
 constexpr uint8_t kJson = 252;
+constexpr uint8_t kMoney = 253;
+
+/// The most that an integer takes.
+constexpr size_t kIntegerBytesMax = 1 + sizeof(int64_t);
+
+/// Gives the place behind it.
+char* put_integer(char* at, int64_t value) {
+  SpanPutter out(at);
+  if (value >= 0 && value <= kSmallIntegerMax) {
+    out.number(static_cast<uint8_t>(kSmallInteger + value));
+    return out.at();
+  }
+  // As many bytes as hold it and a bit for its sign; what is written behind them is nobody's.
+  const auto size = static_cast<uint64_t>(value < 0 ? ~value : value);
+  const size_t bytes = static_cast<size_t>(std::bit_width(size)) / 8 + 1;
+  out.number(static_cast<uint8_t>(kInteger + bytes - 1));
+  out.number(value);
+  return at + 1 + bytes;
+}
 
 int64_t signed_of(std::string_view bytes) {
   if (bytes.empty()) return 0;  // there were too few
@@ -32,15 +51,28 @@ int64_t signed_of(std::string_view bytes) {
   return static_cast<int64_t>(value << missing) >> missing;
 }
 
+bool is_integer(uint8_t first) { return first >= kSmallInteger && first < kFalse; }
+
+/// An integer whose first byte was taken.
+int64_t take_integer(SpanTaker& in, uint8_t first) {
+  if (first < kInteger) return first - kSmallInteger;
+  return signed_of(in.bytes(first - kInteger + 1u));
+}
+
+/// Takes money and appends it as JSON.
+void append_money(SpanTaker& in, std::string& out) {
+  const auto first = in.number<uint8_t>();
+  if (!is_integer(first)) return in.fail();
+  append_json_string(out, Money::from_pico_usd(take_integer(in, first)).usd());
+}
+
 /// Takes a value and appends it as JSON.
 void append_value(SpanTaker& in, std::string& out) {
   const auto first = in.number<uint8_t>();
   if (first <= kShortTextMax || first == kLongText) {
     append_json_string(out, in.text_after(first));
-  } else if (first < kInteger) {
-    out += Decimal(first - kSmallInteger).view();
-  } else if (first < kFalse) {
-    out += Decimal(signed_of(in.bytes(first - kInteger + 1u))).view();
+  } else if (is_integer(first)) {
+    out += Decimal(take_integer(in, first)).view();
   } else if (first == kFalse || first == kTrue) {
     out += first == kTrue ? "true" : "false";
   } else if (first == kTexts) {
@@ -52,6 +84,8 @@ void append_value(SpanTaker& in, std::string& out) {
     out += ']';
   } else if (first == kJson) {
     out += in.text();
+  } else if (first == kMoney) {
+    append_money(in, out);
   } else {
     in.fail();
   }
@@ -113,40 +147,40 @@ uint8_t SpanAttributes::code_of(std::string_view written_out) {
 
 void SpanAttributes::put(uint8_t code, std::string_view value) {
   if (value.size() > kShortTextMax) return put_long(code, value);
-  char* out = bytes_.extend(2 + value.size());
-  out[0] = static_cast<char>(code);
-  out[1] = static_cast<char>(value.size());
-  copy_text(out + 2, value);
+  char* const at = bytes_.room(2 + value.size());
+  at[0] = static_cast<char>(code);
+  at[1] = static_cast<char>(value.size());
+  bytes_.end_at(copy_text(at + 2, value));
 }
 
 void SpanAttributes::put_long(uint8_t code, std::string_view value) {
-  SpanPutter out(bytes_.extend(1 + packed_text_size(value.size())));
+  SpanPutter out(bytes_.room(1 + packed_text_size(value.size())));
   out.number(code);
   out.text(value);
+  bytes_.end_at(out.at());
 }
 
 void SpanAttributes::put(uint8_t code, int64_t value) {
-  if (value >= 0 && value <= kSmallIntegerMax) {
-    SpanPutter out(bytes_.extend(2));
-    out.number(code);
-    out.number(static_cast<uint8_t>(kSmallInteger + value));
-    return;
-  }
-  // As many bytes as hold it and a bit for its sign.
-  const auto size = static_cast<uint64_t>(value < 0 ? ~value : value);
-  const size_t bytes = static_cast<size_t>(std::bit_width(size)) / 8 + 1;
-  const size_t before = bytes_.size();
-  SpanPutter out(bytes_.extend(2 + sizeof value));
-  out.number(code);
-  out.number(static_cast<uint8_t>(kInteger + bytes - 1));
-  out.number(value);
-  bytes_.cut(before + 2 + bytes);
+  char* const at = bytes_.room(1 + kIntegerBytesMax);
+  at[0] = static_cast<char>(code);
+  bytes_.end_at(put_integer(at + 1, value));
 }
 
 void SpanAttributes::put(uint8_t code, bool value) {
-  SpanPutter out(bytes_.extend(2));
+  SpanPutter out(bytes_.room(2));
   out.number(code);
   out.number(value ? kTrue : kFalse);
+  bytes_.end_at(out.at());
+}
+
+void SpanAttributes::put(uint8_t code, Money value) {
+  const auto pico_usd = static_cast<int64_t>(value.pico_usd());
+  if (pico_usd != value.pico_usd())
+    return put(code, value.usd());  // more than nine million dollars
+  char* const at = bytes_.room(2 + kIntegerBytesMax);
+  at[0] = static_cast<char>(code);
+  at[1] = static_cast<char>(kMoney);
+  bytes_.end_at(put_integer(at + 2, pico_usd));
 }
 
 void SpanAttributes::put(uint8_t code, const Json& value) {
@@ -169,18 +203,20 @@ void SpanAttributes::put(uint8_t code, std::span<const std::string_view> texts) 
   }
   size_t size = 3;
   for (std::string_view text : texts) size += packed_text_size(text.size());
-  SpanPutter out(bytes_.extend(size));
+  SpanPutter out(bytes_.room(size));
   out.number(code);
   out.number(kTexts);
   out.number(static_cast<uint8_t>(texts.size()));
   for (std::string_view text : texts) out.text(text);
+  bytes_.end_at(out.at());
 }
 
 void SpanAttributes::put_json(uint8_t code, std::string_view json) {
-  SpanPutter out(bytes_.extend(2 + packed_text_size(json.size())));
+  SpanPutter out(bytes_.room(2 + packed_text_size(json.size())));
   out.number(code);
   out.number(kJson);
   out.text(json);
+  bytes_.end_at(out.at());
 }
 
 std::string SpanAttributes::inside() const {

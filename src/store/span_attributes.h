@@ -12,6 +12,7 @@
 //   250          a text of more bytes: their number (32 bits) follows
 //   251          texts: their number (a byte) and they follow
 //   252          anything else: its JSON follows, as a text
+//   253          money: an integer follows, of pico-dollars; read as the text of its dollars
 // Texts are as they were given; they are escaped when they are read.
 //
 // Bytes from elsewhere are checked before they are taken (from_bytes). Values, no shared state.
@@ -23,6 +24,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "base/money.h"
 #include "base/short_bytes.h"
 #include "store/attribute_names.h"
 
@@ -37,7 +39,7 @@ class SpanAttributes {
   static std::optional<SpanAttributes> from_bytes(std::string_view bytes);
 
   /// `name` is an AttributeName or, written out, a text; `value` a text, an integer, a boolean, a
-  /// double, Json, or a span of texts.
+  /// double, money, Json, or a span of texts.
   template <typename Name, typename T>
   void add(const Name& name, const T& value) {
     put(code_of(name), value);
@@ -63,6 +65,7 @@ class SpanAttributes {
   void put(uint8_t code, int value) { put(code, static_cast<int64_t>(value)); }
   void put(uint8_t code, bool value);
   void put(uint8_t code, double value) { put_json(code, Json(value).dump()); }
+  void put(uint8_t code, Money value);
   void put(uint8_t code, const Json& value);
   void put(uint8_t code, std::span<const std::string_view> texts);
   void put_json(uint8_t code, std::string_view json);

@@ -101,6 +101,25 @@ TEST(SpanAttributes, GiveBackEveryInteger) {
   }
 }
 
+TEST(SpanAttributes, GiveBackMoneyAsItsText) {
+  constexpr AttributeName kCost = named("drover.cost_usd");
+  const Money most = Money::from_pico_usd(std::numeric_limits<int64_t>::max());
+  const Money least = Money::from_pico_usd(std::numeric_limits<int64_t>::min());
+  const Money one = Money::from_pico_usd(1);
+  for (Money money : {Money(), one, Money() - one, one * 111, one * 112, one * 340'500'000,
+                      Money::from_usd(3), most, most + one, least, least - one,
+                      Money::from_usd(std::numeric_limits<int64_t>::max())}) {
+    SpanAttributes attributes;
+    attributes.add(kCost, money);
+    attributes.add(kTokens, 1);
+    EXPECT_EQ(read_again(attributes),
+              "\"drover.cost_usd\":\"" + money.usd() + "\",\"gen_ai.usage.input_tokens\":1");
+  }
+  SpanAttributes attributes;
+  attributes.add(kCost, one * 340'500'000);
+  EXPECT_EQ(attributes.bytes().size(), 2u + 5u);
+}
+
 TEST(SpanAttributes, GiveBackTextsOfEveryLength) {
   for (size_t size : {0, 1, 15, 16, 17, 32, 33, 126, 127, 128, 129, 250, 255, 256, 70'000}) {
     SpanAttributes attributes;
@@ -195,7 +214,11 @@ TEST(SpanAttributes, DamageIsNeverRead) {
            "\x01\xfc\x02[]extra"sv,       // more than it says
            "\x01\xfc\x01["sv,             // no JSON
            "\x01\xfc\x00"sv,              // nothing
-           "\x01\xfd"sv,
+           "\x01\xfd"sv,                  // money without an amount
+           "\x01\xfd\x01x"sv,             // money that is a text
+           "\x01\xfd\xf8"sv,              // that is false
+           "\x01\xfd\xf7seven.."sv,       // too short
+           "\x01\xfe"sv,
            "\x01\xff"sv,      // no such value
            "\x01\x01\xff"sv,  // no UTF-8
        }) {

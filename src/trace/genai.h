@@ -66,7 +66,7 @@ inline constexpr auto kToolTries = store::named("drover.tool.tries");
 inline constexpr auto kToolBatch = store::named("drover.tool.batch");
 inline constexpr auto kToolCoalesced = store::named("drover.tool.coalesced");
 inline constexpr auto kFailovers = store::named("drover.failovers");
-/// Exact dollars as text ("0.0000025"): a float would round.
+/// Exact dollars, read as text ("0.0000025"): a float would round.
 inline constexpr auto kCost = store::named("drover.cost_usd");
 inline constexpr auto kUsageEstimated = store::named("drover.usage_estimated");
 /// fast or slow: the path that the call took; and the rounds that a slow one needed.

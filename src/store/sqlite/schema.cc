@@ -197,7 +197,8 @@ ALTER TABLE sessions ADD COLUMN key TEXT;
 // 10: spans in a new form (store/span_batch.h), which programs of before would take for damaged.
 constexpr std::string_view kSpanCodes = "";
 
-// 11: packs of spans in a new form (span_pack.h), for the same reason.
+// 11: packs of spans in a new form (span_pack.h), and money in them as numbers, for the same
+// reason.
 constexpr std::string_view kFoldedSpans = "";
 
 constexpr std::string_view kMigrations[] = {
