@@ -80,10 +80,16 @@ class SpanTaker {
   }
   template <typename T>
   T number() {
-    std::string_view in = bytes(sizeof(T));
+    const std::string_view in = bytes(sizeof(T));
     std::make_unsigned_t<T> value = 0;
-    for (size_t i = 0; i < in.size(); ++i) {
-      value |= static_cast<std::make_unsigned_t<T>>(static_cast<unsigned char>(in[i])) << (8 * i);
+    if (in.empty()) return 0;
+    if constexpr (std::endian::native == std::endian::little) {
+      std::memcpy(&value, in.data(), sizeof value);
+    } else {
+      for (size_t i = 0; i < sizeof value; ++i) {
+        const auto byte = static_cast<std::make_unsigned_t<T>>(static_cast<unsigned char>(in[i]));
+        value |= byte << (8 * i);
+      }
     }
     return static_cast<T>(value);
   }
