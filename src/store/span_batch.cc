@@ -89,41 +89,44 @@ Result<void> read_old_rest(SpanTaker& in, SpanRow& row) {
 
 }  // namespace
 
-void SpanBatch::add(const SpanView& row) {
-  const std::string_view attributes = row.attributes.bytes();
+void SpanBatch::add(const SpanFacts& span) {
+  const std::string_view session = span.session.view();
+  const std::string_view name = span.name.view();
+  const std::string_view tenant = span.tenant.view();
+  const std::string_view attributes = span.attributes.bytes();
   std::string events;
-  if (!row.events.is_null()) events = row.events.dump();
-  const bool has_parent = !row.is_root();
-  const uint8_t kind = kind_code(row.span_kind);
+  if (!span.events.is_null()) events = span.events.dump();
+  const bool has_parent = !span.is_root();
+  const uint8_t kind = kind_code(span.span_kind);
   const size_t before = bytes_.size();
-  char* const begin =
-      bytes_.extend(kSpanBytesMax + row.session.size() + row.name.size() + row.tenant.size() +
-                    attributes.size() + events.size() + row.span_kind.size());
+  char* const begin = bytes_.extend(kSpanBytesMax + session.size() + name.size() + tenant.size() +
+                                    attributes.size() + events.size() + span.span_kind.size());
   SpanPutter put(begin + sizeof(uint32_t));
-  put.bytes(row.context.trace_id.data(), kTraceBytes);
-  put.bytes(row.context.span_id.data(), kSpanBytes);
-  put.number(int64_t{unix_nanos(row.start)});
-  put.number(int64_t{row.duration.count()});
-  put.number(static_cast<uint8_t>((row.context.sampled ? kSampled : 0) | (row.error ? kFailed : 0) |
-                                  kShortForm | (has_parent ? kHasParent : 0) | kind << kKindShift));
-  if (has_parent) put.bytes(row.parent_span_id.data(), kSpanBytes);
-  put.text(row.session);
-  put.text(row.name);
-  put.text(row.tenant);
+  put.bytes(span.context.trace_id.data(), kTraceBytes);
+  put.bytes(span.context.span_id.data(), kSpanBytes);
+  put.number(int64_t{unix_nanos(span.start)});
+  put.number(int64_t{span.duration.count()});
+  put.number(static_cast<uint8_t>((span.context.sampled ? kSampled : 0) |
+                                  (span.error ? kFailed : 0) | kShortForm |
+                                  (has_parent ? kHasParent : 0) | kind << kKindShift));
+  if (has_parent) put.bytes(span.parent_span_id.data(), kSpanBytes);
+  put.text(session);
+  put.text(name);
+  put.text(tenant);
   put.text(attributes);
   put.text(events);
-  if (kind == 0) put.text(row.span_kind);
+  if (kind == 0) put.text(span.span_kind);
   const auto size = static_cast<size_t>(put.at() - begin);
   SpanPutter(begin).number(static_cast<uint32_t>(size - sizeof(uint32_t)));
   bytes_.cut(before + size);
 
-  const auto* trace = reinterpret_cast<const char*>(row.context.trace_id.data());
+  const auto* trace = reinterpret_cast<const char*>(span.context.trace_id.data());
   add_key(trace_key(std::string_view(trace, kTraceBytes)));
-  if (!row.session.empty() && row.session != last_session_) {
-    add_key(crc32(row.session));
-    last_session_ = row.session;
+  if (!session.empty() && session != last_session_) {
+    add_key(crc32(session));
+    last_session_ = session;
   }
-  if (count_ == 0 || row.start > newest_) newest_ = row.start;
+  if (count_ == 0 || span.start > newest_) newest_ = span.start;
   ++count_;
 }
 

@@ -40,7 +40,7 @@ inline Failure damaged_spans() {
 
 class SpanBatch {
  public:
-  void add(const SpanView& span);
+  void add(const SpanFacts& span);
   /// Room for so many bytes, for whoever knows how many will come.
   void reserve(size_t bytes) { bytes_.reserve(bytes); }
   size_t count() const { return count_; }

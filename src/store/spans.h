@@ -14,6 +14,7 @@
 #include "base/ids.h"
 #include "base/json.h"
 #include "base/limits/store.h"
+#include "base/short_text.h"
 #include "base/span.h"
 #include "store/span_attributes.h"
 
@@ -23,7 +24,7 @@ using async::Context;
 using async::Task;
 
 class SpanBatch;
-struct SpanView;
+struct SpanFacts;
 
 struct SpanRow {
   SpanContext context;
@@ -39,38 +40,40 @@ struct SpanRow {
   Json events;                // array of {name, time, attributes}; null if there are none
 
   bool is_root() const { return parent_span_id == std::array<uint8_t, 8>{}; }
-  operator SpanView() const;
+  operator SpanFacts() const;
 };
 
-/// The same, as it stands with whoever makes it: on its way to be kept.
-struct SpanView {
-  const SpanContext& context;
-  const std::array<uint8_t, 8>& parent_span_id;
-  std::string_view tenant;
-  std::string_view session;
-  std::string_view name;
-  std::string_view span_kind;
+/// The same with whoever makes it: on its way to be kept. Ids, and names as they usually are, lie
+/// in it.
+struct SpanFacts {
+  using Text = ShortText<36>;
+  SpanContext context;
+  std::array<uint8_t, 8> parent_span_id{};
+  Text tenant;
+  Text session;
+  Text name;
+  std::string_view span_kind;  // somebody else's
   WallTime start;
   Duration duration{};
   bool error = false;
-  const SpanAttributes& attributes;
-  const Json& events;
+  SpanAttributes attributes;
+  Json events;
 
   bool is_root() const { return parent_span_id == std::array<uint8_t, 8>{}; }
   SpanRow row() const;
 };
 
-inline SpanRow::operator SpanView() const {
+inline SpanRow::operator SpanFacts() const {
   return {context, parent_span_id, tenant.str(), session,    name,  span_kind,
           start,   duration,       error,        attributes, events};
 }
 
-inline SpanRow SpanView::row() const {
+inline SpanRow SpanFacts::row() const {
   return {context,
           parent_span_id,
-          TenantId(std::string(tenant)),
-          std::string(session),
-          std::string(name),
+          TenantId(std::string(tenant.view())),
+          std::string(session.view()),
+          std::string(name.view()),
           std::string(span_kind),
           start,
           duration,

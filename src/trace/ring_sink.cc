@@ -2,7 +2,7 @@
 
 namespace drover::trace {
 
-void RingSink::emit(const store::SpanView& span) {
+void RingSink::emit(const store::SpanFacts& span) {
   ++total_;
   if (spans_max_ == 0) return;
   if (spans_.size() >= spans_max_) spans_.pop_front();
@@ -25,7 +25,7 @@ std::vector<store::SpanRow> RingSink::by_session(std::string_view session) const
   return out;
 }
 
-void TeeSink::emit(const store::SpanView& span) {
+void TeeSink::emit(const store::SpanFacts& span) {
   for (SpanSink* sink : sinks_) sink->emit(span);
 }
 

@@ -14,7 +14,7 @@ namespace drover::trace {
 class RingSink final : public SpanSink {
  public:
   explicit RingSink(size_t spans_max = limits::kSpanRingMax) : spans_max_(spans_max) {}
-  void emit(const store::SpanView& span) override;
+  void emit(const store::SpanFacts& span) override;
   const std::deque<store::SpanRow>& spans() const { return spans_; }
   std::vector<store::SpanRow> by_trace(std::string_view trace_id_hex) const;
   std::vector<store::SpanRow> by_session(std::string_view session) const;
@@ -31,7 +31,7 @@ class RingSink final : public SpanSink {
 class TeeSink final : public SpanSink {
  public:
   explicit TeeSink(std::vector<SpanSink*> sinks) : sinks_(std::move(sinks)) {}
-  void emit(const store::SpanView& span) override;
+  void emit(const store::SpanFacts& span) override;
 
  private:
   std::vector<SpanSink*> sinks_;

@@ -31,12 +31,12 @@ void Span::begin(async::Context ctx, SpanSink* sink, Random& random, const SpanN
   facts_.start = ctx.loop().wall();
   if (ctx.span().valid()) {
     facts_.context = ctx.span().make_child(random);
-    facts_.parent = ctx.span().span_id;
+    facts_.parent_span_id = ctx.span().span_id;
   } else {
     facts_.context = new_trace(random, facts_.start);
   }
   facts_.name.assign(name.first, name.between, name.second);
-  facts_.kind = span_kind;
+  facts_.span_kind = span_kind;
   parent_.emplace(std::move(ctx));
 }
 
@@ -90,13 +90,9 @@ void Span::fail(const Error& error) {
 void Span::end() {
   if (!parent_) return;
   if (dropped_events_ > 0) set(own::kDroppedEvents, dropped_events_);
-  const Duration duration = parent_->loop().mono() - started_;
+  facts_.duration = parent_->loop().mono() - started_;
   parent_.reset();
-  if (sink_ == nullptr) return;
-  const Facts& f = facts_;
-  std::exchange(sink_, nullptr)
-      ->emit({f.context, f.parent, f.tenant.view(), f.session.view(), f.name.view(), f.kind,
-              f.start, duration, f.error, f.attributes, f.events});
+  if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(facts_);
 }
 
 }  // namespace drover::trace

@@ -13,7 +13,6 @@
 #include "async/context.h"
 #include "base/limits/trace.h"
 #include "base/random.h"
-#include "base/short_text.h"
 #include "base/span.h"
 #include "store/spans.h"
 
@@ -23,7 +22,7 @@ class SpanSink {
  public:
   virtual ~SpanSink() = default;
   /// Never blocks; bounded; drops (counted) rather than waits.
-  virtual void emit(const store::SpanView& span) = 0;
+  virtual void emit(const store::SpanFacts& span) = 0;
 };
 
 /// What a span is called: a text, or an operation and what it is done with, "chat gpt-4o".
@@ -70,27 +69,11 @@ class Span {
   const SpanContext& id() const { return facts_.context; }
 
  private:
-  /// Ids, and names as they usually are, lie in the span.
-  using Text = ShortText<36>;
-  /// What it will have to say.
-  struct Facts {
-    SpanContext context;
-    std::array<uint8_t, 8> parent{};  // zeros for a root
-    Text tenant;
-    Text session;
-    Text name;
-    std::string_view kind;
-    WallTime start;
-    bool error = false;
-    store::SpanAttributes attributes;
-    Json events;
-  };
-
   std::optional<async::Context> parent_;
   SpanSink* sink_ = nullptr;
   MonoTime started_;
   int64_t dropped_events_ = 0;
-  Facts facts_;
+  store::SpanFacts facts_;  // what it will have to say
 };
 
 }  // namespace drover::trace

@@ -20,7 +20,7 @@ StoreSink::~StoreSink() {
   if (timer_ != 0) loop_.cancel_timer(timer_);
 }
 
-void StoreSink::emit(const store::SpanView& span) {
+void StoreSink::emit(const store::SpanFacts& span) {
   if (closed_ || queued_ >= queue_max_) {
     ++dropped_;
     return;

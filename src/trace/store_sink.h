@@ -20,7 +20,7 @@ class StoreSink final : public SpanSink {
   /// Both outlive this.
   StoreSink(async::Loop& loop, store::Spans& spans, size_t queue_max = limits::kSpanQueueMax);
   ~StoreSink() override;
-  void emit(const store::SpanView& span) override;
+  void emit(const store::SpanFacts& span) override;
   async::Task<void> close();
 
   uint64_t written() const { return written_; }
