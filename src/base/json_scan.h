@@ -73,8 +73,8 @@ class JsonScanner {
   /// Each reads a value of that type; null reads as nullopt; any other type is a fault.
   bool read_bool(std::optional<bool>& out);
   bool read_int(std::optional<int64_t>& out);
-  /// Reads the value if it is a whole number from 0 that is written with at most nine digits;
-  /// of any other nothing is read, nor is it a fault.
+  /// Reads the value if it is a whole number from 0 that is written with at most nine digits, with
+  /// no white space before it; of any other nothing is read, nor is it a fault.
   std::optional<int64_t> read_short_count();
   bool read_optional_string(std::optional<std::string>& out);
 

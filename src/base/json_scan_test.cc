@@ -250,6 +250,9 @@ TEST(JsonScanner, ReadsShortCountsAndNothingElse) {
       EXPECT_FALSE(scan.failed()) << whole;
     }
   }
+  JsonScanner behind_space(" 12 ");
+  EXPECT_EQ(behind_space.read_short_count(), std::nullopt);
+  EXPECT_TRUE(behind_space.skip_value() && behind_space.finish());
   JsonScanner scan("12");
   EXPECT_EQ(scan.read_short_count(), std::nullopt) << "there may be more of it";
   EXPECT_TRUE(scan.skip_value() && scan.finish());

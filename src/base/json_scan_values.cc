@@ -40,11 +40,10 @@ bool JsonScanner::read_bool(std::optional<bool>& out) {
 }
 
 bool JsonScanner::read_int(std::optional<int64_t>& out) {
-  out.reset();
-  char c = peek();
+  if ((out = read_short_count())) return true;
+  const char c = peek();
   if (c == 'n') return skip_value();
   if (c != '-' && !is_digit(c)) return fault("an integer was expected");
-  if ((out = read_short_count())) return true;
   const char* from = p_;
   if (!skip_value()) return false;
   int64_t value = 0;
@@ -55,18 +54,19 @@ bool JsonScanner::read_int(std::optional<int64_t>& out) {
 }
 
 std::optional<int64_t> JsonScanner::read_short_count() {
-  peek();
   constexpr ptrdiff_t kDigits = 9;
   const char* p = p_;
-  const char* last = end_ - p > kDigits ? p + kDigits + 1 : end_;
-  int64_t value = 0;
-  for (; p < last && is_digit(*p); ++p) value = 10 * value + (*p - '0');
+  uint64_t value = 0;  // of no use where there are more digits
+  while (true) {
+    if (p >= end_) return std::nullopt;  // there may be more of it
+    if (!is_digit(*p)) break;
+    value = 10 * value + static_cast<uint64_t>(*p++ - '0');
+  }
   const ptrdiff_t digits = p - p_;
   if (digits == 0 || digits > kDigits || (digits > 1 && *p_ == '0')) return std::nullopt;
-  // What follows has to be seen, for it may belong to it.
-  if (p == end_ || *p == '.' || (*p | 0x20) == 'e') return std::nullopt;
+  if (*p == '.' || (*p | 0x20) == 'e') return std::nullopt;
   p_ = p;
-  return value;
+  return static_cast<int64_t>(value);
 }
 
 bool JsonScanner::read_optional_string(std::optional<std::string>& out) {
