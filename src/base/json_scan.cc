@@ -295,6 +295,10 @@ bool JsonScanner::skip_value() {
   return skip_value_closely();
 }
 
+bool JsonScanner::skip_object() {
+  return at('{') ? pass_container() : fault("an object was expected");
+}
+
 [[gnu::noinline]] bool JsonScanner::skip_value_closely() {
   const char c = peek();
   if (c == '{' || c == '[') return pass_container();
@@ -318,25 +322,24 @@ inline bool JsonScanner::pass_quick_name() {
   return pass_key(name, escaped);
 }
 
-// p_ is at the opening bracket. No recursion: one flag a level says which bracket closes it.
+// p_ is at the opening bracket. No recursion: what closes each level is kept.
 [[gnu::noinline]] bool JsonScanner::pass_container() {
-  bool object_at[limits::kJsonDepthMax];
+  char closes_at[limits::kJsonDepthMax];
   int depth = 0;
-  bool object = false;  // what is innermost
+  char closes = '\0';  // what is innermost
   while (true) {
     // Here stands a value.
-    char c = '\0';
-    const char* after = depth > 0 && p_ < quick_end_ ? detail::quick_scalar(p_) : nullptr;
-    if (after != nullptr) {
-      p_ = after;
-    } else if (c = peek(); c == '{' || c == '[') {
+    char c = peek();
+    if (c == '"') {
+      if (!pass_text()) return false;
+    } else if (c == '{' || c == '[') {
       if (depth + entered_ >= limits::kJsonDepthMax) return fault("too deep");
-      object = c == '{';
-      object_at[depth++] = object;
+      closes = c == '{' ? '}' : ']';
+      closes_at[depth++] = closes;
       ++p_;
-      if (object && pass_quick_name()) continue;
-      if (peek() != (object ? '}' : ']')) {
-        if (object && !pass_name_closely()) return false;
+      if (closes == '}' && pass_quick_name()) continue;
+      if (peek() != closes) {
+        if (closes == '}' && !pass_name_closely()) return false;
         continue;
       }
     } else if (c == '\0') {
@@ -345,18 +348,17 @@ inline bool JsonScanner::pass_quick_name() {
       return false;
     }
     // After it: what closes, until a comma.
-    while (!at(',')) {
-      c = peek();
-      if (c != (object ? '}' : ']')) {
+    while ((c = peek()) != ',') {
+      if (c != closes) {
         return fault(c == '\0' ? "the text ends too early"
                                : "a comma or a closing bracket was expected");
       }
       ++p_;
       if (--depth == 0) return true;
-      object = object_at[depth - 1];
+      closes = closes_at[depth - 1];
     }
     ++p_;
-    if (object && !pass_quick_name() && !pass_name_closely()) return false;
+    if (closes == '}' && !pass_quick_name() && !pass_name_closely()) return false;
   }
 }
 

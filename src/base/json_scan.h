@@ -65,6 +65,8 @@ class JsonScanner {
   bool next_item();
 
   bool skip_value();
+  /// The same of an object; any other value is a fault.
+  bool skip_object();
   /// Reads a string value, unescaped; the view holds until the next call of any kind.
   bool read_string(std::string_view& out);
   bool read_string(std::string& out);

@@ -326,6 +326,25 @@ TEST(JsonScanner, AfterAFaultThereIsNothingToRead) {
       << scan.error().message;
 }
 
+TEST(JsonScanner, PassesOverObjectsAndNothingElse) {
+  const std::string deep = "[" + std::string(limits::kJsonDepthMax - 2, '[');
+  const std::string deep_end = std::string(limits::kJsonDepthMax - 2, ']') + "]";
+  for (const std::string& text :
+       {std::string("{}"), std::string(" { } "), std::string(R"({"a":[1,{"b":"]}"}],"c" : null})"),
+        R"({"a":)" + deep + deep_end + "}"}) {
+    JsonScanner scan(text);
+    EXPECT_TRUE(scan.skip_object() && scan.finish()) << text;
+  }
+  for (const std::string& text :
+       {std::string(), std::string("[]"), std::string("1"), std::string("\"{}\""), std::string("{"),
+        std::string("{]"), std::string(R"({"a":[})"), std::string(R"({"a":1]})"),
+        R"({"a":[)" + deep + deep_end + "]}"}) {
+    JsonScanner scan(text);
+    EXPECT_FALSE(scan.skip_object()) << text;
+    EXPECT_TRUE(scan.failed()) << text;
+  }
+}
+
 TEST(JsonScanner, PassesOverIndentationOfEveryDepth) {
   for (size_t spaces = 0; spaces <= 40; ++spaces) {
     for (const size_t behind : {0, 15, 16, 40, 55, 56, 57, 100}) {

@@ -65,7 +65,7 @@ void scan_messages(JsonScanner& scan, OpenAiScan& out, const char*& wrong) {
       wrong = "messages must hold objects";
       return;
     }
-    if (!scan.skip_value()) return;
+    if (!scan.skip_object()) return;
     ++out.messages;
   }
   if (!scan.failed() && out.messages == 0) wrong = "messages must not be empty";
