@@ -104,50 +104,50 @@ bool JsonScanner::next_item() {
   return true;
 }
 
-// p_ is at an opening quote: the first byte behind it that is not plain text.
+// p_ is at an opening quote: the one that ends a string of plain text; null of any other string.
 inline const char* JsonScanner::plain_end() const {
-  const char* from = p_ + 1;
+  const char* p = p_ + 1;
 #ifdef __SSE2__
   if (p_ < quick_end_) {  // most strings end within these
-    if (const unsigned bits = detail::json_special_bits(from)) return from + __builtin_ctz(bits);
-    return detail::find_json_special_far(from + 16, end_);
+    if (const unsigned bits = detail::json_special_bits(p)) {
+      p += __builtin_ctz(bits);
+      return *p == '"' ? p : nullptr;
+    }
+    p = detail::find_json_special_far(p + 16, end_);
+    return p < end_ && *p == '"' ? p : nullptr;
   }
 #endif
-  return find_json_special(from, end_);
+  p = find_json_special(p, end_);
+  return p < end_ && *p == '"' ? p : nullptr;
 }
 
 // p_ is at the opening quote.
 inline bool JsonScanner::pass_string(std::string_view& raw, bool& escaped) {
-  const char* from = p_ + 1;
-  const char* p = plain_end();
-  if (p < end_ && *p == '"') {
-    raw = std::string_view(from, static_cast<size_t>(p - from));
-    p_ = p + 1;
-    return true;
-  }
-  return pass_escaped_string(from, p, raw, escaped);
+  const char* end = plain_end();
+  if (end == nullptr) return pass_escaped_string(raw, escaped);
+  raw = std::string_view(p_ + 1, static_cast<size_t>(end - p_ - 1));
+  p_ = end + 1;
+  return true;
 }
 
 // The same where only its end is asked for.
 inline bool JsonScanner::pass_text() {
-  const char* p = plain_end();
-  if (p < end_ && *p == '"') {
-    p_ = p + 1;
-    return true;
-  }
-  return pass_escaped_text(p);
+  const char* end = plain_end();
+  if (end == nullptr) return pass_escaped_text();
+  p_ = end + 1;
+  return true;
 }
 
-[[gnu::noinline]] bool JsonScanner::pass_escaped_text(const char* p) {
+[[gnu::noinline]] bool JsonScanner::pass_escaped_text() {
   std::string_view raw;
   bool escaped = false;
-  return pass_escaped_string(p_ + 1, p, raw, escaped);
+  return pass_escaped_string(raw, escaped);
 }
 
-// The rest of it: `p` is at the first byte that is not plain text.
-bool JsonScanner::pass_escaped_string(const char* from, const char* p, std::string_view& raw,
-                                      bool& escaped) {
-  p_ = p;
+// The same of any string.
+bool JsonScanner::pass_escaped_string(std::string_view& raw, bool& escaped) {
+  const char* from = p_ + 1;
+  p_ = find_json_special(from, end_);
   while (true) {
     if (p_ >= end_) return fault("a string does not end");
     if (*p_ == '"') break;
@@ -370,19 +370,18 @@ bool JsonScanner::read_string(std::string_view& out) {
 
 bool JsonScanner::read_if_text(JsonText& out) {
   if (!at('"')) return skip_value() && false;
-  const char* from = p_ + 1;
-  const char* p = plain_end();
-  if (p >= end_ || *p != '"') return read_escaped(p, out);
-  out.inside = std::string_view(from, static_cast<size_t>(p - from));
+  const char* end = plain_end();
+  if (end == nullptr) return read_escaped(out);
+  out.inside = std::string_view(p_ + 1, static_cast<size_t>(end - p_ - 1));
   out.escaped = false;
-  p_ = p + 1;
+  p_ = end + 1;
   return true;
 }
 
-[[gnu::noinline]] bool JsonScanner::read_escaped(const char* p, JsonText& out) {
+[[gnu::noinline]] bool JsonScanner::read_escaped(JsonText& out) {
   std::string_view inside;
   bool escaped = false;
-  if (!pass_escaped_string(p_ + 1, p, inside, escaped)) return false;
+  if (!pass_escaped_string(inside, escaped)) return false;
   out.inside = inside;
   out.escaped = escaped;
   return true;
