@@ -77,22 +77,22 @@ char JsonScanner::peek_beyond_space() {
 }
 
 // p_ is at the opening bracket.
-inline bool JsonScanner::open(bool object) {
+inline bool JsonScanner::open() {
   if (entered_ == kEnteredMax) return fault("too deep");
-  if (!object) ++p_;
   ++entered_;
-  first_ = true;
+  opened_ = p_;
   return true;
 }
-bool JsonScanner::enter_object() { return at('{') ? open(true) : fault("an object was expected"); }
-bool JsonScanner::enter_array() { return at('[') ? open(false) : fault("an array was expected"); }
-bool JsonScanner::enter_if_object() { return at('{') ? open(true) : skip_value() && false; }
-bool JsonScanner::enter_if_array() { return at('[') ? open(false) : skip_value() && false; }
+bool JsonScanner::enter_object() { return at('{') ? open() : fault("an object was expected"); }
+bool JsonScanner::enter_array() { return at('[') ? open() : fault("an array was expected"); }
+bool JsonScanner::enter_if_object() { return at('{') ? open() : skip_value() && false; }
+bool JsonScanner::enter_if_array() { return at('[') ? open() : skip_value() && false; }
 
 bool JsonScanner::next_item() {
-  char c = peek();
   if (fault_ != nullptr) return false;
-  const bool first = std::exchange(first_, false);
+  const bool first = p_ == opened_;
+  if (first) ++p_;
+  const char c = peek();
   if (c == ']') {
     ++p_;
     --entered_;
@@ -162,10 +162,9 @@ bool JsonScanner::pass_escaped_string(std::string_view& raw, bool& escaped) {
 }
 
 bool JsonScanner::next_key(std::string_view& key) {
-  if (p_ < quick_end_ && (*p_ == ',' || first_)) {
+  if (p_ < quick_end_ && (*p_ == ',' || p_ == opened_)) {
     if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
       p_ = value;
-      first_ = false;
       return true;
     }
   } else if (p_ < end_ && *p_ == '}') {
@@ -190,7 +189,7 @@ inline bool JsonScanner::pass_key(std::string_view& raw, bool& escaped) {
 
 [[gnu::noinline]] bool JsonScanner::next_key_closely(std::string_view& key) {
   if (fault_ != nullptr) return false;
-  const bool first = std::exchange(first_, false);
+  const bool first = p_ == opened_;
   if (first) ++p_;
   const char c = peek();
   if (c == '}') {

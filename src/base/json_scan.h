@@ -52,7 +52,7 @@ class JsonScanner {
   /// fault.
   size_t offset() const { return static_cast<size_t>(p_ - begin_); }
 
-  /// Only next_key() may follow.
+  /// Only next_key() may follow, or next_item() in an array.
   bool enter_object();
   /// The next key, unescaped; the view holds until the next call of any kind. False at the object's
   /// end (which is consumed) or on a fault.
@@ -109,7 +109,7 @@ class JsonScanner {
   bool read_escaped(JsonText& out);
   bool pass_scalar();
   bool pass_container();
-  bool open(bool object);
+  bool open();
 
   const char* begin_;
   const char* p_;
@@ -118,9 +118,9 @@ class JsonScanner {
   const char* fault_ = nullptr;  // after one, p_ is at the end: there is nothing more to read
   const char* fault_at_ = nullptr;
   int entered_ = 0;  // containers, by the caller
-  // Nothing was read yet of the innermost of them, and if it is an object p_ is still at its
-  // bracket, where a comma stands later. One flag is enough: what one stands in has been read from.
-  bool first_ = false;
+  // The bracket of the one that was entered last. While nothing was read of it p_ is there, where a
+  // comma stands later.
+  const char* opened_ = nullptr;
   std::string text_;  // of the last string with escapes
 };
 
