@@ -19,6 +19,9 @@ namespace drover::detail {
 /// beyond `end` is read: there may be more of them, and other white space.
 const char* after_indent(const char* p, const char* end);
 
+/// Of a name with more than 16 bytes, what quick_name() says; up to 32 are looked at.
+std::string_view longer_name(const char* from, const char* end);
+
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 inline uint16_t two_bytes(const char* p) {
@@ -29,34 +32,32 @@ inline uint16_t two_bytes(const char* p) {
 /// What each of these may look at: so many bytes from `p` on.
 constexpr ptrdiff_t kQuickBytes = 20;
 
-/// A member's name and its colon as nearly all text has them: short and plain, with at most one
-/// space before and after, or on a line of its own. Gives where its value begins, but for more
-/// white space; null where a closer look is needed.
-inline const char* quick_name(const char* p, const char* end, std::string_view& name) {
+/// A member's name as nearly all text has them: short and plain, with at most one space before, or
+/// on a line of its own. Its data is null where a closer look is needed.
+inline std::string_view quick_name(const char* p, const char* end) {
 #ifdef __SSE2__
   if (two_bytes(p) == two_bytes(" \"")) {
     p += 2;
   } else {
     if (*p == '\n') p = after_indent(p, end - kQuickBytes);
-    if (*p++ != '"') return nullptr;
+    if (*p++ != '"') return {};
   }
-  const char* from = p;
-  unsigned special = json_special_bits(p);
-  if (special == 0) {
-    p += 16;
-    // Together with bytes that are known, so that there is room for what is to follow too.
-    constexpr ptrdiff_t kMore = 19;
-    const ptrdiff_t known = end - p < kMore ? kMore - (end - p) : 0;
-    special = json_special_bits(p - known) >> known;
-    if (special == 0) return nullptr;
-  }
-  p += __builtin_ctz(special);
-  if (two_bytes(p) != two_bytes("\":")) return nullptr;
-  name = std::string_view(from, static_cast<size_t>(p - from));
-  return p + (p[2] == ' ' ? 3 : 2);
+  const unsigned special = json_special_bits(p);
+  if (special == 0) return longer_name(p, end);
+  const auto size = static_cast<size_t>(__builtin_ctz(special));
+  return p[size] == '"' ? std::string_view(p, size) : std::string_view();
 #else
-  return nullptr;
+  return {};
 #endif
+}
+
+/// Where the value of that name begins, but for white space beyond one space; null where there is
+/// no such name, or something else than a colon behind it.
+inline const char* value_of(std::string_view name) {
+  if (name.data() == nullptr) return nullptr;
+  const char* p = name.data() + name.size() + 1;
+  if (two_bytes(p) == two_bytes(": ")) return p + 2;
+  return *p == ':' ? p + 1 : nullptr;
 }
 
 /// What follows a number that is written with few digits and without an exponent, as nearly all

@@ -30,19 +30,6 @@ bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; 
 
 }  // namespace
 
-// Not inline, which leaves those that read names small.
-[[gnu::noinline]] const char* detail::after_indent(const char* p, const char* end) {
-#ifdef __SSE2__
-  if (end - p < 16) return p;
-  const __m128i v = load16(p);
-  const __m128i space =
-      _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(' ')), _mm_cmpeq_epi8(v, _mm_set1_epi8('\n')));
-  return p + __builtin_ctz(~static_cast<unsigned>(_mm_movemask_epi8(space)));
-#else
-  return p;
-#endif
-}
-
 bool is_utf8_fast(std::string_view text) {
   const char* end = text.data() + text.size();
   const char* rest = skip_ascii(text.data(), end);
@@ -163,8 +150,10 @@ bool JsonScanner::pass_escaped_string(std::string_view& raw, bool& escaped) {
 
 bool JsonScanner::next_key(std::string_view& key) {
   if (p_ < quick_end_ && (*p_ == ',' || p_ == opened_)) {
-    if (const char* value = detail::quick_name(p_ + 1, end_, key)) {
+    const std::string_view name = detail::quick_name(p_ + 1, end_);
+    if (const char* value = detail::value_of(name)) {
       p_ = value;
+      key = name;
       return true;
     }
   } else if (p_ < end_ && *p_ == '}') {
@@ -307,8 +296,8 @@ bool JsonScanner::skip_object() {
 
 // The name of a member that is not looked at, and its colon, if it is of the usual kind.
 inline bool JsonScanner::pass_quick_name() {
-  std::string_view name;
-  const char* value = p_ < quick_end_ ? detail::quick_name(p_, end_, name) : nullptr;
+  if (p_ >= quick_end_) return false;
+  const char* value = detail::value_of(detail::quick_name(p_, end_));
   if (value == nullptr) return false;
   p_ = value;
   return true;
