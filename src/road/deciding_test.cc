@@ -112,6 +112,27 @@ TEST_F(DecidingTest, ACallWaitsForItsOwnDecisionAndNobodyElseDoes) {
   loop_.run_task(scope.join());
 }
 
+Task<void> timed(Context ctx, road::Road* road, ModelCall call, LatencyParts* took) {
+  auto out = co_await road->call_model(ctx, std::move(call), nullptr);
+  *took = out->latency;
+}
+
+TEST_F(DecidingTest, TheWaitForADecisionIsItsPlacements) {
+  async::Scope scope{Context(loop_)};
+  LatencyParts took;
+  const MonoTime begin = loop_.mono();
+  scope.spawn(timed(scope.context(), road_.get(), call("sensitivity=confidential"), &took));
+  loop_.run_for(30ms);
+  executor_.run_one();
+  loop_.run_task(scope.join());
+  EXPECT_GE(took.placement, Duration(30ms));
+  checked(took, loop_.mono() - begin);
+
+  const MonoTime again = loop_.mono();
+  const auto known = run(call("sensitivity=confidential"));
+  EXPECT_EQ(checked(known->latency, loop_.mono() - again).placement, Duration::zero());
+}
+
 TEST_F(DecidingTest, CallsOfOneClassShareADecisionWhateverTheyNeed) {
   async::Scope scope{Context(loop_)};
   std::vector<std::string> where(5);

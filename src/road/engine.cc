@@ -139,6 +139,7 @@ Task<ModelResult> Engine::fly(FlightPtr flight) {
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
   if (std::optional<Task<Result<void>>> deciding = decide(*flight)) {
     Result<void> ahead = co_await std::move(*deciding);
+    flight->latency.placement = parts_.loop->mono() - flight->started;
     if (!ahead) co_return refuse(*flight, std::move(ahead).error());
   }
   co_await stages_.place.enter(*parts_.loop);

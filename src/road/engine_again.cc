@@ -13,7 +13,9 @@ Task<void> Engine::decide_again(Flight* flight) {
   ScratchAt scratch = *flight->call.scratch;
   if (decided(ask, scratch)) co_return;
   Context waiting = flight->cancel.context().with_deadline(flight->caller.deadline());
+  const MonoTime began = parts_.loop->mono();
   auto ahead = co_await decide_ahead(waiting, std::move(ask), std::move(scratch));
+  flight->latency.placement += parts_.loop->mono() - began;
   (void)ahead;  // whoever left is told so where he would be asked for
 }
 
@@ -37,10 +39,8 @@ Task<Result<void>> Engine::find_seat(Context ctx, Flight* flight) {
     if (!outdated(*flight)) co_return Result<void>();
     co_await decide_again(flight);
     if (may_still(*flight, *flight->seat.endpoint)) co_return Result<void>();
-    const MonoTime now = parts_.loop->mono();
-    admission_.leave(flight->seat, now);
+    admission_.leave(flight->seat, parts_.loop->mono());
     Result<void> placed = place(*flight);
-    flight->latency.placement += parts_.loop->mono() - now;
     if (!placed || sit(*flight)) co_return placed;
   }
 }
@@ -56,9 +56,7 @@ bool Engine::wants_place(const Flight& flight) {
 Task<NextTry> Engine::place_anew(Flight* flight, std::optional<Tries>* tries) {
   flight->placed_anew = true;
   admission_.leave(flight->seat, parts_.loop->mono());
-  const MonoTime began = parts_.loop->mono();
   Result<void> placed = place(*flight);
-  flight->latency.placement += parts_.loop->mono() - began;
   // The rules' own words, where no endpoint had any.
   if (!placed && policy::is_denial(*flight->failure)) flight->failure = placed.error();
   auto tried = [flight](const catalog::Endpoint* endpoint) {

@@ -102,9 +102,7 @@ Result<void> Engine::place_as(Flight& flight, ServiceClass path) {
 }
 
 std::optional<ModelResult> Engine::find_place(Flight& flight) {
-  MonoTime placing = parts_.loop->mono();
   Result<void> placed = place(flight);
-  flight.latency.placement = parts_.loop->mono() - placing;
   if (!placed) return refuse(flight, std::move(placed).error());
   return std::nullopt;
 }
