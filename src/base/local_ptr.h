@@ -46,6 +46,7 @@ class LocalPtr {
 
  private:
   struct Node : Pooled {
+    static_assert(alignof(T) <= __STDCPP_DEFAULT_NEW_ALIGNMENT__);  // more the pool does not give
     template <typename... Args>
     explicit Node(Args&&... args) : value(std::forward<Args>(args)...) {}
     size_t owners = 1;

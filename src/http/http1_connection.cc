@@ -68,10 +68,9 @@ Task<void> Http1Connection::run() {
         // Here a client spends its time: no frame but this one, and no buffer.
         in_.release();
         async::Wake wake = async::Wake::kWoken;
-        async::WaitQueue* arriving = stream_->nothing_to_read();
-        while (arriving != nullptr && wake == async::Wake::kWoken) {
+        while (async::WaitQueue* arriving = stream_->nothing_to_read()) {
           wake = co_await arriving->wait(io_->context());
-          arriving = stream_->nothing_to_read();
+          if (wake != async::Wake::kWoken) break;
         }
         if (wake != async::Wake::kWoken) {
           watched(false);
@@ -204,15 +203,15 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   int hosts = 0;
   send_continue_ = false;
   for (const HeadParser::Field& field : parser_.fields()) {
-    if (field.name.size != 4 && field.name.size != 6) continue;
     const std::string_view name = HeadParser::view(raw, field.name);
     const std::string_view value = HeadParser::view(raw, field.value);
     if (iequals_lower(name, "host")) {
       ++hosts;
       take_text(head_.authority, value);
     } else if (iequals_lower(name, "expect")) {
-      if (!iequals_lower(value, "100-continue"))
+      if (!iequals_lower(value, "100-continue")) {
         return Refusal{417, "only 100-continue can be expected"};
+      }
       send_continue_ = parser_.version_minor() == 1;
     }
   }

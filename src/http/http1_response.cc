@@ -21,18 +21,9 @@ constexpr size_t kOwnLinesMax = 256;
 
 /// Framing belongs to the connection, whatever the handler set.
 bool is_framing(std::string_view name) {
-  switch (name.size()) {
-    case 7:
-      return iequals(name, "upgrade");
-    case 10:
-      return iequals(name, "connection") || iequals(name, "keep-alive");
-    case 14:
-      return iequals(name, "content-length");
-    case 17:
-      return iequals(name, "transfer-encoding");
-    default:
-      return false;
-  }
+  return iequals_lower(name, "content-length") || iequals_lower(name, "transfer-encoding") ||
+         iequals_lower(name, "connection") || iequals_lower(name, "keep-alive") ||
+         iequals_lower(name, "upgrade");
 }
 
 /// Those of all such names.

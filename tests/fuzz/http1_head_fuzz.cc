@@ -1,6 +1,7 @@
 // Any bytes as the head of a request or of an answer: what is read in one pass as ordinary is what
 // llhttp reads of the same bytes, and however they are cut into pieces, the outcome is the same.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -16,6 +17,23 @@ std::string outcome(drover::http::HeadParser& parser, std::string_view bytes, si
   return out.starts_with("malformed ") || out == "too large" ? "refused" : out;
 }
 
+/// A request that begins like another one, and comes behind it.
+void read_behind(std::string_view bytes, size_t gone) {
+  using drover::http::HeadParser;
+  HeadParser alone(HeadParser::Kind::kRequest, 1'000);
+  HeadParser behind(HeadParser::Kind::kRequest, 1'000);
+  if (behind.feed(bytes) != HeadParser::Status::kDone) return;
+  drover::http::Headers before;
+  before.assign(bytes, behind.fields());
+  std::string next(bytes);
+  next.erase(std::min(next.size(), gone), 1);
+  const HeadParser::Status status = behind.feed_next(next, before.received());
+  if (drover::http::summary(behind, status, next) !=
+      drover::http::summary(alone, next, next.size())) {
+    __builtin_trap();
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -28,5 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string by_llhttp = outcome(parser, bytes, 1);
   if (parser.is_ordinary() || whole != by_llhttp) __builtin_trap();
   if (whole != outcome(parser, bytes, 1 + data[0] / 2)) __builtin_trap();
+  if (kind == HeadParser::Kind::kRequest) read_behind(bytes, data[0]);
   return 0;
 }
