@@ -1,5 +1,5 @@
 #pragma once
-// Bytes that grow at their end and are written by who asked for the room, like RawBytes, and that
+// Bytes that grow at their end and are written by who asked for the room, as RawBytes are, and that
 // lie in their owner as long as they are few: what is put together once a call, handed on and gone.
 
 #include <algorithm>

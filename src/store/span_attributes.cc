@@ -175,8 +175,8 @@ void SpanAttributes::put(uint8_t code, bool value) {
 
 void SpanAttributes::put(uint8_t code, Money value) {
   const auto pico_usd = static_cast<int64_t>(value.pico_usd());
-  if (pico_usd != value.pico_usd())
-    return put(code, value.usd());  // more than nine million dollars
+  // More than nine million dollars.
+  if (pico_usd != value.pico_usd()) return put(code, value.usd());
   char* const at = bytes_.room(2 + kIntegerBytesMax);
   at[0] = static_cast<char>(code);
   at[1] = static_cast<char>(kMoney);

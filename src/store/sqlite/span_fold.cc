@@ -32,8 +32,9 @@ bool same_word(std::string_view a, std::string_view b, size_t at) {
   return std::memcmp(a.data() + at, b.data() + at, kWord) == 0;
 }
 
-/// Writes the span without its first `own` bytes as what it has of its own, with the lengths of
-/// what it has as the other does, from near `at` on.
+/// Writes what of the span lies behind its first `own` bytes: pieces of its own, and between them
+/// the lengths of those that stand at the same place in the other. Looks from `at` on, and back
+/// from there.
 void put_difference(SpanPutter& out, std::string_view span, std::string_view other, size_t own,
                     size_t at) {
   const size_t end = std::min(span.size(), other.size());
@@ -62,25 +63,26 @@ struct Place {
 /// Appends what is missing of a span that begins in `out`; it is too short or too long where the
 /// bytes do not add up.
 void take_difference(SpanTaker& in, const Place& span, const Place& other, std::string& out) {
+  const size_t end = std::min(span.size, other.size);
   for (;;) {
     out += in.text();
     const size_t done = out.size() - span.at;
     if (in.failed() || done >= span.size) return;
     const size_t common = in.length();
-    if (done > other.size || common > other.size - done) return in.fail();
+    if (done > end || common > end - done) return in.fail();
     out.append(out, other.at + done, common);
   }
 }
 
 }  // namespace
 
-RawBytes fold_spans(std::string_view batch) {
+RawBytes fold_spans(const SpanBatch& batch) {
   RawBytes out;
-  out.reserve(batch.size());
-  std::array<Earlier, 64> last{};  // by their names
+  out.reserve(batch.bytes().size());
+  std::array<Earlier, 64> last{};  // by their names; of those that share a place, the last
   size_t number = 0;
   std::string_view trace;
-  for (SpanTaker in(batch); !in.empty();) {
+  for (SpanTaker in(batch.bytes()); !in.empty();) {
     const std::string_view span = in.bytes(in.number<uint32_t>());
     const std::string_view rest = from_name_on(span);
     const Earlier now{span, span.size() - rest.size(), ++number};
@@ -116,7 +118,9 @@ Result<std::string> unfold_spans(std::string_view folded, size_t bytes_max) {
     const bool same_trace = alike % 2 != 0;
     out += size_bytes;
     const Place place{out.size(), size};
-    if (in.failed() || back > places.size() || place.at + size > bytes_max) return damaged_spans();
+    if (in.failed() || size == 0 || back > places.size() || place.at + size > bytes_max) {
+      return damaged_spans();
+    }
     if (same_trace) {
       if (places.empty() || std::min(size, places.back().size) < kTraceBytes) {
         return damaged_spans();

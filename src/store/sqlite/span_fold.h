@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of a batch of spans (store/span_batch.h) without what a span says as the last one of
+// The bytes of a batch of spans (store/span_batch.h) without what a span says as an earlier one of
 // its name did: model, endpoint, tenant and all that calls of one kind have in common stand at the
 // same places in both, and what differs is mostly as long as before. Looking there alone takes a
 // fraction of the time in which a compressor that looks everywhere finds the same (span_pack.h,
@@ -19,10 +19,11 @@
 
 #include "base/raw_bytes.h"
 #include "base/result.h"
+#include "store/span_batch.h"
 
 namespace drover::store::sqlite {
 
-RawBytes fold_spans(std::string_view batch);
+RawBytes fold_spans(const SpanBatch& batch);
 /// Gives no more than `bytes_max`.
 Result<std::string> unfold_spans(std::string_view folded, size_t bytes_max);
 

@@ -40,7 +40,7 @@ TEST(SpanFold, GivesBackWhatWasFolded) {
   for (size_t models : {1, 3, 200}) {
     for (size_t n : {0, 1, 2, 3, 500}) {
       const auto batch = batch_of(some_calls(n, models));
-      const RawBytes folded = fold_spans(batch->bytes());
+      const RawBytes folded = fold_spans(*batch);
       EXPECT_LE(folded.size(), batch->bytes().size() + 10 * n);
       Result<std::string> unfolded = unfold_spans(folded.view(), kBytesMax);
       ASSERT_TRUE(unfolded) << models << " " << n;
@@ -62,7 +62,7 @@ TEST(SpanFold, WhatIsAlikeTakesLittle) {
     row.attributes.add(named("drover.endpoint"), "an endpoint of one name for all of them");
   }
   const auto batch = batch_of(spans);
-  const RawBytes folded = fold_spans(batch->bytes());
+  const RawBytes folded = fold_spans(*batch);
   // Ids and times, its own id of 12 bytes, and lengths.
   const size_t head = 4 + 16 + 8 + 8 + 8 + 1 + 8 + first.session.size();
   EXPECT_LT(folded.size(), 100 * (head + 12 + 20) + 200);
@@ -85,6 +85,8 @@ TEST(SpanFold, DamageIsSaid) {
            "\x05\0\0\0\x80"sv,                    // no length
            "\x05\0\0\0\x02\x06longer"sv,          // longer than it says
            "\x06\0\0\0\x02\0\x06\0"sv,            // more than the other has
+           "\x04\0\0\0\x02\0\x05\0"sv,            // more than it has itself
+           "\0\0\0\0\0"sv,                        // no span
            "\x07\0\0\0\x02\x06sixsix\x01\0"sv,    // behind the other's end
            "\x05\0\0\0\x02\0\x05"sv,              // no last text
            "\x05\0\0\0\x01"sv,                    // a trace that is longer than it
@@ -101,7 +103,7 @@ TEST(SpanFold, DamageIsSaid) {
 }
 
 TEST(SpanFold, DamageIsNeverReadBeyond) {
-  const std::string folded(fold_spans(batch_of(some_calls(20, 2))->bytes()).view());
+  const std::string folded(fold_spans(*batch_of(some_calls(20, 2))).view());
   SeededRandom random(3);
   for (int i = 0; i < 5'000; ++i) {
     std::string bad = folded;

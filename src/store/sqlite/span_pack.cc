@@ -2,10 +2,7 @@
 
 #include <zstd.h>
 
-#include <array>
-#include <cstring>
 #include <memory>
-#include <span>
 #include <utility>
 
 #include "base/assert.h"
@@ -52,19 +49,12 @@ Result<std::string> expanded(std::string_view frame) {
   return out;
 }
 
-std::string key_bytes(std::span<const uint32_t> keys) {
-  std::string out(keys.size() * sizeof(uint32_t), '\0');
-  SpanPutter put(out.data());
-  for (const uint32_t key : keys) put.number(key);
-  return out;
-}
-
 }  // namespace
 
 RawBytes pack_spans(const SpanBatch& batch) {
   // Made once a thread (packs are made on the writer's).
   thread_local const PackContext context = make_context();
-  const RawBytes folded = fold_spans(batch.bytes());
+  const RawBytes folded = fold_spans(batch);
   const std::string_view bytes = folded.view();
   const size_t room = ZSTD_compressBound(bytes.size());
   RawBytes out;
@@ -86,14 +76,19 @@ Result<void> unpack_spans(std::string_view pack, const SpanQuery& query,
   return read_spans(bytes, query, out);
 }
 
-std::string span_keys(const SpanBatch& batch) { return key_bytes(batch.keys()); }
+std::string span_keys(const SpanBatch& batch) {
+  std::string out(batch.keys().size() * sizeof(uint32_t), '\0');
+  SpanPutter put(out.data());
+  for (const uint32_t key : batch.keys()) put.number(key);
+  return out;
+}
 
 bool may_hold(std::string_view keys, const SpanQuery& query) {
-  const std::string wanted = key_bytes(std::array{span_key(query)});
+  const uint32_t wanted = span_key(query);
   bool found = false;
   // To the end even so: then several are compared at a time.
-  for (size_t at = 0; at + sizeof(uint32_t) <= keys.size(); at += sizeof(uint32_t)) {
-    found |= std::memcmp(keys.data() + at, wanted.data(), sizeof(uint32_t)) == 0;
+  for (SpanTaker in(keys); in.rest().size() >= sizeof wanted;) {
+    found |= in.number<uint32_t>() == wanted;
   }
   return found;
 }
