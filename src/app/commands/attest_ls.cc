@@ -44,19 +44,15 @@ int run_attest_ls(const Arguments& a) {
 }  // namespace
 
 Command attest_ls_command() {
-  Command c;
-  c.name = "attest ls";
-  c.summary = "Show each attested endpoint's evidence: age, expiry, verdict";
-  c.details =
+  return client_command(
+      "attest ls", "Show each attested endpoint's evidence: age, expiry, verdict",
       "Without fresh evidence an endpoint does not exist for calls that need it, and nothing is\n"
       "sent to it. Evidence is asked for again when half of its time is over; WHY says what did\n"
       "not work.\n"
       "Examples:\n"
       "  drover attest ls\n"
-      "  drover attest ls --check >/dev/null || echo 'some endpoint has no fresh evidence'";
-  c.flags = client_flags({{"--check", "", "exit code 1 unless all of it is fresh", ""}});
-  c.run = run_attest_ls;
-  return c;
+      "  drover attest ls --check >/dev/null || echo 'some endpoint has no fresh evidence'",
+      {}, {{"--check", "", "exit code 1 unless all of it is fresh", ""}}, run_attest_ls);
 }
 
 }  // namespace drover::app

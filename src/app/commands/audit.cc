@@ -42,21 +42,20 @@ int run_audit_ls(const Arguments& a) {
 }  // namespace
 
 Command audit_ls_command() {
-  Command c;
-  c.name = "audit ls";
-  c.summary = "Show what was refused to whom (approve, export, kill, keys, …), and what was purged";
-  c.details =
+  return client_command(
+      "audit ls",
+      "Show what was refused to whom (approve, export, kill, keys, …), and what was purged",
       "Each management verb passes one function: the key's scopes, then the operator's rules\n"
       "(policy.cedar). What either refuses is kept here, newest first, and each purge; the same\n"
       "within a minute counts up. Needs an admin key; the operator's sees every tenant.\n"
       "Examples:\n"
       "  drover audit ls\n"
-      "  drover audit ls --tenant acme --limit 200 --json";
-  c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's keys (id or name)", ""},
-                          {"--limit", "N", "how many", "50"},
-                          {"--before", "SEQUENCE", "older than this entry", ""}});
-  c.run = run_audit_ls;
-  return c;
+      "  drover audit ls --tenant acme --limit 200 --json",
+      {},
+      {{"--tenant", "TENANT", "only this tenant's keys (id or name)", ""},
+       {"--limit", "N", "how many", "50"},
+       {"--before", "SEQUENCE", "older than this entry", ""}},
+      run_audit_ls);
 }
 
 }  // namespace drover::app

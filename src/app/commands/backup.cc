@@ -78,21 +78,16 @@ int run_restore(const Arguments& a) {
 }  // namespace
 
 Command backup_command() {
-  Command c;
-  c.name = "backup";
-  c.summary = "Copy the data folder while a server uses it";
-  c.details =
+  return client_command(
+      "backup", "Copy the data folder while a server uses it",
       "DEST is a new or empty folder. With --url or DROVER_URL the server makes the copy of its "
       "own\n"
       "folder, on its own machine; with --data, or without both, the folder is read directly (no\n"
       "key needed).\n"
       "Examples:\n"
       "  drover backup /backups/2026-11-23 --data /var/lib/drover\n"
-      "  drover backup /backups/2026-11-23 --url http://10.0.0.7:7070";
-  c.positionals = {{"DEST", "a new folder", true, false}};
-  c.flags = client_flags();
-  c.run = run_backup;
-  return c;
+      "  drover backup /backups/2026-11-23 --url http://10.0.0.7:7070",
+      {{"DEST", "a new folder", true, false}}, {}, run_backup);
 }
 
 Command restore_command() {

@@ -110,22 +110,21 @@ int run_report(const Arguments& a) {
 }  // namespace
 
 Command budget_report_command() {
-  Command c;
-  c.name = "budget report";
-  c.summary = "Show who asked for more budget, why, who granted it, and whether it paid off";
-  c.details =
+  return client_command(
+      "budget report",
+      "Show who asked for more budget, why, who granted it, and whether it paid off",
       "Read from the journals. Paid off: the step came to an answer that was not cut. Used: "
       "tokens\n"
       "beyond the agent's own step budget. Reward: the mean of those given after the grant.\n"
       "Examples:\n"
       "  drover budget report --agent research\n"
-      "  drover budget report --requests         each request, with its words";
-  c.flags = client_flags({{"--agent", "NAME", "only this agent's", ""},
-                          {"--session", "SESSION", "only this session's", ""},
-                          {"--requests", "", "show each request", ""},
-                          {"--limit", "N", "how many sessions, newest first", "1000"}});
-  c.run = run_report;
-  return c;
+      "  drover budget report --requests         each request, with its words",
+      {},
+      {{"--agent", "NAME", "only this agent's", ""},
+       {"--session", "SESSION", "only this session's", ""},
+       {"--requests", "", "show each request", ""},
+       {"--limit", "N", "how many sessions, newest first", "1000"}},
+      run_report);
 }
 
 }  // namespace drover::app

@@ -59,16 +59,12 @@ int run_budget_ls(const Arguments& a) {
 }  // namespace
 
 Command budget_ls_command() {
-  Command c;
-  c.name = "budget ls";
-  c.summary = "Show the server's budgets: used, reserved, limit, renewal";
-  c.details =
+  return client_command(
+      "budget ls", "Show the server's budgets: used, reserved, limit, renewal",
       "Budgets stand under `budgets` in drover.yaml and on keys (docs/money.md). One for each "
       "key,\n"
-      "agent, … (\"*\") has a line for whoever has called under it since it began.";
-  c.flags = client_flags({{"--tenant", "ID", "only this tenant's", ""}});
-  c.run = run_budget_ls;
-  return c;
+      "agent, … (\"*\") has a line for whoever has called under it since it began.",
+      {}, {{"--tenant", "ID", "only this tenant's", ""}}, run_budget_ls);
 }
 
 }  // namespace drover::app

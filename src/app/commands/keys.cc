@@ -134,83 +134,58 @@ int run_tenant_ls(const Arguments& a) {
 }  // namespace
 
 Command key_create_command() {
-  Command c;
-  c.name = "key create";
-  c.summary = "Make an API key and print it, once";
-  c.details =
+  return client_command(
+      "key create", "Make an API key and print it, once",
       "Scopes: call (the gateway), sessions (sessions, memory, traces), approve (decide on tool\n"
       "calls and budget requests that wait for a person), admin (keys, agents; in the default\n"
       "tenant also the server).\n"
       "Examples:\n"
       "  drover key create --label ci --scopes call,sessions\n"
       "  drover key create --label bot --scopes call --budget money=5/day,requests=60/minute\n"
-      "  KEY=$(drover key create --tenant acme --scopes call)";
-  c.flags =
-      client_flags({{"--label", "TEXT", "what it is for", "unnamed"},
-                    {"--scopes", "LIST", "some of call,sessions,approve,admin", "call,sessions"},
-                    {"--tenant", "TENANT", "id or name; default: the key's own", ""},
-                    {"--budget", "LIST", "what it may use: money=5/day,tokens=1000/minute", ""}});
-  c.run = run_create;
-  return c;
+      "  KEY=$(drover key create --tenant acme --scopes call)",
+      {},
+      {{"--label", "TEXT", "what it is for", "unnamed"},
+       {"--scopes", "LIST", "some of call,sessions,approve,admin", "call,sessions"},
+       {"--tenant", "TENANT", "id or name; default: the key's own", ""},
+       {"--budget", "LIST", "what it may use: money=5/day,tokens=1000/minute", ""}},
+      run_create);
 }
 
 Command key_ls_command() {
-  Command c;
-  c.name = "key ls";
-  c.summary = "List keys; never their text";
-  c.details = "Example: drover key ls --tenant acme";
-  c.flags = client_flags({{"--tenant", "TENANT", "only this tenant's", ""}});
-  c.run = run_keys_ls;
-  return c;
+  return client_command("key ls", "List keys; never their text",
+                        "Example: drover key ls --tenant acme", {},
+                        {{"--tenant", "TENANT", "only this tenant's", ""}}, run_keys_ls);
 }
 
 Command key_budget_command() {
-  Command c;
-  c.name = "key budget";
-  c.summary = "Set what a key may use; what it has used counts on";
-  c.details =
+  return client_command(
+      "key budget", "Set what a key may use; what it has used counts on",
       "Takes the place of the key's budgets before. Those in drover.yaml hold beside them;\n"
       "`drover budget ls` shows all.\n"
       "Examples:\n"
       "  drover key budget key_01KAR… money=20/month,requests=60/minute\n"
-      "  drover key budget key_01KAR… none";
-  c.positionals = {{"KEY_ID", "the key's id (drover key ls)", true, false},
-                   {"LIST", "such as money=5/day,tokens=1000/minute; or none", true, false}};
-  c.flags = client_flags();
-  c.run = run_keys_budget;
-  return c;
+      "  drover key budget key_01KAR… none",
+      {{"KEY_ID", "the key's id (drover key ls)", true, false},
+       {"LIST", "such as money=5/day,tokens=1000/minute; or none", true, false}},
+      {}, run_keys_budget);
 }
 
 Command key_revoke_command() {
-  Command c;
-  c.name = "key revoke";
-  c.summary = "Refuse a key from now on";
-  c.details = "Example: drover key revoke key_01KAR…   (ids: drover key ls)";
-  c.positionals = {{"KEY_ID", "the key's id", true, false}};
-  c.flags = client_flags();
-  c.run = run_revoke;
-  return c;
+  return client_command("key revoke", "Refuse a key from now on",
+                        "Example: drover key revoke key_01KAR…   (ids: drover key ls)",
+                        {{"KEY_ID", "the key's id", true, false}}, {}, run_revoke);
 }
 
 Command tenant_create_command() {
-  Command c;
-  c.name = "tenant create";
-  c.summary = "Make a tenant and print its id";
-  c.details = "Example: drover tenant create acme && drover key create --tenant acme";
-  c.positionals = {{"NAME", "unique", true, false}};
-  c.flags = client_flags();
-  c.run = run_tenant_create;
-  return c;
+  return client_command("tenant create", "Make a tenant and print its id",
+                        "Example: drover tenant create acme && drover key create --tenant acme",
+                        {{"NAME", "unique", true, false}}, {}, run_tenant_create);
 }
 
 Command tenant_ls_command() {
-  Command c;
-  c.name = "tenant ls";
-  c.summary = "List tenants";
-  c.details = "A tenant never sees another's sessions, memory or traces.";
-  c.flags = client_flags();
-  c.run = run_tenant_ls;
-  return c;
+  return client_command("tenant ls", "List tenants",
+                        "A tenant never sees another's sessions, memory or traces.", {}, {},
+                        run_tenant_ls);
 }
 
 }  // namespace drover::app

@@ -89,10 +89,8 @@ int run_kill(const Arguments& a) {
 }  // namespace
 
 Command kill_command() {
-  Command c;
-  c.name = "kill";
-  c.summary = "Stop a session, a tree, an agent or a tenant at once, and say what was stopped";
-  c.details =
+  return client_command(
+      "kill", "Stop a session, a tree, an agent or a tenant at once, and say what was stopped",
       "What is under way is given up; journals stay. What a session spawned, and what that did, "
       "is\n"
       "stopped with it and named. An agent or a tenant is asked about first. One that is not known "
@@ -100,15 +98,12 @@ Command kill_command() {
       "an error; one of which nothing is open is not.\n"
       "Examples:\n"
       "  drover kill tree ses_01KAR… --why 'runs in a circle'\n"
-      "  drover kill agent research --yes --why 'a wrong prompt'";
-  c.positionals = {
-      {"KIND", "session, tree, agent or tenant", true, false},
-      {"WHAT", "a session's id, an agent's name or name@version, a tenant's id or name", true,
-       false}};
-  c.flags = client_flags(
-      {{"--why", "TEXT", "why; goes into the journals", ""}, {"--yes", "", "do not ask", ""}});
-  c.run = run_kill;
-  return c;
+      "  drover kill agent research --yes --why 'a wrong prompt'",
+      {{"KIND", "session, tree, agent or tenant", true, false},
+       {"WHAT", "a session's id, an agent's name or name@version, a tenant's id or name", true,
+        false}},
+      {{"--why", "TEXT", "why; goes into the journals", ""}, {"--yes", "", "do not ask", ""}},
+      run_kill);
 }
 
 }  // namespace drover::app

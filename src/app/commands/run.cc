@@ -275,10 +275,8 @@ int run_agent(const Arguments& a) {
 }  // namespace
 
 Command run_command() {
-  Command c;
-  c.name = "run";
-  c.summary = "Run an agent: talk to it, or give it one message";
-  c.details =
+  return client_command(
+      "run", "Run an agent: talk to it, or give it one message",
       "AGENT is a file, or the name of an agent in drover.yaml. Uses the server if there is one\n"
       "(DROVER_URL, DROVER_KEY), otherwise runs in this process over ./drover.yaml's endpoints.\n"
       "An agent's file:\n\n"
@@ -291,14 +289,13 @@ Command run_command() {
       "  drover run helper.yaml --message 'Hello'          the answer alone\n"
       "  drover run helper.yaml --stream --message 'Hello' the answer while it comes\n"
       "  drover run --session ses_01KAR… --message 'And?'  goes on\n"
-      "Exit code 0 if it answered, 1 if not.";
-  c.positionals = {{"AGENT", "the agent's file, or its name in drover.yaml", false, false}};
-  c.flags = client_flags({{"--message", "TEXT", "say this, print the answer, and leave", ""},
-                          {"--session", "SESSION", "go on with this session", ""},
-                          {"--stream", "", "print the answer while it comes", ""},
-                          {"--stream-events", "", "print each event as a line of JSON", ""}});
-  c.run = run_agent;
-  return c;
+      "Exit code 0 if it answered, 1 if not.",
+      {{"AGENT", "the agent's file, or its name in drover.yaml", false, false}},
+      {{"--message", "TEXT", "say this, print the answer, and leave", ""},
+       {"--session", "SESSION", "go on with this session", ""},
+       {"--stream", "", "print the answer while it comes", ""},
+       {"--stream-events", "", "print each event as a line of JSON", ""}},
+      run_agent);
 }
 
 }  // namespace drover::app

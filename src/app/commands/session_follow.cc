@@ -72,22 +72,19 @@ int run_session_follow(const Arguments& a) {
 }  // namespace
 
 Command session_follow_command() {
-  Command c;
-  c.name = "session follow";
-  c.summary = "Show what a session says while it says it";
-  c.details =
+  return client_command(
+      "session follow", "Show what a session says while it says it",
       "Text comes as the model streams it (agents with `parameters: {stream: true}`), otherwise "
       "an\n"
       "answer at a time. A connection or a server that breaks off is taken up again where it "
       "broke.\n"
       "Examples:\n"
       "  drover session follow ses_01KAR…                    until it ends\n"
-      "  drover session follow ses_01KAR… --until-waiting --json";
-  c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
-  c.flags = client_flags({{"--from", "N", "begin at this sequence of its journal", "1"},
-                          {"--until-waiting", "", "leave when the session waits", ""}});
-  c.run = run_session_follow;
-  return c;
+      "  drover session follow ses_01KAR… --until-waiting --json",
+      {{"SESSION", "the session's id (ses_…)", true, false}},
+      {{"--from", "N", "begin at this sequence of its journal", "1"},
+       {"--until-waiting", "", "leave when the session waits", ""}},
+      run_session_follow);
 }
 
 }  // namespace drover::app

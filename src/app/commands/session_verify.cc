@@ -105,22 +105,18 @@ int run(const Arguments& a) {
 }  // namespace
 
 Command session_verify_command() {
-  Command c;
-  c.name = "session verify";
-  c.summary = "Check that a journal is what the server wrote: hash chain and signature";
-  c.details =
+  return client_command(
+      "session verify", "Check that a journal is what the server wrote: hash chain and signature",
       "With --export the events come from a file that was exported earlier, also of a session\n"
       "that was purged since. Compare the key with the one that the server's log names at each\n"
       "start, or give it with --fingerprint. Exit code 1 if something was changed.\n"
       "Examples:\n"
       "  drover session verify ses_01KAR…\n"
-      "  drover session verify ses_01KAR… --export case-7.jsonl --fingerprint \"$FINGERPRINT\"";
-  c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
-  c.flags = client_flags(
+      "  drover session verify ses_01KAR… --export case-7.jsonl --fingerprint \"$FINGERPRINT\"",
+      {{"SESSION", "the session's id (ses_…)", true, false}},
       {{"--export", "FILE", "verify this export instead of the journal", ""},
-       {"--fingerprint", "HEX", "SHA-256 of the key that must have signed, 64 digits", ""}});
-  c.run = run;
-  return c;
+       {"--fingerprint", "HEX", "SHA-256 of the key that must have signed, 64 digits", ""}},
+      run);
 }
 
 }  // namespace drover::app

@@ -36,18 +36,13 @@ int run_trace(const Arguments& a) {
 }  // namespace
 
 Command trace_command() {
-  Command c;
-  c.name = "trace";
-  c.summary = "Show the tree of steps: latency by cause, tokens and money down to each call";
-  c.details =
+  return client_command(
+      "trace", "Show the tree of steps: latency by cause, tokens and money down to each call",
       "Takes a session's id or a trace id (32 hex digits). Names are OpenTelemetry's for GenAI.\n"
       "Examples:\n"
       "  drover trace ses_01KAR…\n"
-      "  drover trace 0af7651916cd43dd8448eb211c80319c --json";
-  c.positionals = {{"ID", "a session or a trace", true, false}};
-  c.flags = client_flags();
-  c.run = run_trace;
-  return c;
+      "  drover trace 0af7651916cd43dd8448eb211c80319c --json",
+      {{"ID", "a session or a trace", true, false}}, {}, run_trace);
 }
 
 }  // namespace drover::app

@@ -111,14 +111,11 @@ int run_tree(const Arguments& a) {
 }  // namespace
 
 Command session_tree_command() {
-  Command c;
-  c.name = "session tree";
-  c.summary = "Show the tree that a session belongs to: status, steps, tokens, money";
-  c.details = "Example: drover session tree ses_01KAR…    (any session of the tree)";
-  c.positionals = {{"SESSION", "the session's id (ses_…)", true, false}};
-  c.flags = client_flags({{"--limit", "N", "sessions shown, newest first", "1000"}});
-  c.run = run_tree;
-  return c;
+  return client_command("session tree",
+                        "Show the tree that a session belongs to: status, steps, tokens, money",
+                        "Example: drover session tree ses_01KAR…    (any session of the tree)",
+                        {{"SESSION", "the session's id (ses_…)", true, false}},
+                        {{"--limit", "N", "sessions shown, newest first", "1000"}}, run_tree);
 }
 
 }  // namespace drover::app
