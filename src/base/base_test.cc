@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/limits/json.h"
 #include "base/money.h"
 #include "base/random.h"
 #include "base/time.h"
@@ -37,9 +38,12 @@ TEST(Json, RefusesWhatIsNotJson) {
     auto parsed = Json::parse(bad);
     EXPECT_FALSE(parsed) << bad << " -> " << (parsed ? parsed->dump() : "");
   }
-  std::string deep(300, '[');
-  deep += std::string(300, ']');
-  EXPECT_FALSE(Json::parse(deep));
+  const auto nested = [](size_t depth, const char* inner) {
+    return std::string(depth, '[') + inner + std::string(depth, ']');
+  };
+  EXPECT_TRUE(Json::parse(nested(limits::kJsonDepthMax, "1")));
+  EXPECT_FALSE(Json::parse(nested(limits::kJsonDepthMax + 1, "")));
+  EXPECT_FALSE(Json::parse(nested(300, "")));
 }
 
 TEST(Json, SameValueIgnoresOrderAndNumberSpelling) {

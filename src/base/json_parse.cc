@@ -48,9 +48,10 @@ class TreeBuilder {
  public:
   template <typename Value>
   simdjson::error_code build(Value& value, Json& out, int depth) {
-    if (depth > limits::kJsonDepthMax) return simdjson::DEPTH_ERROR;
     od::json_type type{};
     if (auto e = value.type().get(type)) return e;
+    const bool holds = type == od::json_type::object || type == od::json_type::array;
+    if (holds && depth > limits::kJsonDepthMax) return simdjson::DEPTH_ERROR;
     switch (type) {
       case od::json_type::object:
         return build_object(value, out, depth);

@@ -19,7 +19,7 @@ namespace drover::detail {
 /// beyond `end` is read: there may be more of them, and other white space.
 const char* after_indent(const char* p, const char* end);
 
-/// Of a name with more than 16 bytes, what quick_name() says; up to 32 are looked at.
+/// Of a name of 16 bytes and more, what quick_name() says; up to 32 are looked at.
 std::string_view longer_name(const char* from, const char* end);
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -51,8 +51,8 @@ inline std::string_view quick_name(const char* p, const char* end) {
 #endif
 }
 
-/// Where the value of that name begins, but for white space beyond one space; null where there is
-/// no such name, or something else than a colon behind it.
+/// Where the value of a name that quick_name() gave begins, but for white space beyond one space; null where there is
+/// none, or something else than a colon behind it.
 inline const char* value_of(std::string_view name) {
   if (name.data() == nullptr) return nullptr;
   const char* p = name.data() + name.size() + 1;

@@ -3,6 +3,8 @@
 #include <simdjson.h>
 
 #include <charconv>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -21,8 +23,8 @@ bool beyond_double(std::string_view number) {
   double value = 0;
   const auto read = std::from_chars(number.data(), number.data() + number.size(), value);
   // Both ends of the range say the same; one that is too small is read as zero.
-  return read.ec == std::errc::result_out_of_range && number.find("e-") == number.npos &&
-         number.find("E-") == number.npos;
+  return read.ec == std::errc::result_out_of_range &&
+         std::isinf(std::strtod(std::string(number).c_str(), nullptr));
 }
 /// Containers that are entered, not passed over, within one another.
 constexpr int kEnteredMax = 8;

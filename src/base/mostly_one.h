@@ -37,17 +37,15 @@ class MostlyOne {
   T& back() { return end()[-1]; }
   const T& back() const { return end()[-1]; }
 
-  void push_back(T value) {
-    if (size_ == 0) {
-      one_ = std::move(value);
-    } else {
-      if (!all_) {
-        all_ = std::make_unique<std::vector<T>>();
-        all_->push_back(std::move(one_));
-      }
-      all_->push_back(std::move(value));
+  void push_back(T value) { add() = std::move(value); }
+  /// One more, as T's default makes it.
+  T& add() {
+    if (size_++ == 0) return one_ = T();
+    if (!all_) {
+      all_ = std::make_unique<std::vector<T>>();
+      all_->push_back(std::move(one_));
     }
-    ++size_;
+    return all_->emplace_back();
   }
 
  private:

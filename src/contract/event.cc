@@ -158,7 +158,7 @@ class Reader {
       char first = scan_.peek();
       size_t begin = scan_.offset();
       if (first != '{') return bad_event("payload must be an object");
-      if (!scan_.skip_value()) return bad_event("the event is " + scan_.error().message);
+      if (!scan_.skip_object()) return bad_event("the event is " + scan_.error().message);
       e.payload = std::string(line_.substr(begin, scan_.offset() - begin));
     } else if (key_ == "actor") {
       TRY_VOID(actor());

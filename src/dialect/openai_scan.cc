@@ -1,6 +1,7 @@
 #include "dialect/openai_scan.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json_scan.h"
 #include "dialect/openai_wire.h"
@@ -80,10 +81,15 @@ void scan_stream_options(JsonScanner& scan, OpenAiScan& out, const char*& wrong)
   } else if (c == '{') {
     scan.enter_object();
     std::string_view key;
+    bool seen = false;
     while (scan.next_key(key)) {
       if (key != "include_usage") {
         scan.skip_value();
         continue;
+      }
+      if (std::exchange(seen, true)) {
+        wrong = "stream_options.include_usage stands twice";
+        return;
       }
       char first = scan.peek();
       if (first != 't' && first != 'f' && first != 'n') {

@@ -111,6 +111,8 @@ TEST(Scan, RefusesWhatIsNoRequest) {
       {"{\"model\":\"a\",\"messages\":[]}", "invalid_type", "empty"},
       {"{\"model\":\"a\",\"messages\":[1]}", "invalid_type", "objects"},
       {"{\"model\":\"a\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_type", "stream"},
+      {R"({"model":"a","messages":[{}],"stream_options":{"include_usage":true,"include_usage":false}})",
+       "invalid_type", "include_usage stands twice"},
       {"{\"model\":\"a\",\"messages\":[{}],\"n\":1.5}", "invalid_type", "n must"},
       {"{\"model\":\"a\",\"messages\":[{}],\"max_tokens\":9,\"max_completion_tokens\":1}",
        "invalid_type", "exclude"},
