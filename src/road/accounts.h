@@ -178,7 +178,7 @@ class Accounts {
   RateState rates_of(const AccountLine& line);
   Error refusal(Account& account, Lack lack, const Use& more);
   int64_t now_of(const Account& account) const { return now_of(account, clock_->wall()); }
-  /// At that time, for whoever asks for several accounts.
+  /// `wall` is now's, read once for several accounts; a rate goes by the monotonic clock.
   int64_t now_of(const Account& account, WallTime wall) const;
   /// False: what the store was promised does not cover it.
   bool covered(Account& account, const Use& more, WallTime now);

@@ -139,8 +139,7 @@ class Engine final : public Road {
   // engine_run.cc
   /// All attempts; of a slow call those of one round, whose failure is not its answer yet.
   Task<void> run(FlightPtr flight);
-  // A trial's parts, apart for the same reason as an attempt's below: inlined they would put all
-  // that they use into the frame that waits, and each part would find it there again.
+  // A trial's parts, that what they need does not stand in a frame that waits.
   /// Reserves it, or says why it is not made. `again`: it is judged by the rules of now first.
   [[gnu::noinline]] void begin_trial(Flight& flight, const NextTry& next, const Tries& tries,
                                      bool again, Trial& trial);
@@ -156,7 +155,7 @@ class Engine final : public Road {
   /// Goes on reserving, waiting for a promise or for a rate. `held`: what it came to so far.
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
-  // An attempt's parts, that what they need does not stand in a frame that waits.
+  // An attempt's parts, for the same reason.
   /// `base` ends it, besides the call's deadlines.
   void begin_attempt(const Flight& flight, Target& target, const Context& base, trace::Span& span);
   Task<AttemptResult> ask(Flight& flight, const Target& target, trace::Span& span);

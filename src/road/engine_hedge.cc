@@ -107,13 +107,12 @@ void Engine::book_loser(Flight& flight, Lane& lane, Hold& hold) {
     // It was ended while it had just begun to answer: what it said is what there was.
     error.body_bytes = error.body_bytes.value_or(0);
   }
-  AttemptRecord record;
+  AttemptRecord& record = flight.attempts.add();
   record.endpoint = lane.endpoint;
   record.catalog = flight.placement.catalog;
-  record.attempt = lane.number;
+  record.attempt = flight.tried_before + lane.number;
   record.took = parts_.loop->mono() - lane.began;
   record.error = error.error;
-  flight.attempts.push_back(std::move(record));
   on_attempt_failed(flight, *lane.endpoint, error, hold);
 }
 

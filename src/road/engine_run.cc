@@ -180,8 +180,7 @@ NextTry Engine::after_trial(Flight& flight, Tries& tries, Trial& trial) {
   if (trial.held && trial.provider == nullptr) {
     answer = no_provider(endpoint);
   }
-  flight.attempts.push_back(AttemptRecord());
-  AttemptRecord& record = flight.attempts.back();
+  AttemptRecord& record = flight.attempts.add();
   record.endpoint = &endpoint;
   record.catalog = flight.placement.catalog;
   record.attempt = flight.tried_before + trial.number;
