@@ -51,8 +51,8 @@ inline std::string_view quick_name(const char* p, const char* end) {
 #endif
 }
 
-/// Where the value of a name that quick_name() gave begins, but for white space beyond one space; null where there is
-/// none, or something else than a colon behind it.
+/// Where the value of a name that quick_name() gave begins, but for white space beyond one space;
+/// null where there is none, or something else than a colon behind it.
 inline const char* value_of(std::string_view name) {
   if (name.data() == nullptr) return nullptr;
   const char* p = name.data() + name.size() + 1;

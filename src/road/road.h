@@ -41,10 +41,10 @@ using async::Task;
 
 /// Where the time of one effect went; the parts sum to total.
 struct LatencyParts {
-  Duration queue{};  // waiting for a place, and between rounds
+  Duration queue{};      // waiting for a place, and between rounds
   Duration placement{};  // waiting for what decides where its data may go
-  Duration network{};  // connecting, failed attempts' connects
-  Duration model{};    // waiting for and reading the answer
+  Duration network{};    // connecting, failed attempts' connects
+  Duration model{};      // waiting for and reading the answer
   Duration tool{};
   Duration store{};
   Duration sync{};
