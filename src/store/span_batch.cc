@@ -142,14 +142,6 @@ std::shared_ptr<const SpanBatch> batch_of(const std::vector<SpanRow>& spans) {
   return out;
 }
 
-std::string_view from_name_on(std::string_view span) {
-  SpanTaker in(span);
-  in.bytes(kTraceBytes + kSpanBytes + 2 * sizeof(int64_t));
-  if ((in.number<uint8_t>() & kHasParent) != 0) in.bytes(kSpanBytes);
-  in.text();  // its session
-  return in.rest();
-}
-
 Result<void> read_spans(std::string_view bytes, const SpanQuery& query, std::vector<SpanRow>& out) {
   SpanTaker batch(bytes);
   while (!batch.empty()) {

@@ -68,10 +68,6 @@ class SpanBatch {
 
 std::shared_ptr<const SpanBatch> batch_of(const std::vector<SpanRow>& spans);
 
-/// Of a span of a batch, without the length before it, all from the text of its name on: what is
-/// before that is mostly its own.
-std::string_view from_name_on(std::string_view span);
-
 /// Appends the spans that are asked for out of a batch's bytes.
 Result<void> read_spans(std::string_view bytes, const SpanQuery& query, std::vector<SpanRow>& out);
 

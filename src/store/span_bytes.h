@@ -45,17 +45,13 @@ class SpanPutter {
     }
     at_ += sizeof(T);
   }
-  /// What stands before a text.
-  [[gnu::always_inline]] void length(size_t n) {
-    if (n <= kShortTextMax) {
-      number(static_cast<uint8_t>(n));
+  [[gnu::always_inline]] void text(std::string_view text) {
+    if (text.size() <= kShortTextMax) {
+      number(static_cast<uint8_t>(text.size()));
     } else {
       number(kLongText);
-      number(static_cast<uint32_t>(n));
+      number(static_cast<uint32_t>(text.size()));
     }
-  }
-  [[gnu::always_inline]] void text(std::string_view text) {
-    length(text.size());
     at_ = copy_text(at_, text);
   }
   /// Behind what was written.
@@ -93,26 +89,22 @@ class SpanTaker {
     }
     return static_cast<T>(value);
   }
-  size_t length() { return length_after(number<uint8_t>()); }
-  std::string_view text() { return text_after(number<uint8_t>()); }
   /// A text whose first byte was taken.
-  std::string_view text_after(uint8_t first) { return bytes(length_after(first)); }
+  std::string_view text_after(uint8_t first) {
+    if (first <= kShortTextMax) return bytes(first);
+    if (first == kLongText) return bytes(number<uint32_t>());
+    fail();
+    return {};
+  }
+  std::string_view text() { return text_after(number<uint8_t>()); }
   void fail() {
     failed_ = true;
     rest_ = {};
   }
   bool empty() const { return rest_.empty(); }
   bool failed() const { return failed_; }
-  std::string_view rest() const { return rest_; }
 
  private:
-  size_t length_after(uint8_t first) {
-    if (first <= kShortTextMax) return first;
-    if (first == kLongText) return number<uint32_t>();
-    fail();
-    return 0;
-  }
-
   std::string_view rest_;
   bool failed_ = false;
 };

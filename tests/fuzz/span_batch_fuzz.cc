@@ -1,5 +1,5 @@
-// Any bytes as a batch of stored spans, folded or not: refused, or spans that are the same when
-// they are written and read again, and whose attributes are JSON.
+// Any bytes as a batch of stored spans: refused, or spans that are the same when they are written
+// and read again, and whose attributes are JSON.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "store/span_batch.h"
-#include "store/sqlite/span_fold.h"
 
 using namespace drover::store;
 
@@ -17,13 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto attributes = SpanAttributes::from_bytes(bytes)) {
     if (!attributes->json().is_object() || attributes->bytes() != bytes) __builtin_trap();
   }
-  constexpr size_t kBytesMax = 1 << 20;
   std::vector<SpanRow> rows;
-  if (const auto unfolded = sqlite::unfold_spans(bytes, kBytesMax)) {
-    if (unfolded->size() > kBytesMax) __builtin_trap();
-    (void)read_spans(*unfolded, SpanQuery(), rows);
-    rows.clear();
-  }
   if (!read_spans(bytes, SpanQuery(), rows)) return 0;
   const auto batch = batch_of(rows);
   std::vector<SpanRow> again;
@@ -37,8 +30,5 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   if (batch_of(again)->bytes() != batch->bytes()) __builtin_trap();
-  const drover::RawBytes folded = sqlite::fold_spans(*batch);
-  const auto unfolded = sqlite::unfold_spans(folded.view(), batch->bytes().size());
-  if (!unfolded || *unfolded != batch->bytes()) __builtin_trap();
   return 0;
 }

@@ -197,13 +197,12 @@ ALTER TABLE sessions ADD COLUMN key TEXT;
 // 10: spans in a new form (store/span_batch.h), which programs of before would take for damaged.
 constexpr std::string_view kSpanCodes = "";
 
-// 11: packs of spans in a new form (span_pack.h), and money in them as numbers, for the same
-// reason.
-constexpr std::string_view kFoldedSpans = "";
+// 11: money in spans as a number (store/span_attributes.h), for the same reason.
+constexpr std::string_view kSpanMoney = "";
 
 constexpr std::string_view kMigrations[] = {
-    kDocuments,     kJournal,    kRecordsAndSpans, kTreesAndWaits, kFacts,      kSpanPacks,
-    kRecordClasses, kRecordEnds, kImportedKeys,    kSpanCodes,     kFoldedSpans};
+    kDocuments,     kJournal,    kRecordsAndSpans, kTreesAndWaits, kFacts,    kSpanPacks,
+    kRecordClasses, kRecordEnds, kImportedKeys,    kSpanCodes,     kSpanMoney};
 
 Result<void> apply_versions(Db& db, int from, int target) {
   TRY_VOID(db.exec("BEGIN IMMEDIATE"));

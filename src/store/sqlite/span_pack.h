@@ -1,11 +1,9 @@
 #pragma once
-// The spans of one batch (store/span_batch.h) as one row of the table span_rows holds them: the
-// byte 1, and a zstd frame of the batch's bytes, folded (span_fold.h). A pack of before is a frame
-// of the bytes as they are; such are read and not written any more. Packed, because a span with a
-// row of its own costs three B-tree insertions; folded and squeezed, because the texts of spans
-// repeat themselves, and the pages that this spares cost more to write than the squeezing. The
-// spans of one trace or session are found by the keys of the batches and then by reading these.
-// Bytes that do not add up are kDataLoss.
+// The spans of one batch (store/span_batch.h) as one row of the table span_rows holds them: a zstd
+// frame of the batch's bytes. Packed, because a span with a row of its own costs three B-tree
+// insertions; squeezed, because the texts of spans repeat themselves, and the pages that this
+// spares cost more to write than the squeezing. The spans of one trace or session are found by the
+// keys of the batches and then by reading these. Bytes that do not add up are kDataLoss.
 
 #include <string>
 #include <string_view>

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "store/compress.h"
-
 namespace drover::store::sqlite {
 namespace {
 
@@ -75,15 +73,6 @@ TEST(SpanPack, GivesBackWhatIsAskedForAndNothingElse) {
   EXPECT_TRUE(found.empty());
   EXPECT_FALSE(may_hold(keys, nobody));
   EXPECT_FALSE(may_hold("", nobody));
-}
-
-TEST(SpanPack, ReadsWhatWasPackedBefore) {
-  const std::vector<SpanRow> spans = some_spans(40);
-  const std::string pack = compress(batch_of(spans)->bytes());
-  std::vector<SpanRow> found;
-  ASSERT_TRUE(unpack_spans(pack, SpanQuery(), found));
-  ASSERT_EQ(found.size(), spans.size());
-  for (size_t i = 0; i < spans.size(); ++i) expect_same_span(found[i], spans[i]);
 }
 
 TEST(SpanPack, KeysAreFoundInAnyOrder) {
