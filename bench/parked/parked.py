@@ -2,6 +2,7 @@
 """A million parked sessions: fills a store, measures it by itself, then under `drover serve`, where
 a client wakes some of them by a signal, one after another."""
 
+import argparse
 import http.client
 import json
 import os
@@ -78,7 +79,10 @@ def serve(folder, sessions):
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("count", nargs="?", type=int, default=1_000_000,
+                        help="how many sessions (a million)")
+    count = parser.parse_args().count
     folder = tempfile.mkdtemp(prefix="parked-", dir=os.path.join(ROOT, "build"))
     book = results.Book("parked")
     case = f"{count:,} sessions"
