@@ -40,10 +40,8 @@ using OnEvent = std::function<bool(const Json& event, std::string_view line)>;
 /// One event of a session's live output: its name, its id, and what is in it; false: enough.
 using OnLive = std::function<bool(std::string_view name, std::string_view id, const Json& data)>;
 
-/// The command's own, and then --url, --key, --config, --data, --as and --json.
-std::vector<Flag> client_flags(std::vector<Flag> own = {});
-
-/// A command that asks a server or opens a folder, with the flags of all clients after its own.
+/// A command that asks a server or opens a folder: its own flags, and then those of all clients
+/// (--url, --key, --config, --data, --as and --json).
 Command client_command(std::string name, std::string summary, std::string details,
                        std::vector<Positional> positionals, std::vector<Flag> own,
                        int (*run)(const Arguments&));

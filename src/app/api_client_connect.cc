@@ -24,8 +24,7 @@ Error unread_config(Error error, bool folder_named) {
   return error;
 }
 
-}  // namespace
-
+/// Behind the command's own those of all clients.
 std::vector<Flag> client_flags(std::vector<Flag> own) {
   own.push_back({"--url", "URL", "the server (or DROVER_URL; or as drover.yaml says)", ""});
   own.push_back(
@@ -36,6 +35,8 @@ std::vector<Flag> client_flags(std::vector<Flag> own) {
   own.push_back({"--json", "", "print JSON, for scripts", ""});
   return own;
 }
+
+}  // namespace
 
 Command client_command(std::string name, std::string summary, std::string details,
                        std::vector<Positional> positionals, std::vector<Flag> own,

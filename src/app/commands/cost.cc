@@ -29,7 +29,7 @@ std::vector<Flag> filter_flags(std::vector<Flag> own) {
                             {"--region", "NAME", "only this region's", ""},
                             {"--tier", "NAME", "only this service tier's: flex, priority, …", ""}};
   own.insert(own.end(), more.begin(), more.end());
-  return client_flags(std::move(own));
+  return own;
 }
 
 /// "&from=…&model=…" of the filters given.
@@ -227,10 +227,8 @@ int run_calls(const Arguments& a) {
 }  // namespace
 
 Command cost_command() {
-  Command c;
-  c.name = "cost";
-  c.summary = "Show what was used and what it cost, by any dimension";
-  c.details =
+  return client_command(
+      "cost", "Show what was used and what it cost, by any dimension",
       "Sums of the ledger, exact: by some of day, tenant, key, agent, session, tree, model,\n"
       "endpoint, provider, region and tier (the service tier that the provider says it served;\n"
       "it sets the price, docs/classes.md). Input holds what was cached; a cost that rests on "
@@ -240,25 +238,23 @@ Command cost_command() {
       "  drover cost\n"
       "  drover cost --by key,model --from 2026-11-01\n"
       "  drover cost --by tier,endpoint\n"
-      "  drover cost --by day,provider --csv > november.csv";
-  c.flags = filter_flags({{"--by", "LIST", "what to group by", "day,model"},
-                          {"--csv", "", "comma-separated, all token classes", ""}});
-  c.run = run_cost;
-  return c;
+      "  drover cost --by day,provider --csv > november.csv",
+      {},
+      filter_flags({{"--by", "LIST", "what to group by", "day,model"},
+                    {"--csv", "", "comma-separated, all token classes", ""}}),
+      run_cost);
 }
 
 Command cost_calls_command() {
-  Command c;
-  c.name = "cost calls";
-  c.summary = "List single calls of the ledger, newest first";
-  c.details =
+  return client_command(
+      "cost calls", "List single calls of the ledger, newest first",
       "Examples:\n"
       "  drover cost calls --estimated          those whose tokens are our estimate\n"
-      "  drover cost calls --session ses_01KAR… --json";
-  c.flags = filter_flags(
-      {{"--estimated", "", "only estimates", ""}, {"--limit", "N", "how many", "100"}});
-  c.run = run_calls;
-  return c;
+      "  drover cost calls --session ses_01KAR… --json",
+      {},
+      filter_flags(
+          {{"--estimated", "", "only estimates", ""}, {"--limit", "N", "how many", "100"}}),
+      run_calls);
 }
 
 }  // namespace drover::app

@@ -205,16 +205,14 @@ std::vector<Flag> scope_flags(std::vector<Flag> own) {
        "no call that is known here",
        ""}};
   own.insert(own.end(), more.begin(), more.end());
-  return client_flags(std::move(own));
+  return own;
 }
 
 }  // namespace
 
 Command cost_import_command() {
-  Command c;
-  c.name = "cost import";
-  c.summary = "Correct estimates by a provider's bill, and list what differs";
-  c.details =
+  return client_command(
+      "cost import", "Correct estimates by a provider's bill, and list what differs",
       "The bill: CSV with a head line, JSON Lines or JSON, a row for each call. Columns: "
       "request_id,\n"
       "idempotency_key, time, provider, endpoint, region, model, input_tokens, output_tokens,\n"
@@ -228,30 +226,25 @@ Command cost_import_command() {
       "Exit code 1 if a call with usage differs, is unknown here or is not in the bill.\n"
       "Examples:\n"
       "  drover cost import november.csv --provider openai --from 2026-11-01 --to 2026-11-30\n"
-      "  drover cost import bill.json --dry-run";
-  c.positionals = {{"FILE", "the bill; - for standard input", true, false}};
-  c.flags = scope_flags({{"--dry-run", "", "compare, change nothing", ""},
-                         {"--all", "", "also change calls whose usage the provider told", ""}});
-  c.run = run_bill_import;
-  return c;
+      "  drover cost import bill.json --dry-run",
+      {{"FILE", "the bill; - for standard input", true, false}},
+      scope_flags({{"--dry-run", "", "compare, change nothing", ""},
+                   {"--all", "", "also change calls whose usage the provider told", ""}}),
+      run_bill_import);
 }
 
 Command cost_reconcile_command() {
-  Command c;
-  c.name = "cost reconcile";
-  c.summary = "Compare the ledger with the books of clouds, to the token";
-  c.details =
+  return client_command(
+      "cost reconcile", "Compare the ledger with the books of clouds, to the token",
       "A source is a bill as `drover cost import` reads it, or the control URL of a simulated\n"
       "cloud (`drover sim` prints them). Several are taken together; write in front of each whose\n"
       "it is, since one call may have been sent to several providers. Changes nothing unless "
       "asked.\n"
       "Exit code 1 if a call with usage differs, is unknown here or stands in no source.\n"
       "Example:\n"
-      "  drover cost reconcile aws-bedrock=http://127.0.0.1:9102 azure-openai=november.csv";
-  c.positionals = {{"SOURCE", "[PROVIDER=] a file, -, or a URL", true, true}};
-  c.flags = scope_flags({{"--correct", "", "correct estimates", ""}});
-  c.run = run_reconcile;
-  return c;
+      "  drover cost reconcile aws-bedrock=http://127.0.0.1:9102 azure-openai=november.csv",
+      {{"SOURCE", "[PROVIDER=] a file, -, or a URL", true, true}},
+      scope_flags({{"--correct", "", "correct estimates", ""}}), run_reconcile);
 }
 
 }  // namespace drover::app

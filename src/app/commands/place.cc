@@ -228,10 +228,8 @@ int run_place(const Arguments& a) {
 }  // namespace
 
 Command place_command() {
-  Command c;
-  c.name = "place";
-  c.summary = "Where data may go: the endpoints in the order to try, and why not the others";
-  c.details =
+  return client_command(
+      "place", "Where data may go: the endpoints in the order to try, and why not the others",
       "Hard rules (residency, sensitivity, purpose, retention, isolation, needs, your "
       "requirements) "
       "remove\n"
@@ -246,13 +244,8 @@ Command place_command() {
       "  drover place --model gpt-4o --needs '{vision: true, context_tokens: 200000}' --explain\n"
       "  drover place ses_01… --explain        # the next call of a session, and its last "
       "placement\n"
-      "  drover place ses_01… --step 17 --explain   # what the placement in event 17 was made from";
-  Positional session;
-  session.name = "SESSION";
-  session.help = "a session: its data class and its agent's models";
-  session.required = false;
-  c.positionals.push_back(session);
-  c.flags = client_flags(
+      "  drover place ses_01… --step 17 --explain   # what the placement in event 17 was made from",
+      {{"SESSION", "a session: its data class and its agent's models", false, false}},
       {{"--agent", "FILE|NAME", "an agent's file, or the name of one that is configured", "",
         false},
        {"--model", "NAME", "a model, first choice first", "", true},
@@ -260,9 +253,8 @@ Command place_command() {
        {"--prefer", "ORDER", "listed, balanced, cheapest, fastest, greenest or spare", "", false},
        {"--step", "SEQUENCE", "of a session: the placement in that event", "", false},
        {"--needs", "NEEDS", "of the step, such as '{vision: true, hardware: h200}'", "", false},
-       {"--explain", "", "the rejected endpoints too, each with its rule", "", false}});
-  c.run = run_place;
-  return c;
+       {"--explain", "", "the rejected endpoints too, each with its rule", "", false}},
+      run_place);
 }
 
 }  // namespace drover::app
