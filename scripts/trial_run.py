@@ -20,9 +20,10 @@ import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "bench", "gateway"))
+sys.path[:0] = [os.path.join(ROOT, "bench", "gateway"), os.path.join(ROOT, "scripts")]
 import load  # noqa: E402  (bench/gateway/load.py)
 import servers  # noqa: E402  (bench/gateway/servers.py)
+from free_port import free_port  # noqa: E402
 
 CHAT_S = 10
 SESSIONS_S = 5
@@ -54,29 +55,18 @@ class Trial:
     def path(self, name):
         return os.path.join(self.home, name)
 
-    def start_sim(self, script):
-        """The clouds take the ports behind the first one too, any of which may be somebody's."""
-        for last in (False, False, False, True):
-            port = servers.free_port()
-            command = [self.program, "sim", "--json", "--script", script, "--port", str(port)]
-            for name in ("openai", "azure", "coreweave", "aws"):
-                command += ["--cloud", name]
-            sim = servers.Process("sim", command, port, self.home,
-                                  environment=counting(self.path("sim.profraw")))
-            try:
-                return sim.wait_until_up()
-            except SystemExit:
-                if last or "Address already in use" not in sim.output():
-                    raise
-        return None
-
     def start_clouds(self):
-        # What a simulated cloud spends its time with is not what a release is for: its counts go.
         script = servers.write(self.path("script.yaml"), SCRIPT)
-        sim = self.start_sim(script)
+        command = [self.program, "sim", "--json", "--script", script]
+        for name in ("openai", "azure", "coreweave", "aws"):
+            command += ["--cloud", name]
+        # What a simulated cloud spends its time with is not what a release is for: its counts go.
+        sim = servers.Process("sim", command, 0, self.home,
+                              environment=counting(self.path("sim.profraw")))
         end = time.monotonic() + servers.START_TIMEOUT_S
         while not sim.output().endswith("\n"):
-            if time.monotonic() > end:
+            if sim.process.poll() is not None or time.monotonic() > end:
+                sim.stop()
                 raise SystemExit("the simulated clouds do not say where they are:\n" + sim.output())
             time.sleep(0.01)
         return sim, {c["kind"]: c for c in json.loads(sim.output())["clouds"]}
@@ -107,7 +97,7 @@ class Trial:
     def start_server(self, clouds):
         endpoints, environment = self.endpoints(clouds)
         self.models = [endpoint["id"] for endpoint in endpoints]
-        port = servers.free_port()
+        port = free_port()
         config = {
             "data": self.path("data"), "listen": f"127.0.0.1:{port}", "log": {"level": "warn"},
             "endpoints": [{"model": e["id"], "price_per_million": {"input": 2.5, "output": 10}, **e}

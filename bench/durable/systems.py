@@ -15,8 +15,9 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.dirname(HERE))
-from gateway.servers import Process, admin_key, binary, free_port  # noqa: E402
+sys.path[:0] = [os.path.dirname(HERE), os.path.join(ROOT, "scripts")]
+from free_port import free_port  # noqa: E402
+from gateway.servers import Process, admin_key, binary  # noqa: E402
 
 PEERS = os.path.join(ROOT, "build", "peers")
 CLIENT = os.path.join(ROOT, "build", "bench_durable_client")

@@ -17,6 +17,9 @@ import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+from free_port import free_port  # noqa: E402
+
 PEERS = os.path.join(ROOT, "build", "peers")
 RELAY = os.path.join(ROOT, "build", "bench_gateway_relay")
 START_TIMEOUT_S = 20
@@ -45,12 +48,6 @@ def stream_answer(chunks=20):
     events += [chunk({"content": "arrives "}) for _ in range(chunks - 1)]
     events += [chunk({}, "stop"), {**chunk({}), "choices": [], "usage": ANSWER["usage"]}]
     return "".join(f"data: {json.dumps(e)}\n\n" for e in events) + "data: [DONE]\n\n"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Process:

@@ -14,9 +14,10 @@ import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(0, os.path.join(ROOT, "bench"))
+sys.path[:0] = [os.path.join(ROOT, "bench"), os.path.join(ROOT, "scripts")]
 import results  # noqa: E402
-from gateway.servers import Process, admin_key, free_port  # noqa: E402
+from free_port import free_port  # noqa: E402
+from gateway.servers import Process, admin_key  # noqa: E402
 
 BENCH = os.path.join(ROOT, "build", "bench_parked")
 DROVER = os.path.join(ROOT, "build", "drover")

@@ -18,8 +18,9 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-sys.path.insert(0, os.path.dirname(HERE))
+sys.path[:0] = [os.path.dirname(HERE), os.path.join(ROOT, "scripts")]
 import results  # noqa: E402
+from free_port import free_port  # noqa: E402
 
 PEERS = os.path.join(ROOT, "build", "peers")
 DROVER = os.path.join(ROOT, "build", "drover")
@@ -28,12 +29,6 @@ WALL_TIMEOUT_S = 900
 # Scenarios at once: few, so that a gateway's queueing is not held against it.
 AT_ONCE = 4
 WARM_UP = "half-character"
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Gateway:

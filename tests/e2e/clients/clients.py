@@ -3,11 +3,10 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 
-from server import WORK, Serve, run_all, until, write
+from server import WORK, Serve, free_port, run_all, until, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.path.join(HERE, "..", "..", "..", "clients")
@@ -15,12 +14,6 @@ LANGUAGES = {
     "typescript": ([os.environ["NODE"]], ".ts"),
     "python": ([os.environ["PYTHON"]], ".py"),
 }
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 PLANNER_PORT = free_port()

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-from server import DROVER, WORK, Child, Serve, run, run_all, until, write
+from server import DROVER, WORK, Child, Serve, free_port, run, run_all, until, write
 
 ENGINE = os.environ["ENGINE"]
 MODEL = "smollm2-135m"
@@ -27,8 +27,7 @@ class RealEngine:
     """The installed engine on a free port."""
 
     def __init__(self, name):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/v1"
         with open(os.path.join(WORK, name + ".log"), "wb") as log:
             self.process = subprocess.Popen([ENGINE + "/serve", str(self.port)],

@@ -8,7 +8,7 @@ everything="$HERE/../node_modules/@modelcontextprotocol/server-everything/dist/i
 start v1 "$NODE" "$HERE/v1-server.mjs" http
 start v1json "$NODE" "$HERE/v1-server.mjs" http json
 start v2 "$NODE" "$HERE/v2-server.mjs" http
-port="$("$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+port="$(python3 "$ROOT/scripts/free_port.py")"
 start everything env PORT="$port" "$NODE" "$everything" streamableHttp
 url_of() { await 30 '^http://127' "$WORK/$1.log"; }
 v1="$(url_of v1)"

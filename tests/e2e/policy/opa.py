@@ -7,7 +7,7 @@ import socket
 import subprocess
 import threading
 
-from server import WORK, Serve, until
+from server import WORK, Serve, free_port, until
 from world import ENV, ask, config_of, place
 
 PROGRAM = os.environ.get("OPA", "")
@@ -142,9 +142,7 @@ class RealOpa:
     """OPA itself, with the rules of the examples."""
 
     def __init__(self, program):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         with open(os.path.join(WORK, "opa.log"), "wb") as log:
             self.process = subprocess.Popen(
                 [program, "run", "--server", f"--addr=127.0.0.1:{self.port}",

@@ -5,7 +5,11 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../scripts"))
+from free_port import free_port  # noqa: E402,F401  (for servers that must be told their port)
 
 DROVER = os.environ["DROVER"]
 WORK = os.environ["WORK"]

@@ -39,7 +39,7 @@ fi
 grep -q 'Exit\|FAILED' out || fail "no verdict in: $(cat out)"
 
 # A stream that breaks off goes on elsewhere where its request allows it, and says so.
-port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+port="$(python3 "$ROOT/scripts/free_port.py")"
 start upstreams "$DROVER" wall --upstreams-only --port "$port"
 await 20 'until Ctrl-C' upstreams.log >/dev/null
 "$DROVER" wall --config drover --port "$port" | sed 's/level: error/level: info/' >drover.yaml
