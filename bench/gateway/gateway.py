@@ -4,7 +4,7 @@ beside the gateways LiteLLM and Portkey, all in front of one upstream, in one ru
 
 Drover runs with keys, budgets, placement, ledger and trace on. Each case runs rounds of: the
 upstream alone, then each server in turn. Each figure is written down as it comes: a run that is cut
-short keeps what it has measured. About eight minutes; QUICK=1 (or --quick) takes about four.
+short keeps what it has measured. About ten minutes; QUICK=1 (or --quick) takes about four.
 CHURN_MINUTES=30 measures that case alone: resident memory under connections that come and go.
 """
 
@@ -32,6 +32,9 @@ ALL = [(size, connections, streamed) for size in SIZES for connections in (1, 64
 QUICK = [(SIZES[0], 1, False), (SIZES[0], 64, False), (SIZES[0], 64, True), (SIZES[1], 64, False)]
 # Gateways that take milliseconds of CPU a call are asked in these cases only.
 HEAVY = [(SIZES[0], 1, False), (SIZES[0], 64, False), (SIZES[0], 64, True), (SIZES[1], 64, False)]
+# Long rounds, for some answer a few dozen calls a second; and two of them, for a minute is enough
+# for another machine on the same cores to come or go.
+HEAVY_ROUNDS, HEAVY_ROUND_S = 2, 6
 
 # A churn of many minutes is written down so often.
 CHURN_NOTED_S = 300
@@ -265,8 +268,8 @@ class Bench:
             self.set_up_heavy()
             for case in HEAVY[1:2] if quick else HEAVY:
                 if self.heavy:
-                    self.run_case(case, [self.upstream, *self.heavy, self.drover], 1,
-                                  4 if quick else 6)
+                    self.run_case(case, [self.upstream, *self.heavy, self.drover],
+                                  *((1, 4) if quick else (HEAVY_ROUNDS, HEAVY_ROUND_S)))
             if self.heavy:
                 self.note_first_token(self.heavy, 1 if quick else 4)
             self.stop_heavy()
