@@ -11,8 +11,8 @@ namespace {
 
 /// A head is an answer's if it is 2xx and of the media type that was asked for.
 bool is_expected_type(std::string_view content_type, const WireCall& call) {
-  // Some local servers send none.
-  if (content_type.empty()) return true;
+  // Some local servers send none; most say no more than this.
+  if (content_type.empty() || (!call.stream && content_type == "application/json")) return true;
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
   if (!call.stream) {
     constexpr std::string_view kJson = "json";
@@ -85,10 +85,10 @@ Result<void> take_answer(std::string&& body, const WireCall& call, Answer& answe
   return {};
 }
 
-void note_times(const http::ClientTiming& timing, MonoTime now, AttemptTiming& out) {
+void note_times(const http::ClientTiming& timing, Clock& clock, AttemptTiming& out) {
   if (timing.connected > timing.started) out.connect = timing.connected - timing.started;
   MonoTime sent = std::max(timing.sent, timing.connected);
-  MonoTime head = timing.first_byte == MonoTime() ? now : timing.first_byte;
+  MonoTime head = timing.first_byte == MonoTime() ? clock.mono() : timing.first_byte;
   if (head > sent) out.headers = head - sent;
 }
 
@@ -177,7 +177,7 @@ std::optional<Attempted> OneAttempt::take(Sent sent) {
   response_ = std::move(*sent);
   answer_ = std::make_unique_for_overwrite<Answer>();  // all of it says what it is at first
   answer_->dropped = std::move(call_->dropped);
-  note_times(response_->timing(), ctx_.loop().mono(), answer_->timing);
+  note_times(response_->timing(), ctx_.loop(), answer_->timing);
   take_headers(response_->head(), *answer_);
   if (call_->stream || !is_answer()) return std::nullopt;
   std::optional<std::string> body = response_->take_buffered(limits::kHttpAnswerBytesMax);

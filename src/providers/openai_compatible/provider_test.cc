@@ -1,4 +1,5 @@
-// What an OpenAI-like endpoint's calls share, and when it is made anew.
+// What an OpenAI-like endpoint's calls share, and when it is made anew; what is taken for its
+// answer.
 
 #include <gtest/gtest.h>
 
@@ -118,6 +119,26 @@ TEST_F(SharedTargets, HeadersOfItsOwnReplaceOthers) {
               "user-agent: drover/0.1\r\nauthorization: Bearer first-canary-key\r\n"
               "idempotency-key: ses_1/4\r\nx-drover-attempt: none\r\nX-Pool: blue\r\n");
   }
+}
+
+TEST_F(SharedTargets, WhatSaysThatItIsJsonIsAnAnswerThatIsNotStreamed) {
+  for (const char* type : {"application/json", "application/json; charset=utf-8",
+                           "Application/JSON", " application/problem+json ;a=b", ""}) {
+    imposter_->only(answer(200, kChat, "", type));
+    EXPECT_TRUE(call(endpoint_, openai(false))) << type;
+  }
+  for (const char* type :
+       {"application/jsonl", "application/json, text/html", "text/event-stream"}) {
+    imposter_->only(answer(200, kChat, "", type));
+    Attempted out = call(endpoint_, openai(false));
+    ASSERT_FALSE(out) << type;
+    EXPECT_EQ(out.error().error.reason, "wrong_content_type") << type;
+  }
+  imposter_->only(answer(200, kChat, "", "application/json"));
+  NoSink sink;
+  Attempted streamed = call(endpoint_, openai(true), &sink);
+  ASSERT_FALSE(streamed);
+  EXPECT_EQ(streamed.error().error.reason, "wrong_content_type");
 }
 
 }  // namespace
