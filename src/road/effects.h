@@ -104,7 +104,7 @@ Task<EffectOutcome<T>> run_effect(Context ctx, Effects* effects, EffectCall call
     out.result = fail(std::move(admitted).error());
     co_return out;
   }
-  Context below = running.span.context();
+  Context below = ctx.with_span(running.span.id());
   Task<Result<T>> work = executor(below);
   out.result = co_await std::move(work);
   out.latency = effects->end(ctx, running, out.result ? nullptr : &out.result.error());

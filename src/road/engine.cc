@@ -221,8 +221,8 @@ ModelResult Engine::refuse(Flight& flight, Error error) {
   return tl::unexpected<ModelFailure>(std::move(out));
 }
 
-void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& result) {
-  MonoTime now = parts_.loop->mono();
+void Engine::tell_room(const Flight& flight, Room& room, const AttemptResult& result,
+                       MonoTime now) {
   if (!result) {
     const Error& error = result.error().error;
     bool busy = error.reason == "overloaded" || error.reason == "rate_limited";
@@ -254,11 +254,9 @@ providers::AttemptOptions Engine::options_of(const Flight& flight, const Target&
   return out;
 }
 
-void Engine::begin_attempt(const Flight& flight, Target& target, const Context& base,
-                           trace::Span& span) {
+void Engine::begin_attempt(const Flight& flight, Target& target, trace::Span& span) {
   const catalog::Endpoint& endpoint = *target.endpoint;
-  span.begin(base.with_span(flight.span.id()).with_deadline(deadline_of(flight)), parts_.spans,
-             *parts_.random, {"attempt", endpoint.id}, "CLIENT");
+  span.begin(flight.span, *parts_.random, {"attempt", endpoint.id}, "CLIENT");
   span.set_tenant(flight.call.principal->tenant);
   span.set_session(flight.call.party->session);
   describe_attempt(span, endpoint, target.provider->otel_name(), target.number);
@@ -267,8 +265,10 @@ void Engine::begin_attempt(const Flight& flight, Target& target, const Context& 
   placer_.started(*flight.placement.catalog, endpoint);
 }
 
-Task<AttemptResult> Engine::ask(Flight& flight, const Target& target, trace::Span& span) {
-  return target.provider->call(span.context(), *target.endpoint, flight.prompt(), target.sink,
+Task<AttemptResult> Engine::ask(Flight& flight, const Target& target, const Context& base,
+                                trace::Span& span) {
+  return target.provider->call(base.with_deadline(deadline_of(flight)).with_span(span.id()),
+                               *target.endpoint, flight.prompt(), target.sink,
                                options_of(flight, target, span));
 }
 
@@ -286,9 +286,10 @@ void Engine::end_attempt(const Flight& flight, const Target& target, const Attem
   // The flight's still: it is placed anew only between two attempts.
   const catalog::Catalog& catalog = *flight.placement.catalog;
   placer_.finished(catalog, *target.endpoint, measured, flight.call.party->session);
-  tell_room(flight, admission_.room(catalog, *target.endpoint), answer);
+  const MonoTime now = parts_.loop->mono();
+  tell_room(flight, admission_.room(catalog, *target.endpoint), answer, now);
   if (!answer) describe_failure(span, answer.error().error, flight.bound);
-  span.end();
+  span.end(now);
 }
 
 Task<void> Engine::close() {

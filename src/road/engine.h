@@ -156,16 +156,17 @@ class Engine final : public Road {
   Task<Result<void>> wait_for_budget(Flight* flight, const catalog::Endpoint* endpoint, Hold* hold,
                                      Result<bool> held);
   // An attempt's parts, for the same reason.
+  void begin_attempt(const Flight& flight, Target& target, trace::Span& span);
   /// `base` ends it, besides the call's deadlines.
-  void begin_attempt(const Flight& flight, Target& target, const Context& base, trace::Span& span);
-  Task<AttemptResult> ask(Flight& flight, const Target& target, trace::Span& span);
+  Task<AttemptResult> ask(Flight& flight, const Target& target, const Context& base,
+                          trace::Span& span);
   void end_attempt(const Flight& flight, const Target& target, const AttemptResult& answer,
                    trace::Span& span);
   /// What an attempt is told; its span is told what is unusual of that.
   providers::AttemptOptions options_of(const Flight& flight, const Target& target,
                                        trace::Span& span) const;
   /// How busy the endpoint is, by what came of an attempt there.
-  void tell_room(const Flight& flight, Room& room, const AttemptResult& result);
+  void tell_room(const Flight& flight, Room& room, const AttemptResult& result, MonoTime now);
   /// The attempt and, perhaps, its hedge.
   Task<void> race(Flight* flight, Trial* trial, Tries* tries, GateSink* gate);
   Task<void> run_lane(Flight* flight, Race* race, Lane* lane);

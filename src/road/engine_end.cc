@@ -174,7 +174,7 @@ void Engine::finish(Flight& flight, MonoTime now) {
   flight.latency.other = (now - flight.started) - flight.latency.total();
   describe_class(flight.span, flight);
   describe_latency(flight.span, flight.latency);
-  flight.span.end();
+  flight.span.end(now);
   if (result) {
     result->latency = flight.latency;
     result->placement = std::move(flight.placement);

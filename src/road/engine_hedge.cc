@@ -13,9 +13,9 @@ Task<void> Engine::run_lane(Flight* flight, Race* race, Lane* lane) {
   target.number = lane->number;
   target.sink = lane;
   trace::Span span;
-  begin_attempt(*flight, target, base, span);
+  begin_attempt(*flight, target, span);
   co_await stages_.ask.enter(*parts_.loop);
-  Task<AttemptResult> asked = ask(*flight, target, span);
+  Task<AttemptResult> asked = ask(*flight, target, base, span);
   AttemptResult answer = co_await std::move(asked);
   co_await stages_.settle.enter(*parts_.loop);
   end_attempt(*flight, target, answer, span);

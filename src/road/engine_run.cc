@@ -132,9 +132,9 @@ Task<void> Engine::run(FlightPtr flight) {
         target.number = trial.number;
         if (flight->streamed) target.sink = &gate;
         trace::Span span;
-        begin_attempt(*flight, target, flight->cancel.context(), span);
+        begin_attempt(*flight, target, span);
         co_await stages_.ask.enter(*parts_.loop);
-        Task<AttemptResult> asked = ask(*flight, target, span);
+        Task<AttemptResult> asked = ask(*flight, target, flight->cancel.context(), span);
         trial.answer = co_await std::move(asked);
         co_await stages_.settle.enter(*parts_.loop);
         end_attempt(*flight, target, trial.answer, span);

@@ -65,7 +65,7 @@ Task<Json> scratch_after(Context ctx, Services services, const ModelTask* task,
   span.set("drover.scratch.to", place.store);
   span.set("drover.scratch.reason", place.why);
   const MonoTime began = services.loop->mono();
-  Context below = span.context();
+  Context below = ctx.with_span(span.id());
   std::string asked = contract::join_texts(task->data_class, before.data_class.text());
   auto moved = co_await services.scratch->move(below, std::move(*owner), before.store, place.store,
                                                std::move(asked));

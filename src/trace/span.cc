@@ -18,42 +18,52 @@ SpanContext new_trace(Random& random, WallTime now) {
 
 }  // namespace
 
-Span::Span(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
+Span::Span(const async::Context& ctx, SpanSink* sink, Random& random, const SpanName& name,
            std::string_view span_kind) {
-  begin(std::move(ctx), sink, random, name, span_kind);
+  begin(ctx, sink, random, name, span_kind);
 }
 
-void Span::begin(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
+void Span::begin(const async::Context& ctx, SpanSink* sink, Random& random, const SpanName& name,
                  std::string_view span_kind) {
-  DROVER_DASSERT(!parent_);
+  DROVER_DASSERT(loop_ == nullptr);
+  loop_ = &ctx.loop();
   sink_ = sink;
-  started_ = ctx.loop().mono();
-  facts_.start = ctx.loop().wall();
-  if (ctx.span().valid()) {
-    facts_.context = ctx.span().make_child(random);
-    facts_.parent_span_id = ctx.span().span_id;
+  start(ctx.span(), random, name, span_kind);
+}
+
+void Span::begin(const Span& above, Random& random, const SpanName& name,
+                 std::string_view span_kind) {
+  DROVER_DASSERT(loop_ == nullptr && above.loop_ != nullptr);
+  loop_ = above.loop_;
+  sink_ = above.sink_;
+  start(above.id(), random, name, span_kind);
+}
+
+void Span::start(const SpanContext& above, Random& random, const SpanName& name,
+                 std::string_view span_kind) {
+  started_ = loop_->mono();
+  facts_.start = loop_->wall();
+  if (above.valid()) {
+    facts_.context = above.make_child(random);
+    facts_.parent_span_id = above.span_id;
   } else {
     facts_.context = new_trace(random, facts_.start);
   }
   facts_.name.assign(name.first, name.between, name.second);
   facts_.span_kind = span_kind;
-  parent_.emplace(std::move(ctx));
 }
 
 Span::Span(Span&& other) noexcept
-    : parent_(std::move(other.parent_)),
+    : loop_(std::exchange(other.loop_, nullptr)),
       sink_(std::exchange(other.sink_, nullptr)),
       started_(other.started_),
       dropped_events_(other.dropped_events_),
-      facts_(std::move(other.facts_)) {
-  other.parent_.reset();
-}
+      facts_(std::move(other.facts_)) {}
 
 Span& Span::operator=(Span&& other) noexcept {
   if (this == &other) return *this;
   end();
-  parent_ = std::move(other.parent_);
-  other.parent_.reset();
+  loop_ = std::exchange(other.loop_, nullptr);
   sink_ = std::exchange(other.sink_, nullptr);
   started_ = other.started_;
   dropped_events_ = other.dropped_events_;
@@ -63,20 +73,15 @@ Span& Span::operator=(Span&& other) noexcept {
 
 Span::~Span() { end(); }
 
-async::Context Span::context() const {
-  DROVER_ASSERT(parent_.has_value());
-  return parent_->with_span(facts_.context);
-}
-
 void Span::event(std::string_view name, Json attributes) {
-  if (!parent_) return;
+  if (loop_ == nullptr) return;
   if (!facts_.events.is_array()) facts_.events = Json::array();
   if (facts_.events.array_items()->size() >= limits::kSpanEventsMax) {
     ++dropped_events_;
     return;
   }
   Json event = Json::object();
-  event.set("name", name).set("time", format_rfc3339(parent_->loop().wall()));
+  event.set("name", name).set("time", format_rfc3339(loop_->wall()));
   event.set("attributes", std::move(attributes));
   facts_.events.array_items()->push_back(std::move(event));
 }
@@ -88,10 +93,14 @@ void Span::fail(const Error& error) {
 }
 
 void Span::end() {
-  if (!parent_) return;
+  if (loop_ != nullptr) end(loop_->mono());
+}
+
+void Span::end(MonoTime now) {
+  if (loop_ == nullptr) return;
   if (dropped_events_ > 0) set(own::kDroppedEvents, dropped_events_);
-  facts_.duration = parent_->loop().mono() - started_;
-  parent_.reset();
+  facts_.duration = now - started_;
+  loop_ = nullptr;
   if (sink_ != nullptr) std::exchange(sink_, nullptr)->emit(facts_);
 }
 

@@ -5,7 +5,6 @@
 // operator opted in.
 
 #include <array>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,18 +40,19 @@ class Span {
  public:
   Span() = default;
   /// Starts a child of ctx's span (a root if it has none). `span_kind` is a constant.
-  Span(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
+  Span(const async::Context& ctx, SpanSink* sink, Random& random, const SpanName& name,
        std::string_view span_kind = "INTERNAL");
   /// The same in place, of one that was made by the default and has not begun.
-  void begin(async::Context ctx, SpanSink* sink, Random& random, const SpanName& name,
+  void begin(const async::Context& ctx, SpanSink* sink, Random& random, const SpanName& name,
+             std::string_view span_kind = "INTERNAL");
+  /// The same below a span that goes on, for the same sink.
+  void begin(const Span& above, Random& random, const SpanName& name,
              std::string_view span_kind = "INTERNAL");
   Span(Span&& other) noexcept;
   Span& operator=(Span&& other) noexcept;
   /// Ends it, if nobody did.
   ~Span();
 
-  /// ctx under this span.
-  async::Context context() const;
   /// Sets an attribute; a key is set once (a second value of the same key stands beside the first).
   /// The program's own names (trace/genai.h) cost a byte, others their text.
   template <typename Name, typename T>
@@ -66,10 +66,16 @@ class Span {
   /// Marks it failed: error.type and the message.
   void fail(const Error& error);
   void end();
+  /// For who knows what time it is.
+  void end(MonoTime now);
+  /// What is done within it has the context ctx.with_span(span.id()).
   const SpanContext& id() const { return facts_.context; }
 
  private:
-  std::optional<async::Context> parent_;
+  void start(const SpanContext& above, Random& random, const SpanName& name,
+             std::string_view span_kind);
+
+  async::Loop* loop_ = nullptr;  // while it goes on
   SpanSink* sink_ = nullptr;
   MonoTime started_;
   int64_t dropped_events_ = 0;

@@ -27,7 +27,7 @@ TEST(Span, NestsAndIsHandedOverOnce) {
     Span root(ctx, &ring, random, "chat m", "CLIENT");
     root.set_session("ses_1");
     loop.run_for(5ms);
-    Span child(root.context(), &ring, random, "attempt a");
+    Span child(ctx.with_span(root.id()), &ring, random, "attempt a");
     child.fail(Error(Code::kUnavailable, "gone").with_reason("cut"));
     child.event("retry", Json::object().set("n", 1));
     loop.run_for(3ms);
@@ -47,6 +47,30 @@ TEST(Span, NestsAndIsHandedOverOnce) {
   EXPECT_EQ(child.attributes.json().get_string("error.type"), "cut");
   EXPECT_EQ(child.events.array_items()->size(), 1u);
   EXPECT_EQ(ring.by_session("ses_1").size(), 1u);
+}
+
+TEST(Span, BeginsBelowOneThatGoesOnAndEndsWhenItIsTold) {
+  async::SimLoop loop;
+  SeededRandom random(1);
+  RingSink ring;
+  {
+    Span root(Context(loop), &ring, random, "chat m", "CLIENT");
+    loop.run_for(5ms);
+    Span child;
+    child.begin(root, random, {"attempt", "a"}, "CLIENT");
+    const MonoTime now = loop.mono() + Duration(2ms);
+    child.end(now);
+    child.end(now);
+    child.end();
+  }
+  ASSERT_EQ(ring.spans().size(), 2u);
+  const store::SpanRow& child = ring.spans()[0];
+  const store::SpanRow& root = ring.spans()[1];
+  EXPECT_EQ(child.name, "attempt a");
+  EXPECT_EQ(child.parent_span_id, root.context.span_id);
+  EXPECT_EQ(child.context.trace_id, root.context.trace_id);
+  EXPECT_EQ(child.start, root.start + Duration(5ms));
+  EXPECT_EQ(child.duration, Duration(2ms));
 }
 
 TEST(Span, EventsAndTheRingAreBounded) {
