@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/limits/trace.h"
@@ -67,9 +68,17 @@ std::string_view type_name(MetricKind kind) {
 
 }  // namespace
 
-void Series::observe(double x) {
+void Series::look_for(double x) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   auto at = std::lower_bound(bounds_->begin(), bounds_->end(), x);
-  ++buckets_[static_cast<size_t>(at - bounds_->begin())];
+  last_ = static_cast<size_t>(at - bounds_->begin());
+  above_ = at == bounds_->begin() ? -kInfinity : *(at - 1);
+  most_ = at == bounds_->end() ? kInfinity : *at;
+}
+
+void Series::observe(double x) {
+  if (!(x > above_ && x <= most_)) look_for(x);
+  ++buckets_[last_];
   ++count_;
   value_ += x;
 }

@@ -35,8 +35,16 @@ class Series {
 
  private:
   friend class Family;
+  /// Finds the bucket of what is not in the last one's.
+  [[gnu::noinline]] void look_for(double x);
+
   const std::vector<double>* bounds_ = nullptr;
   std::vector<uint64_t> buckets_;  // one more than bounds: +Inf
+  // The bucket of the last value, what is above its lower bound and at most its upper one: the next
+  // is mostly like it. At first nothing is.
+  size_t last_ = 0;
+  double above_ = 0;
+  double most_ = 0;
   uint64_t count_ = 0;
   double value_ = 0;
   std::vector<std::string> labels_;  // last: only who reads the metrics looks at them

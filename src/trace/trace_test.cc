@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "async/sim_loop.h"
 #include "async/sync.h"
 #include "base/random.h"
@@ -108,6 +110,31 @@ TEST(Metrics, ExposesCountersGaugesAndHistograms) {
             "c_seconds_bucket{op=\"x\",le=\"+Inf\"} 3\nc_seconds_sum{op=\"x\"} 9.6\n"
             "c_seconds_count{op=\"x\"} 3\n"
             "# HELP d_gauge Read when asked.\n# TYPE d_gauge gauge\nd_gauge 7\n");
+}
+
+TEST(Metrics, AValueIsCountedInItsBucketWhateverCameBefore) {
+  const std::vector<double> values = {-1, 0, 1, 1.5, 2, 3, 4, 4.5, std::nan(""), INFINITY};
+  const std::vector<std::string> buckets = {"1", "2", "4", "+Inf"};
+  const auto first_with = [&](double x) {
+    return std::isnan(x) || x <= 1 ? 0u : x <= 2 ? 1u : x <= 4 ? 2u : 3u;
+  };
+  for (double before : values) {
+    for (double x : values) {
+      Metrics metrics;
+      Series& series = metrics.histogram("h", "H.", {}, {1, 2, 4}).with({});
+      series.observe(before);
+      series.observe(x);
+      series.observe(x);
+      const std::string text = metrics.expose();
+      for (size_t i = 0; i < buckets.size(); ++i) {
+        const int count = (first_with(before) <= i ? 1 : 0) + (first_with(x) <= i ? 2 : 0);
+        const std::string line =
+            "h_bucket{le=\"" + buckets[i] + "\"} " + std::to_string(count) + "\n";
+        EXPECT_NE(text.find(line), std::string::npos)
+            << before << ", " << x << ": " << line << text;
+      }
+    }
+  }
 }
 
 TEST(Metrics, SeriesAreBounded) {
