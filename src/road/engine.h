@@ -187,7 +187,7 @@ class Engine final : public Road {
   void on_failed(Flight& flight, Error error, bool visible, std::string_view provider);
   void settle(const catalog::Endpoint& endpoint, const contract::Usage& usage, const Charge& charge,
               const contract::ChatResponse* answer, Hold& hold);
-  /// Fills in the result what the flight knows, ends the span, wakes the caller.
+  /// Fills in the result what its end decides, ends the span, wakes the caller.
   void finish(Flight& flight, MonoTime now);
   [[gnu::noinline]] void leave(Flight& flight);
   [[gnu::noinline]] ModelResult refuse(Flight& flight, Error error);

@@ -84,19 +84,20 @@ void Engine::conclude(Flight& flight, Trial& trial) {
   const providers::Provider& provider = *trial.provider;
   providers::Answer& answer = *trial.answer;
   if (flight.broke_off) put_whole_text(*flight.said, answer.response.message);
-  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>(trial.answer.take()));
+  ModelOutcome& out = *flight.result.emplace(std::make_unique<ModelOutcome>(
+      trial.answer.take(), std::move(flight.placement), std::move(flight.attempts)));
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
   out.cost = trial.cost + flight.failed_cost;
   out.cost_known = trial.cost_known && flight.failed_priced;
   out.first_token = flight.first_token;
   trace::Span& span = flight.span;
-  describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(flight.attempts.size()));
+  describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(out.attempts.size()));
   describe_answer(span, answer);
   describe_usage(span, answer.response.usage, out.cost, out.cost_known);
   if (answer.cut_at_limit) span.set("drover.cut", "max_tokens");
-  if (flight.attempts.size() > 1) {
-    span.set(trace::own::kFailovers, static_cast<int64_t>(flight.attempts.size() - 1));
+  if (out.attempts.size() > 1) {
+    span.set(trace::own::kFailovers, static_cast<int64_t>(out.attempts.size() - 1));
   }
   if (flight.streamed && flight.first_token > Duration::zero()) {
     span.set(trace::genai::kTimeToFirstChunk, to_seconds(flight.first_token));
@@ -153,6 +154,8 @@ void Engine::on_failed(Flight& flight, Error error, bool visible, std::string_vi
   const MonoTime now = parts_.loop->mono();
   metrics_.failed(provider, places.empty() ? std::string_view() : places.front()->model, out.error,
                   now - flight.started);
+  out.placement = std::move(flight.placement);
+  out.attempts = std::move(flight.attempts);
   flight.result.emplace(tl::unexpected<ModelFailure>(std::move(out)));
   finish(flight, now);
 }
@@ -177,15 +180,11 @@ void Engine::finish(Flight& flight, MonoTime now) {
   flight.span.end(now);
   if (result) {
     result->latency = flight.latency;
-    result->placement = std::move(flight.placement);
-    result->attempts = std::move(flight.attempts);
     result->served.path = flight.seat.path;
     result->served.waited = flight.latency.queue;
     result->downgraded = std::move(flight.downgraded);
   } else {
     result.error().latency = flight.latency;
-    result.error().placement = std::move(flight.placement);
-    result.error().attempts = std::move(flight.attempts);
     result.error().downgraded = std::move(flight.downgraded);
   }
   flight.done.wake_all();

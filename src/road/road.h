@@ -266,8 +266,9 @@ struct ModelCall {
 inline constexpr std::string_view kBatched = "batched";
 
 struct ModelOutcome : Pooled {
-  ModelOutcome() : ModelOutcome(std::make_unique_for_overwrite<providers::Answer>()) {}
-  explicit ModelOutcome(std::unique_ptr<providers::Answer> given) : answer(std::move(given)) {}
+  ModelOutcome() : ModelOutcome(std::make_unique_for_overwrite<providers::Answer>(), {}, {}) {}
+  ModelOutcome(std::unique_ptr<providers::Answer> given, Placement&& where, AttemptRecords&& tried)
+      : answer(std::move(given)), placement(std::move(where)), attempts(std::move(tried)) {}
 
   /// Never null; apart, for it is large and comes from where it was read.
   std::unique_ptr<providers::Answer> answer;
