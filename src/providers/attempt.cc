@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/limits/http.h"
 #include "base/limits/road.h"
+#include "http/field_name.h"
 #include "providers/attempt_errors.h"
 #include "providers/attempt_stream.h"
 
@@ -15,8 +16,8 @@ bool is_expected_type(std::string_view content_type, const WireCall& call) {
   if (content_type.empty() || (!call.stream && content_type == "application/json")) return true;
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
   if (!call.stream) {
-    constexpr std::string_view kJson = "json";
-    return type.size() >= kJson.size() && iequals(type.substr(type.size() - kJson.size()), kJson);
+    constexpr size_t kJson = 4;
+    return type.size() >= kJson && http::iequals_lower(type.substr(type.size() - kJson), "json");
   }
   if (call.dialect->framing() == dialect::Framing::kEventStream) {
     return iequals(type, "application/vnd.amazon.eventstream");
@@ -25,8 +26,8 @@ bool is_expected_type(std::string_view content_type, const WireCall& call) {
 }
 
 /// Whether a header's name, which comes in any case, begins so.
-bool begins(std::string_view name, std::string_view with) {
-  return name.size() >= with.size() && iequals(name.substr(0, with.size()), with);
+bool begins(std::string_view name, http::LowerText with) {
+  return http::iequals_lower(name.substr(0, with.view().size()), with);
 }
 
 void take_headers(const http::ResponseHead& head, Answer& answer) {
@@ -34,8 +35,8 @@ void take_headers(const http::ResponseHead& head, Answer& answer) {
     // All that matter here begin so; the rest is not looked at.
     char first = name.empty() ? ' ' : static_cast<char>(name[0] | 0x20);
     if (first != 'x' && first != 'a' && first != 'r') continue;
-    if (iequals(name, "x-request-id") || iequals(name, "apim-request-id") ||
-        iequals(name, "x-amzn-requestid") || iequals(name, "request-id")) {
+    if (http::iequals_lower(name, "x-request-id") || http::iequals_lower(name, "apim-request-id") ||
+        http::iequals_lower(name, "x-amzn-requestid") || http::iequals_lower(name, "request-id")) {
       // Azure sends several: the first is the one its support asks for.
       if (answer.response.request_id.empty()) answer.response.request_id = value;
     } else if (begins(name, "x-ratelimit-")) {
