@@ -135,7 +135,6 @@ Task<ModelResult> Engine::call_model(Context ctx, ModelCall&& call, providers::S
 }
 
 Task<ModelResult> Engine::fly(FlightPtr flight) {
-  co_await stages_.begin.enter(*parts_.loop);
   if (std::optional<ModelResult> refused = begin(*flight)) co_return std::move(*refused);
   if (std::optional<Task<Result<void>>> deciding = decide(*flight)) {
     Result<void> ahead = co_await std::move(*deciding);

@@ -206,7 +206,7 @@ class Engine final : public Road {
   /// is none between the choice of an endpoint and its being counted there: who chooses next must
   /// see it.
   struct Stages {
-    async::Stage begin, place, ask, settle, conclude;
+    async::Stage place, ask, settle, conclude;
   };
   Stages stages_;
   size_t drains_ = 0;
