@@ -61,9 +61,6 @@ class Engine final : public Road {
     Hold hold;
     std::optional<Task<Result<void>>> waiting;  // for its reservation
     AttemptResult answer;                       // why it is not made, if it was refused
-    bool answered = false;                      // settled, for this; its caller is told next
-    Money cost;
-    bool cost_known = false;
   };
 
   /// Where an attempt is made, and who hears of it.
@@ -143,7 +140,7 @@ class Engine final : public Road {
   /// Reserves it, or says why it is not made. `again`: it is judged by the rules of now first.
   [[gnu::noinline]] void begin_trial(Flight& flight, const NextTry& next, const Tries& tries,
                                      bool again, Trial& trial);
-  /// Books the trial; where the next is made, if there is one.
+  /// Books the trial; where the next is made, if there is one. An answer is the flight's result.
   [[gnu::noinline]] NextTry after_trial(Flight& flight, Tries& tries, Trial& trial);
   [[gnu::noinline]] NextTry after_failure(Flight& flight, Tries& tries, Trial& trial);
   /// Before the next; false: nobody waits for that any more.
@@ -177,7 +174,7 @@ class Engine final : public Road {
   Result<bool> reserve(Flight& flight, const catalog::Endpoint& endpoint, Hold& hold);
   void settle_answer(Flight& flight, Trial& trial);
   /// What its caller and the trace are told of a settled answer.
-  [[gnu::noinline]] void conclude(Flight& flight, Trial& trial);
+  [[gnu::noinline]] void conclude(Flight& flight, Trial& trial, const Charge& charge);
   /// Where the session's scratch data belongs now.
   [[gnu::noinline]] ScratchPlace scratch_place(const Flight& flight,
                                                const catalog::Endpoint& endpoint);
@@ -206,7 +203,7 @@ class Engine final : public Road {
   /// is none between the choice of an endpoint and its being counted there: who chooses next must
   /// see it.
   struct Stages {
-    async::Stage place, ask, settle, conclude;
+    async::Stage place, ask, settle;
   };
   Stages stages_;
   size_t drains_ = 0;

@@ -74,12 +74,10 @@ void Engine::settle_answer(Flight& flight, Trial& trial) {
   metrics_.attempt(endpoint, nullptr);
   const Charge charge = charge_of(endpoint, flight, answer, tier_of(flight, endpoint));
   settle(endpoint, answer.response.usage, charge, &answer.response, trial.hold);
-  trial.cost = charge.cost;
-  trial.cost_known = charge.cost_known;
-  trial.answered = true;
+  conclude(flight, trial, charge);
 }
 
-void Engine::conclude(Flight& flight, Trial& trial) {
+void Engine::conclude(Flight& flight, Trial& trial, const Charge& charge) {
   const catalog::Endpoint& endpoint = *trial.endpoint;
   const providers::Provider& provider = *trial.provider;
   providers::Answer& answer = *trial.answer;
@@ -88,8 +86,8 @@ void Engine::conclude(Flight& flight, Trial& trial) {
       trial.answer.take(), std::move(flight.placement), std::move(flight.attempts)));
   out.endpoint = &endpoint;
   out.provider = endpoint.provider;
-  out.cost = trial.cost + flight.failed_cost;
-  out.cost_known = trial.cost_known && flight.failed_priced;
+  out.cost = charge.cost + flight.failed_cost;
+  out.cost_known = charge.cost_known && flight.failed_priced;
   out.first_token = flight.first_token;
   trace::Span& span = flight.span;
   describe_attempt(span, endpoint, provider.otel_name(), static_cast<int>(out.attempts.size()));

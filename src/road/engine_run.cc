@@ -141,11 +141,7 @@ Task<void> Engine::run(FlightPtr flight) {
       }
     }
     next = after_trial(*flight, *tries, trial);
-    if (trial.answered) {
-      co_await stages_.conclude.enter(*parts_.loop);
-      conclude(*flight, trial);
-      co_return;
-    }
+    if (flight->result) co_return;
     if (next.endpoint == nullptr && wants_place(*flight)) {
       next = co_await place_anew(flight.get(), &tries);
     }
