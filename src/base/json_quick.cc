@@ -22,12 +22,13 @@ namespace drover::detail {
   // Together with bytes that are known, so that there is room for what is to follow too.
   constexpr ptrdiff_t kMore = 19;
   const ptrdiff_t known = end - p < kMore ? kMore - (end - p) : 0;
-  const unsigned special = json_special_bits(p - known) >> known;
-  if (special == 0) return {};
-  p += __builtin_ctz(special);
-  if (*p == '"') return {from, static_cast<size_t>(p - from)};
-#endif
+  const unsigned others = not_name_bits(p - known) >> known;
+  if (others == 0) return {};
+  p += __builtin_ctz(others);
+  return {from, static_cast<size_t>(p - from)};
+#else
   return {};
+#endif
 }
 
 }  // namespace drover::detail

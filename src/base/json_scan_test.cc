@@ -29,7 +29,8 @@ class ScannedJson {
     return kSpaces[random_.below(std::size(kSpaces))];
   }
   std::string text() {
-    constexpr const char* kParts[] = {"\\n", "\\\"", "\\u00e9", "\\ud83d\\ude00", "\xc3\xa9", "{"};
+    constexpr const char* kParts[] = {"\\n",      "\\\"", "\\u00e9", "\\ud83d\\ude00",
+                                      "\xc3\xa9", "{",    " ",       "!"};
     std::string out = "\"";
     const uint64_t size = random_.below(4) == 0 ? random_.below(200) : random_.below(40);
     const bool plain = random_.below(3) > 0;
