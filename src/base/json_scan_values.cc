@@ -54,18 +54,19 @@ bool JsonScanner::read_int(std::optional<int64_t>& out) {
 }
 
 std::optional<int64_t> JsonScanner::read_short_count() {
-  constexpr ptrdiff_t kDigits = 9;
-  const char* p = p_;
+  constexpr size_t kDigits = 9;
+  const size_t room = static_cast<size_t>(end_ - p_);
+  size_t digits = 0;
   uint64_t value = 0;  // of no use where there are more digits
-  while (true) {
-    if (p >= end_) return std::nullopt;  // there may be more of it
-    if (!is_digit(*p)) break;
-    value = 10 * value + static_cast<uint64_t>(*p++ - '0');
+  for (;; ++digits) {
+    if (digits == room) return std::nullopt;  // there may be more of it
+    const uint64_t digit = static_cast<uint64_t>(p_[digits]) - '0';
+    if (digit > 9) break;
+    value = 10 * value + digit;
   }
-  const ptrdiff_t digits = p - p_;
   if (digits == 0 || digits > kDigits || (digits > 1 && *p_ == '0')) return std::nullopt;
-  if (*p == '.' || (*p | 0x20) == 'e') return std::nullopt;
-  p_ = p;
+  if (p_[digits] == '.' || (p_[digits] | 0x20) == 'e') return std::nullopt;
+  p_ += digits;
   return static_cast<int64_t>(value);
 }
 

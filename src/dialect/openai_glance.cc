@@ -144,13 +144,13 @@ Count* output_detail(std::string_view key, contract::Usage& usage) {
   return nullptr;
 }
 
-// Reads the counts that `detail_of` names out of an object; other members are passed over.
-void glance_counts(JsonScanner& scan, std::string_view json,
-                   Count* (*detail_of)(std::string_view, contract::Usage&), contract::Usage& out) {
+// Reads the counts that `kDetailOf` names out of an object; other members are passed over.
+template <Count* (*kDetailOf)(std::string_view, contract::Usage&)>
+void glance_counts(JsonScanner& scan, std::string_view json, contract::Usage& out) {
   if (!scan.enter_if_object()) return;
   std::string_view key;
   while (scan.next_key(key)) {
-    if (Count* detail = detail_of(key, out)) {
+    if (Count* detail = kDetailOf(key, out)) {
       const Count count = glance_count(scan, json);
       if (!*detail) *detail = count;
     } else {
@@ -170,9 +170,9 @@ void glance_usage(JsonScanner& scan, std::string_view json, contract::Usage& out
     } else if (is(key, "completion_tokens")) {
       out.output_tokens = glance_count(scan, json);
     } else if (is(key, "prompt_tokens_details")) {
-      glance_counts(scan, json, input_detail, out);
+      glance_counts<input_detail>(scan, json, out);
     } else if (is(key, "completion_tokens_details")) {
-      glance_counts(scan, json, output_detail, out);
+      glance_counts<output_detail>(scan, json, out);
     } else if (is(key, "prompt_cache_hit_tokens")) {
       hits = glance_count(scan, json);
     } else if (is(key, "cached_tokens")) {
