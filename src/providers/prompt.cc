@@ -66,7 +66,7 @@ Prompt Prompt::from_chat(contract::ChatRequest request) {
   return out;
 }
 
-Prompt Prompt::from_openai(std::string body, dialect::OpenAiScan&& scan) {
+Prompt Prompt::from_openai(std::string&& body, dialect::OpenAiScan&& scan) {
   return Prompt(std::move(body), std::move(scan));
 }
 

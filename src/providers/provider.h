@@ -37,7 +37,7 @@ class Prompt {
  public:
   Prompt() = default;
   static Prompt from_chat(contract::ChatRequest request);
-  static Prompt from_openai(std::string body, dialect::OpenAiScan&& scan);
+  static Prompt from_openai(std::string&& body, dialect::OpenAiScan&& scan);
 
   const std::string& model() const;
   bool stream() const;
@@ -76,7 +76,7 @@ class Prompt {
   void drop_text();
 
  private:
-  Prompt(std::string body, dialect::OpenAiScan&& scan)
+  Prompt(std::string&& body, dialect::OpenAiScan&& scan)
       : body_(LocalPtr<const std::string>::make(std::move(body))), scan_(std::move(scan)) {}
   void changed();
   LocalPtr<const std::string> body_;

@@ -71,7 +71,7 @@ TEST_F(EndpointChecks, ABaseUrlOfAnotherRegionIsRefused) {
 // The other of a hedged pair may be about to ask when the first shows something.
 TEST(Prompt, WhoAsksForItsTextTooLateIsTold) {
   const std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}]})";
-  Prompt prompt = Prompt::from_openai(body, *dialect::scan_openai_request(body));
+  Prompt prompt = Prompt::from_openai(std::string(body), *dialect::scan_openai_request(body));
   prompt.drop_text();
   EXPECT_GT(prompt.input_bytes(), 0);
   Result<const contract::ChatRequest*> chat = prompt.chat_as("other", false, "");

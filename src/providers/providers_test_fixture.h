@@ -68,7 +68,7 @@ class ProvidersTest : public ::testing::Test {
   static Prompt openai(bool stream) {
     std::string body = R"({"model":"gpt-4o","messages":[{"role":"user","content":"hi"}])";
     body += stream ? R"(,"stream":true})" : "}";
-    return Prompt::from_openai(body, *dialect::scan_openai_request(body));
+    return Prompt::from_openai(std::string(body), *dialect::scan_openai_request(body));
   }
   Attempted call(const catalog::Endpoint& endpoint, Prompt prompt, Sink* sink = nullptr) {
     Provider* provider = table_->find(endpoint.provider);

@@ -106,7 +106,8 @@ class CloudsRoad : public CloudsTest {
     if (openai) {
       std::string body = R"({"model":")" + asked_ + R"(","messages":[{"role":"user","content":")" +
                          text + (sink != nullptr ? "\"}],\"stream\":true}" : "\"}]}");
-      prompt = providers::Prompt::from_openai(body, *dialect::scan_openai_request(body));
+      prompt =
+          providers::Prompt::from_openai(std::string(body), *dialect::scan_openai_request(body));
     }
     road::ModelCall call{
         identity::Principal::system(TenantId("ten_1")), {asked_}, std::move(prompt), "key-1"};
@@ -183,10 +184,11 @@ TEST_F(CloudsRoad, WrongKeysAreRefusedAndNotShown) {
 TEST_F(CloudsRoad, WhatADialectCannotSayGoesToOneThatCan) {
   serve({aws("us.amazon.nova-pro-v1:0"), coreweave()});
   std::string body = R"({"model":"m","n":2,"messages":[{"role":"user","content":"say:hi"}]})";
-  road::ModelCall call{identity::Principal::system(TenantId("ten_1")),
-                       {"m"},
-                       providers::Prompt::from_openai(body, *dialect::scan_openai_request(body)),
-                       "key-1"};
+  road::ModelCall call{
+      identity::Principal::system(TenantId("ten_1")),
+      {"m"},
+      providers::Prompt::from_openai(std::string(body), *dialect::scan_openai_request(body)),
+      "key-1"};
   auto out = loop_.run_task(road_->call_model(Context(loop_), std::move(call), nullptr));
   ASSERT_TRUE(out) << out.error().error.to_string();
   ASSERT_EQ(out->attempts.size(), 2u);
