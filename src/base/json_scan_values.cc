@@ -31,14 +31,6 @@ bool JsonScanner::read_string(std::string& out) {
   return true;
 }
 
-bool JsonScanner::read_bool(std::optional<bool>& out) {
-  out.reset();
-  const char c = peek();
-  if (c != 't' && c != 'f' && c != 'n') return fault("a boolean was expected");
-  if (c != 'n') out = c == 't';
-  return skip_value();
-}
-
 bool JsonScanner::read_int(std::optional<int64_t>& out) {
   if ((out = read_short_count())) return true;
   const char c = peek();

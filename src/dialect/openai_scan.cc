@@ -96,9 +96,8 @@ void scan_stream_options(JsonScanner& scan, OpenAiScan& out, const char*& wrong)
         wrong = "stream_options.include_usage must be a boolean";
         return;
       }
-      std::optional<bool> flag;
-      scan.read_bool(flag);
-      out.include_usage = flag.value_or(false);
+      out.include_usage = first == 't';
+      scan.skip_value();
     }
   } else {
     wrong = "stream_options must be an object";
@@ -131,9 +130,8 @@ void scan_field(JsonScanner& scan, unsigned field, OpenAiScan& out, const char*&
         wrong = "stream must be a boolean";
         return;
       }
-      std::optional<bool> flag;
-      scan.read_bool(flag);
-      out.stream = flag.value_or(false);
+      out.stream = c == 't';
+      scan.skip_value();
       return;
     }
     case kUser: {

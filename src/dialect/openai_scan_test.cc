@@ -44,6 +44,10 @@ TEST(Scan, KnowsWhatStaysAsItCame) {
   const std::string plain = R"({"model":"a","messages":[{}]})";
   EXPECT_TRUE(stays(plain, "a", false, ""));
   EXPECT_TRUE(stays(plain, "a", true, "")) << "no stream";
+  for (const std::string said : {"false", "null"}) {
+    const std::string body = R"({"model":"a","messages":[{}],"stream":)" + said + "}";
+    EXPECT_TRUE(stays(body, "a", true, "")) << said;
+  }
   EXPECT_FALSE(stays(plain, "b", false, ""));
   EXPECT_FALSE(stays(plain, "a", false, "flex"));
   const std::string tier = R"({"service_tier":null,"model":"a","messages":[{}]})";
@@ -111,6 +115,7 @@ TEST(Scan, RefusesWhatIsNoRequest) {
       {"{\"model\":\"a\",\"messages\":[]}", "invalid_type", "empty"},
       {"{\"model\":\"a\",\"messages\":[1]}", "invalid_type", "objects"},
       {"{\"model\":\"a\",\"messages\":[{}],\"stream\":\"yes\"}", "invalid_type", "stream"},
+      {"{\"model\":\"a\",\"messages\":[{}],\"stream\":truE}", "invalid_json", "a value"},
       {R"({"model":"a","messages":[{}],"stream_options":{"include_usage":true,"include_usage":false}})",
        "invalid_type", "include_usage stands twice"},
       {"{\"model\":\"a\",\"messages\":[{}],\"n\":1.5}", "invalid_type", "n must"},
