@@ -63,7 +63,7 @@ void Account::roll(int64_t now) {
     used_before_ = Use();
   }
   window_ = window;
-  promised = Use();
+  set_promised(Use());
 }
 
 bool Account::fits(const Use& base, const Use& more, Lack* lack) const {
@@ -88,6 +88,22 @@ Lack Account::lacks(const Use& more, int64_t now) {
   Lack lack = Lack::kNothing;
   fits(base, more, &lack);
   return lack;
+}
+
+bool Account::has_plenty(const Use& more, int64_t now) {
+  roll(now);
+  Use sum = used_;
+  sum += reserved_;
+  sum += more;
+  return sum.within(plenty_);
+}
+
+void Account::set_plenty(const Use& sums) {
+  const Budget& b = *budget_;
+  plenty_ = sums;
+  if (b.requests) plenty_.requests = std::min(plenty_.requests, *b.requests);
+  if (b.tokens) plenty_.tokens = std::min(plenty_.tokens, *b.tokens);
+  if (b.money) plenty_.money = std::min(plenty_.money, *b.money);
 }
 
 void Account::settle(const Use& held, const Use& used, int64_t now) {
@@ -157,7 +173,7 @@ Json Account::to_json() const {
   out.set("whose", std::move(whose));
   out.set("used", use_json(used_)).set("counted_to", counted_to);
   // Whichever of two writes comes last must hold the larger promise.
-  Use most = promised;
+  Use most = promised_;
   most.requests = std::max(most.requests, promise_underway.requests);
   most.tokens = std::max(most.tokens, promise_underway.tokens);
   most.money = std::max(most.money, promise_underway.money);
@@ -177,7 +193,7 @@ Json Account::to_json() const {
 void Account::restore(const Json& json) {
   used_ = Use();
   counted_to = static_cast<uint64_t>(json.get_int("counted_to").value_or(0));
-  promised = read_use(json.find("promised"));
+  set_promised(read_use(json.find("promised")));
   window_.begin = json.get_int("begin").value_or(INT64_MIN);
   window_.end = json.get_int("end").value_or(INT64_MIN);
   if (!budget_->rolling) {

@@ -25,7 +25,10 @@ class Account {
 
   const Budget& budget() const { return *budget_; }
   /// The same budget with other limits, perhaps.
-  void set_budget(std::shared_ptr<const Budget> budget) { budget_ = std::move(budget); }
+  void set_budget(std::shared_ptr<const Budget> budget) {
+    budget_ = std::move(budget);
+    plenty_ = kNever;
+  }
   /// What it is stored under.
   const std::string& name() const { return name_; }
   /// The values of those dimensions that the budget is for.
@@ -33,6 +36,12 @@ class Account {
 
   /// What of `more` does not fit beside what is used and reserved at this second.
   Lack lacks(const Use& more, int64_t now);
+  /// Quick: it fits, and leaves so much that nothing else needs to be looked at. False says
+  /// nothing: lacks() tells.
+  bool has_plenty(const Use& more, int64_t now);
+  /// So much is plenty: what is used and reserved up to `sums` and the limits. Until the window,
+  /// the limits or the promise are others.
+  void set_plenty(const Use& sums);
   void reserve(const Use& use) { reserved_ += use; }
   /// Replaces a reservation by what was used: once, whatever the two are.
   void settle(const Use& held, const Use& used, int64_t now);
@@ -54,7 +63,11 @@ class Account {
   /// The last row of the ledger that is counted in it.
   uint64_t counted_to = 0;
   /// What may be used before the disk must be told again; see accounts.h.
-  Use promised;
+  const Use& promised() const { return promised_; }
+  void set_promised(const Use& use) {
+    promised_ = use;
+    plenty_ = kNever;
+  }
   Use promise_underway;  // being written
   Use asked;             // the largest call that waits for one
   bool promising = false;
@@ -66,6 +79,8 @@ class Account {
     int64_t number = 0;
     Use use;
   };
+  /// No sum is within it.
+  static constexpr Use kNever{INT64_MIN, INT64_MIN, Money()};
   void roll(int64_t now);
   void roll_pieces(int64_t now);
   void add(const Use& use, int64_t when);
@@ -77,6 +92,8 @@ class Account {
   DimensionValues whose_;
   Use used_;
   Use reserved_;
+  Use promised_;
+  Use plenty_ = kNever;
   Window window_{INT64_MIN, INT64_MIN};
   // The window before, in case the clock goes back to it.
   Window window_before_{INT64_MIN, INT64_MIN};

@@ -48,6 +48,50 @@ TEST(Account, ACalendarWindowRenewsAndKeepsWhatIsInFlight) {
   EXPECT_EQ(a.used(tomorrow).tokens, 10);
 }
 
+TEST(Account, HasPlentyUpToItsLimitsAndWhatWasSet) {
+  Account a = account(R"({"name":"d","tokens":100,"money":2,"per":"day"})");
+  const int64_t noon = at("2026-11-23T12:00:00Z");
+  EXPECT_FALSE(a.has_plenty(Use(), noon)) << "nobody has looked yet";
+  Use sums = tokens(1'000);
+  sums.requests = 2;
+  sums.money = Money::from_usd(1);
+  a.set_plenty(sums);
+  EXPECT_TRUE(a.has_plenty(tokens(100), noon));
+  EXPECT_FALSE(a.has_plenty(tokens(101), noon)) << "the limit";
+  Use more;
+  more.money = Money::from_usd(1);
+  EXPECT_TRUE(a.has_plenty(more, noon));
+  more.money += Money::from_pico_usd(1);
+  EXPECT_FALSE(a.has_plenty(more, noon)) << "what was set";
+  more = Use();
+  more.requests = 3;
+  EXPECT_FALSE(a.has_plenty(more, noon)) << "there is no limit, but what was set";
+  // What is used and what is reserved count both.
+  a.settle(Use(), tokens(30), noon);
+  a.reserve(tokens(30));
+  EXPECT_TRUE(a.has_plenty(tokens(40), noon));
+  EXPECT_FALSE(a.has_plenty(tokens(41), noon));
+}
+
+TEST(Account, PlentyIsForgottenWithWhatItWasMadeFrom) {
+  const int64_t noon = at("2026-11-23T12:00:00Z");
+  auto plentiful = [&] {
+    Account a = account(R"({"name":"d","tokens":100,"per":"day"})");
+    EXPECT_EQ(a.lacks(tokens(1), noon), Lack::kNothing);
+    a.set_plenty(tokens(100));
+    EXPECT_TRUE(a.has_plenty(tokens(1), noon));
+    return a;
+  };
+  Account window = plentiful();
+  EXPECT_FALSE(window.has_plenty(tokens(1), at("2026-11-24T00:00:00Z")));
+  Account limits = plentiful();
+  limits.set_budget(std::make_shared<const Budget>(limits.budget()));
+  EXPECT_FALSE(limits.has_plenty(tokens(1), noon));
+  Account promise = plentiful();
+  promise.set_promised(tokens(50));
+  EXPECT_FALSE(promise.has_plenty(tokens(1), noon));
+}
+
 TEST(Account, AClockThatIsSetBackFreesNothing) {
   Account a = account(R"({"name":"d","tokens":100,"per":"day"})");
   int64_t today = at("2026-11-23T12:00:00Z");

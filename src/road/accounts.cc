@@ -219,6 +219,17 @@ Result<AccountLine*> Accounts::resolved(const Caller& who, const catalog::Endpoi
 
 // --- Reserve, settle, release ---
 
+Result<bool> Accounts::fits_all(const AccountLine& line, const Use& more, WallTime now) {
+  for (Account* account : line.accounts) {
+    const Lack lack = account->lacks(more, now_of(*account, now));
+    if (lack != Lack::kNothing) return fail(refusal(*account, lack, more));
+  }
+  for (Account* account : line.accounts) {
+    if (!covered(*account, more, now)) return false;
+  }
+  return true;
+}
+
 Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpoint, const Ask& ask,
                                Hold& out) {
   TRY(AccountLine * line, resolved(who, endpoint));
@@ -227,13 +238,13 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
   worst.tokens = ask.input_tokens + ask.output_tokens;
   worst.money = ask.money;
   const WallTime now = clock_->wall();
+  bool plenty = true;
   for (Account* account : line->accounts) {
-    const Lack lack = account->lacks(worst, now_of(*account, now));
-    if (lack == Lack::kNothing) continue;
-    return fail(refusal(*account, lack, worst));
+    plenty &= account->has_plenty(worst, now_of(*account, now));
   }
-  for (Account* account : line->accounts) {
-    if (!covered(*account, worst, now)) return false;
+  if (!plenty) {
+    TRY(const bool fits, fits_all(*line, worst, now));
+    if (!fits) return false;
   }
   if (out.held()) release(out);  // its record stands in the same place
   LedgerRecord& record = scratch_;

@@ -180,6 +180,9 @@ class Accounts {
   int64_t now_of(const Account& account) const { return now_of(account, clock_->wall()); }
   /// `wall` is now's, read once for several accounts; a rate goes by the monotonic clock.
   int64_t now_of(const Account& account, WallTime wall) const;
+  /// Whether it fits into all of the line's accounts: the error says what refuses it. False: what
+  /// the store was promised does not cover it.
+  [[gnu::noinline]] Result<bool> fits_all(const AccountLine& line, const Use& more, WallTime now);
   /// False: what the store was promised does not cover it.
   bool covered(Account& account, const Use& more, WallTime now);
   void want_promise(Account& account, const Use& more);

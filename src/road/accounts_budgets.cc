@@ -17,6 +17,16 @@ Use use_of(const trace::LedgerSums& sums) {
   return out;
 }
 
+/// More than there is of anything.
+constexpr Use kEndless{INT64_MAX, INT64_MAX, Money::from_pico_usd(static_cast<__int128>(1) << 120)};
+
+/// How far a promise goes before the next one is asked for: until half of it is used, or to its end
+/// where that is the limit.
+__int128 plenty_of(__int128 promised, __int128 limit) {
+  constexpr int64_t kHalf = 2 * limits::kPromiseParts;
+  return promised >= limit ? promised : promised - limit / kHalf - 1;
+}
+
 trace::LedgerLine line_of_key(const trace::LedgerKey& key) {
   trace::LedgerLine out;
   out.tenant = key.tenant;
@@ -114,22 +124,24 @@ void Accounts::seed(const std::vector<BudgetPtr>& fresh) {
 
 bool Accounts::covered(Account& account, const Use& more, WallTime now) {
   const Budget& b = account.budget();
-  if (!promising_ || b.is_rate()) return true;
+  Use plenty = kEndless;
+  if (!promising_ || b.is_rate()) {
+    account.set_plenty(plenty);
+    return true;
+  }
   Use sum = account.used(now_of(account, now));
   sum += account.reserved();
   sum += more;
-  const Use& p = account.promised;
+  const Use& p = account.promised();
   const bool fits = (!b.requests || sum.requests <= p.requests) &&
                     (!b.tokens || sum.tokens <= p.tokens) && (!b.money || sum.money <= p.money);
-  // The next promise is asked for when half of this one is used.
-  constexpr int64_t kHalf = 2 * limits::kPromiseParts;
-  const bool plenty =
-      fits &&
-      (!b.requests || p.requests - sum.requests > *b.requests / kHalf ||
-       p.requests >= *b.requests) &&
-      (!b.tokens || p.tokens - sum.tokens > *b.tokens / kHalf || p.tokens >= *b.tokens) &&
-      (!b.money || p.money >= *b.money || (p.money - sum.money) * kHalf > *b.money);
-  if (!plenty) want_promise(account, more);
+  if (b.requests) plenty.requests = static_cast<int64_t>(plenty_of(p.requests, *b.requests));
+  if (b.tokens) plenty.tokens = static_cast<int64_t>(plenty_of(p.tokens, *b.tokens));
+  if (b.money) {
+    plenty.money = Money::from_pico_usd(plenty_of(p.money.pico_usd(), b.money->pico_usd()));
+  }
+  account.set_plenty(plenty);
+  if (!fits || !sum.within(plenty)) want_promise(account, more);
   return fits;
 }
 

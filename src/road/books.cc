@@ -124,9 +124,9 @@ void Books::count_promises() {
     const int64_t now = p_.accounts->now_of(*account);
     const Use& used = account->used(now);
     Use more;
-    more.requests = std::max<int64_t>(0, account->promised.requests - used.requests);
-    more.tokens = std::max<int64_t>(0, account->promised.tokens - used.tokens);
-    more.money = std::max(Money(), account->promised.money - used.money);
+    more.requests = std::max<int64_t>(0, account->promised().requests - used.requests);
+    more.tokens = std::max<int64_t>(0, account->promised().tokens - used.tokens);
+    more.money = std::max(Money(), account->promised().money - used.money);
     if (more.empty()) continue;
     LOG_WARN(
         "the budget '{}' may have used up to {} and {} tokens more before the power was cut; "
@@ -297,9 +297,9 @@ Use Books::promise_for(Account& account) const {
                           account.asked.money * kCalls);
   }
   if (b.requests)
-    out.requests = std::min(out.requests, std::max(*b.requests, account.promised.requests));
-  if (b.tokens) out.tokens = std::min(out.tokens, std::max(*b.tokens, account.promised.tokens));
-  if (b.money) out.money = std::min(out.money, std::max(*b.money, account.promised.money));
+    out.requests = std::min(out.requests, std::max(*b.requests, account.promised().requests));
+  if (b.tokens) out.tokens = std::min(out.tokens, std::max(*b.tokens, account.promised().tokens));
+  if (b.money) out.money = std::min(out.money, std::max(*b.money, account.promised().money));
   return out;
 }
 
@@ -320,7 +320,7 @@ async::Task<Result<void>> Books::write_promise(async::Context ctx, std::string n
   account->promising = false;
   account->promise_underway = Use();
   if (put) {
-    account->promised = promise;
+    account->set_promised(promise);
   } else {
     account->dirty = true;
   }

@@ -32,6 +32,10 @@ struct Use {
   Use& operator-=(const Use& o);
   bool operator==(const Use&) const = default;
   bool empty() const { return requests == 0 && tokens == 0 && money.is_zero(); }
+  /// No part is more than that of `most`.
+  bool within(const Use& most) const {
+    return requests <= most.requests && tokens <= most.tokens && money <= most.money;
+  }
 };
 
 enum class Per : uint8_t { kMinute, kHour, kDay, kMonth, kTotal };
