@@ -69,6 +69,41 @@ TEST(Price, ClassesWithoutAPriceCostAsTheirParent) {
   EXPECT_EQ(p.cost(u).usd(), "0.016");
 }
 
+TEST(Price, AnHoursWriteWithoutAPriceCostsAsAnyWrite) {
+  Price p = sonnet();
+  p.cache_write_1h.reset();
+  contract::Usage u;
+  u.input_tokens = u.cache_write_tokens = u.cache_write_1h_tokens = 2;
+  EXPECT_EQ(p.cost(u), usd("7.5e-06"));
+}
+
+TEST(Price, AudioAndImagesWithoutAPriceCostAsText) {
+  Price p = sonnet();
+  p.image_input = usd("1");
+  contract::Usage u;
+  u.input_tokens = 10;
+  u.audio_input_tokens = 8;
+  u.image_input_tokens = 4;
+  u.output_tokens = u.audio_output_tokens = 2;
+  EXPECT_EQ(p.cost(u), usd("1") * 4 + usd("0.000003") * 6 + usd("0.000015") * 2);
+}
+
+TEST(Price, TheMostIsAtTheDearestClassOfEachSide) {
+  const Price plain = sonnet();
+  EXPECT_EQ(plain.most(3, 2), usd("6e-06") * 3 + usd("0.000015") * 2);
+  for (auto dearest : {&Price::cache_read, &Price::cache_write, &Price::cache_write_1h,
+                       &Price::audio_input, &Price::image_input}) {
+    Price p = plain;
+    p.*dearest = usd("1");
+    EXPECT_EQ(p.most(3, 2), usd("1") * 3 + usd("0.000015") * 2);
+  }
+  for (auto dearest : {&Price::reasoning, &Price::audio_output}) {
+    Price p = plain;
+    p.*dearest = usd("1");
+    EXPECT_EQ(p.most(3, 2), usd("6e-06") * 3 + usd("1") * 2);
+  }
+}
+
 TEST(Price, ZeroAndUnknown) {
   contract::Usage zero;
   zero.input_tokens = 0;

@@ -10,26 +10,6 @@ std::string_view table_name(std::string_view service_tier) {
   return service_tier == "batch" ? "batches" : service_tier;
 }
 
-/// Of a price and its tiers, which outlive it. Null: the class has no rate of its own.
-struct Rates {
-  const Money* input;
-  const Money* output;
-  const Money* cache_read;
-  const Money* cache_write;
-  const Money* cache_write_1h;
-  const Money* reasoning;
-  const Money* audio_input;
-  const Money* audio_output;
-  const Money* image_input;
-  /// Gives classes without a rate their parent's, but audio and images.
-  void inherit() {
-    if (cache_read == nullptr) cache_read = input;
-    if (cache_write == nullptr) cache_write = input;
-    if (cache_write_1h == nullptr) cache_write_1h = cache_write;
-    if (reasoning == nullptr) reasoning = output;
-  }
-};
-
 const Money* stated(const std::optional<Money>& rate) { return rate ? &*rate : nullptr; }
 
 /// What is more specific wins: both size and tier, then either alone. Where a call is above the
@@ -64,62 +44,74 @@ const Money* pick(const std::vector<PriceTier>& tiers, int64_t input_tokens,
   return by_size != nullptr ? by_size : by_tier;
 }
 
-/// Puts the rates of tiers in the place of the price's own.
-void take_tiers(const Price& price, int64_t input_tokens, std::string_view service_tier,
-                Rates& out) {
-  const std::string_view tier_name = table_name(service_tier);
-  auto take = [&](const Money*& rate, auto&& rate_of) {
-    const Money* special = pick(price.tiers, input_tokens, tier_name, rate_of);
-    if (special != nullptr) rate = special;
-  };
-  auto take_field = [&](const Money*& rate, std::optional<Money> PriceTier::* field) {
-    take(rate, [field](const PriceTier& tier) { return stated(tier.*field); });
-  };
-  take_field(out.input, &PriceTier::input);
-  take_field(out.output, &PriceTier::output);
-  take_field(out.cache_read, &PriceTier::cache_read);
-  take_field(out.cache_write, &PriceTier::cache_write);
-  take_field(out.cache_write_1h, &PriceTier::cache_write_1h);
-  take_field(out.audio_input, &PriceTier::audio_input);
-  take_field(out.audio_output, &PriceTier::audio_output);
-  take_field(out.image_input, &PriceTier::image_input);
-  // A table that states reasoning at the price of output writes only the output under a tier.
-  const bool reasons_apart = price.reasoning && *price.reasoning != price.output;
-  take(out.reasoning, [&](const PriceTier& tier) {
-    if (tier.reasoning || !tier.output || !reasons_apart) {
-      return stated(tier.reasoning ? tier.reasoning : tier.output);
-    }
-    return &std::max(*tier.output, *price.reasoning);
-  });
-}
+/// The rates of a call, each looked up when it is asked for: most calls have tokens of two classes.
+/// Null: the class has none of its own. The price outlives this.
+class Rates {
+ public:
+  Rates(const Price& price, int64_t input_tokens, std::string_view service_tier)
+      : price_(price), input_tokens_(input_tokens), tier_name_(table_name(service_tier)) {}
+  const Money* input() const { return either(in_tier(&PriceTier::input), &price_.input); }
+  const Money* output() const { return either(in_tier(&PriceTier::output), &price_.output); }
+  const Money* cache_read() const { return of(&Price::cache_read, &PriceTier::cache_read); }
+  const Money* cache_write() const { return of(&Price::cache_write, &PriceTier::cache_write); }
+  const Money* cache_write_1h() const {
+    return of(&Price::cache_write_1h, &PriceTier::cache_write_1h);
+  }
+  const Money* audio_input() const { return of(&Price::audio_input, &PriceTier::audio_input); }
+  const Money* audio_output() const { return of(&Price::audio_output, &PriceTier::audio_output); }
+  const Money* image_input() const { return of(&Price::image_input, &PriceTier::image_input); }
+  const Money* reasoning() const {
+    // A table that states reasoning at the price of output writes only the output under a tier.
+    const bool reasons_apart = price_.reasoning && *price_.reasoning != price_.output;
+    const Money* special = picked([&](const PriceTier& tier) {
+      if (tier.reasoning || !tier.output || !reasons_apart) {
+        return stated(tier.reasoning ? tier.reasoning : tier.output);
+      }
+      return &std::max(*tier.output, *price_.reasoning);
+    });
+    return either(special, stated(price_.reasoning));
+  }
 
-Rates rates_for(const Price& price, int64_t input_tokens, std::string_view service_tier) {
-  Rates out;
-  out.input = &price.input;
-  out.output = &price.output;
-  out.cache_read = stated(price.cache_read);
-  out.cache_write = stated(price.cache_write);
-  out.cache_write_1h = stated(price.cache_write_1h);
-  out.reasoning = stated(price.reasoning);
-  out.audio_input = stated(price.audio_input);
-  out.audio_output = stated(price.audio_output);
-  out.image_input = stated(price.image_input);
-  if (!price.tiers.empty()) take_tiers(price, input_tokens, service_tier, out);
-  return out;
-}
+ private:
+  static const Money* either(const Money* rate, const Money* otherwise) {
+    return rate != nullptr ? rate : otherwise;
+  }
+  /// The tiers' rate goes before the price's own.
+  template <typename RateOf>
+  const Money* picked(RateOf rate_of) const {
+    if (price_.tiers.empty()) return nullptr;
+    return pick(price_.tiers, input_tokens_, tier_name_, rate_of);
+  }
+  const Money* in_tier(std::optional<Money> PriceTier::* field) const {
+    return picked([field](const PriceTier& tier) { return stated(tier.*field); });
+  }
+  const Money* of(std::optional<Money> Price::* own,
+                  std::optional<Money> PriceTier::* field) const {
+    return either(in_tier(field), stated(price_.*own));
+  }
+
+  const Price& price_;
+  int64_t input_tokens_;
+  std::string_view tier_name_;
+};
 
 /// The dearest that a token of input and one of output can be.
 struct Dearest {
   Money in;
   Money out;
-  void take_in(const Rates& rates) {
-    for (const Money* rate : {rates.input, rates.cache_read, rates.cache_write,
-                              rates.cache_write_1h, rates.audio_input, rates.image_input}) {
-      if (rate != nullptr) in = std::max(in, *rate);
-    }
-    for (const Money* rate : {rates.output, rates.reasoning, rates.audio_output}) {
-      if (rate != nullptr) out = std::max(out, *rate);
-    }
+  void take(const Rates& rates) {
+    take(in, rates.input());
+    take(in, rates.cache_read());
+    take(in, rates.cache_write());
+    take(in, rates.cache_write_1h());
+    take(in, rates.audio_input());
+    take(in, rates.image_input());
+    take(out, rates.output());
+    take(out, rates.reasoning());
+    take(out, rates.audio_output());
+  }
+  static void take(Money& dearest, const Money* rate) {
+    if (rate != nullptr && *rate > dearest) dearest = *rate;
   }
 };
 
@@ -137,28 +129,35 @@ Money Price::cost(const contract::Usage& usage, std::string_view service_tier) c
   if (!known) return Money();
   int64_t input_left = std::max<int64_t>(usage.input_tokens.value_or(0), 0);
   int64_t output_left = std::max<int64_t>(usage.output_tokens.value_or(0), 0);
-  Rates rates = rates_for(*this, input_left, service_tier);
-  rates.inherit();
+  const Rates rates(*this, input_left, service_tier);
 
   Money total;
-  // Most calls have tokens of two classes.
-  auto add = [&total](const Money* rate, int64_t tokens) {
-    if (tokens > 0) total += *rate * tokens;
+  // At the first of these rates that there is.
+  auto add = [&](int64_t tokens, auto... rate_of) {
+    if (tokens <= 0) return;
+    const Money* rate = nullptr;
+    ((rate = rate != nullptr ? rate : (rates.*rate_of)()), ...);
+    total += *rate * tokens;
   };
-  add(rates.cache_read, take(input_left, usage.cache_read_tokens));
+  add(take(input_left, usage.cache_read_tokens), &Rates::cache_read, &Rates::input);
   int64_t written = take(input_left, usage.cache_write_tokens);
-  add(rates.cache_write_1h, take(written, usage.cache_write_1h_tokens));
-  add(rates.cache_write, written);
-  if (rates.audio_input != nullptr)
-    add(rates.audio_input, take(input_left, usage.audio_input_tokens));
-  if (rates.image_input != nullptr)
-    add(rates.image_input, take(input_left, usage.image_input_tokens));
-  add(rates.input, input_left);
+  add(take(written, usage.cache_write_1h_tokens), &Rates::cache_write_1h, &Rates::cache_write,
+      &Rates::input);
+  add(written, &Rates::cache_write, &Rates::input);
+  // What has no rate of its own stays where it is.
+  if (rates.audio_input() != nullptr) {
+    add(take(input_left, usage.audio_input_tokens), &Rates::audio_input);
+  }
+  if (rates.image_input() != nullptr) {
+    add(take(input_left, usage.image_input_tokens), &Rates::image_input);
+  }
+  add(input_left, &Rates::input);
 
-  add(rates.reasoning, take(output_left, usage.reasoning_tokens));
-  if (rates.audio_output != nullptr)
-    add(rates.audio_output, take(output_left, usage.audio_output_tokens));
-  add(rates.output, output_left);
+  add(take(output_left, usage.reasoning_tokens), &Rates::reasoning, &Rates::output);
+  if (rates.audio_output() != nullptr) {
+    add(take(output_left, usage.audio_output_tokens), &Rates::audio_output);
+  }
+  add(output_left, &Rates::output);
   return total;
 }
 
@@ -167,8 +166,8 @@ Money Price::most(int64_t input_tokens, int64_t output_tokens,
   if (!known) return Money();
   Dearest dearest;
   // With the size's own rates, which may be dearer or cheaper than the plain ones.
-  dearest.take_in(rates_for(*this, input_tokens, service_tier));
-  if (!tiers.empty()) dearest.take_in(rates_for(*this, 0, ""));
+  dearest.take(Rates(*this, input_tokens, service_tier));
+  if (!tiers.empty()) dearest.take(Rates(*this, 0, ""));
   return dearest.in * std::max<int64_t>(input_tokens, 0) +
          dearest.out * std::max<int64_t>(output_tokens, 0);
 }
