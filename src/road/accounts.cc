@@ -11,8 +11,8 @@
 namespace drover::road {
 namespace {
 
+using trace::LedgerEntry;
 using trace::LedgerLine;
-using trace::LedgerRecord;
 using trace::RecordKind;
 
 /// Short and quick: these are ids of ours and names of the operator's, which nobody picks to meet.
@@ -247,14 +247,14 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
     if (!fits) return false;
   }
   if (out.held()) release(out);  // its record stands in the same place
-  LedgerRecord& record = scratch_;
+  asked_.input_tokens = ask.input_tokens;
+  asked_.output_tokens = ask.output_tokens;
+  LedgerEntry record;
   record.kind = RecordKind::kReserve;
   record.call = next_call_;
   record.at = now;
   record.first = ask.first;
-  record.billing.usage = contract::Usage();
-  record.billing.usage.input_tokens = ask.input_tokens;
-  record.billing.usage.output_tokens = ask.output_tokens;
+  record.billing.usage = &asked_;
   record.billing.cost = ask.money;
   record.billing.cost_known = ask.known;
   record.call_key = ask.call_key.substr(0, trace::kLedgerTextBytesMax);
@@ -307,7 +307,7 @@ void Accounts::close_hold(Hold& hold) {
   if (old_lines_.empty()) old_accounts_.clear();
 }
 
-void Accounts::book(AccountLine& line, LedgerRecord& record) {
+void Accounts::book(AccountLine& line, LedgerEntry& record) {
   record.sequence = next_sequence_++;
   if (log_ != nullptr) {
     Result<void> written = log_->append(record, line.mark, line.line);
@@ -324,19 +324,17 @@ void Accounts::settle(Hold& hold, const Settlement& s) {
   AccountLine& line = *hold.line_;
   const bool first = hold.use_.requests > 0;
   const WallTime now = clock_->wall();
-  LedgerRecord& record = scratch_;
+  LedgerEntry record;
   record.kind = RecordKind::kSettle;
   record.call = hold.call_;
   record.at = now;
   record.first = first;
   record.ok = s.ok;
-  record.lost = false;
-  record.billing.usage = *s.usage;
+  record.billing.usage = s.usage;
   record.billing.cost = s.cost;
   record.billing.cost_known = s.cost_known;
   record.request_id = s.request_id.substr(0, trace::kLedgerTextBytesMax);
   record.tier = s.tier.substr(0, trace::kLedgerTextBytesMax);
-  record.call_key.clear();
   book(line, record);
   const Use used = used_of(s, first);
   for (Account* account : line.accounts) {
@@ -350,7 +348,7 @@ void Accounts::release(Hold& hold) {
   if (hold.line_ == nullptr) return;
   AccountLine& line = *hold.line_;
   if (log_ != nullptr) {
-    LedgerRecord& record = scratch_;
+    LedgerEntry record;
     record.kind = RecordKind::kRelease;
     record.call = hold.call_;
     // Where it cannot be written, a restart takes the call for lost; the error was told before.

@@ -190,7 +190,7 @@ class Accounts {
   [[gnu::noinline]] Error not_written(Error error);
   void close_hold(Hold& hold);
   /// Gives it its sequence and writes it, in the log and in the sums.
-  void book(AccountLine& line, trace::LedgerRecord& record);
+  void book(AccountLine& line, trace::LedgerEntry& record);
 
   Clock* clock_;
   trace::Ledger* ledger_;
@@ -223,7 +223,7 @@ class Accounts {
   std::vector<OpenFile> open_by_file_;
   uint64_t next_call_ = 1;
   uint64_t next_sequence_ = 1;
-  trace::LedgerRecord scratch_;
+  contract::Usage asked_;      // of the call at hand, of which two counts are ever stated
   bool write_failed_ = false;  // told once an episode
 
   // Promises; books.h writes them. Off: nothing is durable.

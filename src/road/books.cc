@@ -10,6 +10,7 @@
 namespace drover::road {
 namespace {
 
+using trace::LedgerEntry;
 using trace::LedgerLine;
 using trace::LedgerRecord;
 using trace::RecordKind;
@@ -36,8 +37,7 @@ struct Books::Start {
 };
 
 /// `kReplayed`: it may be counted already, in what was written down.
-void Books::count(const LedgerLine& line, const Use& use, const LedgerRecord& record,
-                  Counting how) {
+void Books::count(const LedgerLine& line, const Use& use, const LedgerEntry& record, Counting how) {
   AccountLine resolved;
   resolved.line = line;
   Accounts& a = *p_.accounts;
@@ -90,13 +90,13 @@ void Books::book_lost(Start& start) {
     }
     AccountLine line;
     line.line = open.line;
-    LedgerRecord record = open.record;
+    open.record.billing.usage.estimated = true;
+    LedgerEntry record = open.record;
     record.kind = RecordKind::kSettle;
     record.ok = false;
     record.lost = true;
-    record.billing.usage.estimated = true;
     a.book(line, record);
-    Use use = use_of(record.billing);
+    Use use = use_of(open.record.billing);
     use.requests = record.first ? 1 : 0;
     count(line.line, use, record, Counting::kBooked);
     ++lost_;
@@ -109,7 +109,7 @@ void Books::book_lost(Start& start) {
 }
 
 void Books::give_back(const LedgerRecord& reserved, const LedgerLine& line) {
-  LedgerRecord record;
+  LedgerEntry record;
   record.kind = RecordKind::kRelease;
   record.call = reserved.call;
   trace::LineMark mark;

@@ -94,7 +94,7 @@ class Books {
   async::Task<Result<void>> sync(async::Context ctx);
   Use promise_for(Account& account) const;
   enum class Counting : uint8_t { kReplayed, kBooked };
-  void count(const trace::LedgerLine& line, const Use& use, const trace::LedgerRecord& record,
+  void count(const trace::LedgerLine& line, const Use& use, const trace::LedgerEntry& record,
              Counting how);
 
   BooksParts p_;

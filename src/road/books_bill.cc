@@ -5,6 +5,7 @@
 
 namespace drover::road {
 
+using trace::LedgerEntry;
 using trace::LedgerLine;
 using trace::LedgerRecord;
 using trace::RecordKind;
@@ -40,7 +41,7 @@ size_t Books::apply(const std::vector<Match>& matches, std::string_view why) {
 void Books::correct(const LedgerCall& call, const trace::Billing& billed, std::string_view tier,
                     std::string_view why) {
   const LedgerRecord& settled = call.record;
-  LedgerRecord record;
+  LedgerEntry record;
   record.kind = RecordKind::kCorrect;
   record.call = settled.sequence;
   record.at = settled.at;
@@ -60,7 +61,7 @@ void Books::correct(const LedgerCall& call, const trace::Billing& billed, std::s
 }
 
 void Books::add_missing(const Match& match) {
-  LedgerRecord record;
+  LedgerEntry record;
   record.kind = RecordKind::kSettle;
   record.at = match.call->record.at;
   record.billing = match.billed;

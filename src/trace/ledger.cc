@@ -34,25 +34,26 @@ LedgerKey key_of(const LedgerLine& line, std::string day, std::string_view tier)
 }
 
 /// Adds `times` (1 or -1) of it.
-void add_billing(LedgerSums& sums, const Billing& b, int times) {
-  sums.estimated += b.usage.estimated ? times : 0;
+void add_billing(LedgerSums& sums, const BillingView& b, int times) {
+  const contract::Usage& usage = *b.usage;
+  sums.estimated += usage.estimated ? times : 0;
   sums.unpriced += b.cost_known ? 0 : times;
   for (const SumField& f : kSumFields) {
-    if (f.usage != nullptr) sums.*f.field += (b.usage.*f.usage).value_or(0) * times;
+    if (f.usage != nullptr) sums.*f.field += (usage.*f.usage).value_or(0) * times;
   }
   if (!b.cost_known) return;
   sums.cost += b.cost * times;
-  if (b.usage.estimated) sums.estimated_cost += b.cost * times;
+  if (usage.estimated) sums.estimated_cost += b.cost * times;
 }
 
 /// The call itself, beside what it used.
-void add_call(LedgerSums& sums, const LedgerRecord& record, int times) {
+void add_call(LedgerSums& sums, const LedgerEntry& record, int times) {
   (record.ok ? sums.calls : sums.failed) += times;
   sums.lost += record.lost ? times : 0;
 }
 
 /// A correction that belongs to another row than what it corrects.
-bool moves(const LedgerRecord& record) {
+bool moves(const LedgerEntry& record) {
   return record.kind == RecordKind::kCorrect &&
          ledger_tier(record.tier) != ledger_tier(record.tier_before);
 }
@@ -92,7 +93,7 @@ void Ledger::mark(Rows::iterator row) {
   }
 }
 
-Ledger::Rows::iterator Ledger::find_row(const LedgerRecord& record, const LedgerLine& line,
+Ledger::Rows::iterator Ledger::find_row(const LedgerEntry& record, const LedgerLine& line,
                                         std::string_view tier, bool replayed) {
   const int64_t number = unix_seconds(record.at) / kDaySeconds;
   if (number != day_number_) {
@@ -118,7 +119,7 @@ Ledger::Rows::iterator Ledger::find_row(const LedgerRecord& record, const Ledger
   return rows_.try_emplace(std::move(key)).first;
 }
 
-void Ledger::apply(Rows::iterator row, const LedgerRecord& record) {
+void Ledger::apply(Rows::iterator row, const LedgerEntry& record) {
   LedgerSums& sums = row->second.sums;
   if (record.kind == RecordKind::kCorrect) {
     add_billing(sums, record.before, -1);
@@ -129,7 +130,7 @@ void Ledger::apply(Rows::iterator row, const LedgerRecord& record) {
   count(row, record);
 }
 
-void Ledger::move(const LedgerRecord& record, const LedgerLine& line, bool replayed) {
+void Ledger::move(const LedgerEntry& record, const LedgerLine& line, bool replayed) {
   auto from = find_row(record, line, ledger_tier(record.tier_before), replayed);
   if (!replayed || record.sequence > from->second.sequence) {
     add_billing(from->second.sums, record.before, -1);
@@ -144,13 +145,13 @@ void Ledger::move(const LedgerRecord& record, const LedgerLine& line, bool repla
   }
 }
 
-void Ledger::count(Rows::iterator row, const LedgerRecord& record) {
+void Ledger::count(Rows::iterator row, const LedgerEntry& record) {
   row->second.sequence = std::max(row->second.sequence, record.sequence);
   sequence_ = std::max(sequence_, record.sequence);
   mark(row);
 }
 
-void Ledger::add(const LedgerRecord& record, const LedgerLine& line, Slot* slot) {
+void Ledger::add(const LedgerEntry& record, const LedgerLine& line, Slot* slot) {
   if (moves(record)) return move(record, line, false);
   const int64_t day = unix_seconds(record.at) / kDaySeconds;
   const std::string_view tier = ledger_tier(record.tier);
@@ -168,7 +169,7 @@ void Ledger::add(const LedgerRecord& record, const LedgerLine& line, Slot* slot)
   apply(row, record);
 }
 
-void Ledger::replay(const LedgerRecord& record, const LedgerLine& line) {
+void Ledger::replay(const LedgerEntry& record, const LedgerLine& line) {
   if (moves(record)) {
     move(record, line, true);
   } else {

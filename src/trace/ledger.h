@@ -108,9 +108,9 @@ class Ledger {
     Rows::iterator row{};
   };
   /// A settlement, or a correction. `slot` may be null; it belongs to that line.
-  void add(const LedgerRecord& record, const LedgerLine& line, Slot* slot = nullptr);
+  void add(const LedgerEntry& record, const LedgerLine& line, Slot* slot = nullptr);
   /// The same at a start, where it may be in the sums already.
-  void replay(const LedgerRecord& record, const LedgerLine& line);
+  void replay(const LedgerEntry& record, const LedgerLine& line);
 
   /// Sums grouped by these fields (the names of LedgerKey's members); the others are empty in the
   /// rows. No fields: one row of everything.
@@ -129,12 +129,12 @@ class Ledger {
   bool dirty() const { return !dirty_.empty() || !dirty_days_.empty(); }
 
  private:
-  Rows::iterator find_row(const LedgerRecord& record, const LedgerLine& line, std::string_view tier,
+  Rows::iterator find_row(const LedgerEntry& record, const LedgerLine& line, std::string_view tier,
                           bool replayed);
-  void apply(Rows::iterator row, const LedgerRecord& record);
+  void apply(Rows::iterator row, const LedgerEntry& record);
   /// A correction that says another tier than it was booked under: from one row to the other.
-  void move(const LedgerRecord& record, const LedgerLine& line, bool replayed);
-  void count(Rows::iterator row, const LedgerRecord& record);
+  void move(const LedgerEntry& record, const LedgerLine& line, bool replayed);
+  void count(Rows::iterator row, const LedgerEntry& record);
   void mark(Rows::iterator row);
   void take_position(const Json& json, Row& row);
   async::Task<Result<void>> load_days(async::Context ctx, store::Documents* documents);

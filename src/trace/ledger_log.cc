@@ -155,7 +155,7 @@ Result<void> LedgerLog::written(const char* begin, const char* end) {
   return {};
 }
 
-Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const LedgerLine& line) {
+Result<void> LedgerLog::append(const LedgerEntry& record, LineMark& mark, const LedgerLine& line) {
   // Reservations leave the slack to the others.
   const size_t slack = record.kind == RecordKind::kReserve
                            ? std::min(limits::kLedgerSlackBytes, file_bytes_ / 4)
@@ -174,8 +174,7 @@ Result<void> LedgerLog::append(LedgerRecord& record, LineMark& mark, const Ledge
   char* const begin = place_for(room);
   char* at = begin;
   if (!known) at = put_line(at, lines_ + 1, line);
-  record.line = known ? mark.number : lines_ + 1;
-  at = put_record(at, record);
+  at = put_record(at, record, known ? mark.number : lines_ + 1);
   DROVER_ASSERT(at <= begin + room);
   TRY_VOID(written(begin, at));
   if (!known) {
@@ -241,10 +240,10 @@ void LedgerLog::trim(uint32_t needed, WallTime now) {
 
 Result<void> LedgerLog::close() {
   if (current_ == nullptr) return {};
-  const LedgerRecord end;
+  const LedgerEntry end;
   if (const size_t room = room_for(end); at_ + room <= file_bytes_) {
     char* const begin = place_for(room);
-    TRY_VOID(written(begin, put_record(begin, end)));
+    TRY_VOID(written(begin, put_record(begin, end, 0)));
   }
   return unsynced().sync();
 }

@@ -54,7 +54,7 @@ class LedgerLog {
   }
 
   /// Writes the record; its line before it, where this file has not got it.
-  Result<void> append(LedgerRecord& record, LineMark& mark, const LedgerLine& line);
+  Result<void> append(const LedgerEntry& record, LineMark& mark, const LedgerLine& line);
   /// The next file has at least that number: what was written down names it as not yet read.
   void begin_at(uint32_t number) {
     if (current_ == nullptr && number_ < number) number_ = number;

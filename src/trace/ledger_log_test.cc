@@ -29,7 +29,7 @@ struct Seen {
 
 std::string bytes_of(const LedgerRecord& record) {
   std::string out(room_for(record), '\0');
-  out.resize(static_cast<size_t>(put_record(out.data(), record) - out.data()));
+  out.resize(static_cast<size_t>(put_record(out.data(), record, 1) - out.data()));
   return out;
 }
 

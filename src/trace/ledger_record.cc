@@ -52,15 +52,16 @@ class Putter {
     number(static_cast<uint16_t>(text.size()));
     p_ = copy_text(p_, text);
   }
-  void billing(const Billing& b) {
-    number(static_cast<uint8_t>((b.cost_known ? kCostKnown : 0) |
-                                (b.usage.estimated ? kEstimated : 0)));
+  void billing(const BillingView& b) {
+    const contract::Usage& usage = *b.usage;
+    number(
+        static_cast<uint8_t>((b.cost_known ? kCostKnown : 0) | (usage.estimated ? kEstimated : 0)));
     number(b.cost.pico_usd());
     char* const there_at = p_;
     uint16_t there = 0;
     p_ += sizeof there;
     for (size_t i = 0; i < std::size(kClasses); ++i) {
-      const std::optional<int64_t>& count = b.usage.*kClasses[i];
+      const std::optional<int64_t>& count = usage.*kClasses[i];
       if (!count) continue;
       there |= static_cast<uint16_t>(1u << i);
       number(*count);
@@ -146,7 +147,7 @@ size_t room_for(const LedgerLine& line) {
   return bytes;
 }
 
-size_t room_for(const LedgerRecord& r) {
+size_t room_for(const LedgerEntry& r) {
   if (r.kind == RecordKind::kEnd) return kFrameBytes + sizeof r.kind;
   return kNumberBytesMax + r.request_id.size() + r.call_key.size() + r.tier.size() +
          r.tier_before.size() + r.why.size();
@@ -160,10 +161,8 @@ char* put_line(char* at, uint32_t number, const LedgerLine& line) {
   return put.close();
 }
 
-char* put_record(char* at, const LedgerRecord& r) {
-  const auto brief = [](const std::string& text) {
-    return std::string_view(text).substr(0, kLedgerTextBytesMax);
-  };
+char* put_record(char* at, const LedgerEntry& r, uint32_t line) {
+  const auto brief = [](std::string_view text) { return text.substr(0, kLedgerTextBytesMax); };
   const auto flags =
       static_cast<uint8_t>((r.first ? kFirst : 0) | (r.ok ? kOk : 0) | (r.lost ? kLost : 0));
   Putter put(at);
@@ -174,7 +173,7 @@ char* put_record(char* at, const LedgerRecord& r) {
       break;
     case RecordKind::kReserve:
       put.number(r.call);
-      put.number(r.line);
+      put.number(line);
       put.number(unix_nanos(r.at));
       put.number(flags);
       put.billing(r.billing);
@@ -186,7 +185,7 @@ char* put_record(char* at, const LedgerRecord& r) {
     case RecordKind::kSettle:
       put.number(r.sequence);
       put.number(r.call);
-      put.number(r.line);
+      put.number(line);
       put.number(unix_nanos(r.at));
       put.number(flags);
       put.billing(r.billing);
@@ -197,7 +196,7 @@ char* put_record(char* at, const LedgerRecord& r) {
     case RecordKind::kCorrect:
       put.number(r.sequence);
       put.number(r.call);
-      put.number(r.line);
+      put.number(line);
       put.number(unix_nanos(r.at));
       put.billing(r.before);
       put.billing(r.billing);

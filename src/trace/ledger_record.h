@@ -55,32 +55,64 @@ struct Billing {
   bool operator==(const Billing&) const = default;
 };
 
-/// Of a record, what its kind has.
-struct LedgerRecord {
+/// The same where the usage lies with somebody else.
+struct BillingView {
+  const contract::Usage* usage = nullptr;  // not null in a record whose kind has it
+  Money cost;
+  bool cost_known = false;
+  BillingView() = default;
+  BillingView(const Billing& b) : usage(&b.usage), cost(b.cost), cost_known(b.cost_known) {}
+};
+
+/// A record as it is written: of it, what its kind has. Its bills and its texts are with whoever
+/// writes it.
+struct LedgerEntry {
   RecordKind kind = RecordKind::kEnd;
   uint64_t sequence = 0;  // S, C
   uint64_t call = 0;      // R, S, X; C: the sequence of what it corrects
-  uint32_t line = 0;      // L, R, S, C
   WallTime at{};          // R, S; C: of what it corrects
   bool first = false;     // R, S: the first attempt of a call, which counts as a request
   bool ok = false;        // S, C: false: an attempt that failed and was billed
   bool lost = false;      // S, C: the process ended before its answer came
-  Billing billing;        // R: the most; S, C: as it is
-  Billing before;         // C: as it was
+  BillingView billing;    // R: the most; S, C: as it is
+  BillingView before;     // C: as it was
   // S: the provider's id of the request; R, S: ours (the idempotency key); C: why.
-  std::string request_id, call_key, why;
+  std::string_view request_id, call_key, why;
   // S, C: the service tier that it was served under, as the provider says; "" where it says none.
+  std::string_view tier;
+  std::string_view tier_before;  // C: the tier under which it was booked
+};
+
+/// The same as it is read.
+struct LedgerRecord {
+  RecordKind kind = RecordKind::kEnd;
+  uint64_t sequence = 0;
+  uint64_t call = 0;
+  uint32_t line = 0;  // L, R, S, C
+  WallTime at{};
+  bool first = false;
+  bool ok = false;
+  bool lost = false;
+  Billing billing;
+  Billing before;
+  std::string request_id, call_key, why;
   std::string tier;
-  std::string tier_before;  // C: the tier under which it was booked
+  std::string tier_before;
+
+  operator LedgerEntry() const {
+    return {kind,    sequence, call,       at,       first, ok,   lost,
+            billing, before,   request_id, call_key, why,   tier, tier_before};
+  }
 };
 
 /// Write head and body to where there is enough room, as the two below say; give the place behind
-/// them. The length comes last: until it is there, nothing is.
+/// them. The length comes last: until it is there, nothing is. `line` is the number of the
+/// record's line in its file.
 [[gnu::noinline]] char* put_line(char* at, uint32_t number, const LedgerLine& line);
-char* put_record(char* at, const LedgerRecord& record);
+char* put_record(char* at, const LedgerEntry& record, uint32_t line);
 /// More than either takes.
 size_t room_for(const LedgerLine& line);
-size_t room_for(const LedgerRecord& record);
+size_t room_for(const LedgerEntry& record);
 
 /// What parse_record() found.
 struct ParsedRecord {

@@ -21,7 +21,7 @@ void check(std::string_view left) {
     const bool is_line = parsed->record.kind == RecordKind::kLine;
     std::string again(is_line ? room_for(parsed->line) : room_for(parsed->record), '\0');
     const char* end = is_line ? put_line(again.data(), parsed->record.line, parsed->line)
-                              : put_record(again.data(), parsed->record);
+                              : put_record(again.data(), parsed->record, parsed->record.line);
     if (end > again.data() + again.size()) __builtin_trap();
     again.resize(static_cast<size_t>(end - again.data()));
     auto second = parse_record(again);
