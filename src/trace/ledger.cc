@@ -38,8 +38,8 @@ void add_billing(LedgerSums& sums, const BillingView& b, int times) {
   const contract::Usage& usage = *b.usage;
   sums.estimated += usage.estimated ? times : 0;
   sums.unpriced += b.cost_known ? 0 : times;
-  for (const SumField& f : kSumFields) {
-    if (f.usage != nullptr) sums.*f.field += (usage.*f.usage).value_or(0) * times;
+  for (const SumField& f : kUsedFields) {
+    if (const std::optional<int64_t>& count = usage.*f.usage) sums.*f.field += *count * times;
   }
   if (!b.cost_known) return;
   sums.cost += b.cost * times;

@@ -3,6 +3,7 @@
 // alone.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -57,6 +58,9 @@ inline constexpr SumField kSumFields[] = {
     {"audio_output_tokens", &LedgerSums::audio_output_tokens, &LedgerUsage::audio_output_tokens},
     {"image_input_tokens", &LedgerSums::image_input_tokens, &LedgerUsage::image_input_tokens},
 };
+/// Those that are used: behind those that are counted.
+inline constexpr auto kUsedFields = std::span(kSumFields).subspan<5>();
+static_assert(kSumFields[4].usage == nullptr && kUsedFields[0].usage != nullptr);
 
 inline LedgerKey without_session(LedgerKey key) {
   if (!key.session.empty()) key.session = kOthers;
