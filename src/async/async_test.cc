@@ -44,6 +44,31 @@ TEST(Async, CancelEndsAWaitAndItsChildren) {
   EXPECT_EQ(r.error().message, "stop");
 }
 
+struct Household {
+  explicit Household(Loop& loop) : scope(Context(loop)) {}
+  Scope scope;
+};
+
+Task<void> live_in(std::shared_ptr<Household> house, Duration d) {
+  auto slept = co_await sleep_for(house->scope.context(), d);
+  EXPECT_TRUE(slept);
+}
+
+TEST(Async, ATaskMayBeTheLastThatHoldsItsScope) {
+  SimLoop loop;
+  auto house = std::make_shared<Household>(loop);
+  std::weak_ptr<Household> left = house;
+  house->scope.spawn(live_in(house, 0s));
+  house->scope.spawn(live_in(house, 2s));
+  EXPECT_GE(house->scope.running(), 1u);
+  house.reset();
+  loop.run_for(1s);
+  ASSERT_FALSE(left.expired());
+  EXPECT_EQ(left.lock()->scope.running(), 1u);
+  loop.run_for(2s);
+  EXPECT_TRUE(left.expired());
+}
+
 Task<void> note_end(Context ctx, std::vector<int>* ended, int value) {
   auto slept = co_await sleep_for(ctx, 5s);
   if (!slept) ended->push_back(value);

@@ -5,14 +5,17 @@ namespace drover::async {
 // Always on: a task that outlives its scope would write to freed memory.
 Scope::~Scope() { DROVER_ASSERT(running_ == 0); }
 
-detail::Detached Scope::drive(Scope* self, Task<void> task) {
-  co_await std::move(task);
-  if (--self->running_ == 0) self->done_.wake_all();
-}
-
 void Scope::spawn(Task<void> task) {
   ++running_;
-  drive(this, std::move(task));
+  Task<void>::Handle handle = task.release();
+  handle.promise().scope = this;
+  handle.resume();
+}
+
+std::coroutine_handle<> detail::end_spawned(std::coroutine_handle<> frame, Scope& scope) noexcept {
+  if (--scope.running_ == 0) scope.done_.wake_all();
+  frame.destroy();  // the last: what it was given may hold what holds the scope
+  return std::noop_coroutine();
 }
 
 Task<void> Scope::join() {

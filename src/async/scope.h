@@ -33,7 +33,8 @@ class Scope {
   size_t running() const { return running_; }
 
  private:
-  static detail::Detached drive(Scope* self, Task<void> task);
+  friend std::coroutine_handle<> detail::end_spawned(std::coroutine_handle<> frame,
+                                                     Scope& scope) noexcept;
   CancelSource source_;
   size_t running_ = 0;
   WaitQueue done_;

@@ -26,6 +26,7 @@ inline void fetch_frame(const void* frame) {
 
 template <typename T>
 class [[nodiscard]] Task;
+class Scope;
 
 namespace detail {
 
@@ -63,6 +64,9 @@ struct Detached {
 /// nothing and costs kilobytes a stream.
 [[gnu::noinline]] inline void end_frame(std::coroutine_handle<> frame) { frame.destroy(); }
 
+/// The same for a task that has ended in its scope, which is told; gives what goes on: nobody.
+std::coroutine_handle<> end_spawned(std::coroutine_handle<> frame, Scope& scope) noexcept;
+
 template <typename T>
 struct Promise : PromiseBase {
   std::optional<T> value;
@@ -76,6 +80,16 @@ struct Promise : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
+  /// Of a task that a scope has taken: it has no awaiter, and its frame goes when it ends.
+  Scope* scope = nullptr;
+
+  struct FinalAwaiter : PromiseBase::FinalAwaiter {
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> h) noexcept {
+      const Promise& ended = h.promise();
+      return ended.scope == nullptr ? ended.continuation : end_spawned(h, *ended.scope);
+    }
+  };
+  FinalAwaiter final_suspend() noexcept { return {}; }
   Task<void> get_return_object();
   void return_void() noexcept {}
   void take() noexcept {}
@@ -104,6 +118,8 @@ class [[nodiscard]] Task {
   ~Task() {
     if (handle_) detail::end_frame(handle_);
   }
+  /// For a scope, which sees to its end.
+  Handle release() { return std::exchange(handle_, nullptr); }
 
   struct Awaiter {
     Handle handle;
