@@ -197,8 +197,11 @@ Http1Connection::Refusal Http1Connection::accept_head(std::string_view raw) {
   std::string_view target = parser_.target(raw);
   const char* fault = parser_.is_ordinary() ? nullptr : fault_of_line(raw, target);
   if (fault != nullptr) return Refusal{400, fault};
-  take_text(head_.method, parser_.method(raw));
-  take_text(head_.target, target);
+  // Mostly the line is that of the request before.
+  if (static_cast<size_t>(target.data() - raw.data()) + target.size() >= parser_.same()) {
+    take_text(head_.method, parser_.method(raw));
+    take_text(head_.target, target);
+  }
   head_.headers.assign(raw, parser_.fields());
   int hosts = 0;
   send_continue_ = false;

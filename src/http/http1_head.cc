@@ -14,6 +14,7 @@ namespace {
 size_t same_bytes(std::string_view a, std::string_view b) {
   const size_t size = std::min(a.size(), b.size());
   size_t at = 0;
+  while (at + 32 <= size && std::memcmp(a.data() + at, b.data() + at, 32) == 0) at += 32;
   while (at + 8 <= size && std::memcmp(a.data() + at, b.data() + at, 8) == 0) at += 8;
   while (at < size && a[at] == b[at]) ++at;
   return at;
@@ -79,6 +80,7 @@ const llhttp_settings_t* HeadParser::settings() {
 void HeadParser::reset() {
   seen_ = 0;
   head_bytes_ = 0;
+  same_ = 0;
   complete_ = false;
   too_many_ = false;
   in_value_ = true;
@@ -92,11 +94,12 @@ void HeadParser::reset() {
 bool HeadParser::read_ordinary(std::string_view head, size_t same) {
   OrdinaryHead said;
   said.method = parser_.method;
+  said.status = parser_.status_code;
   said.target = url_;
   const bool request = parser_.type == HTTP_REQUEST;
   head = head.substr(0, bytes_max_);
   if (request ? !read_ordinary_request(head, said, fields_, same)
-              : !read_ordinary_response(head, said, fields_)) {
+              : !read_ordinary_response(head, said, fields_, same)) {
     fields_.clear();
     return false;
   }
@@ -108,6 +111,7 @@ bool HeadParser::read_ordinary(std::string_view head, size_t same) {
   parser_.content_length = said.content_length;
   url_ = said.target;
   head_bytes_ = said.bytes;
+  same_ = same;
   return true;
 }
 
@@ -152,7 +156,6 @@ HeadParser::Status HeadParser::feed(std::string_view head) {
 }
 
 HeadParser::Status HeadParser::feed_next(std::string_view head, std::string_view before) {
-  DROVER_DASSERT(parser_.type == HTTP_REQUEST);
   DROVER_DASSERT(!ordinary_ || fields_.empty() ||
                  before.size() == size_t{fields_.back().value.at} + fields_.back().value.size);
   if (ordinary_ && read_ordinary(head, same_bytes(head, before))) return Status::kDone;

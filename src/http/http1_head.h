@@ -37,9 +37,9 @@ class HeadParser {
   void reset();
   /// Looks at the bytes after those already seen; `head` begins where the message begins.
   Status feed(std::string_view head);
-  /// reset() and feed() for a request behind another one; `before` is the head that was fed before,
+  /// reset() and feed() for a message behind another one; `before` is the head that was fed before,
   /// up to its last value (Headers::received). Lines with which both begin are not read again: a
-  /// client says most of them with each request.
+  /// peer says most of them with each message.
   Status feed_next(std::string_view head, std::string_view before);
   /// After kMalformed: llhttp's name for the fault.
   const char* fault() const { return fault_; }
@@ -63,10 +63,15 @@ class HeadParser {
   /// without '#' and has a single space on either side.
   bool is_ordinary() const { return ordinary_; }
 
+  /// How many of its first bytes are known to be those of the head before: what stands in them has
+  /// been taken from there.
+  size_t same() const { return same_; }
+
   using Field = Headers::Place;
   const std::vector<Field>& fields() const { return fields_; }
+  /// A text that was found in that head.
   static std::string_view view(std::string_view head, Headers::Span span) {
-    return head.substr(span.at, span.size);
+    return std::string_view(head.data() + span.at, span.size);
   }
 
  private:
@@ -81,6 +86,7 @@ class HeadParser {
   const char* base_ = nullptr;
   size_t seen_ = 0;
   size_t head_bytes_ = 0;
+  size_t same_ = 0;
   const char* fault_ = "";
   bool complete_ = false;
   bool too_many_ = false;

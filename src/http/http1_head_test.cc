@@ -241,31 +241,38 @@ TEST(HeadParser, BoundsOrdinaryHeadsAsItDoesAll) {
   EXPECT_EQ(roads.ordinary, 2 + 2 * 4);
 }
 
-TEST(HeadParser, ReadsARequestBehindAnotherAsOneByItself) {
-  SeededRandom random(11);
-  HeadParser alone(Kind::kRequest, kHeadBytesMax);
-  HeadParser behind(Kind::kRequest, kHeadBytesMax);
-  Headers before;
-  std::string head;
-  int ordinary = 0;
-  for (int round = 0; round < 30'000; ++round) {
-    if (random.chance(0.1)) head = made_head(random, Kind::kRequest, random.chance(0.2));
-    std::string next = head;
-    if (random.chance(0.8)) mutate(random, next);
-    const HeadParser::Status status = behind.feed_next(next, before.received());
-    ASSERT_EQ(summary(behind, status, next), summary(alone, next, next.size()))
-        << to_hex(head) << "\n"
-        << next;
-    ASSERT_EQ(behind.is_ordinary(), alone.is_ordinary());
-    ordinary += behind.is_ordinary() ? 1 : 0;
-    if (status == HeadParser::Status::kDone) {
-      before.assign(next, behind.fields());
-    } else {
-      behind.reset();
+TEST(HeadParser, ReadsAHeadBehindAnotherAsOneByItself) {
+  for (const Kind kind : {Kind::kRequest, Kind::kResponse}) {
+    SeededRandom random(11);
+    HeadParser alone(kind, kHeadBytesMax);
+    HeadParser behind(kind, kHeadBytesMax);
+    Headers before;
+    std::string head;
+    int ordinary = 0;
+    int alike = 0;
+    for (int round = 0; round < 30'000; ++round) {
+      if (random.chance(0.1)) head = made_head(random, kind, random.chance(0.2));
+      std::string next = head;
+      if (random.chance(0.8)) mutate(random, next);
+      const HeadParser::Status status = behind.feed_next(next, before.received());
+      ASSERT_EQ(summary(behind, status, next), summary(alone, next, next.size()))
+          << to_hex(head) << "\n"
+          << next;
+      ASSERT_EQ(behind.is_ordinary(), alone.is_ordinary());
+      ordinary += behind.is_ordinary() ? 1 : 0;
+      ASSERT_EQ(alone.same(), 0u);
+      ASSERT_EQ(next.substr(0, behind.same()), before.received().substr(0, behind.same()));
+      alike += behind.same() > 40 ? 1 : 0;
+      if (status == HeadParser::Status::kDone) {
+        before.assign(next, behind.fields());
+      } else {
+        behind.reset();
+      }
     }
+    EXPECT_GT(ordinary, 3'000);
+    EXPECT_LT(ordinary, 25'000);
+    EXPECT_GT(alike, 500);
   }
-  EXPECT_GT(ordinary, 3'000);
-  EXPECT_LT(ordinary, 25'000);
 }
 
 TEST(HeadParser, ReadsLinesAgainThatBeganAlike) {
@@ -285,6 +292,27 @@ TEST(HeadParser, ReadsLinesAgainThatBeganAlike) {
       const std::string_view head = std::string_view(next).substr(0, size);
       HeadParser alone(Kind::kRequest, kHeadBytesMax);
       HeadParser behind(Kind::kRequest, kHeadBytesMax);
+      ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
+      const HeadParser::Status status =
+          behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));
+      ASSERT_EQ(summary(behind, status, head), summary(alone, head, head.size())) << head;
+    }
+  }
+}
+
+TEST(HeadParser, ReadsStatusesAgainThatBeganAlike) {
+  const std::string first = "HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 5\r\n\r\n";
+  for (const std::string& next :
+       {std::string("HTTP/1.1 201 OK\r\nA: b\r\nContent-Length: 5\r\n\r\n"),
+        std::string("HTTP/1.1 200 OKAY\r\nA: b\r\nContent-Length: 5\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nA: bc\r\nContent-Length: 5\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 57\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        std::string("HTTP/1.1 200 OK\r\n\r\n"), first}) {
+    for (size_t size = 0; size <= next.size(); ++size) {
+      const std::string_view head = std::string_view(next).substr(0, size);
+      HeadParser alone(Kind::kResponse, kHeadBytesMax);
+      HeadParser behind(Kind::kResponse, kHeadBytesMax);
       ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
       const HeadParser::Status status =
           behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));

@@ -26,13 +26,12 @@ class OrdinaryReader {
 
   bool request(size_t same) {
     pass_lines(same);
-    if (fields_.empty() && !(method() && target() && take("HTTP/1.1\r\n"))) return false;
-    for (const Headers::Place& known : fields_) {
-      if (!understood(text(known.name), text(known.value))) return false;
-    }
-    return fields();
+    return (!fields_.empty() || (method() && target() && take("HTTP/1.1\r\n"))) && fields();
   }
-  bool response() { return take("HTTP/1.1 ") && status() && fields(); }
+  bool response(size_t same) {
+    pass_lines(same);
+    return (!fields_.empty() || (take("HTTP/1.1 ") && status())) && fields();
+  }
 
  private:
   template <size_t N>
@@ -98,7 +97,11 @@ class OrdinaryReader {
     return take("\r\n");
   }
 
+  /// Those that are known, and the others.
   bool fields() {
+    for (const Headers::Place& known : fields_) {
+      if (!understood(text(known.name), text(known.value))) return false;
+    }
     while (!take("\r\n")) {
       if (!field()) return false;
     }
@@ -183,8 +186,8 @@ bool read_ordinary_request(std::string_view text, OrdinaryHead& head,
 }
 
 bool read_ordinary_response(std::string_view text, OrdinaryHead& head,
-                            std::vector<Headers::Place>& fields) {
-  return OrdinaryReader(text, head, fields).response();
+                            std::vector<Headers::Place>& fields, size_t same) {
+  return OrdinaryReader(text, head, fields).response(same);
 }
 
 }  // namespace drover::http

@@ -34,11 +34,11 @@ struct OrdinaryHead {
 /// Whether the text begins with a whole ordinary head. If not, what is in `head` and `fields` means
 /// nothing.
 ///
-/// `same`: with so many bytes an ordinary request began too whose method, target and fields are in
-/// `head` and `fields`. Lines that end within them are what they were.
+/// `same`: with so many bytes an ordinary head began too whose method and target, or status, and
+/// fields are in `head` and `fields`. Lines that end within them are what they were.
 bool read_ordinary_request(std::string_view text, OrdinaryHead& head,
                            std::vector<Headers::Place>& fields, size_t same = 0);
 bool read_ordinary_response(std::string_view text, OrdinaryHead& head,
-                            std::vector<Headers::Place>& fields);
+                            std::vector<Headers::Place>& fields, size_t same = 0);
 
 }  // namespace drover::http

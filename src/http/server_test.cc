@@ -22,6 +22,19 @@ TEST_F(ServerTest, AnswersAndKeepsTheConnection) {
   EXPECT_EQ(server_->open_connections(), 1u);
 }
 
+TEST_F(ServerTest, TakesEachRequestForWhatItSays) {
+  MemoryStream& c = connect();
+  std::vector<std::string> said;
+  for (std::string line : {"GET /a", "GET /a", "GET /b", "PUT /b", "PUT /b?c", "PUT /b", "PUT /",
+                           "GET http://h/a", "GET /a", "PURGE /a", "GET /a", "GET /a?1"}) {
+    for (const char* more : {"", "X-A: 1\r\n", "X-A: 1\r\nX-B: 2\r\n", "X-A: 2\r\n"}) {
+      exchange(c, line + " HTTP/1.1\r\nHost: h\r\n" + more + "\r\n");
+      said.push_back(line == "GET http://h/a" ? "GET /a" : line);
+    }
+  }
+  EXPECT_EQ(log_.requests, said);
+}
+
 TEST_F(ServerTest, KeepsWhatAHandlerNeedsUntilItHasEnded) {
   MemoryStream& c = connect();
   for (int i = 0; i < 2; ++i) {

@@ -17,11 +17,11 @@ std::string outcome(drover::http::HeadParser& parser, std::string_view bytes, si
   return out.starts_with("malformed ") || out == "too large" ? "refused" : out;
 }
 
-/// A request that begins like another one, and comes behind it.
-void read_behind(std::string_view bytes, size_t gone) {
+/// A head that begins like another one, and comes behind it.
+void read_behind(drover::http::HeadParser::Kind kind, std::string_view bytes, size_t gone) {
   using drover::http::HeadParser;
-  HeadParser alone(HeadParser::Kind::kRequest, 1'000);
-  HeadParser behind(HeadParser::Kind::kRequest, 1'000);
+  HeadParser alone(kind, 1'000);
+  HeadParser behind(kind, 1'000);
   if (behind.feed(bytes) != HeadParser::Status::kDone) return;
   drover::http::Headers before;
   before.assign(bytes, behind.fields());
@@ -46,6 +46,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string by_llhttp = outcome(parser, bytes, 1);
   if (parser.is_ordinary() || whole != by_llhttp) __builtin_trap();
   if (whole != outcome(parser, bytes, 1 + data[0] / 2)) __builtin_trap();
-  if (kind == HeadParser::Kind::kRequest) read_behind(bytes, data[0]);
+  read_behind(kind, bytes, data[0]);
   return 0;
 }
