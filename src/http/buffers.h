@@ -13,5 +13,7 @@ inline constexpr size_t kSmallBody = 4u << 10;
 inline constexpr size_t kCoalesceMax = 16u << 10;
 /// Memory in which a message was put together is kept for the next one up to here.
 inline constexpr size_t kOutputKeptMax = 4 * kCoalesceMax;
+/// An idle connection keeps the last head up to here, for the next one to be read behind it.
+inline constexpr size_t kHeadKeptMax = 4u << 10;
 
 }  // namespace drover::http

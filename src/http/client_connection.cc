@@ -152,7 +152,6 @@ Result<bool> ClientConnection::begin_head(async::Wake wake, const Context& ctx,
     return fail(async::wake_error(wake, ctx));
   }
   interim_ = 0;
-  parser_.reset();
   return take_head(asked);
 }
 
@@ -172,9 +171,10 @@ Task<Result<void>> ClientConnection::read_head(const Context& ctx, Asked asked) 
 /// Whether the final answer's head is here; it is taken in then. Interim ones are passed over.
 Result<bool> ClientConnection::take_head(const Asked& asked) {
   while (!in_.empty()) {
-    if (!answer_begun_) *asked.first_byte = loop_.mono();
-    answer_begun_ = true;
-    HeadParser::Status status = parser_.feed(in_.pending());
+    const bool begins = !std::exchange(answer_begun_, true);
+    if (begins) *asked.first_byte = loop_.mono();
+    const HeadParser::Status status =
+        begins ? parser_.feed_next(in_.pending(), last_head_) : parser_.feed(in_.pending());
     if (status == HeadParser::Status::kNeedMore) return false;
     if (status == HeadParser::Status::kTooLarge) {
       return unavailable("protocol", "the answer's headers are too large or too many");
@@ -208,6 +208,10 @@ Result<void> ClientConnection::accept_head(std::string_view raw, bool head_reque
     return unavailable("protocol", "the answer's status is not between 100 and 599");
   }
   out->headers.assign(raw, parser_.fields());
+  std::string_view said = out->headers.received();
+  if (said.size() > kHeadKeptMax) said = {};
+  // Mostly it says what the one before said.
+  if (said.size() != last_head_.size() || said.size() != parser_.same()) last_head_ = said;
   keep_alive_ = parser_.keep_alive();
   if (head_request || out->is_bare()) {
     body_.start_none();

@@ -107,6 +107,7 @@ class ClientConnection final {
   BodyDecoder body_;
   MonoTime idle_since_{};
   HeadParser parser_;
+  std::string last_head_;  // what the parser has read, up to its last value; none of a large one
   std::function<void()> on_idle_close_;
 };
 

@@ -52,6 +52,30 @@ TEST_F(ClientTest, WritesARequestAndReadsItsAnswer) {
   EXPECT_EQ(client_->idle_connections(), 1u);
 }
 
+TEST_F(ClientTest, TakesEachAnswerForWhatItSays) {
+  const std::string interim = "HTTP/1.1 103 Early\r\nX-A: 1\r\n\r\n";
+  for (const std::string& before : {std::string(), interim}) {
+    for (int status : {200, 200, 404, 200}) {
+      for (std::string more : {"X-A: 1\r\n", "X-A: 1\r\n", "X-A: 12\r\n", "X-A: 1\r\nX-B: 2\r\n",
+                               "X-A: 1\r\n", "X-C: large\r\nX-A: 1\r\n", "X-A:  1 \r\n", ""}) {
+        if (more.starts_with("X-C")) more.insert(5, 5'000, 'x');
+        const std::string head = "HTTP/1.1 " + std::to_string(status) + " Some\r\n" + more;
+        for (std::string text : {"abc", "abcd"}) {
+          const std::string length = "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n";
+          Sent sent = call(request(), before + head + length + text);
+          ASSERT_TRUE(sent.has_value());
+          EXPECT_EQ((*sent)->head().status, status);
+          const std::string_view a = more.empty() ? "none" : more.find("12") == 5 ? "12" : "1";
+          EXPECT_EQ((*sent)->head().headers.get("x-a").value_or("none"), a);
+          EXPECT_EQ((*sent)->head().headers.has("x-b"), more.ends_with("2\r\n") && a == "1");
+          EXPECT_EQ((*sent)->take_buffered(9), text);
+        }
+      }
+    }
+  }
+  EXPECT_EQ(hub_->dials, 1);
+}
+
 TEST_F(ClientTest, TakesABodyWithoutATaskWhereAllOfItIsHere) {
   Sent whole = call(request(), "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
   EXPECT_EQ((*whole)->take_buffered(2), std::nullopt) << "more than may be taken";

@@ -156,7 +156,7 @@ HeadParser::Status HeadParser::feed(std::string_view head) {
 }
 
 HeadParser::Status HeadParser::feed_next(std::string_view head, std::string_view before) {
-  DROVER_DASSERT(!ordinary_ || fields_.empty() ||
+  DROVER_DASSERT(!ordinary_ || fields_.empty() || before.empty() ||
                  before.size() == size_t{fields_.back().value.at} + fields_.back().value.size);
   if (ordinary_ && read_ordinary(head, same_bytes(head, before))) return Status::kDone;
   reset();

@@ -38,8 +38,8 @@ class HeadParser {
   /// Looks at the bytes after those already seen; `head` begins where the message begins.
   Status feed(std::string_view head);
   /// reset() and feed() for a message behind another one; `before` is the head that was fed before,
-  /// up to its last value (Headers::received). Lines with which both begin are not read again: a
-  /// peer says most of them with each message.
+  /// up to its last value (Headers::received), or empty. Lines with which both begin are not read
+  /// again: a peer says most of them with each message.
   Status feed_next(std::string_view head, std::string_view before);
   /// After kMalformed: llhttp's name for the fault.
   const char* fault() const { return fault_; }
