@@ -72,8 +72,39 @@ TEST(TimerHeap, AgreesWithASortedMap) {
       if (!model.empty()) ASSERT_GT(model.begin()->first.first, now);
     }
     ASSERT_EQ(heap.size(), model.size());
-    if (!model.empty()) ASSERT_EQ(heap.earliest(), at(model.begin()->first.first));
+    if (!model.empty()) ASSERT_LE(heap.earliest(), at(model.begin()->first.first));
   }
+}
+
+TEST(TimerHeap, ATimerThatTookTheNodeOfAnotherIsDueInItsOwnTime) {
+  int last_run = 0;
+  Noted turn(&last_run, 1);
+  Noted other(&last_run, 2);
+  Noted third(&last_run, 3);
+  TimerHeap heap;
+  EXPECT_TRUE(heap.cancel(heap.add(at(10), turn)));
+  EXPECT_EQ(heap.size(), 0u);
+  const TimerHeap::Id later = heap.add(at(30), turn);
+  heap.add(at(30), other);
+  EXPECT_EQ(heap.earliest(), at(10)) << "the node stays where it was";
+  EXPECT_FALSE(heap.pop_due(at(20)));
+  EXPECT_EQ(heap.earliest(), at(30)) << "until its time comes";
+  (*heap.pop_due(at(30)))();
+  EXPECT_EQ(last_run, 1) << "those of one time in their order";
+  EXPECT_FALSE(heap.cancel(later));
+  (*heap.pop_due(at(30)))();
+  EXPECT_EQ(last_run, 2);
+  EXPECT_TRUE(heap.empty());
+
+  EXPECT_TRUE(heap.cancel(heap.add(at(90), turn)));
+  heap.add(at(40), third);
+  EXPECT_EQ(heap.earliest(), at(40)) << "an earlier one moves it at once";
+  (*heap.pop_due(at(40)))();
+  EXPECT_EQ(last_run, 3);
+  EXPECT_TRUE(heap.cancel(heap.add(at(50), turn)));
+  EXPECT_FALSE(heap.empty());
+  EXPECT_FALSE(heap.pop_due(at(50)));
+  EXPECT_TRUE(heap.empty());
 }
 
 TEST(TimerHeap, IdsOfNobodyCancelNothing) {

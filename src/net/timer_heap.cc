@@ -40,11 +40,23 @@ uint32_t TimerHeap::use_slot(MonoTime when) {
     slot = free_.back();
     free_.pop_back();
   }
-  ++slots_[slot].generation;
-  Node node{when, next_order_++, slot};
-  heap_.push_back(node);
-  sift_up(heap_.size() - 1, node);
+  Slot& used = slots_[slot];
+  ++used.generation;
+  used.when = when;
+  used.order = next_order_++;
+  const Node node{when, used.order, slot};
+  if (used.position == kNowhere) {
+    heap_.push_back(node);
+    sift_up(heap_.size() - 1, node);
+  } else if (when < heap_[used.position].when) {
+    sift_up(used.position, node);
+  }
   return slot;
+}
+
+void TimerHeap::free_slot(uint32_t slot) {
+  ++slots_[slot].generation;  // ids of this use are void from here on
+  free_.push_back(slot);
 }
 
 TimerHeap::Id TimerHeap::add(MonoTime when, std::function<void()> fn) {
@@ -59,29 +71,21 @@ TimerHeap::Id TimerHeap::add(MonoTime when, async::Turn& turn) {
   return id_of(slot);
 }
 
-TimerHeap::Slot& TimerHeap::remove_at(size_t position) {
-  uint32_t slot = heap_[position].slot;
-  Node last = heap_.back();
+void TimerHeap::remove_first() {
+  slots_[heap_.front().slot].position = kNowhere;
+  const Node last = heap_.back();
   heap_.pop_back();
-  if (position < heap_.size()) {
-    if (position > 0 && last.before(heap_[(position - 1) / 2])) {
-      sift_up(position, last);
-    } else {
-      sift_down(position, last);
-    }
-  }
-  ++slots_[slot].generation;  // ids of this use are void from here on
-  free_.push_back(slot);
-  return slots_[slot];
+  if (!heap_.empty()) sift_down(0, last);
 }
 
 bool TimerHeap::cancel(Id id) {
   uint32_t low = static_cast<uint32_t>(id);
   if (low == 0 || low > slots_.size()) return false;
   uint32_t slot = low - 1;
+  // The generation of a free slot is even, of a used one odd: a match means it is used.
   if (slots_[slot].generation != static_cast<uint32_t>(id >> 32)) return false;
-  // The generation of a free slot is even, of a used one odd: a match means it is in the heap.
-  Slot& gone = remove_at(slots_[slot].position);
+  free_slot(slot);
+  Slot& gone = slots_[slot];
   if (std::exchange(gone.turn, nullptr) != nullptr) return true;
   // Its end may add timers: the slot is another's then.
   const std::function<void()> dropped = std::exchange(gone.fn, nullptr);
@@ -89,10 +93,21 @@ bool TimerHeap::cancel(Id id) {
 }
 
 std::optional<std::function<void()>> TimerHeap::pop_due(MonoTime now) {
-  if (heap_.empty() || heap_.front().when > now) return std::nullopt;
-  Slot& due = remove_at(0);
-  if (async::Turn* turn = std::exchange(due.turn, nullptr)) return [turn] { turn->on_turn(); };
-  return std::exchange(due.fn, nullptr);
+  while (!heap_.empty() && heap_.front().when <= now) {
+    const Node first = heap_.front();
+    Slot& due = slots_[first.slot];
+    const bool used = due.generation % 2 != 0;
+    if (used && due.order != first.order) {
+      sift_down(0, Node{due.when, due.order, first.slot});
+      continue;
+    }
+    remove_first();
+    if (!used) continue;
+    free_slot(first.slot);
+    if (async::Turn* turn = std::exchange(due.turn, nullptr)) return [turn] { turn->on_turn(); };
+    return std::exchange(due.fn, nullptr);
+  }
+  return std::nullopt;
 }
 
 }  // namespace drover::net
