@@ -24,10 +24,10 @@ case "$kind" in
   asan) dir=build/asan packages=(build test) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Sanitize -DDROVER_SANITIZE=ON -DDROVER_FUZZ=ON) ;;
   tsan) dir=build/tsan packages=(build test) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Sanitize -DDROVER_TSAN=ON) ;;
   gcc) dir=build/gcc packages=(build test gcc) options=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=RelWithDebInfo) ;;
-  counting) dir=build/counting packages=(build release) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDROVER_TESTS=OFF -DDROVER_PROFILE=generate) ;;
+  counting) dir=build/counting packages=(build release) options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Release -DDROVER_TESTS=OFF -DDROVER_PROFILE=generate) ;;
   release)
     dir=build/release packages=(build release)
-    options=("${clang[@]}" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDROVER_TESTS=OFF
+    options=("${clang[@]}" -DCMAKE_BUILD_TYPE=Release -DDROVER_TESTS=OFF
       "-DDROVER_PROFILE=$(realpath "${PROFILE:?the file of counts}")" -DCMAKE_INTERPROCEDURAL_OPTIMIZATION=ON)
     ;;
   *) die 2 "build.sh: no such kind: $kind (program, tests, asan, tsan, gcc, counting, release)" ;;

@@ -1,7 +1,7 @@
 #pragma once
 // Assertions in three grades. All print the expression, file and line.
 //   DROVER_ASSERT  always on, ends the process: an invariant whose breach would lose data.
-//   DROVER_DASSERT debug and sanitizer builds only.
+//   DROVER_DASSERT not in a release (make release): what is too dear to look at on each call.
 //   DROVER_EXPECT  counted and logged in release, fatal in tests; yields the condition.
 
 #include <cstdio>
