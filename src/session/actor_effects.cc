@@ -41,7 +41,7 @@ Context Actor::turn_context() {
     turn_->set("gen_ai.agent.version", state_.agent.version);
     turn_->set("gen_ai.conversation.id", state_.id.str());
   }
-  return turn_->context();
+  return effects_->context().with_span(turn_->id());
 }
 
 void Actor::end_turn() {
