@@ -8,6 +8,7 @@ Scope::~Scope() { DROVER_ASSERT(running_ == 0); }
 void Scope::spawn(Task<void> task) {
   ++running_;
   Task<void>::Handle handle = task.release();
+  DROVER_DASSERT(handle);
   handle.promise().scope = this;
   handle.resume();
 }

@@ -49,6 +49,7 @@ class ClientConnection final {
   bool watching() const { return watching_; }
   async::Waiter watch_end(const Context& ctx) { return arrived_.wait(ctx); }
   /// Takes in the head if all of it is here; `wake` is what the wait for the watch's end came to.
+  /// Once after each begin_request().
   [[gnu::noinline]] Result<bool> begin_head(async::Wake wake, const Context& ctx,
                                             const Asked& asked);
   /// Reads until it is. The context is the caller's, who waits.

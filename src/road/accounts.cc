@@ -246,7 +246,7 @@ Result<bool> Accounts::reserve(const Caller& who, const catalog::Endpoint& endpo
     TRY(const bool fits, fits_all(*line, worst, now));
     if (!fits) return false;
   }
-  if (out.held()) release(out);  // its record stands in the same place
+  if (out.held()) release(out);  // it is overwritten below
   asked_.input_tokens = ask.input_tokens;
   asked_.output_tokens = ask.output_tokens;
   LedgerEntry record;

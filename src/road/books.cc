@@ -309,6 +309,9 @@ async::Task<Result<void>> Books::write_promise(async::Context ctx, std::string n
   if (found == a.accounts_.end()) co_return Result<void>();
   Account* account = found->second.get();
   const Use promise = promise_for(*account);
+  // A promise is of the window that it was made in. (A rolling one only ever forgets.)
+  const bool rolling = account->budget().rolling;
+  const int64_t window = rolling ? 0 : account->window_end(a.now_of(*account));
   account->promise_underway = promise;
   account->asked = Use();
   account->dirty = false;
@@ -319,7 +322,8 @@ async::Task<Result<void>> Books::write_promise(async::Context ctx, std::string n
   account = found->second.get();
   account->promising = false;
   account->promise_underway = Use();
-  if (put) {
+  const bool stands = rolling || account->window_end(a.now_of(*account)) == window;
+  if (put && stands) {
     account->set_promised(promise);
   } else {
     account->dirty = true;

@@ -168,6 +168,19 @@ TEST_F(BooksTest, APowerCutBurnsAtMostAPromise) {
   EXPECT_LE(used, *Money::parse_usd("1.25")) << "and little burnt";
 }
 
+TEST_F(BooksTest, APromiseOfYesterdayIsNoneToday) {
+  budgets_ = {budget(R"({"name":"day","money":10,"per":"day"})")};
+  end();
+  start();
+  documents_.puts = 0;
+  documents_.meanwhile = [this] { clock_.step += std::chrono::days(1); };
+  Hold h;
+  ASSERT_TRUE(reserve(bot_, here_, use(1, "0.05"), h));
+  EXPECT_EQ(documents_.puts, 2) << "one of each day";
+  power_cut();
+  EXPECT_GE(account("day").money, *Money::parse_usd("0.05")) << "nothing is freed";
+}
+
 TEST_F(BooksTest, AStoreThatCannotKeepAPromiseRefusesTheCall) {
   budgets_ = {budget(R"({"name":"day","money":10,"per":"day"})")};
   end();

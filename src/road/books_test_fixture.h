@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,6 +49,35 @@ inline catalog::Endpoint endpoint(std::string id, std::string provider = "openai
   return e;
 }
 
+/// A store of documents before whose next put something happens.
+class SlowDocuments final : public store::Documents {
+ public:
+  explicit SlowDocuments(store::Documents& below) : below_(below) {}
+  async::Task<Result<void>> put(async::Context ctx, std::string collection, std::string name,
+                                Json value) override {
+    ++puts;
+    if (auto act = std::exchange(meanwhile, nullptr)) act();
+    return below_.put(std::move(ctx), std::move(collection), std::move(name), std::move(value));
+  }
+  async::Task<Result<std::optional<Json>>> get(async::Context ctx, std::string collection,
+                                               std::string name) override {
+    return below_.get(std::move(ctx), std::move(collection), std::move(name));
+  }
+  async::Task<Result<bool>> remove(async::Context ctx, std::string collection,
+                                   std::string name) override {
+    return below_.remove(std::move(ctx), std::move(collection), std::move(name));
+  }
+  async::Task<Result<std::vector<std::pair<std::string, Json>>>> list(
+      async::Context ctx, std::string collection) override {
+    return below_.list(std::move(ctx), std::move(collection));
+  }
+  int puts = 0;
+  std::function<void()> meanwhile;
+
+ private:
+  store::Documents& below_;
+};
+
 /// One process after another over one disk and one store.
 class BooksTest : public testing::Test {
  protected:
@@ -71,7 +102,7 @@ class BooksTest : public testing::Test {
     parts.accounts = p_->accounts.get();
     parts.ledger = &p_->ledger;
     parts.log = p_->log.get();
-    parts.documents = &store_.documents();
+    parts.documents = &documents_;
     parts.executor = &executor_;
     parts.clock = &clock_;
     p_->books = std::make_unique<Books>(parts);
@@ -157,6 +188,7 @@ class BooksTest : public testing::Test {
   SeededRandom random_{1};
   store::SimDisk disk_{random_};
   store::MemoryStore store_{random_};
+  SlowDocuments documents_{store_.documents()};
   async::InlineExecutor executor_;
   uint64_t boot_ = 1;
   std::vector<Budget> budgets_;

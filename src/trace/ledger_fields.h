@@ -2,6 +2,7 @@
 // The fields of the ledger's rows, each named once: for its sums and for its documents. Of trace
 // alone.
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <string>
@@ -60,7 +61,9 @@ inline constexpr SumField kSumFields[] = {
 };
 /// Those that are used: behind those that are counted.
 inline constexpr auto kUsedFields = std::span(kSumFields).subspan<5>();
-static_assert(kSumFields[4].usage == nullptr && kUsedFields[0].usage != nullptr);
+static_assert(kSumFields[4].usage == nullptr);
+static_assert(std::ranges::all_of(kUsedFields,
+                                  [](const SumField& f) { return f.usage != nullptr; }));
 
 inline LedgerKey without_session(LedgerKey key) {
   if (!key.session.empty()) key.session = kOthers;
