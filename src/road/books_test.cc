@@ -174,8 +174,8 @@ TEST_F(BooksTest, APromiseOfYesterdayIsNoneToday) {
   start();
   documents_.puts = 0;
   documents_.meanwhile = [this] { clock_.step += std::chrono::days(1); };
-  Hold h;
-  ASSERT_TRUE(reserve(bot_, here_, use(1, "0.05"), h));
+  p_->holds.emplace_back();
+  ASSERT_TRUE(reserve(bot_, here_, use(1, "0.05"), p_->holds.back().first));
   EXPECT_EQ(documents_.puts, 2) << "one of each day";
   power_cut();
   EXPECT_GE(account("day").money, *Money::parse_usd("0.05")) << "nothing is freed";
