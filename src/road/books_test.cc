@@ -173,7 +173,10 @@ TEST_F(BooksTest, APromiseOfYesterdayIsNoneToday) {
   end();
   start();
   documents_.puts = 0;
-  documents_.meanwhile = [this] { clock_.step += std::chrono::days(1); };
+  documents_.meanwhile = [this] {
+    clock_.step += std::chrono::days(1);
+    account("day");  // somebody looks, and its window is the new day's
+  };
   p_->holds.emplace_back();
   ASSERT_TRUE(reserve(bot_, here_, use(1, "0.05"), p_->holds.back().first));
   EXPECT_EQ(documents_.puts, 2) << "one of each day";
