@@ -72,7 +72,7 @@ class JsonScanner {
   bool read_string(std::string& out);
   /// Reads the value if it is a string; any other is passed over. True if it was one.
   bool read_if_text(JsonText& out);
-  /// Each reads a value of that type; null reads as nullopt; any other type is a fault.
+  /// Reads a whole number; null reads as nullopt; any other value is a fault.
   bool read_int(std::optional<int64_t>& out);
   /// Reads the value if it is a whole number from 0 that is written with at most nine digits, with
   /// no white space before it; of any other nothing is read, nor is it a fault.

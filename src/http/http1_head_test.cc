@@ -275,6 +275,19 @@ TEST(HeadParser, ReadsAHeadBehindAnotherAsOneByItself) {
   }
 }
 
+/// Cut anywhere, `next` is read behind `first` as it is by itself.
+void expect_read_as_alone(Kind kind, const std::string& first, const std::string& next) {
+  for (size_t size = 0; size <= next.size(); ++size) {
+    const std::string_view head = std::string_view(next).substr(0, size);
+    HeadParser alone(kind, kHeadBytesMax);
+    HeadParser behind(kind, kHeadBytesMax);
+    ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
+    const HeadParser::Status status =
+        behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));
+    ASSERT_EQ(summary(behind, status, head), summary(alone, head, head.size())) << head;
+  }
+}
+
 TEST(HeadParser, ReadsLinesAgainThatBeganAlike) {
   const std::string first = "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n";
   for (const std::string& next :
@@ -288,15 +301,7 @@ TEST(HeadParser, ReadsLinesAgainThatBeganAlike) {
         std::string("GET / HTTP/1.1\r\nHost: host\r\nContent-Length: 5\r\n\r\n"),
         std::string("GET /5 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"),
         std::string("PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n"), first}) {
-    for (size_t size = 0; size <= next.size(); ++size) {
-      const std::string_view head = std::string_view(next).substr(0, size);
-      HeadParser alone(Kind::kRequest, kHeadBytesMax);
-      HeadParser behind(Kind::kRequest, kHeadBytesMax);
-      ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
-      const HeadParser::Status status =
-          behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));
-      ASSERT_EQ(summary(behind, status, head), summary(alone, head, head.size())) << head;
-    }
+    expect_read_as_alone(Kind::kRequest, first, next);
   }
 }
 
@@ -309,15 +314,7 @@ TEST(HeadParser, ReadsStatusesAgainThatBeganAlike) {
         std::string("HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 57\r\n\r\n"),
         std::string("HTTP/1.1 200 OK\r\nA: b\r\nTransfer-Encoding: chunked\r\n\r\n"),
         std::string("HTTP/1.1 200 OK\r\n\r\n"), first}) {
-    for (size_t size = 0; size <= next.size(); ++size) {
-      const std::string_view head = std::string_view(next).substr(0, size);
-      HeadParser alone(Kind::kResponse, kHeadBytesMax);
-      HeadParser behind(Kind::kResponse, kHeadBytesMax);
-      ASSERT_EQ(behind.feed(first), HeadParser::Status::kDone);
-      const HeadParser::Status status =
-          behind.feed_next(head, std::string_view(first).substr(0, first.size() - 4));
-      ASSERT_EQ(summary(behind, status, head), summary(alone, head, head.size())) << head;
-    }
+    expect_read_as_alone(Kind::kResponse, first, next);
   }
 }
 
